@@ -1,0 +1,3 @@
+"""Image restoration with one conditional diffusion core."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,67 @@
+"""What happened to a picture: its description for the core, the prior it implies, and the resizing that goes with it."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .errors import UsageError
+
+LEVEL = 127.5
+"""8-bit levels per unit of the core: a noise level n is sigma = n / LEVEL."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Description:
+    """What happened to a guide picture, in the core's own units (core.md, section 1).
+
+    Attributes:
+        scale: resize factor from the guide to the output, clamped to >= 1 where it is used.
+        noise: std of white noise before upsizing, [-1, 1] units.
+        quality: JPEG quality, >= 100 for none.
+        blur: std of a Gaussian blur in pixels of the full-size picture.
+    Raises: UsageError: a value that is not finite, or negative.
+    """
+
+    scale: float = 1.0
+    noise: float = 0.0
+    quality: float = 100.0
+    blur: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what the formulas below cannot take."""
+        for name in ("scale", "noise", "quality", "blur"):
+            value = getattr(self, name)
+            if not math.isfinite(value) or value < 0:
+                raise UsageError(f"{name} must be a finite number >= 0, not {value}")
+
+    @property
+    def octaves(self) -> float:
+        """How often the picture was halved."""
+        return max(math.log2(self.scale), 0.0) if self.scale > 0 else 0.0
+
+    def cond(self) -> tuple[float, float, float, float]:
+        """The four numbers that the network is told."""
+        quality = min(self.quality, 100.0)
+        return self.octaves, 4 * self.noise, (100 - quality) / 50, self.blur / 2
+
+    def sigma_p(self) -> float:
+        """Std of the clean picture around the guide."""
+        lost = max(self.octaves, math.log2(1 + self.blur**2))
+        q = 0.8 / (self.quality + 2) ** 0.8 + 0.015 if self.quality < 100 else 0.0
+        return math.sqrt(0.0036 * lost**1.5 + self.noise**2 + q**2 + 0.01**2)
+
+
+def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize (B, C, h, w) to (B, C, *size): antialiased bicubic, a = -0.5, half-pixel centres, not clamped."""
+    if tuple(x.shape[-2:]) == size:
+        return x
+    return F.interpolate(x, size=size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def luma(x: Tensor) -> Tensor:
+    """(B, 3, H, W) -> (B, 1, H, W), BT.601 weights."""
+    weights = torch.tensor([0.299, 0.587, 0.114], dtype=x.dtype, device=x.device)
+    return torch.einsum("bchw,c->bhw", x, weights)[:, None]

@@ -1,0 +1,144 @@
+"""D(x, sigma): the posterior mean of the clean picture given all that is known (core.md, sections 2 and 3).
+
+Preconditioning after Karras et al. 2022 (arXiv:2206.00364, Table 1), around a prior N(mu, sigma_p^2).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .fusion import fuse
+from .network import UNet
+
+SIGMA_DATA = 0.5
+"""Prior std without a guide."""
+SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
+
+Denoise = Callable[[Tensor, Tensor], Tensor]
+"""(x_t (B, 3, H, W), sigma_t () or (B, 1, 1, 1)) -> E[x0 | x_t, all that is known]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
+    """What is known of a picture beside the diffusion state. Sizes of 1 stand for a constant.
+
+    Attributes:
+        mu: (B, 3, H, W) or (B, 3, 1, 1), the guide or the fill; 0 without.
+        sigma_p: (B, 1, H, W) or (B, 1, 1, 1), std of the clean picture around mu.
+        cond: (B, 4 + K), the description, then the label.
+        y, sigma_y: (B, 3, H, W), (B, 1, H, W) or (B, 1, 1, 1): a pixelwise observation and the std of its noise.
+        gray: the picture's channels are equal, so the estimate's must be.
+    """
+
+    mu: Tensor
+    sigma_p: Tensor
+    cond: Tensor
+    y: Tensor | None = None
+    sigma_y: Tensor | None = None
+    gray: bool = False
+
+    def crop(self, rows: slice, columns: slice) -> "Observation":
+        """The same of a window."""
+
+        def cut(t: Tensor) -> Tensor:
+            return t[..., rows if t.shape[-2] > 1 else slice(None), columns if t.shape[-1] > 1 else slice(None)]
+
+        window = replace(self, mu=cut(self.mu), sigma_p=cut(self.sigma_p))
+        if self.y is None or self.sigma_y is None:
+            return window
+        return replace(window, y=cut(self.y), sigma_y=cut(self.sigma_y))
+
+    def spread(self) -> float:
+        """Upper bound of the posterior std of any pixel, given y and the prior: where sampling has to start from."""
+        if self.sigma_y is None:
+            return float(self.sigma_p.max())
+        both = fuse(self.sigma_p, self.sigma_p, self.sigma_y, self.sigma_y)[1]
+        return float(both.max())
+
+
+def nothing_known(batch: int, cond: int, device: torch.device) -> Observation:
+    """The observation of `generate`, and of a denoiser whose noisy picture is the state itself."""
+    return Observation(
+        mu=torch.zeros(batch, 3, 1, 1, device=device),
+        sigma_p=torch.full((batch, 1, 1, 1), SIGMA_DATA, device=device),
+        cond=torch.zeros(batch, cond, device=device),
+    )
+
+
+def c_noise(sigma: Tensor) -> Tensor:
+    """How the network is told a sigma; inf maps to 1.25."""
+    return torch.where(torch.isinf(sigma), 1.25, sigma.clamp(SIGMA_MIN, SIGMA_MAX).log() / 4)
+
+
+def coefficients(sigma: Tensor, sigma_p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """c_skip, c_out, c_in of x0 around mu (Karras et al. 2022, Table 1), written so that sigma = 0 and inf come out right."""
+    c_in = (sigma**2 + sigma_p**2).rsqrt()
+    c_skip = 1 / (1 + (sigma / sigma_p) ** 2)
+    c_out = sigma_p / torch.sqrt(1 + (sigma_p / sigma) ** 2)
+    return c_skip, c_out, c_in
+
+
+class Posterior:
+    """A denoiser that knows the observation: fusion, preconditioning, network. Itself just `(x, sigma) -> denoised`."""
+
+    def __init__(self, network: UNet, observation: Observation) -> None:
+        """Args: network: folded, on the observation's device."""
+        self.network = network
+        self.observation = observation
+
+    def crop(self, rows: slice, columns: slice) -> "Posterior":
+        """The posterior of a window."""
+        return Posterior(self.network, self.observation.crop(rows, columns))
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """x (B, 3, H, W), sigma () or (B, 1, 1, 1), inf = x is not read -> D (B, 3, H, W), fp32, [-1, 1] units."""
+        seen = self.observation
+        sigma_t = sigma.to(x).reshape(-1, 1, 1, 1).expand(x.shape[0], 1, 1, 1)
+        sigma_x = sigma_t.expand(-1, 1, *x.shape[-2:])
+        if seen.y is not None and seen.sigma_y is not None:
+            x, sigma_x = fuse(x, sigma_x, seen.y, seen.sigma_y)
+        denoised = self._precondition(x, sigma_x, sigma_t)
+        if seen.gray:
+            denoised = denoised.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+        return torch.where(sigma_x == 0, x, denoised)
+
+    def _precondition(self, x: Tensor, sigma: Tensor, sigma_t: Tensor) -> Tensor:
+        seen = self.observation
+        c_skip, c_out, c_in = coefficients(sigma, seen.sigma_p)
+        offset = torch.where(torch.isinf(sigma), 0.0, x - seen.mu)
+        maps = [c_noise(sigma), c_noise(seen.sigma_p)]
+        planes = [c_in * offset, 2 * seen.mu, *maps]
+        net_in = torch.cat([p.expand(-1, -1, *x.shape[-2:]) for p in planes], 1)
+        f = self._network(net_in, c_noise(sigma_t).flatten())
+        return seen.mu + c_skip * offset + c_out * f
+
+    def _network(self, net_in: Tensor, noise: Tensor) -> Tensor:
+        h, w = net_in.shape[-2:]
+        multiple = self.network.config.multiple
+        padded = _pad_to_multiple(net_in, multiple)
+        out: Tensor = self.network(padded, noise, self.observation.cond)
+        return out[..., :h, :w].float()
+
+
+def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Replicate the last row and column up to a multiple."""
+    h, w = x.shape[-2:]
+    return F.pad(x, (0, -w % multiple, 0, -h % multiple), mode="replicate")
+
+
+def sigma_start(observation: Observation) -> float:
+    """Sigma at which sampling starts around the mean: 8 posterior stds, so that little of the variance is lost.
+
+    With start s_0 and posterior variance V, exact integration ends with variance V s_0^2/(V + s_0^2): 98 % here.
+    """
+    return min(8 * observation.spread(), SIGMA_MAX)
+
+
+def as_inf(x: Tensor) -> Tensor:
+    """sigma_t of "no state yet", on x's device."""
+    return torch.tensor(math.inf, device=x.device)

@@ -1,0 +1,31 @@
+"""What can go wrong, each with the exit code that the command line documents."""
+
+
+class DiffuseError(Exception):
+    """A problem that the user can mend; its message is one line that names the thing and the remedy."""
+
+    exit_code = 1
+
+
+class PictureError(DiffuseError):
+    """Something about one picture, its mask or the disk."""
+
+    exit_code = 1
+
+
+class UsageError(DiffuseError):
+    """What can be known before the model loads: options, a missing file, an output that exists."""
+
+    exit_code = 2
+
+
+class CheckpointError(DiffuseError):
+    """The model is missing, corrupt or unsuitable."""
+
+    exit_code = 3
+
+
+class OutOfMemoryError(DiffuseError):
+    """Memory ran out after every fallback."""
+
+    exit_code = 4

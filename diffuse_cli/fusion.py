@@ -1,0 +1,26 @@
+"""Two Gaussian observations of one picture are one: the inverse-variance mean."""
+
+import torch
+from torch import Tensor
+
+
+def fuse(x_t: Tensor, sigma_t: Tensor, y: Tensor, sigma_y: Tensor) -> tuple[Tensor, Tensor]:
+    """Fuse the diffusion state with a pixelwise observation; both are x0 plus white noise.
+
+    Written with the smaller sigma as the unit, so that 0 and inf need no special arithmetic: an exact picture comes
+    back bit for bit and one whose sigma is inf is never read (NaN there is harmless).
+
+    Args:
+        x_t: (B, C, H, W) state, [-1, 1] units.
+        sigma_t: (B, 1, 1, 1) or (B, 1, H, W) std of its noise; inf = no state.
+        y: (B, C, H, W) observation.
+        sigma_y: (B, 1, H, W) std of its noise per pixel; 0 = exact, inf = missing.
+    Returns: x (B, C, H, W) and its std sigma (B, 1, H, W); x means nothing where sigma is inf.
+    """
+    y_is_near = sigma_y <= sigma_t
+    near, far = torch.where(y_is_near, y, x_t), torch.where(y_is_near, x_t, y)
+    lo, hi = torch.minimum(sigma_t, sigma_y), torch.maximum(sigma_t, sigma_y)
+    alone = (lo == 0) | torch.isinf(hi)
+    r2 = torch.where(alone, 0.0, lo / torch.where(alone, 1.0, hi)) ** 2
+    x = torch.where(alone, near, near + r2 / (1 + r2) * (far - near))
+    return x, lo / torch.sqrt(1 + r2)
