@@ -1,3 +1,24 @@
-"""Image restoration with one conditional diffusion core."""
+"""Image restoration with one conditional diffusion core.
+
+    from diffuse_cli import restore
+    clean = restore("scan.png", "denoise")                  # a PIL image
+    clean = restore(array, "denoise", noise=25)             # an array again
+
+Importing this imports neither torch nor numpy; the first call does.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "generate", "restore"]
+
+if TYPE_CHECKING:
+    from .api import generate, restore
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute can be anything
+    if name in ("generate", "restore"):
+        from . import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""What happened to a picture: its description for the core, the prior it implies, and the resizing that goes with it."""
+"""What happened to a picture: its description for the core, the prior that implies, and resizing."""
 
 import math
 from dataclasses import dataclass

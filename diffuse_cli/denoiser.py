@@ -3,9 +3,9 @@
 Preconditioning after Karras et al. 2022 (arXiv:2206.00364, Table 1), around a prior N(mu, sigma_p^2).
 """
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -52,6 +52,14 @@ class Observation:
             return window
         return replace(window, y=cut(self.y), sigma_y=cut(self.sigma_y))
 
+    def to(self, device: torch.device) -> "Observation":
+        """The same on another device."""
+        if self.cond.device == device:
+            return self
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved: dict[str, Any] = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in values.items()}
+        return replace(self, **moved)
+
     def spread(self) -> float:
         """Upper bound of the posterior std of any pixel, given y and the prior: where sampling has to start from."""
         if self.sigma_y is None:
@@ -75,7 +83,7 @@ def c_noise(sigma: Tensor) -> Tensor:
 
 
 def coefficients(sigma: Tensor, sigma_p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """c_skip, c_out, c_in of x0 around mu (Karras et al. 2022, Table 1), written so that sigma = 0 and inf come out right."""
+    """c_skip, c_out, c_in of x0 around mu (Karras et al. 2022, Table 1), right for sigma = 0 and inf as well."""
     c_in = (sigma**2 + sigma_p**2).rsqrt()
     c_skip = 1 / (1 + (sigma / sigma_p) ** 2)
     c_out = sigma_p / torch.sqrt(1 + (sigma_p / sigma) ** 2)
@@ -83,46 +91,49 @@ def coefficients(sigma: Tensor, sigma_p: Tensor) -> tuple[Tensor, Tensor, Tensor
 
 
 class Posterior:
-    """A denoiser that knows the observation: fusion, preconditioning, network. Itself just `(x, sigma) -> denoised`."""
+    """A denoiser that knows the observation: fusion, preconditioning, network. Itself just `(x, sigma) -> denoised`.
 
-    def __init__(self, network: UNet, observation: Observation) -> None:
-        """Args: network: folded, on the observation's device."""
+    The observation stays where it is (in host memory); what a call needs travels to the network and back.
+    """
+
+    def __init__(self, network: UNet, observation: Observation, *, exact: UNet | None = None) -> None:
+        """Args: network: folded; exact: the same in fp32, for windows where `network` gives something not finite."""
         self.network = network
         self.observation = observation
+        self.exact = exact
 
     def crop(self, rows: slice, columns: slice) -> "Posterior":
         """The posterior of a window."""
-        return Posterior(self.network, self.observation.crop(rows, columns))
+        return Posterior(self.network, self.observation.crop(rows, columns), exact=self.exact)
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x (B, 3, H, W), sigma () or (B, 1, 1, 1), inf = x is not read -> D (B, 3, H, W), fp32, [-1, 1] units."""
-        seen = self.observation
+        home, device = x.device, self.network.device
+        seen, x = self.observation.to(device), x.to(device)
         sigma_t = sigma.to(x).reshape(-1, 1, 1, 1).expand(x.shape[0], 1, 1, 1)
         sigma_x = sigma_t.expand(-1, 1, *x.shape[-2:])
         if seen.y is not None and seen.sigma_y is not None:
             x, sigma_x = fuse(x, sigma_x, seen.y, seen.sigma_y)
-        denoised = self._precondition(x, sigma_x, sigma_t)
+        denoised = self._precondition(seen, x, sigma_x, c_noise(sigma_t).flatten())
         if seen.gray:
             denoised = denoised.mean(1, keepdim=True).expand(-1, 3, -1, -1)
-        return torch.where(sigma_x == 0, x, denoised)
+        return torch.where(sigma_x == 0, x, denoised).to(home)
 
-    def _precondition(self, x: Tensor, sigma: Tensor, sigma_t: Tensor) -> Tensor:
-        seen = self.observation
+    def _precondition(self, seen: Observation, x: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
         c_skip, c_out, c_in = coefficients(sigma, seen.sigma_p)
         offset = torch.where(torch.isinf(sigma), 0.0, x - seen.mu)
-        maps = [c_noise(sigma), c_noise(seen.sigma_p)]
-        planes = [c_in * offset, 2 * seen.mu, *maps]
+        planes = [c_in * offset, 2 * seen.mu, c_noise(sigma), c_noise(seen.sigma_p)]
         net_in = torch.cat([p.expand(-1, -1, *x.shape[-2:]) for p in planes], 1)
-        f = self._network(net_in, c_noise(sigma_t).flatten())
-        return seen.mu + c_skip * offset + c_out * f
+        return seen.mu + c_skip * offset + c_out * self._network(net_in, noise, seen.cond)
 
-    def _network(self, net_in: Tensor, noise: Tensor) -> Tensor:
+    def _network(self, net_in: Tensor, noise: Tensor, cond: Tensor) -> Tensor:
         h, w = net_in.shape[-2:]
-        multiple = self.network.config.multiple
-        padded = _pad_to_multiple(net_in, multiple)
-        out: Tensor = self.network(padded, noise, self.observation.cond)
-        return out[..., :h, :w].float()
+        padded = _pad_to_multiple(net_in, self.network.config.multiple)
+        f: Tensor = self.network(padded, noise, cond)
+        if self.exact is not None and not bool(f.isfinite().all()):
+            f = self.exact(padded, noise, cond)
+        return f[..., :h, :w].float()
 
 
 def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
@@ -137,8 +148,3 @@ def sigma_start(observation: Observation) -> float:
     With start s_0 and posterior variance V, exact integration ends with variance V s_0^2/(V + s_0^2): 98 % here.
     """
     return min(8 * observation.spread(), SIGMA_MAX)
-
-
-def as_inf(x: Tensor) -> Tensor:
-    """sigma_t of "no state yet", on x's device."""
-    return torch.tensor(math.inf, device=x.device)

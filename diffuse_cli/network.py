@@ -6,6 +6,8 @@ concatenations that keep the mean square of what they join. Nothing in it looks 
 
 import math
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -62,7 +64,8 @@ class NetworkConfig:
         if unknown:
             raise CheckpointError(f"the config has unknown keys: {', '.join(sorted(unknown))}")
         try:
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+            arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+            return cls(**arguments)
         except TypeError as error:
             raise CheckpointError(f"the config has a value of the wrong type: {error}") from None
 
@@ -73,7 +76,7 @@ class NetworkConfig:
     @property
     def multiple(self) -> int:
         """Height and width of the input must be multiples of this."""
-        return self.patch * 2 ** (len(self.channels) - 1)
+        return self.patch << (len(self.channels) - 1)
 
 
 def mp_sum(a: Tensor, b: Tensor, t: float) -> Tensor:
@@ -148,7 +151,7 @@ class Block(nn.Module):
         if self.skip is not None and not self.wide_input:
             x = self.skip(x)
         film = (self.emb(e) + 1).to(x.dtype)[:, :, None, None]
-        y = self.conv1(F.relu_(self.conv0(F.relu(x)).mul_(film)))
+        y: Tensor = self.conv1(F.relu_(self.conv0(F.relu(x)).mul_(film)))
         if self.skip is not None and self.wide_input:
             return y.add_(self.skip(x))
         return y.add_(x, alpha=PASS_GAIN)
@@ -180,9 +183,7 @@ class UNet(nn.Module):
 
     def _level(self, width_in: int, width: int, blocks: int, *, wide_input: bool) -> nn.ModuleList:
         widths = [width_in] + [width] * blocks
-        return nn.ModuleList(
-            Block(a, b, self.config.emb, wide_input=wide_input) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        return nn.ModuleList(Block(a, b, self.config.emb, wide_input=wide_input) for a, b in pairwise(widths))
 
     @torch.no_grad()
     def fold(self) -> "UNet":
@@ -197,6 +198,13 @@ class UNet(nn.Module):
             if isinstance(module, Linear) and module.scale != 1.0:
                 module.fold_()
         return self.eval().requires_grad_(False)
+
+    def channels_last_(self) -> "UNet":
+        """Lay out every kernel as the activations are."""
+        for parameter in self.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        return self
 
     def half_(self, dtype: torch.dtype) -> "UNet":
         """Convolutions in `dtype`; the Fourier features and the embeddings stay fp32."""
@@ -232,13 +240,13 @@ class UNet(nn.Module):
         skips = []
         for i, level in enumerate(self.enc):
             x = F.avg_pool2d(x, 2) if i else x
-            for block in level:
+            for block in cast(nn.ModuleList, level):
                 x = block(x, e)
             skips.append(x)
         x = self.mid[0](x, e)
         for i, level in enumerate(self.dec):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest") if i else x
             x = mp_cat(x, skips.pop())
-            for block in level:
+            for block in cast(nn.ModuleList, level):
                 x = block(x, e)
         return F.pixel_shuffle(self.out(x), self.config.patch)

@@ -1,8 +1,8 @@
 """Gaussian noise as a pure function of (seed, sample, step, channel, absolute pixel position).
 
-Philox-4x64-10 (Salmon et al. 2011), one counter range for each aligned block of 64 x 64 pixels, so neither order, batch,
-tile nor crop changes a pixel's noise. numpy guarantees the raw stream of a bit generator across versions, not its
-distributions (NEP 19): the Gaussians are made here, by Box and Muller's transform.
+Philox-4x64-10 (Salmon et al. 2011), one counter range for each aligned block of 64 x 64 pixels, so neither order,
+batch, tile nor crop changes a pixel's noise. numpy guarantees the raw stream of a bit generator across versions, not
+its distributions (NEP 19): the Gaussians are made here, by Box and Muller's transform.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _COUNT = BLOCK * BLOCK * _CHANNELS
 
 
 def _block(seed: int, stream: int, row: int, column: int) -> NDArray[np.float32]:
-    """(3, 64, 64) standard normals of one block; the result is rounded to 2^-10, coarser than CPUs' log and cos differ."""
+    """(3, 64, 64) standard normals of one block, rounded to 2^-10: coarser than what CPUs' log and cos differ by."""
     counter = np.array([0, stream, row, column], dtype=np.uint64)
     raw = np.random.Philox(key=seed, counter=counter).random_raw(_COUNT // 2)
     u1 = ((raw >> np.uint64(32)).astype(np.float64) + 0.5) * 2.0**-32
@@ -27,7 +27,13 @@ def _block(seed: int, stream: int, row: int, column: int) -> NDArray[np.float32]
 
 
 def noise_field(
-    size: tuple[int, int], *, seed: int, sample: int = 0, step: int = 0, gray: bool = False, origin: tuple[int, int] = (0, 0)
+    size: tuple[int, int],
+    *,
+    seed: int,
+    sample: int = 0,
+    step: int = 0,
+    gray: bool = False,
+    origin: tuple[int, int] = (0, 0),
 ) -> NDArray[np.float32]:
     """Standard normal noise for the window of `size` at `origin` of an unbounded plane.
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -45,7 +46,7 @@ def sample_euler(denoise: Denoise, x: Tensor, sigmas: Tensor) -> tuple[Tensor, i
     Raises: UsageError: sigmas not decreasing to 0.
     """
     _check(sigmas)
-    for sigma, after in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, after in pairwise(sigmas):
         denoised = denoise(x, sigma)
         x = denoised + float(after / sigma) * (x - denoised)
     return x, len(sigmas) - 1
@@ -57,7 +58,7 @@ def sample_heun(denoise: Denoise, x: Tensor, sigmas: Tensor) -> tuple[Tensor, in
     Arguments and errors as `sample_euler`. Returns: the sample and the denoiser calls spent, 2N - 1.
     """
     _check(sigmas)
-    for sigma, after in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, after in pairwise(sigmas):
         slope = (x - denoise(x, sigma)) / sigma
         euler = x + (after - sigma) * slope
         if after > 0:
@@ -75,7 +76,7 @@ def sample_dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: Tensor) -> tuple[Tensor
     _check(sigmas)
     previous: Tensor | None = None
     h_previous = 0.0
-    for sigma, after in zip(sigmas[:-1].tolist(), sigmas[1:].tolist(), strict=True):
+    for sigma, after in pairwise(sigmas.tolist()):
         denoised = denoise(x, torch.tensor(sigma))
         if after == 0:
             return denoised, len(sigmas) - 1

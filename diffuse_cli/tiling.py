@@ -1,6 +1,6 @@
 """A denoiser over tiles is a denoiser: same arguments, same result, bounded memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import torch
@@ -13,7 +13,7 @@ GRID = 16
 MARGIN = 64
 """Context around a tile that is computed and thrown away."""
 AUTO_TILE = 640
-"""Side of a tile without its margins under `auto`: activations stay small, and it depends on nothing but the picture."""
+"""Side of a tile without its margins under `auto`, whatever memory happens to be free."""
 
 
 class Croppable(Protocol):
@@ -33,24 +33,34 @@ def _spans(length: int, tile: int) -> Iterator[tuple[slice, slice]]:
         yield slice(max(start - MARGIN, 0), min(stop + MARGIN, length)), slice(start, stop)
 
 
-def tiled(denoise: Croppable, tile: int | None) -> Denoise:
+def _side(tile: int | None, size: tuple[int, int]) -> int:
+    """Side of the kept part: on the grid, or what holds the whole picture."""
+    return -(-(tile or max(size)) // GRID) * GRID
+
+
+def count_tiles(size: tuple[int, int], tile: int | None) -> int:
+    """How many tiles one call takes for a picture of `size` (height, width)."""
+    side = _side(tile, size)
+    return -(-size[0] // side) * -(-size[1] // side)
+
+
+def tiled(denoise: Croppable, tile: int | None, on_tile: Callable[[], None] = lambda: None) -> Denoise:
     """Evaluate `denoise` tile by tile, with margins wider than a pixel's practical reach.
 
     Args:
         denoise: of the whole picture.
         tile: side of the kept part, rounded up to a multiple of 16; None = the whole picture in one piece.
+        on_tile: called after each tile, to show progress.
     """
-    if tile is None:
-        return denoise
-    side = -(-max(tile, GRID) // GRID) * GRID
 
     def over_tiles(x: Tensor, sigma: Tensor) -> Tensor:
-        if max(x.shape[-2:]) <= side:
-            return denoise(x, sigma)
-        out = torch.empty_like(x)
-        for rows, keep_rows in _spans(x.shape[-2], side):
-            for columns, keep_columns in _spans(x.shape[-1], side):
+        size = (x.shape[-2], x.shape[-1])
+        side = _side(tile, size)
+        out = torch.empty(x.shape)
+        for rows, keep_rows in _spans(size[0], side):
+            for columns, keep_columns in _spans(size[1], side):
                 part = denoise.crop(rows, columns)(x[..., rows, columns], sigma)
+                on_tile()
                 inner_rows = slice(keep_rows.start - rows.start, keep_rows.stop - rows.start)
                 inner_columns = slice(keep_columns.start - columns.start, keep_columns.stop - columns.start)
                 out[..., keep_rows, keep_columns] = part[..., inner_rows, inner_columns]

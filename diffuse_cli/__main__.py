@@ -1,0 +1,5 @@
+"""`python -m diffuse_cli` is `diffuse`."""
+
+from .cli.app import main
+
+main()

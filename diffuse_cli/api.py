@@ -1,0 +1,249 @@
+"""The Python API: `restore` and `generate`, with the command line's option names and none of its side effects."""
+
+import functools
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from .device import Device, Dtype, Model, prepare
+from .errors import UsageError
+from .generation import generate as draw
+from .image_io import Picture, read_picture, to_levels, to_unit
+from .request import Box, Denoise, Inpaint, SuperResolve, mask_of
+from .restoration import Settings, Tile, to_array
+from .restoration import restore as restore_picture
+from .sampler import Solver
+
+TaskName = Literal["denoise", "inpaint", "super-resolve"]
+Mask = str | Path | Image.Image | NDArray[Any] | Tensor
+Numbers = TypeVar("Numbers", NDArray[Any], Tensor)
+
+log = logging.getLogger("diffuse_cli")
+
+
+class ComputeOptions(TypedDict, total=False):
+    """How to compute; names and defaults are the command line's."""
+
+    steps: int
+    seed: int
+    sample: int
+    solver: Solver
+    tile: Tile
+    model: str | Path
+    device: Device
+    dtype: Dtype
+    threads: int | None
+
+
+class Options(ComputeOptions, total=False):
+    """What each task takes: denoise the first three, inpaint the next three, super-resolve the last three."""
+
+    noise: float | Literal["auto"]
+    strength: float
+    chroma_strength: float | None
+    mask: Mask | None
+    box: Sequence[Box]
+    invert_mask: bool
+    scale: float | None
+    to_size: tuple[int, int] | None
+    long_edge: int | None
+
+
+@overload
+def restore(picture: str | Path | Image.Image, task: TaskName, **options: Unpack[Options]) -> Image.Image: ...
+@overload
+def restore(picture: Numbers, task: TaskName, **options: Unpack[Options]) -> Numbers: ...
+def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> object:
+    """Restore a picture, as `diffuse denoise`, `inpaint` and `super-resolve` do.
+
+    Args:
+        picture: a file's name; a PIL image; an array (H, W) or (H, W, C) or a tensor (C, H, W) with C = 1 or 3, and
+            for arrays also 2 or 4 (the last is alpha). Integers are 8 or 16 bit levels (uint8, uint16); floats are
+            0 = black .. 1 = white, and neither they nor the result are clipped.
+        task: "denoise", "inpaint" or "super-resolve".
+        options: `noise` (std in 8-bit levels, or "auto"), `strength`, `chroma_strength` for denoise;
+            `mask` (a file, image, or array and tensor (H, W) in which True, or half white, is filled; or "alpha"),
+            `box` (a sequence of (x, y, width, height)), `invert_mask` for inpaint;
+            one of `scale`, `to_size` (width, height), `long_edge` for super-resolve;
+            `steps`, `seed`, `sample`, `solver`, `tile`, `model`, `device`, `dtype`, `threads` for all.
+    Returns: what came in, restored: an image for a file or an image, an array for an array, a tensor for a tensor.
+    Raises: errors.DiffuseError: UsageError, PictureError, CheckpointError or OutOfMemoryError, with one clear line.
+    """
+    compute, own = _split(options)
+    request = _request(task, own)
+    settings, model, threads = _compute(compute)
+    seen = _picture_of(picture)
+    resolved = request.task(seen)
+    for note in resolved.notes:
+        log.info(note)
+    with _threads(threads):
+        restored = restore_picture(seen, resolved, settings, model)
+    if isinstance(picture, Tensor):
+        return _tensor_like(picture, restored, resolved.hole)
+    if isinstance(picture, np.ndarray):
+        return _array_like(picture, restored, resolved.hole)
+    return _image_like(picture, restored)
+
+
+def generate(
+    size: tuple[int, int] = (64, 64), *, label: str | None = None, **options: Unpack[ComputeOptions]
+) -> Image.Image:
+    """Draw a picture from what the checkpoint has learnt, as `diffuse generate` does.
+
+    Args:
+        size: (width, height).
+        label: what it shows, where the checkpoint has labels.
+        options: as for `restore`; `sample` is the picture's number, k on the command line.
+    Raises: errors.DiffuseError: as `restore`.
+    """
+    values: dict[str, Any] = dict(options)
+    settings, model, threads = _compute({"steps": 24, **values})
+    with _threads(threads):
+        x = draw((size[1], size[0]), settings, model, label=label)
+    return _to_image(Picture(pixels=to_array(x, 3)))
+
+
+_COMPUTE = ComputeOptions.__annotations__.keys()
+
+
+def _split(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
+    items = list(options.items())
+    return {k: v for k, v in items if k in _COMPUTE}, {k: v for k, v in items if k not in _COMPUTE}
+
+
+def _request(task: str, options: dict[str, Any]) -> Denoise | Inpaint | SuperResolve:
+    """The task's request, from the options that are its own."""
+    kinds: dict[str, type[Denoise | Inpaint | SuperResolve]] = {
+        "denoise": Denoise, "inpaint": Inpaint, "super-resolve": SuperResolve,
+    }  # fmt: skip
+    if task not in kinds:
+        raise UsageError(f"task must be one of {', '.join(kinds)}, not {task!r}")
+    if "box" in options:
+        options["boxes"] = options.pop("box")
+    if options.get("mask") is not None:
+        options["mask"] = _mask_of(options["mask"])
+    foreign = options.keys() - {f.name for f in fields(kinds[task])}
+    if foreign:
+        raise UsageError(f"{task} has no option {', '.join(sorted(foreign))}")
+    return kinds[task](**options)
+
+
+def _compute(options: dict[str, Any]) -> tuple[Settings, Model, int | None]:
+    where = {k: options.pop(k) for k in ("model", "device", "dtype") if k in options}
+    threads = options.pop("threads", None)
+    return Settings(**options), _model(**where), threads
+
+
+@functools.lru_cache(maxsize=2)
+def _model(model: str | Path = "photo", device: Device = "auto", dtype: Dtype = "auto") -> Model:
+    return prepare(model, device=device, dtype=dtype)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Compute with so many threads, and leave torch's global setting as it was."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _picture_of(picture: object) -> Picture:
+    if isinstance(picture, str | Path):
+        return read_picture(Path(picture))
+    if isinstance(picture, Image.Image):
+        return _of_array(_array_of_image(picture))
+    if isinstance(picture, Tensor):
+        if picture.ndim != 3 or picture.shape[0] not in (1, 3):
+            raise UsageError(f"a tensor must be (1, H, W) or (3, H, W), not {tuple(picture.shape)}")
+        return _of_array(picture.detach().cpu().permute(1, 2, 0).contiguous().numpy())
+    if isinstance(picture, np.ndarray):
+        return _of_array(picture)
+    raise UsageError(f"a picture is a file name, a PIL image, an array or a tensor, not {type(picture).__name__}")
+
+
+def _array_of_image(image: Image.Image) -> NDArray[Any]:
+    if image.mode in ("L", "LA", "RGB", "RGBA") or image.mode.startswith("I;16"):
+        return np.asarray(image)
+    plain = {"1": "L", "P": "RGBA" if "transparency" in image.info else "RGB", "PA": "RGBA"}
+    if image.mode not in plain:
+        raise UsageError(f"a PIL image of mode {image.mode} must be converted first, for example to RGB")
+    return np.asarray(image.convert(plain[image.mode]))
+
+
+def _of_array(array: NDArray[Any]) -> Picture:
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or 0 in array.shape:
+        raise UsageError(f"an array must be (H, W) or (H, W, 1..4), not {array.shape}")
+    colours = array[..., : array.shape[2] - (array.shape[2] + 1) % 2]
+    has_alpha = colours.shape[2] < array.shape[2]
+    if array.dtype in (np.uint8, np.uint16):
+        depth = array.dtype.itemsize * 8
+        alpha = np.ascontiguousarray(array[..., -1]) if has_alpha else None
+        return Picture(pixels=to_unit(colours, depth), alpha=alpha, depth=depth)
+    if not np.issubdtype(array.dtype, np.floating) or has_alpha:
+        raise UsageError("an array holds uint8, uint16, or floats in 0..1 without alpha")
+    if not np.isfinite(array).all():
+        raise UsageError("the array holds values that are not finite; mark missing pixels by the mask instead")
+    return Picture(pixels=(2 * colours - 1).astype(np.float32), depth=16)
+
+
+def _mask_of(mask: Mask) -> "NDArray[np.bool_] | Literal['alpha']":
+    if isinstance(mask, str) and mask == "alpha":
+        return "alpha"
+    if isinstance(mask, Tensor):
+        mask = mask.detach().cpu().numpy()
+    if isinstance(mask, np.ndarray) and mask.dtype == np.bool_:
+        if mask.ndim != 2:
+            raise UsageError(f"a mask of booleans must be (H, W), not {mask.shape}")
+        return mask
+    return mask_of(_picture_of(mask))
+
+
+def _tensor_like(given: Tensor, restored: Picture, hole: NDArray[np.bool_] | None) -> Tensor:
+    array = _array_like(given.detach().cpu().permute(1, 2, 0).numpy(), restored, hole)
+    return torch.from_numpy(array).permute(2, 0, 1).to(given.device, given.dtype)
+
+
+def _array_like(given: NDArray[Any], restored: Picture, hole: NDArray[np.bool_] | None) -> NDArray[Any]:
+    if np.issubdtype(given.dtype, np.floating):
+        array = ((restored.pixels + 1) / 2).astype(given.dtype)
+        if hole is not None:  # 0..1 -> -1..1 -> 0..1 is not exact in floating point; known pixels are
+            array = np.where(hole[..., None], array, given.reshape(array.shape))
+    else:
+        array = _levels(restored)
+    return array[..., 0] if given.ndim == 2 else array
+
+
+def _levels(picture: Picture) -> NDArray[Any]:
+    levels = to_levels(picture.pixels, picture.depth)
+    return levels if picture.alpha is None else np.concatenate([levels, picture.alpha[..., None]], 2)
+
+
+def _to_image(picture: Picture) -> Image.Image:
+    levels = _levels(picture)
+    if picture.depth == 16 and levels.shape[2] > 1:
+        raise UsageError("PIL holds no 16-bit colour or alpha; give the picture as a uint16 array")
+    return Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
+
+
+def _image_like(original: object, restored: Picture) -> Image.Image:
+    """The result as a PIL image, with what the original knew beside its pixels (profile, EXIF, ...)."""
+    image = _to_image(restored)
+    if isinstance(original, Image.Image):
+        image.info.update({k: v for k, v in original.info.items() if k != "transparency"})
+    elif restored.source.icc:
+        image.info["icc_profile"] = restored.source.icc
+    return image

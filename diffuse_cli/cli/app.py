@@ -1,0 +1,102 @@
+"""The program: its commands, and the boundary where every error becomes one line and an exit code."""
+
+import importlib
+import signal
+import sys
+from typing import Annotated, Any, NoReturn, cast
+
+import typer
+from typer.core import TyperGroup
+
+from .. import __version__
+from ..errors import DiffuseError
+
+# The parser's own error class, which typer does not export: the base of BadParameter's base.
+ParserError = cast(type[Exception], typer.BadParameter.__mro__[2])
+
+
+class Terminated(BaseException):
+    """SIGTERM came; unwinds like Ctrl-C does, so that half-written files are removed."""
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(f"diffuse: {message}", err=True)
+    raise typer.Exit(code)
+
+
+class Boundary(TyperGroup):
+    """Every error ends here, as one line on stderr and a documented exit code."""
+
+    def make_context(self, *args: object, **kwargs: object) -> typer.Context:
+        """Parse the options before the command's name."""
+        try:
+            return cast(typer.Context, super().make_context(*args, **kwargs))  # type: ignore[arg-type]
+        except ParserError as error:
+            typer.echo(f"diffuse: {_one_line(error)}", err=True)
+            sys.exit(2)
+
+    def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - the parser's context, which typer does not export
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except DiffuseError as error:
+            _fail(str(error), error.exit_code)
+        except ParserError as error:
+            _fail(_one_line(error), 2)
+        except KeyboardInterrupt:
+            _fail("interrupted", 130)
+        except Terminated:
+            _fail("terminated", 143)
+        except MemoryError:
+            _fail("out of memory", 4)
+
+
+def _one_line(error: Exception) -> str:
+    """The parser's message and where to look, without the usage block."""
+    message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "diffuse"
+    return f"{message.rstrip('.')} (see {command} --help)"
+
+
+app = typer.Typer(
+    cls=Boundary,
+    name="diffuse",
+    help="Restore pictures: remove noise, fill holes, enlarge, generate. One set of weights does it all.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+    epilog="Exit codes: 0 all done; 1 a picture, its mask or the disk; 2 options and files, before the model loads; "
+    "3 the model; 4 out of memory; 130 after Ctrl-C, 143 after SIGTERM.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"diffuse {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+for _name in ("denoise", "inpaint", "super_resolve", "generate", "models"):
+    importlib.import_module(f".{_name}", __package__).add_to(app)
+
+
+def _on_sigterm(number: int, frame: object) -> None:
+    raise Terminated
+
+
+def main() -> None:
+    """Entry point of the scripts `diffuse` and `diffuse-cli`, and of `python -m diffuse_cli`."""
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, _on_sigterm)
+    app()

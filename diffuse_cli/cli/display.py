@@ -1,0 +1,74 @@
+"""What the user sees while pictures are worked on: a bar on a terminal, plain lines otherwise, nothing under -q."""
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Display:
+    """Progress of a run on stderr, animated only where that is a terminal."""
+
+    def __init__(self, *, quiet: bool, total: int) -> None:
+        """Args: quiet: show nothing but warnings and errors; total: pictures to come."""
+        self.quiet = quiet
+        self.total = total
+        self.bar: Progress | None = None
+        self.bar_task: TaskID | None = None
+        self.begin = time.monotonic()
+        self.finished = 0
+
+    def __enter__(self) -> Self:
+        """Start the bar, on a terminal."""
+        if not self.quiet and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            name, share = TextColumn("{task.description}", markup=False), TextColumn("{task.percentage:>3.0f}%")
+            self.bar = Progress(
+                name, BarColumn(), share, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+            )
+            self.bar_task = self.bar.add_task("", total=1000 * self.total)
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove the bar."""
+        if self.bar is not None:
+            self.bar.stop()
+
+    def start(self, name: str) -> None:
+        """A picture's turn has come."""
+        self.begin = time.monotonic()
+        if self.bar is not None and self.bar_task is not None:
+            self.bar.update(self.bar_task, description=name)
+
+    def progress(self, done: int, total: int) -> None:
+        """Some of the current picture is done."""
+        if self.bar is not None and self.bar_task is not None:
+            self.bar.update(self.bar_task, completed=1000 * self.finished + round(1000 * done / total))
+
+    def finish(self, what: str) -> None:
+        """The current picture is written."""
+        self.end_turn()
+        if not self.quiet:
+            self.say(f"{what} ({time.monotonic() - self.begin:.1f} s)")
+
+    def end_turn(self) -> None:
+        """The current picture is over, done or not."""
+        self.finished += 1
+        self.progress(0, 1)
+
+    def say(self, line: str) -> None:
+        """A line that stays: a note, a warning, an error."""
+        if self.bar is not None:
+            self.bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            typer.echo(line, err=True)

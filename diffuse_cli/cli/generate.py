@@ -1,0 +1,102 @@
+"""`diffuse generate`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import batch
+from ..errors import UsageError
+from .display import Display
+from .options import Compute, Output, shared, two_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+STEPS = 24
+
+
+@shared
+def generate(
+    files: Output,
+    count: Annotated[int, typer.Option("-n", "--count", metavar="N", min=1, help="How many pictures.")] = 1,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Beyond 96 pixels: small first, then enlarged.")] = "64x64",
+    label: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What they show, where the checkpoint has labels.")
+    ] = None,
+    grid: Annotated[bool, typer.Option("--grid", help="Write one contact sheet, to -o, instead.")] = False,
+    steps: Annotated[int, typer.Option(metavar="N", help="Solver steps of each stage.")] = STEPS,
+    *,
+    compute: Compute,
+) -> None:
+    """Draw pictures from what the checkpoint has learnt: generate.{seed}.{k}.png, k = 0, 1, ..."""
+    from .. import checkpoint
+
+    width, height = two_numbers("size", size)
+    settings = [compute.settings(steps, sample=k) for k in range(count)]
+    outputs = _outputs(files.output, compute.seed, count, grid=grid)
+    batch.check_outputs(outputs, force=files.force)
+    labels = checkpoint.read_info(checkpoint.find(compute.model)).labels
+    if label is not None and label not in labels:
+        names = f"only {', '.join(labels)}" if labels else "no labels"
+        raise UsageError(f"--label {label}: this checkpoint has {names}")
+    model = compute.load()
+
+    from ..generation import generate as draw
+    from ..image_io import Picture, write_picture
+    from ..restoration import to_array
+
+    with Display(quiet=files.quiet, total=count) as display:
+
+        def pictures() -> "Iterable[NDArray[np.float32]]":
+            for k, setting in enumerate(settings):
+                display.start(f"sample {k}")
+                yield to_array(draw((height, width), setting, model, label=label, progress=display.progress), 3)
+
+        if grid:
+            write_picture(Picture(pixels=_sheet(list(pictures()))), outputs[0])
+            display.finish(str(outputs[0]))
+            return
+        for array, output in zip(pictures(), outputs, strict=True):
+            write_picture(Picture(pixels=array), output)
+            display.finish(str(output))
+
+
+def _outputs(output: str | None, seed: int, count: int, *, grid: bool) -> list[Path]:
+    from ..image_io import check_writable_format
+
+    if grid and (output is None or batch.is_folder(output)):
+        raise UsageError("--grid writes one picture; name it with -o sheet.png")
+    names = [f"generate.{seed}.{k}.png" for k in range(count)]
+    if output is None:
+        return [Path(name) for name in names]
+    if batch.is_folder(output):
+        batch.make_folder(Path(output))
+        return [Path(output) / name for name in names]
+    if count > 1 and not grid:
+        raise UsageError(f"{output}: one output file for {count} pictures; give a folder ({output}/) or --grid")
+    check_writable_format(Path(output))
+    return [Path(output)]
+
+
+def _sheet(arrays: "list[NDArray[np.float32]]") -> "NDArray[np.float32]":
+    """A contact sheet, as square as it gets, with two pixels of mid-gray between the pictures."""
+    import numpy as np
+
+    h, w, channels = arrays[0].shape
+    columns = int(np.ceil(np.sqrt(len(arrays))))
+    rows = -(-len(arrays) // columns)
+    gap = 2
+    sheet = np.zeros((rows * (h + gap) - gap, columns * (w + gap) - gap, channels), np.float32)
+    for k, array in enumerate(arrays):
+        top, left = (k // columns) * (h + gap), (k % columns) * (w + gap)
+        sheet[top : top + h, left : left + w] = array
+    return sheet
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(generate)

@@ -1,0 +1,50 @@
+"""`diffuse models`: which checkpoints there are, and what they are."""
+
+from typing import Annotated
+
+import typer
+
+from ..errors import CheckpointError
+
+app = typer.Typer(help="List and check checkpoints.", rich_markup_mode=None, no_args_is_help=True)
+
+Which = Annotated[str, typer.Argument(metavar="[NAME|FILE]", help="A checkpoint, by name or file.")]
+
+
+@app.command("list")
+def list_() -> None:
+    """Name every checkpoint that --model knows."""
+    from .. import checkpoint
+
+    for name, path in checkpoint.named().items():
+        typer.echo(f"{name}\t{path}")
+
+
+@app.command()
+def info(model: Which = "photo") -> None:
+    """Print what a checkpoint says of itself: config, training, sha256."""
+    from .. import checkpoint
+
+    found = checkpoint.read_info(checkpoint.find(model))
+    typer.echo(f"file: {found.path}")
+    typer.echo(f"parameters: {found.parameters:,} ({', '.join(sorted(set(found.dtypes.values())))})")
+    for key in sorted(found.metadata):
+        typer.echo(f"{key}: {found.metadata[key]}")
+
+
+@app.command()
+def verify(model: Which = "photo") -> None:
+    """Load a checkpoint and compare its tensors with the sha256 it states. Exits with 3 if they differ."""
+    from .. import checkpoint
+
+    path = checkpoint.find(model)
+    actual, agrees = checkpoint.verify(path)
+    if agrees is False:
+        raise CheckpointError(f"{path}: its tensors are not the ones its sha256 states; fetch it again")
+    verdict = "the file states no sha256 to compare with" if agrees is None else "as stated"
+    typer.echo(f"{path}: loads, sha256 of the tensors {actual}, {verdict}")
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app, name="models")

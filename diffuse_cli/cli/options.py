@@ -1,0 +1,157 @@
+"""Options that several commands share, written once.
+
+A command takes them as one dataclass; `shared` lays its fields out as the command's own parameters.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
+
+import typer
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..device import Model
+    from ..restoration import Settings, Tile
+
+
+class DeviceName(StrEnum):
+    """Values of --device."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+class DtypeName(StrEnum):
+    """Values of --dtype."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class SolverName(StrEnum):
+    """Values of --solver."""
+
+    dpmpp_2m = "dpmpp-2m"
+    heun = "heun"
+    euler = "euler"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Output:
+    """Where results go."""
+
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE|DIR/", help="A file, or a folder in which names are kept."),
+    ] = None
+    force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs (never an input).")] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; errors still show.")] = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Files(Output):
+    """Which pictures, and where results go."""
+
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUTS...", help="Picture files.", show_default=False)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compute:
+    """How to compute."""
+
+    seed: Annotated[int, typer.Option(metavar="N", help="Which noise; equal seeds give equal pictures.")] = 0
+    solver: Annotated[SolverName, typer.Option(help="Solver of the sampler, with more than one step.")] = (
+        SolverName.dpmpp_2m
+    )
+    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="The checkpoint (see diffuse models).")] = "photo"
+    device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = DeviceName.auto
+    dtype: Annotated[DtypeName, typer.Option(help="auto = bf16 where the hardware gains by it, else fp32.")] = (
+        DtypeName.auto
+    )
+    tile: Annotated[str, typer.Option(metavar="auto|N|off", help="Side of a tile in pixels; off = in one piece.")] = (
+        "auto"
+    )
+    threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None
+
+    def settings(self, steps: int, sample: int = 0) -> "Settings":
+        """The part that decides pixels.
+
+        Raises: UsageError: a value out of range.
+        """
+        from ..restoration import Settings
+
+        tile: Tile = whole_number("tile", self.tile) if self.tile not in ("auto", "off") else cast("Tile", self.tile)
+        return Settings(steps=steps, seed=self.seed, sample=sample, solver=self.solver.value, tile=tile)
+
+    def load(self) -> "Model":
+        """The checkpoint, ready to compute.
+
+        Raises: CheckpointError, UsageError: as `device.prepare`.
+        """
+        from ..device import prepare
+
+        return prepare(self.model, device=self.device.value, dtype=self.dtype.value, threads=self.threads)
+
+
+def whole_number(name: str, text: str) -> int:
+    """An option's text as an int.
+
+    Raises: UsageError: it is none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--{name} {text}: not a whole number") from None
+
+
+def two_numbers(name: str, text: str) -> tuple[int, int]:
+    """WxH as (width, height).
+
+    Raises: UsageError: it is no such thing.
+    """
+    parts = text.lower().split("x")
+    if len(parts) != 2:
+        raise UsageError(f"--{name} {text}: give it as WIDTHxHEIGHT, like 800x600")
+    return whole_number(name, parts[0]), whole_number(name, parts[1])
+
+
+def shared(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace every parameter whose type is a dataclass by the dataclass's fields, as parameters of the command."""
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+    own = [p.replace(annotation=hints[p.name]) for p in inspect.signature(command).parameters.values()]
+    parameters = [q for p in own for q in (_parameters(groups[p.name]) if p.name in groups else [p])]
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:  # noqa: ANN401 - the parser's values, as declared by the fields
+        for name, kind in groups.items():
+            values[name] = kind(**{f.name: values.pop(f.name) for f in fields(kind)})
+        command(**values)
+
+    run.__signature__ = inspect.Signature([p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters])  # type: ignore[attr-defined]
+    del run.__wrapped__  # or the parser would look through to the original
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
+
+
+def _parameters(kind: type[Any]) -> list[inspect.Parameter]:
+    hints = get_type_hints(kind, include_extras=True)
+    missing = inspect.Parameter.empty
+    return [
+        inspect.Parameter(
+            f.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=hints[f.name],
+            default=missing if f.default is f.default_factory else f.default,
+        )
+        for f in fields(kind)
+    ]

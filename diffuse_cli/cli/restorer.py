@@ -1,0 +1,62 @@
+"""What the three restorers do alike: plan, load, and for each picture read, restore, write."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from .. import batch
+from .display import Display
+from .options import Compute, Files
+
+if TYPE_CHECKING:
+    from ..device import Model
+    from ..request import Request
+    from ..restoration import Settings
+
+
+def restore_files(op: str, request: "Request", files: Files, compute: Compute, steps: int) -> None:
+    """Run one request on every input. Exits with the batch's code.
+
+    Raises: UsageError: the plan cannot be carried out. CheckpointError: the model cannot be used.
+    """
+    from ..image_io import check_writable_format
+
+    settings = compute.settings(steps)
+    jobs = batch.plan(files.inputs, files.output, op, force=files.force)
+    for job in jobs:
+        check_writable_format(job.output)
+    model = compute.load()
+    with Display(quiet=files.quiet, total=len(jobs)) as display:
+        outcome = batch.run(jobs, lambda job: _restore_one(job, request, settings, model, display))
+    _report_failures(outcome, len(jobs))
+
+
+def _restore_one(job: batch.Job, request: "Request", settings: "Settings", model: "Model", display: Display) -> None:
+    from ..image_io import read_picture, write_picture
+    from ..restoration import restore
+
+    display.start(job.source.name)
+    try:
+        picture = read_picture(job.source)
+        task = request.task(picture)
+        for note in task.notes:
+            display.say(f"{job.source}: {note}")
+        restored = restore(picture, task, settings, model, display.progress)
+        write_picture(restored, job.output)
+    except BaseException:
+        display.end_turn()
+        raise
+    display.finish(f"{job.source} -> {job.output}")
+
+
+def _report_failures(outcome: batch.Outcome, total: int) -> None:
+    """Each failure once more at the end, where a long batch's user looks."""
+    if not outcome.failed:
+        return
+    if total > 1:
+        typer.echo(f"diffuse: {len(outcome.failed)} of {total} pictures failed:", err=True)
+    for job, error in outcome.failed:
+        message = str(error)
+        name = str(job.source)
+        typer.echo(f"diffuse: {message if message.startswith(name) else f'{name}: {message}'}", err=True)
+    raise typer.Exit(outcome.exit_code)

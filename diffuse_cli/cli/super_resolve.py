@@ -1,0 +1,32 @@
+"""`diffuse super-resolve`."""
+
+from typing import Annotated
+
+import typer
+
+from .options import Compute, Files, shared, two_numbers
+
+
+@shared
+def super_resolve(
+    files: Files,
+    scale: Annotated[float | None, typer.Option(metavar="S", help="Factor, 1 < S <= 8, any real number.")] = None,
+    to_size: Annotated[str | None, typer.Option(metavar="WxH", help="Fit inside this size, aspect kept.")] = None,
+    long_edge: Annotated[int | None, typer.Option(metavar="N", help="Bring the longer side to N pixels.")] = None,
+    steps: Annotated[
+        int, typer.Option(metavar="N", help="1 = the posterior mean (best PSNR); more = a posterior sample.")
+    ] = 1,
+    *,
+    compute: Compute,
+) -> None:
+    """Enlarge by any factor up to 8."""
+    from ..request import SuperResolve
+    from .restorer import restore_files
+
+    size = None if to_size is None else two_numbers("to-size", to_size)
+    restore_files("super-resolve", SuperResolve(scale=scale, to_size=size, long_edge=long_edge), files, compute, steps)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(super_resolve)

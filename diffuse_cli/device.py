@@ -1,0 +1,79 @@
+"""Where the network runs and in which type: the weights of a checkpoint, made ready to compute."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from . import checkpoint
+from .errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from .network import UNet
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Dtype = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """A checkpoint on a device.
+
+    Attributes:
+        network: what computes.
+        exact: the same weights in fp32, where `network` computes in less.
+        labels: what `generate` can be asked for.
+    """
+
+    network: "UNet"
+    exact: "UNet | None"
+    labels: tuple[str, ...]
+
+
+def prepare(
+    model: str | Path = checkpoint.DEFAULT_MODEL,
+    *,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    threads: int | None = None,
+) -> Model:
+    """Load a checkpoint, by name or file, onto a device.
+
+    Args: threads: CPU threads to compute with; None leaves torch's own choice.
+    Raises: CheckpointError: as `checkpoint.load`. UsageError: a device that is not there.
+    """
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    path = checkpoint.find(model)
+    place = _device(device)
+    exact = checkpoint.load(path).to(place).channels_last_()
+    half = dtype == "bf16" or (dtype == "auto" and _gains_by_bf16(place))
+    network = copy.deepcopy(exact).half_(torch.bfloat16) if half else exact
+    return Model(network=network, exact=exact if half else None, labels=exact.config.labels)
+
+
+def _device(wanted: Device) -> "torch.device":
+    import torch
+
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if present[name]))
+    if not present[wanted]:
+        raise UsageError(f"--device {wanted}: there is none here; leave the option out, or take --device cpu")
+    return torch.device(wanted)
+
+
+def _gains_by_bf16(device: "torch.device") -> bool:
+    """Whether 3x3 convolutions run faster in bf16: matrix units or AVX-512 BF16 on a CPU, tensor cores on a GPU."""
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+        return any(probe() for probe in probes if probe is not None)
+    return False

@@ -1,0 +1,92 @@
+"""Pictures from nothing: restoration without an observation, and a cascade for sizes beyond the training crops."""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from .degradation import Description
+from .denoiser import SIGMA_MAX, Observation, Posterior, nothing_known
+from .device import Model
+from .errors import UsageError
+from .restoration import Known, Progress, Settings, draw, estimate, guided
+from .tiling import count_tiles, tiled
+
+BASE = 96
+"""Longest side that is generated at once: the size of the training crops."""
+STAGE_SCALE = 4.0
+"""A stage of the cascade enlarges by at most this."""
+
+
+def generate(
+    size: tuple[int, int],
+    settings: Settings,
+    model: Model,
+    *,
+    label: str | None = None,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Draw a picture from the prior.
+
+    Args:
+        size: (height, width).
+        label: one of `model.labels`.
+    Returns: (1, 3, *size), [-1, 1] units, not clipped.
+    Raises: UsageError: an unknown label, a size below 1, fewer than 2 steps.
+    """
+    if min(size) < 1:
+        raise UsageError(f"--size must be at least 1x1, not {size[1]}x{size[0]}")
+    if settings.steps < 2:
+        raise UsageError("generate draws samples: --steps must be at least 2")
+    nothing = nothing_known(1, model.network.config.cond, torch.device("cpu"))
+    seen = replace(nothing, cond=_label_cond(nothing.cond, model, label))
+    sizes = cascade(size)
+    x = _first(seen, sizes[0], settings, model, _share(progress, 0, len(sizes)))
+    for stage, larger in enumerate(sizes[1:], start=1):
+        scale = max(larger[0] / x.shape[-2], larger[1] / x.shape[-1])
+        up = guided(seen, x.clamp(-1, 1), Description(scale=scale), larger)
+        known = Known(observation=up, x_t=up.mu, sigma_t=math.inf)
+        x = estimate(known, settings, model, _share(progress, stage, len(sizes)), stage=stage)
+    return x
+
+
+def cascade(size: tuple[int, int]) -> list[tuple[int, int]]:
+    """(height, width) of each stage, from at most 96 pixels to `size`, by equal factors of at most 4."""
+    factor = max(max(size) / BASE, 1.0)
+    stages = math.ceil(math.log(factor) / math.log(STAGE_SCALE) - 1e-9)
+    shrunk = [factor ** (1 - k / stages) for k in range(stages)] if stages else []
+    return [(max(round(size[0] / f), 1), max(round(size[1] / f), 1)) for f in shrunk] + [size]
+
+
+def _first(seen: Observation, size: tuple[int, int], settings: Settings, model: Model, progress: Progress) -> Tensor:
+    total, done = settings.steps * count_tiles(size, settings.tile_side), 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        progress(done, total)
+
+    denoise = tiled(Posterior(model.network, seen, exact=model.exact), settings.tile_side, on_tile=tick)
+    return draw(denoise, torch.zeros(1, 3, *size), SIGMA_MAX, settings)
+
+
+def _label_cond(cond: Tensor, model: Model, label: str | None) -> Tensor:
+    if label is None:
+        return cond
+    if label not in model.labels:
+        names = ", ".join(model.labels) or "none: it was trained without labels"
+        raise UsageError(f"--label {label}: unknown to this checkpoint; its labels are {names}")
+    known = cond.clone()
+    known[:, 4 + model.labels.index(label)] = 1
+    return known
+
+
+def _share(progress: Progress | None, stage: int, stages: int) -> Progress:
+    """Progress of one stage as a part of the whole, in thousandths."""
+
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(round((stage + done / total) / stages * 1000), 1000)
+
+    return report

@@ -1,0 +1,212 @@
+"""Task -> observation -> sampler -> picture: the one way in which every command computes its result."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .degradation import Description, luma, resize
+from .denoiser import Denoise, Observation, Posterior, nothing_known, sigma_start
+from .device import Model
+from .errors import OutOfMemoryError, PictureError, UsageError
+from .fill import pull_push
+from .image_io import Levels, Picture, to_levels, to_unit
+from .noise_field import noise_field
+from .sampler import SOLVERS, Solver, karras_sigmas
+from .task import Task
+from .tiling import AUTO_TILE, GRID, count_tiles, tiled
+
+Progress = Callable[[int, int], None]
+"""(tiles done, tiles in all)."""
+Tile = int | Literal["auto", "off"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """How to compute.
+
+    Attributes:
+        steps: 1 = the posterior mean, one denoiser call; more = a posterior sample in that many solver steps.
+        seed, sample: which noise.
+        solver: of the probability-flow ODE.
+        tile: side of a tile in pixels; "auto" depends on the picture's size alone; "off" = in one piece.
+    Raises: UsageError: a value out of range.
+    """
+
+    steps: int = 1
+    seed: int = 0
+    sample: int = 0
+    solver: Solver = "dpmpp-2m"
+    tile: Tile = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse what nothing below could compute with."""
+        if self.steps < 1:
+            raise UsageError(f"--steps must be at least 1, not {self.steps}")
+        if not 0 <= self.seed < 2**64:
+            raise UsageError(f"--seed must lie in 0 .. 2^64 - 1, not {self.seed}")
+        if isinstance(self.tile, int) and self.tile < 4 * GRID:
+            raise UsageError(f"--tile must be at least {4 * GRID} pixels, not {self.tile}")
+
+    @property
+    def tile_side(self) -> int | None:
+        """Side of a tile, None = one piece."""
+        return {"auto": AUTO_TILE, "off": None}[self.tile] if isinstance(self.tile, str) else self.tile
+
+
+def restore(
+    picture: Picture, task: Task, settings: Settings, model: Model, progress: Progress | None = None
+) -> Picture:
+    """Restore a picture: its clean estimate, given what the task says is known about it.
+
+    Raises: PictureError: the result is not finite. OutOfMemoryError: not even the smallest tile fits.
+    """
+    if task.leaves_alone:
+        return picture
+    y = to_tensor(picture.pixels)
+    known = observe(y, task, model.network.config.cond, gray=picture.is_gray, sampling=settings.steps > 1)
+    restored = estimate(known, settings, model, progress)
+    if task.size is None:
+        restored = blend(y, restored, task.strength, task.chroma_strength)
+    return replace(picture, pixels=to_array(restored, picture.pixels.shape[2]), alpha=_alpha(picture, task))
+
+
+def _alpha(picture: Picture, task: Task) -> Levels | None:
+    """The input's alpha, resized with the picture, opaque where transparent pixels were filled."""
+    alpha = picture.alpha
+    if alpha is None:
+        return None
+    if task.size is not None:
+        resized = resize(torch.from_numpy(to_unit(alpha, picture.depth))[None, None], task.size)[0, 0]
+        return to_levels(resized.numpy(), picture.depth)
+    if task.opaque and task.hole is not None:
+        alpha = alpha.copy()
+        alpha[task.hole] = 2**picture.depth - 1
+    return alpha
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """An observation, and the diffusion state that comes with it: (x_t, sigma_t), sigma_t = inf for none."""
+
+    observation: Observation
+    x_t: Tensor
+    sigma_t: float
+
+
+def observe(y: Tensor, task: Task, cond: int, *, gray: bool, sampling: bool) -> Known:
+    """What the core knows (core.md, section 1): y (1, 3, H, W) is the picture as it came, cond the config's."""
+    base = replace(nothing_known(1, cond, y.device), gray=gray)
+    if task.guide is not None:
+        base = guided(base, y, task.guide, task.size or (y.shape[-2], y.shape[-1]))
+        return Known(observation=base, x_t=base.mu, sigma_t=math.inf)
+    if task.hole is not None:
+        return Known(observation=with_hole(base, y, torch.from_numpy(task.hole)), x_t=y, sigma_t=math.inf)
+    if sampling:
+        sigma_y = torch.full((1, 1, 1, 1), task.noise, device=y.device)
+        return Known(observation=replace(base, y=y, sigma_y=sigma_y), x_t=y, sigma_t=math.inf)
+    return Known(observation=base, x_t=y, sigma_t=task.noise)
+
+
+def guided(base: Observation, guide: Tensor, what: Description, size: tuple[int, int]) -> Observation:
+    """A degraded picture as the guide, brought to the size of the output."""
+    cond = base.cond.clone()
+    cond[:, :4] = torch.tensor(what.cond())
+    return replace(base, mu=resize(guide, size), sigma_p=torch.full((1, 1, 1, 1), what.sigma_p()), cond=cond)
+
+
+def with_hole(base: Observation, y: Tensor, hole: Tensor) -> Observation:
+    """Missing pixels (H, W), the others known exactly. A picture without known pixels is no observation at all."""
+    if bool(hole.all()):
+        return base
+    sigma_y = torch.where(hole, math.inf, 0.0)[None, None]
+    mu, sigma_p = pull_push(y, sigma_y)
+    return replace(base, mu=mu, sigma_p=sigma_p, y=y, sigma_y=sigma_y)
+
+
+def estimate(
+    known: Known, settings: Settings, model: Model, progress: Progress | None = None, *, stage: int = 0
+) -> Tensor:
+    """The posterior mean, or a sample: (1, 3, H, W). Out of memory halves the tile and starts this picture again."""
+    side = settings.tile_side
+    while True:
+        try:
+            x = _estimate(known, settings, model, side, progress, stage)
+            break
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            side = max(side or max(known.x_t.shape[-2:]), 2 * GRID) // 2
+            if side < 4 * GRID:
+                raise OutOfMemoryError("out of memory, even with the smallest tiles") from None
+    if not bool(x.isfinite().all()):
+        raise PictureError("the result is not finite; the checkpoint may be damaged (diffuse models verify)")
+    return x
+
+
+def _estimate(
+    known: Known, settings: Settings, model: Model, side: int | None, progress: Progress | None, stage: int
+) -> Tensor:
+    h, w = known.x_t.shape[-2:]
+    calls = 1 if settings.steps == 1 else 1 + settings.steps * (2 if settings.solver == "heun" else 1)
+    tick = _counter(progress, count_tiles((h, w), side) * calls)
+    posterior = Posterior(model.network, known.observation, exact=model.exact)
+    denoise = tiled(posterior, side, on_tile=tick)
+    mean = denoise(known.x_t, torch.tensor(known.sigma_t))
+    if settings.steps == 1:
+        return mean
+    start = sigma_start(known.observation)
+    return draw(denoise, mean, start, settings, gray=known.observation.gray, stage=stage)
+
+
+def draw(
+    denoise: Denoise, start: Tensor, sigma: float, settings: Settings, *, gray: bool = False, stage: int = 0
+) -> Tensor:
+    """A sample: `start` (1, 3, H, W) plus noise of std `sigma`, carried down to 0. Each `stage` has its own noise."""
+    h, w = start.shape[-2:]
+    field = noise_field((h, w), seed=settings.seed, sample=settings.sample, step=stage, gray=gray)
+    x = start + sigma * torch.from_numpy(field)[None].to(start)
+    return SOLVERS[settings.solver](denoise, x, karras_sigmas(settings.steps, sigma))[0]
+
+
+def blend(y: Tensor, restored: Tensor, strength: float, chroma_strength: float) -> Tensor:
+    """The input moved towards the estimate, luma and chroma each by its own share."""
+    if strength == chroma_strength:
+        return restored if strength == 1 else torch.lerp(y, restored, strength)
+    change = restored - y
+    brighter = luma(change)
+    return y + strength * brighter + chroma_strength * (change - brighter)
+
+
+def to_tensor(pixels: NDArray[np.float32]) -> Tensor:
+    """(H, W, C) -> (1, 3, H, W); one channel is repeated."""
+    x = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
+    return x if x.shape[1] == 3 else x.expand(-1, 3, -1, -1)
+
+
+def to_array(x: Tensor, channels: int) -> NDArray[np.float32]:
+    """(1, 3, H, W) -> (H, W, channels)."""
+    array: NDArray[np.float32] = x[0, :channels].permute(1, 2, 0).contiguous().numpy()
+    return array
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "not enough memory" in text
+
+
+def _counter(progress: Progress | None, total: int) -> Callable[[], None]:
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(min(done, total), total)
+
+    return tick

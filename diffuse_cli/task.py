@@ -1,0 +1,41 @@
+"""What is known about one picture, resolved: everything that an observation is made from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .degradation import Description
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """What is known about one picture.
+
+    Attributes:
+        noise: std of white noise in it, [-1, 1] units.
+        guide: what happened to it, where it is a guide to the result and no noisy version of it.
+        size: (height, width) of the result, None = the picture's own.
+        hole: (H, W), True where the picture is missing; elsewhere it is exact.
+        opaque: what is filled becomes opaque.
+        strength, chroma_strength: how far luma and chroma move towards the estimate, 0..1.
+        notes: what the user should know, one line each.
+    """
+
+    noise: float = 0.0
+    guide: Description | None = None
+    size: tuple[int, int] | None = None
+    hole: NDArray[np.bool_] | None = None
+    opaque: bool = False
+    strength: float = 1.0
+    chroma_strength: float = 1.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def leaves_alone(self) -> bool:
+        """Nothing is missing, degraded or asked for: the picture is the result."""
+        if self.strength == self.chroma_strength == 0:
+            return True
+        if self.hole is not None:
+            return not self.hole.any()
+        return self.guide is None and self.noise == 0
