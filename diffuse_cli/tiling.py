@@ -11,8 +11,12 @@ from .denoiser import Denoise
 GRID = 16
 """Tile origins lie on multiples of this, so that a tile's pooling grid is the whole picture's."""
 MARGIN = 64
-"""Context around a tile that is computed and thrown away."""
-AUTO_TILE = 640
+"""Context around a tile that is computed and thrown away.
+
+Largest difference to the whole picture in 8-bit levels, over denoising (15, 50, 150), x4, x8, JPEG, strokes and a wide
+box on a photograph of sky and texture: 0.69 with a margin of 16, 0.20 with 32, 0.08 with 48, 0.010 with 64.
+"""
+AUTO_TILE = 1024
 """Side of a tile without its margins under `auto`, whatever memory happens to be free."""
 
 

@@ -1,0 +1,55 @@
+"""Make the damaged inputs of this folder from scikit-image's own photographs: python examples/make_inputs.py
+
+Needs scikit-image for the originals; the files it writes are committed, so nobody has to run it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+from PIL import Image, ImageDraw
+
+HERE = Path(__file__).resolve().parent
+
+
+def scratches(size: tuple[int, int], seed: int) -> Image.Image:
+    """A mask: white polylines and specks on black."""
+    rng = np.random.default_rng(seed)
+    mask = Image.new("L", size, 0)
+    draw = ImageDraw.Draw(mask)
+    width, height = size
+    for _ in range(9):
+        x, points = rng.uniform(0, width), []
+        for y in np.linspace(0, height * rng.uniform(0.4, 1), 6):
+            points.append((x, y))
+            x += rng.normal(0, 18)
+        draw.line(points, fill=255, width=int(rng.integers(2, 6)), joint="curve")
+    for _ in range(60):
+        x, y, r = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(1, 4)
+        draw.ellipse([x - r, y - r, x + r, y + r], fill=255)
+    return mask
+
+
+def main() -> None:
+    """Write every input."""
+    cat = skimage.data.chelsea().astype(np.float64)
+    noisy = cat + np.random.default_rng(0).normal(0, 25, cat.shape)
+    Image.fromarray(noisy.round().clip(0, 255).astype(np.uint8)).save(HERE / "cat_noisy.png", optimize=True)
+
+    coffee = Image.fromarray(skimage.data.coffee()).crop((120, 40, 440, 280))
+    coffee.resize((80, 60), Image.Resampling.BICUBIC).save(HERE / "coffee_small.png", optimize=True)
+
+    camera = Image.fromarray(skimage.data.camera())
+    mask = scratches(camera.size, seed=4)
+    camera.paste(245, mask=mask)
+    camera.save(HERE / "camera_scratched.png", optimize=True)
+    mask.point(lambda v: 255 * (v > 0)).convert("1").save(HERE / "camera_mask.png", optimize=True)
+
+    rocket = skimage.data.rocket().astype(np.float64)
+    noisy = rocket + np.random.default_rng(1).normal(0, 15, rocket.shape)
+    small = Image.fromarray(noisy.round().clip(0, 255).astype(np.uint8))
+    small.save(HERE / "rocket_noisy.jpg", quality=85, subsampling="4:2:0")
+
+
+if __name__ == "__main__":
+    main()

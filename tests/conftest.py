@@ -1,0 +1,71 @@
+"""Fixtures: the example photographs, the real weights, a toy network, the installed program."""
+
+import os
+import subprocess
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from diffuse_cli.device import Model, prepare
+from diffuse_cli.network import NetworkConfig, UNet
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples"
+SHARED = ROOT.parent / "shared"
+PROGRAM = Path(sysconfig.get_path("scripts")) / "diffuse"
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the team's ../shared is not here")
+
+
+@pytest.fixture(scope="session")
+def model() -> Model:
+    """The shipped weights in fp32."""
+    return prepare("photo", device="cpu", dtype="fp32")
+
+
+@pytest.fixture(scope="session")
+def toy() -> Model:
+    """A tiny network of the same family with random weights: quick, and not the identity."""
+    torch.manual_seed(0)
+    network = UNet(NetworkConfig(channels=(8, 16), blocks=(1, 1), emb=16))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.randn_like(parameter) if parameter.ndim else torch.tensor(0.3))
+        network.fourier.freqs.normal_()
+        network.fourier.phases.normal_()
+    return Model(network=network.fold(), exact=None, labels=())
+
+
+def pixels(path: Path) -> NDArray[np.uint8]:
+    """A picture's levels as its file holds them."""
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+@pytest.fixture
+def diffuse(tmp_path: Path) -> Run:
+    """The installed program, run in an empty folder."""
+
+    def run(*arguments: str | Path, timeout: float = 300, **env: str) -> subprocess.CompletedProcess[bytes]:
+        command = [str(PROGRAM), *map(str, arguments)]
+        environment = {**os.environ, "NO_COLOR": "1", **env}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=timeout, check=False)
+
+    return run
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Path:
+    """A 96 x 64 crop of a photograph, as in.png."""
+    path = tmp_path / "in.png"
+    with Image.open(EXAMPLES / "cat_noisy.png") as image:
+        image.crop((150, 60, 246, 124)).save(path)
+    return path
