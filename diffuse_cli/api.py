@@ -19,9 +19,9 @@ from .errors import UsageError
 from .generation import generate as draw
 from .image_io import Picture, read_picture, to_levels, to_unit
 from .request import Box, Denoise, Inpaint, SuperResolve, mask_of
-from .restoration import Settings, Tile, to_array
 from .restoration import restore as restore_picture
-from .sampler import Solver
+from .restoration import to_array
+from .settings import Settings, Solver, Tile
 
 TaskName = Literal["denoise", "inpaint", "super-resolve"]
 Mask = str | Path | Image.Image | NDArray[Any] | Tensor

@@ -10,8 +10,9 @@ from .degradation import Description
 from .denoiser import SIGMA_MAX, Observation, Posterior, nothing_known
 from .device import Model
 from .errors import UsageError
-from .restoration import Known, Progress, Settings, draw, estimate, guided
-from .tiling import count_tiles, tiled
+from .restoration import Known, Progress, calls, draw, estimate, guided, tile_counter
+from .settings import Settings
+from .tiling import count_tiles, tile_side, tiled
 
 BASE = 96
 """Longest side that is generated at once: the size of the training crops."""
@@ -35,10 +36,8 @@ def generate(
     Returns: (1, 3, *size), [-1, 1] units, not clipped.
     Raises: UsageError: an unknown label, a size below 1, fewer than 2 steps.
     """
-    if min(size) < 1:
-        raise UsageError(f"--size must be at least 1x1, not {size[1]}x{size[0]}")
-    if settings.steps < 2:
-        raise UsageError("generate draws samples: --steps must be at least 2")
+    if settings.steps < 2 or min(size) < 1:
+        raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
     nothing = nothing_known(1, model.network.config.cond, torch.device("cpu"))
     seen = replace(nothing, cond=_label_cond(nothing.cond, model, label))
     sizes = cascade(size)
@@ -60,14 +59,9 @@ def cascade(size: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def _first(seen: Observation, size: tuple[int, int], settings: Settings, model: Model, progress: Progress) -> Tensor:
-    total, done = settings.steps * count_tiles(size, settings.tile_side), 0
-
-    def tick() -> None:
-        nonlocal done
-        done += 1
-        progress(done, total)
-
-    denoise = tiled(Posterior(model.network, seen, exact=model.exact), settings.tile_side, on_tile=tick)
+    side = tile_side(settings.tile)
+    tick = tile_counter(progress, count_tiles(size, side) * calls(settings))
+    denoise = tiled(Posterior(model.network, seen, exact=model.exact), side, on_tile=tick)
     return draw(denoise, torch.zeros(1, 3, *size), SIGMA_MAX, settings)
 
 

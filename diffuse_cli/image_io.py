@@ -57,11 +57,13 @@ class JpegCoding:
         tables: quantisation tables, 64 numbers each in row order: luma, chroma, and a second chroma where it differs.
         subsampling: of the chroma: 0 = 4:4:4, 1 = 4:2:2, 2 = 4:2:0, -1 = another, or a gray picture.
         progressive: whether it was coded in several scans.
+        orientation: how the decoded picture was turned to be displayed, as EXIF numbers it; 1 = not at all.
     """
 
     tables: tuple[tuple[int, ...], ...]
     subsampling: int
     progressive: bool
+    orientation: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -419,6 +421,15 @@ def _upright(levels: Levels, orientation: int) -> Levels:
     return levels
 
 
+def as_coded(pixels: NDArray[np.float32], coding: JpegCoding) -> NDArray[np.float32]:
+    """A displayed picture (H, W, C) turned back to how the JPEG's blocks lie."""
+    if coding.orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if coding.orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels.swapaxes(0, 1) if coding.orientation in (5, 6, 7, 8) else pixels
+
+
 # What else a file says -----------------------------------------------------------------------------------------------
 
 _ORIENTATION, _X_DPI, _Y_DPI, _DPI_UNIT, _XMP, _ICC = 274, 282, 283, 296, 700, 34675
@@ -462,7 +473,10 @@ def _jpeg_coding(image: JpegImageFile) -> JpegCoding:
     while len(tables) > 1 and tables[-1] == tables[-2]:
         tables.pop()
     return JpegCoding(
-        tables=tuple(tables), subsampling=get_sampling(image), progressive=bool(image.info.get("progressive"))
+        tables=tuple(tables),
+        subsampling=get_sampling(image),
+        progressive=bool(image.info.get("progressive")),
+        orientation=_orientation(image),
     )
 
 

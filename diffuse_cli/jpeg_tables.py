@@ -1,7 +1,7 @@
 """JPEG quantisation tables and the quality number behind them.
 
-"Quality" is the scale of the Independent JPEG Group's encoder (libjpeg's `jpeg_set_quality`): 1..100, each with one fixed
-luma table. Other encoders write tables of their own; they get the quality whose table is nearest.
+"Quality" is the scale of the Independent JPEG Group's encoder (libjpeg's `jpeg_set_quality`): 1..100, each with one
+fixed luma table. Other encoders write tables of their own; they get the quality whose table is nearest.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
 """How strong the white noise in a picture is, from the picture alone.
 
-Everything here is in 8-bit levels (0..255), whatever the file's depth. Two numbers answer two questions: `level` is the std
-of the noise that is in the pixels, which a denoiser with one sigma wants; `nominal` is what it was before an integer file
-clipped it at 0 and 255. The two part at the strong end: of noise 50 about 45 remain in an 8-bit photograph.
+Everything here is in 8-bit levels (0..255), whatever the file's depth. Two numbers answer two questions: `level` is the
+std of the noise that is in the pixels, which a denoiser with one sigma wants; `nominal` is what it was before an integer
+file clipped it at 0 and 255. The two part at the strong end: of noise 50 about 45 remain in an 8-bit photograph.
 """
 
 import math
@@ -16,16 +16,28 @@ Floats = NDArray[np.float64]
 
 WHITE = 255.0
 
-# Readings below this count as none. Of 53 noise-free training photographs 95 % read less (texture, rounding), while noise of
-# std 1 reads more in 99 %; and what is weaker cannot be seen (49 dB).
+# i + j of each coefficient of a flattened 8x8 block, and what Ponomarenko et al. call its low and high frequencies.
+_ORDER = np.add.outer(np.arange(8), np.arange(8)).ravel()
+_LOW_FREQUENCIES = (_ORDER > 0) & (_ORDER < 9)
+_HIGH_FREQUENCIES = _ORDER >= 9
+# In a JPEG the highest are mostly rounded to 0: flatness by the lowest, the reading from the middle.
+_JPEG_LOW = (_ORDER > 0) & (_ORDER < 4)
+_JPEG_MIDDLE = (_ORDER >= 4) & (_ORDER <= 10)
+
+# Readings below this count as none. Of 53 noise-free training photographs 95 % read less (texture, rounding), while noise
+# of std 1 reads more in all; and what is weaker cannot be seen (49 dB).
 _FLOOR = 0.9
 # The JPEG reading (std of luma) below which noise-free files lie.
 _JPEG_FLOOR = 4.0
 # Colour readings below this are checked against the planes' (at the cost of their time).
 _FAINT = 8.0
-# Where colour reads next to nothing but its planes this much, the channels are dependent. Noise-free training photographs
-# that read so little in colour read at most 1.2 in planes.
-_NEXT_TO_NOTHING, _DEPENDENT_CHANNELS = 1.3, 4.0
+# Where the planes read this much, and this many times what colour reads, the channels are dependent.
+_DEPENDENT_LEVEL, _DEPENDENT_RATIO = 4.0, 2.5
+# Where even the flattest blocks hold this many times the low frequencies of the noise read in them, they are texture or
+# text. On training photographs noise gives at most 1.9 (JPEG 0.9), a woven cloth filling the picture 3.9 (JPEG 2.6).
+_TEXTURE, _JPEG_TEXTURE = 3.0, 2.0
+# And where they hold this little, the noise was read in something else (text on white paper). Noise leaves 0.5.
+_TOO_FLAT = 0.35
 
 # Chen: enough patches for a covariance's eigenvalues, as a multiple of its dimension; fewer read low.
 _PATCHES_PER_DIMENSION = 20
@@ -45,7 +57,7 @@ class NoiseEstimate:
     Attributes:
         level: std of the noise really present; 0 where none is measurable.
         nominal: std before clipping at the ends of the range; `level` where nothing was clipped.
-        method: "chen", "ponomarenko" or "jpeg-luma", or why nothing was read: "constant", "too small".
+        method: "chen", "ponomarenko" or "jpeg-luma", or why nothing was read: "constant", "too small", "texture".
     """
 
     level: float
@@ -64,7 +76,9 @@ def estimate_noise(levels: NDArray[np.float32], *, clips: bool) -> NoiseEstimate
         clips: the source stores integers, so that noise beyond 0 and 255 was cut off. It is believed only where as many
             pixels lie at the ends as such noise would leave there.
     """
-    if levels.size == 0 or float(np.ptp(levels)) == 0:
+    rows, columns = _content(levels)
+    levels = levels[rows, columns]
+    if levels.size == 0:
         return NoiseEstimate(level=0.0, nominal=0.0, method="constant")
     if min(levels.shape[:2]) < 8 or (levels.shape[0] - 7) * (levels.shape[1] - 7) < _FEWEST_BLOCKS:
         return NoiseEstimate(level=0.0, nominal=0.0, method="too small")
@@ -92,22 +106,23 @@ def estimate_noise_jpeg(
         gray: the file has one channel: the reading stands for it and not for RGB noise seen through luma.
     Returns: the std in each channel (of the luma if `gray`); 0 where it is below what noise-free files read.
     """
-    rounds, steps = _quantised_blocks(luma, luma_table)
-    if len(rounds) < 4:
+    steps = np.maximum(np.asarray(luma_table, dtype=np.float64).reshape(64), 1)
+    values = _stored_flat_blocks(luma, steps)
+    if len(values) < 4:
         return NoiseEstimate(level=0.0, nominal=0.0, method="too small")
-    std = _std_of_quantised(rounds, steps)
-    # Below a quarter of the finest step only tails beyond two stds are seen, and texture makes tails too.
-    measurable = std >= max(_JPEG_FLOOR, float(steps.min()) / 4)
-    level = std / (1.0 if gray else _LUMA_OF_RGB) if measurable else 0.0
+    std = _std_of_rounded(values[:, _JPEG_MIDDLE], steps[_JPEG_MIDDLE])
+    level = std / (1.0 if gray else _LUMA_OF_RGB) if _is_jpeg_noise(std, values, steps) else 0.0
     return NoiseEstimate(level=level, nominal=level, method="jpeg-luma")
 
 
 def _agreed(colour: NoiseEstimate, planes: NoiseEstimate) -> NoiseEstimate:
-    """The lower of two readings of faint noise, as texture pushes both up; the planes' where the channels are dependent.
+    """The lower of two readings of faint noise, as texture pushes both up; the planes' if the channels are dependent.
 
-    Tinted gray or chroma at half the resolution leave directions without noise, and in these colour reads nothing.
+    Tinted gray or chroma at half the resolution leave directions almost without noise, and colour reads just these.
     """
-    if colour.level < _NEXT_TO_NOTHING and planes.level >= _DEPENDENT_CHANNELS:
+    if planes.method == "texture":
+        return colour
+    if planes.level >= max(_DEPENDENT_LEVEL, _DEPENDENT_RATIO * colour.level):
         return planes
     return min(colour, planes, key=lambda estimate: estimate.level)
 
@@ -118,16 +133,32 @@ def _floored(estimate: NoiseEstimate) -> NoiseEstimate:
     return NoiseEstimate(level=0.0, nominal=0.0, method=estimate.method)
 
 
+def _content(levels: NDArray[np.float32]) -> tuple[slice, slice]:
+    """Rows and columns of an (H, W, C) picture inside a border of one colour: a mat or letterbox bears no noise."""
+    if levels.size == 0:
+        return slice(0), slice(0)
+    from_first = np.any(levels != levels[0, 0], axis=2)
+    from_last = np.any(levels != levels[-1, -1], axis=2)
+    slices = []
+    for axis in (1, 0):
+        first, last = np.flatnonzero(from_first.any(axis=axis)), np.flatnonzero(from_last.any(axis=axis))
+        slices.append(slice(int(first[0]), int(last[-1]) + 1) if len(first) and len(last) else slice(0))
+    return slices[0], slices[1]
+
+
 # ---- Colour: Chen, Zhu, Heng 2015 ----
 
 
 def _estimate_colour(levels: NDArray[np.float32], clips: bool) -> NoiseEstimate | None:
-    """Chen, Zhu, Heng 2015, "An Efficient Statistical Method for Image Noise Level Estimation" (ICCV); None: too few patches."""
+    """All channels together; None if there are too few patches.
+
+    Chen, Zhu, Heng 2015, "An Efficient Statistical Method for Image Noise Level Estimation" (ICCV).
+    """
     patches = _colour_patches(levels)
     if patches is None:
         return None
     eigenvalues = np.linalg.eigvalsh(_covariance(patches.reshape(len(patches), -1)))
-    level = math.sqrt(_noise_eigenvalue(eigenvalues))
+    level = math.sqrt(_noise_eigenvalue(np.asarray(eigenvalues, dtype=np.float64)))
     nominal = level
     if clips and level > 0:
         means = _histogram(patches.mean(axis=2).ravel())
@@ -171,7 +202,7 @@ def _unsaturated(patches: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def _covariance(rows: NDArray[np.float32]) -> Floats:
     centred = rows - rows.mean(axis=0)
-    return np.asarray(centred.T @ centred, dtype=np.float64) / len(rows)
+    return np.asarray((centred.T @ centred) / len(rows), dtype=np.float64)
 
 
 def _noise_eigenvalue(eigenvalues: Floats) -> float:
@@ -202,14 +233,17 @@ class _Blocks:
 
 
 def _estimate_planes(levels: NDArray[np.float32], clips: bool) -> NoiseEstimate:
-    """Each channel by itself, joined as the root of the mean square."""
-    readings = [_estimate_plane(levels[:, :, channel], clips) for channel in range(levels.shape[2])]
+    """Each channel by itself, joined as the root of the mean square; method "texture" where none has a flat block."""
+    planes = (_estimate_plane(levels[:, :, channel], clips) for channel in range(levels.shape[2]))
+    readings = [reading for reading in planes if reading is not None]
+    if not readings:
+        return NoiseEstimate(level=0.0, nominal=0.0, method="texture")
     level, nominal = np.sqrt(np.mean(np.square(readings), axis=0))
     return NoiseEstimate(level=float(level), nominal=float(nominal), method="ponomarenko")
 
 
-def _estimate_plane(plane: NDArray[np.float32], clips: bool) -> tuple[float, float]:
-    """The std present and the nominal one of an (H, W) plane.
+def _estimate_plane(plane: NDArray[np.float32], clips: bool) -> tuple[float, float] | None:
+    """The std present and the nominal one of an (H, W) plane; None if even its flattest blocks are textured.
 
     After Ponomarenko et al. 2007, "An automatic approach to lossy compression of AVIRIS images": the noise is what the
     high frequencies of the flattest blocks hold.
@@ -217,13 +251,16 @@ def _estimate_plane(plane: NDArray[np.float32], clips: bool) -> tuple[float, flo
     blocks = _plane_blocks(plane)
     if len(blocks) < _FEWEST_BLOCKS:
         return 0.0, 0.0
-    if clips:
-        nominal = _std_of_flattest(blocks, clips=True)
-        means = _histogram(blocks.mean)
-        if nominal > 0 and _shows_clipping(plane, means, nominal):
-            return _std_present(nominal, means), nominal
-    level = _std_of_flattest(blocks, clips=False)
-    return level, level
+    nominal, flatness = _std_of_flattest(blocks, clips=clips, central=clips)
+    if clips and flatness < _TOO_FLAT:
+        nominal, flatness = _std_of_flattest(blocks, clips=True, central=False)
+    means = _histogram(blocks.mean)
+    if clips and nominal > 0 and not _shows_clipping(plane, means, nominal):
+        clips = False
+        nominal, flatness = _std_of_flattest(blocks, clips=False, central=False)
+    if flatness > _TEXTURE:
+        return None
+    return (_std_present(nominal, means) if clips and nominal > 0 else nominal), nominal
 
 
 def _plane_blocks(plane: NDArray[np.float32]) -> _Blocks:
@@ -234,39 +271,36 @@ def _plane_blocks(plane: NDArray[np.float32]) -> _Blocks:
     coefficients = windows @ _dct_matrix().T
     mean = coefficients[:, 0] / 8
     coefficients **= 2
-    order = _frequency_order()
     return _Blocks(
-        mean=mean,
-        low=coefficients[:, (order > 0) & (order < 9)].sum(axis=1),
-        high=coefficients[:, order >= 9],
+        mean=mean, low=coefficients[:, _LOW_FREQUENCIES].sum(axis=1), high=coefficients[:, _HIGH_FREQUENCIES]
     )
 
 
-def _std_of_flattest(blocks: _Blocks, *, clips: bool) -> float:
+def _std_of_flattest(blocks: _Blocks, *, clips: bool, central: bool) -> tuple[float, float]:
     """The std of the noise before clipping (or as it is, if nothing clips) from the flattest blocks.
 
-    A clipped block looks flat whatever it shows, so blocks near the ends of the range are left out and flatness is
-    relative to the noise that a block of that mean would have. Both need the std: four rounds settle it. From the second
-    on, all blocks count whose low frequencies hold no more than noise would leave there: where noise is strong these are
-    many, and the very lowest of them would be a biased choice.
+    A clipped block looks flat whatever it shows, so flatness is relative to the noise that a block of that mean would
+    have, and with `central` blocks near the ends of the range are left out. Both need the std: four rounds settle it.
+    From the second on, all blocks count whose low frequencies hold no more than noise would leave there: where noise is
+    strong these are many, and the very lowest of them would be a biased choice.
+
+    Returns: the std, and how flat the flattest blocks are: their low-frequency energy over what the std explains.
     """
-    central = np.minimum(blocks.mean, WHITE - blocks.mean)
-    variance = np.ones_like(blocks.mean)
+    distance = np.minimum(blocks.mean, WHITE - blocks.mean)
+    # At least the most central fifth stays: a dark picture has no other blocks.
+    off_centre = float(np.quantile(distance, 0.8))
     keep = np.ones(len(blocks), dtype=np.bool_)
-    std = 0.0
+    low, std = blocks.low, 0.0
     for turn in range(4):
-        flat = _flattest(blocks.low / variance, keep, count_noise=turn > 0)
+        flat = _flattest(low, keep, count_noise=turn > 0)
         raw = math.sqrt(float(np.median(blocks.high[flat].mean(axis=0))))
+        if raw == 0:
+            return 0.0, 1.0
         std = _unclip(raw, _histogram(blocks.mean[flat])) if clips else raw
-        if std == 0:
-            break
-        if clips:
-            # At least the most central fifth stays: a dark picture has no other blocks.
-            keep = central >= min(std, float(np.quantile(central, 0.8)))
-            variance = np.maximum(_variance_at_mean(blocks.mean, std), 1e-6).astype(np.float32)
-        else:
-            variance = np.full_like(blocks.mean, std**2)
-    return std
+        low = blocks.low / (_variance_at_mean(blocks.mean, std) if clips else std**2)
+        keep = distance >= min(std, off_centre) if central else keep
+    every = np.ones_like(keep)
+    return std, float(np.median(low[_flattest(low, every, count_noise=False)]) / _LOW_FREQUENCIES.sum())
 
 
 def _flattest(
@@ -282,8 +316,7 @@ def _flattest(
     kept = np.flatnonzero(keep)
     count = max(len(kept) // 200, 50)
     if count_noise:
-        order = _frequency_order()
-        count = max(count, int(np.sum(low[kept] <= 1.1 * np.sum((order > 0) & (order < 9)))))
+        count = max(count, int(np.sum(low[kept] <= 1.1 * _LOW_FREQUENCIES.sum())))
     count = min(count, len(kept))
     return kept[np.argpartition(low[kept], count - 1)[:count]]
 
@@ -291,40 +324,41 @@ def _flattest(
 # ---- JPEG ----
 
 
-def _quantised_blocks(
-    luma: NDArray[np.float32], luma_table: NDArray[np.integer]
-) -> tuple[Floats, Floats]:
-    """What the file stored in its flattest blocks.
-
-    Returns: whole numbers of steps (N, 30) at the middle frequencies (4 <= i + j <= 10), and the steps (30,).
-    """
-    rows, columns = luma.shape[0] // 8, luma.shape[1] // 8
-    blocks = luma[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3).reshape(-1, 64)
-    blocks = blocks[:: max(1, len(blocks) // _MOST_BLOCKS)]
-    steps = np.maximum(np.asarray(luma_table, dtype=np.float32).reshape(64), 1)
-    coefficients = blocks @ _dct_matrix().T
+def _stored_flat_blocks(luma: NDArray[np.float32], steps: Floats) -> Floats:
+    """The DCT coefficients (N, 64), multiples of the steps, that the file has in the flattest hundredth of its blocks."""
+    rows, columns = _content(luma[:, :, None])
+    luma = luma[-(-rows.start // 8) * 8 : rows.stop, -(-columns.start // 8) * 8 : columns.stop]
+    down, across = luma.shape[0] // 8, luma.shape[1] // 8
+    blocks = luma[: down * 8, : across * 8].reshape(down, 8, across, 8).transpose(0, 2, 1, 3).reshape(-1, 64)
+    coefficients = blocks[:: max(1, len(blocks) // _MOST_BLOCKS)] @ _dct_matrix().T
     mean = coefficients[:, 0] / 8
     central = (mean > 16) & (mean < WHITE - 16)
-    coefficients = np.round(coefficients / steps)
     if np.sum(central) >= 64:
         coefficients = coefficients[central]
-    order = _frequency_order()
-    low, middle = (order > 0) & (order < 4), (order >= 4) & (order <= 10)
-    energy = np.square(coefficients[:, low] * steps[low]).sum(axis=1)
+    coefficients = np.round(coefficients / steps) * steps
+    energy = np.square(coefficients[:, _JPEG_LOW]).sum(axis=1)
     flattest = np.argsort(energy, kind="stable")[: max(len(energy) // 100, 12)]
-    return coefficients[flattest][:, middle].astype(np.float64), steps[middle].astype(np.float64)
+    return np.asarray(coefficients[flattest])
 
 
-def _std_of_quantised(rounds: Floats, steps: Floats) -> float:
-    """The std of the Gaussian whose share beyond a threshold is the share seen among rounded values.
+def _is_jpeg_noise(std: float, values: Floats, steps: Floats) -> bool:
+    """Whether a reading is more than what noise-free files give: texture, or a few values just beyond half a step."""
+    # Below a quarter of the finest step only tails beyond two stds are seen, and texture makes tails too.
+    if std < max(_JPEG_FLOOR, float(steps[_JPEG_MIDDLE].min()) / 4):
+        return False
+    low = float(np.median(np.square(values[:, _JPEG_LOW]).sum(axis=1)))
+    return low <= _JPEG_TEXTURE * float(np.sum(std**2 + steps[_JPEG_LOW] ** 2 / 12))
 
-    The threshold of each frequency lies on the edge of a rounding cell, where rounding changes no share, and as near one
-    std as the cells allow.
+
+def _std_of_rounded(values: Floats, steps: Floats) -> float:
+    """The std of the Gaussian that has the share beyond a threshold seen among values (N, K) rounded to steps (K,).
+
+    The threshold of each frequency lies on the edge of a rounding cell, where rounding changes no share, and as near
+    one std as the cells allow.
     """
     threshold, std = 0.5 * steps, 0.0
     for _ in range(3):
-        share = float(np.mean(np.abs(rounds) * steps > threshold))
-        std = _std_of_share(share, threshold)
+        std = _std_of_share(float(np.mean(np.abs(values) > threshold)), threshold)
         if std == 0:
             break
         threshold = (np.maximum(np.round(std / steps - 0.5), 0) + 0.5) * steps
@@ -370,7 +404,7 @@ def _variance_at_mean(means: NDArray[np.floating], std: float) -> Floats:
     """The variance of clipped noise where its local mean, clipped too, is `means`."""
     mu = np.linspace(-4 * std, WHITE + 4 * std, 256)
     mean, variance = _clipped_moments(mu, std)
-    return np.interp(means, mean, variance)
+    return np.asarray(np.maximum(np.interp(means, mean, variance), 1e-6), dtype=np.float64)
 
 
 def _unclip(std: float, means: _Means) -> float:
@@ -398,7 +432,7 @@ def _std_present(nominal: float, means: _Means) -> float:
 
 
 def _shows_clipping(levels: NDArray[np.float32], means: _Means, std: float) -> bool:
-    """Whether at least half as many pixels lie at the ends of the range as clipped noise of this std would leave there."""
+    """Whether at least half as many pixels lie at the ends of the range as clipped noise would leave there."""
     mu = np.linspace(-4 * std, WHITE + 4 * std, 256)
     mean, _ = _clipped_moments(mu, std)
     outside = _normal_cdf(-mu / std) + _normal_cdf((mu - WHITE) / std)
@@ -408,11 +442,11 @@ def _shows_clipping(levels: NDArray[np.float32], means: _Means, std: float) -> b
 
 # ---- The normal distribution and the cosine transform ----
 
-_erf = np.frompyfunc(math.erf, 1, 1)
+_erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def _normal_cdf(x: Floats) -> Floats:
-    return np.asarray(0.5 + 0.5 * _erf(x / math.sqrt(2)).astype(np.float64))
+    return np.asarray(0.5 + 0.5 * _erf(x / math.sqrt(2)), dtype=np.float64)
 
 
 def _normal_pdf(x: Floats) -> Floats:
@@ -425,8 +459,3 @@ def _dct_matrix() -> NDArray[np.float32]:
     one = np.sqrt(2 / 8) * np.cos(np.pi * (2 * k[None] + 1) * k[:, None] / 16)
     one[0] /= math.sqrt(2)
     return np.kron(one, one).astype(np.float32)
-
-
-def _frequency_order() -> NDArray[np.intp]:
-    """(64,): i + j of each coefficient of a flattened 8x8 block."""
-    return np.add.outer(np.arange(8), np.arange(8)).ravel()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .degradation import Description
     from .image_io import Picture
+    from .noise_level import NoiseEstimate
     from .task import Task
 
 MAX_SCALE = 8.0
@@ -54,27 +54,64 @@ class Denoise:
 
     def task(self, picture: "Picture") -> "Task":
         """What is known about this picture."""
-        from .degradation import LEVEL
+        from .degradation import LEVEL, Description
         from .task import Task
 
-        level, note = _measure_noise(picture) if self.noise == "auto" else (self.noise, "")
-        guide = _jpeg_guide(picture, level / LEVEL)
+        found = _measured(picture) if self.noise == "auto" else None
+        level = found.level if found is not None else float(self.noise)
+        guided = level > 0 and not _is_white(picture, level)
         return Task(
             noise=level / LEVEL,
-            guide=guide if level > 0 else None,
+            guide=Description(noise=level / LEVEL, quality=_jpeg_quality(picture)) if guided else None,
             strength=self.strength,
             chroma_strength=self.strength if self.chroma_strength is None else self.chroma_strength,
-            notes=(note,) if note else (),
+            notes=() if found is None else (_noise_note(found),),
         )
 
 
-def _measure_noise(picture: "Picture") -> tuple[float, str]:
-    """The noise's std in 8-bit levels, and what to say of it."""
-    raise NotImplementedError
+def _is_white(picture: "Picture", level: float) -> bool:
+    """Whether noise of this level is still white in the file: no JPEG coder averaged its chroma or rounded it away.
+
+    Where it is not, the core does better with the file as a guide (noise and quality described) than as a noisy version
+    of the picture, by 0.2 to 3 dB for noise 5, 15, 25 at qualities 60 to 90 with 4:2:0. At 4:4:4 what counts is the
+    noise against the coarsest step: the guide wins by 1 dB for noise 5 at quality 90, and loses 0.7 dB for noise 15.
+    A gray file, whose only table is finer, stays white for longer: the guide loses 0.7 dB for noise 8 at quality 90.
+    """
+    coding = picture.source.jpeg
+    if coding is None:
+        return True
+    gray = picture.pixels.shape[2] == 1
+    return (gray or coding.subsampling == 0) and level >= max(coding.tables[-1]) / (5 if gray else 2)
 
 
-def _jpeg_guide(picture: "Picture", sigma: float) -> "Description | None":
-    raise NotImplementedError
+def _jpeg_quality(picture: "Picture") -> float:
+    from .jpeg_tables import quality_of
+
+    coding = picture.source.jpeg
+    return 100.0 if coding is None else quality_of(dict(enumerate(coding.tables)))
+
+
+def _measured(picture: "Picture") -> "NoiseEstimate":
+    """The noise's std in 8-bit levels."""
+    import numpy as np
+
+    from .degradation import LEVEL
+    from .image_io import as_coded
+    from .noise_level import estimate_noise, estimate_noise_jpeg
+
+    levels, coding = (picture.pixels + 1) * np.float32(LEVEL), picture.source.jpeg
+    white = estimate_noise(levels, clips=bool(levels.min() >= 0 and levels.max() <= 2 * LEVEL))
+    if coding is None or _is_white(picture, white.level):
+        return white
+    gray = levels.shape[2] == 1
+    luma = as_coded(levels, coding) @ np.array([1.0] if gray else [0.299, 0.587, 0.114], np.float32)
+    return estimate_noise_jpeg(luma, np.reshape(coding.tables[0], (8, 8)), gray=gray)
+
+
+def _noise_note(found: "NoiseEstimate") -> str:
+    if found.level == 0:
+        return f"no noise measurable ({found.method}), so nothing is removed; --noise LEVEL insists"
+    return f"noise {found.level:.1f} (estimated: {found.method})"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -13,50 +12,17 @@ from torch import Tensor
 from .degradation import Description, luma, resize
 from .denoiser import Denoise, Observation, Posterior, nothing_known, sigma_start
 from .device import Model
-from .errors import OutOfMemoryError, PictureError, UsageError
+from .errors import OutOfMemoryError, PictureError
 from .fill import pull_push
 from .image_io import Levels, Picture, to_levels, to_unit
 from .noise_field import noise_field
-from .sampler import SOLVERS, Solver, karras_sigmas
+from .sampler import SOLVERS, karras_sigmas
+from .settings import MIN_TILE, Settings
 from .task import Task
-from .tiling import AUTO_TILE, GRID, count_tiles, tiled
+from .tiling import count_tiles, tile_side, tiled
 
 Progress = Callable[[int, int], None]
 """(tiles done, tiles in all)."""
-Tile = int | Literal["auto", "off"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """How to compute.
-
-    Attributes:
-        steps: 1 = the posterior mean, one denoiser call; more = a posterior sample in that many solver steps.
-        seed, sample: which noise.
-        solver: of the probability-flow ODE.
-        tile: side of a tile in pixels; "auto" depends on the picture's size alone; "off" = in one piece.
-    Raises: UsageError: a value out of range.
-    """
-
-    steps: int = 1
-    seed: int = 0
-    sample: int = 0
-    solver: Solver = "dpmpp-2m"
-    tile: Tile = "auto"
-
-    def __post_init__(self) -> None:
-        """Refuse what nothing below could compute with."""
-        if self.steps < 1:
-            raise UsageError(f"--steps must be at least 1, not {self.steps}")
-        if not 0 <= self.seed < 2**64:
-            raise UsageError(f"--seed must lie in 0 .. 2^64 - 1, not {self.seed}")
-        if isinstance(self.tile, int) and self.tile < 4 * GRID:
-            raise UsageError(f"--tile must be at least {4 * GRID} pixels, not {self.tile}")
-
-    @property
-    def tile_side(self) -> int | None:
-        """Side of a tile, None = one piece."""
-        return {"auto": AUTO_TILE, "off": None}[self.tile] if isinstance(self.tile, str) else self.tile
 
 
 def restore(
@@ -133,7 +99,7 @@ def estimate(
     known: Known, settings: Settings, model: Model, progress: Progress | None = None, *, stage: int = 0
 ) -> Tensor:
     """The posterior mean, or a sample: (1, 3, H, W). Out of memory halves the tile and starts this picture again."""
-    side = settings.tile_side
+    side = tile_side(settings.tile)
     while True:
         try:
             x = _estimate(known, settings, model, side, progress, stage)
@@ -141,8 +107,8 @@ def estimate(
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
-            side = max(side or max(known.x_t.shape[-2:]), 2 * GRID) // 2
-            if side < 4 * GRID:
+            side = (side or max(known.x_t.shape[-2:])) // 2
+            if side < MIN_TILE:
                 raise OutOfMemoryError("out of memory, even with the smallest tiles") from None
     if not bool(x.isfinite().all()):
         raise PictureError("the result is not finite; the checkpoint may be damaged (diffuse models verify)")
@@ -153,8 +119,8 @@ def _estimate(
     known: Known, settings: Settings, model: Model, side: int | None, progress: Progress | None, stage: int
 ) -> Tensor:
     h, w = known.x_t.shape[-2:]
-    calls = 1 if settings.steps == 1 else 1 + settings.steps * (2 if settings.solver == "heun" else 1)
-    tick = _counter(progress, count_tiles((h, w), side) * calls)
+    total = 1 if settings.steps == 1 else 1 + calls(settings)
+    tick = tile_counter(progress, count_tiles((h, w), side) * total)
     posterior = Posterior(model.network, known.observation, exact=model.exact)
     denoise = tiled(posterior, side, on_tile=tick)
     mean = denoise(known.x_t, torch.tensor(known.sigma_t))
@@ -200,13 +166,19 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in text or "not enough memory" in text
 
 
-def _counter(progress: Progress | None, total: int) -> Callable[[], None]:
+def calls(settings: Settings) -> int:
+    """Denoiser calls that a sample takes."""
+    return 2 * settings.steps - 1 if settings.solver == "heun" else settings.steps
+
+
+def tile_counter(progress: Progress | None, total: int) -> Callable[[], None]:
+    """What to call after each of `total` tiles, so that `progress` hears of it."""
     done = 0
 
     def tick() -> None:
         nonlocal done
         done += 1
         if progress is not None:
-            progress(min(done, total), total)
+            progress(done, total)
 
     return tick

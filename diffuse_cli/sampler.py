@@ -3,15 +3,14 @@
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from .denoiser import Denoise
 from .errors import UsageError
+from .settings import Solver
 
-Solver = Literal["dpmpp-2m", "heun", "euler"]
 SIGMA_END = 0.005
 RHO = 7.0
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .denoiser import Denoise
+from .settings import Tile
 
 GRID = 16
 """Tile origins lie on multiples of this, so that a tile's pooling grid is the whole picture's."""
@@ -40,6 +41,13 @@ def _spans(length: int, tile: int) -> Iterator[tuple[slice, slice]]:
 def _side(tile: int | None, size: tuple[int, int]) -> int:
     """Side of the kept part: on the grid, or what holds the whole picture."""
     return -(-(tile or max(size)) // GRID) * GRID
+
+
+def tile_side(tile: Tile) -> int | None:
+    """Side of a tile that --tile means, None = one piece."""
+    if isinstance(tile, str):
+        return None if tile == "off" else AUTO_TILE
+    return tile
 
 
 def count_tiles(size: tuple[int, int], tile: int | None) -> int:

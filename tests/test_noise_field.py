@@ -6,7 +6,11 @@ from hypothesis import strategies as st
 
 from diffuse_cli.noise_field import noise_field
 
-PINNED = [[[235, 515, -1217], [209, 1396, 262]], [[41, 1762, 207], [-645, -1677, -150]], [[-449, -576, 2000], [445, -680, -184]]]
+PINNED = [
+    [[235, 515, -1217], [209, 1396, 262]],
+    [[41, 1762, 207], [-645, -1677, -150]],
+    [[-449, -576, 2000], [445, -680, -184]],
+]
 WHOLE = noise_field((200, 260), seed=7)
 
 
@@ -29,7 +33,9 @@ def test_is_standard_normal_and_white_across_block_borders() -> None:
 
 
 def test_every_key_matters() -> None:
-    fields = [noise_field((64, 64), seed=s, sample=k, step=t) for s, k, t in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))]
+    fields = [
+        noise_field((64, 64), seed=s, sample=k, step=t) for s, k, t in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))
+    ]
     for i, a in enumerate(fields):
         for b in fields[i + 1 :]:
             assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.05

@@ -1,7 +1,5 @@
 """A tiled denoiser is a denoiser: exact where a pixel's reach is short, within 1/255 with the real weights."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -10,7 +8,8 @@ from torch import Tensor
 from diffuse_cli.degradation import Description
 from diffuse_cli.device import Model
 from diffuse_cli.image_io import read_picture
-from diffuse_cli.restoration import Settings, estimate, observe, to_tensor
+from diffuse_cli.restoration import estimate, observe, to_tensor
+from diffuse_cli.settings import Settings
 from diffuse_cli.task import Task
 from diffuse_cli.tiling import MARGIN, count_tiles, tiled
 
@@ -113,4 +112,3 @@ def test_settings_refuse_tiles_that_are_all_margin() -> None:
 
     with pytest.raises(UsageError):
         Settings(tile=8)
-    assert math.isfinite(Settings().tile_side or math.inf)

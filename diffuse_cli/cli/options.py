@@ -17,7 +17,7 @@ from ..errors import UsageError
 
 if TYPE_CHECKING:
     from ..device import Model
-    from ..restoration import Settings, Tile
+    from ..settings import Settings, Tile
 
 
 class DeviceName(StrEnum):
@@ -87,7 +87,7 @@ class Compute:
 
         Raises: UsageError: a value out of range.
         """
-        from ..restoration import Settings
+        from ..settings import Settings
 
         tile: Tile = whole_number("tile", self.tile) if self.tile not in ("auto", "off") else cast("Tile", self.tile)
         return Settings(steps=steps, seed=self.seed, sample=sample, solver=self.solver.value, tile=tile)

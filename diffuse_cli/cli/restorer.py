@@ -11,7 +11,7 @@ from .options import Compute, Files
 if TYPE_CHECKING:
     from ..device import Model
     from ..request import Request
-    from ..restoration import Settings
+    from ..settings import Settings
 
 
 def restore_files(op: str, request: "Request", files: Files, compute: Compute, steps: int) -> None:

@@ -1,0 +1,40 @@
+"""How to compute: what decides pixels beside the picture and the weights. Costs nothing to import."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .errors import UsageError
+
+Solver = Literal["dpmpp-2m", "heun", "euler"]
+Tile = int | Literal["auto", "off"]
+MIN_TILE = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """How to compute.
+
+    Attributes:
+        steps: 1 = the posterior mean, one denoiser call; more = a posterior sample in that many solver steps.
+        seed, sample: which noise.
+        solver: of the probability-flow ODE.
+        tile: side of a tile in pixels; "auto" depends on the picture's size alone; "off" = in one piece.
+    Raises: UsageError: a value out of range.
+    """
+
+    steps: int = 1
+    seed: int = 0
+    sample: int = 0
+    solver: Solver = "dpmpp-2m"
+    tile: Tile = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse what nothing could compute with."""
+        if self.steps < 1:
+            raise UsageError(f"--steps must be at least 1, not {self.steps}")
+        if not 0 <= self.seed < 2**64:
+            raise UsageError(f"--seed must lie in 0 .. 2^64 - 1, not {self.seed}")
+        if not 0 <= self.sample < 2**32:
+            raise UsageError(f"sample must lie in 0 .. 2^32 - 1, not {self.sample}")
+        if isinstance(self.tile, int) and self.tile < MIN_TILE:
+            raise UsageError(f"--tile must be at least {MIN_TILE} pixels, not {self.tile}")

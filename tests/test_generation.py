@@ -1,0 +1,50 @@
+"""Pictures from the prior, and the cascade."""
+
+import pytest
+import torch
+
+from diffuse_cli.device import Model
+from diffuse_cli.errors import UsageError
+from diffuse_cli.generation import cascade, generate
+from diffuse_cli.settings import Settings
+
+
+def test_small_sizes_need_no_cascade() -> None:
+    assert cascade((64, 96)) == [(64, 96)]
+
+
+@pytest.mark.parametrize("size", [(97, 97), (300, 512), (1, 2000), (4000, 3000)])
+def test_cascade_starts_small_and_takes_equal_steps_of_at_most_four(size: tuple[int, int]) -> None:
+    sizes = cascade(size)
+    assert sizes[-1] == size
+    assert max(sizes[0]) <= 96
+    longest = [max(s) for s in sizes]
+    ratios = [b / a for a, b in zip(longest[:-1], longest[1:], strict=True)]
+    assert max(ratios) <= 4.05
+    assert max(ratios) / min(ratios) < 1.05
+
+
+def test_every_stage_has_its_own_noise_and_the_result_repeats(toy: Model) -> None:
+    settings = Settings(steps=2, seed=3)
+    a, b = (generate((120, 150), settings, toy) for _ in range(2))
+    assert a.shape == (1, 3, 120, 150)
+    assert torch.equal(a, b)
+    other = generate((120, 150), Settings(steps=2, seed=4), toy)
+    assert not torch.equal(a, other)
+
+
+def test_labels_change_the_picture_and_unknown_ones_are_named(toy: Model) -> None:
+    from diffuse_cli.network import NetworkConfig, UNet
+
+    torch.manual_seed(1)
+    network = UNet(NetworkConfig(channels=(8,), blocks=(1,), emb=16, cond=6, labels=("cat", "dog")))
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            tensor.copy_(torch.randn(tensor.shape))
+    model = Model(network=network.fold(), exact=None, labels=("cat", "dog"))
+    cat, dog = (generate((16, 16), Settings(steps=2), model, label=name) for name in model.labels)
+    assert not torch.equal(cat, dog)
+    with pytest.raises(UsageError, match="cat, dog"):
+        generate((16, 16), Settings(steps=2), model, label="bird")
+    with pytest.raises(UsageError, match="without labels"):
+        generate((16, 16), Settings(steps=2), toy, label="bird")

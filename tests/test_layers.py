@@ -1,0 +1,59 @@
+"""Which module may import which: the flow of a picture goes one way."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import diffuse_cli
+
+PACKAGE = Path(diffuse_cli.__file__).parent
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "png16": set(),
+    "image_io": {"errors", "png16"},
+    "jpeg_tables": set(),
+    "noise_level": set(),
+    "noise_field": set(),
+    "fusion": set(),
+    "fill": set(),
+    "degradation": {"errors"},
+    "network": {"errors"},
+    "denoiser": {"fusion", "network"},
+    "settings": {"errors"},
+    "sampler": {"denoiser", "errors", "settings"},
+    "tiling": {"denoiser", "settings"},
+    "checkpoint": {"errors", "network"},
+    "device": {"checkpoint", "errors", "network"},
+    "task": {"degradation"},
+    "request": {"degradation", "errors", "image_io", "jpeg_tables", "noise_level", "task"},
+    "restoration": {
+        "degradation", "denoiser", "device", "errors", "fill", "image_io", "noise_field", "sampler", "settings", "task",
+        "tiling",
+    },
+    "generation": {"degradation", "denoiser", "device", "errors", "restoration", "settings", "tiling"},
+    "batch": {"errors"},
+    "api": {"device", "errors", "generation", "image_io", "request", "restoration", "settings"},
+}  # fmt: skip
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of the package that a file names in any import, also inside functions."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            found |= {node.module} if node.module else {alias.name for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda p: p.stem)
+def test_imports_only_what_lies_below(path: Path) -> None:
+    if path.stem not in ("__init__", "__main__"):
+        assert imports(path) <= ALLOWED[path.stem]
+
+
+def test_commands_compute_nothing() -> None:
+    for path in (PACKAGE / "cli").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            assert "torch" not in names, path
