@@ -1,8 +1,8 @@
 """How strong the white noise in a picture is, from the picture alone.
 
 Everything here is in 8-bit levels (0..255), whatever the file's depth. Two numbers answer two questions: `level` is the
-std of the noise that is in the pixels, which a denoiser with one sigma wants; `nominal` is what it was before an integer
-file clipped it at 0 and 255. The two part at the strong end: of noise 50 about 45 remain in an 8-bit photograph.
+std of the noise that is in the pixels, which a denoiser with one sigma wants; `nominal` is what it was before an
+integer file clipped it at 0 and 255. The two part at the strong end: of noise 50 about 45 remain in an 8-bit file.
 """
 
 import math
@@ -24,8 +24,8 @@ _HIGH_FREQUENCIES = _ORDER >= 9
 _JPEG_LOW = (_ORDER > 0) & (_ORDER < 4)
 _JPEG_MIDDLE = (_ORDER >= 4) & (_ORDER <= 10)
 
-# Readings below this count as none. Of 53 noise-free training photographs 95 % read less (texture, rounding), while noise
-# of std 1 reads more in all; and what is weaker cannot be seen (49 dB).
+# Readings below this count as none. Of 53 noise-free training photographs 95 % read less (texture, rounding), while
+# noise of std 1 reads more in all; and what is weaker cannot be seen (49 dB).
 _FLOOR = 0.9
 # The JPEG reading (std of luma) below which noise-free files lie.
 _JPEG_FLOOR = 4.0
@@ -135,15 +135,14 @@ def _floored(estimate: NoiseEstimate) -> NoiseEstimate:
 
 def _content(levels: NDArray[np.float32]) -> tuple[slice, slice]:
     """Rows and columns of an (H, W, C) picture inside a border of one colour: a mat or letterbox bears no noise."""
-    if levels.size == 0:
-        return slice(0), slice(0)
-    from_first = np.any(levels != levels[0, 0], axis=2)
-    from_last = np.any(levels != levels[-1, -1], axis=2)
-    slices = []
-    for axis in (1, 0):
-        first, last = np.flatnonzero(from_first.any(axis=axis)), np.flatnonzero(from_last.any(axis=axis))
-        slices.append(slice(int(first[0]), int(last[-1]) + 1) if len(first) and len(last) else slice(0))
-    return slices[0], slices[1]
+    rows = slice(_uniform_lines(levels), len(levels) - _uniform_lines(levels[::-1, ::-1]))
+    turned = levels.swapaxes(0, 1)
+    return rows, slice(_uniform_lines(turned), len(turned) - _uniform_lines(turned[::-1, ::-1]))
+
+
+def _uniform_lines(lines: NDArray[np.float32]) -> int:
+    """How many of the first lines (N, M, C) are of one colour, that of the first value."""
+    return next((count for count, line in enumerate(lines) if np.any(line != lines[0, 0])), len(lines))
 
 
 # ---- Colour: Chen, Zhu, Heng 2015 ----
@@ -197,7 +196,12 @@ def _windows(levels: NDArray[np.float32], side: int, stride: int, most: int) -> 
 def _unsaturated(patches: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which rows of (N, D) say something about noise: not those entirely at one end of the range, as borders are."""
     lowest, highest = patches.min(axis=1), patches.max(axis=1)
-    return np.asarray((lowest < highest) | ((lowest > 0) & (lowest < WHITE)))
+    return np.asarray((lowest < highest) | ~_at_ends(lowest))
+
+
+def _at_ends(levels: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which values lie at 0 or 255, up to the rounding of a 16-bit file's scaling."""
+    return np.asarray((levels < 1e-3) | (levels > WHITE - 1e-3))
 
 
 def _covariance(rows: NDArray[np.float32]) -> Floats:
@@ -269,7 +273,7 @@ def _plane_blocks(plane: NDArray[np.float32]) -> _Blocks:
     windows = _windows(plane, 8, stride, _MOST_BLOCKS).reshape(-1, 64)
     windows = windows[_unsaturated(windows)]
     coefficients = windows @ _dct_matrix().T
-    mean = coefficients[:, 0] / 8
+    mean = np.asarray(coefficients[:, 0] / 8, dtype=np.float32)
     coefficients **= 2
     return _Blocks(
         mean=mean, low=coefficients[:, _LOW_FREQUENCIES].sum(axis=1), high=coefficients[:, _HIGH_FREQUENCIES]
@@ -303,9 +307,7 @@ def _std_of_flattest(blocks: _Blocks, *, clips: bool, central: bool) -> tuple[fl
     return std, float(np.median(low[_flattest(low, every, count_noise=False)]) / _LOW_FREQUENCIES.sum())
 
 
-def _flattest(
-    low: NDArray[np.float32], keep: NDArray[np.bool_], *, count_noise: bool
-) -> NDArray[np.intp]:
+def _flattest(low: NDArray[np.floating], keep: NDArray[np.bool_], *, count_noise: bool) -> NDArray[np.intp]:
     """Indices of the kept blocks of least low-frequency energy.
 
     Args:
@@ -325,7 +327,7 @@ def _flattest(
 
 
 def _stored_flat_blocks(luma: NDArray[np.float32], steps: Floats) -> Floats:
-    """The DCT coefficients (N, 64), multiples of the steps, that the file has in the flattest hundredth of its blocks."""
+    """The DCT coefficients (N, 64), multiples of the steps, in the flattest hundredth of the file's blocks."""
     rows, columns = _content(luma[:, :, None])
     luma = luma[-(-rows.start // 8) * 8 : rows.stop, -(-columns.start // 8) * 8 : columns.stop]
     down, across = luma.shape[0] // 8, luma.shape[1] // 8
@@ -437,7 +439,7 @@ def _shows_clipping(levels: NDArray[np.float32], means: _Means, std: float) -> b
     mean, _ = _clipped_moments(mu, std)
     outside = _normal_cdf(-mu / std) + _normal_cdf((mu - WHITE) / std)
     expected = float(means.share @ np.interp(means.value, mean, outside))
-    return float(np.mean((levels <= 0) | (levels >= WHITE))) >= expected / 2
+    return float(np.mean(_at_ends(levels))) >= expected / 2
 
 
 # ---- The normal distribution and the cosine transform ----

@@ -47,7 +47,7 @@ def toy() -> Model:
 def pixels(path: Path) -> NDArray[np.uint8]:
     """A picture's levels as its file holds them."""
     with Image.open(path) as image:
-        return np.asarray(image)
+        return np.array(image)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def diffuse(tmp_path: Path) -> Run:
 
     def run(*arguments: str | Path, timeout: float = 300, **env: str) -> subprocess.CompletedProcess[bytes]:
         command = [str(PROGRAM), *map(str, arguments)]
-        environment = {**os.environ, "NO_COLOR": "1", **env}
+        environment = {**os.environ, "NO_COLOR": "1", "OMP_NUM_THREADS": "1", **env}
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=timeout, check=False)
 
     return run

@@ -67,10 +67,9 @@ def test_alpha_arrays() -> None:
 
 
 def test_samples_differ_and_repeat() -> None:
-    options = {"noise": 20.0, "steps": 3}
-    a, b = (restore(NOISY, "denoise", **options, sample=k) for k in (0, 1))  # type: ignore[arg-type]
+    a, b = (restore(NOISY, "denoise", noise=20, steps=3, sample=k) for k in (0, 1))
     assert not np.array_equal(a, b)
-    assert np.array_equal(a, restore(NOISY, "denoise", **options))  # type: ignore[arg-type]
+    assert np.array_equal(a, restore(NOISY, "denoise", noise=20, steps=3))
 
 
 def test_generate_returns_an_image() -> None:

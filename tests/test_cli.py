@@ -24,7 +24,7 @@ def error_line(result: subprocess.CompletedProcess[bytes], code: int) -> str:
     return lines[0]
 
 
-def psnr(a: Path, b: np.ndarray) -> float:  # type: ignore[type-arg]
+def psnr(a: Path, b: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / np.mean((pixels(a).astype(float) - b) ** 2)))
 
 

@@ -186,7 +186,7 @@ def test_no_activation_falls_out_of_channels_last(toy: Model) -> None:
 
         return hook
 
-    handles = [m.register_forward_pre_hook(check(n)) for n, m in toy.network.named_modules() if hasattr(m, "kernel")]  # type: ignore[arg-type]
+    handles = [m.register_forward_pre_hook(check(n)) for n, m in toy.network.named_modules() if hasattr(m, "kernel")]
     toy.network(torch.rand(1, 8, 32, 32), torch.zeros(1), torch.zeros(1, 4))
     for handle in handles:
         handle.remove()

@@ -1,5 +1,7 @@
 """Pictures from the prior, and the cascade."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -19,7 +21,7 @@ def test_cascade_starts_small_and_takes_equal_steps_of_at_most_four(size: tuple[
     assert sizes[-1] == size
     assert max(sizes[0]) <= 96
     longest = [max(s) for s in sizes]
-    ratios = [b / a for a, b in zip(longest[:-1], longest[1:], strict=True)]
+    ratios = [b / a for a, b in pairwise(longest)]
     assert max(ratios) <= 4.05
     assert max(ratios) / min(ratios) < 1.05
 

@@ -75,7 +75,7 @@ def test_out_of_memory_halves_the_tile_and_starts_afresh(toy: Model, monkeypatch
     known = observe(torch.rand(1, 3, 200, 300), Task(noise=0.2), 4, gray=False, sampling=False)
     expected = estimate(known, Settings(tile=128), toy)
     sides: list[int | None] = []
-    real = restoration.tiled
+    real = tiled
 
     def greedy(denoise: object, side: int | None, **options: object) -> object:
         sides.append(side)
