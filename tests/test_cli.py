@@ -87,7 +87,7 @@ class TestResults:
             image.save(jpeg, quality=77, subsampling="4:2:0")
         result = diffuse("inpaint", jpeg, "--box", "20,20,8,8", "-q")
         assert result.returncode == 0
-        assert len(result.stderr.splitlines()) == 1
+        assert len(result.stderr.splitlines()) == 1, result.stderr
         assert b"-o" in result.stderr
         with Image.open(jpeg) as before, Image.open(cat.with_name("in.inpaint.jpg")) as after:
             assert before.quantization == after.quantization  # type: ignore[attr-defined]

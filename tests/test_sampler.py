@@ -2,13 +2,20 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
+from diffuse_cli.denoiser import Posterior, nothing_known, sigma_start
+from diffuse_cli.device import Model
 from diffuse_cli.errors import UsageError
+from diffuse_cli.noise_field import noise_field
 from diffuse_cli.sampler import karras_sigmas, sample_dpmpp_2m, sample_euler, sample_heun
+
+from .conftest import SHARED, needs_shared
 
 Sampler = Callable[..., tuple[Tensor, int]]
 STD = 0.5
@@ -51,6 +58,34 @@ def test_the_default_is_the_most_accurate_at_equal_calls() -> None:
         ours = error(sample_dpmpp_2m, calls)
         assert ours < error(sample_euler, calls)
         assert ours < error(sample_heun, (calls + 1) // 2)
+
+
+@needs_shared
+@pytest.mark.parametrize("case", ["varying", "inpaint", "guided"])
+def test_the_default_is_the_nearest_to_the_converged_solution_on_the_golden_cases(model: Model, case: str) -> None:
+    golden = load_file(SHARED / "reference" / "golden.safetensors")
+    seen = nothing_known(1, 4, torch.device("cpu"))
+    if case == "varying":
+        seen = replace(seen, y=golden["varying.y"], sigma_y=golden["varying.sigma_y"])
+    elif case == "inpaint":
+        parts = {name: golden[f"inpaint.{name}"] for name in ("mu", "sigma_p", "y", "sigma_y")}
+        seen = replace(seen, **parts)  # type: ignore[arg-type]
+    else:
+        sigma_p = golden["guided.sigma_p"].reshape(1, 1, 1, 1)
+        seen = replace(seen, mu=golden["guided.mu"], sigma_p=sigma_p, cond=golden["guided.cond"])
+    posterior, start = Posterior(model.network, seen), sigma_start(seen)
+    mean = posterior(torch.zeros(1, 3, 64, 80), torch.tensor(math.inf))
+    x = mean + start * torch.from_numpy(noise_field((64, 80), seed=0))[None]
+    converged = sample_dpmpp_2m(posterior, x, karras_sigmas(24, start))[0]
+
+    def distance(sampler: Sampler, steps: int) -> float:
+        sample, nfe = sampler(posterior, x, karras_sigmas(steps, start))
+        assert nfe == 9
+        return float((sample - converged).pow(2).mean().sqrt())
+
+    ours = distance(sample_dpmpp_2m, 9)
+    assert 2 * ours < distance(sample_euler, 9)
+    assert 2 * ours < distance(sample_heun, 5)
 
 
 @pytest.mark.parametrize("sampler", [sample_euler, sample_heun, sample_dpmpp_2m])

@@ -32,7 +32,7 @@ def restore_files(op: str, request: "Request", files: Files, compute: Compute, s
 
 
 def _restore_one(job: batch.Job, request: "Request", settings: "Settings", model: "Model", display: Display) -> None:
-    from ..image_io import read_picture, write_picture
+    from ..image_io import is_lossless, read_picture, write_picture
     from ..restoration import restore
 
     display.start(job.source.name)
@@ -41,6 +41,8 @@ def _restore_one(job: batch.Job, request: "Request", settings: "Settings", model
         task = request.task(picture)
         for note in task.notes:
             display.say(f"{job.source}: {note}")
+        if task.hole is not None and not is_lossless(job.output, picture):
+            display.say(f"{job.output}: a lossy format; pixels that stay exact need a lossless one, like -o out.png")
         restored = restore(picture, task, settings, model, display.progress)
         write_picture(restored, job.output)
     except BaseException:
