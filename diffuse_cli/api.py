@@ -85,6 +85,8 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
     resolved = request.task(seen)
     for note in resolved.notes:
         log.info(note)
+    for warning in resolved.warnings:
+        log.warning(warning)
     with _threads(threads):
         restored = restore_picture(seen, resolved, settings, model)
     if isinstance(picture, Tensor):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .errors import DiffuseError, PictureError, UsageError
+from .errors import DiffuseError, OutOfMemoryError, PictureError, UsageError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +138,8 @@ def run(jobs: Sequence[Job], work: Callable[[Job], None]) -> Outcome:
             work(job)
         except DiffuseError as error:
             outcome.failed.append((job, error))
+        except MemoryError:
+            outcome.failed.append((job, OutOfMemoryError("out of memory")))
         except Exception as error:  # a defect of ours must not lose the rest of the batch
             outcome.failed.append((job, PictureError(f"{type(error).__name__}: {error}")))
         else:

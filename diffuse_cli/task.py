@@ -19,7 +19,8 @@ class Task:
         hole: (H, W), True where the picture is missing; elsewhere it is exact.
         opaque: what is filled becomes opaque.
         strength, chroma_strength: how far luma and chroma move towards the estimate, 0..1.
-        notes: what the user should know, one line each.
+        notes: what was found out, one line each.
+        warnings: what is probably not meant, one line each.
     """
 
     noise: float = 0.0
@@ -30,6 +31,7 @@ class Task:
     strength: float = 1.0
     chroma_strength: float = 1.0
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def leaves_alone(self) -> bool:

@@ -1,9 +1,11 @@
-"""Measure the quality that the README states: python tests/measure.py TESTSETS [--through files|float] [--dtype bf16]
+"""Measure the quality that the README states: python tests/measure.py TESTSETS [--through WHAT] [--dtype bf16]
 
 TESTSETS holds CBSD68, Set5 and Set14. `files` runs the installed program on 8-bit PNGs (noise clipped and rounded);
-`float` runs the Python API on unclipped floats. One denoiser call each, results rounded to 8 bits. Noise: numpy
-RandomState(0).normal(0, level, shape) anew for each picture; PSNR over all channels. Resizing: cropped to multiples of
-the scale, antialiased bicubic, rounded; PSNR on Y (BT.601, 16..235), a border of `scale` pixels left out.
+`float` runs the Python API on unclipped floats; `estimate` compares the level that `denoise --noise auto` finds in
+8-bit pictures with the std really present, and says what becomes of clean ones. One denoiser call each, results rounded
+to 8 bits. Noise: numpy RandomState(0).normal(0, level, shape) anew for each picture; PSNR over all channels. Resizing:
+cropped to multiples of the scale, antialiased bicubic, rounded; PSNR on Y (BT.601, 16..235), a border of `scale` pixels
+left out.
 """
 
 import argparse
@@ -105,15 +107,44 @@ def cases(sets: Path, limit: int) -> Iterator[tuple[str, list[str], dict[str, Ar
             yield f"{folder} x{scale}", ["super-resolve", "--scale", str(scale)], clean, damaged, scale
 
 
+def estimates(sets: Path, limit: int) -> dict[str, float]:
+    """Mean absolute error of the estimated level, in levels; and clean pictures after `denoise --noise auto`."""
+    from diffuse_cli.image_io import Picture, to_unit
+    from diffuse_cli.request import Denoise
+
+    def level(levels: Array) -> float:
+        pixels = to_unit(levels.reshape(*levels.shape[:2], -1), 8)
+        return Denoise().task(Picture(pixels=pixels)).noise * 127.5
+
+    table: dict[str, float] = {}
+    for gray in (False, True):
+        kind = "gray" if gray else "colour"
+        clean = {p.stem: load(p, gray=gray) for p in sorted((sets / "CBSD68").iterdir())[:limit]}
+        for nominal in (5, 15, 25, 50):
+            damaged = {stem: rounded(noisy(levels, nominal)) for stem, levels in clean.items()}
+            present = {stem: float((damaged[stem] - clean[stem].astype(float)).std()) for stem in clean}
+            error = np.mean([abs(level(damaged[stem]) - present[stem]) for stem in clean])
+            table[f"CBSD68 {kind} noise {nominal}: mean error"] = round(float(error), 3)
+        changed = {stem: levels for stem, levels in clean.items() if level(levels) > 0}
+        restored = through_files(changed, ["denoise"]) if changed else {}
+        table[f"CBSD68 {kind} clean: unchanged"] = len(clean) - len(changed)
+        worst = min((psnr(restored[stem], clean[stem]) for stem in changed), default=float("inf"))
+        table[f"CBSD68 {kind} clean: worst PSNR of the others"] = round(worst, 2)
+    return table
+
+
 def main() -> None:
     """Print one line a row as it is measured, and all as JSON at the end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("testsets", type=Path)
-    parser.add_argument("--through", choices=["files", "float"], default="files")
+    parser.add_argument("--through", choices=["files", "float", "estimate"], default="files")
     parser.add_argument("--dtype", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--limit", type=int, default=1000, help="pictures of each set")
     parser.add_argument("--only", default="", help="rows whose name holds this")
     arguments = parser.parse_args()
+    if arguments.through == "estimate":
+        print(json.dumps(estimates(arguments.testsets, arguments.limit), indent=1))
+        return
     runner: Callable[..., dict[str, Array]] = through_files if arguments.through == "files" else through_float
     table: dict[str, float] = {}
     for name, options, clean, damaged, scale in cases(arguments.testsets, arguments.limit):

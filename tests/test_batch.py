@@ -70,3 +70,10 @@ def test_one_failure_stops_nothing_and_is_remembered(folder: Path) -> None:
     assert [job.source.name for job, _ in outcome.done] == ["a.png"]
     assert [str(error) for _, error in outcome.failed] == ["broken", "ZeroDivisionError: a defect"]
     assert outcome.exit_code == 1
+
+
+def test_memory_that_ran_out_has_its_own_code(folder: Path) -> None:
+    def work(job: batch.Job) -> None:
+        raise MemoryError
+
+    assert batch.run(batch.plan([folder / "a.png"], None, "x", force=False), work).exit_code == 4

@@ -49,6 +49,10 @@ class Boundary(TyperGroup):
             _fail("terminated", 143)
         except MemoryError:
             _fail("out of memory", 4)
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:  # a defect of ours: still one line, and never mistaken for success
+            _fail(f"unexpected {type(error).__name__}: {error}", 1)
 
 
 def _one_line(error: Exception) -> str:

@@ -39,8 +39,8 @@ def _restore_one(job: batch.Job, request: "Request", settings: "Settings", model
     try:
         picture = read_picture(job.source)
         task = request.task(picture)
-        for note in task.notes:
-            display.say(f"{job.source}: {note}")
+        for line in (*(() if display.quiet else task.notes), *task.warnings):
+            display.say(f"{job.source}: {line}")
         if task.hole is not None and not is_lossless(job.output, picture):
             display.say(f"{job.output}: a lossy format; pixels that stay exact need a lossless one, like -o out.png")
         restored = restore(picture, task, settings, model, display.progress)
