@@ -2,10 +2,11 @@
 
 TESTSETS holds CBSD68, Set5 and Set14. `files` runs the installed program on 8-bit PNGs (noise clipped and rounded);
 `float` runs the Python API on unclipped floats; `estimate` compares the level that `denoise --noise auto` finds in
-8-bit pictures with the std really present, and says what becomes of clean ones. One denoiser call each, results rounded
-to 8 bits. Noise: numpy RandomState(0).normal(0, level, shape) anew for each picture; PSNR over all channels. Resizing:
-cropped to multiples of the scale, antialiased bicubic, rounded; PSNR on Y (BT.601, 16..235), a border of `scale` pixels
-left out.
+8-bit pictures with the std really present, and says what becomes of clean ones; `jpeg` denoises pictures that were
+saved as JPEG (4:2:0) after the noise, as the program does and as if their noise were white. One denoiser call each,
+results rounded to 8 bits. Noise: numpy RandomState(0).normal(0, level, shape) anew for each picture; PSNR over all
+channels. Resizing: cropped to multiples of the scale, antialiased bicubic, rounded; PSNR on Y (BT.601, 16..235), a
+border of `scale` pixels left out.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,17 +135,48 @@ def estimates(sets: Path, limit: int) -> dict[str, float]:
     return table
 
 
+def noisy_jpegs(sets: Path, limit: int) -> dict[str, float]:
+    """PSNR of noisy JPEGs: as they are, as `denoise` takes them, and taken for pictures with white noise."""
+    from diffuse_cli.device import prepare
+    from diffuse_cli.image_io import read_picture, to_levels
+    from diffuse_cli.request import Denoise
+    from diffuse_cli.restoration import restore
+    from diffuse_cli.settings import Settings
+
+    model = prepare(dtype="fp32")
+    table: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "x.jpg"
+        for level in (15, 25):
+            for quality in (75, 90):
+                for source in sorted((sets / "CBSD68").iterdir())[:limit]:
+                    clean = load(source, gray=False)
+                    Image.fromarray(rounded(noisy(clean, level))).save(path, quality=quality, subsampling="4:2:0")
+                    file = read_picture(path)
+                    plain = replace(file, source=replace(file.source, jpeg=None))
+                    results = {
+                        "the file itself": file,
+                        "denoise": restore(file, Denoise().task(file), Settings(), model),
+                        "taken for white noise": restore(plain, Denoise().task(plain), Settings(), model),
+                    }
+                    for how, picture in results.items():
+                        row = f"CBSD68 noise {level}, JPEG {quality}: {how}"
+                        table.setdefault(row, []).append(psnr(to_levels(picture.pixels, 8), clean))
+    return {row: round(float(np.mean(scores)), 2) for row, scores in table.items()}
+
+
 def main() -> None:
     """Print one line a row as it is measured, and all as JSON at the end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("testsets", type=Path)
-    parser.add_argument("--through", choices=["files", "float", "estimate"], default="files")
+    parser.add_argument("--through", choices=["files", "float", "estimate", "jpeg"], default="files")
     parser.add_argument("--dtype", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--limit", type=int, default=1000, help="pictures of each set")
     parser.add_argument("--only", default="", help="rows whose name holds this")
     arguments = parser.parse_args()
-    if arguments.through == "estimate":
-        print(json.dumps(estimates(arguments.testsets, arguments.limit), indent=1))
+    if arguments.through in ("estimate", "jpeg"):
+        measure = estimates if arguments.through == "estimate" else noisy_jpegs
+        print(json.dumps(measure(arguments.testsets, arguments.limit), indent=1))
         return
     runner: Callable[..., dict[str, Array]] = through_files if arguments.through == "files" else through_float
     table: dict[str, float] = {}

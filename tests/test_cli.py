@@ -247,6 +247,12 @@ class TestErrors:
         assert existing.read_bytes() == cat.read_bytes()
         assert sorted(p.name for p in cat.parent.iterdir() if p.is_file()) == ["exists.png", "in.png"]
 
+    @pytest.mark.parametrize("name", [b"two\nlines.png", b"not utf-8 \xff.png", "prix élevé 写真.png".encode()])
+    def test_any_name_fits_one_line(self, diffuse: Run, cat: Path, name: bytes) -> None:
+        error_line(diffuse("denoise", os.fsdecode(name)), 2)
+        (cat.parent / os.fsdecode(name)).write_text("no picture")
+        error_line(diffuse("denoise", os.fsdecode(name), "--noise", "9"), 1)
+
     @pytest.mark.parametrize("kind", ["text", "empty", "truncated"])
     def test_one_bad_picture_is_named_and_the_others_are_done(self, diffuse: Run, cat: Path, kind: str) -> None:
         data = {"text": b"hello\n", "empty": b"", "truncated": cat.read_bytes()[:3000]}[kind]

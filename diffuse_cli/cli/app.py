@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import DiffuseError
+from .display import one_line
 
 # The parser's own error class, which typer does not export: the base of BadParameter's base.
 ParserError = cast(type[Exception], typer.BadParameter.__mro__[2])
@@ -20,7 +21,7 @@ class Terminated(BaseException):
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(f"diffuse: {message}", err=True)
+    typer.echo(f"diffuse: {one_line(message)}", err=True)
     raise typer.Exit(code)
 
 

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
+def one_line(text: str) -> str:
+    """Text that may hold any file name, as one line that any terminal can show."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class Display:
     """Progress of a run on stderr, animated only where that is a terminal."""
 
@@ -68,6 +73,7 @@ class Display:
 
     def say(self, line: str) -> None:
         """A line that stays: a note, a warning, an error."""
+        line = one_line(line)
         if self.bar is not None:
             self.bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:

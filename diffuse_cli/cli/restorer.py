@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from .. import batch
-from .display import Display
+from .display import Display, one_line
 from .options import Compute, Files
 
 if TYPE_CHECKING:
@@ -60,5 +60,6 @@ def _report_failures(outcome: batch.Outcome, total: int) -> None:
     for job, error in outcome.failed:
         message = str(error)
         name = str(job.source)
-        typer.echo(f"diffuse: {message if message.startswith(name) else f'{name}: {message}'}", err=True)
+        line = message if message.startswith(name) else f"{name}: {message}"
+        typer.echo(f"diffuse: {one_line(line)}", err=True)
     raise typer.Exit(outcome.exit_code)
