@@ -4,7 +4,7 @@
     clean = restore("scan.png", "denoise")                  # a PIL image
     clean = restore(array, "denoise", noise=25)             # an array again
 
-Importing this imports neither torch nor numpy; the first call does.
+Importing this imports nothing heavy, `restore` and `generate` come without torch, and the first call imports that.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,31 +1,32 @@
-"""The Python API: `restore` and `generate`, with the command line's option names and none of its side effects."""
+"""The Python API: `restore` and `generate`, with the command line's option names and none of its side effects.
+
+torch is imported by the first call, not before.
+"""
 
 import functools
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeGuard, TypeVar, Unpack, overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from .device import Device, Dtype, Model, prepare
 from .errors import UsageError
-from .generation import generate as draw
 from .image_io import Picture, read_picture, to_levels, to_unit
 from .request import Box, Denoise, Inpaint, SuperResolve, mask_of
-from .restoration import restore as restore_picture
-from .restoration import to_array
 from .settings import Settings, Solver, Tile
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 TaskName = Literal["denoise", "inpaint", "super-resolve"]
-Mask = str | Path | Image.Image | NDArray[Any] | Tensor
-Numbers = TypeVar("Numbers", NDArray[Any], Tensor)
+Numbers = TypeVar("Numbers", NDArray[Any], "Tensor")
 
 log = logging.getLogger("diffuse_cli")
 
@@ -50,7 +51,7 @@ class Options(ComputeOptions, total=False):
     noise: float | Literal["auto"]
     strength: float
     chroma_strength: float | None
-    mask: Mask | None
+    mask: "str | Path | Image.Image | NDArray[Any] | Tensor | None"
     box: Sequence[Box]
     invert_mask: bool
     scale: float | None
@@ -78,6 +79,8 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
     Returns: what came in, restored: an image for a file or an image, an array for an array, a tensor for a tensor.
     Raises: errors.DiffuseError: UsageError, PictureError, CheckpointError or OutOfMemoryError, with one clear line.
     """
+    from .restoration import restore as restore_picture
+
     compute, own = _split(options)
     request = _request(task, own)
     settings, model, threads = _compute(compute)
@@ -89,7 +92,7 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
         log.warning(warning)
     with _threads(threads):
         restored = restore_picture(seen, resolved, settings, model)
-    if isinstance(picture, Tensor):
+    if _is_tensor(picture):
         return _tensor_like(picture, restored, resolved.hole)
     if isinstance(picture, np.ndarray):
         return _array_like(picture, restored, resolved.hole)
@@ -107,6 +110,9 @@ def generate(
         options: as for `restore`; `sample` is the picture's number, k on the command line.
     Raises: errors.DiffuseError: as `restore`.
     """
+    from .generation import generate as draw
+    from .restoration import to_array
+
     values: dict[str, Any] = dict(options)
     settings, model, threads = _compute({"steps": 24, **values})
     with _threads(threads):
@@ -153,6 +159,8 @@ def _model(model: str | Path = "photo", device: Device = "auto", dtype: Dtype = 
 @contextmanager
 def _threads(count: int | None) -> Iterator[None]:
     """Compute with so many threads, and leave torch's global setting as it was."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:
@@ -161,12 +169,18 @@ def _threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _is_tensor(value: object) -> "TypeGuard[Tensor]":
+    """Whether it is a tensor; a program that has not imported torch has none."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
 def _picture_of(picture: object) -> Picture:
     if isinstance(picture, str | Path):
         return read_picture(Path(picture))
     if isinstance(picture, Image.Image):
         return _of_array(_array_of_image(picture))
-    if isinstance(picture, Tensor):
+    if _is_tensor(picture):
         if picture.ndim != 3 or picture.shape[0] not in (1, 3):
             raise UsageError(f"a tensor must be (1, H, W) or (3, H, W), not {tuple(picture.shape)}")
         return _of_array(picture.detach().cpu().permute(1, 2, 0).contiguous().numpy())
@@ -202,10 +216,10 @@ def _of_array(array: NDArray[Any]) -> Picture:
     return Picture(pixels=(2 * colours - 1).astype(np.float32), depth=16)
 
 
-def _mask_of(mask: Mask) -> "NDArray[np.bool_] | Literal['alpha']":
+def _mask_of(mask: object) -> "NDArray[np.bool_] | Literal['alpha']":
     if isinstance(mask, str) and mask == "alpha":
         return "alpha"
-    if isinstance(mask, Tensor):
+    if _is_tensor(mask):
         mask = mask.detach().cpu().numpy()
     if isinstance(mask, np.ndarray) and mask.dtype == np.bool_:
         if mask.ndim != 2:
@@ -214,7 +228,9 @@ def _mask_of(mask: Mask) -> "NDArray[np.bool_] | Literal['alpha']":
     return mask_of(_picture_of(mask))
 
 
-def _tensor_like(given: Tensor, restored: Picture, hole: NDArray[np.bool_] | None) -> Tensor:
+def _tensor_like(given: "Tensor", restored: Picture, hole: NDArray[np.bool_] | None) -> "Tensor":
+    import torch
+
     array = _array_like(given.detach().cpu().permute(1, 2, 0).numpy(), restored, hole)
     return torch.from_numpy(array).permute(2, 0, 1).to(given.device, given.dtype)
 
