@@ -35,7 +35,7 @@ class Outcome:
         return max((error.exit_code for _, error in self.failed), default=0)
 
 
-def plan(inputs: Sequence[Path], output: str | None, op: str, *, force: bool) -> list[Job]:
+def plan(inputs: Sequence[Path], output: str | None, op: str, *, force: bool, suffix: str | None = None) -> list[Job]:
     """Say what will be read and written, before anything is.
 
     Args:
@@ -44,12 +44,14 @@ def plan(inputs: Sequence[Path], output: str | None, op: str, *, force: bool) ->
             otherwise a file, for one input.
         op: the command's name.
         force: existing outputs may be replaced.
+        suffix: of outputs that are not named one by one, instead of the inputs'.
     Raises: UsageError: a missing input, a folder where a file is due, a collision, an output that exists or is an
         input, a folder that cannot be written.
     """
     for path in inputs:
         _check_input(path)
-    jobs = [Job(source=path, output=target) for path, target in zip(inputs, _targets(inputs, output, op), strict=True)]
+    targets = _targets(inputs, output, op, suffix)
+    jobs = [Job(source=path, output=target) for path, target in zip(inputs, targets, strict=True)]
     _check_collisions(jobs)
     check_outputs([job.output for job in jobs], force=force, inputs=inputs)
     return jobs
@@ -79,12 +81,13 @@ def _check_input(path: Path) -> None:
         raise UsageError(f"{path}: no such file")
 
 
-def _targets(inputs: Sequence[Path], output: str | None, op: str) -> list[Path]:
+def _targets(inputs: Sequence[Path], output: str | None, op: str, suffix: str | None) -> list[Path]:
+    suffixes = [path.suffix if suffix is None else suffix for path in inputs]
     if output is None:
-        return [path.with_name(f"{path.stem}.{op}{path.suffix}") for path in inputs]
+        return [path.with_name(f"{path.stem}.{op}{end}") for path, end in zip(inputs, suffixes, strict=True)]
     if is_folder(output):
         make_folder(Path(output))
-        return [Path(output) / path.name for path in inputs]
+        return [Path(output) / f"{path.stem}{end}" for path, end in zip(inputs, suffixes, strict=True)]
     if len(inputs) > 1:
         raise UsageError(f"{output}: one output file for {len(inputs)} inputs; give a folder ({output}/)")
     return [Path(output)]

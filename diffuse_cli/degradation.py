@@ -1,8 +1,9 @@
-"""What happened to a picture: its description for the core, the prior that implies, and resizing."""
+"""What happened to a picture: its description for the core, the prior that implies, and doing it to a picture."""
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -59,6 +60,50 @@ def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(x.shape[-2:]) == size:
         return x
     return F.interpolate(x, size=size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def blur(x: Tensor, std: float) -> Tensor:
+    """Gaussian blur of (B, C, H, W) by `std` pixels, borders replicated; the kernel reaches 4 stds."""
+    if std == 0:
+        return x
+    reach = math.ceil(4 * std)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device) / std) ** 2)
+    kernel = (kernel / kernel.sum()).repeat(x.shape[1], 1)
+    x = F.pad(x, (reach, reach, reach, reach), mode="replicate")
+    x = F.conv2d(x, kernel[:, None, :, None], groups=x.shape[1])
+    return F.conv2d(x, kernel[:, None, None, :], groups=x.shape[1])
+
+
+def degrade(x: Tensor, what: Description, *, noise: Tensor, shots: float = 0.0, seed: int = 0) -> Tensor:
+    """Do to a picture what the description says, up to the JPEG coder, in the order in which a camera does it.
+
+    Blur, shrinking, shot noise, read noise. A coder belongs to a file, so JPEG is left to what writes one.
+
+    Args:
+        x: (1, 3, H, W) clean, [-1, 1] units.
+        noise: (1, 3, h, w) standard normal, of the shrunk size (`shrunk_size`); equal channels for a gray picture.
+        shots: 8-bit levels per photon: the variance of shot noise is `shots` times the level. 0 = none.
+        seed: of the shot noise.
+    Returns: (1, 3, h, w), not clipped.
+    """
+    size = shrunk_size((x.shape[-2], x.shape[-1]), what.scale)
+    x = resize(blur(x, what.blur), size)
+    if shots > 0:
+        x = shot_noise(x, shots, seed)
+    return x + what.noise * noise
+
+
+def shrunk_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """(height, width) after shrinking by `scale`, at least one pixel."""
+    return max(round(size[0] / scale), 1), max(round(size[1] / scale), 1)
+
+
+def shot_noise(x: Tensor, shots: float, seed: int) -> Tensor:
+    """Poisson noise of (1, 3, H, W): so many 8-bit levels per photon. Equal channels stay equal."""
+    photons = ((x.double() + 1) * (LEVEL / shots)).clamp_min(0)
+    planes = photons[:, :1] if bool((x == x[:, :1]).all()) else photons
+    drawn = torch.from_numpy(np.random.default_rng([seed, 1]).poisson(planes.numpy())).expand(x.shape)
+    return (drawn * (shots / LEVEL) - 1).to(x.dtype)
 
 
 def luma(x: Tensor) -> Tensor:

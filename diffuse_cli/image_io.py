@@ -11,7 +11,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
 
@@ -586,8 +586,8 @@ def write_picture(picture: Picture, path: Path) -> None:
     Raises: UsageError: the suffix is unknown. PictureError: the format cannot hold the depth, the alpha or the colour,
         some pixels are not finite, or the disk fails. Nothing is left behind then.
     """
+    check_fits(picture, path)
     kind = check_writable_format(path)
-    _check_fits(picture, kind, path)
     try:
         levels = to_levels(picture.pixels, picture.depth)
     except PictureError as error:
@@ -605,9 +605,24 @@ def write_picture(picture: Picture, path: Path) -> None:
         raise PictureError(f"{_shown(path)}: cannot be written as {kind} ({_reason(error)}); try -o out.png") from error
 
 
-def _check_fits(picture: Picture, kind: str, path: Path) -> None:
-    """Refuse to lose depth, alpha or colour."""
-    problem = ""
+def write_bytes(data: bytes, path: Path) -> None:
+    """Write a small file beside a picture, whole or not at all.
+
+    Raises: PictureError: the disk fails. Nothing is left behind then.
+    """
+    try:
+        with _replaced_whole(path) as stream:
+            stream.write(data)
+    except OSError as error:
+        raise PictureError(f"{_shown(path)}: cannot be written: {_disk_trouble(error)}") from error
+
+
+def check_fits(picture: Picture, path: Path) -> None:
+    """Refuse to lose depth, alpha or colour; worth asking before the work is done.
+
+    Raises: UsageError: the suffix is unknown. PictureError: the format cannot hold them.
+    """
+    kind, problem = check_writable_format(path), ""
     colour = picture.pixels.shape[2] == 3
     if picture.depth == 16 and kind not in _HOLDS_16_BIT:
         problem = f"{kind} cannot hold 16 bits per channel, but PNG, TIFF and PPM can; use -o out.png"
@@ -687,6 +702,19 @@ def _options(kind: str, source: Source, gray: bool) -> dict[str, Any]:
     elif kind == "AVIF":
         options |= {"quality": 95, "subsampling": "4:0:0" if gray else "4:4:4"}
     return options
+
+
+SUBSAMPLINGS: Final = ("4:4:4", "4:2:2", "4:2:0")
+"""Of a JPEG's chroma, in the order of Pillow's numbers."""
+
+
+def jpeg_coding(quality: int, subsampling: str) -> JpegCoding:
+    """How the IJG encoder codes at a quality (1..100), for a picture that is to be written so."""
+    stream = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(stream, "JPEG", quality=quality)
+    with Image.open(stream) as image:
+        assert isinstance(image, JpegImageFile)
+        return replace(_jpeg_coding(image), subsampling=SUBSAMPLINGS.index(subsampling))
 
 
 def _jpeg_options(coding: JpegCoding | None) -> dict[str, Any]:

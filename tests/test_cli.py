@@ -315,7 +315,10 @@ def test_signals_stop_cleanly(cat: Path, number: int, code: int) -> None:
     process = subprocess.Popen(command, cwd=cat.parent, stderr=subprocess.PIPE, preexec_fn=listening)
     time.sleep(8)
     process.send_signal(number)
-    _, err = process.communicate(timeout=120)
+    try:
+        _, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == code, err
     assert len(err.splitlines()) == 1
     assert sorted(p.name for p in cat.parent.iterdir()) == ["in.png", "large.png"]

@@ -32,6 +32,8 @@ ALLOWED: dict[str, set[str]] = {
         "tiling",
     },
     "generation": {"degradation", "denoiser", "device", "errors", "restoration", "settings", "tiling"},
+    "masks": {"errors"},
+    "damage": {"degradation", "errors", "image_io", "masks", "noise_field"},
     "batch": {"errors"},
     "api": {"device", "errors", "generation", "image_io", "request", "restoration", "settings"},
 }  # fmt: skip

@@ -92,7 +92,7 @@ def _root(
     pass
 
 
-for _name in ("denoise", "inpaint", "super_resolve", "generate", "models"):
+for _name in ("denoise", "inpaint", "super_resolve", "generate", "degrade", "models"):
     importlib.import_module(f".{_name}", __package__).add_to(app)
 
 

@@ -1,5 +1,6 @@
 """What the three restorers do alike: plan, load, and for each picture read, restore, write."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import typer
@@ -26,29 +27,38 @@ def restore_files(op: str, request: "Request", files: Files, compute: Compute, s
     for job in jobs:
         check_writable_format(job.output)
     model = compute.load()
+    work_through(jobs, files, lambda job, display: _restore_one(job, request, settings, model, display))
+
+
+def work_through(jobs: list[batch.Job], files: Files, work: Callable[[batch.Job, Display], None]) -> None:
+    """Do every job, show how it goes, and end with the list of what failed. Exits with the batch's code."""
     with Display(quiet=files.quiet, total=len(jobs)) as display:
-        outcome = batch.run(jobs, lambda job: _restore_one(job, request, settings, model, display))
+
+        def one(job: batch.Job) -> None:
+            display.start(job.source.name)
+            try:
+                work(job, display)
+            except BaseException:
+                display.end_turn()
+                raise
+            display.finish(f"{job.source} -> {job.output}")
+
+        outcome = batch.run(jobs, one)
     _report_failures(outcome, len(jobs))
 
 
 def _restore_one(job: batch.Job, request: "Request", settings: "Settings", model: "Model", display: Display) -> None:
-    from ..image_io import is_lossless, read_picture, write_picture
+    from ..image_io import check_fits, is_lossless, read_picture, write_picture
     from ..restoration import restore
 
-    display.start(job.source.name)
-    try:
-        picture = read_picture(job.source)
-        task = request.task(picture)
-        for line in (*(() if display.quiet else task.notes), *task.warnings):
-            display.say(f"{job.source}: {line}")
-        if task.hole is not None and not is_lossless(job.output, picture):
-            display.say(f"{job.output}: a lossy format; pixels that stay exact need a lossless one, like -o out.png")
-        restored = restore(picture, task, settings, model, display.progress)
-        write_picture(restored, job.output)
-    except BaseException:
-        display.end_turn()
-        raise
-    display.finish(f"{job.source} -> {job.output}")
+    picture = read_picture(job.source)
+    check_fits(picture, job.output)
+    task = request.task(picture)
+    for line in (*(() if display.quiet else task.notes), *task.warnings):
+        display.say(f"{job.source}: {line}")
+    if task.hole is not None and not is_lossless(job.output, picture):
+        display.say(f"{job.output}: a lossy format; pixels that stay exact need a lossless one, like -o out.png")
+    write_picture(restore(picture, task, settings, model, display.progress), job.output)
 
 
 def _report_failures(outcome: batch.Outcome, total: int) -> None:
