@@ -16,7 +16,7 @@ LEVEL = 127.5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Description:
-    """What happened to a guide picture, in the core's own units (core.md, section 1).
+    """What happened to a guide picture, in the core's own units.
 
     Attributes:
         scale: resize factor from the guide to the output, clamped to >= 1 where it is used.

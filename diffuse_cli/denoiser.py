@@ -1,4 +1,7 @@
-"""D(x, sigma): the posterior mean of the clean picture given all that is known (core.md, sections 2 and 3).
+"""D(x, sigma): the posterior mean of the clean picture x0 given all that is known.
+
+The diffusion state x_t = x0 + sigma_t n and a pixelwise observation y = x0 + sigma_y n are fused into one (x, sigma);
+a degraded version of the picture, or the fill of its holes, is the centre mu of the prior.
 
 Preconditioning after Karras et al. 2022 (arXiv:2206.00364, Table 1), around a prior N(mu, sigma_p^2).
 """

@@ -66,7 +66,13 @@ class Known:
 
 
 def observe(y: Tensor, task: Task, cond: int, *, gray: bool, sampling: bool) -> Known:
-    """What the core knows (core.md, section 1): y (1, 3, H, W) is the picture as it came, cond the config's."""
+    """Say a task in the core's terms.
+
+    Args:
+        y: (1, 3, H, W), the picture as it came.
+        cond: length of the network's condition.
+        sampling: one noise level goes through y, so that samples differ; the mean takes the picture as its state.
+    """
     base = replace(nothing_known(1, cond, y.device), gray=gray)
     if task.guide is not None:
         base = guided(base, y, task.guide, task.size or (y.shape[-2], y.shape[-1]))

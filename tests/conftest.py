@@ -22,7 +22,7 @@ PROGRAM = Path(sysconfig.get_path("scripts")) / "diffuse"
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the team's ../shared is not here")
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs the reference tensors in ../shared")
 
 
 @pytest.fixture(scope="session")
