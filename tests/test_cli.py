@@ -338,6 +338,13 @@ def test_version_and_module_entry(diffuse: Run) -> None:
     assert PROGRAM.with_name("diffuse-cli").exists()
 
 
+def test_without_arguments_the_help_is_shown(diffuse: Run) -> None:
+    for arguments in ([], ["models"]):
+        result = diffuse(*arguments)
+        assert result.returncode == 2
+        assert len((result.stdout + result.stderr).splitlines()) > 8
+
+
 def test_help_costs_little_more_than_typer(diffuse: Run) -> None:
     def seconds(command: list[str]) -> float:
         times = []

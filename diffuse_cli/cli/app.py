@@ -33,8 +33,23 @@ class Boundary(TyperGroup):
         try:
             return cast(typer.Context, super().make_context(*args, **kwargs))  # type: ignore[arg-type]
         except ParserError as error:
+            if _is_help(error):
+                raise
             typer.echo(f"diffuse: {_one_line(error)}", err=True)
             sys.exit(2)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as below
+        """Parse them, but convert none where a command's name comes first.
+
+        typer's converters cost as much as typer itself, and `diffuse denoise --help` needs none of them.
+        """
+        if not args or args[0].startswith("-"):
+            return super().parse_args(ctx, args)
+        own, self.params, self.add_help_option = self.params, [], False
+        try:
+            return super().parse_args(ctx, args)
+        finally:
+            self.params, self.add_help_option = own, True
 
     def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - the parser's context, which typer does not export
         """Run the command."""
@@ -43,6 +58,8 @@ class Boundary(TyperGroup):
         except DiffuseError as error:
             _fail(str(error), error.exit_code)
         except ParserError as error:
+            if _is_help(error):
+                raise
             _fail(_one_line(error), 2)
         except KeyboardInterrupt:
             _fail("interrupted", 130)
@@ -54,6 +71,11 @@ class Boundary(TyperGroup):
             raise
         except Exception as error:  # a defect of ours: still one line, and never mistaken for success
             _fail(f"unexpected {type(error).__name__}: {error}", 1)
+
+
+def _is_help(error: Exception) -> bool:
+    """Whether this is the help text that a command without arguments shows: many lines, and meant so."""
+    return type(error).__name__ == "NoArgsIsHelpError"
 
 
 def _one_line(error: Exception) -> str:
