@@ -111,8 +111,13 @@ def cases(sets: Path, limit: int) -> Iterator[tuple[str, list[str], dict[str, Ar
 
 def estimates(sets: Path, limit: int) -> dict[str, float]:
     """Mean absolute error of the estimated level, in levels; and clean pictures after `denoise --noise auto`."""
-    from diffuse_cli.image_io import Picture, to_unit
+    from diffuse_cli.image_io import Picture, read_picture, to_unit
     from diffuse_cli.request import Denoise
+
+    def level_of_jpeg(levels: Array, quality: int) -> float:
+        with tempfile.TemporaryDirectory() as name:
+            Image.fromarray(levels).save(Path(name) / "x.jpg", quality=quality, subsampling="4:2:0")
+            return Denoise().task(read_picture(Path(name) / "x.jpg")).noise * 127.5
 
     def level(levels: Array) -> float:
         pixels = to_unit(levels.reshape(*levels.shape[:2], -1), 8)
@@ -127,6 +132,11 @@ def estimates(sets: Path, limit: int) -> dict[str, float]:
             present = {stem: float((damaged[stem] - clean[stem].astype(float)).std()) for stem in clean}
             error = np.mean([abs(level(damaged[stem]) - present[stem]) for stem in clean])
             table[f"CBSD68 {kind} noise {nominal}: mean error"] = round(float(error), 3)
+        damaged = {stem: rounded(noisy(levels, 15)) for stem, levels in clean.items()}
+        for quality in (75, 90):
+            found = [level_of_jpeg(levels, quality) for levels in damaged.values()]
+            table[f"CBSD68 {kind} noise 15, JPEG {quality}: mean level"] = round(float(np.mean(found)), 2)
+            table[f"CBSD68 {kind} noise 15, JPEG {quality}: least level"] = round(min(found), 2)
         changed = {stem: levels for stem, levels in clean.items() if level(levels) > 0}
         restored = through_files(changed, ["denoise"]) if changed else {}
         table[f"CBSD68 {kind} clean: unchanged"] = len(clean) - len(changed)
