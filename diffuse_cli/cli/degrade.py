@@ -30,9 +30,7 @@ def degrade(
         str | None, typer.Option(metavar="text|strokes|boxes|dust", help="Paint over pixels; writes the mask too.")
     ] = None,
     mask_share: Annotated[float, typer.Option(metavar="0..1", help="The share of the picture painted over.")] = 0.1,
-    jpeg: Annotated[
-        int | None, typer.Option(metavar="Q", help="Write a JPEG of this quality, not a PNG.")
-    ] = None,
+    jpeg: Annotated[int | None, typer.Option(metavar="Q", help="Write a JPEG of this quality, not a PNG.")] = None,
     subsampling: Annotated[str, typer.Option(metavar="4:2:0|4:2:2|4:4:4", help="Of the JPEG's chroma.")] = "4:2:0",
     seed: Annotated[int, typer.Option(metavar="N", help="Of noise and marks.")] = 0,
 ) -> None:

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -49,11 +51,17 @@ class Display:
         if self.bar is not None:
             self.bar.stop()
 
-    def start(self, name: str) -> None:
-        """A picture's turn has come."""
+    @contextmanager
+    def turn(self, name: str) -> Iterator[None]:
+        """A picture's turn, whatever comes of it."""
         self.begin = time.monotonic()
         if self.bar is not None and self.bar_task is not None:
-            self.bar.update(self.bar_task, description=name)
+            self.bar.update(self.bar_task, description=one_line(name))
+        try:
+            yield
+        finally:
+            self.finished += 1
+            self.progress(0, 1)
 
     def progress(self, done: int, total: int) -> None:
         """Some of the current picture is done."""
@@ -62,14 +70,8 @@ class Display:
 
     def finish(self, what: str) -> None:
         """The current picture is written."""
-        self.end_turn()
         if not self.quiet:
             self.say(f"{what} ({time.monotonic() - self.begin:.1f} s)")
-
-    def end_turn(self) -> None:
-        """The current picture is over, done or not."""
-        self.finished += 1
-        self.progress(0, 1)
 
     def say(self, line: str) -> None:
         """A line that stays: a note, a warning, an error."""

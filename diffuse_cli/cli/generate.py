@@ -11,8 +11,6 @@ from .display import Display
 from .options import Compute, Output, shared, two_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -50,19 +48,19 @@ def generate(
     from ..restoration import to_array
 
     with Display(quiet=files.quiet, total=count) as display:
-
-        def pictures() -> "Iterable[NDArray[np.float32]]":
-            for k, setting in enumerate(settings):
-                display.start(f"sample {k}")
-                yield to_array(draw((height, width), setting, model, label=label, progress=display.progress), 3)
-
+        sheet = []
+        for k, setting in enumerate(settings):
+            with display.turn(f"sample {k}"):
+                x = draw((height, width), setting, model, label=label, progress=display.progress)
+                picture = Picture(pixels=to_array(x, 3))
+                if grid:
+                    sheet.append(picture.pixels)
+                else:
+                    write_picture(picture, outputs[k])
+                    display.finish(str(outputs[k]))
         if grid:
-            write_picture(Picture(pixels=_sheet(list(pictures()))), outputs[0])
+            write_picture(Picture(pixels=_sheet(sheet)), outputs[0])
             display.finish(str(outputs[0]))
-            return
-        for array, output in zip(pictures(), outputs, strict=True):
-            write_picture(Picture(pixels=array), output)
-            display.finish(str(output))
 
 
 def _outputs(output: str | None, seed: int, count: int, *, grid: bool) -> list[Path]:

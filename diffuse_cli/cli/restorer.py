@@ -35,13 +35,9 @@ def work_through(jobs: list[batch.Job], files: Files, work: Callable[[batch.Job,
     with Display(quiet=files.quiet, total=len(jobs)) as display:
 
         def one(job: batch.Job) -> None:
-            display.start(job.source.name)
-            try:
+            with display.turn(job.source.name):
                 work(job, display)
-            except BaseException:
-                display.end_turn()
-                raise
-            display.finish(f"{job.source} -> {job.output}")
+                display.finish(f"{job.source} -> {job.output}")
 
         outcome = batch.run(jobs, one)
     _report_failures(outcome, len(jobs))
