@@ -20,7 +20,7 @@ from .device import Device, Dtype, Model, prepare
 from .errors import UsageError
 from .image_io import Picture, read_picture, to_levels, to_unit
 from .request import Box, Denoise, Inpaint, SuperResolve, mask_of
-from .settings import Settings, Solver, Tile
+from .settings import GENERATE_STEPS, Settings, Solver, Tile
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -114,7 +114,7 @@ def generate(
     from .restoration import to_array
 
     values: dict[str, Any] = dict(options)
-    settings, model, threads = _compute({"steps": 24, **values})
+    settings, model, threads = _compute({"steps": GENERATE_STEPS, **values})
     with _threads(threads):
         x = draw((size[1], size[0]), settings, model, label=label)
     return _to_image(Picture(pixels=to_array(x, 3)))

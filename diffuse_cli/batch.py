@@ -58,7 +58,7 @@ def plan(inputs: Sequence[Path], output: str | None, op: str, *, force: bool, su
 
 
 def check_outputs(outputs: Sequence[Path], *, force: bool, inputs: Sequence[Path] = ()) -> None:
-    """Refuse outputs that would overwrite something, or that cannot be written; create `X/`'s folder."""
+    """Refuse outputs that would overwrite something, or that cannot be written."""
     sources = {_identity(path) for path in inputs}
     for path in outputs:
         if path.is_dir():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
-from .errors import CheckpointError
+from .errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -130,6 +130,17 @@ def _parse(path: Path, header: dict[str, Any], data_size: int) -> CheckpointInfo
         shapes={k: tuple(v["shape"]) for k, v in header.items()},
         dtypes={k: v["dtype"] for k, v in header.items()},
     )
+
+
+def label_index(label: str, labels: tuple[str, ...]) -> int:
+    """Where a label stands among a checkpoint's.
+
+    Raises: UsageError: it is none of them.
+    """
+    if label not in labels:
+        names = ", ".join(labels) or "none: it was trained without labels"
+        raise UsageError(f"--label {label}: unknown to this checkpoint; its labels are {names}")
+    return labels.index(label)
 
 
 def load(path: Path) -> "UNet":

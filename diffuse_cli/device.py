@@ -24,12 +24,17 @@ class Model:
     Attributes:
         network: what computes.
         exact: the same weights in fp32, where `network` computes in less.
-        labels: what `generate` can be asked for.
     """
 
     network: "UNet"
     exact: "UNet | None"
-    labels: tuple[str, ...]
+
+    def label_index(self, label: str) -> int:
+        """Where a label stands among those that `generate` can be asked for.
+
+        Raises: UsageError: it is none of them.
+        """
+        return checkpoint.label_index(label, self.network.config.labels)
 
 
 def prepare(
@@ -53,7 +58,7 @@ def prepare(
     exact = checkpoint.load(path).to(place).channels_last_()
     half = dtype == "bf16" or (dtype == "auto" and _gains_by_bf16(place))
     network = copy.deepcopy(exact).half_(torch.bfloat16) if half else exact
-    return Model(network=network, exact=exact if half else None, labels=exact.config.labels)
+    return Model(network=network, exact=exact if half else None)
 
 
 def _device(wanted: Device) -> "torch.device":

@@ -32,7 +32,7 @@ def generate(
 
     Args:
         size: (height, width).
-        label: one of `model.labels`.
+        label: one of the checkpoint's.
     Returns: (1, 3, *size), [-1, 1] units, not clipped.
     Raises: UsageError: an unknown label, a size below 1, fewer than 2 steps.
     """
@@ -68,11 +68,8 @@ def _first(seen: Observation, size: tuple[int, int], settings: Settings, model: 
 def _label_cond(cond: Tensor, model: Model, label: str | None) -> Tensor:
     if label is None:
         return cond
-    if label not in model.labels:
-        names = ", ".join(model.labels) or "none: it was trained without labels"
-        raise UsageError(f"--label {label}: unknown to this checkpoint; its labels are {names}")
     known = cond.clone()
-    known[:, 4 + model.labels.index(label)] = 1
+    known[:, 4 + model.label_index(label)] = 1
     return known
 
 

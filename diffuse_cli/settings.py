@@ -8,6 +8,8 @@ from .errors import UsageError
 Solver = Literal["dpmpp-2m", "heun", "euler"]
 Tile = int | Literal["auto", "off"]
 MIN_TILE = 64
+GENERATE_STEPS = 24
+"""Solver steps of `generate`, which has no mean to give."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,7 +41,7 @@ def toy() -> Model:
             parameter.copy_(torch.randn_like(parameter) if parameter.ndim else torch.tensor(0.3))
         network.fourier.freqs.normal_()
         network.fourier.phases.normal_()
-    return Model(network=network.fold(), exact=None, labels=())
+    return Model(network=network.fold(), exact=None)
 
 
 def pixels(path: Path) -> NDArray[np.uint8]:

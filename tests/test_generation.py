@@ -43,8 +43,8 @@ def test_labels_change_the_picture_and_unknown_ones_are_named(toy: Model) -> Non
     with torch.no_grad():
         for tensor in network.state_dict().values():
             tensor.copy_(torch.randn(tensor.shape))
-    model = Model(network=network.fold(), exact=None, labels=("cat", "dog"))
-    cat, dog = (generate((16, 16), Settings(steps=2), model, label=name) for name in model.labels)
+    model = Model(network=network.fold(), exact=None)
+    cat, dog = (generate((16, 16), Settings(steps=2), model, label=name) for name in network.config.labels)
     assert not torch.equal(cat, dog)
     with pytest.raises(UsageError, match="cat, dog"):
         generate((16, 16), Settings(steps=2), model, label="bird")

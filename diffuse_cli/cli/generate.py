@@ -7,14 +7,13 @@ import typer
 
 from .. import batch
 from ..errors import UsageError
+from ..settings import GENERATE_STEPS
 from .display import Display
 from .options import Compute, Output, shared, two_numbers
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-STEPS = 24
 
 
 @shared
@@ -26,7 +25,7 @@ def generate(
         str | None, typer.Option(metavar="NAME", help="What they show, where the checkpoint has labels.")
     ] = None,
     grid: Annotated[bool, typer.Option("--grid", help="Write one contact sheet, to -o, instead.")] = False,
-    steps: Annotated[int, typer.Option(metavar="N", help="Solver steps of each stage.")] = STEPS,
+    steps: Annotated[int, typer.Option(metavar="N", help="Solver steps of each stage.")] = GENERATE_STEPS,
     *,
     compute: Compute,
 ) -> None:
@@ -38,9 +37,8 @@ def generate(
     outputs = _outputs(files.output, compute.seed, count, grid=grid)
     batch.check_outputs(outputs, force=files.force)
     labels = checkpoint.read_info(checkpoint.find(compute.model)).labels
-    if label is not None and label not in labels:
-        names = f"only {', '.join(labels)}" if labels else "no labels"
-        raise UsageError(f"--label {label}: this checkpoint has {names}")
+    if label is not None:
+        checkpoint.label_index(label, labels)
     model = compute.load()
 
     from ..generation import generate as draw

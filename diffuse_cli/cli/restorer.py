@@ -1,4 +1,4 @@
-"""What the three restorers do alike: plan, load, and for each picture read, restore, write."""
+"""What commands on pictures do alike: work through a plan; and the restorers: load, then read, restore, write."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
