@@ -49,6 +49,15 @@ class CheckpointInfo:
         """Names that `generate --label` takes."""
         return tuple(self.config.get("labels", ()))
 
+    def check_task(self, task: str) -> None:
+        """Refuse a task that these weights never saw, where the file says which they saw.
+
+        Raises: CheckpointError: its `tasks` (names with commas) do not hold this one.
+        """
+        tasks = [name.strip() for name in self.metadata.get("tasks", task).split(",")]
+        if task not in tasks:
+            raise CheckpointError(f"{self.path}: was not trained for {task}, only for {', '.join(tasks)}")
+
     @property
     def parameters(self) -> int:
         """How many numbers the file holds."""

