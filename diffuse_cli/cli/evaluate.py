@@ -13,7 +13,7 @@ from .options import Compute, shared
 from .restorer import report_failures
 
 if TYPE_CHECKING:
-    from ..report import Report
+    from ..measure.report import Report
 
 
 class TaskName(StrEnum):
@@ -86,9 +86,9 @@ def evaluate(
     if json_file not in (None, "-"):
         batch.check_outputs([Path(str(json_file))], force=force)
     from ..checkpoint import find, read_info
-    from ..evaluate import Evaluation, evaluate, sets_of
-    from ..generation_quality import evaluate_generation
-    from ..protocol import conditions, task_named
+    from ..measure.evaluate import Evaluation, evaluate, sets_of
+    from ..measure.generation_quality import evaluate_generation
+    from ..measure.protocol import conditions, task_named
     from ..settings import GENERATE_STEPS
 
     sets, total = sets_of(data, limit)
@@ -122,7 +122,7 @@ def _refuse(given: dict[str, object]) -> None:
 def _write(report: "Report", json_file: str | None) -> None:
     """The table to stdout, or the JSON in its place; the JSON to its file."""
     from ..image_io import write_bytes
-    from ..report import aligned, dump, table
+    from ..measure.report import aligned, dump, table
 
     if json_file == "-":
         typer.echo(dump(report).decode(), nl=False)
@@ -135,7 +135,7 @@ def _write(report: "Report", json_file: str | None) -> None:
 
 def _print_differences(a: Path, b: Path) -> None:
     """What is better, what worse and what within noise, as a table."""
-    from ..report import aligned, differences, load
+    from ..measure.report import aligned, differences, load
 
     heads = ["row", "measure", "change", "95 %", "n", ""]
     typer.echo(f"{b} against {a}:")

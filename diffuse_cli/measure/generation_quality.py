@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .checkpoint import CheckpointInfo
-from .device import Model
-from .errors import DiffuseError, PictureError
+from ..checkpoint import CheckpointInfo
+from ..device import Model
+from ..errors import DiffuseError, PictureError
+from ..generation import generate
+from ..settings import Settings
 from .evaluate import Outcome, Turn, clean_levels, failures, heading
-from .generation import generate
 from .metrics import colour_tensor, sliced_wasserstein
 from .protocol import Levels
-from .settings import Settings
 
 SIDE = 64
 """Side of the pictures that are compared; sets of smaller ones are compared at their own size."""

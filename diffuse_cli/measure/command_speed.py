@@ -1,0 +1,120 @@
+"""How long the real commands take, and how much memory: each is run as a process of its own."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import DiffuseError
+
+SMALL = 64
+"""Side of the picture whose run counts as start-up."""
+
+
+class CommandFailedError(DiffuseError):
+    """A command that was to be timed did not succeed; the message holds its own."""
+
+
+def run(command: Sequence[str]) -> tuple[float, float]:
+    """Run a command: seconds, and the most memory that it held resident, in MiB.
+
+    Raises: CommandFailedError: it did not exit with 0.
+    """
+    begin = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stderr is not None
+            said = process.stderr.read().decode(errors="replace")
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        except BaseException:
+            process.kill()
+            raise
+    seconds = time.perf_counter() - begin
+    if process.returncode != 0:
+        raise CommandFailedError(f"{' '.join(command)}: exit code {process.returncode}: {said.strip()[-300:]}")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return seconds, usage.ru_maxrss * unit / 2**20
+
+
+def picture(path: Path, megapixels: float) -> None:
+    """A synthetic picture of 4:3: smooth shapes, edges and grain, the same for the same size."""
+    width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
+    height = round(width * 3 / 4)
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), np.uint8))
+    levels = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC)).astype(np.int16)
+    for row in range(0, height, 256):  # grain by rows of blocks, so that the largest sizes need no second picture
+        block = levels[row : row + 256]
+        block += rng.normal(0, 15, block.shape).astype(np.int16)
+    Image.fromarray(levels.clip(0, 255).astype(np.uint8)).save(path, compress_level=1)
+
+
+def diffuse(*arguments: str) -> list[str]:
+    """The program's command line, as this interpreter runs it."""
+    return [sys.executable, "-m", "diffuse_cli", *arguments]
+
+
+def startup(runs: int = 3) -> dict[str, float]:
+    """Seconds of the shortest of a few runs: help, a small picture, and importing torch for comparison."""
+    with tempfile.TemporaryDirectory() as name:
+        small = Path(name) / "small.png"
+        Image.new("RGB", (SMALL, SMALL), (90, 120, 150)).save(small)
+        commands = {
+            "python -c pass": [sys.executable, "-c", "pass"],
+            "python -c 'import torch'": [sys.executable, "-c", "import torch"],
+            "diffuse --help": diffuse("--help"),
+            f"diffuse denoise, {SMALL}x{SMALL}": diffuse("denoise", str(small), "--noise", "15", "-f"),
+        }
+        return {what: min(run(command)[0] for _ in range(runs)) for what, command in commands.items()}
+
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "denoise --noise 15": ("denoise", "--noise", "15"),
+    "inpaint --box (a hundredth)": ("inpaint", "--box", "BOX"),
+    "super-resolve --scale 2": ("super-resolve", "--scale", "2"),
+}
+
+
+def time_commands(
+    sizes: Sequence[float], options: Sequence[str], say: Callable[[str], None], largest_enlarged: float = 1.0
+) -> list[dict[str, Any]]:
+    """Every command on a synthetic picture of each size, in megapixels.
+
+    Args:
+        options: added to each command, such as --dtype.
+        largest_enlarged: larger pictures are not enlarged further.
+    Returns: rows with `seconds`, `peak_mib`, and `seconds_per_megapixel` of the result, less a 64x64 picture's run.
+    """
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for megapixels in [0.0, *sizes]:
+            source = folder / f"{megapixels:g}.png"
+            picture(source, megapixels or SMALL**2 / 1e6)
+            for title, arguments in COMMANDS.items():
+                enlarged = 4.0 if arguments[0] == "super-resolve" else 1.0
+                if enlarged > 1 and megapixels > largest_enlarged:
+                    continue
+                say(f"{title}, {megapixels:g} Mpx" if megapixels else f"{title}, {SMALL}x{SMALL}")
+                with Image.open(source) as image:
+                    box = f"10,10,{max(image.width // 10, 8)},{max(image.height // 10, 8)}"
+                full = [a.replace("BOX", box) for a in arguments]
+                seconds, peak = run(diffuse(*full, str(source), "-q", "-o", str(folder / "out.png"), "-f", *options))
+                rows.append(
+                    {"command": title, "megapixels": megapixels, "result_megapixels": enlarged * megapixels}
+                    | {"seconds": seconds, "peak_mib": peak}
+                )
+            source.unlink()
+    small = {row["command"]: row["seconds"] for row in rows if row["megapixels"] == 0}
+    for row in rows:
+        if row["megapixels"]:
+            row["seconds_per_megapixel"] = (row["seconds"] - small[row["command"]]) / row["result_megapixels"]
+    return rows
