@@ -138,8 +138,9 @@ def _print_differences(a: Path, b: Path) -> None:
     from ..measure.report import aligned, differences, load
 
     heads = ["row", "measure", "change", "95 %", "n", ""]
+    found = [difference.cells() for difference in differences(load(a), load(b))]
     typer.echo(f"{b} against {a}:")
-    for line in aligned([heads, *(difference.cells() for difference in differences(load(a), load(b)))]):
+    for line in aligned([heads, *found]):
         typer.echo(line)
 
 

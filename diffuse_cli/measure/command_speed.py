@@ -1,10 +1,8 @@
 """How long the real commands take, and how much memory: each is run as a process of its own."""
 
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,26 +20,28 @@ class CommandFailedError(DiffuseError):
     """A command that was to be timed did not succeed; the message holds its own."""
 
 
+_SPAWNER = """
+import os, subprocess, sys, time
+begin = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.perf_counter() - begin, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+"""Runs and measures a command: Linux counts what a process held before it became the command, so a small one does."""
+
+
 def run(command: Sequence[str]) -> tuple[float, float]:
     """Run a command: seconds, and the most memory that it held resident, in MiB.
 
     Raises: CommandFailedError: it did not exit with 0.
     """
-    begin = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        try:
-            assert process.stderr is not None
-            said = process.stderr.read().decode(errors="replace")
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        except BaseException:
-            process.kill()
-            raise
-    seconds = time.perf_counter() - begin
-    if process.returncode != 0:
-        raise CommandFailedError(f"{' '.join(command)}: exit code {process.returncode}: {said.strip()[-300:]}")
+    spawned = subprocess.run([sys.executable, "-c", _SPAWNER, *command], capture_output=True, check=True)
+    seconds, resident, code = spawned.stdout.split()
+    if int(code) != 0:
+        said = spawned.stderr.decode(errors="replace").strip()[-300:]
+        raise CommandFailedError(f"{' '.join(command)}: exit code {int(code)}: {said}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return seconds, usage.ru_maxrss * unit / 2**20
+    return float(seconds), int(resident) * unit / 2**20
 
 
 def picture(path: Path, megapixels: float) -> None:
