@@ -38,6 +38,28 @@ ALLOWED: dict[str, set[str]] = {
     "api": {"device", "errors", "generation", "image_io", "request", "restoration", "settings"},
 }  # fmt: skip
 
+MEASURE: dict[str, set[str]] = {
+    "metrics": set(),
+    "hardware": set(),
+    "lpips": {"..errors", "metrics"},
+    "report": {"..errors"},
+    "protocol": {
+        "..damage", "..degradation", "..errors", "..image_io", "..masks", "..request", "..task", "metrics",
+    },
+    "baselines": {"..degradation", "protocol"},
+    "evaluate": {
+        "..", "..checkpoint", "..degradation", "..device", "..errors", "..image_io", "..restoration", "..settings",
+        "baselines", "hardware", "lpips", "metrics", "protocol", "report",
+    },
+    "generation_quality": {
+        "..checkpoint", "..device", "..errors", "..generation", "..settings", "evaluate", "metrics", "protocol",
+    },
+    "network_speed": {"..network"},
+    "command_speed": {"..errors"},
+    "benchmark": {"..", "..checkpoint", "..device", "command_speed", "hardware", "network_speed"},
+}  # fmt: skip
+"""What measures may use what restores, and never the other way round."""
+
 
 def imports(path: Path) -> set[str]:
     """Modules of the package that a file names in any import, also inside functions."""
@@ -45,6 +67,8 @@ def imports(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level == 1:
             found |= {node.module} if node.module else {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 2:
+            found.add(f"..{node.module or ''}")
     return found
 
 
@@ -52,6 +76,12 @@ def imports(path: Path) -> set[str]:
 def test_imports_only_what_lies_below(path: Path) -> None:
     if path.stem not in ("__init__", "__main__"):
         assert imports(path) <= ALLOWED[path.stem]
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "measure").glob("*.py")), ids=lambda p: p.stem)
+def test_measuring_imports_only_what_lies_below(path: Path) -> None:
+    if path.stem != "__init__":
+        assert imports(path) <= MEASURE[path.stem]
 
 
 def test_commands_compute_nothing() -> None:

@@ -102,7 +102,7 @@ def random_weights() -> dict[str, dict[str, dict[str, NDArray[np.float32]]]]:
         f"NetLinLayer_{k}": {"Conv_0": {"kernel": rng.random((1, 1, shape[3], 1), np.float32)}}
         for k, shape in enumerate(shapes)
     }
-    return {"AlexNet_0": convolutions, **heads}  # type: ignore[dict-item]
+    return {"AlexNet_0": convolutions, **heads}
 
 
 def test_weights_are_imported_once_and_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ def test_lpips_is_its_authors(tmp_path: Path, pair: tuple[NDArray[np.uint8], NDA
     weights = read_archive(archive_of(tmp_path, random_weights()))
     convolutions = [m for m in theirs.net.modules() if isinstance(m, torch.nn.Conv2d)]
     for k, layer in enumerate(convolutions):
-        layer.weight.data, layer.bias.data = weights[f"conv{k}.weight"], weights[f"conv{k}.bias"]
+        layer.load_state_dict({name: weights[f"conv{k}.{name}"] for name in ("weight", "bias")})
         theirs.lins[k].model[1].weight.data = weights[f"head{k}"]
     a, b = (colour_tensor(np.tile(x, (2, 1, 1))) * 2 - 1 for x in pair)
     assert distance(weights, a, b) == pytest.approx(float(theirs(a, b).detach()), rel=1e-5)
