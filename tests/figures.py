@@ -1,0 +1,180 @@
+"""Write the measured tables of README.md and the model card from checkpoints/measured/*.json: python tests/figures.py
+
+The files there are what `diffuse evaluate --json` and `diffuse bench --json` wrote; no figure is typed by hand. A table
+stands between `<!-- figures: NAME -->` and `<!-- end of figures -->`. With --check nothing is written, and the exit code
+says whether every table matches its files.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+MEASURED = ROOT / "checkpoints" / "measured"
+PAGES = (ROOT / "README.md", ROOT / "checkpoints" / "README.md")
+BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "haarpsi": True, "lpips": False}
+DIGITS = {"psnr": 2, "ssim": 4, "haarpsi": 4, "lpips": 4}
+
+Row = dict[str, Any]
+
+
+def report(name: str) -> dict[str, Any]:
+    """What a command measured."""
+    found: dict[str, Any] = json.loads((MEASURED / f"{name}.json").read_text())
+    return found
+
+
+def rows(name: str, **wanted: object) -> list[Row]:
+    return [row for row in report(name)["rows"] if all(row[k] == v for k, v in wanted.items())]
+
+
+def markdown(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
+    lines = [list(head), *map(list, body)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def means(name: str, measure: str = "psnr", method: str = "diffuse", **wanted: object) -> list[str]:
+    return [f"{row['mean'][measure]:.2f}" for row in rows(name, method=method, **wanted)]
+
+
+def denoise() -> str:
+    files = {
+        "CBSD68 colour, 8-bit files": "denoise-files",
+        "CBSD68 colour, float": "denoise",
+        "CBSD68 gray, 8-bit files": "denoise-files-gray",
+        "CBSD68 gray, float": "denoise-gray",
+    }
+    body = [[what, *means(name)] for what, name in files.items()]
+    return markdown(["PSNR in dB, one call; noise", "15", "25", "50"], body)
+
+
+def enlarge() -> str:
+    body = []
+    for folder in ("Set5", "Set14"):
+        for method in ("diffuse", "bicubic"):
+            body.append([f"{folder}, {method}", *means("super-resolve", method=method, set=folder)])
+    return markdown(["PSNR on Y in dB, one call", "x2", "x3", "x4"], body)
+
+
+def blind() -> str:
+    body = []
+    for kind, name in (("colour", "denoise-blind"), ("gray", "denoise-blind-gray")):
+        clean, *noisy = rows(name, method="diffuse")
+        kept = [image["psnr"] for image in clean["images"]]
+        unchanged = sum(value == 100 for value in kept)
+        worst = f" (the others at {min(kept):.1f} dB or more)" if unchanged < len(kept) else ""
+        error = [f"{row['mean']['noise_error']:.2f}" for row in noisy]
+        body.append([f"CBSD68 {kind}, 8-bit files", *error, f"{unchanged} of {len(kept)}{worst}"])
+    return markdown(["mean error in levels; noise", "5", "15", "25", "50", "clean pictures that come back unchanged"], body)
+
+
+def bf16() -> str:
+    from diffuse_cli.measure.report import differences
+
+    body = []
+    for exact, half in (("denoise-files", "denoise-files-bf16"), ("super-resolve", "super-resolve-bf16")):
+        for found in differences(report(exact), report(half)):
+            if found.measure == "psnr" and "diffuse" in found.row:
+                body.append([found.row.replace(", diffuse", ""), f"{found.mean:+.3f}", str(found.pictures)])
+    return markdown(["bf16 against fp32", "PSNR in dB", "pictures"], body)
+
+
+def full() -> str:
+    """Every row of every report; the best of each measure is bold, also where it is not ours."""
+    names = [
+        "denoise-baselines", "denoise", "denoise-gray", "denoise-files", "denoise-files-gray", "super-resolve",
+        "jpeg-gray", "jpeg", "deblur", "inpaint", "restore", "samples", "samples-denoise",
+    ]  # fmt: skip
+    body: list[list[str]] = []
+    for name in names:
+        table = rows(name)
+        for row in table:
+            rivals = [r for r in table if (r["set"], r["condition"]) == (row["set"], row["condition"])]
+            what = [row["condition"], *(["gray"] if row["gray"] else []), *([row["protocol"]] if row["protocol"] else [])]
+            cells = [_cell(row, rivals, measure) for measure in DIGITS]
+            body.append([f"{row['set']} ({row['pictures']})", ", ".join(what), row["method"], *cells])
+    return markdown(["set (pictures)", "damage", "method", "PSNR dB (95 %)", "SSIM", "HaarPSI", "LPIPS"], body)
+
+
+def _cell(row: Row, rivals: list[Row], measure: str) -> str:
+    if measure not in row["mean"]:
+        return ""
+    value = row["mean"][measure]
+    best = (max if HIGHER_IS_BETTER[measure] else min)(r["mean"][measure] for r in rivals)
+    shown = f"{value:.{DIGITS[measure]}f}"
+    text = f"**{shown}**" if value == best and len(rivals) > 1 else shown
+    if measure == "psnr" and row["interval"]["psnr"]:
+        low, high = row["interval"]["psnr"]
+        text += f" ({low:.1f}..{high:.1f})"
+    return text
+
+
+def generated() -> str:
+    body = [
+        [row["set"], row["method"], str(row["pictures"]), f"{row['mean']['swd']:.0f}"] for row in rows("generate")
+    ]
+    return markdown(["set", "compared with its crops", "pictures", "sliced Wasserstein distance"], body)
+
+
+def commands() -> str:
+    found = report("bench")
+    body = []
+    for row in found["commands"]:
+        size = f"{row['megapixels']:g} megapixels" if row["megapixels"] else "64x64 pixels"
+        net = f"{row['seconds_per_megapixel']:.2f}" if row["megapixels"] else ""
+        body.append([row["command"], size, f"{row['seconds']:.1f}", net, f"{row['peak_mib']:.0f}"])
+    return markdown([f"command, {found['dtype']}", "picture", "s", "s/Mpx, net", "peak MiB"], body)
+
+
+def networks() -> str:
+    body = []
+    for row in report("bench")["networks"]:
+        numbers = [f"{row['seconds_per_megapixel']:.2f}", f"{row['macs_per_pixel'] / 1e6:.2f}"]
+        share = f"{100 * row['fraction_of_peak']:.0f} %"
+        body.append([row["network"], row["dtype"], row["layout"], str(row["tile"]), *numbers, share])
+    return markdown(["network", "type", "layout", "tile", "s/Mpx", "MMAC a pixel", "of the convolution peak"], body)
+
+
+def where_the_time_goes() -> str:
+    shares = report("bench")["profile"]
+    kinds = next(iter(shares.values()))
+    body = [[kind, *(f"{100 * share[kind]:.1f} %" for share in shares.values())] for kind in kinds]
+    return markdown(["of one call of the core", *shares], body)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "denoise": denoise,
+    "enlarge": enlarge,
+    "blind": blind,
+    "bf16": bf16,
+    "full": full,
+    "generated": generated,
+    "commands": commands,
+    "networks": networks,
+    "where-the-time-goes": where_the_time_goes,
+}
+
+
+def filled(text: str) -> str:
+    """A page with every table made anew."""
+    return BLOCK.sub(lambda m: f"{m[1]}{TABLES[m[2]]()}{m[3]}", text)
+
+
+def main() -> None:
+    """Write the pages, or check them."""
+    stale = [page for page in PAGES if filled(page.read_text()) != page.read_text()]
+    if "--check" in sys.argv[1:]:
+        for page in stale:
+            print(f"{page}: a table does not match its files; run python tests/figures.py", file=sys.stderr)
+        sys.exit(bool(stale))
+    for page in stale:
+        page.write_text(filled(page.read_text()))
+
+
+if __name__ == "__main__":
+    main()
