@@ -59,7 +59,7 @@ class Denoise:
         from .degradation import LEVEL, Description
         from .task import Task
 
-        found = _measured(picture) if self.noise == "auto" else None
+        found = measured_noise(picture) if self.noise == "auto" else None
         level = found.level if found is not None else float(self.noise)
         guided = level > 0 and not _is_white(picture, level)
         return Task(
@@ -95,8 +95,8 @@ def _jpeg_quality(picture: "Picture") -> float:
     return quality if quality <= MAX_JPEG_QUALITY else 100.0
 
 
-def _measured(picture: "Picture") -> "NoiseEstimate":
-    """The noise's std in 8-bit levels."""
+def measured_noise(picture: "Picture") -> "NoiseEstimate":
+    """The noise in 8-bit levels, read as fits the file: white, or in a JPEG's own blocks."""
     import numpy as np
 
     from .degradation import LEVEL

@@ -59,6 +59,17 @@ MEASURE: dict[str, set[str]] = {
     "benchmark": {"..", "..checkpoint", "..device", "command_speed", "hardware", "network_speed"},
 }  # fmt: skip
 """What measures may use what restores, and never the other way round."""
+ESTIMATION: dict[str, set[str]] = {
+    "compression": {"..jpeg_tables"},
+    "spectrum": set(),
+    "resampling": set(),
+    "noise_model": set(),
+    "estimate": {
+        "..degradation", "..image_io", "..jpeg_tables", "..request", "compression", "noise_model", "resampling",
+        "spectrum",
+    },
+}  # fmt: skip
+"""What tells a picture's history."""
 
 
 def imports(path: Path) -> set[str]:
@@ -78,10 +89,11 @@ def test_imports_only_what_lies_below(path: Path) -> None:
         assert imports(path) <= ALLOWED[path.stem]
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "measure").glob("*.py")), ids=lambda p: p.stem)
-def test_measuring_imports_only_what_lies_below(path: Path) -> None:
-    if path.stem != "__init__":
-        assert imports(path) <= MEASURE[path.stem]
+@pytest.mark.parametrize(("folder", "allowed"), [("measure", MEASURE), ("estimation", ESTIMATION)])
+def test_folders_import_only_what_lies_below(folder: str, allowed: dict[str, set[str]]) -> None:
+    for path in (PACKAGE / folder).glob("*.py"):
+        if path.stem != "__init__":
+            assert imports(path) <= allowed[path.stem], path
 
 
 def test_commands_compute_nothing() -> None:

@@ -1,0 +1,129 @@
+"""How a picture's noise depends on its brightness, and whether it is white."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_BINS = 12
+_SIDE = 5
+_FEWEST = 400
+"""Patches that a bin of brightness needs."""
+_MOST_PATCHES = 120_000
+_TAU = 0.1
+"""Texture only adds to a bin's variance, so the line runs along the lower edge."""
+_FAINTEST = 5.0
+"""Below this std the fit of a slope is worth nothing."""
+_FLATTEST = 0.02
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoiseModel:
+    """Variance = gain * level + offset, in 8-bit levels.
+
+    Attributes:
+        gain: levels; 0 where the noise does not depend on brightness, or is too faint to tell.
+        offset: squared levels.
+        bins: how many bins of brightness the fit rests on.
+    """
+
+    gain: float
+    offset: float
+    bins: int
+
+
+def estimate_noise_model(levels: NDArray[np.float32], level: float) -> NoiseModel:
+    """Fit a line to the noise variance of bins of brightness.
+
+    In each bin it is the smallest eigenvalues' mean (Chen, Zhu, Heng 2015) of patches of that mean; the line is a lower
+    quantile regression.
+
+    Args:
+        levels: (H, W, C), 0..255.
+        level: std of the noise, taken as one for the whole picture.
+    """
+    constant = NoiseModel(gain=0.0, offset=level**2, bins=0)
+    if level < _FAINTEST or min(levels.shape[:2]) < 4 * _SIDE:
+        return constant
+    means, variances, counts = _bins(levels)
+    if len(means) < 4 or means[-1] - means[0] < 40:
+        return constant
+    gain, offset = _lower_line(means, variances, counts)
+    at = gain * np.array([means[0], means[-1]]) + offset
+    # A slope that changes the std by less than a quarter over the picture is within the method's error.
+    if at.min() <= 0 or math.sqrt(at.max() / at.min()) < 1.25:
+        return NoiseModel(gain=0.0, offset=level**2, bins=len(means))
+    return NoiseModel(gain=gain, offset=offset, bins=len(means))
+
+
+def _bins(levels: NDArray[np.float32]) -> tuple[Floats, Floats, Floats]:
+    """Mean brightness, noise variance and patch count of every bin that has enough patches."""
+    windows = sliding_window_view(levels, (_SIDE, _SIDE), axis=(0, 1))
+    stride = max(math.isqrt(windows.shape[0] * windows.shape[1] // _MOST_PATCHES), 1)
+    patches = windows[::stride, ::stride].reshape(-1, levels.shape[2] * _SIDE**2)
+    inside = (patches.min(1) > 1) & (patches.max(1) < 254)
+    patches = np.asarray(patches[inside], dtype=np.float64)
+    brightness = patches.mean(1)
+    edges = np.quantile(brightness, np.linspace(0, 1, _BINS + 1)) if len(patches) else np.zeros(_BINS + 1)
+    found = []
+    for low, high in itertools.pairwise(edges):
+        part = patches[(brightness >= low) & (brightness < high)]
+        if len(part) >= max(_FEWEST, 4 * part.shape[1]):
+            found.append((part.mean(), _noise_variance(part), len(part)))
+    means, variances, counts = np.array(found).reshape(-1, 3).T
+    return means, variances, counts
+
+
+def _noise_variance(patches: Floats) -> float:
+    eigenvalues = np.linalg.eigvalsh(np.cov(patches, rowvar=False))
+    for count in range(len(eigenvalues), 0, -1):
+        if eigenvalues[:count].mean() <= np.median(eigenvalues[:count]):
+            return max(float(eigenvalues[:count].mean()), 0.0)
+    return 0.0
+
+
+def _lower_line(x: Floats, y: Floats, weights: Floats) -> tuple[float, float]:
+    """Slope and offset >= 0 of least weighted quantile loss of the relative residuals.
+
+    An optimum passes through two points, or through one with slope or offset 0: all of these are tried.
+    """
+    lines = [(0.0, float(v)) for v in y] + [(float(v / u), 0.0) for u, v in zip(x, y, strict=True)]
+    for i, j in itertools.combinations(range(len(x)), 2):
+        slope = float((y[j] - y[i]) / (x[j] - x[i]))
+        lines.append((slope, float(y[i] - slope * x[i])))
+
+    def loss(line: tuple[float, float]) -> float:
+        fitted = np.maximum(line[0] * x + line[1], 1e-6)
+        residual = (y - fitted) / fitted
+        return float((weights * np.maximum(_TAU * residual, (_TAU - 1) * residual)).sum())
+
+    return min((line for line in lines if min(line) >= 0), key=loss)
+
+
+def whiteness(levels: NDArray[np.float32]) -> float:
+    """1 for white noise, more the smoother it is: twice the std of 2x2 means over the std, in the flattest blocks.
+
+    Args: levels: (H, W, C), 0..255, at least 32 pixels a side.
+    Returns: the median over the flattest fiftieth of 16x16 blocks; NaN where none has any noise.
+    """
+    luma = levels.astype(np.float64).mean(2)
+    down, across = luma.shape[0] // 16, luma.shape[1] // 16
+    blocks = luma[: down * 16, : across * 16].reshape(down, 16, across, 16).transpose(0, 2, 1, 3).reshape(-1, 16, 16)
+    t = np.arange(16) - 7.5
+    for axis in (t[:, None], t[None]):  # brightness that changes evenly is not noise
+        blocks = blocks - (blocks * axis).mean((1, 2), keepdims=True) / (axis**2).mean() * axis
+    blocks = blocks - blocks.mean((1, 2), keepdims=True)
+    stds = blocks.std((1, 2))
+    # Flatness is judged by what a mean of 4x4 leaves, where white noise is weak whatever its level.
+    coarse = blocks.reshape(-1, 4, 4, 4, 4).mean((2, 4)).std((1, 2))
+    order = np.argsort(coarse)
+    flat = order[stds[order] > 0.5][: max(int(_FLATTEST * len(order)), 8)]
+    if len(flat) == 0:
+        return math.nan
+    halves = blocks[flat].reshape(-1, 8, 2, 8, 2).mean((2, 4))
+    return float(np.median(2 * halves.std((1, 2)) / stds[flat]))
