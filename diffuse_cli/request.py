@@ -3,7 +3,7 @@
 The names are the command line's; the Python API uses them too. Nothing here imports torch before `task` is called.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from .errors import PictureError, UsageError
@@ -14,14 +14,18 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .estimation.estimate import Estimate
+    from .estimation.noise_level import NoiseEstimate
     from .image_io import Picture
-    from .noise_level import NoiseEstimate
     from .task import Task
 
 MAX_SCALE = 8.0
 MAX_NOISE = 1000.0
-MAX_JPEG_QUALITY = 95.0
-"""The training's best; above, a file counts as never compressed."""
+MAX_BLUR = 20.0
+KNOWN_BLUR = 3.0
+"""The most blur that the weights were trained on; of more, as much is undone."""
+LEAST_BLUR = 0.7
+"""Below it the estimate says little: photographs as they are read up to 0.6."""
 Box = tuple[int, int, int, int]
 
 
@@ -57,59 +61,19 @@ class Denoise:
     def task(self, picture: "Picture") -> "Task":
         """What is known about this picture."""
         from .degradation import LEVEL, Description
+        from .estimation.picture_noise import coded_quality, is_white, measured_noise
         from .task import Task
 
         found = measured_noise(picture) if self.noise == "auto" else None
         level = found.level if found is not None else float(self.noise)
-        guided = level > 0 and not _is_white(picture, level)
+        guided = level > 0 and not is_white(picture, level)
         return Task(
             noise=level / LEVEL,
-            guide=Description(noise=level / LEVEL, quality=_jpeg_quality(picture)) if guided else None,
+            guide=Description(noise=level / LEVEL, quality=coded_quality(picture)) if guided else None,
             strength=self.strength,
             chroma_strength=self.strength if self.chroma_strength is None else self.chroma_strength,
             notes=() if found is None else (_noise_note(found),),
         )
-
-
-def _is_white(picture: "Picture", level: float) -> bool:
-    """Whether noise of this level is still white in the file: no JPEG coder averaged its chroma or rounded it away.
-
-    Where it is not, the core does better with the file as a guide (noise and quality described) than as a noisy version
-    of the picture, by 0.2 to 3 dB for noise 5, 15, 25 at qualities 60 to 90 with 4:2:0. At 4:4:4 what counts is the
-    noise against the coarsest step: the guide wins by 1 dB for noise 5 at quality 90, and loses 0.7 dB for noise 15.
-    A gray file, whose only table is finer, stays white for longer: the guide loses 0.7 dB for noise 8 at quality 90.
-    """
-    coding = picture.source.jpeg
-    if coding is None:
-        return True
-    gray = picture.pixels.shape[2] == 1
-    return (gray or coding.subsampling == 0) and level >= max(coding.tables[-1]) / (5 if gray else 2)
-
-
-def _jpeg_quality(picture: "Picture") -> float:
-    """As the core is told it: the best qualities count as none, which measured 0.06 to 0.11 dB better at 96 and 98."""
-    from .jpeg_tables import quality_of
-
-    coding = picture.source.jpeg
-    quality = 100.0 if coding is None else quality_of(dict(enumerate(coding.tables)))
-    return quality if quality <= MAX_JPEG_QUALITY else 100.0
-
-
-def measured_noise(picture: "Picture") -> "NoiseEstimate":
-    """The noise in 8-bit levels, read as fits the file: white, or in a JPEG's own blocks."""
-    import numpy as np
-
-    from .degradation import LEVEL
-    from .image_io import as_coded
-    from .noise_level import estimate_noise, estimate_noise_jpeg
-
-    levels, coding = (picture.pixels + 1) * np.float32(LEVEL), picture.source.jpeg
-    white = estimate_noise(levels, clips=bool(levels.min() >= 0 and levels.max() <= 2 * LEVEL))
-    if coding is None or _is_white(picture, white.level):
-        return white
-    gray = levels.shape[2] == 1
-    luma = as_coded(levels, coding) @ np.array([1.0] if gray else [0.299, 0.587, 0.114], np.float32)
-    return estimate_noise_jpeg(luma, np.reshape(coding.tables[0], (8, 8)), gray=gray)
 
 
 def _noise_note(found: "NoiseEstimate") -> str:
@@ -239,5 +203,92 @@ class SuperResolve:
         return scale
 
 
-Request = Denoise | Inpaint | SuperResolve
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restore:
+    """Undo whatever happened to a picture, all at once.
+
+    Attributes:
+        noise: std of noise in 8-bit levels; jpeg: IJG quality; blur: std of a Gaussian in pixels. "auto" = find out for
+            each picture, None = there is none.
+        scale: enlarge by this factor, too; 1 <= scale <= 8.
+        holes: what is missing, None = nothing.
+    Raises: UsageError: a value out of range, or nothing to do.
+    """
+
+    noise: "float | Literal['auto'] | None" = "auto"
+    jpeg: "float | Literal['auto'] | None" = "auto"
+    blur: "float | Literal['auto'] | None" = "auto"
+    scale: float = 1.0
+    holes: Inpaint | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name, low, high in (("noise", 0, MAX_NOISE), ("jpeg", 1, 100), ("blur", 0, MAX_BLUR)):
+            value = getattr(self, name)
+            if value not in ("auto", None):
+                _check(name, value, low, high)
+        _check("scale", self.scale, 1, MAX_SCALE)
+        if (self.noise, self.jpeg, self.blur, self.holes) == (None,) * 4 and self.scale == 1:
+            raise UsageError("what is to be restored? Give --noise, --jpeg, --blur, --scale or --mask")
+
+    def task(self, picture: "Picture") -> "Task":
+        """What is known about this picture: what was said, and what was found out.
+
+        Raises: PictureError: as `Inpaint.task`.
+        """
+        from .degradation import LEVEL, Description
+        from .estimation.estimate import estimate
+        from .estimation.picture_noise import MAX_JPEG_QUALITY
+        from .task import Task
+
+        found = estimate(picture) if "auto" in (self.noise, self.jpeg, self.blur) else None
+        noise, jpeg, blur = _resolved(self, found)
+        notes = () if found is None else (_restore_note(self, noise, jpeg, blur),)
+        holes = Task() if self.holes is None else self.holes.task(picture)
+        plain = Task(hole=holes.hole, opaque=holes.opaque, notes=notes, warnings=holes.warnings)
+        as_stored = jpeg == 100 or picture.source.jpeg is not None
+        if blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored:
+            alone = Denoise(noise=noise).task(picture)  # through y, or as a guide where a coder was at the noise
+            return replace(plain, noise=alone.noise, guide=alone.guide)
+        quality = jpeg if jpeg <= MAX_JPEG_QUALITY else 100.0
+        if blur == 0 and self.scale == 1 and quality == 100:
+            return replace(plain, noise=noise / LEVEL)
+        h, w = picture.pixels.shape[:2]
+        size = (max(round(h * self.scale), 1), max(round(w * self.scale), 1))
+        told = Description(scale=self.scale, noise=noise / LEVEL, quality=quality, blur=min(blur, KNOWN_BLUR))
+        return replace(plain, guide=told, size=size if self.scale > 1 else None)
+
+
+def _resolved(request: Restore, found: "Estimate | None") -> tuple[float, float, float]:
+    """Noise, JPEG quality (100 = none) and blur, with what was found out in the place of "auto"."""
+    values: list[float] = []
+    for name, none in (("noise", 0.0), ("jpeg", 100.0), ("blur", 0.0)):
+        value = getattr(request, name)
+        if value == "auto" and found is not None:
+            value = getattr(found, name).value
+            if name == "blur" and not _is_surely_blurred(found):
+                value = None
+        values.append(none if value is None else float(value))
+    # A blur was before the enlargement if both are to be undone, so in pixels of the result it is larger.
+    return values[0], values[1], values[2] * request.scale
+
+
+def _is_surely_blurred(found: "Estimate") -> bool:
+    """Whether more blur is read than in sharp photographs, where noise makes readings wide."""
+    std, spread = found.blur.value or 0.0, found.blur.spread or 0.0
+    return std >= LEAST_BLUR and std - 1.5 * spread >= LEAST_BLUR - 0.2
+
+
+def _restore_note(request: Restore, noise: float, jpeg: float, blur: float) -> str:
+    words = []
+    if request.noise == "auto":
+        words.append(f"noise {noise:.1f}" if noise else "no noise")
+    if request.jpeg == "auto":
+        words.append(f"JPEG quality {jpeg:.0f}" if jpeg < 100 else "no trace of JPEG")
+    if request.blur == "auto":
+        words.append(f"blur {blur:.2f}" if blur else "no blur")
+    return "estimated: " + ", ".join(words)
+
+
+Request = Denoise | Inpaint | SuperResolve | Restore
 """Each has `task(picture)`."""

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from .degradation import Description, luma, resize
 from .denoiser import Denoise, Observation, Posterior, nothing_known, sigma_start
@@ -74,29 +75,47 @@ def observe(y: Tensor, task: Task, cond: int, *, gray: bool, sampling: bool) -> 
         sampling: one noise level goes through y, so that samples differ; the mean takes the picture as its state.
     """
     base = replace(nothing_known(1, cond, y.device), gray=gray)
+    hole = None if task.hole is None or not task.hole.any() else torch.from_numpy(task.hole)
     if task.guide is not None:
-        base = guided(base, y, task.guide, task.size or (y.shape[-2], y.shape[-1]))
+        base = guided(base, y, task.guide, task.size or (y.shape[-2], y.shape[-1]), hole)
         return Known(observation=base, x_t=base.mu, sigma_t=math.inf)
-    if task.hole is not None:
-        return Known(observation=with_hole(base, y, torch.from_numpy(task.hole)), x_t=y, sigma_t=math.inf)
+    if hole is not None:
+        return Known(observation=with_hole(base, y, hole, task.noise), x_t=y, sigma_t=math.inf)
     if sampling:
         sigma_y = torch.full((1, 1, 1, 1), task.noise, device=y.device)
         return Known(observation=replace(base, y=y, sigma_y=sigma_y), x_t=y, sigma_t=math.inf)
     return Known(observation=base, x_t=y, sigma_t=task.noise)
 
 
-def guided(base: Observation, guide: Tensor, what: Description, size: tuple[int, int]) -> Observation:
-    """A degraded picture as the guide, brought to the size of the output."""
-    cond = base.cond.clone()
+def guided(
+    base: Observation, guide: Tensor, what: Description, size: tuple[int, int], hole: Tensor | None = None
+) -> Observation:
+    """A degraded picture as the guide, brought to the size of the output.
+
+    Where it has a hole (h, w) it is filled at its own size, so that resizing does not bleed, and once more at the
+    output's. A guide that is all hole is no observation at all.
+    """
+    if hole is not None and bool(hole.all()):
+        return base
+    cond, sigma_p = base.cond.clone(), torch.full((1, 1, 1, 1), what.sigma_p())
     cond[:, :4] = torch.tensor(what.cond())
-    return replace(base, mu=resize(guide, size), sigma_p=torch.full((1, 1, 1, 1), what.sigma_p()), cond=cond)
+    if hole is None:
+        return replace(base, mu=resize(guide, size), sigma_p=sigma_p, cond=cond)
+    filled = resize(pull_push(guide, _missing(hole[None, None]))[0], size)
+    mu, spread = pull_push(filled, _missing(interpolate(hole[None, None].float(), size, mode="nearest") > 0))
+    return replace(base, mu=mu, sigma_p=(sigma_p**2 + spread**2 - 0.01**2).sqrt(), cond=cond)
 
 
-def with_hole(base: Observation, y: Tensor, hole: Tensor) -> Observation:
-    """Missing pixels (H, W), the others known exactly. A picture without known pixels is no observation at all."""
+def _missing(hole: Tensor, known: float = 0.0) -> Tensor:
+    """sigma_y: inf in the hole, `known` elsewhere."""
+    return torch.where(hole, math.inf, known)
+
+
+def with_hole(base: Observation, y: Tensor, hole: Tensor, noise: float = 0.0) -> Observation:
+    """Missing pixels (H, W), the others known up to noise of this std. All missing is no observation at all."""
     if bool(hole.all()):
         return base
-    sigma_y = torch.where(hole, math.inf, 0.0)[None, None]
+    sigma_y = _missing(hole[None, None], noise)
     mu, sigma_p = pull_push(y, sigma_y)
     return replace(base, mu=mu, sigma_p=sigma_p, y=y, sigma_y=sigma_y)
 

@@ -13,10 +13,10 @@ class Task:
     """What is known about one picture.
 
     Attributes:
-        noise: std of white noise in it, [-1, 1] units.
+        noise: std of white noise in it, [-1, 1] units; not where there is a guide, whose description holds it.
         guide: what happened to it, where it is a guide to the result and no noisy version of it.
         size: (height, width) of the result, None = the picture's own.
-        hole: (H, W), True where the picture is missing; elsewhere it is exact.
+        hole: (H, W), True where the picture is missing; elsewhere it is exact, noisy or a guide, as the others say.
         opaque: what is filled becomes opaque.
         strength, chroma_strength: how far luma and chroma move towards the estimate, 0..1.
         notes: what was found out, one line each.
@@ -38,6 +38,5 @@ class Task:
         """Nothing is missing, degraded or asked for: the picture is the result."""
         if self.strength == self.chroma_strength == 0:
             return True
-        if self.hole is not None:
-            return not self.hole.any()
-        return self.guide is None and self.noise == 0
+        whole = self.hole is None or not self.hole.any()
+        return whole and self.guide is None and self.noise == 0

@@ -13,7 +13,6 @@ ALLOWED: dict[str, set[str]] = {
     "png16": set(),
     "image_io": {"errors", "png16"},
     "jpeg_tables": set(),
-    "noise_level": set(),
     "noise_field": set(),
     "fusion": set(),
     "fill": set(),
@@ -26,7 +25,10 @@ ALLOWED: dict[str, set[str]] = {
     "checkpoint": {"errors", "network"},
     "device": {"checkpoint", "errors", "network"},
     "task": {"degradation"},
-    "request": {"degradation", "errors", "image_io", "jpeg_tables", "noise_level", "task"},
+    "request": {
+        "degradation", "errors", "estimation.estimate", "estimation.noise_level", "estimation.picture_noise",
+        "image_io", "task",
+    },
     "restoration": {
         "degradation", "denoiser", "device", "errors", "fill", "image_io", "noise_field", "sampler", "settings", "task",
         "tiling",
@@ -64,8 +66,10 @@ ESTIMATION: dict[str, set[str]] = {
     "spectrum": set(),
     "resampling": set(),
     "noise_model": set(),
+    "noise_level": set(),
+    "picture_noise": {"..degradation", "..image_io", "..jpeg_tables", "noise_level"},
     "estimate": {
-        "..degradation", "..image_io", "..jpeg_tables", "..request", "compression", "noise_model", "resampling",
+        "..degradation", "..image_io", "..jpeg_tables", "compression", "noise_model", "picture_noise", "resampling",
         "spectrum",
     },
 }  # fmt: skip

@@ -42,7 +42,7 @@ def evaluate(
         bool, typer.Option("--as-files", help="denoise: clip and round the noise, as files do.")
     ] = False,
     blind: Annotated[
-        bool, typer.Option("--blind", help="denoise: the level is estimated, not told (implies --as-files).")
+        bool, typer.Option("--blind", help="The damage is estimated, not told (denoise: implies --as-files).")
     ] = False,
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="N pictures of each folder, evenly spread.")

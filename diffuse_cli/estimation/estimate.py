@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from ..degradation import LEVEL
 from ..image_io import Picture
 from ..jpeg_tables import quality_of
-from ..request import measured_noise
-from .compression import estimate_compression
+from .compression import Compression, estimate_compression
 from .noise_model import NoiseModel, estimate_noise_model, whiteness
+from .picture_noise import measured_noise, noise_before_jpeg
 from .resampling import estimate_resampling
 from .spectrum import estimate_blur
 
@@ -31,11 +31,13 @@ class Finding:
         value: in the unit of the field that holds it; None = no trace.
         confidence: high where tests on photographs hardly ever err, low where they often do.
         how: what it was read from.
+        spread: std of the reading, where the method tells it.
     """
 
     value: float | None
     confidence: Confidence
     how: str
+    spread: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,8 +72,9 @@ class Estimate:
 def estimate(picture: Picture) -> Estimate:
     """Look for noise, compression, blur and enlargement, each by a published method of its own."""
     levels = (picture.pixels + 1) * np.float32(LEVEL)
-    noise = _noise(picture)
-    jpeg, origin = _jpeg(picture, levels)
+    compression = estimate_compression(levels)
+    noise = _noise(picture, levels, compression)
+    jpeg = _jpeg(picture, compression)
     blur = _blur(levels, noise.value or 0.0)
     enlarged = _enlarged(levels)
     return Estimate(
@@ -79,15 +82,18 @@ def estimate(picture: Picture) -> Estimate:
         noise_model=estimate_noise_model(levels, noise.value or 0.0),
         smoothed_noise=_smoothed(levels, noise.value or 0.0),
         jpeg=jpeg,
-        jpeg_origin=origin,
+        jpeg_origin=compression.origin,
         blur=blur,
         enlarged=enlarged,
         resolution=_resolution(blur, enlarged),
     )
 
 
-def _noise(picture: Picture) -> Finding:
-    found = measured_noise(picture)
+def _noise(picture: Picture, levels: NDArray[np.float32], compression: Compression) -> Finding:
+    if picture.source.jpeg is None and compression.quality is not None and compression.origin is not None:
+        found = noise_before_jpeg(levels, compression.quality, compression.origin)
+    else:
+        found = measured_noise(picture)
     how = f"pixels ({found.method})"
     if found.level == 0:
         # Texture hides faint noise, and in a JPEG less than 5 levels cannot be told from the coder's own.
@@ -105,20 +111,18 @@ def _smoothed(levels: NDArray[np.float32], noise: float) -> Finding:
     return Finding(value=ratio if smoothed else None, confidence="medium" if known else "low", how="flat blocks")
 
 
-def _jpeg(picture: Picture, levels: NDArray[np.float32]) -> tuple[Finding, tuple[int, int] | None]:
+def _jpeg(picture: Picture, found: Compression) -> Finding:
     """A JPEG file's tables; its pixels, where they say that it was compressed more strongly before."""
-    found = estimate_compression(levels)
     confidence: Confidence = "high" if found.evidence > 0.1 else "medium"
     coding = picture.source.jpeg
     if coding is None:
-        if found.quality is None:
-            # Noise, resizing or sharpening after the coder wipe its traces.
-            return Finding(value=None, confidence="medium", how="pixels"), found.origin
-        return Finding(value=float(found.quality), confidence=confidence, how="pixels"), found.origin
+        # Noise, resizing or sharpening after the coder wipe its traces, so none is no proof.
+        quality = None if found.quality is None else float(found.quality)
+        return Finding(value=quality, confidence="medium" if quality is None else confidence, how="pixels")
     stated = quality_of(dict(enumerate(coding.tables)))
     if found.quality is not None and found.quality < stated - 5:
-        return Finding(value=float(found.quality), confidence=confidence, how="pixels, saved again"), found.origin
-    return Finding(value=stated, confidence="high", how="the file's tables"), (0, 0)
+        return Finding(value=float(found.quality), confidence=confidence, how="pixels, saved again since")
+    return Finding(value=stated, confidence="high", how="the file's tables")
 
 
 def _blur(levels: NDArray[np.float32], noise: float) -> Finding:
@@ -126,7 +130,8 @@ def _blur(levels: NDArray[np.float32], noise: float) -> Finding:
     if found.std is None:
         return Finding(value=None, confidence="low", how="spectrum (unlike a photograph's)")
     confidence: Confidence = "high" if noise < 3 and found.spread < 0.2 else "medium" if found.spread < 0.4 else "low"
-    return Finding(value=found.std if found.std >= _LEAST_BLUR else None, confidence=confidence, how="spectrum")
+    value = found.std if found.std >= _LEAST_BLUR else None
+    return Finding(value=value, confidence=confidence, how="spectrum", spread=found.spread)
 
 
 def _enlarged(levels: NDArray[np.float32]) -> Finding:

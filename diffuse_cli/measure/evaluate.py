@@ -206,7 +206,7 @@ def _scores(
             each = [_measured(damaged, levels, measures) for levels in made]
             values = {name: float(np.mean([m[name] for m in each])) for name in each[0]}
             values |= {"seconds": seconds, "megapixels": damaged.clean.shape[0] * damaged.clean.shape[1] / 1e6}
-            if damaged.condition.blind:
+            if damaged.condition.blind and damaged.condition.task == "denoise":
                 values |= _blind_values(damaged)
             yield Score(folder=folder, condition=damaged.condition, method=method, picture=picture, values=values)
 

@@ -3,7 +3,7 @@
 import io
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..degradation import LEVEL, Description, blur, resize
 from ..errors import UsageError
 from ..image_io import Picture, to_levels, to_unit
 from ..masks import MaskKind, random_mask
-from ..request import Denoise
+from ..request import Denoise, Restore
 from ..task import Task
 from .metrics import luma
 
@@ -45,7 +45,7 @@ class Condition:
         level: noise std in 8-bit levels, hidden share in percent, factor, JPEG quality, blur std in pixels, or mixture.
         kind: of the mask.
         as_files: noise is clipped and rounded to 8 bits, as in a file.
-        blind: the noise is estimated, not told.
+        blind: the damage is estimated, not told: noise as `denoise`, anything else as `restore` does.
     Raises: UsageError: a level that this task cannot have.
     """
 
@@ -99,13 +99,16 @@ def conditions(task: TaskName, levels: tuple[float, ...], *, as_files: bool, bli
 
     Raises: UsageError: as `Condition`; --as-files or --blind with a task that has no use for it.
     """
-    if task != "denoise" and (as_files or blind):
-        raise UsageError(f"--{'blind' if blind else 'as-files'} is for --task denoise, not {task}")
+    if as_files and task != "denoise":
+        raise UsageError(f"--as-files is for --task denoise, not {task}")
+    if blind and task in ("inpaint", "super-resolve"):
+        raise UsageError(f"--blind is for damage that can be estimated, not for {task}")
     if task == "inpaint":
         pairs = [(kind, level) for kind, usual in _USUAL_MASKS.items() for level in levels or (usual,)]
         return [Condition(task=task, level=level, kind=kind) for kind, level in pairs]
     return [
-        Condition(task=task, level=level, as_files=as_files or blind, blind=blind) for level in levels or _USUAL[task]
+        Condition(task=task, level=level, as_files=task == "denoise" and (as_files or blind), blind=blind)
+        for level in levels or _USUAL[task]
     ]
 
 
@@ -189,15 +192,15 @@ def _small(clean: Levels, condition: Condition, name: str) -> Case:
 def _jpeg(clean: Levels, condition: Condition, name: str) -> Case:
     """Saved as JPEG by Pillow, 4:2:0 in colour."""
     damaged = Picture(pixels=to_unit(_through_jpeg(clean, int(condition.level), "4:2:0"), 8))
-    return Case(
-        condition=condition, clean=clean, damaged=damaged, task=Task(guide=Description(quality=condition.level))
-    )
+    told = Task(guide=Description(quality=condition.level))
+    return Case(condition=condition, clean=clean, damaged=damaged, task=_told(told, damaged, condition))
 
 
 def _blurred(clean: Levels, condition: Condition, name: str) -> Case:
     """Gaussian blur, rounded."""
     damaged = Picture(pixels=to_unit(_rounded(_array(blur(_tensor(clean), condition.level))), 8))
-    return Case(condition=condition, clean=clean, damaged=damaged, task=Task(guide=Description(blur=condition.level)))
+    told = Task(guide=Description(blur=condition.level))
+    return Case(condition=condition, clean=clean, damaged=damaged, task=_told(told, damaged, condition))
 
 
 def _mixed(clean: Levels, condition: Condition, name: str) -> Case:
@@ -207,9 +210,17 @@ def _mixed(clean: Levels, condition: Condition, name: str) -> Case:
     levels = to_levels(picture.pixels, 8)
     levels = levels if what.jpeg is None else _through_jpeg(levels, what.jpeg, what.subsampling)
     size = (clean.shape[0], clean.shape[1])
-    told = Description(scale=what.scale, noise=what.noise / LEVEL, quality=what.jpeg or 100, blur=what.blur)
-    task = Task(guide=told, size=size if what.scale > 1 else None)
-    return Case(condition=condition, clean=clean, damaged=Picture(pixels=to_unit(levels, 8)), task=task)
+    damaged = Picture(pixels=to_unit(levels, 8))
+    what_happened = Description(scale=what.scale, noise=what.noise / LEVEL, quality=what.jpeg or 100, blur=what.blur)
+    told = Task(guide=what_happened, size=size if what.scale > 1 else None)
+    return Case(condition=condition, clean=clean, damaged=damaged, task=_told(told, damaged, condition, what.scale))
+
+
+def _told(told: Task, damaged: Picture, condition: Condition, scale: float = 1.0) -> Task:
+    """What the core is told: the truth or, blind, what is found out; only a size that is wanted is always told."""
+    if not condition.blind:
+        return told
+    return replace(Restore(scale=scale).task(damaged), size=told.size)
 
 
 def _rounded(levels: Levels) -> NDArray[np.uint8]:
