@@ -178,7 +178,7 @@ def _photoshop(image: ImageFile.ImageFile) -> bytes:
     info = image.info
     try:
         if isinstance(image, TiffImageFile):
-            block, record = _bytes_of(image, PHOTOSHOP), _bytes_of(image, IPTC)
+            block, record = raw_bytes(image.tag_v2, PHOTOSHOP), raw_bytes(image.tag_v2, IPTC)
         elif isinstance(image, JpegImageFile):
             parts = [data[14:] for name, data in image.applist if name == "APP13" and data[:14] == b"Photoshop 3.0\0"]
             block, record = b"".join(parts), b""
@@ -189,22 +189,23 @@ def _photoshop(image: ImageFile.ImageFile) -> bytes:
                 block, record = b"", block
         else:
             return b""
-        kept = [r for r in resources(block) if r[0] not in _THUMBNAIL_RESOURCES]
-        if record and not any(number == IPTC_RESOURCE for number, _, _ in kept):
-            kept.append((IPTC_RESOURCE, b"", record))
-        return resource_block(kept)
+        return photoshop_of(block, record)
     except Exception:  # a broken block says nothing
         return b""
 
 
-def _bytes_of(image: TiffImageFile, tag: int) -> bytes:
-    value = image.tag_v2.get(tag, b"")
-    if isinstance(value, bytes):
-        return value
-    # Old writers give IPTC as LONGs, in the file's byte order.
-    order = "<" if image.tag_v2.prefix == b"II" else ">"
-    numbers = value if isinstance(value, tuple) else (value,)
-    return struct.pack(f"{order}{len(numbers)}I", *numbers)
+def photoshop_of(block: bytes, record: bytes) -> bytes:
+    """Photoshop's resources and an IPTC record from elsewhere in the file, as one block without thumbnails."""
+    kept = [r for r in resources(block) if r[0] not in _THUMBNAIL_RESOURCES]
+    if record and not any(number == IPTC_RESOURCE for number, _, _ in kept):
+        kept.append((IPTC_RESOURCE, b"", record))
+    return resource_block(kept)
+
+
+def raw_bytes(ifd: Any, tag: int) -> bytes:  # noqa: ANN401 - Pillow's directory, which knows no types of values
+    """A tag's bytes: Pillow takes IPTC for a single number, since old writers store it as an array of them."""
+    data = getattr(ifd, "_tagdata", {}).get(tag, b"")
+    return data if isinstance(data, bytes) else b""
 
 
 Resource = tuple[int, bytes, bytes]

@@ -145,8 +145,10 @@ def to_floats(picture: "Picture") -> NDArray[np.floating[Any]]:
         alpha = picture.alpha[..., None] / np.float32(2**picture.depth - 1)
         floats = np.concatenate([floats, alpha.astype(np.float32)], axis=2)
     before = picture.source.samples
-    if before is None or before.shape != floats.shape:
+    if before is None:
         return floats
+    if before.shape != floats.shape:  # enlarged
+        return floats.astype(before.dtype)
     colours = picture.pixels.shape[2]
     same = np.zeros(floats.shape, bool)
     same[..., :colours] = of_floats(before[..., :colours]) == picture.pixels

@@ -1,5 +1,6 @@
 """TIFF files beyond Pillow: 16-bit colour and floating point, written, and read where they are plainly stored."""
 
+import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -22,9 +23,9 @@ from .metadata import (
     Y_DPI,
     exif_tags,
     iptc_record,
+    photoshop_of,
     plausible_dpi,
-    resource_block,
-    resources,
+    raw_bytes,
     upright_xmp,
 )
 from .picture import Source, check_size, upright
@@ -161,10 +162,9 @@ def source_of_directory(file: BinaryIO, ifd: ImageFileDirectory_v2) -> Source:
         block.load_from_fp(file)
         rebuilt.update(exif_tags(block))
         rebuilt.tobytes()
-    icc, xmp, record, resource = (ifd.get(tag, b"") for tag in (ICC, XMP, IPTC, PHOTOSHOP))
-    kept = list(resources(resource)) if isinstance(resource, bytes) else []
-    if isinstance(record, bytes) and record and not any(r[0] == 1028 for r in kept):
-        kept.append((1028, b"", record))
+    icc, xmp, photoshop = ifd.get(ICC, b""), ifd.get(XMP, b""), b""
+    with suppress(struct.error):
+        photoshop = photoshop_of(raw_bytes(ifd, PHOTOSHOP), raw_bytes(ifd, IPTC))
     unit = 2.54 if ifd.get(DPI_UNIT) == 3 else 1
     dots = (ifd.get(X_DPI), ifd.get(Y_DPI))
     return Source(
@@ -172,7 +172,7 @@ def source_of_directory(file: BinaryIO, ifd: ImageFileDirectory_v2) -> Source:
         icc=icc if isinstance(icc, bytes) else b"",
         exif=rebuilt.tobytes()[6:] if rebuilt else b"",
         xmp=upright_xmp(xmp) if isinstance(xmp, bytes) else b"",
-        photoshop=resource_block(kept),
+        photoshop=photoshop,
         dpi=None if None in dots else plausible_dpi([float(d) * unit for d in dots if d is not None]),
     )
 
