@@ -42,4 +42,6 @@ _DTYPES = frozenset(np.dtype(t) for t in (np.bool_, np.uint8, np.uint16, np.floa
 def write_npy(stream: BinaryIO, picture: Picture) -> None:
     """Write (H, W) for gray without alpha, else (H, W, C): uint8, uint16, or floats 0 = black .. 1 = white."""
     array: NDArray[Any] = to_floats(picture) if picture.floating else levels_of(picture)
-    npy_format.write_array(stream, array[..., 0] if array.shape[2] == 1 else array, allow_pickle=False)
+    array = np.ascontiguousarray(array[..., 0] if array.shape[2] == 1 else array)
+    npy_format.write_array_header_1_0(stream, npy_format.header_data_from_array_1_0(array))
+    stream.write(array.tobytes())  # NumPy's own way would not tell a full disk from another failure

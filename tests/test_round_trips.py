@@ -200,9 +200,9 @@ def corners(array: NDArray[Any]) -> NDArray[np.float64]:
 
 def test_degrade_takes_every_opaque_file(folder: Path) -> None:
     opaque = [c for c in CASES if c not in TAGGED and samples(folder / c).shape[3] in (1, 3) and "pages" not in c]
-    for case in opaque:  # names that differ in their suffix only would collide
-        (folder / "opaque").mkdir(exist_ok=True)
-        (folder / "opaque" / f"{len(list((folder / 'opaque').iterdir()))}{Path(case).suffix}").hardlink_to(folder / case)
+    (folder / "opaque").mkdir()
+    for number, case in enumerate(opaque):  # names that differ in their suffix only would collide
+        (folder / "opaque" / f"{number}{Path(case).suffix}").hardlink_to(folder / case)
     names = [f"opaque/{p.name}" for p in (folder / "opaque").iterdir()]
     run("degrade", *names, "--noise", "5", "-q", "-o", "d/", cwd=folder)
     assert len(list((folder / "d").glob("*.png"))) == len(opaque)
@@ -224,7 +224,8 @@ def test_formats_that_hold_16_bits_keep_them(suffix: str, one: Path) -> None:
 def test_format_depth_quality_and_times_on_the_command_line(one: Path) -> None:
     os.utime(one / "in.png", (1e9, 1e9))
     (one / "in.png").chmod(0o640)
-    run("inpaint", "in.png", "--box", "5,4,1,1", *["-q", "--format", "jpeg", "--quality", "40", "--depth", "8", "--keep-times"], cwd=one)
+    options = ["--format", "jpeg", "--quality", "40", "--depth", "8", "--keep-times"]
+    run("inpaint", "in.png", "--box", "5,4,1,1", "-q", *options, cwd=one)
     with Image.open(one / "in.inpaint.jpg") as image:
         assert quality_of(image.quantization) == 40  # type: ignore[attr-defined]
     info = (one / "in.inpaint.jpg").stat()
