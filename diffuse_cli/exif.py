@@ -26,6 +26,7 @@ PRIVATE_TAGS: Final = frozenset(
         50827,  # OriginalRawFileName
         50828,  # OriginalRawFileData
         50781,  # RawDataUniqueID
+        33550, 33922, 34264, 34735, 34736, 34737,  # GeoTIFF: where the picture lies on the Earth
         50341,  # PrintImageMatching, which some makers fill with settings of their own
         59932,  # Padding, where removed tags linger
     }

@@ -269,7 +269,15 @@ def _left_behind(image: ImageFile.ImageFile) -> tuple[str, ...]:
         parts.append("extended XMP (a depth map, or the like)")
     if any(name == "APP11" and data[:2] == b"JP" for name, data in image.applist):
         parts.append("content credentials (C2PA), which would no longer be valid")
+    if unknown := sorted({name for name, data in image.applist if not data.startswith(_KNOWN_SEGMENTS)}):
+        parts.append(f"the maker's own segments {', '.join(unknown)}")
     return tuple(parts)
+
+
+_KNOWN_SEGMENTS = (
+    b"JFIF\0", b"JFXX\0", b"Exif\0", b"http://ns.adobe.com/", b"ICC_PROFILE\0", b"MPF\0", b"Photoshop 3.0\0", b"Adobe",
+    b"urn:iso:std:iso:ts:21496:-1\0", b"JP",
+)  # fmt: skip
 
 
 # Handed on -----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import logging
 import struct
 from contextlib import suppress
 from pathlib import Path
@@ -307,10 +308,12 @@ def read_tiff(file: BinaryIO, frame: int, max_pixels: int) -> Picture:
     Raises: PictureError: tifffile is not installed, or does not read it, or it is no picture.
     """
     tifffile = _module("TIFF")
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong is said by the error
     file.seek(0)
     with tifffile.TiffFile(file) as container:
         page = container.pages[frame]
         check_size(page.imagewidth, page.imagelength, max_pixels)
+        check_size(page.tilewidth, page.tilelength * page.tiledepth, max_pixels)
         _check_tifffile_page(page)
         array = page.asarray()
         if page.planarconfig == 2 and array.ndim == 3:
@@ -323,6 +326,8 @@ def read_tiff(file: BinaryIO, frame: int, max_pixels: int) -> Picture:
 def _check_tifffile_page(page: Any) -> None:  # noqa: ANN401
     if page.photometric not in (0, 1, 2):
         raise PictureError(f"a TIFF in {page.photometric.name} colours; convert it to RGB first")
+    if page.imagedepth != 1 or page.tiledepth != 1 or page.samplesperpixel > 8:
+        raise PictureError("a TIFF of several depths or many channels, which is no picture; save a part of it as one")
     if page.sampleformat not in (1, 3) or page.bitspersample not in (*range(1, 17), 32, 64):
         raise PictureError("a TIFF of signed or complex numbers; convert it to 32-bit floating point first")
     if page.sampleformat == 1 and page.bitspersample > 16:

@@ -30,7 +30,7 @@ def noisy(side: int = 200, seed: int = 0) -> Picture:
 
 def mounted(folder: Path, options: str) -> Iterator[Path]:
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting needs root")
     try:
@@ -111,7 +111,7 @@ def test_a_quota_hit_in_mid_write(tmp_path: Path) -> None:
 
 def test_killed_writers_tear_nothing(tmp_path: Path) -> None:
     """40 kills here; `python -m tests.kill_writers FOLDER 200` does 200."""
-    command = [sys.executable, "-m", "tests.kill_writers", tmp_path, "40"]
+    command = [sys.executable, "-m", "tests.kill_writers", str(tmp_path), "40"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "all whole" in result.stdout
@@ -190,7 +190,7 @@ def test_names_of_every_kind(tmp_path: Path) -> None:
         write_picture(noisy(16, seed), tmp_path / name)
     (tmp_path / "link.png").symlink_to("UPPER.PNG")
     options = ["--box", "2,2,2,2", "-q", "-o", "out/", "--"]
-    command = [PROGRAM, "inpaint", *options, *NAMES, "link.png"]
+    command = [str(PROGRAM), "inpaint", *options, *NAMES, "link.png"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
     assert result.returncode == 0, result.stderr
     assert sorted(os.listdir(tmp_path / "out")) == sorted([*NAMES, "link.png"])

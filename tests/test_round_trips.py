@@ -95,9 +95,8 @@ def samples(path: Path) -> NDArray[Any]:
         array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
         assert array is not None
         array = array[..., [2, 1, 0, *range(3, array.shape[2])]] if array.ndim == 3 else array
-    if array.dtype == np.bool_:
-        array = array.astype(np.uint8) * 255
-    return array[None, ..., None] if array.ndim == 2 else array[None]
+    found: NDArray[Any] = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
+    return found[None, ..., None] if found.ndim == 2 else found[None]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -195,7 +194,8 @@ def test_every_command_takes_every_file(command: list[str], folder: Path) -> Non
 
 
 def corners(array: NDArray[Any]) -> NDArray[np.float64]:
-    return array[:, :: array.shape[1] - 1, :: array.shape[2] - 1].astype(np.float64)
+    found: NDArray[np.float64] = array[:, :: array.shape[1] - 1, :: array.shape[2] - 1].astype(np.float64)
+    return found
 
 
 def test_degrade_takes_every_opaque_file(folder: Path) -> None:
