@@ -105,7 +105,7 @@ def _options(kind: str, source: Source, encoding: Encoding, *, gray: bool) -> di
 def _coding_options(kind: str, source: Source, encoding: Encoding, *, gray: bool) -> dict[str, Any]:
     quality = lossy_quality(kind, source, encoding)
     if kind == "JPEG":
-        options = {**_jpeg_options(source.jpeg, encoding.quality), "extra": _app13(source.photoshop)}
+        options = {**_jpeg_options(source.jpeg, encoding.quality), "extra": _segments(source)}
         comment = dict(source.texts).get("Comment", dict(source.texts).get("Description"))
         return options if comment is None else {**options, "comment": comment.encode()}
     if kind == "WEBP":
@@ -131,13 +131,12 @@ def _png_chunks(source: Source) -> PngImagePlugin.PngInfo:
     return chunks
 
 
-def _app13(photoshop: bytes) -> bytes:
-    """A JPEG's segments for Photoshop's resources."""
-    out = b""
-    for at in range(0, len(photoshop), 65000):
-        part = b"Photoshop 3.0\0" + photoshop[at : at + 65000]
-        out += b"\xff\xed" + struct.pack(">H", len(part) + 2) + part
-    return out
+def _segments(source: Source) -> bytes:
+    """A JPEG's segments for Photoshop's resources, and those of unknown kinds."""
+    block = source.photoshop
+    photoshop = [(13, b"Photoshop 3.0\0" + block[at : at + 65000]) for at in range(0, len(block), 65000)]
+    found = [*photoshop, *source.segments]
+    return b"".join(b"\xff" + bytes([0xE0 + n]) + struct.pack(">H", len(data) + 2) + data for n, data in found)
 
 
 def _jpeg_options(coding: JpegCoding | None, quality: int | None) -> dict[str, Any]:

@@ -51,6 +51,7 @@ def source_of(image: ImageFile.ImageFile, file: BinaryIO) -> Source:
         # Pillow gives a TIFF that says nothing of it a resolution of 1.
         dpi=None if isinstance(image, TiffImageFile) and X_DPI not in image.tag_v2 else plausible_dpi(info.get("dpi")),
         jpeg=_jpeg_coding(image) if isinstance(image, JpegImageFile) else None,
+        segments=_segments(image),
         left_behind=_left_behind(image),
     )
 
@@ -269,9 +270,15 @@ def _left_behind(image: ImageFile.ImageFile) -> tuple[str, ...]:
         parts.append("extended XMP (a depth map, or the like)")
     if any(name == "APP11" and data[:2] == b"JP" for name, data in image.applist):
         parts.append("content credentials (C2PA), which would no longer be valid")
-    if unknown := sorted({name for name, data in image.applist if not data.startswith(_KNOWN_SEGMENTS)}):
-        parts.append(f"the maker's own segments {', '.join(unknown)}")
     return tuple(parts)
+
+
+def _segments(image: ImageFile.ImageFile) -> tuple[tuple[int, bytes], ...]:
+    """A JPEG's APPn segments that nothing here knows: thermal data, makers' own records, ..."""
+    if not isinstance(image, JpegImageFile):
+        return ()
+    unknown = ((n, data) for n, data in image.applist if n.startswith("APP") and not data.startswith(_KNOWN_SEGMENTS))
+    return tuple((int(name[3:]), data) for name, data in unknown)
 
 
 _KNOWN_SEGMENTS = (
@@ -292,7 +299,7 @@ def handed_on(picture: Picture, policy: Policy) -> Source:
     """
     source = picture.source
     if policy == "strip":
-        return replace(source, exif=b"", xmp=b"", photoshop=b"", texts=())
+        return replace(source, exif=b"", xmp=b"", photoshop=b"", texts=(), segments=())
     if policy == "safe":
         source = replace(
             source,
@@ -300,6 +307,7 @@ def handed_on(picture: Picture, policy: Policy) -> Source:
             xmp=_safe_xmp(source.xmp),
             photoshop=resource_block(r for r in resources(source.photoshop) if r[0] in _SAFE_RESOURCES),
             texts=tuple((k, v) for k, v in source.texts if k in _PLAIN_TEXTS),
+            segments=(),
         )
     height, width = picture.pixels.shape[:2]
     thumbnail = _thumbnail(picture) if exif.has_thumbnail(source.exif) else None

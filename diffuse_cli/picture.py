@@ -41,6 +41,7 @@ class Source:
         xmp: the packet, b"" = none.
         photoshop: Photoshop's image resources, among them the IPTC record ("8BIM...", without lead-in); b"" = none.
         texts: comments, by keyword.
+        segments: a JPEG's APPn segments of kinds unknown here, number and data.
         colour_chunks: a PNG's chunks that tell what its numbers mean (gAMA, cHRM, cICP, ...), name and data.
         dpi: horizontal and vertical dots per inch.
         jpeg: None unless it was a JPEG.
@@ -58,6 +59,7 @@ class Source:
     xmp: bytes = b""
     photoshop: bytes = b""
     texts: tuple[tuple[str, str], ...] = ()
+    segments: tuple[tuple[int, bytes], ...] = ()
     colour_chunks: tuple[tuple[bytes, bytes], ...] = ()
     dpi: tuple[float, float] | None = None
     jpeg: JpegCoding | None = None

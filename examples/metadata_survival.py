@@ -18,7 +18,7 @@ KINDS = {"EXIF": "EXIF", "MakerNotes": "maker notes", "XMP": "XMP", "IPTC": "IPT
 ABOUT_THE_FILE = re.compile(
     r"Thumbnail(Offset|Length|Image)|Preview\w*(Start|Offset|Length|Image)|XMPToolkit|IFD1:|(Image|ExifImage)(Width|Height|Length)"
     r"|Strip|Rows|Compression|Predictor|BitsPer|Tile|Planar|SamplesPer|Photometric|Orientation|YCbCrPos|YCbCrSub|JpgFromRaw"
-    r"|OtherImage|SubfileType|ExtraSamples|SampleFormat|FillOrder|ExifByteOrder"
+    r"|OtherImage|ColorMap|SubfileType|ExtraSamples|SampleFormat|FillOrder|ExifByteOrder"
 )
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "diffuse")
 PRIVATE = re.compile(r"GPS(?!Version)|Serial|OwnerName|ImageUniqueID|DocumentID|InstanceID")
