@@ -717,6 +717,14 @@ def jpeg_coding(quality: int, subsampling: str) -> JpegCoding:
         return replace(_jpeg_coding(image), subsampling=SUBSAMPLINGS.index(subsampling))
 
 
+def through_jpeg(levels: NDArray[np.uint8], quality: int, subsampling: str) -> NDArray[np.uint8]:
+    """What a JPEG of this quality (1..100, the IJG encoder's) leaves of (H, W, 3) levels; no file is written."""
+    stream = io.BytesIO()
+    Image.fromarray(levels).save(stream, "JPEG", quality=quality, subsampling=subsampling)
+    with Image.open(stream) as image:
+        return np.array(image)
+
+
 def _jpeg_options(coding: JpegCoding | None) -> dict[str, Any]:
     if coding is None:
         return {"quality": 95, "subsampling": "4:4:4"}
