@@ -209,7 +209,7 @@ class UNet(nn.Module):
     def fold(self) -> "UNet":
         """Multiply every constant and learned gain into the weights: the inference network computes no scaling."""
         for _, layer, gain in self.layers():
-            layer.fold_(1.0 if gain is None else float(gain))
+            layer.fold_(1.0 if gain is None else float(gain.detach()))
             if gain is not None:
                 gain.fill_(1)
         return self.eval().requires_grad_(False)
