@@ -68,14 +68,14 @@ class Muon(torch.optim.Optimizer):
         averages = [self.state[p]["momentum"] for p in parameters]
         torch._foreach_lerp_(averages, grads, 1 - momentum)
         ahead = torch._foreach_lerp(grads, averages, momentum)
-        stack = torch.stack([_matrix(g) for g in ahead])
+        stack = torch.stack([_matrix(g, like=p) for g, p in zip(ahead, parameters, strict=True)])
         updates = orthogonalised(stack) * math.sqrt(max(stack.shape[-2:]))
         for p, update in zip(parameters, updates, strict=True):
-            _matrix(p).add_(update, alpha=-lr)
+            _matrix(p, like=p).add_(update, alpha=-lr)
 
 
-def _matrix(t: Tensor) -> Tensor:
-    """(out, ...) as (out, n): a view also in channels_last, where the columns come in another order."""
-    if t.ndim == 4 and t.is_contiguous(memory_format=torch.channels_last):
+def _matrix(t: Tensor, *, like: Tensor) -> Tensor:
+    """(out, ...) as (out, n), the columns in the order of `like`'s memory: a view of `like` itself in any layout."""
+    if like.ndim == 4 and like.is_contiguous(memory_format=torch.channels_last):
         t = t.permute(0, 2, 3, 1)
     return t.flatten(1)

@@ -111,6 +111,20 @@ def resume(folder: Path, config: TrainConfig, network: NetworkConfig, device: to
     return state
 
 
+def resume_for_export(folder: Path, config: TrainConfig, device: torch.device) -> State:
+    """The state of a run, whatever its network.
+
+    Raises: CheckpointError: there is none, or it cannot be read.
+    """
+    path = folder / FILE
+    if not path.exists():
+        raise CheckpointError(f"{path}: no such file; the run has saved nothing yet")
+    network = NetworkConfig.from_json(_read(path)[1]["network"])
+    state = resume(folder, config, network, device)
+    assert state is not None
+    return state
+
+
 def start(init: str | None, config: TrainConfig, network: NetworkConfig, device: torch.device) -> State:
     """A new run: from random weights, a checkpoint, a run folder, or a folder of net, ema and step.
 
