@@ -1,13 +1,14 @@
 """A training run, from its pictures to its last state."""
 
 import ctypes
+import logging
 import math
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..network import NetworkConfig
 from . import run_folder, state
 from .bank import SOURCES, Bank, Sources, pack, read_sources
 from .batch import Batch, Steps
-from .config import Length, TrainConfig, TrainDtype
+from .config import TASKS, Length, Task, TrainConfig, TrainDtype
 from .distributed import Crew, joined
 from .ema import Weights
 from .journal import Journal
@@ -125,7 +126,7 @@ class _Run:
         self.board = _board(request) if crew.leads else None
         self.steps = Steps(self.bank, config, rank=crew.rank, world=crew.world)
         self.total = length.steps(config.batch)
-        self.tally = _Tally(sorted(set(self.steps.tasks), key=self.steps.tasks.index))
+        self.tally = _Tally()
         self.saved = time.monotonic()
         self._record(
             "start", parameters=sum(p.numel() for p in self.state.net.parameters()), pictures=self.bank.count,
@@ -185,6 +186,7 @@ class _Run:
         pixels = (self.length.images or 0) * self.config.crop**2
         expected = pixels / PIXELS_PER_SECOND if self.length.minutes is None else self.length.minutes * 60
         if self.request.compiled or (self.request.compiled is None and _compiling_pays(self.crew.device, expected)):
+            logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # that a CPU has no CUDA
             network.compile(dynamic=False)
         if self.crew.world > 1:
             network = nn.parallel.DistributedDataParallel(network)
@@ -240,14 +242,13 @@ class _Run:
             self._save()
 
     def _log(self) -> None:
-        tally, self.tally = self.tally, _Tally(self.tally.tasks)
+        tally, self.tally = self.tally, _Tally()
         if not tally.steps:
             return
-        means = self.crew.mean(torch.tensor([*tally.means(), tally.mean()], dtype=torch.float64, device=self.crew.device))
-        *each, mean = (round(value, 6) for value in means.tolist())
+        mean, each = tally.means(self.crew)
         speed = tally.timed * self.config.batch / tally.seconds if tally.seconds > 0 else 0.0
         self._record(
-            "train", loss=mean, losses=dict(zip(tally.tasks, each, strict=True)),
+            "train", loss=mean, losses=each,
             images=(self.state.step - self.state.first) * self.config.batch,
             lr=round(self.state.muon.param_groups[0]["lr"], 8), images_per_s=round(speed, 2),
             megapixels_per_s=round(speed * self.config.crop**2 / 1e6, 4), seconds=round(self.state.seconds, 2),
@@ -276,28 +277,27 @@ class _Run:
         self.watch.record(record)
 
 
-@dataclass(kw_only=False)
 class _Tally:
-    """Losses since the last record."""
+    """Losses since the last record: their sums and counts by task, and the time of the steps that were timed."""
 
-    tasks: list[Any]
-    steps: int = 0
-    seconds: float = 0.0
-    timed: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.steps = self.timed = 0
+        self.seconds = 0.0
+        self.sums = dict.fromkeys(TASKS, 0.0)
+        self.counts = dict.fromkeys(TASKS, 0)
 
-    def add(self, each: Tensor, tasks: list[Any]) -> None:
+    def add(self, each: Tensor, tasks: list[Task]) -> None:
         self.steps += 1
         for task, value in zip(tasks, each.tolist(), strict=True):
-            self.sums[task] = self.sums.get(task, 0.0) + value
-            self.counts[task] = self.counts.get(task, 0) + 1
+            self.sums[task] += value
+            self.counts[task] += 1
 
-    def means(self) -> list[float]:
-        return [self.sums[task] / self.counts[task] for task in self.tasks]
-
-    def mean(self) -> float:
-        return sum(self.sums.values()) / sum(self.counts.values())
+    def means(self, crew: Crew) -> tuple[float, dict[str, float]]:
+        """Over all samples, and by task, of all processes."""
+        table = torch.tensor([[*self.sums.values()], [*self.counts.values()]], dtype=torch.float64, device=crew.device)
+        sums, counts = crew.mean(table).tolist()
+        each = {task: round(s / n, 6) for task, s, n in zip(TASKS, sums, counts, strict=True) if n}
+        return round(sum(sums) / sum(counts), 6), each
 
 
 def _labels(sources: Sources, config: TrainConfig, request: Request) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import UsageError
-from ..image_io import write_bytes
+from ..image_io import TEMPORARY_SUFFIX, write_bytes
 from .config import Length, TrainConfig, difference
 
 FILE = "run.json"
@@ -29,6 +29,8 @@ def locked(folder: Path) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UsageError(f"{folder}: another run is at work there") from None
+            for left_behind in folder.glob(f".*{TEMPORARY_SUFFIX}"):  # by a kill while a state was written
+                left_behind.unlink()
             yield
     except OSError as error:
         raise UsageError(f"{folder}: cannot be used: {error.strerror}") from None
