@@ -64,7 +64,10 @@ def joined(device: str) -> Iterator[Crew]:
     if world == 1:
         yield Crew(rank=0, world=1, device=place)
         return
-    dist.init_process_group("nccl" if cuda else "gloo")
+    # torchrun's store outlives the processes: after a restart, what the dead ones left there must not be met.
+    store, rank, world = next(dist.rendezvous("env://"))
+    store = dist.PrefixStore(f"restart-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=rank, world_size=world)
     try:
         yield Crew(rank=dist.get_rank(), world=world, device=place)
     finally:
