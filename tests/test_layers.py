@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "settings": {"errors"},
     "sampler": {"denoiser", "errors", "settings"},
     "tiling": {"denoiser", "settings"},
-    "checkpoint": {"errors", "network"},
+    "checkpoint": {"errors", "image_io", "network"},
     "device": {"checkpoint", "errors", "network"},
     "task": {"degradation"},
     "request": {"degradation", "errors", "image_io", "jpeg_tables", "noise_level", "task"},
@@ -39,11 +39,11 @@ ALLOWED: dict[str, set[str]] = {
 }  # fmt: skip
 
 
-def imports(path: Path) -> set[str]:
-    """Modules of the package that a file names in any import, also inside functions."""
+def imports(path: Path, level: int = 1) -> set[str]:
+    """Modules of the package (or, at level 2, of the one above) that a file names in any import."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
+        if isinstance(node, ast.ImportFrom) and node.level == level:
             found |= {node.module} if node.module else {alias.name for alias in node.names}
     return found
 
@@ -52,6 +52,47 @@ def imports(path: Path) -> set[str]:
 def test_imports_only_what_lies_below(path: Path) -> None:
     if path.stem not in ("__init__", "__main__"):
         assert imports(path) <= ALLOWED[path.stem]
+
+
+TRAIN_BELOW = {"checkpoint", "degradation", "denoiser", "device", "errors", "fill", "fusion", "image_io", "network"}
+"""What training is built on; that it is built on restoring's own operators is the point."""
+TRAIN: dict[str, set[str]] = {
+    "config": set(),
+    "masks": set(),
+    "muon": set(),
+    "ema": set(),
+    "schedule": {"config"},
+    "distributed": set(),
+    "journal": set(),
+    "pictures": set(),
+    "recipe": {"config"},
+    "bank": {"config", "pictures", "recipe"},
+    "batch": {"bank", "config", "masks", "recipe"},
+    "model": {"batch"},
+    "state": {"config", "ema", "model", "muon"},
+    "validate": {"bank", "batch", "config", "ema", "model"},
+    "run_folder": {"config"},
+    "plot": {"journal"},
+    "export": {"bank", "config", "journal", "run_folder", "state"},
+    "loop": {
+        "bank", "batch", "config", "distributed", "ema", "journal", "model", "run_folder", "schedule", "state",
+        "validate",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "train").glob("*.py")), ids=lambda p: p.stem)
+def test_training_imports_only_what_lies_below(path: Path) -> None:
+    if path.stem not in ("__init__", "__main__"):
+        assert imports(path) <= TRAIN[path.stem]
+        assert imports(path, level=2) - {"__version__"} <= TRAIN_BELOW
+
+
+def test_nothing_but_its_command_imports_training() -> None:
+    for path in [*PACKAGE.glob("*.py"), *(PACKAGE / "cli").glob("*.py")]:
+        if path != PACKAGE / "cli" / "train.py":
+            names = {name.split(".")[0] for name in imports(path, level=1) | imports(path, level=2)}
+            assert "train" not in names, path
 
 
 def test_commands_compute_nothing() -> None:

@@ -110,7 +110,7 @@ def test_golden_loss_curve(whole: Path) -> None:
 
 def test_the_log_holds_what_it_promises(whole: Path) -> None:
     log = list(records(whole / "log.jsonl"))
-    assert [r["kind"] for r in log][0] == "start"
+    assert log[0]["kind"] == "start"
     assert log[-1]["kind"] == "end"
     assert log[0]["pictures"] + log[0]["held_out"] == 8
     tasks = ["denoise", "resize", "mixture", "inpaint", "jpeg"]
@@ -276,7 +276,7 @@ def torchrun(*options: str) -> list[str]:
 def assert_close(a: Path, b: Path) -> None:
     """Sums over samples come in another order, and Muon gives directions that hold rounding alone their full length.
 
-    So single weights differ by about 1 % (of unit mean square), losses by 1e-5, PSNRs by 0.003 dB; allowed is some more.
+    So single weights differ by about 1 % (of unit mean square), losses by 1e-5, PSNRs by 0.003 dB; some more passes.
     """
     left, right = tensors(a), tensors(b)
     assert left.keys() == right.keys()
@@ -321,7 +321,8 @@ def test_a_run_starts_where_another_stands(photographs: Path, whole: Path, tmp_p
     old, new = tensors(whole), tensors(tmp_path / "more")
     assert old.keys() == new.keys()
     assert all(torch.equal(old[name], new[name]) for name in old)
-    run = state.resume(tmp_path / "more", CONFIG, NetworkConfig(channels=(8, 16), blocks=(1, 1), emb=16, crop=32), torch.device("cpu"))
+    network = NetworkConfig(channels=(8, 16), blocks=(1, 1), emb=16, crop=32)
+    run = state.resume(tmp_path / "more", CONFIG, network, torch.device("cpu"))
     assert run is not None
     assert (run.step, run.first) == (STEPS, STEPS)
 
@@ -453,7 +454,8 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
     assert not train(CONFIG, LENGTH, request(photographs, tmp_path / "run"), stop_after(2))
     before = tensors(tmp_path / "run")
     monkeypatch.setattr(loop, "losses", broken)
-    with pytest.raises(PictureError, match=r"not finite at step 2: seed 0, samples 1 \(denoise\), pictures \w+_\d\.png"):
+    message = r"not finite at step 2: seed 0, samples 1 \(denoise\), pictures \w+_\d\.png"
+    with pytest.raises(PictureError, match=message):
         train(CONFIG, LENGTH, request(photographs, tmp_path / "run"), Watch())
     after = tensors(tmp_path / "run")
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -461,8 +463,8 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
 
 def test_the_program_refuses_in_one_line(diffuse: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("rate = 1\n")
-    for arguments in (["--data", "."], ["--data", ".", "--out", "run"], ["--data", ".", "--out", "run", "--minutes", "1"],
-                      ["--data", ".", "--out", "run", "--config", "bad.toml", "--images", "8"]):  # fmt: skip
+    run = ["--data", ".", "--out", "run"]
+    for arguments in (run[:2], run, [*run, "--minutes", "1"], [*run, "--config", "bad.toml", "--images", "8"]):
         result = diffuse("train", *arguments)
         assert result.returncode == 2, result.stderr
         assert len(result.stderr.decode().strip().splitlines()) == 1

@@ -21,11 +21,11 @@ def generate(
     files: Output,
     count: Annotated[
         int | None,
-        typer.Option("-n", "--count", metavar="N", min=1, help="How many pictures.", show_default="1; 16 with --grid"),
+        typer.Option("-n", "--count", metavar="N", min=1, help="How many.", show_default="1; 16 with --grid"),
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WxH", help="Beyond the training crops: small first, then enlarged.", show_default="64x64"),
+        typer.Option(metavar="WxH", help="Beyond the training crops: small, then enlarged.", show_default="64x64"),
     ] = None,
     label: Annotated[
         str | None, typer.Option(metavar="NAME", help="What they show, where the checkpoint has labels.")

@@ -5,18 +5,17 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ..errors import UsageError
 from .options import DeviceName, DtypeName
 
-if TYPE_CHECKING:
-    from ..train.loop import Request
-
 app = typer.Typer(
-    help="Train the weights, or fine-tune them on pictures of your own.", rich_markup_mode=None, invoke_without_command=True
+    help="Train the weights, or fine-tune them on pictures of your own.",
+    rich_markup_mode=None,
+    invoke_without_command=True,
 )
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
@@ -29,7 +28,9 @@ def train(
         list[Path] | None,
         typer.Option("--data", metavar="DIR|TAR|IDX", help="Pictures; again for more. Folders with all below them."),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="The run's folder. The same line goes on.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="RUN", help="The run's folder. The same line goes on.")
+    ] = None,
     val: Annotated[
         list[Path] | None, typer.Option("--val", metavar="DIR", help="Pictures to validate on, instead of a hold-out.")
     ] = None,
@@ -41,11 +42,13 @@ def train(
     images: Annotated[
         int | None, typer.Option(metavar="N", help="Train on so many crops; equal lines give equal weights.")
     ] = None,
-    labels: Annotated[bool, typer.Option("--labels", help="Learn labels: sub-folders, .cls records, IDX labels.")] = False,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Learn labels: sub-folders, .cls records, IDX labels.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Of every random draw.")] = None,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Crops a step, over all processes.")] = None,
     crop: Annotated[int | None, typer.Option(metavar="PX", help="Side of a crop.")] = None,
-    lr: Annotated[float | None, typer.Option(metavar="RATE", help="Of Muon; 0.015 to train, 0.004 to fine-tune.")] = None,
+    lr: Annotated[float | None, typer.Option(metavar="RATE", help="0.015 to train, 0.004 to fine-tune.")] = None,
     decay: Annotated[
         float | None, typer.Option(metavar="SHARE", help="The rate falls to 0 over this last share; 0 = never.")
     ] = None,
@@ -79,9 +82,7 @@ def train(
         raise UsageError("--device mps: training runs on cpu and cuda")
     from ..train.config import Length, read_config
 
-    settings = read_config(
-        config, seed=seed, batch=batch, crop=crop, lr=lr, decay=decay, holdout=holdout
-    )
+    settings = read_config(config, seed=seed, batch=batch, crop=crop, lr=lr, decay=decay, holdout=holdout)
     length = Length(images=images, minutes=minutes)
 
     from ..train.loop import Request
@@ -95,9 +96,9 @@ def train(
         from ..train.loop import Watch, train
         from .train_display import TrainDisplay
 
-        leads = int(os.environ.get("RANK", "0")) == 0
+        leads = int(os.environ.get("RANK", "0")) == 0  # of the processes that torchrun started
         with TrainDisplay(quiet=quiet or not leads) as display:
-            watch = Watch(record=display.record, warn=display.warn if leads else lambda line: None, stopping=lambda: bool(asked))
+            watch = Watch(record=display.record, warn=display.warn, stopping=lambda: bool(asked))
             ended = train(settings, length, request, watch)
     if not ended:
         typer.echo(f"diffuse: stopped; the state is saved in {out}, and the same command goes on", err=True)
@@ -143,7 +144,7 @@ def plot(
 def export(
     run: Run,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The checkpoint (.safetensors).")],
-    ema: Annotated[float | None, typer.Option(metavar="LENGTH", help="Which average.", show_default="the first")] = None,
+    ema: Annotated[float | None, typer.Option(metavar="LENGTH", help="Of the average.", show_default="first")] = None,
     licence: Annotated[str, typer.Option(metavar="TEXT", help="Licence notes of weights and data.")] = "",
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing file.")] = False,
 ) -> None:

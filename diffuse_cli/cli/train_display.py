@@ -80,13 +80,15 @@ def line_of(record: Record) -> str:
     """A record as one line."""
     step, kind = record["step"], record["kind"]
     if kind == "start":
-        held = f"{record['held_out']} held out, {record['skipped']} skipped"
-        return f"step {step}: {record['pictures']} pictures, {held}; {record['parameters']:,} parameters in {record['dtype']}"
+        counts = f"{record['pictures']} pictures, {record['held_out']} held out, {record['skipped']} skipped"
+        return f"step {step}: {counts}; {record['parameters']:,} parameters in {record['dtype']}"
     if kind == "train":
         each = " ".join(f"{task} {value:.4f}" for task, value in record["losses"].items())
-        return f"step {step}: loss {record['loss']:.4f} ({each}), {record['images_per_s']:.1f} images/s, {_time_left(record)}"
+        speed = f"{record['images_per_s']:.1f} images/s"
+        return f"step {step}: loss {record['loss']:.4f} ({each}), {speed}, {_time_left(record)}"
     if kind == "validation":
-        return f"step {step}: held out: " + ", ".join(f"{task} {value:.2f} dB" for task, value in record["psnr"].items())
+        each = ", ".join(f"{task} {value:.2f} dB" for task, value in record["psnr"].items())
+        return f"step {step}: held out: {each}"
     return f"step {step}: {kind}"
 
 

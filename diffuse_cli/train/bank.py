@@ -70,7 +70,13 @@ class Sources:
 
 
 def pack(
-    data: Sequence[Path], validation: Sequence[Path], folder: Path, config: TrainConfig, *, folder_labels: bool, warn: Warn
+    data: Sequence[Path],
+    validation: Sequence[Path],
+    folder: Path,
+    config: TrainConfig,
+    *,
+    folder_labels: bool,
+    warn: Warn,
 ) -> Sources:
     """Decode every picture once into `folder`, unless that has been done.
 
@@ -109,6 +115,7 @@ def _key(files: Sequence[tuple[Path, Path]], config: TrainConfig, folder_labels:
 
 
 def read_sources(folder: Path) -> Sources | None:
+    """What was packed into a folder; None if nothing whole was."""
     try:
         values: dict[str, Any] = json.loads((folder / SOURCES).read_text(encoding="utf-8"))
         pictures = tuple(Source(**s) for s in values.pop("pictures"))
@@ -211,7 +218,10 @@ class Bank:
         return self._labels[picture]
 
     def crop(self, rng: Rng, textured: float) -> tuple[NDArray[np.uint8], int]:
-        """A crop (P, P, 3) and the number of its picture; of two candidates the more textured, `textured` of the time."""
+        """A crop (P, P, 3) and the number of its picture.
+
+        Args: textured: how often the more textured of two candidates is taken.
+        """
         if self._levels is None:
             raise UsageError("no picture is large enough for a crop at any size that pyramid allows")
         level = int(np.searchsorted(self._levels, rng.random(), side="right"))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from ..degradation import LEVEL, Description, degrade, luma, resize, shrunk_size
 from ..denoiser import SIGMA_DATA, Observation, c_noise, precondition
@@ -50,7 +51,7 @@ class Batch(NamedTuple):
         return self if device.type == "cpu" else Batch(*(t.to(device, non_blocking=True) for t in self))
 
 
-class Steps:
+class Steps(Dataset[Batch]):
     """The batches of a run by step: pure functions of (seed, step, sample), whoever asks and when.
 
     The map-style dataset of a DataLoader. Of the global batch it makes the samples `rank`, `rank + world`, ...

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,8 +67,8 @@ def joined(device: str) -> Iterator[Crew]:
         yield Crew(rank=0, world=1, device=place)
         return
     # torchrun's store outlives the processes: after a restart, what the dead ones left there must not be met.
-    store, rank, world = next(dist.rendezvous("env://"))
-    store = dist.PrefixStore(f"restart-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    store, rank, world = next(rendezvous("env://"))
+    store = PrefixStore(f"restart-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
     dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=rank, world_size=world)
     try:
         yield Crew(rank=dist.get_rank(), world=world, device=place)

@@ -21,7 +21,8 @@ def export(run: Path, target: Path, *, length: float | None = None, licence: str
     """Write a checkpoint of a run as it stands.
 
     Args: length: which of the run's averages; None = the first.
-    Raises: UsageError: no run, no such average. CheckpointError: its state cannot be read. PictureError: the disk fails.
+    Raises: UsageError: no run, no such average. CheckpointError: its state cannot be read.
+        PictureError: the disk fails.
     """
     about = run_folder.read(run)
     sources = read_sources(run)

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from ..device import gains_by_bf16
 from ..errors import PictureError, UsageError
@@ -32,7 +33,8 @@ from .validate import Validation
 
 Record = dict[str, Any]
 COMPILING_PAYS = 600
-"""Seconds that a run on a CPU must last for the compiler's minute to be earned back; without --minutes it is taken to ..."""
+"""Seconds that a run on a CPU must last for the compiler's minute to be earned back; without --minutes it is taken
+to ..."""
 PIXELS_PER_SECOND = 400_000
 """... see so many pixels a second."""
 
@@ -138,8 +140,9 @@ class _Run:
         request = self.request
         if self.crew.leads:
             sources = pack(
-                request.data, request.validation, request.out, self.config, folder_labels=request.labels, warn=self.watch.warn
-            )
+                request.data, request.validation, request.out, self.config,
+                folder_labels=request.labels, warn=self.watch.warn,
+            )  # fmt: skip
         self.crew.wait()
         if not self.crew.leads:
             known = read_sources(request.out)
@@ -201,7 +204,7 @@ class _Run:
         wanted = range(self.state.step, last)
         if workers < 1:
             return (self.steps[step] for step in wanted)
-        loader = torch.utils.data.DataLoader(
+        loader: DataLoader[Batch] = DataLoader(
             self.steps, batch_size=None, sampler=wanted, num_workers=workers, prefetch_factor=2,
             pin_memory=self.crew.device.type == "cuda",
         )  # fmt: skip
@@ -217,7 +220,7 @@ class _Run:
             raise PictureError(self._not_finite(each, batch))
         for optimiser in (current.muon, current.adam):
             optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         current.update(self.config)
         self.tally.add(each.detach(), self.steps.tasks)
 
@@ -296,8 +299,9 @@ class _Tally:
         """Over all samples, and by task, of all processes."""
         table = torch.tensor([[*self.sums.values()], [*self.counts.values()]], dtype=torch.float64, device=crew.device)
         sums, counts = crew.mean(table).tolist()
-        each = {task: round(s / n, 6) for task, s, n in zip(TASKS, sums, counts, strict=True) if n}
-        return round(sum(sums) / sum(counts), 6), each
+        each: dict[str, float] = {task: round(s / n, 6) for task, s, n in zip(TASKS, sums, counts, strict=True) if n}
+        mean: float = round(sum(sums) / sum(counts), 6)
+        return mean, each
 
 
 def _labels(sources: Sources, config: TrainConfig, request: Request) -> tuple[str, ...]:
@@ -307,7 +311,7 @@ def _labels(sources: Sources, config: TrainConfig, request: Request) -> tuple[st
     """
     found = sources.label_names()
     if request.labels and not found:
-        raise UsageError("--labels: no picture has a label; they come from sub-folders, .cls records or IDX label files")
+        raise UsageError("--labels: no picture has a label; sub-folders, .cls records and IDX label files give them")
     if not request.labels:
         return ()
     if not config.labels:
@@ -353,7 +357,7 @@ def _board(request: Request) -> Any:  # noqa: ANN401 - tensorboard is optional
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise UsageError("--tensorboard needs the extra: pip install 'diffuse-cli[train]'") from None
-    return SummaryWriter(str(request.out / "tensorboard"))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(request.out / "tensorboard"))
 
 
 def _to_board(board: Any, record: Record) -> None:  # noqa: ANN401 - as above

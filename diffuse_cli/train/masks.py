@@ -60,4 +60,5 @@ def _half(size: int, rng: Rng) -> NDArray[np.bool_]:
     """A side, of up to 60 % of the picture."""
     mask = np.zeros((size, size), bool)
     mask[: int(rng.uniform(0.15, 0.6) * size) + 1] = True
-    return np.rot90(mask, rng.integers(4)).copy()
+    turned: NDArray[np.bool_] = np.rot90(mask, int(rng.integers(4))).copy()
+    return turned

@@ -55,8 +55,8 @@ def renormalise(net: UNet) -> None:
 def losses(f: Tensor, batch: Batch) -> Tensor:
     """Each sample's loss (B,): the squared error of F, over the pixels that are not known.
 
-    The target is (x0 - linear) / c_out. Averaged over all pixels and divided by the square root of the share that counts, so
-    that a small hole weighs less than a large one, but more than its area.
+    The target is (x0 - linear) / c_out. Averaged over all pixels and divided by the square root of the share that
+    counts, so that a small hole weighs less than a large one, but more than its area.
     """
     counts = (batch.c_out > FAINTEST).float()
     target = (batch.x0 - batch.linear) / batch.c_out.clamp_min(FAINTEST) * counts

@@ -45,7 +45,8 @@ def _lines(axes: Any, log: list[Record], group: str, title: str) -> None:  # noq
     """One line a task."""
     for task in dict.fromkeys(task for record in log for task in record[group]):
         seen = [(record["step"], record[group][task]) for record in log if task in record[group]]
-        axes.plot([step for step, _ in seen], [value for _, value in seen], label=task, marker="." if len(seen) < 20 else "")
+        steps, values = [step for step, _ in seen], [value for _, value in seen]
+        axes.plot(steps, values, label=task, marker="." if len(seen) < 20 else "")
     axes.set_title(title)
     if log:
         axes.legend()

@@ -136,7 +136,7 @@ def _lognormal(rng: Rng, mean: float, std: float, low: float = SIGMA_MIN, high: 
 
 
 def _loguniform(rng: Rng, low: float, high: float) -> float:
-    return low * (high / low) ** rng.random()
+    return float(low * (high / low) ** rng.random())
 
 
 def layout(mix: Mix, batch: int) -> list[tuple[Task, float]]:

@@ -51,7 +51,7 @@ def check_same(folder: Path, config: TrainConfig, length: Length, data: str, lab
         if old["labels"] != list(labels):
             changed.append(f"labels ({len(old['labels'])} -> {len(labels)})")
         if changed:
-            raise UsageError(f"{folder}: holds another run: {', '.join(changed)} differ; take a new --out, or --init {folder}")
+            raise UsageError(f"{folder}: holds another run: {', '.join(changed)} differ; take a new --out")
     record = {"version": __version__, **new, "length": asdict(length)}
     write_bytes((json.dumps(record, indent=1) + "\n").encode(), folder / FILE)
 

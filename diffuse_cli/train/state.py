@@ -69,7 +69,8 @@ class State:
 
         Raises: PictureError: the disk fails; the previous state is still there then.
         """
-        metadata = {"step": self.step, "first": self.first, "seconds": self.seconds, "network": self.net.config.to_json()}
+        network = self.net.config.to_json()
+        metadata = {"step": self.step, "first": self.first, "seconds": self.seconds, "network": network}
         tensors = {name: t.detach().cpu().contiguous().clone() for name, t in self._tensors().items()}
         write_bytes(serialise(tensors, {"format": FORMAT, "run": json.dumps(metadata)}), folder / FILE)
 
@@ -91,7 +92,8 @@ def begin(net: UNet, averages: dict[float, ema.Weights], device: torch.device, *
     kernels = [layer.weight for _, layer, _ in net.layers()]
     gains = [parameter for parameter in net.parameters() if parameter.ndim == 0]
     adam = torch.optim.Adam(gains, lr=0.0, betas=ADAM_BETAS, foreach=True)
-    return State(net=net, averages=averages, muon=Muon(kernels, lr=0.0), adam=adam, step=step, first=step, device=device)
+    muon = Muon(kernels, lr=0.0)
+    return State(net=net, averages=averages, muon=muon, adam=adam, step=step, first=step, device=device)
 
 
 def resume(folder: Path, config: TrainConfig, network: NetworkConfig, device: torch.device) -> State | None:
@@ -146,7 +148,7 @@ def start(init: str | None, config: TrainConfig, network: NetworkConfig, device:
     if (path / "net.safetensors").is_file():
         return _of_parts(path, config, network, device)
     if path.is_dir():
-        raise UsageError(f"--init {path}: neither a run ({FILE}) nor a folder with net.safetensors, ema.safetensors and step")
+        raise UsageError(f"--init {path}: holds neither {FILE} nor net.safetensors, ema.safetensors and step")
     path = checkpoint.find(init)
     _check_shape(path, NetworkConfig.from_json(checkpoint.read_info(path).config), network)
     net = _net(path, _read_plain(path), network)

@@ -1,8 +1,9 @@
-"""Are generated garments recognisable, and are they no copies? python examples/fashion/check.py DATASET [--model fashion]
+"""Are generated garments recognisable, and no copies? python examples/fashion/check.py DATASET [--model fashion]
 
 A classifier is trained on the real training pictures and asked what 1,000 generated ones show, 100 of each label. Then
 each generated picture's nearest training picture is searched, and the distances compared with those that real pictures,
-which were not trained on, have to theirs. Exits with 1 if fewer than 80 % are recognised, or if the generated ones lie nearer.
+which were not trained on, have to theirs. Exits with 1 if fewer than 80 % are recognised, or if the generated ones
+lie nearer.
 """
 
 import argparse
@@ -52,7 +53,7 @@ def classifier(images: Tensor, labels: Tensor, epochs: int) -> nn.Module:
     steps = epochs * (len(images) // 128)
     optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
-    for step in range(steps):
+    for _ in range(steps):
         chosen = torch.randint(len(images), (128,))
         loss = F.cross_entropy(net(images[chosen]), labels[chosen])
         optimiser.zero_grad()
