@@ -47,8 +47,8 @@ def classifier(images: Tensor, labels: Tensor, epochs: int) -> nn.Module:
     """A small convolutional network, trained on real pictures alone."""
     torch.manual_seed(0)
     net = nn.Sequential(
-        nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(),
-        nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.25), nn.Linear(64 * 49, 128), nn.ReLU(), nn.Linear(128, 10),
+        nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.25), nn.Linear(32 * 49, 128), nn.ReLU(), nn.Linear(128, 10),
     )  # fmt: skip
     steps = epochs * (len(images) // 128)
     optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3)
@@ -102,7 +102,7 @@ def main() -> int:
     parser.add_argument("dataset", type=Path, help="folder with the four IDX files")
     parser.add_argument("--model", default="fashion")
     parser.add_argument("--each", type=int, default=100, help="generated pictures a label")
-    parser.add_argument("--epochs", type=int, default=4, help="of the classifier")
+    parser.add_argument("--epochs", type=int, default=3, help="of the classifier")
     parser.add_argument("--sheet", type=Path, help="write generated garments, each above its nearest real one")
     args = parser.parse_args()
     images, labels = load(args.dataset, "train")
