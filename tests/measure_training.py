@@ -1,8 +1,8 @@
 """Throughput of training: python tests/measure_training.py PICTURES [--threads N] [--steps N] [--init photo]
 
 Prints the CPU seconds that each part of a step takes (not wall seconds, so that a busy machine does not matter),
-megapixels a CPU second, and the share of the rate that 3x3 convolutions alone reach. One thread by default: threads that
-wait for each other spin, and that would count.
+megapixels a CPU second, and the share of the rate that 3x3 convolutions alone reach. One thread by default:
+threads that wait for each other spin, and that would count.
 """
 
 import argparse

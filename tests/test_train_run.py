@@ -56,7 +56,7 @@ LENGTH = Length(images=8 * STEPS)
 
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight pieces of the example photographs, two of which are held out."""
+    """Eight pieces of the example photographs, half of which are held out, by their names."""
     folder = tmp_path_factory.mktemp("photographs")
     for name in ("cat_noisy.png", "camera_scratched.png"):
         with Image.open(EXAMPLES / name) as image:
@@ -343,7 +343,7 @@ def test_an_export_is_a_checkpoint_that_says_what_it_is(photographs: Path, whole
     assert checkpoint.verify(path)[1] is True
     info = checkpoint.read_info(path)
     data, metrics = json.loads(info.metadata["data"]), json.loads(info.metadata["metrics"])
-    assert (data["pictures"], data["held_out"], len(data["sha256_of"])) == (6, 2, 6)
+    assert (data["pictures"], data["held_out"], len(data["sha256_of"])) == (4, 4, 4)
     assert str(photographs) not in json.dumps(info.metadata)
     assert metrics["step"] == STEPS
     assert info.metadata["licence"] == "CC0 pictures"
@@ -361,7 +361,7 @@ def test_the_curves_are_drawn(whole: Path, tmp_path: Path) -> None:
     draw(whole, tmp_path / "curves.png")
     with Image.open(tmp_path / "curves.png") as image:
         assert image.size == (1200, 800)
-        assert len(set(image.convert("RGB").reduce(4).getdata())) > 50
+        assert len(image.convert("RGB").getcolors(10**6) or []) > 50
     with pytest.raises(UsageError, match="cannot be read"):
         draw(tmp_path, tmp_path / "none.png")
 
