@@ -100,24 +100,27 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
 
 
 def generate(
-    size: tuple[int, int] = (64, 64), *, label: str | None = None, **options: Unpack[ComputeOptions]
+    size: tuple[int, int] | None = None, *, label: str | None = None, **options: Unpack[ComputeOptions]
 ) -> Image.Image:
     """Draw a picture from what the checkpoint has learnt, as `diffuse generate` does.
 
     Args:
-        size: (width, height).
+        size: (width, height); None = 64 x 64, or what the checkpoint was trained on if that is smaller.
         label: what it shows, where the checkpoint has labels.
         options: as for `restore`; `sample` is the picture's number, k on the command line.
     Raises: errors.DiffuseError: as `restore`.
     """
     from .generation import generate as draw
+    from .generation import natural_size
     from .restoration import to_array
 
     values: dict[str, Any] = dict(options)
     settings, model, threads = _compute({"steps": GENERATE_STEPS, **values})
+    config = model.network.config
+    shape = natural_size(config.crop) if size is None else (size[1], size[0])
     with _threads(threads):
-        x = draw((size[1], size[0]), settings, model, label=label)
-    return _to_image(Picture(pixels=to_array(x, 3)))
+        x = draw(shape, settings, model, label=label)
+    return _to_image(Picture(pixels=to_array(x, 1 if config.gray else 3)))
 
 
 _COMPUTE = ComputeOptions.__annotations__.keys()

@@ -210,12 +210,15 @@ def save(path: Path, tensors: "dict[str, Tensor]", config: dict[str, object], su
     """Write a release checkpoint: matrices in fp16, scalars and buffers in fp32.
 
     Args: summary: further metadata, such as `steps`, `data`, `training`, `licence`.
+    Raises: PictureError: the disk fails; a file that was there before still is then.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as serialise
+
+    from .image_io import write_bytes
 
     release = {k: _release_dtype(v) for k, v in tensors.items()}
     metadata = {**summary, "format": FORMAT, "config": json.dumps(config), "sha256": tensors_sha256(release)}
-    save_file(release, path, metadata)
+    write_bytes(serialise(release, metadata), path)
 
 
 def _release_dtype(tensor: "Tensor") -> "torch.Tensor":

@@ -90,7 +90,7 @@ def degrade(x: Tensor, what: Description, *, noise: Tensor, shots: float = 0.0, 
     x = resize(blur(x, what.blur), size)
     if shots > 0:
         x = shot_noise(x, shots, seed)
-    return x + what.noise * noise
+    return x + what.noise * noise if what.noise else x
 
 
 def shrunk_size(size: tuple[int, int], scale: float) -> tuple[int, int]:

@@ -93,6 +93,18 @@ def coefficients(sigma: Tensor, sigma_p: Tensor) -> tuple[Tensor, Tensor, Tensor
     return c_skip, c_out, c_in
 
 
+def precondition(seen: Observation, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The network's input (B, 8, H, W), and D's linear part and c_out: D = linear + c_out * F(input).
+
+    Args: x (B, 3, H, W), sigma (B, 1, H, W): the fused state and its std; x is not read where sigma is inf.
+    """
+    c_skip, c_out, c_in = coefficients(sigma, seen.sigma_p)
+    offset = torch.where(torch.isinf(sigma), 0.0, x - seen.mu)
+    planes = [c_in * offset, 2 * seen.mu, c_noise(sigma), c_noise(seen.sigma_p)]
+    net_in = torch.cat([p.expand(-1, -1, *x.shape[-2:]) for p in planes], 1)
+    return net_in, seen.mu + c_skip * offset, c_out
+
+
 class Posterior:
     """A denoiser that knows the observation: fusion, preconditioning, network. Itself just `(x, sigma) -> denoised`.
 
@@ -124,22 +136,19 @@ class Posterior:
         return torch.where(sigma_x == 0, x, denoised).to(home)
 
     def _precondition(self, seen: Observation, x: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
-        c_skip, c_out, c_in = coefficients(sigma, seen.sigma_p)
-        offset = torch.where(torch.isinf(sigma), 0.0, x - seen.mu)
-        planes = [c_in * offset, 2 * seen.mu, c_noise(sigma), c_noise(seen.sigma_p)]
-        net_in = torch.cat([p.expand(-1, -1, *x.shape[-2:]) for p in planes], 1)
-        return seen.mu + c_skip * offset + c_out * self._network(net_in, noise, seen.cond)
+        net_in, linear, c_out = precondition(seen, x, sigma)
+        return linear + c_out * self._network(net_in, noise, seen.cond)
 
     def _network(self, net_in: Tensor, noise: Tensor, cond: Tensor) -> Tensor:
         h, w = net_in.shape[-2:]
-        padded = _pad_to_multiple(net_in, self.network.config.multiple)
+        padded = pad_to_multiple(net_in, self.network.config.multiple)
         f: Tensor = self.network(padded, noise, cond)
         if self.exact is not None and not bool(f.isfinite().all()):
             f = self.exact(padded, noise, cond)
         return f[..., :h, :w].float()
 
 
-def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     """Replicate the last row and column up to a multiple."""
     h, w = x.shape[-2:]
     return F.pad(x, (0, -w % multiple, 0, -h % multiple), mode="replicate")

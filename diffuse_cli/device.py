@@ -56,7 +56,7 @@ def prepare(
     path = checkpoint.find(model)
     place = _device(device)
     exact = checkpoint.load(path).to(place).channels_last_()
-    half = dtype == "bf16" or (dtype == "auto" and _gains_by_bf16(place))
+    half = dtype == "bf16" or (dtype == "auto" and gains_by_bf16(place))
     network = copy.deepcopy(exact).half_(torch.bfloat16) if half else exact
     return Model(network=network, exact=exact if half else None)
 
@@ -72,7 +72,7 @@ def _device(wanted: Device) -> "torch.device":
     return torch.device(wanted)
 
 
-def _gains_by_bf16(device: "torch.device") -> bool:
+def gains_by_bf16(device: "torch.device") -> bool:
     """Whether 3x3 convolutions run faster in bf16: matrix units or AVX-512 BF16 on a CPU, tensor cores on a GPU."""
     import torch
 

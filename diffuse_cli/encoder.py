@@ -158,3 +158,12 @@ def jpeg_coding(quality: int, subsampling: str) -> JpegCoding:
     with Image.open(stream) as image:
         assert isinstance(image, JpegImageFile)
         return replace(jpeg_coding_of(image), subsampling=SUBSAMPLINGS.index(subsampling))
+
+
+def through_jpeg(levels: NDArray[np.uint8], quality: int, subsampling: str) -> NDArray[np.uint8]:
+    """What a JPEG of this quality (1..100, the IJG encoder's) leaves of (H, W, 1 or 3) levels; no file is written."""
+    stream = io.BytesIO()
+    plane = levels[..., 0] if levels.shape[2] == 1 else levels
+    Image.fromarray(plane).save(stream, "JPEG", quality=quality, subsampling=subsampling)
+    with Image.open(stream) as image:
+        return np.array(image).reshape(levels.shape)

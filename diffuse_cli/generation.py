@@ -14,8 +14,8 @@ from .restoration import Known, Progress, calls, draw, estimate, guided, tile_co
 from .settings import Settings
 from .tiling import count_tiles, tile_side, tiled
 
-BASE = 96
-"""Longest side that is generated at once: the size of the training crops."""
+LARGEST = 64
+"""Side of a picture if nothing is said."""
 STAGE_SCALE = 4.0
 """A stage of the cascade enlarges by at most this."""
 
@@ -38,9 +38,10 @@ def generate(
     """
     if settings.steps < 2 or min(size) < 1:
         raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
-    nothing = nothing_known(1, model.network.config.cond, torch.device("cpu"))
-    seen = replace(nothing, cond=_label_cond(nothing.cond, model, label))
-    sizes = cascade(size)
+    config = model.network.config
+    nothing = nothing_known(1, config.cond, torch.device("cpu"))
+    seen = replace(nothing, cond=_label_cond(nothing.cond, model, label), gray=config.gray)
+    sizes = cascade(size, config.crop)
     x = _first(seen, sizes[0], settings, model, _share(progress, 0, len(sizes)))
     for stage, larger in enumerate(sizes[1:], start=1):
         scale = max(larger[0] / x.shape[-2], larger[1] / x.shape[-1])
@@ -50,9 +51,17 @@ def generate(
     return x
 
 
-def cascade(size: tuple[int, int]) -> list[tuple[int, int]]:
-    """(height, width) of each stage, from at most 96 pixels to `size`, by equal factors of at most 4."""
-    factor = max(max(size) / BASE, 1.0)
+def natural_size(crop: int) -> tuple[int, int]:
+    """(height, width) of a picture if nothing is said: what the checkpoint draws at once, if that is small."""
+    return min(crop, LARGEST), min(crop, LARGEST)
+
+
+def cascade(size: tuple[int, int], base: int = 96) -> list[tuple[int, int]]:
+    """(height, width) of each stage, from at most `base` pixels to `size`, by equal factors of at most 4.
+
+    Args: base: longest side that is generated at once: that of the training crops.
+    """
+    factor = max(max(size) / base, 1.0)
     stages = math.ceil(math.log(factor) / math.log(STAGE_SCALE) - 1e-9)
     shrunk = [factor ** (1 - k / stages) for k in range(stages)] if stages else []
     return [(max(round(size[0] / f), 1), max(round(size[1] / f), 1)) for f in shrunk] + [size]
@@ -62,7 +71,7 @@ def _first(seen: Observation, size: tuple[int, int], settings: Settings, model: 
     side = tile_side(settings.tile)
     tick = tile_counter(progress, count_tiles(size, side) * calls(settings))
     denoise = tiled(Posterior(model.network, seen, exact=model.exact), side, on_tile=tick)
-    return draw(denoise, torch.zeros(1, 3, *size), SIGMA_MAX, settings)
+    return draw(denoise, torch.zeros(1, 3, *size), SIGMA_MAX, settings, gray=seen.gray)
 
 
 def _label_cond(cond: Tensor, model: Model, label: str | None) -> Tensor:

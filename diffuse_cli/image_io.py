@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from . import optional_formats, tiff
 from .atomic import TEMPORARY_SUFFIX, disk_trouble, reason, remove_stale, replaced_whole, shown
-from .encoder import SUBSAMPLINGS, encode, jpeg_coding
+from .encoder import SUBSAMPLINGS, encode, jpeg_coding, through_jpeg
 from .encoding import PLAIN, Encoding, check_fits, check_quality, check_writable_format, is_lossless
 from .errors import PictureError
 from .npy import MAGIC as NPY_MAGIC
@@ -25,7 +25,8 @@ from .pillow_reader import PillowReader, decoding, quiet_pillow
 __all__ = [
     "MAX_PIXELS", "PLAIN", "SUBSAMPLINGS", "TEMPORARY_SUFFIX", "Encoding", "JpegCoding", "Levels", "Picture", "Source",
     "as_coded", "check_fits", "check_quality", "check_writable_format", "is_lossless", "jpeg_coding", "read_pages",
-    "read_picture", "remove_stale", "to_levels", "to_unit", "write_bytes", "write_pages", "write_picture",
+    "read_picture", "remove_stale", "through_jpeg", "to_levels", "to_unit", "write_bytes", "write_pages",
+    "write_picture",
 ]  # fmt: skip
 
 MAX_PIXELS: Final = 500_000_000

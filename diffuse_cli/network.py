@@ -5,6 +5,7 @@ concatenations that keep the mean square of what they join. Nothing in it looks 
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Any, cast
@@ -34,6 +35,8 @@ class NetworkConfig:
         patch: pixels that are folded into channels before the first layer, a side.
         emb: width of the embedding of sigma_t and cond.
         labels: what the pictures of each label show, cond - 4 names.
+        crop: side of the pictures that it was trained on, which is what `generate` draws at once.
+        gray: it was trained on gray pictures alone, so it generates gray ones.
     Raises: CheckpointError: values that no network can have.
     """
 
@@ -44,12 +47,14 @@ class NetworkConfig:
     patch: int = 2
     emb: int = 384
     labels: tuple[str, ...] = ()
+    crop: int = 96
+    gray: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a config that this family of networks does not cover."""
-        sizes = (*self.channels, *self.blocks, self.patch, self.emb)
+        sizes = (*self.channels, *self.blocks, self.patch, self.emb, self.crop)
         if not all(isinstance(v, int) and 0 < v <= 65536 for v in sizes):
-            raise CheckpointError("the config's channels, blocks, patch and emb must be positive integers")
+            raise CheckpointError("the config's channels, blocks, patch, emb and crop must be positive integers")
         if self.in_ch != 8 or self.cond < 4 or len(self.channels) != len(self.blocks) or not self.channels:
             raise CheckpointError("the config describes another kind of network (in_ch 8, cond >= 4, blocks a level)")
         if self.labels and len(self.labels) != self.cond - 4:
@@ -70,8 +75,9 @@ class NetworkConfig:
             raise CheckpointError(f"the config has a value of the wrong type: {error}") from None
 
     def to_json(self) -> dict[str, object]:
-        """The config as the metadata holds it; the label list only where there is one."""
-        return {k: v for k, v in asdict(self).items() if k != "labels" or v}
+        """The config as the metadata holds it; labels, crop and gray only where they are not the default."""
+        plain = {f.name: f.default for f in fields(self) if f.name in ("labels", "crop", "gray")}
+        return {k: v for k, v in asdict(self).items() if k not in plain or v != plain[k]}
 
     @property
     def multiple(self) -> int:
@@ -91,6 +97,12 @@ def mp_cat(a: Tensor, b: Tensor) -> Tensor:
     return torch.cat([a * (c / math.sqrt(na)), b * (c / math.sqrt(nb))], 1)
 
 
+def normalised(weight: Tensor) -> Tensor:
+    """A weight of unit mean square per output channel (EDM2, equation 47)."""
+    rms = weight.square().mean(tuple(range(1, weight.ndim)), keepdim=True).sqrt()
+    return weight / (1e-4 + rms)
+
+
 class Linear(nn.Module):
     """A matrix or kernel without bias; `gain / sqrt(fan_in)` is folded into the weight by `UNet.fold`."""
 
@@ -105,6 +117,11 @@ class Linear(nn.Module):
         """Multiply the gain into the weight, once."""
         self.weight.mul_(self.scale * gain)
         self.scale = 1.0
+
+    def trained(self, gain: Tensor | None = None) -> Tensor:
+        """What `fold_` makes of the normalised weight: a differentiable function of weight and gain, for training."""
+        scale = self.scale if gain is None else self.scale * gain
+        return normalised(self.weight) * scale
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, fan_in[, H, W]) -> (B, out[, H, W])."""
@@ -158,7 +175,10 @@ class Block(nn.Module):
 
 
 class UNet(nn.Module):
-    """The network, for inference: construct, load the checkpoint's tensors, `fold()`."""
+    """The network. For inference: construct, load the checkpoint's tensors, `fold()`.
+
+    Training computes `trained_weights()` at every step instead and calls the same `forward` with them.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         """Args: config: the checkpoint's own. Weights are uninitialised until they are loaded."""
@@ -188,16 +208,24 @@ class UNet(nn.Module):
     @torch.no_grad()
     def fold(self) -> "UNet":
         """Multiply every constant and learned gain into the weights: the inference network computes no scaling."""
-        for module in self.modules():
-            if isinstance(module, Block):
-                module.emb.fold_(float(module.emb_gain))
-                module.emb_gain.fill_(1)
-        self.out.fold_(float(self.out_gain))
-        self.out_gain.fill_(1)
-        for module in self.modules():
-            if isinstance(module, Linear) and module.scale != 1.0:
-                module.fold_()
+        for _, layer, gain in self.layers():
+            layer.fold_(1.0 if gain is None else float(gain.detach()))
+            if gain is not None:
+                gain.fill_(1)
         return self.eval().requires_grad_(False)
+
+    def layers(self) -> Iterator[tuple[str, Linear, nn.Parameter | None]]:
+        """Every layer by name, with the learned gain that multiplies it."""
+        gains = {"out": self.out_gain}
+        gains |= {f"{name}.emb": block.emb_gain for name, block in self.named_modules() if isinstance(block, Block)}
+        for name, module in self.named_modules():
+            if isinstance(module, Linear):
+                yield name, module, gains.get(name)
+
+    def trained_weights(self, dtype: torch.dtype) -> dict[str, Tensor]:
+        """What `fold()` and `half_(dtype)` would leave of normalised weights, by name, differentiable."""
+        folded = {name: (layer, layer.trained(gain)) for name, layer, gain in self.layers()}
+        return {f"{name}.weight": w.to(dtype) if layer.kernel else w for name, (layer, w) in folded.items()}
 
     def channels_last_(self) -> "UNet":
         """Lay out every kernel as the activations are."""

@@ -234,7 +234,6 @@ class TestErrors:
             ["generate", "-n", "0"],
             ["generate", "--steps", "1"],
             ["generate", "--label", "cat"],
-            ["generate", "--grid"],
             ["generate", "-n", "2", "-o", "one.png"],
             ["nosuch"],
             ["--nosuch"],

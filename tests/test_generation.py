@@ -1,6 +1,7 @@
 """Pictures from the prior, and the cascade."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ from diffuse_cli.device import Model
 from diffuse_cli.errors import UsageError
 from diffuse_cli.generation import cascade, generate
 from diffuse_cli.settings import Settings
+
+from .conftest import Run, pixels
 
 
 def test_small_sizes_need_no_cascade() -> None:
@@ -50,3 +53,15 @@ def test_labels_change_the_picture_and_unknown_ones_are_named(toy: Model) -> Non
         generate((16, 16), Settings(steps=2), model, label="bird")
     with pytest.raises(UsageError, match="without labels"):
         generate((16, 16), Settings(steps=2), toy, label="bird")
+
+
+def test_a_labelled_model_draws_gray_garments_of_its_own_size(diffuse: Run, tmp_path: Path) -> None:
+    for label in ("sneaker", "bag"):
+        options = ["--model", "fashion", "--label", label, "--grid", "-n", "4", "--steps", "6", "-o", f"{label}.png"]
+        assert diffuse("generate", *options).returncode == 0
+    sneakers, bags = pixels(tmp_path / "sneaker.png"), pixels(tmp_path / "bag.png")
+    assert sneakers.shape == bags.shape == (58, 58)
+    assert bags[:28, :28].mean() > sneakers[:28, :28].mean()  # a bag fills its picture
+    result = diffuse("generate", "--model", "fashion", "--label", "hat")
+    assert result.returncode == 2
+    assert b"sneaker" in result.stderr

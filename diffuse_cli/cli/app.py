@@ -114,7 +114,7 @@ def _root(
     pass
 
 
-for _name in ("denoise", "inpaint", "super_resolve", "generate", "degrade", "evaluate", "bench", "models"):
+for _name in ("denoise", "inpaint", "super_resolve", "generate", "degrade", "train", "evaluate", "bench", "models"):
     importlib.import_module(f".{_name}", __package__).add_to(app)
 
 

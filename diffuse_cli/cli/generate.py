@@ -22,12 +22,18 @@ if TYPE_CHECKING:
 @shared
 def generate(
     files: Output,
-    count: Annotated[int, typer.Option("-n", "--count", metavar="N", min=1, help="How many pictures.")] = 1,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Beyond 96 pixels: small first, then enlarged.")] = "64x64",
+    count: Annotated[
+        int | None,
+        typer.Option("-n", "--count", metavar="N", min=1, help="How many.", show_default="1; 16 with --grid"),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="Beyond the training crops: small, then enlarged.", show_default="64x64"),
+    ] = None,
     label: Annotated[
         str | None, typer.Option(metavar="NAME", help="What they show, where the checkpoint has labels.")
     ] = None,
-    grid: Annotated[bool, typer.Option("--grid", help="Write one contact sheet, to -o, instead.")] = False,
+    grid: Annotated[bool, typer.Option("--grid", help="Write one contact sheet instead: generate.{seed}.png.")] = False,
     steps: Annotated[int, typer.Option(metavar="N", help="Solver steps of each stage.")] = GENERATE_STEPS,
     *,
     coding: Coding,
@@ -36,27 +42,30 @@ def generate(
     """Draw pictures from what the checkpoint has learnt: generate.{seed}.{k}.png, k = 0, 1, ..."""
     from .. import checkpoint
 
-    width, height = two_numbers("size", size)
+    count = count or (16 if grid else 1)
+    wanted = None if size is None else two_numbers("size", size)
     settings = [compute.settings(steps, sample=k) for k in range(count)]
     encoding = coding.encoding()
     outputs = _outputs(files.output, compute.seed, count, encoding, grid=grid)
     batch.check_outputs(outputs, force=files.force)
     check_results(outputs, encoding)
-    labels = checkpoint.read_info(checkpoint.find(compute.model)).labels
     if label is not None:
-        checkpoint.label_index(label, labels)
+        checkpoint.label_index(label, checkpoint.read_info(checkpoint.find(compute.model)).labels)
     model = compute.load()
 
     from ..generation import generate as draw
+    from ..generation import natural_size
     from ..image_io import Picture, write_picture
     from ..restoration import to_array
 
+    config = model.network.config
+    shape = natural_size(config.crop) if wanted is None else (wanted[1], wanted[0])
     with Display(quiet=files.quiet, total=count) as display:
         sheet = []
         for k, setting in enumerate(settings):
             with display.turn(f"sample {k}"):
-                x = draw((height, width), setting, model, label=label, progress=display.progress)
-                picture = Picture(pixels=to_array(x, 3))
+                x = draw(shape, setting, model, label=label, progress=display.progress)
+                picture = Picture(pixels=to_array(x, 1 if config.gray else 3))
                 if grid:
                     sheet.append(picture.pixels)
                 else:
@@ -68,9 +77,8 @@ def generate(
 
 
 def _outputs(output: str | None, seed: int, count: int, encoding: "Encoding", *, grid: bool) -> list[Path]:
-    if grid and (output is None or batch.is_folder(output)):
-        raise UsageError("--grid writes one picture; name it with -o sheet.png")
-    names = [f"generate.{seed}.{k}{encoding.suffix or '.png'}" for k in range(count)]
+    suffix = encoding.suffix or ".png"
+    names = [f"generate.{seed}{suffix}"] if grid else [f"generate.{seed}.{k}{suffix}" for k in range(count)]
     if output is None:
         return [Path(name) for name in names]
     if batch.is_folder(output):

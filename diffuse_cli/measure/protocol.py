@@ -1,6 +1,5 @@
 """The literature's test protocols: how a clean picture is damaged, and how what becomes of it is measured."""
 
-import io
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,12 +8,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..damage import Damage
 from ..degradation import LEVEL, Description, blur, resize
 from ..errors import UsageError
-from ..image_io import Picture, to_levels, to_unit
+from ..image_io import Picture, through_jpeg, to_levels, to_unit
 from ..masks import MaskKind, random_mask
 from ..request import Denoise, Restore
 from ..task import Task
@@ -191,7 +189,7 @@ def _small(clean: Levels, condition: Condition, name: str) -> Case:
 
 def _jpeg(clean: Levels, condition: Condition, name: str) -> Case:
     """Saved as JPEG by Pillow, 4:2:0 in colour."""
-    damaged = Picture(pixels=to_unit(_through_jpeg(clean, int(condition.level), "4:2:0"), 8))
+    damaged = Picture(pixels=to_unit(through_jpeg(clean, int(condition.level), "4:2:0"), 8))
     told = Task(guide=Description(quality=condition.level))
     return Case(condition=condition, clean=clean, damaged=damaged, task=_told(told, damaged, condition))
 
@@ -207,8 +205,8 @@ def _mixed(clean: Levels, condition: Condition, name: str) -> Case:
     """One of the mixtures, described to the core as it was made."""
     what = MIXTURES[int(condition.level)]
     picture, _ = what.inflict(Picture(pixels=to_unit(clean, 8)))
-    levels = to_levels(picture.pixels, 8)
-    levels = levels if what.jpeg is None else _through_jpeg(levels, what.jpeg, what.subsampling)
+    levels: Levels = to_levels(picture.pixels, 8)
+    levels = levels if what.jpeg is None else through_jpeg(levels, what.jpeg, what.subsampling)
     size = (clean.shape[0], clean.shape[1])
     damaged = Picture(pixels=to_unit(levels, 8))
     what_happened = Description(scale=what.scale, noise=what.noise / LEVEL, quality=what.jpeg or 100, blur=what.blur)
@@ -233,12 +231,3 @@ def _tensor(levels: Levels) -> torch.Tensor:
 
 def _array(x: torch.Tensor) -> Levels:
     return x[0].permute(1, 2, 0).numpy()
-
-
-def _through_jpeg(levels: Levels, quality: int, subsampling: str) -> Levels:
-    """What a JPEG of this quality leaves of a picture."""
-    file = io.BytesIO()
-    plane = levels[..., 0] if levels.shape[2] == 1 else levels
-    Image.fromarray(plane).save(file, "JPEG", quality=quality, subsampling=subsampling)
-    with Image.open(file) as image:
-        return np.asarray(image).reshape(levels.shape)

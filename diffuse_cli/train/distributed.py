@@ -1,0 +1,76 @@
+"""Several processes as one run: PyTorch's own engine, as torchrun starts it (RANK, WORLD_SIZE, LOCAL_RANK)."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Crew:
+    """The processes of a run.
+
+    Attributes:
+        rank: this one's number.
+        world: how many there are.
+        device: where this one computes.
+    """
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this one decides, saves and reports."""
+        return self.rank == 0
+
+    def agree(self, *values: float) -> tuple[float, ...]:
+        """The leader's values, in every process."""
+        if self.world == 1:
+            return values
+        shared = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.broadcast(shared, src=0)
+        return tuple(shared.tolist())
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean over the processes, in every one."""
+        if self.world == 1:
+            return values
+        dist.all_reduce(values)
+        return values / self.world
+
+    def wait(self) -> None:
+        """Until every process has come here."""
+        if self.world > 1:
+            dist.barrier()
+
+
+@contextmanager
+def joined(device: str) -> Iterator[Crew]:
+    """This process among those that torchrun started; alone without it.
+
+    Args: device: "auto", "cpu" or "cuda".
+    """
+    cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    world, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
+    place = torch.device("cuda", local) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(place)
+    if world == 1:
+        yield Crew(rank=0, world=1, device=place)
+        return
+    # torchrun's store outlives the processes: after a restart, what the dead ones left there must not be met.
+    store, rank, world = next(rendezvous("env://"))
+    store = PrefixStore(f"restart-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=rank, world_size=world)
+    try:
+        yield Crew(rank=dist.get_rank(), world=world, device=place)
+    finally:
+        dist.destroy_process_group()

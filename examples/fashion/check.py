@@ -1,0 +1,133 @@
+"""Are generated garments recognisable, and no copies? python examples/fashion/check.py DATASET [--model fashion]
+
+A classifier is trained on the real training pictures and asked what 1,000 generated ones show, 100 of each label. Then
+each generated picture's nearest training picture is searched, and the distances compared with those that real pictures,
+which were not trained on, have to theirs. Exits with 1 if fewer than 80 % are recognised, or if the generated ones
+lie nearer.
+"""
+
+import argparse
+import gzip
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from diffuse_cli.denoiser import SIGMA_MAX, Posterior, nothing_known
+from diffuse_cli.device import prepare
+from diffuse_cli.image_io import Picture, write_picture
+from diffuse_cli.noise_field import noise_field
+from diffuse_cli.sampler import SOLVERS, karras_sigmas
+from diffuse_cli.settings import GENERATE_STEPS
+
+SIDE = 28
+RECOGNISED = 0.8
+
+
+def idx(path: Path) -> NDArray[np.uint8]:
+    """An IDX file, gzipped."""
+    data = gzip.decompress(path.read_bytes())
+    dimensions = data[3]
+    shape = [int.from_bytes(data[4 + 4 * k : 8 + 4 * k], "big") for k in range(dimensions)]
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def load(folder: Path, part: str) -> tuple[Tensor, Tensor]:
+    """Pictures (N, 1, 28, 28) in [-1, 1] and their labels (N,)."""
+    images = torch.from_numpy(idx(folder / f"{part}-images-idx3-ubyte.gz").copy())
+    labels = torch.from_numpy(idx(folder / f"{part}-labels-idx1-ubyte.gz").copy())
+    return images[:, None].float() / 127.5 - 1, labels.long()
+
+
+def classifier(images: Tensor, labels: Tensor, epochs: int) -> nn.Module:
+    """A small convolutional network, trained on real pictures alone."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.25), nn.Linear(32 * 49, 128), nn.ReLU(), nn.Linear(128, 10),
+    )  # fmt: skip
+    steps = epochs * (len(images) // 128)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
+    for _ in range(steps):
+        chosen = torch.randint(len(images), (128,))
+        loss = F.cross_entropy(net(images[chosen]), labels[chosen])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return net.eval()
+
+
+@torch.no_grad()
+def generated(model: str, each: int) -> Tensor:
+    """(10 * each, 1, 28, 28): `each` of every label, as `diffuse generate --model MODEL --label NAME` draws them."""
+    network = prepare(model, device="cpu", dtype="fp32").network
+    sigmas = karras_sigmas(GENERATE_STEPS, SIGMA_MAX)
+    drawn = []
+    for label in range(10):
+        seen = nothing_known(each, network.config.cond, torch.device("cpu"))
+        seen.cond[:, 4 + label] = 1
+        noise = [noise_field((SIDE, SIDE), seed=label, sample=k, gray=True) for k in range(each)]
+        denoise = Posterior(network, seen)
+        x, _ = SOLVERS["dpmpp-2m"](denoise, SIGMA_MAX * torch.from_numpy(np.stack(noise)), sigmas)
+        drawn.append(x.mean(1, keepdim=True).clamp(-1, 1))
+    return torch.cat(drawn)
+
+
+@torch.no_grad()
+def nearest(pictures: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
+    """Root mean square distance to the nearest picture, in 8-bit levels, and which it is."""
+    distances, which = [], []
+    for part in pictures.flatten(1).split(100):
+        found = torch.cdist(part, among.flatten(1)).min(1)
+        distances.append(found.values)
+        which.append(found.indices)
+    return torch.cat(distances) / SIDE * 127.5, torch.cat(which)
+
+
+def sheet(rows: list[Tensor], path: Path) -> None:
+    """Rows of pictures, with a pixel between them."""
+    lines = [torch.cat([F.pad(p, (0, 1, 0, 1), value=0.0)[0] for p in row], 1) for row in rows]
+    write_picture(Picture(pixels=torch.cat(lines)[..., None].numpy().copy()), path)
+
+
+def main() -> int:
+    """Print what was found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path, help="folder with the four IDX files")
+    parser.add_argument("--model", default="fashion")
+    parser.add_argument("--each", type=int, default=100, help="generated pictures a label")
+    parser.add_argument("--epochs", type=int, default=3, help="of the classifier")
+    parser.add_argument("--sheet", type=Path, help="write generated garments, each above its nearest real one")
+    args = parser.parse_args()
+    images, labels = load(args.dataset, "train")
+    others, their_labels = load(args.dataset, "t10k")
+    net = classifier(images, labels, args.epochs)
+    with torch.no_grad():
+        real = (torch.cat([net(part).argmax(1) for part in others.split(1000)]) == their_labels).float().mean()
+        drawn = generated(args.model, args.each)
+        wanted = torch.arange(10).repeat_interleave(args.each)
+        right = (net(drawn).argmax(1) == wanted).float()
+    print(f"recognised: {100 * right.mean():.1f} % of {len(drawn)} generated, {100 * real:.1f} % of real test pictures")
+    print("by label: " + " ".join(f"{100 * share:.0f}" for share in right.reshape(10, -1).mean(1)))
+    distances, which = nearest(drawn, images)
+    usual, _ = nearest(others[: len(drawn)], images)
+    spread = torch.stack([drawn[wanted == label].std(0).mean() for label in range(10)]).mean() * 127.5
+    true_spread = torch.stack([images[labels == label].std(0).mean() for label in range(10)]).mean() * 127.5
+    print(f"nearest training picture, in levels: generated {distances.median():.1f} (1 in 100 below "
+          f"{distances.quantile(0.01):.1f}), real test pictures {usual.median():.1f} ({usual.quantile(0.01):.1f})")
+    print(f"variety within a label, std in levels: generated {spread:.1f}, real {true_spread:.1f}")
+    if args.sheet:
+        shown = [k for label in range(10) for k in range(label * args.each, label * args.each + 2)]
+        sheet([drawn[shown], images[which[shown]]], args.sheet)
+    copies = distances.median() < 0.5 * usual.median() or distances.quantile(0.01) < 0.5 * usual.quantile(0.01)
+    return int(right.mean() < RECOGNISED or bool(copies))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
