@@ -215,7 +215,7 @@ found = state.resume(run, config, NetworkConfig(channels=(8, 16), blocks=(1, 1),
 found.step += 1
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[2] == "half way":
-    whole = image_io._replaced_whole
+    whole = image_io.replaced_whole
     class Half:
         def __init__(self, stream): self.stream = stream
         def write(self, data): self.stream.write(data[: len(data) // 2]); self.stream.flush(); die()
@@ -224,7 +224,7 @@ if sys.argv[2] == "half way":
     def half(path):
         with whole(path) as stream:
             yield Half(stream)
-    image_io._replaced_whole = half
+    image_io.replaced_whole = half
 else:
     os.fsync = die
 found.save(run)
