@@ -1,5 +1,6 @@
 """Which files, in what order, and what became of each. Knows names and outcomes, no pixels."""
 
+import errno
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -60,10 +61,13 @@ def plan(inputs: Sequence[Path], output: str | None, op: str, *, force: bool, su
 def check_outputs(outputs: Sequence[Path], *, force: bool, inputs: Sequence[Path] = ()) -> None:
     """Refuse outputs that would overwrite something, or that cannot be written."""
     sources = {_identity(path) for path in inputs}
+    names = {str(_absolute(path)).casefold() for path in inputs}
     for path in outputs:
+        _check_length(path)
         if path.is_dir():
             raise UsageError(f"{path}: is a folder; -o takes a file name, or a folder as {path}/")
-        if path.exists() and _identity(path) in sources:
+        # The same name in another case is the same file where the picture may be copied to, if not here.
+        if str(_absolute(path)).casefold() in names or (path.exists() and _identity(path) in sources):
             raise UsageError(f"{path}: is an input; an input is never overwritten, choose another -o")
         if os.path.lexists(path) and not force:
             raise UsageError(f"{path}: exists; -f replaces it")
@@ -74,7 +78,16 @@ def check_outputs(outputs: Sequence[Path], *, force: bool, inputs: Sequence[Path
             raise UsageError(f"{folder}: cannot be written to")
 
 
+def _check_length(path: Path) -> None:
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UsageError(f"{path}: the name is too long; choose a shorter one with -o") from None
+
+
 def _check_input(path: Path) -> None:
+    _check_length(path)
     if path.is_dir():
         raise UsageError(f"{path}: is a folder; name the pictures in it")
     if not path.exists():

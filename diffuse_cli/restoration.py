@@ -34,12 +34,36 @@ def restore(
     """
     if task.leaves_alone:
         return picture
-    y = to_tensor(picture.pixels)
+    y = to_tensor(bled(picture).pixels)
     known = observe(y, task, model.network.config.cond, gray=picture.is_gray, sampling=settings.steps > 1)
     restored = estimate(known, settings, model, progress)
     if task.size is None:
         restored = blend(y, restored, task.strength, task.chroma_strength)
-    return replace(picture, pixels=to_array(restored, picture.pixels.shape[2]), alpha=_alpha(picture, task))
+    pixels = to_array(restored, picture.pixels.shape[2])
+    if task.size is None and picture.alpha is not None:  # what nobody sees is not changed
+        unseen = _unseen(picture.alpha) if task.hole is None else _unseen(picture.alpha) & ~task.hole
+        pixels = np.where(unseen[..., None], picture.pixels, pixels)
+    return replace(picture, pixels=pixels, alpha=_alpha(picture, task))
+
+
+def bled(picture: Picture) -> Picture:
+    """The picture with the colour of what is opaque carried under what is fully transparent.
+
+    What lies there is arbitrary, often black, and would show as a fringe when it is blurred into its neighbours.
+    """
+    if picture.alpha is None:
+        return picture
+    unseen = _unseen(picture.alpha)
+    if not unseen.any() or unseen.all():
+        return picture
+    sigma_y = torch.where(torch.from_numpy(unseen), math.inf, 0.0)[None, None]
+    filled = to_array(pull_push(to_tensor(picture.pixels), sigma_y)[0], picture.pixels.shape[2])
+    return replace(picture, pixels=np.where(unseen[..., None], filled, picture.pixels))
+
+
+def _unseen(alpha: Levels) -> NDArray[np.bool_]:
+    unseen: NDArray[np.bool_] = alpha == 0
+    return unseen
 
 
 def _alpha(picture: Picture, task: Task) -> Levels | None:

@@ -70,7 +70,9 @@ def blind() -> str:
         worst = f" (the others at {min(kept):.1f} dB or more)" if unchanged < len(kept) else ""
         error = [f"{row['mean']['noise_error']:.2f}" for row in noisy]
         body.append([f"CBSD68 {kind}, 8-bit files", *error, f"{unchanged} of {len(kept)}{worst}"])
-    return markdown(["mean error in levels; noise", "5", "15", "25", "50", "clean pictures that come back unchanged"], body)
+    return markdown(
+        ["mean error in levels; noise", "5", "15", "25", "50", "clean pictures that come back unchanged"], body
+    )
 
 
 def bf16() -> str:
@@ -95,7 +97,11 @@ def full() -> str:
         table = rows(name)
         for row in table:
             rivals = [r for r in table if (r["set"], r["condition"]) == (row["set"], row["condition"])]
-            what = [row["condition"], *(["gray"] if row["gray"] else []), *([row["protocol"]] if row["protocol"] else [])]
+            what = [
+                row["condition"],
+                *(["gray"] if row["gray"] else []),
+                *([row["protocol"]] if row["protocol"] else []),
+            ]
             cells = [_cell(row, rivals, measure) for measure in DIGITS]
             body.append([f"{row['set']} ({row['pictures']})", ", ".join(what), row["method"], *cells])
     return markdown(["set (pictures)", "damage", "method", "PSNR dB (95 %)", "SSIM", "HaarPSI", "LPIPS"], body)
@@ -115,9 +121,7 @@ def _cell(row: Row, rivals: list[Row], measure: str) -> str:
 
 
 def generated() -> str:
-    body = [
-        [row["set"], row["method"], str(row["pictures"]), f"{row['mean']['swd']:.0f}"] for row in rows("generate")
-    ]
+    body = [[row["set"], row["method"], str(row["pictures"]), f"{row['mean']['swd']:.0f}"] for row in rows("generate")]
     return markdown(["set", "compared with its crops", "pictures", "sliced Wasserstein distance"], body)
 
 

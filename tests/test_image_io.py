@@ -1,4 +1,5 @@
 import base64
+import importlib.util
 import io
 import os
 import stat
@@ -37,6 +38,7 @@ from diffuse_cli.image_io import (
     write_picture,
 )
 
+HAS_FORMATS = all(importlib.util.find_spec(name) for name in ("tifffile", "imagecodecs", "pillow_heif", "rawpy"))
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" a="\xc3\xa9"/></x:xmpmeta>'
 XMP_UPRIGHT = XMP.replace(b'"6"', b'"1"')
@@ -144,11 +146,10 @@ def test_lossless_formats_return_the_same_or_refuse(
         (depth == 8 or png_or_tiff or suffix in (".ppm", ".pgm"))
         and (not alpha or png_or_tiff or suffix == ".webp")
         and (channels == 1 or suffix != ".pgm")
-        and not (suffix.startswith(".tif") and depth == 16 and channels == 1 and alpha)
     )
     assert is_lossless(path, before)
     if not fits:
-        with pytest.raises(PictureError, match=r"a\.\w+: .*cannot hold|not supported.*; use -o out\."):
+        with pytest.raises(PictureError, match=r"a\.\w+: .*cannot hold.*; use -o out\."):
             write_picture(before, path)
         assert not list(tmp_path.iterdir())
         return
@@ -185,7 +186,6 @@ def test_lossy_formats_return_nearly_the_same(suffix: str, mode: str, tmp_path: 
 def test_any_picture_survives_png_and_tiff(
     size: tuple[int, int], channels: int, depth: int, alpha: bool, suffix: str, seed: int, tmp_path: Path
 ) -> None:
-    alpha = alpha and (channels, depth, suffix) != (1, 16, ".tif")
     levels = noise(*size, channels + alpha, depth, seed)
     before = Picture(
         pixels=to_unit(levels[..., :channels], depth), alpha=levels[..., -1] if alpha else None, depth=depth
@@ -537,19 +537,18 @@ def bad_files(folder: Path) -> Iterator[tuple[str, str]]:
         smooth().save(folder / f"moves.{suffix}", save_all=True, append_images=[smooth("L").convert("RGB")])
         yield f"moves.{suffix}", "an animation"
     smooth().save(folder / "pages.tif", save_all=True, append_images=[smooth()])
-    yield "pages.tif", "several pages"
-    for mode in ("CMYK", "LAB", "F", "I"):
-        smooth("L" if mode in "FI" else "RGB").convert("RGB" if mode == "LAB" else mode).save(folder / f"{mode}.tif")
+    yield "pages.tif", "2 pages"
+    for mode in ("CMYK", "I"):
+        smooth("L" if mode == "I" else "RGB").convert(mode).save(folder / f"{mode}.tif")
     smooth("CMYK").save(folder / "CMYK.jpg")
     Image.merge("LAB", smooth().split()).save(folder / "LAB.tif")
     yield from (("CMYK.tif", "convert it to RGB"), ("LAB.tif", "convert it to RGB"), ("CMYK.jpg", "convert it to RGB"))
-    yield from (("F.tif", "32-bit"), ("I.tif", "32-bit"))
-    (folder / "premultiplied.tif").write_bytes(tiff_directory(noise(4, 4, 4, 16), extra=1))
-    yield "premultiplied.tif", "16-bit TIFF of this kind"
+    yield "I.tif", "to 32-bit floating point" if HAS_FORMATS else "needs the extra [formats]"
     (folder / "text.ppm").write_text("P3 1 1 65535 1 2 3")
     yield "text.ppm", "16-bit PPM written as text"
-    (folder / "deep.avif").write_bytes(base64.b64decode(AVIF_OF_10_BITS))
-    yield "deep.avif", "10- or 12-bit AVIF"
+    if not HAS_FORMATS:
+        (folder / "deep.avif").write_bytes(base64.b64decode(AVIF_OF_10_BITS))
+        yield "deep.avif", "10- or 12-bit AVIF needs the extra [formats]"
 
 
 def test_bad_files_are_refused_in_one_line_that_names_them(tmp_path: Path) -> None:
@@ -604,10 +603,10 @@ def test_names_are_shown_on_one_line(tmp_path: Path) -> None:
 
 def test_unknown_suffixes_are_a_usage_error() -> None:
     assert check_writable_format(Path("a.JPeG")) == "JPEG"
-    for name in ("a.xyz", "a", ".png", "a.gif"):
-        with pytest.raises(UsageError, match=r"use one of .*\.png"):
+    for name in ("a.xyz", "a", ".png", "a.gif", "a.NEF"):
+        with pytest.raises(UsageError, match=r"use one of .*\.png|give --format"):
             check_writable_format(Path(name))
-        with pytest.raises(UsageError, match="use one of"):
+        with pytest.raises(UsageError, match=r"use one of|give --format"):
             is_lossless(Path(name), picture())
 
 
@@ -631,7 +630,7 @@ def test_a_failed_write_leaves_all_as_it_was(
         raise failure
 
     if moment == "encode":
-        monkeypatch.setattr(image_io, "_encode", fail_halfway)
+        monkeypatch.setattr(image_io, "encode", fail_halfway)
     else:
         monkeypatch.setattr(*((os, "fsync", fail) if moment == "sync" else (Path, "replace", fail)))
     expected = PictureError if isinstance(failure, OSError) else type(failure)

@@ -11,7 +11,19 @@ PACKAGE = Path(diffuse_cli.__file__).parent
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "png16": set(),
-    "image_io": {"errors", "png16"},
+    "atomic": set(),
+    "exif": set(),
+    "picture": {"errors"},
+    "metadata": {"exif", "picture"},
+    "npy": {"errors", "picture"},
+    "tiff": {"errors", "exif", "metadata", "picture"},
+    "pillow_reader": {"atomic", "errors", "metadata", "picture", "tiff"},
+    "optional_formats": {"atomic", "errors", "exif", "metadata", "picture", "pillow_reader", "tiff"},
+    "encoding": {"atomic", "errors", "metadata", "optional_formats", "picture"},
+    "encoder": {"encoding", "metadata", "npy", "optional_formats", "picture", "png16", "tiff"},
+    "image_io": {
+        "atomic", "encoder", "encoding", "errors", "npy", "optional_formats", "picture", "pillow_reader", "tiff",
+    },
     "jpeg_tables": set(),
     "noise_level": set(),
     "noise_field": set(),
@@ -48,7 +60,8 @@ MEASURE: dict[str, set[str]] = {
     },
     "baselines": {"..degradation", "protocol"},
     "evaluate": {
-        "..", "..checkpoint", "..degradation", "..device", "..errors", "..image_io", "..restoration", "..settings",
+        "..", "..checkpoint", "..degradation", "..device", "..encoding", "..errors", "..image_io", "..restoration",
+        "..settings",
         "baselines", "hardware", "lpips", "metrics", "protocol", "report",
     },
     "generation_quality": {

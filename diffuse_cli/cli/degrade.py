@@ -9,7 +9,6 @@ import typer
 
 from .. import batch
 from ..errors import UsageError
-from .display import Display
 from .options import Files, shared
 from .restorer import work_through
 
@@ -52,7 +51,7 @@ def degrade(
             raise UsageError(f"{job.output}: {'--jpeg writes a .jpg' if jpeg else 'a JPEG needs --jpeg QUALITY'}")
     beside = [path for job in jobs for path in (_sidecar(job.output), _mask_file(job.output))]
     batch.check_outputs(beside, force=files.force, inputs=files.inputs)
-    work_through(jobs, files, lambda job, display: _degrade_one(job, damage, display))
+    work_through(jobs, files, lambda job, display: _degrade_one(job, damage, files.max_pixels))
 
 
 def _sidecar(output: Path) -> Path:
@@ -63,7 +62,7 @@ def _mask_file(output: Path) -> Path:
     return output.with_suffix(".mask.png")
 
 
-def _degrade_one(job: batch.Job, damage: "Damage", display: Display) -> None:
+def _degrade_one(job: batch.Job, damage: "Damage", max_pixels: int) -> None:
     import hashlib
 
     import numpy as np
@@ -71,7 +70,7 @@ def _degrade_one(job: batch.Job, damage: "Damage", display: Display) -> None:
     from .. import __version__
     from ..image_io import Picture, check_fits, read_picture, write_bytes, write_picture
 
-    picture = read_picture(job.source)
+    picture = read_picture(job.source, max_pixels=max_pixels)
     damaged, hole = damage.inflict(picture)
     check_fits(damaged, job.output)
     record = {"version": __version__, "input_sha256": hashlib.sha256(job.source.read_bytes()).hexdigest()}

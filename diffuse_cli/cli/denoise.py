@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from ..errors import UsageError
-from .options import Compute, Files, shared
+from .options import Compute, Files, Keeping, shared
 
 
 @shared
@@ -23,6 +23,7 @@ def denoise(
         int, typer.Option(metavar="N", help="1 = the posterior mean (best PSNR); more = a posterior sample.")
     ] = 1,
     *,
+    keeping: Keeping,
     compute: Compute,
 ) -> None:
     """Remove noise. Without options the noise level is estimated, and printed."""
@@ -31,7 +32,7 @@ def denoise(
 
     level: float | Literal["auto"] = "auto" if noise == "auto" else _level(noise)
     request = Denoise(noise=level, strength=strength, chroma_strength=chroma_strength)
-    restore_files("denoise", request, files, compute, steps)
+    restore_files("denoise", request, files, keeping, compute, steps)
 
 
 def _level(text: str) -> float:

@@ -9,11 +9,14 @@ from .. import batch
 from ..errors import UsageError
 from ..settings import GENERATE_STEPS
 from .display import Display
-from .options import Compute, Output, shared, two_numbers
+from .options import Coding, Compute, Output, shared, two_numbers
+from .restorer import check_results
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from ..encoding import Encoding
 
 
 @shared
@@ -27,6 +30,7 @@ def generate(
     grid: Annotated[bool, typer.Option("--grid", help="Write one contact sheet, to -o, instead.")] = False,
     steps: Annotated[int, typer.Option(metavar="N", help="Solver steps of each stage.")] = GENERATE_STEPS,
     *,
+    coding: Coding,
     compute: Compute,
 ) -> None:
     """Draw pictures from what the checkpoint has learnt: generate.{seed}.{k}.png, k = 0, 1, ..."""
@@ -34,8 +38,10 @@ def generate(
 
     width, height = two_numbers("size", size)
     settings = [compute.settings(steps, sample=k) for k in range(count)]
-    outputs = _outputs(files.output, compute.seed, count, grid=grid)
+    encoding = coding.encoding()
+    outputs = _outputs(files.output, compute.seed, count, encoding, grid=grid)
     batch.check_outputs(outputs, force=files.force)
+    check_results(outputs, encoding)
     labels = checkpoint.read_info(checkpoint.find(compute.model)).labels
     if label is not None:
         checkpoint.label_index(label, labels)
@@ -54,19 +60,17 @@ def generate(
                 if grid:
                     sheet.append(picture.pixels)
                 else:
-                    write_picture(picture, outputs[k])
+                    write_picture(picture, outputs[k], encoding=encoding)
                     display.finish(str(outputs[k]))
         if grid:
-            write_picture(Picture(pixels=_sheet(sheet)), outputs[0])
+            write_picture(Picture(pixels=_sheet(sheet)), outputs[0], encoding=encoding)
             display.finish(str(outputs[0]))
 
 
-def _outputs(output: str | None, seed: int, count: int, *, grid: bool) -> list[Path]:
-    from ..image_io import check_writable_format
-
+def _outputs(output: str | None, seed: int, count: int, encoding: "Encoding", *, grid: bool) -> list[Path]:
     if grid and (output is None or batch.is_folder(output)):
         raise UsageError("--grid writes one picture; name it with -o sheet.png")
-    names = [f"generate.{seed}.{k}.png" for k in range(count)]
+    names = [f"generate.{seed}.{k}{encoding.suffix or '.png'}" for k in range(count)]
     if output is None:
         return [Path(name) for name in names]
     if batch.is_folder(output):
@@ -74,7 +78,6 @@ def _outputs(output: str | None, seed: int, count: int, *, grid: bool) -> list[P
         return [Path(output) / name for name in names]
     if count > 1 and not grid:
         raise UsageError(f"{output}: one output file for {count} pictures; give a folder ({output}/) or --grid")
-    check_writable_format(Path(output))
     return [Path(output)]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import UsageError
-from .options import Compute, Files, shared, whole_number
+from .options import Compute, Files, Keeping, shared, whole_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,7 @@ def inpaint(
         int, typer.Option(metavar="N", help="1 = the posterior mean (best PSNR); more = a posterior sample.")
     ] = 1,
     *,
+    keeping: Keeping,
     compute: Compute,
 ) -> None:
     """Fill the masked pixels; every other pixel stays bit for bit what it was.
@@ -40,8 +41,8 @@ def inpaint(
     from .restorer import restore_files
 
     boxes = [_box(text) for text in box or ()]
-    request = Inpaint(mask=_mask(mask), boxes=boxes, invert_mask=invert_mask)
-    restore_files("inpaint", request, files, compute, steps)
+    request = Inpaint(mask=_mask(mask, files.max_pixels), boxes=boxes, invert_mask=invert_mask)
+    restore_files("inpaint", request, files, keeping, compute, steps)
 
 
 def _box(text: str) -> "Box":
@@ -51,7 +52,7 @@ def _box(text: str) -> "Box":
     return numbers[0], numbers[1], numbers[2], numbers[3]
 
 
-def _mask(mask: str | None) -> "NDArray[np.bool_] | Literal['alpha'] | None":
+def _mask(mask: str | None, max_pixels: int) -> "NDArray[np.bool_] | Literal['alpha'] | None":
     if mask is None:
         return None
     if mask == "alpha":
@@ -63,7 +64,7 @@ def _mask(mask: str | None) -> "NDArray[np.bool_] | Literal['alpha'] | None":
         raise UsageError(f"{mask}: no such mask file")
     if Path(mask).is_dir():
         raise UsageError(f"{mask}: is a folder; --mask takes one picture")
-    return mask_of(read_picture(Path(mask)))
+    return mask_of(read_picture(Path(mask), max_pixels=max_pixels))
 
 
 def add_to(app: typer.Typer) -> None:

@@ -17,6 +17,7 @@ from ..errors import UsageError
 
 if TYPE_CHECKING:
     from ..device import Model
+    from ..encoding import Encoding
     from ..settings import Settings, Tile
 
 
@@ -62,6 +63,69 @@ class Files(Output):
     """Which pictures, and where results go."""
 
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUTS...", help="Picture files.", show_default=False)]
+    max_pixels: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Refuse larger pictures, before they fill the memory.")
+    ] = 500_000_000
+
+
+class DepthName(StrEnum):
+    """Values of --depth."""
+
+    keep = "keep"
+    eight = "8"
+    sixteen = "16"
+
+
+class MetadataName(StrEnum):
+    """Values of --metadata."""
+
+    keep = "keep"
+    safe = "safe"
+    bare = "strip"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Coding:
+    """How results are coded."""
+
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="png, jpeg, webp, tiff, ...", show_default="as the input, or as -o says"),
+    ] = None
+    quality: Annotated[
+        int | None,
+        typer.Option(metavar="1..100", help="Of lossy formats.", show_default="a JPEG's own tables, else 95"),
+    ] = None
+    depth: Annotated[DepthName, typer.Option(help="Bits per channel.")] = DepthName.keep
+
+    def encoding(self) -> "Encoding":
+        """The same, checked.
+
+        Raises: UsageError: a value out of range.
+        """
+        from ..encoding import Encoding
+
+        return Encoding(format=self.format, quality=self.quality, depth=self.depth.value)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keeping(Coding):
+    """How results are coded, and what of their inputs they keep."""
+
+    metadata: Annotated[
+        MetadataName,
+        typer.Option(help="safe drops place, serial numbers, owner, maker notes, thumbnails; strip all but colour."),
+    ] = MetadataName.keep
+    keep_times: Annotated[bool, typer.Option("--keep-times", help="Results get their inputs' time stamps.")] = False
+
+    def encoding(self) -> "Encoding":
+        """The same, checked.
+
+        Raises: UsageError: a value out of range.
+        """
+        from dataclasses import replace
+
+        return replace(Coding.encoding(self), metadata=self.metadata.value, keep_times=self.keep_times)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

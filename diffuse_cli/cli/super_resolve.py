@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Compute, Files, shared, two_numbers
+from .options import Compute, Files, Keeping, shared, two_numbers
 
 
 @shared
@@ -17,6 +17,7 @@ def super_resolve(
         int, typer.Option(metavar="N", help="1 = the posterior mean (best PSNR); more = a posterior sample.")
     ] = 1,
     *,
+    keeping: Keeping,
     compute: Compute,
 ) -> None:
     """Enlarge by any factor up to 8."""
@@ -24,7 +25,8 @@ def super_resolve(
     from .restorer import restore_files
 
     size = None if to_size is None else two_numbers("to-size", to_size)
-    restore_files("super-resolve", SuperResolve(scale=scale, to_size=size, long_edge=long_edge), files, compute, steps)
+    request = SuperResolve(scale=scale, to_size=size, long_edge=long_edge)
+    restore_files("super-resolve", request, files, keeping, compute, steps)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -16,8 +16,9 @@ from .. import __version__
 from ..checkpoint import CheckpointInfo, verify
 from ..degradation import LEVEL
 from ..device import Model
+from ..encoding import PICTURE_SUFFIXES
 from ..errors import DiffuseError, PictureError, UsageError
-from ..image_io import READABLE_SUFFIXES, read_picture, to_levels
+from ..image_io import read_picture, to_levels
 from ..restoration import restore
 from ..settings import Settings
 from . import baselines
@@ -89,9 +90,9 @@ def pictures(folder: Path, limit: int | None) -> list[Path]:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; --data takes a folder of pictures")
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in READABLE_SUFFIXES and not p.name.startswith("."))
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith("."))
     if not paths:
-        raise UsageError(f"{folder}: no pictures in it ({' '.join(READABLE_SUFFIXES)})")
+        raise UsageError(f"{folder}: no pictures in it ({' '.join(PICTURE_SUFFIXES)})")
     count = min(limit or len(paths), len(paths))
     return [paths[k * len(paths) // count] for k in range(count)]
 

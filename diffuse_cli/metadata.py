@@ -1,0 +1,373 @@
+"""What a file says beside its pixels: how it is found, and what of it is handed on."""
+
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, BinaryIO, Final, Literal
+from xml.etree import ElementTree
+
+from PIL import Image, ImageFile, PngImagePlugin
+from PIL.JpegImagePlugin import JpegImageFile, get_sampling
+from PIL.TiffImagePlugin import TiffImageFile
+
+from . import exif
+from .picture import JpegCoding, Picture, Source
+
+Policy = Literal["keep", "safe", "strip"]
+
+X_DPI, Y_DPI, DPI_UNIT, XMP, IPTC, PHOTOSHOP, ICC = 282, 283, 296, 700, 33723, 34377, 34675
+_LAYOUT_TAGS = frozenset(
+    {*range(254, 260), *range(262, 267), 273, exif.ORIENTATION, *range(277, 285), *range(288, 294), DPI_UNIT, 301}
+    | {*range(317, 326), 330, *range(332, 348), *range(512, 522), *range(529, 533), 559, XMP, IPTC, PHOTOSHOP, ICC}
+)
+"""TIFF tags that tell how the pixels lie in that very file, or that have a field of their own in Source."""
+
+IPTC_RESOURCE = 1028
+_THUMBNAIL_RESOURCES = frozenset({1033, 1036})
+_COLOUR_CHUNKS = frozenset({b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"})
+_PLAIN_TEXTS = frozenset({"Title", "Author", "Description", "Copyright", "Creation Time", "Disclaimer", "Comment"})
+_NO_TEXT = frozenset({"XML:com.adobe.xmp", "dpi", "gamma", "transparency", "icc_profile", "exif"})
+
+
+# Found ---------------------------------------------------------------------------------------------------------------
+
+
+def source_of(image: ImageFile.ImageFile, file: BinaryIO) -> Source:
+    """What a file that Pillow has opened and decoded says, orientation 1 (it is applied)."""
+    info = image.info
+    name = "JPEG" if image.format == "MPO" else image.format or ""
+    icc, xmp = info.get("icc_profile"), info.get("xmp", info.get("XML:com.adobe.xmp"))
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    return Source(
+        format=name,
+        lossy=name in ("JPEG", "AVIF") or (name == "WEBP" and _is_lossy_webp(file)),
+        icc=icc if isinstance(icc, bytes) else b"",
+        exif=_exif(image),
+        xmp=upright_xmp(xmp) if isinstance(xmp, bytes) else b"",
+        photoshop=_photoshop(image),
+        texts=_texts(image),
+        colour_chunks=_colour_chunks(file) if name == "PNG" else (),
+        # Pillow gives a TIFF that says nothing of it a resolution of 1.
+        dpi=None if isinstance(image, TiffImageFile) and X_DPI not in image.tag_v2 else plausible_dpi(info.get("dpi")),
+        jpeg=_jpeg_coding(image) if isinstance(image, JpegImageFile) else None,
+        left_behind=_left_behind(image),
+    )
+
+
+def upright_xmp(xmp: bytes) -> bytes:
+    """The packet with orientation 1, if it says one."""
+    return re.sub(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))[2-8]", rb"\g<1>1", xmp)
+
+
+def orientation(image: ImageFile.ImageFile) -> int:
+    """How a decoded picture is to be turned, 1 = not at all. Pillow has turned a TIFF when it decodes it."""
+    try:
+        return int(image.getexif().get(exif.ORIENTATION, 1))
+    except Exception:  # broken EXIF says nothing
+        return 1
+
+
+def plausible_dpi(value: object) -> tuple[float, float] | None:
+    """The resolution, unless it is nonsense; 65,535 is the most that a JPEG can say."""
+    try:
+        x, y = (float(v) for v in value)  # type: ignore[attr-defined]
+        return (x, y) if 0 < x <= 65535 and 0 < y <= 65535 else None
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _jpeg_coding(image: JpegImageFile) -> JpegCoding:
+    """The tables that the channels use, in their order; Pillow gives the last to the channels that are left over."""
+    tables = [tuple(image.quantization[layer[3]]) for layer in image.layer]
+    while len(tables) > 1 and tables[-1] == tables[-2]:
+        tables.pop()
+    return JpegCoding(
+        tables=tuple(tables),
+        subsampling=get_sampling(image),
+        progressive=bool(image.info.get("progressive")),
+        orientation=orientation(image),
+    )
+
+
+def jpeg_coding_of(image: JpegImageFile) -> JpegCoding:
+    """How an opened JPEG was coded."""
+    return _jpeg_coding(image)
+
+
+def _is_lossy_webp(file: BinaryIO) -> bool:
+    """Whether the pixels are coded as VP8 (and not VP8L): Pillow does not tell."""
+    file.seek(12)
+    for _ in range(64):  # profile, animation and alpha chunks may come first
+        head = file.read(8)
+        if head[:4] in (b"VP8 ", b"VP8L") or len(head) < 8:
+            return head[:4] != b"VP8L"
+        size = int.from_bytes(head[4:], "little")
+        file.seek(size + size % 2, 1)
+    return True
+
+
+def _colour_chunks(file: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:
+    """The chunks before the pixels that say what the numbers mean, where no profile does."""
+    file.seek(8)
+    found = []
+    while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
+        size = int.from_bytes(head[:4], "big")
+        if head[4:] in _COLOUR_CHUNKS and size <= 64:
+            found.append((head[4:], file.read(size)))
+            file.seek(4, 1)
+        else:
+            file.seek(size + 4, 1)
+    return tuple(found)
+
+
+def _exif(image: ImageFile.ImageFile) -> bytes:
+    """The EXIF block, orientation 1; b"" if there is none or it is broken."""
+    try:
+        if isinstance(image, TiffImageFile):
+            rebuilt = Image.Exif()
+            rebuilt.update(exif_tags(image.getexif()))
+            return rebuilt.tobytes()[6:] if rebuilt else b""
+        raw = image.info.get("exif", b"")
+        if not raw and "Raw profile type exif" in image.info:
+            raw = _raw_profile(image.info["Raw profile type exif"])
+        return whole_exif(raw)
+    except Exception:  # the parser meets broken blocks with many types
+        return b""
+
+
+def whole_exif(raw: bytes) -> bytes:
+    """A block as a file holds it, without lead-in and with orientation 1; b"" if it is broken."""
+    try:
+        raw = re.sub(rb"\A(?:Exif\0\0)+", b"", raw)
+        if not raw:
+            return b""
+        parsed = Image.Exif()
+        parsed.load(raw)
+        parsed.tobytes()  # what cannot be written again would only fail later
+        return exif.upright(raw)
+    except Exception:  # the parser meets broken blocks with many types
+        return b""
+
+
+def exif_tags(block: Image.Exif) -> dict[int, Any]:
+    """The tags that describe the picture and not its file, sub-directories as dictionaries."""
+    tags = {tag: value for tag, value in block.items() if tag not in _LAYOUT_TAGS}
+    for tag in (exif.EXIF_IFD, exif.GPS_IFD):
+        if tag in tags:
+            tags[tag] = dict(block.get_ifd(tag))
+    if exif.INTEROP_IFD in tags.get(exif.EXIF_IFD, {}):
+        tags[exif.EXIF_IFD][exif.INTEROP_IFD] = dict(block.get_ifd(exif.INTEROP_IFD))
+    return {tag: value for tag, value in tags.items() if value != {}}
+
+
+def _raw_profile(text: str) -> bytes:
+    """ImageMagick's way to put binary data into a PNG: name, length and hexadecimal digits, on lines of their own."""
+    return bytes.fromhex("".join(text.split("\n")[3:]))
+
+
+def raw_profile(name: str, data: bytes) -> str:
+    """The inverse of `_raw_profile`."""
+    digits = data.hex()
+    lines = [digits[at : at + 72] for at in range(0, len(digits), 72)]
+    return "\n".join(["", name, f"{len(data):8d}", *lines, ""])
+
+
+def _photoshop(image: ImageFile.ImageFile) -> bytes:
+    """Photoshop's resources, thumbnails left out: they would show the picture as it was."""
+    info = image.info
+    try:
+        if isinstance(image, TiffImageFile):
+            block, record = _bytes_of(image, PHOTOSHOP), _bytes_of(image, IPTC)
+        elif isinstance(image, JpegImageFile):
+            parts = [data[14:] for name, data in image.applist if name == "APP13" and data[:14] == b"Photoshop 3.0\0"]
+            block, record = b"".join(parts), b""
+        elif "Raw profile type iptc" in info or "Raw profile type 8bim" in info:
+            raw = info.get("Raw profile type 8bim") or info["Raw profile type iptc"]
+            block, record = _raw_profile(raw), b""
+            if not block.startswith(b"8BIM"):
+                block, record = b"", block
+        else:
+            return b""
+        kept = [r for r in resources(block) if r[0] not in _THUMBNAIL_RESOURCES]
+        if record and not any(number == IPTC_RESOURCE for number, _, _ in kept):
+            kept.append((IPTC_RESOURCE, b"", record))
+        return resource_block(kept)
+    except Exception:  # a broken block says nothing
+        return b""
+
+
+def _bytes_of(image: TiffImageFile, tag: int) -> bytes:
+    value = image.tag_v2.get(tag, b"")
+    if isinstance(value, bytes):
+        return value
+    # Old writers give IPTC as LONGs, in the file's byte order.
+    order = "<" if image.tag_v2.prefix == b"II" else ">"
+    numbers = value if isinstance(value, tuple) else (value,)
+    return struct.pack(f"{order}{len(numbers)}I", *numbers)
+
+
+Resource = tuple[int, bytes, bytes]
+"""Number, name and data of a Photoshop image resource."""
+
+
+def resources(block: bytes) -> Iterator[Resource]:
+    """The resources of a block (Adobe Photoshop File Formats Specification, "Image Resource Blocks")."""
+    at = 0
+    while block[at : at + 4] == b"8BIM" and at + 12 <= len(block):
+        number, length = struct.unpack_from(">HB", block, at + 4)
+        name = block[at + 7 : at + 7 + length]
+        at += 7 + length + (length + 1) % 2
+        (size,) = struct.unpack_from(">I", block, at)
+        yield number, name, block[at + 4 : at + 4 + size]
+        at += 4 + size + size % 2
+
+
+def resource_block(found: Iterable[Resource]) -> bytes:
+    """The inverse of `resources`."""
+    out = b""
+    for number, name, data in found:
+        padded_name = bytes([len(name)]) + name + b"\0" * ((len(name) + 1) % 2)
+        out += b"8BIM" + struct.pack(">H", number) + padded_name
+        out += struct.pack(">I", len(data)) + data + b"\0" * (len(data) % 2)
+    return out
+
+
+def iptc_record(block: bytes) -> bytes:
+    """The IPTC record among Photoshop's resources; b"" = none."""
+    return next((data for number, _, data in resources(block) if number == IPTC_RESOURCE), b"")
+
+
+def _texts(image: ImageFile.ImageFile) -> tuple[tuple[str, str], ...]:
+    """A PNG's text chunks, a JPEG's or GIF's comment."""
+    if isinstance(image, PngImagePlugin.PngImageFile):
+        texts = {k: v for k, v in image.text.items() if isinstance(v, str)}
+        return tuple((k, v) for k, v in texts.items() if k not in _NO_TEXT and not k.startswith("Raw profile type"))
+    comment = image.info.get("comment")
+    if isinstance(comment, bytes):
+        comment = comment.decode("utf-8", "replace")
+    return (("Comment", comment),) if isinstance(comment, str) and comment.strip("\0 ") else ()
+
+
+_GAIN_MAP = re.compile(rb"hdrgm:Version|HDRGainMap:|http://ns\.google\.com/photos/1\.0/container/")
+
+
+def _left_behind(image: ImageFile.ImageFile) -> tuple[str, ...]:
+    """Parts of a JPEG beside its picture: they show the input, not the result, so they are not handed on."""
+    if not isinstance(image, JpegImageFile):
+        return ()
+    parts, xmp = [], image.info.get("xmp", b"")
+    gain_map = isinstance(xmp, bytes) and bool(_GAIN_MAP.search(xmp))
+    frames = getattr(image, "n_frames", 1) - 1
+    if gain_map or any(data.startswith(b"urn:iso:std:iso:ts:21496:-1\0") for _, data in image.applist):
+        parts.append("an HDR gain map")
+        frames -= 1
+    if frames > 0:
+        parts.append(f"{frames} more picture{'s' if frames > 1 else ''} (MPF previews)")
+    if any(data.startswith(b"http://ns.adobe.com/xmp/extension/\0") for _, data in image.applist):
+        parts.append("extended XMP (a depth map, or the like)")
+    if any(name == "APP11" and data[:2] == b"JP" for name, data in image.applist):
+        parts.append("content credentials (C2PA), which would no longer be valid")
+    return tuple(parts)
+
+
+# Handed on -----------------------------------------------------------------------------------------------------------
+
+
+def handed_on(picture: Picture, policy: Policy) -> Source:
+    """What the result's file is to say: the policy applied, and the facts that changed with the picture corrected.
+
+    `keep` keeps all; `safe` drops place, serial numbers, owner, maker notes and thumbnails; `strip` keeps only what is
+    needed to show the picture rightly: profile, colour chunks and resolution. Whatever else is to be said of a result
+    (how it was made) belongs after this, so that no policy drops it.
+    """
+    source = picture.source
+    if policy == "strip":
+        return replace(source, exif=b"", xmp=b"", photoshop=b"", texts=())
+    if policy == "safe":
+        source = replace(
+            source,
+            exif=exif.without_private_tags(source.exif),
+            xmp=_safe_xmp(source.xmp),
+            photoshop=resource_block(r for r in resources(source.photoshop) if r[0] in _SAFE_RESOURCES),
+            texts=tuple((k, v) for k, v in source.texts if k in _PLAIN_TEXTS),
+        )
+    height, width = picture.pixels.shape[:2]
+    thumbnail = _thumbnail(picture) if exif.has_thumbnail(source.exif) else None
+    return replace(
+        source,
+        exif=exif.of_result(source.exif, (width, height), thumbnail),
+        xmp=_without_dead_references(source.xmp),
+    )
+
+
+_SAFE_RESOURCES = frozenset({IPTC_RESOURCE, 1034, 1035, 1061, *range(1999, 2999)})
+"""IPTC, copyright flag and URL, IPTC digest, clipping paths."""
+
+
+def _thumbnail(picture: Picture) -> Image.Image:
+    """The picture within 160x160, the size that EXIF recommends."""
+    from .picture import to_levels
+
+    step = max(min(picture.pixels.shape[:2]) // 480, 1)  # enough for a good average, and never the whole picture
+    levels = to_levels(picture.pixels[::step, ::step], 8)
+    image = Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels).convert("RGB")
+    image.thumbnail((160, 160))
+    return image
+
+
+_PRIVATE_XMP: Final = re.compile(
+    r"\{[^}]*/exif/1\.0/\}(GPS\w+|MakerNote|ImageUniqueID)"
+    r"|\{[^}]*/exif/1\.0/aux/\}(SerialNumber|OwnerName|LensSerialNumber|ImageNumber)"
+    r"|\{http://cipa\.jp/exif/[^}]*\}(CameraOwnerName|BodySerialNumber|SerialNumber|OwnerName|LensSerialNumber)"
+    r"|\{[^}]*/xap/1\.0/\}Thumbnails"
+    r"|\{[^}]*/xap/1\.0/mm/\}\w+"  # ids and history of the document
+    r"|\{[^}]*/xmp-?[Nn]ote/?\}\w+"
+    r"|\{[^}]*metadataworkinggroup[^}]*/regions/\}\w+"  # whose face is where
+    r"|\{http://ns\.microsoft\.com/photo/1\.2/\}\w+"
+    r"|\{[^}]*/(makernote|xmp/1\.0/DynamicMedia)/?\}\w+"
+)
+_DEAD_XMP: Final = re.compile(
+    r"\{http://ns\.adobe\.com/hdr-gain-map/1\.0/\}\w+"
+    r"|\{http://ns\.apple\.com/HDRGainMap/1\.0/\}\w+"
+    r"|\{http://ns\.google\.com/photos/1\.0/(container|camera|image|depthmap|dynamicdepth)[^}]*\}\w+"
+    r"|\{http://ns\.adobe\.com/xmp/note/\}HasExtendedXMP"
+)
+
+
+def _safe_xmp(xmp: bytes) -> bytes:
+    return _filtered_xmp(xmp, _PRIVATE_XMP)
+
+
+def _without_dead_references(xmp: bytes) -> bytes:
+    """XMP without what points to parts of the file that are not handed on: gain maps, depth maps, extended XMP."""
+    dead = (b"hdr-gain-map", b"HDRGainMap", b"ns.google.com/photos", b"HasExtendedXMP")
+    return _filtered_xmp(xmp, _DEAD_XMP) if any(word in xmp for word in dead) else xmp
+
+
+def _filtered_xmp(xmp: bytes, unwanted: re.Pattern[str]) -> bytes:
+    """The packet without the properties whose {namespace}name matches; b"" if it cannot be parsed.
+
+    Entities are not expanded: the parser's own limits hold.
+    """
+    if not xmp.strip(b"\0 \t\r\n"):
+        return b""
+    try:
+        text = xmp.decode("utf-8").strip("\ufeff\0 \t\r\n")
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
+            return b""
+        for prefix, uri in re.findall(r"xmlns:([\w.-]+)\s*=\s*[\"']([^\"']+)[\"']", text):
+            if not re.fullmatch(r"ns\d+", prefix):
+                ElementTree.register_namespace(prefix, uri)
+        root = ElementTree.fromstring(re.sub(r"<\?xpacket[^>]*\?>", "", text))
+    except (ValueError, ElementTree.ParseError):
+        return b""
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if unwanted.fullmatch(child.tag):
+                parent.remove(child)
+        for name in [name for name in parent.attrib if unwanted.fullmatch(name)]:
+            del parent.attrib[name]
+    body: bytes = ElementTree.tostring(root, encoding="utf-8")
+    head = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'.encode()
+    return head + body + b'<?xpacket end="w"?>' if "<?xpacket" in text else body
