@@ -102,6 +102,18 @@ def find(model: str | Path = DEFAULT_MODEL) -> Path:
     raise CheckpointError(f"{model}: no such model; the names known here are {names}, and --model takes a file too")
 
 
+def file_sha256(path: Path) -> str:
+    """Of a checkpoint's file, by which a recipe names it.
+
+    Raises: CheckpointError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+
+
 def read_info(path: Path) -> CheckpointInfo:
     """Read the header of a checkpoint.
 

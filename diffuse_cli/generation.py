@@ -11,8 +11,8 @@ from .denoiser import SIGMA_MAX, Observation, Posterior, nothing_known
 from .device import Model
 from .errors import UsageError
 from .restoration import Known, Progress, calls, draw, estimate, guided, tile_counter
-from .settings import Settings
-from .tiling import count_tiles, tile_side, tiled
+from .settings import Settings, tile_side
+from .tiling import count_tiles, tiled
 
 BASE = 96
 """Longest side that is generated at once: the size of the training crops."""

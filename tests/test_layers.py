@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "denoiser": {"fusion", "network"},
     "settings": {"errors"},
     "sampler": {"denoiser", "errors", "settings"},
-    "tiling": {"denoiser", "settings"},
+    "tiling": {"denoiser"},
     "checkpoint": {"errors", "network"},
     "device": {"checkpoint", "errors", "network"},
     "task": {"degradation"},
@@ -46,7 +46,12 @@ ALLOWED: dict[str, set[str]] = {
     "generation": {"degradation", "denoiser", "device", "errors", "restoration", "settings", "tiling"},
     "masks": {"errors"},
     "damage": {"degradation", "errors", "image_io", "masks", "noise_field"},
-    "batch": {"errors"},
+    "inputs": {"atomic", "errors"},
+    "plan": {"atomic", "errors", "inputs"},
+    "batch": {"errors", "plan"},
+    "journal": {"errors"},
+    "recipe": {"__version__", "encoding", "metadata", "settings"},
+    "mask_files": {"atomic", "encoding", "errors", "image_io", "plan", "request"},
     "api": {"device", "errors", "generation", "image_io", "request", "restoration", "settings"},
 }  # fmt: skip
 

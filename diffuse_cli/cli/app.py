@@ -1,6 +1,7 @@
 """The program: its commands, and the boundary where every error becomes one line and an exit code."""
 
 import importlib
+import os
 import signal
 import sys
 from typing import Annotated, Any, NoReturn, cast
@@ -11,13 +12,10 @@ from typer.core import TyperGroup
 from .. import __version__
 from ..errors import DiffuseError
 from .display import one_line
+from .stopping import Terminated, on_sigterm
 
 # The parser's own error class, which typer does not export: the base of BadParameter's base.
 ParserError = cast(type[Exception], typer.BadParameter.__mro__[2])
-
-
-class Terminated(BaseException):
-    """SIGTERM came; unwinds like Ctrl-C does, so that half-written files are removed."""
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -67,6 +65,9 @@ class Boundary(TyperGroup):
             _fail("terminated", 143)
         except MemoryError:
             _fail("out of memory", 4)
+        except BrokenPipeError:  # whoever read our output wants no more of it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:  # a defect of ours: still one line, and never mistaken for success
@@ -118,12 +119,8 @@ for _name in ("denoise", "inpaint", "super_resolve", "generate", "degrade", "eva
     importlib.import_module(f".{_name}", __package__).add_to(app)
 
 
-def _on_sigterm(number: int, frame: object) -> None:
-    raise Terminated
-
-
 def main() -> None:
     """Entry point of the scripts `diffuse` and `diffuse-cli`, and of `python -m diffuse_cli`."""
     if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, _on_sigterm)
+        signal.signal(signal.SIGTERM, on_sigterm)
     app()
