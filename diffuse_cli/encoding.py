@@ -73,6 +73,14 @@ class Encoding:
         if self.metadata not in get_args(Policy):
             raise UsageError(f"--metadata must be keep, safe or strip, not {self.metadata}")
 
+    def told(self, path: Path) -> dict[str, object]:
+        """What the recipe of a result of this name says of its coding.
+
+        Raises: UsageError: as `kind`.
+        """
+        asked = {"quality": self.quality, "depth": self.depth, "metadata": self.metadata}
+        return {"format": self.kind(path), **{key: value for key, value in asked.items() if value is not None}}
+
     def like(self, format_read: str) -> "Encoding":
         """The same for a result without a name: in the input's format, if none was asked for.
 

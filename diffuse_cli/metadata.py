@@ -13,6 +13,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from . import exif
 from .picture import JpegCoding, Picture, Source
+from .recipe import IPTC_NAMESPACE, RECIPE_NAMESPACE
 
 Policy = Literal["keep", "safe", "strip"]
 
@@ -374,8 +375,6 @@ def _filtered_xmp(xmp: bytes, unwanted: re.Pattern[str]) -> bytes:
     return head + body + b'<?xpacket end="w"?>' if "<?xpacket" in text else body
 
 
-RECIPE_NAMESPACE: Final = "urn:diffuse-cli:recipe:1.0/"
-IPTC_NAMESPACE: Final = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 MOST_XMP: Final = 65_000
 """Bytes that a JPEG's segment holds."""
 _OWN_XMP: Final = re.compile(rf"\{{{re.escape(RECIPE_NAMESPACE)}\}}\w+")

@@ -13,12 +13,13 @@ from typing import Any, BinaryIO, Final
 from xml.sax.saxutils import quoteattr
 
 from . import __version__
-from .encoding import Encoding
-from .metadata import IPTC_NAMESPACE, RECIPE_NAMESPACE
 from .settings import Settings, tile_side
 
 Recipe = Mapping[str, Any]
 """What JSON can hold, by name."""
+
+RECIPE_NAMESPACE: Final = "urn:diffuse-cli:recipe:1.0/"
+IPTC_NAMESPACE: Final = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 
 HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL"})
 """Formats whose metadata a recipe goes into."""
@@ -48,15 +49,6 @@ def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str) -> di
         "steps": settings.steps,
         **drawn,
     }
-
-
-def of_coding(encoding: Encoding, output: Path) -> dict[str, Any]:
-    """The part that tells how a picture was coded.
-
-    Raises: UsageError: the output's suffix is unknown.
-    """
-    asked = {"quality": encoding.quality, "depth": encoding.depth, "metadata": encoding.metadata}
-    return {"format": encoding.kind(output), **{key: value for key, value in asked.items() if value is not None}}
 
 
 def agrees(found: Recipe | None, wanted: Recipe) -> bool:

@@ -14,7 +14,7 @@ ALLOWED: dict[str, set[str]] = {
     "atomic": set(),
     "exif": set(),
     "picture": {"errors"},
-    "metadata": {"exif", "picture"},
+    "metadata": {"exif", "picture", "recipe"},
     "npy": {"errors", "picture"},
     "tiff": {"errors", "exif", "metadata", "picture"},
     "pillow_reader": {"atomic", "errors", "metadata", "picture", "tiff"},
@@ -50,7 +50,8 @@ ALLOWED: dict[str, set[str]] = {
     "plan": {"atomic", "errors", "inputs"},
     "batch": {"errors", "plan"},
     "journal": {"errors"},
-    "recipe": {"__version__", "encoding", "metadata", "settings"},
+    "configuration": {"errors"},
+    "recipe": {"__version__", "settings"},
     "mask_files": {"atomic", "encoding", "errors", "image_io", "plan", "request"},
     "api": {"device", "errors", "generation", "image_io", "request", "restoration", "settings"},
 }  # fmt: skip

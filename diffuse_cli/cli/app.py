@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import DiffuseError
+from .config import default_map
 from .display import one_line
 from .stopping import Terminated, on_sigterm
 
@@ -50,8 +51,9 @@ class Boundary(TyperGroup):
             self.params, self.add_help_option = own, True
 
     def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - the parser's context, which typer does not export
-        """Run the command."""
+        """Run the command, its defaults taken from the settings."""
         try:
+            ctx.default_map = default_map(self)
             return super().invoke(ctx)
         except DiffuseError as error:
             _fail(str(error), error.exit_code)
@@ -115,7 +117,7 @@ def _root(
     pass
 
 
-for _name in ("denoise", "inpaint", "super_resolve", "generate", "degrade", "evaluate", "bench", "models"):
+for _name in ("denoise", "inpaint", "super_resolve", "generate", "degrade", "evaluate", "bench", "models", "config"):
     importlib.import_module(f".{_name}", __package__).add_to(app)
 
 

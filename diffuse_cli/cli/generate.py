@@ -63,7 +63,7 @@ def generate(
 
         dtype = chosen_dtype(compute.device.value, compute.dtype.value)
         digest = checkpoint.file_sha256(checkpoint.find(compute.model))
-        coded = recipe.of_coding(encoding, job.output) if job.output != PIPE else {"format": "PNG"}
+        coded = encoding.told(job.output) if job.output != PIPE else {"format": "PNG"}
         return {**recipe.of_computing("generate", settings[job.sample], digest, dtype), **told, **coded}
 
     jobs = 1 if grid else count

@@ -18,7 +18,7 @@ def inpaint(
     mask: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|DIR/|TEMPLATE|alpha",
+            metavar="FILE|DIR/|alpha",
             help="White = fill, black = keep; a folder, or a name like 'masks/{stem}.png', has one for each picture; "
             "alpha = the transparent pixels.",
         ),

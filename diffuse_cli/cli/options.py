@@ -80,11 +80,13 @@ class Output(Telling):
         typer.Option(
             "-o",
             "--output",
-            metavar="FILE|DIR/|TEMPLATE|-",
+            metavar="FILE|DIR/|-",
             help="A file; a folder in which names are kept; a name with {dir} {stem} {ext} {op} {seed} {k}; stdout.",
         ),
     ] = None
-    on_exists: Annotated[OnExistsName, typer.Option(help="What to do where an output exists.")] = OnExistsName.fail
+    on_exists: Annotated[
+        OnExistsName, typer.Option(metavar="HOW", help="Where an output exists: fail, skip, overwrite or rename.")
+    ] = OnExistsName.fail
     force: Annotated[bool, typer.Option("-f", "--force", help="--on-exists overwrite (never an input).")] = False
     resume: Annotated[
         bool, typer.Option("--resume", help="Skip what the same recipe has made from the same input.")
@@ -125,7 +127,9 @@ class Files(Output):
     files_from: Annotated[
         str | None, typer.Option(metavar="LIST|-", help="A file, or stdin, with one input's name a line.")
     ] = None
-    null: Annotated[bool, typer.Option("-0", "--null", help="The list's names end with NUL (find -print0).")] = False
+    null: Annotated[bool, typer.Option("-0", "--null", help="The list's names end with NUL, not with newlines.")] = (
+        False
+    )
     shard: Annotated[str | None, typer.Option(metavar="I/N", help="Do the I-th of N parts of the batch, I from 1.")] = (
         None
     )

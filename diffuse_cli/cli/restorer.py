@@ -92,7 +92,7 @@ class _Asked:
     def wanted(self, job: Job) -> dict[str, Any]:
         """What is known before the picture is read; its hash is still to come."""
         request, extra = self.of(job)
-        coding = recipe.of_coding(self.encoding, job.output) if job.output != PIPE else {}
+        coding = self.encoding.told(job.output) if job.output != PIPE else {}
         return {**self.computing, **_of_request(request), **extra, **coding, "input": ""}
 
 
@@ -189,7 +189,7 @@ class _Restorer:
         encoding = self.asked.encoding
         if job.output == PIPE:
             encoding = encoding.like(picture.source.format)
-            wanted |= recipe.of_coding(encoding, PIPE)
+            wanted |= encoding.told(PIPE)
         check_fits(picture, job.output, encoding)
         request, _ = self.asked.of(job)
         task = request.task(picture)
