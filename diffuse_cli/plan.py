@@ -106,7 +106,7 @@ def plan(
         for one, targets in zip(found, _targets(found, naming), strict=True)
         for k, target in enumerate(targets)
     ]
-    if naming.is_pipe:
+    if any(job.output == PIPE for job in jobs):
         return jobs
     _check_collisions(jobs)
     check_free([job.output for job in jobs], [*(one.path for one in found), *inputs])

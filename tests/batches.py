@@ -122,7 +122,8 @@ def disk(work: Path, count: int, side: int) -> None:
         subprocess.run(command(model, work / "in", out, "-q", "--resume"), check=True)
         now = made(out)
         assert all(now[name] == facts for name, facts in before.items()), "something was made twice"
-        assert digests(sorted(out.iterdir())) == digests(sorted((work / "whole").iterdir()))
+        here, whole = digests(sorted(out.iterdir())), digests(sorted((work / "whole").iterdir()))
+        assert here == whole, {name for name in here | whole if here.get(name) != whole.get(name)}
         assert digests(source) == originals
     finally:
         subprocess.run(["umount", out], check=True)
