@@ -67,7 +67,8 @@ def made(out: Path) -> dict[str, tuple[int, int]]:
 
 
 def kills(work: Path, count: int, rounds: int, side: int) -> None:
-    model, before = toy(work / "toy.safetensors"), {}
+    model = toy(work / "toy.safetensors")
+    before: dict[str, tuple[int, int]] = {}
     source = pictures(work / "in", count, side)
     originals = digests(source)
     subprocess.run(command(model, work / "in", work / "whole", "-q"), check=True)

@@ -46,7 +46,8 @@ def make(folder: Path, *names: str, side: int = 40) -> list[Path]:
         exif = Image.Exif()
         exif[270] = f"description of {k}"
         levels = np.random.default_rng(k).normal(60 + 10 * k, 25, (side, side, 3)).clip(0, 255).astype(np.uint8)
-        Image.fromarray(levels).save(path, **({} if path.suffix == ".bmp" else {"exif": exif.tobytes()}))
+        image = Image.fromarray(levels)
+        image.save(path) if path.suffix == ".bmp" else image.save(path, exif=exif.tobytes())
     return paths
 
 
@@ -227,7 +228,7 @@ class TestPipes:
     def test_no_picture_goes_to_a_terminal(self, tmp_path: Path) -> None:
         make(tmp_path, "a.png")
         main, side = pty.openpty()
-        command = [PROGRAM, "denoise", "a.png", "-o", "-"]
+        command = [str(PROGRAM), "denoise", "a.png", "-o", "-"]
         result = subprocess.run(command, cwd=tmp_path, stdout=side, stderr=subprocess.PIPE, check=False)
         os.close(side)
         os.close(main)
@@ -237,7 +238,7 @@ class TestPipes:
     def test_progress_on_a_terminal_tells_name_count_and_time_left(self, options: list[str], tmp_path: Path) -> None:
         make(tmp_path, "one.png", "two.png", "three.png", side=200)
         main, side = pty.openpty()
-        command = [PROGRAM, "denoise", "one.png", "two.png", "three.png", *options]
+        command = [str(PROGRAM), "denoise", "one.png", "two.png", "three.png", *options]
         env = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(command, cwd=tmp_path, stderr=side, env=env)
         os.close(side)
@@ -262,7 +263,7 @@ class TestInterruption:
         def listening() -> None:  # a script's background jobs ignore Ctrl-C; this one is in the foreground
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-        command = [PROGRAM, "denoise", *arguments]
+        command = [str(PROGRAM), "denoise", *arguments]
         return subprocess.Popen(
             command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=listening
         )

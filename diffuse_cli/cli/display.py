@@ -27,7 +27,8 @@ class Display:
         self.total = total
         self.bar: Progress | None = None
         self.bar_task: TaskID | None = None
-        self.begin = self.start = time.monotonic()
+        self.begin = time.monotonic()
+        self.start = 0.0
         self.finished = self.made = 0
 
     def __enter__(self) -> Self:
@@ -70,7 +71,9 @@ class Display:
             self.count()
 
     def show(self, name: str) -> None:
-        """A picture's turn begins."""
+        """A picture's turn begins. The rate does not count what came before the first one, such as loading."""
+        if self.start == 0:
+            self.start = time.monotonic()
         if self.bar is not None and self.bar_task is not None:
             self.bar.update(self.bar_task, description=one_line(name), count=f"{self.finished}/{self.total}")
 
@@ -80,7 +83,7 @@ class Display:
         self.made += made
         self.progress(0, 1)
         if self.bar is not None and self.bar_task is not None:
-            rate = self.made / max(time.monotonic() - self.start, 1e-9)
+            rate = self.made / max(time.monotonic() - (self.start or self.begin), 1e-9)
             text = f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each" if rate else ""
             self.bar.update(self.bar_task, count=f"{self.finished}/{self.total}", rate=text)
 
