@@ -20,7 +20,7 @@ from .device import Device, Dtype, Model, prepare
 from .errors import UsageError
 from .image_io import Picture, read_picture, to_levels, to_unit
 from .request import Box, Denoise, Inpaint, SuperResolve, mask_of
-from .settings import GENERATE_STEPS, Settings, Solver, Tile
+from .settings import GENERATE_STEPS, Settings, Solver, Tile, natural_size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -111,7 +111,6 @@ def generate(
     Raises: errors.DiffuseError: as `restore`.
     """
     from .generation import generate as draw
-    from .generation import natural_size
     from .restoration import to_array
 
     values: dict[str, Any] = dict(options)

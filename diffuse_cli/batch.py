@@ -1,33 +1,92 @@
-"""Which files, in what order, and what became of each. Knows names and outcomes, no pixels."""
+"""What becomes of each picture of a plan. Knows names and outcomes, no pixels.
 
-import errno
-import os
+Reading, restoring and writing overlap: restoring happens in the caller's thread, one picture at a time and in order,
+while threads read the next pictures and write the last ones.
+"""
+
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any, Final, Literal, Protocol, TypeVar
 
-from .errors import DiffuseError, OutOfMemoryError, PictureError, UsageError
+from .errors import DiffuseError, OutOfMemoryError, PictureError
+from .plan import Job
+
+Read = TypeVar("Read")
+Restored = TypeVar("Restored")
+Status = Literal["done", "skipped", "failed"]
+
+AHEAD: Final = 3
+"""Pictures that may be read before it is their turn."""
+BEHIND: Final = 3
+"""Pictures that may wait for being written."""
+THREADS: Final = 2
+"""That read, and that write."""
+MOST_WEIGHT: Final = 40_000_000
+"""Pixels in hand at once, from reading to writing; a picture that is larger is worked on alone."""
+_PATIENCE: Final = 0.2
+"""Seconds between looks at pictures that another process has in hand."""
+
+
+class SkippedError(Exception):
+    """A picture needs no work after all; its message says why."""
+
+
+class BusyError(Exception):
+    """Another process has this picture in hand."""
+
+
+class Steps(Protocol[Read, Restored]):
+    """The work on one picture. `read` and `write` are called by threads.
+
+    Each raises DiffuseError: the picture fails; and `read` SkippedError or BusyError.
+    """
+
+    def weight(self, job: Job) -> int:
+        """About how many pixels it has."""
+
+    def read(self, job: Job) -> Read:
+        """What is restored."""
+
+    def restore(self, job: Job, read: Read) -> Restored:
+        """What is written."""
+
+    def write(self, job: Job, restored: Restored) -> dict[str, Any]:
+        """Write it, whole or not at all; what is worth telling of it."""
+
+    def let_go(self, job: Job) -> None:
+        """Work on it has ended, one way or another."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
-    """One picture to read and one to write."""
+class End:
+    """What became of one picture.
 
-    source: Path
-    output: Path
+    Attributes:
+        seconds: from the beginning of reading to the end of writing.
+        why: of skipping.
+        error: of failing.
+        facts: what `write` told.
+    """
+
+    job: Job
+    status: Status
+    seconds: float = 0.0
+    why: str = ""
+    error: DiffuseError | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True, slots=True)
 class Outcome:
-    """What became of a batch.
+    """What has become of a batch so far: how many pictures, and which have failed."""
 
-    Attributes:
-        done: jobs whose output is complete, with the seconds each took.
-        failed: the others that were tried, with the reason.
-    """
-
-    done: list[tuple[Job, float]] = field(default_factory=list)
+    done: int = 0
+    skipped: int = 0
     failed: list[tuple[Job, DiffuseError]] = field(default_factory=list)
 
     @property
@@ -35,129 +94,164 @@ class Outcome:
         """0, or the gravest failure's."""
         return max((error.exit_code for _, error in self.failed), default=0)
 
+    def add(self, end: End) -> None:
+        """Count it."""
+        self.done += end.status == "done"
+        self.skipped += end.status == "skipped"
+        if end.error is not None:
+            self.failed.append((end.job, end.error))
 
-def plan(inputs: Sequence[Path], output: str | None, op: str, *, force: bool, suffix: str | None = None) -> list[Job]:
-    """Say what will be read and written, before anything is.
+
+def run(
+    jobs: Iterable[Job],
+    steps: Steps[Read, Restored],
+    on_end: Callable[[End], None],
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Work through a plan; one picture that fails never stops the others.
 
     Args:
-        inputs: picture files.
-        output: None = `{stem}.{op}{ext}` beside each input; an existing folder, or `X/`, = the inputs' names in there;
-            otherwise a file, for one input.
-        op: the command's name.
-        force: existing outputs may be replaced.
-        suffix: of outputs that are not named one by one, instead of the inputs'.
-    Raises: UsageError: a missing input, a folder where a file is due, a collision, an output that exists or is an
-        input, a folder that cannot be written.
+        on_end: told what became of each picture, from the caller's thread.
+        is_stopped: once it says so, the pictures that are restored are written, and no other is begun.
+    Raises: what `on_end`, a signal's handler or a defect raises; then the pictures in hand are written or dropped, and
+        nothing of them is half done.
     """
-    for path in inputs:
-        _check_input(path)
-    targets = _targets(inputs, output, op, suffix)
-    jobs = [Job(source=path, output=target) for path, target in zip(inputs, targets, strict=True)]
-    _check_collisions(jobs)
-    check_outputs([job.output for job in jobs], force=force, inputs=inputs)
-    return jobs
+    todo = list(jobs)
+    while todo and not is_stopped():
+        with _Line(steps, on_end, is_stopped) as line:
+            busy = line.work_through(todo)
+        if len(busy) == len(todo):
+            time.sleep(_PATIENCE)
+        todo = busy
 
 
-def check_outputs(outputs: Sequence[Path], *, force: bool, inputs: Sequence[Path] = ()) -> None:
-    """Refuse outputs that would overwrite something, or that cannot be written."""
-    sources = {_identity(path) for path in inputs}
-    names = {str(_absolute(path)).casefold() for path in inputs}
-    for path in outputs:
-        _check_length(path)
-        if path.is_dir():
-            raise UsageError(f"{path}: is a folder; -o takes a file name, or a folder as {path}/")
-        # The same name in another case is the same file where the picture may be copied to, if not here.
-        if str(_absolute(path)).casefold() in names or (path.exists() and _identity(path) in sources):
-            raise UsageError(f"{path}: is an input; an input is never overwritten, choose another -o")
-        if os.path.lexists(path) and not force:
-            raise UsageError(f"{path}: exists; -f replaces it")
-    for folder in {path.parent for path in outputs}:
-        if not folder.is_dir():
-            raise UsageError(f"{folder}: no such folder; create it, or end -o with a slash")
-        if not os.access(folder, os.W_OK):
-            raise UsageError(f"{folder}: cannot be written to")
+class _Line:
+    """One pass over a plan: pictures that are read, restored, written."""
 
+    def __init__(self, steps: Steps[Any, Any], on_end: Callable[[End], None], is_stopped: Callable[[], bool]) -> None:
+        self.steps, self.on_end, self.is_stopped = steps, on_end, is_stopped
+        self.readers = ThreadPoolExecutor(THREADS, "read")
+        self.writers = ThreadPoolExecutor(THREADS, "write")
+        self.reading: deque[tuple[Job, int, Future[tuple[float, Any]]]] = deque()
+        self.writing: dict[Future[End], int] = {}
+        self.busy: list[Job] = []
+        self.weight = 0
 
-def _check_length(path: Path) -> None:
-    try:
-        path.lstat()
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise UsageError(f"{path}: the name is too long; choose a shorter one with -o") from None
+    def __enter__(self) -> "_Line":
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        """Whatever happened: what is being written is finished, what was only read is dropped."""
+        self.readers.shutdown(wait=True, cancel_futures=True)
+        for job, _weight, future in self.reading:
+            if not future.cancelled():
+                self.steps.let_go(job)
+        self.writers.shutdown(wait=True)
+        self.collect(0)
 
-def _check_input(path: Path) -> None:
-    _check_length(path)
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder; name the pictures in it")
-    if not path.exists():
-        raise UsageError(f"{path}: no such file")
+    def work_through(self, jobs: list[Job]) -> list[Job]:
+        """Returns: the jobs that another process has in hand."""
+        coming = iter(jobs)
+        waiting: Job | None = next(coming, None)
+        while not self.is_stopped():
+            while waiting is not None and len(self.reading) < AHEAD and self.begin(waiting):
+                waiting = next(coming, None)
+            if not self.reading:
+                break
+            self.turn()
+            self.collect(BEHIND)
+        self.collect(0)
+        return self.busy
 
+    def begin(self, job: Job) -> bool:
+        """Begin to read a picture, unless too much is in hand; whether it was begun."""
+        if job.action == "skip" or job.problem:
+            self.reading.append((job, 0, _settled(job)))
+            return True
+        weight = self.steps.weight(job)
+        if self.weight > 0 and self.weight + weight > MOST_WEIGHT:
+            if self.reading:
+                return False
+            self.collect(0)  # or a picture that waits for room would wait for ever
+        self.weight += weight
+        self.reading.append((job, weight, self.readers.submit(_read, self.steps, job)))
+        return True
 
-def _targets(inputs: Sequence[Path], output: str | None, op: str, suffix: str | None) -> list[Path]:
-    suffixes = [path.suffix if suffix is None else suffix for path in inputs]
-    if output is None:
-        return [path.with_name(f"{path.stem}.{op}{end}") for path, end in zip(inputs, suffixes, strict=True)]
-    if is_folder(output):
-        make_folder(Path(output))
-        return [Path(output) / f"{path.stem}{end}" for path, end in zip(inputs, suffixes, strict=True)]
-    if len(inputs) > 1:
-        raise UsageError(f"{output}: one output file for {len(inputs)} inputs; give a folder ({output}/)")
-    return [Path(output)]
-
-
-def is_folder(output: str) -> bool:
-    """Whether -o means a folder: it is one, or it ends with a slash."""
-    separators = ("/", os.sep, os.altsep or os.sep)
-    return output.endswith(separators) or Path(output).is_dir()
-
-
-def make_folder(folder: Path) -> None:
-    """Create the output folder, parents included.
-
-    Raises: UsageError: it cannot be created.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be created: {error.strerror}") from None
-
-
-def _check_collisions(jobs: Sequence[Job]) -> None:
-    """Two outputs of one name, or of names that differ in case only, would lose a picture on some file systems."""
-    seen: dict[str, Path] = {}
-    for job in jobs:
-        key = str(_absolute(job.output)).casefold()
-        if key in seen:
-            raise UsageError(f"{job.output}: would be written from both {seen[key]} and {job.source}")
-        seen[key] = job.source
-
-
-def _absolute(path: Path) -> Path:
-    return path.parent.resolve() / path.name
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    info = path.stat()
-    return info.st_dev, info.st_ino
-
-
-def run(jobs: Sequence[Job], work: Callable[[Job], None]) -> Outcome:
-    """Do every job; one that fails never stops the others.
-
-    Args: work: reads, restores and writes one picture; raises DiffuseError.
-    """
-    outcome = Outcome()
-    for job in jobs:
+    def turn(self) -> None:
+        """Restore the next picture and hand it on."""
+        job, weight, future = self.reading[0]
         begin = time.monotonic()
         try:
-            work(job)
+            with _as_error():
+                begin, read = future.result()
+                self.reading.popleft()
+                del future
+                restored = self.steps.restore(job, read)
+        except BusyError:
+            self.busy.append(job)
+        except SkippedError as skip:
+            self.on_end(End(job=job, status="skipped", why=str(skip)))
         except DiffuseError as error:
-            outcome.failed.append((job, error))
-        except MemoryError:
-            outcome.failed.append((job, OutOfMemoryError("out of memory")))
-        except Exception as error:  # a defect of ours must not lose the rest of the batch
-            outcome.failed.append((job, PictureError(f"{type(error).__name__}: {error}")))
+            self.steps.let_go(job)
+            self.on_end(End(job=job, status="failed", seconds=time.monotonic() - begin, error=error))
+        except BaseException:
+            self.steps.let_go(job)
+            raise
         else:
-            outcome.done.append((job, time.monotonic() - begin))
-    return outcome
+            self.writing[self.writers.submit(_write, self.steps, job, restored, begin)] = weight
+            return
+        finally:
+            if self.reading and self.reading[0][0] is job:
+                self.reading.popleft()
+        self.weight -= weight
+
+    def collect(self, most: int) -> None:
+        """Tell what was written, and wait until at most so many pictures are in hand there."""
+        while self.writing:
+            finished = [future for future in self.writing if future.done()]
+            if not finished and len(self.writing) <= most:
+                return
+            if not finished:
+                wait_for(self.writing, return_when="FIRST_COMPLETED")
+            for future in finished:
+                self.weight -= self.writing.pop(future)
+                self.on_end(future.result())
+
+
+def _settled(job: Job) -> "Future[tuple[float, Any]]":
+    """What the plan knows already."""
+    future: Future[tuple[float, Any]] = Future()
+    future.set_exception(PictureError(job.problem) if job.problem else SkippedError(job.why))
+    return future
+
+
+def _read(steps: Steps[Any, Any], job: Job) -> tuple[float, Any]:
+    return time.monotonic(), steps.read(job)
+
+
+def _write(steps: Steps[Any, Any], job: Job, restored: object, begin: float) -> End:
+    try:
+        with _as_error():
+            facts = steps.write(job, restored)
+    except DiffuseError as error:
+        return End(job=job, status="failed", seconds=time.monotonic() - begin, error=error)
+    finally:
+        steps.let_go(job)
+    return End(job=job, status="done", seconds=time.monotonic() - begin, facts=facts)
+
+
+@contextmanager
+def _as_error() -> Iterator[None]:
+    """A defect of ours must not lose the rest of the batch."""
+    try:
+        yield
+    except (DiffuseError, SkippedError, BusyError):
+        raise
+    except MemoryError:
+        raise OutOfMemoryError("out of memory") from None
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise PictureError(f"{type(error).__name__}: {error}") from error
+    except Exception as error:
+        raise PictureError(f"{type(error).__name__}: {error}") from error

@@ -49,6 +49,11 @@ class CheckpointInfo:
         """Names that `generate --label` takes."""
         return tuple(self.config.get("labels", ()))
 
+    @property
+    def crop(self) -> int:
+        """Side of the training crops."""
+        return int(self.config.get("crop", 96))
+
     def check_task(self, task: str) -> None:
         """Refuse a task that these weights never saw, where the file says which they saw.
 
@@ -100,6 +105,18 @@ def find(model: str | Path = DEFAULT_MODEL) -> Path:
         return known[str(model)]
     names = ", ".join(known) or "none"
     raise CheckpointError(f"{model}: no such model; the names known here are {names}, and --model takes a file too")
+
+
+def file_sha256(path: Path) -> str:
+    """Of a checkpoint's file, by which a recipe names it.
+
+    Raises: CheckpointError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def read_info(path: Path) -> CheckpointInfo:

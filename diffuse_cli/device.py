@@ -56,9 +56,18 @@ def prepare(
     path = checkpoint.find(model)
     place = _device(device)
     exact = checkpoint.load(path).to(place).channels_last_()
-    half = dtype == "bf16" or (dtype == "auto" and gains_by_bf16(place))
+    half = chosen_dtype(device, dtype) == "bf16"
     network = copy.deepcopy(exact).half_(torch.bfloat16) if half else exact
     return Model(network=network, exact=exact if half else None)
+
+
+def chosen_dtype(device: Device, dtype: Dtype) -> Dtype:
+    """What "auto" means on this machine.
+
+    Raises: UsageError: a device that is not there.
+    """
+    place = _device(device)
+    return ("bf16" if gains_by_bf16(place) else "fp32") if dtype == "auto" else dtype
 
 
 def _device(wanted: Device) -> "torch.device":

@@ -83,7 +83,10 @@ def _write_with_pillow(stream: BinaryIO, levels: Levels, kind: str, source: Sour
     if options.get("progressive"):
         # libjpeg needs room for the whole file then; Pillow's guess is too small for fine tables.
         ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, min(8 * plain.size, 2**31 - 1))
-    Image.fromarray(plain).save(stream, kind, **options)
+    # Given a file, Pillow writes to its descriptor and overlooks that a disk that is getting full took but a part.
+    data = io.BytesIO()
+    Image.fromarray(plain).save(data, kind, **options)
+    stream.write(data.getbuffer())
 
 
 def _options(kind: str, source: Source, encoding: Encoding, *, gray: bool) -> dict[str, Any]:

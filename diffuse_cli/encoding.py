@@ -1,7 +1,7 @@
 """Which format a result is written in, how, and whether it can hold the picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -72,6 +72,27 @@ class Encoding:
             raise UsageError(f"--depth must be keep, 8 or 16, not {self.depth}")
         if self.metadata not in get_args(Policy):
             raise UsageError(f"--metadata must be keep, safe or strip, not {self.metadata}")
+
+    def told(self, path: Path) -> dict[str, object]:
+        """What the recipe of a result of this name says of its coding.
+
+        Raises: UsageError: as `kind`.
+        """
+        asked = {"quality": self.quality, "depth": self.depth, "metadata": self.metadata}
+        return {"format": self.kind(path), **{key: value for key, value in asked.items() if value is not None}}
+
+    def like(self, format_read: str) -> "Encoding":
+        """The same for a result without a name: in the input's format, if none was asked for.
+
+        Args: format_read: by Pillow's name.
+        Raises: UsageError: it is read only.
+        """
+        if self.format is not None:
+            return self
+        name = next((name for name, suffix in _SUFFIX_OF_NAME.items() if FORMAT_OF_SUFFIX[suffix] == format_read), None)
+        if name is None:
+            raise UsageError(f"{format_read or 'this format'} is read but never written; give --format png")
+        return replace(self, format=name)
 
     @property
     def suffix(self) -> str | None:

@@ -11,11 +11,9 @@ from .denoiser import SIGMA_MAX, Observation, Posterior, nothing_known
 from .device import Model
 from .errors import UsageError
 from .restoration import Known, Progress, calls, draw, estimate, guided, tile_counter
-from .settings import Settings
-from .tiling import count_tiles, tile_side, tiled
+from .settings import Settings, tile_side
+from .tiling import count_tiles, tiled
 
-LARGEST = 64
-"""Side of a picture if nothing is said."""
 STAGE_SCALE = 4.0
 """A stage of the cascade enlarges by at most this."""
 
@@ -49,11 +47,6 @@ def generate(
         known = Known(observation=up, x_t=up.mu, sigma_t=math.inf)
         x = estimate(known, settings, model, _share(progress, stage, len(sizes)), stage=stage)
     return x
-
-
-def natural_size(crop: int) -> tuple[int, int]:
-    """(height, width) of a picture if nothing is said: what the checkpoint draws at once, if that is small."""
-    return min(crop, LARGEST), min(crop, LARGEST)
 
 
 def cascade(size: tuple[int, int], base: int = 96) -> list[tuple[int, int]]:

@@ -24,8 +24,8 @@ from .pillow_reader import PillowReader, decoding, quiet_pillow
 
 __all__ = [
     "MAX_PIXELS", "PLAIN", "SUBSAMPLINGS", "TEMPORARY_SUFFIX", "Encoding", "JpegCoding", "Levels", "Picture", "Source",
-    "as_coded", "check_fits", "check_quality", "check_writable_format", "is_lossless", "jpeg_coding", "read_pages",
-    "read_picture", "remove_stale", "through_jpeg", "to_levels", "to_unit", "write_bytes", "write_pages",
+    "as_coded", "check_fits", "check_quality", "check_writable_format", "encode_pages", "is_lossless", "jpeg_coding",
+    "read_pages", "read_picture", "remove_stale", "through_jpeg", "to_levels", "to_unit", "write_bytes", "write_pages",
     "write_picture",
 ]  # fmt: skip
 
@@ -53,12 +53,12 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
     return picture
 
 
-def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS) -> Generator[Picture]:
+def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | None = None) -> Generator[Picture]:
     """Read the pages of a TIFF, or the one picture of any other file, one after the other.
 
-    Args, Raises: as `read_picture`.
+    Args, Raises: as `read_picture`; data: the file's content, where it has come from elsewhere.
     """
-    with _named(path), path.open("rb") as file:
+    with _named(path), path.open("rb") if data is None else data as file:
         stream: BinaryIO = file if file.seekable() else io.BytesIO(file.read())  # a pipe
         state = _state(file)
         number, count = 0, 1
@@ -81,7 +81,9 @@ def _named(path: Path) -> Iterator[None]:
         raise PictureError(f"{shown(path)}: {disk_trouble(error)}") from error
 
 
-def _state(file: BinaryIO) -> tuple[int, int]:
+def _state(file: BinaryIO | io.BytesIO) -> tuple[int, int]:
+    if isinstance(file, io.BytesIO):
+        return 0, 0
     info = os.fstat(file.fileno())
     return info.st_size, info.st_mtime_ns
 
@@ -154,9 +156,33 @@ def write_pages(pages: Iterable[Picture], path: Path, *, encoding: Encoding = PL
     kind = check_writable_format(path, encoding)
     making = _Making(pages, path, encoding)
     making.first()  # before there is a file, which a killed run would leave
+    with (
+        _told(path, kind, making),
+        quiet_pillow(),
+        replaced_whole(path, like=like, keep_times=encoding.keep_times) as stream,
+    ):
+        encode(stream, making, kind, encoding)
+
+
+def encode_pages(pages: Iterable[Picture], name: Path, *, encoding: Encoding) -> bytes:
+    """What `write_pages` writes, for a pipe.
+
+    Args: name: what errors call it; its suffix, or `encoding`, says the format.
+    """
+    kind = check_writable_format(name, encoding)
+    making = _Making(pages, name, encoding)
+    making.first()
+    stream = io.BytesIO()
+    with _told(name, kind, making), quiet_pillow():
+        encode(stream, making, kind, encoding)
+    return stream.getvalue()
+
+
+@contextmanager
+def _told(path: Path, kind: str, making: "_Making") -> Iterator[None]:
+    """What goes wrong in writing, in one line that names the file."""
     try:
-        with quiet_pillow(), replaced_whole(path, like=like, keep_times=encoding.keep_times) as stream:
-            encode(stream, making, kind, encoding)
+        yield
     except PictureError as error:
         if making.failed or str(error).startswith(shown(path)):
             raise

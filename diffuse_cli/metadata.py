@@ -13,6 +13,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from . import exif
 from .picture import JpegCoding, Picture, Source
+from .recipe import IPTC_NAMESPACE, RECIPE_NAMESPACE
 
 Policy = Literal["keep", "safe", "strip"]
 
@@ -294,12 +295,13 @@ def handed_on(picture: Picture, policy: Policy) -> Source:
     """What the result's file is to say: the policy applied, and the facts that changed with the picture corrected.
 
     `keep` keeps all; `safe` drops place, serial numbers, owner, maker notes and thumbnails; `strip` keeps only what is
-    needed to show the picture rightly: profile, colour chunks and resolution. Whatever else is to be said of a result
-    (how it was made) belongs after this, so that no policy drops it.
+    needed to show the picture rightly: profile, colour chunks and resolution. How the result was made is said after
+    this, so that no policy drops it.
     """
     source = picture.source
     if policy == "strip":
-        return replace(source, exif=b"", xmp=b"", photoshop=b"", texts=(), segments=())
+        xmp = with_provenance(b"", source.provenance)
+        return replace(source, exif=b"", xmp=xmp, photoshop=b"", texts=(), segments=())
     if policy == "safe":
         source = replace(
             source,
@@ -314,7 +316,7 @@ def handed_on(picture: Picture, policy: Policy) -> Source:
     return replace(
         source,
         exif=exif.of_result(source.exif, (width, height), thumbnail),
-        xmp=_without_dead_references(source.xmp),
+        xmp=with_provenance(_without_dead_references(source.xmp), source.provenance),
     )
 
 
@@ -388,3 +390,30 @@ def _filtered_xmp(xmp: bytes, unwanted: re.Pattern[str]) -> bytes:
     body: bytes = ElementTree.tostring(root, encoding="utf-8")
     head = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'.encode()
     return head + body + b'<?xpacket end="w"?>' if "<?xpacket" in text else body
+
+
+MOST_XMP: Final = 65_000
+"""Bytes that a JPEG's segment holds."""
+_OWN_XMP: Final = re.compile(rf"\{{{re.escape(RECIPE_NAMESPACE)}\}}\w+")
+_OWN_XMP_AND_TYPE: Final = re.compile(rf"{_OWN_XMP.pattern}|\{{{re.escape(IPTC_NAMESPACE)}\}}DigitalSourceType")
+
+
+def with_provenance(xmp: bytes, provenance: bytes) -> bytes:
+    """The packet with this element in the place of an older one of its kind, which told how the input was made.
+
+    Without an element the older one goes, too. What would no longer fit into a JPEG stays as it was.
+    """
+    typed = b"DigitalSourceType" in provenance
+    if RECIPE_NAMESPACE.encode() in xmp or (typed and b"DigitalSourceType" in xmp):
+        xmp = _filtered_xmp(xmp, _OWN_XMP_AND_TYPE if typed else _OWN_XMP)
+    if not provenance:
+        return xmp
+    ends = list(re.finditer(rb"</[\w.-]+:RDF\s*>", xmp))
+    if ends:
+        about = re.search(rb"rdf:about\s*=\s*[\"']([^\"'<>]*)", xmp)
+        element = provenance.replace(b'rdf:about=""', b'rdf:about="' + (about[1] if about else b"") + b'"')
+        joined = xmp[: ends[-1].start()] + element + xmp[ends[-1].start() :]
+        return xmp if len(joined) > MOST_XMP >= len(xmp) else joined
+    rdf = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">' + provenance + b"</rdf:RDF>"
+    head = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'.encode()
+    return head + b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + rdf + b'</x:xmpmeta><?xpacket end="w"?>'

@@ -50,6 +50,7 @@ class Source:
             been changed is written from here, since 0..1 -> -1..1 -> 0..1 rounds. None for integers.
         pages: of the file; a picture is one of them.
         left_behind: what is not carried over (a gain map, frames, ...), in words.
+        provenance: how a result was made, as an element of RDF that its XMP is to hold (see recipe); b"" = not told.
     """
 
     format: str = ""
@@ -67,6 +68,7 @@ class Source:
     samples: NDArray[np.floating[Any]] | None = field(default=None, repr=False)
     pages: int = 1
     left_behind: tuple[str, ...] = ()
+    provenance: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

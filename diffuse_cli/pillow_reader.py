@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -48,6 +49,15 @@ def quiet_pillow() -> Iterator[None]:
             _quiet_users -= 1
             if _quiet_users == 0:
                 _quiet_undo.close()
+
+
+def quick_size(path: Path) -> tuple[int, int] | None:
+    """Width and height by the header alone; None where Pillow cannot tell."""
+    try:
+        with quiet_pillow(), Image.open(path) as image:
+            return image.size
+    except Exception:  # whatever is wrong with it will be said when it is read
+        return None
 
 
 NOT_A_PICTURE = (

@@ -18,9 +18,9 @@ from .fill import pull_push
 from .image_io import Levels, Picture, to_levels, to_unit
 from .noise_field import noise_field
 from .sampler import SOLVERS, karras_sigmas
-from .settings import MIN_TILE, Settings
+from .settings import MIN_TILE, Settings, tile_side
 from .task import Task
-from .tiling import count_tiles, tile_side, tiled
+from .tiling import count_tiles, tiled
 
 Progress = Callable[[int, int], None]
 """(tiles done, tiles in all)."""

@@ -8,8 +8,16 @@ from .errors import UsageError
 Solver = Literal["dpmpp-2m", "heun", "euler"]
 Tile = int | Literal["auto", "off"]
 MIN_TILE = 64
+AUTO_TILE = 1024
+"""Side of a tile without its margins under `auto`, whatever memory happens to be free."""
 GENERATE_STEPS = 24
 """Solver steps of `generate`, which has no mean to give."""
+_GENERATE_SIDE = 64
+
+
+def natural_size(crop: int) -> tuple[int, int]:
+    """Size of a generated picture if nothing is said: that of the training crops, which is drawn at once, if small."""
+    return min(crop, _GENERATE_SIDE), min(crop, _GENERATE_SIDE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,3 +48,10 @@ class Settings:
             raise UsageError(f"sample must lie in 0 .. 2^32 - 1, not {self.sample}")
         if isinstance(self.tile, int) and self.tile < MIN_TILE:
             raise UsageError(f"--tile must be at least {MIN_TILE} pixels, not {self.tile}")
+
+
+def tile_side(tile: Tile) -> int | None:
+    """Side of a tile that --tile means, None = one piece."""
+    if isinstance(tile, str):
+        return None if tile == "off" else AUTO_TILE
+    return tile

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from .denoiser import Denoise
-from .settings import Tile
 
 GRID = 16
 """Tile origins lie on multiples of this, so that a tile's pooling grid is the whole picture's."""
@@ -17,8 +16,6 @@ MARGIN = 64
 Largest difference to the whole picture in 8-bit levels, over denoising (15, 50, 150), x4, x8, JPEG, strokes and a wide
 box on a photograph of sky and texture: 0.69 with a margin of 16, 0.20 with 32, 0.08 with 48, 0.010 with 64.
 """
-AUTO_TILE = 1024
-"""Side of a tile without its margins under `auto`, whatever memory happens to be free."""
 
 
 class Croppable(Protocol):
@@ -41,13 +38,6 @@ def _spans(length: int, tile: int) -> Iterator[tuple[slice, slice]]:
 def _side(tile: int | None, size: tuple[int, int]) -> int:
     """Side of the kept part: on the grid, or what holds the whole picture."""
     return -(-(tile or max(size)) // GRID) * GRID
-
-
-def tile_side(tile: Tile) -> int | None:
-    """Side of a tile that --tile means, None = one piece."""
-    if isinstance(tile, str):
-        return None if tile == "off" else AUTO_TILE
-    return tile
 
 
 def count_tiles(size: tuple[int, int], tile: int | None) -> int:

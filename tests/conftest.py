@@ -4,6 +4,7 @@ import os
 import subprocess
 import sysconfig
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from diffuse_cli import checkpoint
 from diffuse_cli.device import Model, prepare
 from diffuse_cli.network import NetworkConfig, UNet
 
@@ -31,17 +33,41 @@ def model() -> Model:
     return prepare("photo", device="cpu", dtype="fp32")
 
 
-@pytest.fixture(scope="session")
-def toy() -> Model:
+TOY = NetworkConfig(channels=(8, 16), blocks=(1, 1), emb=16)
+
+
+def toy_network() -> UNet:
     """A tiny network of the same family with random weights: quick, and not the identity."""
     torch.manual_seed(0)
-    network = UNet(NetworkConfig(channels=(8, 16), blocks=(1, 1), emb=16))
+    network = UNet(TOY)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(torch.randn_like(parameter) if parameter.ndim else torch.tensor(0.3))
         network.fourier.freqs.normal_()
         network.fourier.phases.normal_()
-    return Model(network=network.fold(), exact=None)
+    return network
+
+
+@pytest.fixture(scope="session")
+def toy() -> Model:
+    """The tiny network."""
+    return Model(network=toy_network().fold(), exact=None)
+
+
+@pytest.fixture(scope="session")
+def toy_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny network's checkpoint, for --model."""
+    path = tmp_path_factory.mktemp("model") / "toy.safetensors"
+    checkpoint.save(path, dict(toy_network().state_dict()), asdict(TOY), {})
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees or leaves journals and settings in the user's folders."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
 
 
 def pixels(path: Path) -> NDArray[np.uint8]:

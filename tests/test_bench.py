@@ -90,5 +90,5 @@ def test_usage(diffuse: Run, tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text("mine")
     result = diffuse("bench", "--json", "r.json")
     assert result.returncode == 2
-    assert b"-f replaces it" in result.stderr
+    assert b"-f replaces" in result.stderr
     assert diffuse("bench", "--model", "nothing").returncode == 3

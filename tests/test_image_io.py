@@ -700,3 +700,22 @@ def test_threads_share_pillow_and_leave_its_settings_alone(tmp_path: Path) -> No
 def test_torch_is_not_imported() -> None:
     code = "import sys, diffuse_cli.image_io; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
+def test_encoders_never_write_past_the_stream(tmp_path: Path, kind: str) -> None:
+    """Pillow's own writing to a descriptor loses bytes on a disk that is getting full, without a word."""
+    from diffuse_cli.encoder import encode
+    from diffuse_cli.encoding import PLAIN
+
+    with (tmp_path / "descriptor").open("wb") as other:
+
+        class Stream(io.BytesIO):
+            def fileno(self) -> int:
+                return other.fileno()
+
+        stream = Stream()
+        encode(stream, [Picture(pixels=np.zeros((64, 64, 3), np.float32))], kind, PLAIN)
+    assert (tmp_path / "descriptor").stat().st_size == 0
+    with Image.open(io.BytesIO(stream.getvalue())) as image:
+        assert image.size == (64, 64)

@@ -1,6 +1,7 @@
 """The program: its commands, and the boundary where every error becomes one line and an exit code."""
 
 import importlib
+import os
 import signal
 import sys
 from typing import Annotated, Any, NoReturn, cast
@@ -10,14 +11,12 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import DiffuseError
+from .config import default_map
 from .display import one_line
+from .stopping import Terminated, on_sigterm
 
 # The parser's own error class, which typer does not export: the base of BadParameter's base.
 ParserError = cast(type[Exception], typer.BadParameter.__mro__[2])
-
-
-class Terminated(BaseException):
-    """SIGTERM came; unwinds like Ctrl-C does, so that half-written files are removed."""
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -52,8 +51,9 @@ class Boundary(TyperGroup):
             self.params, self.add_help_option = own, True
 
     def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - the parser's context, which typer does not export
-        """Run the command."""
+        """Run the command, its defaults taken from the settings."""
         try:
+            ctx.default_map = default_map(self)
             return super().invoke(ctx)
         except DiffuseError as error:
             _fail(str(error), error.exit_code)
@@ -67,6 +67,9 @@ class Boundary(TyperGroup):
             _fail("terminated", 143)
         except MemoryError:
             _fail("out of memory", 4)
+        except BrokenPipeError:  # whoever read our output wants no more of it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:  # a defect of ours: still one line, and never mistaken for success
@@ -114,16 +117,15 @@ def _root(
     pass
 
 
-for _name in ("denoise", "inpaint", "super_resolve", "generate", "degrade", "train", "evaluate", "bench", "models"):
+COMMANDS = (
+    "denoise", "inpaint", "super_resolve", "generate", "degrade", "train", "evaluate", "bench", "models", "config",
+)  # fmt: skip
+for _name in COMMANDS:
     importlib.import_module(f".{_name}", __package__).add_to(app)
-
-
-def _on_sigterm(number: int, frame: object) -> None:
-    raise Terminated
 
 
 def main() -> None:
     """Entry point of the scripts `diffuse` and `diffuse-cli`, and of `python -m diffuse_cli`."""
     if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, _on_sigterm)
+        signal.signal(signal.SIGTERM, on_sigterm)
     app()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .. import batch
+from .. import plan
 from .display import Display
 from .options import DeviceName, DtypeName
 
@@ -30,7 +30,7 @@ def bench(
     at their own best tile, layout and dtype; and where the core's time goes.
     """
     if json_file not in (None, "-"):
-        batch.check_outputs([Path(str(json_file))], force=force)
+        plan.check_outputs([Path(str(json_file))], force=force)
     from ..checkpoint import find, read_info
     from ..device import prepare
     from ..image_io import write_bytes

@@ -1,19 +1,30 @@
 """`diffuse degrade`."""
 
 import json
-from dataclasses import asdict
+import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import batch
+from .. import __version__, plan
 from ..errors import UsageError
+from ..inputs import PIPE
+from ..plan import Job
+from .display import Display
 from .options import Files, shared
-from .restorer import work_through
+from .planning import Wanted, plan_files, sha256_of, show_plan
+from .restorer import header_pixels
+from .results import Results
+from .working import begin, work_through
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..damage import Damage
+    from ..picture import Picture
 
 
 @shared
@@ -38,20 +49,41 @@ def degrade(
     Beside each result lie a .json that says what was done and, with --mask-random, a .mask.png (white = painted over).
     """
     from ..damage import Damage
+    from ..encoding import Encoding
     from ..masks import kind_of
 
     damage = Damage(
         blur=blur, scale=scale, poisson=poisson, noise=noise, mask=kind_of(mask_random), mask_share=mask_share,
         jpeg=jpeg, subsampling=subsampling, seed=seed,
     )  # fmt: skip
-    suffix = ".png" if jpeg is None else ".jpg"
-    jobs = batch.plan(files.inputs, files.output, "degrade", force=files.force, suffix=suffix)
+    encoding = Encoding()
+
+    def wanted(job: Job) -> dict[str, Any]:
+        told = {key: value for key, value in asdict(damage).items() if value is not None}
+        return {"diffuse": __version__, "operation": "degrade", **told, "input": ""}
+
+    what = plan_files("degrade", files, encoding, wanted, suffix=".png" if jpeg is None else ".jpg", seed=seed)
+    _check_outputs(what.jobs, files, is_jpeg=jpeg is not None)
+    if files.dry_run:
+        show_plan(what, files)
+        return
+    with Display(quiet=files.quiet, total=len(what.jobs)) as display:
+        begin(what, files, display)
+        results = Results(batch=what, files=files, encoding=encoding, display=display)
+        work_through(what, files, _Degrader(damage=damage, wanted=wanted, files=files, results=results), display)
+
+
+def _check_outputs(jobs: list[Job], files: Files, *, is_jpeg: bool) -> None:
     for job in jobs:
-        if (job.output.suffix.lower() in (".jpg", ".jpeg")) != (jpeg is not None):
-            raise UsageError(f"{job.output}: {'--jpeg writes a .jpg' if jpeg else 'a JPEG needs --jpeg QUALITY'}")
-    beside = [path for job in jobs for path in (_sidecar(job.output), _mask_file(job.output))]
-    batch.check_outputs(beside, force=files.force, inputs=files.inputs)
-    work_through(jobs, files, lambda job, display: _degrade_one(job, damage, files.max_pixels))
+        if job.output == PIPE:
+            raise UsageError("-: degrade writes several files; name the output with -o FILE")
+        if (job.output.suffix.lower() in (".jpg", ".jpeg")) != is_jpeg:
+            raise UsageError(f"{job.output}: {'--jpeg writes a .jpg' if is_jpeg else 'a JPEG needs --jpeg QUALITY'}")
+    due = [job for job in jobs if job.action != "skip"]
+    beside = [path for job in due for path in (_sidecar(job.output), _mask_file(job.output))]
+    plan.check_free(beside, [job.source for job in jobs])
+    if files.exists != "overwrite":
+        plan.refuse_existing([path for path in beside if os.path.lexists(path)])
 
 
 def _sidecar(output: Path) -> Path:
@@ -62,23 +94,64 @@ def _mask_file(output: Path) -> Path:
     return output.with_suffix(".mask.png")
 
 
-def _degrade_one(job: batch.Job, damage: "Damage", max_pixels: int) -> None:
-    import hashlib
+@dataclass(slots=True)
+class _Damaged:
+    """What is to be written; hole: (H, W), True where pixels are hidden."""
 
-    import numpy as np
+    picture: "Picture"
+    hole: "NDArray[np.bool_] | None"
+    made: dict[str, Any]
 
-    from .. import __version__
-    from ..image_io import Picture, check_fits, read_picture, write_bytes, write_picture
 
-    picture = read_picture(job.source, max_pixels=max_pixels)
-    damaged, hole = damage.inflict(picture)
-    check_fits(damaged, job.output)
-    record = {"version": __version__, "input_sha256": hashlib.sha256(job.source.read_bytes()).hexdigest()}
-    record |= asdict(damage)
-    if hole is not None:
-        write_picture(Picture(pixels=np.where(hole, 1, -1)[..., None].astype(np.float32)), _mask_file(job.output))
-    write_bytes((json.dumps(record, indent=1) + "\n").encode(), _sidecar(job.output))
-    write_picture(damaged, job.output)
+@dataclass(frozen=True, kw_only=True)
+class _Degrader:
+    """How each picture is read, damaged and written."""
+
+    damage: "Damage"
+    wanted: Wanted
+    files: Files
+    results: Results
+
+    def weight(self, job: Job) -> int:
+        """Its pixels by its header."""
+        return header_pixels(job.source)
+
+    def read(self, job: Job) -> _Damaged:
+        """Claim, hash and decode."""
+        from ..image_io import read_picture
+
+        self.results.claim(job)
+        made = {**self.wanted(job), "input": sha256_of(job.source)}
+        self.results.check_still_due(job, made)
+        return _Damaged(read_picture(job.source, max_pixels=self.files.max_pixels), None, made)
+
+    def restore(self, job: Job, read: _Damaged) -> _Damaged:
+        """Do the damage."""
+        from ..image_io import check_fits
+
+        self.results.display.show(job.source.name)
+        picture, hole = self.damage.inflict(read.picture)
+        check_fits(picture, job.output)
+        return _Damaged(self.results.signed(picture, read.made), hole, read.made)
+
+    def write(self, job: Job, restored: _Damaged) -> dict[str, Any]:
+        """The picture last: where it is, its record and mask are."""
+        import numpy as np
+
+        from ..encoding import PLAIN
+        from ..image_io import Picture, write_bytes, write_picture
+
+        record = {"version": __version__, "input_sha256": restored.made["input"], **asdict(self.damage)}
+        if restored.hole is not None:
+            mask = Picture(pixels=np.where(restored.hole, 1, -1)[..., None].astype(np.float32))
+            write_picture(self.results.signed(mask, restored.made), _mask_file(job.output))
+        write_bytes((json.dumps(record, indent=1) + "\n").encode(), _sidecar(job.output))
+        self.results.write(job, [restored.picture], restored.made, PLAIN)
+        return {"recipe": restored.made}
+
+    def let_go(self, job: Job) -> None:
+        """Work on it has ended."""
+        self.results.let_go(job)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -28,19 +28,23 @@ class Display:
         self.bar: Progress | None = None
         self.bar_task: TaskID | None = None
         self.begin = time.monotonic()
-        self.finished = 0
+        self.start = 0.0
+        self.finished = self.made = 0
 
     def __enter__(self) -> Self:
         """Start the bar, on a terminal."""
         if not self.quiet and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.table import Column
 
-            name, share = TextColumn("{task.description}", markup=False), TextColumn("{task.percentage:>3.0f}%")
+            name = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1))
+            rest = [TextColumn(f"{{task.fields[{key}]}}") for key in ("count", "rate")]
+            left = TimeRemainingColumn(table_column=Column(no_wrap=True))
             self.bar = Progress(
-                name, BarColumn(), share, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+                name, BarColumn(24), *rest, left, console=Console(stderr=True), transient=True, expand=True
             )
-            self.bar_task = self.bar.add_task("", total=1000 * self.total)
+            self.bar_task = self.bar.add_task("", total=1000 * self.total, count="", rate="")
             self.bar.start()
         return self
 
@@ -48,20 +52,40 @@ class Display:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove the bar."""
+        self.close()
+
+    def close(self) -> None:
+        """Remove the bar; what is said later is plain lines."""
         if self.bar is not None:
             self.bar.stop()
+            self.bar = None
 
     @contextmanager
     def turn(self, name: str) -> Iterator[None]:
         """A picture's turn, whatever comes of it."""
         self.begin = time.monotonic()
-        if self.bar is not None and self.bar_task is not None:
-            self.bar.update(self.bar_task, description=one_line(name))
+        self.show(name)
         try:
             yield
         finally:
-            self.finished += 1
-            self.progress(0, 1)
+            self.count()
+
+    def show(self, name: str) -> None:
+        """A picture's turn begins. The rate does not count what came before the first one, such as loading."""
+        if self.start == 0:
+            self.start = time.monotonic()
+        if self.bar is not None and self.bar_task is not None:
+            self.bar.update(self.bar_task, description=one_line(name), count=f"{self.finished}/{self.total}")
+
+    def count(self, made: bool = True) -> None:
+        """A picture is done with. Those that needed no work say nothing of the rate."""
+        self.finished += 1
+        self.made += made
+        self.progress(0, 1)
+        if self.bar is not None and self.bar_task is not None:
+            rate = self.made / max(time.monotonic() - (self.start or self.begin), 1e-9)
+            text = f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each" if rate else ""
+            self.bar.update(self.bar_task, count=f"{self.finished}/{self.total}", rate=text)
 
     def progress(self, done: int, total: int) -> None:
         """Some of the current picture is done."""

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import batch
+from .. import plan
 from ..errors import UsageError
 from .display import Display
 from .options import Compute, shared
-from .restorer import report_failures
+from .working import report_failures
 
 if TYPE_CHECKING:
     from ..measure.report import Report
@@ -84,7 +84,7 @@ def evaluate(
     if task is None or not data:
         raise UsageError("what is to be measured? Give --task and --data DIR, or --compare A.json B.json")
     if json_file not in (None, "-"):
-        batch.check_outputs([Path(str(json_file))], force=force)
+        plan.check_outputs([Path(str(json_file))], force=force)
     from ..checkpoint import find, read_info
     from ..measure.evaluate import Evaluation, evaluate, sets_of
     from ..measure.generation_quality import evaluate_generation

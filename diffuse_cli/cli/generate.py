@@ -1,22 +1,28 @@
 """`diffuse generate`."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import batch
+from .. import recipe
 from ..errors import UsageError
-from ..settings import GENERATE_STEPS
+from ..inputs import PIPE
+from ..plan import Job
+from ..settings import GENERATE_STEPS, natural_size
 from .display import Display
 from .options import Coding, Compute, Output, shared, two_numbers
-from .restorer import check_results
+from .planning import Wanted, plan_drawing, show_plan
+from .results import Results
+from .working import begin, work_through
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..encoding import Encoding
+    from ..device import Model
+    from ..picture import Picture
+    from ..settings import Settings
 
 
 @shared
@@ -43,50 +49,98 @@ def generate(
     from .. import checkpoint
 
     count = count or (16 if grid else 1)
-    wanted = None if size is None else two_numbers("size", size)
+    info = checkpoint.read_info(checkpoint.find(compute.model))
+    width, height = natural_size(info.crop) if size is None else two_numbers("size", size)
+    if steps < 2 or min(width, height) < 1:
+        raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
     settings = [compute.settings(steps, sample=k) for k in range(count)]
     encoding = coding.encoding()
-    outputs = _outputs(files.output, compute.seed, count, encoding, grid=grid)
-    batch.check_outputs(outputs, force=files.force)
-    check_results(outputs, encoding)
     if label is not None:
-        checkpoint.label_index(label, checkpoint.read_info(checkpoint.find(compute.model)).labels)
-    model = compute.load()
+        checkpoint.label_index(label, info.labels)
+    told = {
+        "size": [width, height],
+        **({} if label is None else {"label": label}),
+        **({"samples": count} if grid else {}),
+    }
 
-    from ..generation import generate as draw
-    from ..generation import natural_size
-    from ..image_io import Picture, write_picture
-    from ..restoration import to_array
+    def wanted(job: Job) -> dict[str, Any]:
+        from ..device import chosen_dtype
 
-    config = model.network.config
-    shape = natural_size(config.crop) if wanted is None else (wanted[1], wanted[0])
-    with Display(quiet=files.quiet, total=count) as display:
-        sheet = []
-        for k, setting in enumerate(settings):
-            with display.turn(f"sample {k}"):
-                x = draw(shape, setting, model, label=label, progress=display.progress)
-                picture = Picture(pixels=to_array(x, 1 if config.gray else 3))
-                if grid:
-                    sheet.append(picture.pixels)
-                else:
-                    write_picture(picture, outputs[k], encoding=encoding)
-                    display.finish(str(outputs[k]))
-        if grid:
-            write_picture(Picture(pixels=_sheet(sheet)), outputs[0], encoding=encoding)
-            display.finish(str(outputs[0]))
+        dtype = chosen_dtype(compute.device.value, compute.dtype.value)
+        digest = checkpoint.file_sha256(checkpoint.find(compute.model))
+        coded = encoding.told(job.output) if job.output != PIPE else {"format": "PNG"}
+        return {**recipe.of_computing("generate", settings[job.sample], digest, dtype), **told, **coded}
+
+    jobs = 1 if grid else count
+    name = "{op}.{seed}{ext}" if grid else "{op}.{seed}.{k}{ext}"
+    what = plan_drawing("generate", files, encoding, wanted, seed=compute.seed, count=jobs, name=name)
+    if files.dry_run:
+        show_plan(what, files)
+        return
+    with Display(quiet=files.quiet, total=jobs) as display:
+        begin(what, files, display)
+        drawer = _Drawer(
+            samples=settings if grid else None, settings=settings, size=(height, width), label=label, wanted=wanted,
+            model=compute.load(), results=Results(batch=what, files=files, encoding=encoding, display=display),
+        )  # fmt: skip
+        work_through(what, files, drawer, display)
 
 
-def _outputs(output: str | None, seed: int, count: int, encoding: "Encoding", *, grid: bool) -> list[Path]:
-    suffix = encoding.suffix or ".png"
-    names = [f"generate.{seed}{suffix}"] if grid else [f"generate.{seed}.{k}{suffix}" for k in range(count)]
-    if output is None:
-        return [Path(name) for name in names]
-    if batch.is_folder(output):
-        batch.make_folder(Path(output))
-        return [Path(output) / name for name in names]
-    if count > 1 and not grid:
-        raise UsageError(f"{output}: one output file for {count} pictures; give a folder ({output}/) or --grid")
-    return [Path(output)]
+@dataclass(frozen=True, kw_only=True)
+class _Drawer:
+    """How each picture is drawn and written.
+
+    Attributes:
+        samples: what one contact sheet shows; None = each is a picture of its own.
+        size: (height, width).
+    """
+
+    samples: "list[Settings] | None"
+    settings: "list[Settings]"
+    size: tuple[int, int]
+    label: str | None
+    wanted: Wanted
+    model: "Model"
+    results: Results
+
+    def weight(self, job: Job) -> int:
+        """Its pixels."""
+        return self.size[0] * self.size[1] * len(self.samples or (0,))
+
+    def read(self, job: Job) -> dict[str, Any]:
+        """There is nothing to read but the recipe."""
+        self.results.claim(job)
+        made = recipe.plain(self.wanted(job))
+        self.results.check_still_due(job, made)
+        return made
+
+    def restore(self, job: Job, read: dict[str, Any]) -> "tuple[Picture, dict[str, Any]]":
+        """Draw it."""
+        from ..picture import Picture
+
+        self.results.display.show(f"sample {job.sample}")
+        drawn = [self.draw(setting) for setting in self.samples or [self.settings[job.sample]]]
+        picture = Picture(pixels=drawn[0] if self.samples is None else _sheet(drawn))
+        return self.results.signed(picture, read), read
+
+    def draw(self, setting: "Settings") -> "NDArray[np.float32]":
+        """One sample, (H, W, 3), or (H, W, 1) where the checkpoint has seen only gray."""
+        from ..generation import generate as draw
+        from ..restoration import to_array
+
+        x = draw(self.size, setting, self.model, label=self.label, progress=self.results.display.progress)
+        return to_array(x, 1 if self.model.network.config.gray else 3)
+
+    def write(self, job: Job, restored: "tuple[Picture, dict[str, Any]]") -> dict[str, Any]:
+        """Write it."""
+        picture, made = restored
+        encoding = self.results.encoding
+        self.results.write(job, [picture], made, encoding.like("PNG") if job.output == PIPE else encoding)
+        return {"recipe": made}
+
+    def let_go(self, job: Job) -> None:
+        """Work on it has ended."""
+        self.results.let_go(job)
 
 
 def _sheet(arrays: "list[NDArray[np.float32]]") -> "NDArray[np.float32]":

@@ -1,7 +1,6 @@
 """`diffuse inpaint`."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -9,10 +8,8 @@ from ..errors import UsageError
 from .options import Compute, Files, Keeping, shared, whole_number
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from ..request import Box
+    from ..plan import Job
+    from ..request import Box, Request
 
 
 @shared
@@ -20,7 +17,11 @@ def inpaint(
     files: Files,
     mask: Annotated[
         str | None,
-        typer.Option(metavar="FILE|alpha", help="White = fill, black = keep; alpha = the transparent pixels."),
+        typer.Option(
+            metavar="FILE|DIR/|alpha",
+            help="White = fill, black = keep; a folder, or a name like 'masks/{stem}.png', has one for each picture; "
+            "alpha = the transparent pixels.",
+        ),
     ] = None,
     box: Annotated[
         list[str] | None, typer.Option(metavar="X,Y,W,H", help="A rectangle to fill; may be repeated.")
@@ -37,12 +38,23 @@ def inpaint(
 
     Mask and boxes refer to the picture as displayed, with its EXIF orientation applied.
     """
+    from ..mask_files import MaskFiles
     from ..request import Inpaint
     from .restorer import restore_files
 
     boxes = [_box(text) for text in box or ()]
-    request = Inpaint(mask=_mask(mask, files.max_pixels), boxes=boxes, invert_mask=invert_mask)
-    restore_files("inpaint", request, files, keeping, compute, steps)
+    if mask is None or mask == "alpha":
+        request = Inpaint(mask=cast("Literal['alpha'] | None", mask), boxes=boxes, invert_mask=invert_mask)
+        extra = {} if mask is None else {"mask": "alpha"}
+        restore_files("inpaint", request, files, keeping, compute, steps, extra=extra)
+        return
+    masks = MaskFiles(mask, max_pixels=files.max_pixels)
+
+    def of(job: "Job") -> "tuple[Request, dict[str, str]]":
+        found = masks.of(job.source)
+        return Inpaint(mask=found.hole, boxes=boxes, invert_mask=invert_mask), {"mask": found.sha256}
+
+    restore_files("inpaint", of, files, keeping, compute, steps, others=masks.files)
 
 
 def _box(text: str) -> "Box":
@@ -50,21 +62,6 @@ def _box(text: str) -> "Box":
     if len(numbers) != 4:
         raise UsageError(f"--box {text}: give four numbers, x,y,width,height")
     return numbers[0], numbers[1], numbers[2], numbers[3]
-
-
-def _mask(mask: str | None, max_pixels: int) -> "NDArray[np.bool_] | Literal['alpha'] | None":
-    if mask is None:
-        return None
-    if mask == "alpha":
-        return "alpha"
-    from ..image_io import read_picture
-    from ..request import mask_of
-
-    if not Path(mask).exists():
-        raise UsageError(f"{mask}: no such mask file")
-    if Path(mask).is_dir():
-        raise UsageError(f"{mask}: is a folder; --mask takes one picture")
-    return mask_of(read_picture(Path(mask), max_pixels=max_pixels))
 
 
 def add_to(app: typer.Typer) -> None:

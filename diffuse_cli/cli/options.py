@@ -18,6 +18,7 @@ from ..errors import UsageError
 if TYPE_CHECKING:
     from ..device import Model
     from ..encoding import Encoding
+    from ..plan import OnExists
     from ..settings import Settings, Tile
 
 
@@ -46,23 +47,92 @@ class SolverName(StrEnum):
     euler = "euler"
 
 
+class OnExistsName(StrEnum):
+    """Values of --on-exists."""
+
+    fail = "fail"
+    skip = "skip"
+    overwrite = "overwrite"
+    rename = "rename"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Output:
+class Telling:
+    """How much a command says."""
+
+    json: Annotated[
+        bool, typer.Option("--json", help="On stdout, one line of JSON for each picture, and a summary.")
+    ] = False
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="No progress; errors and the list of failures still show.")
+    ] = False
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Also how each picture was made, and why one was skipped.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Output(Telling):
     """Where results go."""
 
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="FILE|DIR/", help="A file, or a folder in which names are kept."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE|DIR/|-",
+            help="A file; a folder in which names are kept; a name with {dir} {stem} {ext} {op} {seed} {k}; stdout.",
+        ),
     ] = None
-    force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs (never an input).")] = False
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; errors still show.")] = False
+    on_exists: Annotated[
+        OnExistsName, typer.Option(metavar="HOW", help="Where an output exists: fail, skip, overwrite or rename.")
+    ] = OnExistsName.fail
+    force: Annotated[bool, typer.Option("-f", "--force", help="--on-exists overwrite (never an input).")] = False
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip what the same recipe has made from the same input.")
+    ] = False
+    journal: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write down what is done.", show_default="in the user's state"),
+    ] = None
+    provenance: Annotated[
+        bool, typer.Option("--provenance/--no-provenance", help="Results tell in their metadata how they were made.")
+    ] = True
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False
+
+    @property
+    def exists(self) -> "OnExists":
+        """What happens where an output exists.
+
+        Raises: UsageError: two options say different things.
+        """
+        if self.force and self.on_exists not in (OnExistsName.fail, OnExistsName.overwrite):
+            raise UsageError(f"-f replaces outputs, --on-exists {self.on_exists.value} does not; give one of them")
+        return "overwrite" if self.force else self.on_exists.value
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Files(Output):
     """Which pictures, and where results go."""
 
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUTS...", help="Picture files.", show_default=False)]
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="INPUTS...", help="Pictures, folders, globs; - reads one picture from stdin.", show_default=False
+        ),
+    ] = None
+    recursive: Annotated[
+        bool, typer.Option("-r", "--recursive", help="All pictures below the folders, keeping the tree.")
+    ] = False
+    files_from: Annotated[
+        str | None, typer.Option(metavar="LIST|-", help="A file, or stdin, with one input's name a line.")
+    ] = None
+    null: Annotated[bool, typer.Option("-0", "--null", help="The list's names end with NUL, not with newlines.")] = (
+        False
+    )
+    shard: Annotated[str | None, typer.Option(metavar="I/N", help="Do the I-th of N parts of the batch, I from 1.")] = (
+        None
+    )
     max_pixels: Annotated[
         int, typer.Option(metavar="N", min=1, help="Refuse larger pictures, before they fill the memory.")
     ] = 500_000_000

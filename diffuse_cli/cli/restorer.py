@@ -1,16 +1,24 @@
-"""What commands on pictures do alike: work through a plan; and the restorers: load, then read, restore, write."""
+"""The restorers' work on a picture: read, restore, write."""
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+import io
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from .. import batch
-from ..errors import DiffuseError
-from .display import Display, one_line
+from .. import recipe
+from ..batch import MOST_WEIGHT
+from ..errors import PictureError
+from ..inputs import PIPE
+from ..plan import Job
+from .display import Display
 from .options import Compute, Files, Keeping
+from .planning import plan_files, sha256_of, show_plan
+from .results import Results
+from .working import begin, work_through
 
 if TYPE_CHECKING:
     from ..device import Model
@@ -18,96 +26,223 @@ if TYPE_CHECKING:
     from ..picture import Picture
     from ..request import Request
     from ..settings import Settings
+    from ..task import Task
+
+RequestOf = Callable[[Job], "tuple[Request, Mapping[str, Any]]"]
+"""What is asked for one picture, and what its recipe says of the files that this needs."""
 
 
-def restore_files(op: str, request: "Request", files: Files, keeping: Keeping, compute: Compute, steps: int) -> None:
-    """Run one request on every input. Exits with the batch's code.
+def restore_files(
+    op: str,
+    request: "Request | RequestOf",
+    files: Files,
+    keeping: Keeping,
+    compute: Compute,
+    steps: int,
+    *,
+    extra: Mapping[str, Any] | None = None,
+    others: "tuple[Path, ...]" = (),
+) -> None:
+    """Run a request on every input. Exits with the batch's code.
 
+    Args: extra: what the recipes say beside the request; others: files that are not to be overwritten either.
     Raises: UsageError: the plan cannot be carried out. CheckpointError: the model cannot be used.
     """
-    settings, encoding = compute.settings(steps), keeping.encoding()
-    jobs = batch.plan(files.inputs, files.output, op, force=files.force, suffix=encoding.suffix)
-    check_results([job.output for job in jobs], encoding)
-    model = compute.load()
-    one = _Restorer(request=request, settings=settings, encoding=encoding, max_pixels=files.max_pixels, model=model)
-    work_through(jobs, files, one)
+    encoding = keeping.encoding()
+    asked = _Asked(
+        op=op,
+        of=request if callable(request) else lambda _job: (request, extra or {}),
+        settings=compute.settings(steps),
+        compute=compute,
+        encoding=encoding,
+    )
+    what = plan_files(op, files, encoding, asked.wanted, seed=compute.seed, others=others)
+    if files.dry_run:
+        show_plan(what, files)
+        return
+    with Display(quiet=files.quiet, total=len(what.jobs)) as display:
+        begin(what, files, display)
+        model = compute.load() if any(job.action != "skip" for job in what.jobs) else None
+        results = Results(batch=what, files=files, encoding=encoding, display=display)
+        work_through(what, files, _Restorer(asked=asked, files=files, model=model, results=results), display)
 
 
-def check_results(outputs: Sequence[Path], encoding: "Encoding") -> None:
-    """Refuse formats that cannot be written, and clear away what a killed run left where the outputs go.
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What is asked for, in the words of recipes."""
 
-    Raises: UsageError: an unknown format, or one that the quality does not go with.
-    """
-    from ..image_io import check_quality, check_writable_format, remove_stale
+    op: str
+    of: RequestOf
+    settings: "Settings"
+    compute: Compute
+    encoding: "Encoding"
 
-    for output in outputs:
-        check_writable_format(output, encoding)
-    check_quality(outputs, encoding)
-    remove_stale(output.parent for output in outputs)
+    @cached_property
+    def computing(self) -> Mapping[str, Any]:
+        """The part that is the same for every picture.
+
+        Raises: CheckpointError, UsageError: as `Compute.load`.
+        """
+        from ..checkpoint import file_sha256, find
+        from ..device import chosen_dtype
+
+        dtype = chosen_dtype(self.compute.device.value, self.compute.dtype.value)
+        return recipe.of_computing(self.op, self.settings, file_sha256(find(self.compute.model)), dtype)
+
+    def wanted(self, job: Job) -> dict[str, Any]:
+        """What is known before the picture is read; its hash is still to come."""
+        request, extra = self.of(job)
+        coding = self.encoding.told(job.output) if job.output != PIPE else {}
+        return {**self.computing, **_of_request(request), **extra, **coding, "input": ""}
 
 
-def work_through(jobs: list[batch.Job], files: Files, work: Callable[[batch.Job, Display], None]) -> None:
-    """Do every job, show how it goes, and end with the list of what failed. Exits with the batch's code."""
-    with Display(quiet=files.quiet, total=len(jobs)) as display:
-
-        def one(job: batch.Job) -> None:
-            with display.turn(job.source.name):
-                work(job, display)
-                display.finish(f"{job.source} -> {job.output}")
-
-        outcome = batch.run(jobs, one)
-    report_failures([(job.source, error) for job, error in outcome.failed], len(jobs))
+def _of_request(request: "Request") -> dict[str, Any]:
+    """A request's options, as far as they are given; a mask is told by its hash."""
+    values = {field: getattr(request, field) for field in request.__dataclass_fields__ if field != "mask"}
+    if values.get("noise") == "auto":
+        del values["noise"]
+        values["estimated"] = ["noise"]
+    if "strength" in values and values["chroma_strength"] is None:
+        values["chroma_strength"] = values["strength"]
+    return {key: value for key, value in values.items() if value is not None}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+def _resolved(wanted: Mapping[str, Any], task: "Task") -> dict[str, Any]:
+    """What is known once the picture is read: what was estimated, and what follows from its size."""
+    from ..degradation import LEVEL
+
+    found: dict[str, Any] = {}
+    if "noise" in wanted.get("estimated", ()):
+        found["noise"] = task.noise * LEVEL
+    if task.guide is not None:
+        found["scale"] = task.guide.scale
+        found |= {"jpeg_quality": task.guide.quality} if task.guide.quality < 100 else {}
+    if task.size is not None:
+        found["size"] = [task.size[1], task.size[0]]
+    return found
+
+
+def header_pixels(path: Path) -> int:
+    """How many pixels a file has; what cannot be told counts as the most."""
+    from ..pillow_reader import quick_size
+
+    width, height = quick_size(path) or (MOST_WEIGHT, 1)
+    return width * height
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        info = path.stat()
+    except OSError:
+        return None
+    return info.st_size, info.st_mtime_ns
+
+
+@dataclass(slots=True)
+class _Read:
+    """A picture that is ready to be restored, and the pages after it."""
+
+    first: "Picture"
+    task: "Task"
+    request: "Request"
+    made: dict[str, Any]
+    rest: "Iterator[Picture]"
+    encoding: "Encoding"
+
+
+@dataclass(slots=True)
+class _Restored:
+    """What is to be written; None = it is, page by page."""
+
+    pages: "list[Picture] | None"
+    made: dict[str, Any]
+    encoding: "Encoding"
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Restorer:
     """How each picture is read, restored and written."""
 
-    request: "Request"
-    settings: "Settings"
-    encoding: "Encoding"
-    max_pixels: int
-    model: "Model"
+    asked: _Asked
+    files: Files
+    model: "Model | None"
+    results: Results
 
-    def __call__(self, job: batch.Job, display: Display) -> None:
-        """Restore one file, page by page where it has several."""
-        from ..image_io import write_pages
+    def weight(self, job: Job) -> int:
+        """Its pixels by its header."""
+        return header_pixels(job.source)
 
-        write_pages(self.pages(job, display), job.output, encoding=self.encoding, like=job.source)
-
-    def pages(self, job: batch.Job, display: Display) -> Iterator["Picture"]:
-        """The restored pages; the next is read when the one before is written."""
+    def read(self, job: Job) -> _Read:
+        """Claim, hash, decode, and find out what is to be found out."""
         from ..image_io import check_fits, read_pages
+
+        self.results.claim(job)
+        wanted = self.asked.wanted(job)
+        before = _state(job.source)
+        data = io.BytesIO(sys.stdin.buffer.read()) if job.source == PIPE else None
+        wanted["input"] = hashlib.sha256(data.getbuffer()).hexdigest() if data else sha256_of(job.source)
+        self.results.check_still_due(job, wanted)
+        pages = read_pages(job.source, max_pixels=self.files.max_pixels, data=data)
+        picture = next(pages)
+        if _state(job.source) != before:
+            raise PictureError(f"{job.source}: it changed while it was read; wait until it is written, and try again")
+        encoding = self.asked.encoding
+        if job.output == PIPE:
+            encoding = encoding.like(picture.source.format)
+            wanted |= encoding.told(PIPE)
+        check_fits(picture, job.output, encoding)
+        request, _ = self.asked.of(job)
+        task = request.task(picture)
+        made = recipe.plain({**wanted, **_resolved(wanted, task)})
+        return _Read(picture, task, request, made, pages, encoding)
+
+    def restore(self, job: Job, read: _Read) -> _Restored:
+        """Restore a picture; where it has several pages, they are written as they are restored."""
+        self.results.display.show(job.source.name)
+        pages = self.pages(job, read)
+        if read.first.source.pages > 1:
+            self.results.write(job, pages, read.made, read.encoding)
+            return _Restored(None, read.made, read.encoding)
+        restored = list(pages)
+        return _Restored(restored, read.made, read.encoding)
+
+    def pages(self, job: Job, read: _Read) -> "Iterator[Picture]":
+        """The restored pages; the next is read when the one before is written."""
         from ..restoration import restore
 
-        for number, picture in enumerate(read_pages(job.source, max_pixels=self.max_pixels), start=1):
-            check_fits(picture, job.output, self.encoding)
+        display = self.results.display
+        if self.model is None:
+            raise PictureError("the plan said that nothing is to be done; report this as a bug")
+        self.warn(job, read)
+        picture, task, number = read.first, read.task, 1
+        while True:
             name = f"{job.source}: page {number}" if picture.source.pages > 1 else str(job.source)
-            task = self.request.task(picture)
-            for line in (*(() if display.quiet else task.notes), *task.warnings):
+            for line in (*(() if self.files.quiet else task.notes), *task.warnings):
                 display.say(f"{name}: {line}")
-            if number == 1:
-                self.warn(picture, job, display, exact=task.hole is not None)
-            yield restore(picture, task, self.settings, self.model, display.progress)
+            restored = restore(picture, task, self.asked.settings, self.model, display.progress)
+            yield self.results.signed(restored, read.made)
+            following = next(read.rest, None)
+            if following is None:
+                return
+            picture, number = following, number + 1
+            task = read.request.task(picture)
 
-    def warn(self, picture: "Picture", job: batch.Job, display: Display, *, exact: bool) -> None:
+    def write(self, job: Job, restored: _Restored) -> dict[str, Any]:
+        """Write what is restored."""
+        if restored.pages is not None:
+            self.results.write(job, restored.pages, restored.made, restored.encoding)
+        return {"recipe": restored.made}
+
+    def let_go(self, job: Job) -> None:
+        """Work on it has ended."""
+        self.results.let_go(job)
+
+    def warn(self, job: Job, read: _Read) -> None:
         """Say what the result's file cannot keep."""
         from ..image_io import is_lossless
 
-        if exact and not is_lossless(job.output, picture, self.encoding):
-            display.say(f"{job.output}: a lossy format; pixels that stay exact need a lossless one, like -o out.png")
-        for part in picture.source.left_behind:
-            display.say(f"{job.output}: without {part} of the input, made for the picture as it was")
-
-
-def report_failures(failed: Sequence[tuple[Path, DiffuseError]], total: int) -> None:
-    """Each failure once more at the end, where a long batch's user looks. Exits with the gravest one's code."""
-    if not failed:
-        return
-    if total > 1:
-        typer.echo(f"diffuse: {len(failed)} of {total} pictures failed:", err=True)
-    for path, error in failed:
-        message, name = str(error), str(path)
-        line = message if message.startswith(name) else f"{name}: {message}"
-        typer.echo(f"diffuse: {one_line(line)}", err=True)
-    raise typer.Exit(max(error.exit_code for _, error in failed))
+        say = self.results.display.say
+        if read.task.hole is not None and not is_lossless(job.output, read.first, read.encoding):
+            say(f"{job.output}: a lossy format; pixels that stay exact need a lossless one, like -o out.png")
+        for part in read.first.source.left_behind:
+            say(f"{job.output}: without {part} of the input, made for the picture as it was")

@@ -149,10 +149,10 @@ def export(
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a run's averaged weights as a checkpoint for --model, with config, data summary and metrics."""
-    from .. import batch
+    from .. import plan
     from ..train.export import export as write
 
-    batch.check_outputs([output], force=force)
+    plan.check_outputs([output], force=force)
     write(run, output, length=ema, licence=licence)
     typer.echo(str(output))
 

@@ -1,0 +1,92 @@
+"""The manual page and the shells' completions, made from the commands: python -m diffuse_cli.cli.manual FOLDER."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from .. import __version__
+
+COMPLETIONS = {
+    "bash": "bash-completion/completions/diffuse",
+    "zsh": "zsh/site-functions/_diffuse",
+    "fish": "fish/vendor_completions.d/diffuse.fish",
+}
+"""Where each shell looks, below share/."""
+
+
+def pages() -> dict[str, str]:
+    """Every file below share/, by its name."""
+    return {"man/man1/diffuse.1": man_page(), **{name: completion(shell) for shell, name in COMPLETIONS.items()}}
+
+
+def completion(shell: str) -> str:
+    """What a shell is to source, from the parser."""
+    environment = {**os.environ, "_DIFFUSE_COMPLETE": f"source_{shell}"}
+    command = [sys.executable, "-c", "from diffuse_cli.cli.app import app; app(prog_name='diffuse')"]
+    text = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return text.strip() + "\n"
+
+
+def man_page() -> str:
+    """diffuse(1), in the man macros."""
+    from .app import app
+
+    group: Any = typer.main.get_command(app)
+    lines = [
+        f'.TH DIFFUSE 1 "" "diffuse {__version__}" "User Commands"',
+        ".SH NAME",
+        f"diffuse \\- {_text(group.help.splitlines()[0])}",
+        ".SH SYNOPSIS",
+        ".B diffuse",
+        "COMMAND [OPTIONS] [INPUTS...]",
+        ".SH COMMANDS",
+    ]
+    for name, command in sorted(group.commands.items()):
+        for title, one in _leaves(name, command):
+            lines += _section(title, one)
+    lines += [".SH SETTINGS", _text(_paragraphs(group.commands["config"].help)[1])]
+    lines += [".SH EXIT STATUS", _text(group.epilog.removeprefix("Exit codes: "))]
+    return "\n".join(lines) + "\n"
+
+
+def _leaves(name: str, command: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - the parser's, not exported by typer
+    below = getattr(command, "commands", None)
+    return [(name, command)] if below is None else [(f"{name} {key}", one) for key, one in sorted(below.items())]
+
+
+def _section(title: str, command: Any) -> list[str]:  # noqa: ANN401 - as above
+    context = typer.Context(command, info_name=f"diffuse {title}")
+    lines = [f'.SS "diffuse {_text(title)}"']
+    for paragraph in _paragraphs(command.help):
+        lines += [_text(paragraph), ".PP"]
+    for parameter in command.params:
+        record = parameter.get_help_record(context)
+        if record is not None:
+            lines += [".TP", f".B {_text(record[0])}", _text(" ".join(record[1].split()))]
+    return lines
+
+
+def _paragraphs(text: str | None) -> list[str]:
+    return [" ".join(part.split()) for part in (text or "").split("\n\n") if part.strip()]
+
+
+def _text(text: str) -> str:
+    """What roff would take for a command, escaped."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    return "\\&" + escaped if escaped.startswith((".", "'")) else escaped
+
+
+def main() -> None:
+    """Write every file below the folder named."""
+    for name, text in pages().items():
+        path = Path(sys.argv[1]) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""A result on its way to its file: claimed, checked against what came there meanwhile, written, and written down."""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import recipe
+from ..batch import BusyError, SkippedError
+from ..errors import PictureError
+from ..inputs import PIPE
+from ..plan import Job
+from .display import Display
+from .options import Output
+from .planning import Batch, holds_recipe, sha256_of
+
+if TYPE_CHECKING:
+    from ..encoding import Encoding
+    from ..picture import Picture
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Results:
+    """Where the results of a batch go."""
+
+    batch: Batch
+    files: Output
+    encoding: "Encoding"
+    display: Display
+
+    def claim(self, job: Job) -> None:
+        """Take a picture in hand.
+
+        Raises: BusyError: another process has it.
+        """
+        journal = self.batch.journal
+        if journal is not None and not journal.claim(job.output):
+            raise BusyError
+
+    def let_go(self, job: Job) -> None:
+        """Others may have it."""
+        if self.batch.journal is not None:
+            self.batch.journal.release(job.output)
+
+    def check_still_due(self, job: Job, wanted: Mapping[str, Any]) -> None:
+        """Look again at what the plan found, since another process may have been faster.
+
+        Raises: SkippedError: it made the same. PictureError: there is something now that was not to be replaced.
+        """
+        if job.output == PIPE:
+            return
+        record = self.batch.journal.made_meanwhile(job.output) if self.batch.journal is not None else None
+        same = record is not None and recipe.agrees(record.get("recipe"), recipe.plain(wanted))
+        if same and os.path.lexists(job.output):
+            raise SkippedError("made meanwhile by another process")
+        if job.action == "make" and os.path.lexists(job.output):
+            if self.files.exists == "skip":
+                raise SkippedError("exists")
+            raise PictureError(f"{job.output}: was not there when the batch began, and is not replaced; run it again")
+
+    def write(self, job: Job, pages: "Iterable[Picture]", made: Mapping[str, Any], encoding: "Encoding") -> None:
+        """Write a result, and write it down.
+
+        Args: pages: with their provenance, where they are to tell it; made: the recipe.
+        Raises: PictureError: as `image_io.write_pages`.
+        """
+        from ..image_io import encode_pages, write_pages
+
+        if job.output == PIPE:
+            sys.stdout.buffer.write(encode_pages(pages, PIPE, encoding=encoding))
+            sys.stdout.buffer.flush()
+            return
+        like = job.source if job.source.exists() else None
+        write_pages(pages, job.output, encoding=encoding, like=like)
+        self.write_down(job.output, made)
+
+    def write_down(self, output: Path, made: Mapping[str, Any]) -> None:
+        """One line in the journal, with the result's hash where the result itself cannot tell its recipe."""
+        if self.batch.journal is None:
+            return
+        told = holds_recipe(output, self.files, self.encoding) and recipe.read(output) is not None
+        facts = {} if told else {"output_sha256": sha256_of(output)}
+        try:
+            self.batch.journal.add("done", output, recipe=recipe.plain(made), **facts)
+        except OSError as error:
+            self.display.say(f"{self.batch.journal.path}: cannot be written ({error.strerror})")
+
+    def signed(self, picture: "Picture", made: Mapping[str, Any]) -> "Picture":
+        """The picture, telling how it was made, unless it is not to."""
+        from dataclasses import replace
+
+        provenance = recipe.to_rdf(made) if self.files.provenance else b""
+        return replace(picture, source=replace(picture.source, provenance=provenance))

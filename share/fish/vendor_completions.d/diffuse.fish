@@ -1,0 +1,1 @@
+complete --command diffuse --no-files --arguments "(env _DIFFUSE_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) diffuse)" --condition "env _DIFFUSE_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) diffuse"
