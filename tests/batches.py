@@ -119,6 +119,16 @@ def disk(work: Path, count: int, side: int) -> None:
         second = subprocess.run(command(model, work / "in", out, "-q", "--resume"), capture_output=True, text=True)
         assert second.returncode in (1, 2), second.stderr
         subprocess.run(["mount", "-o", f"remount,rw,size={4 * size}", out], check=True)
+        third = subprocess.Popen(command(model, work / "in", out, "-q", "--resume"), stderr=subprocess.PIPE, text=True)
+        while third.poll() is None and len(made(out)) <= full:
+            time.sleep(0.002)
+        while third.poll() is None and subprocess.run(["mount", "-o", "remount,ro", out], stderr=-3).returncode:
+            pass  # not while a file is being written
+        said = third.communicate()[1]
+        assert third.returncode == 1, said
+        assert "the disk is read-only" in said, said
+        subprocess.run(["mount", "-o", "remount,rw", out], check=True)
+        middle = len(made(out))
         before = made(out)
         subprocess.run(command(model, work / "in", out, "-q", "--resume"), check=True)
         now = made(out)
@@ -128,9 +138,8 @@ def disk(work: Path, count: int, side: int) -> None:
         assert digests(source) == originals
     finally:
         subprocess.run(["umount", out], check=True)
-    said = second.stderr.splitlines()[0]
-    print(f"full after {full} of {count} (exit 1, the rest listed); read-only: exit {second.returncode}, "
-          f"{said!r}; resumed: {len(now)} outputs, bytes as of an undisturbed run")  # fmt: skip
+    print(f"full after {full} of {count}: exit 1, the rest listed; read-only from the start: exit {second.returncode}; "
+          f"read-only after {middle}: exit 1; resumed: {len(now)}, bytes as of an undisturbed run")  # fmt: skip
 
 
 _BARE = """

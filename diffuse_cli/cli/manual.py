@@ -28,6 +28,8 @@ def completion(shell: str) -> str:
     environment = {**os.environ, "_DIFFUSE_COMPLETE": f"source_{shell}"}
     command = [sys.executable, "-c", "from diffuse_cli.cli.app import app; app(prog_name='diffuse')"]
     text = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    if shell == "zsh":  # which runs the file as a function at the first TAB
+        text += '\n[ "$funcstack[1]" = "_diffuse" ] && _diffuse_completion'
     return text.strip() + "\n"
 
 
