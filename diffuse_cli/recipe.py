@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
-from xml.sax.saxutils import quoteattr
 
 from . import __version__
 from .settings import Settings, tile_side
@@ -73,7 +72,7 @@ def to_rdf(recipe: Recipe) -> bytes:
     return (
         '<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" rdf:about=""'
         f' xmlns:diffuse="{RECIPE_NAMESPACE}" xmlns:Iptc4xmpExt="{IPTC_NAMESPACE}"'
-        f" diffuse:recipe={quoteattr(dump(recipe))}{source_type}/>"
+        f' diffuse:recipe="{html.escape(dump(recipe))}"{source_type}/>'
     ).encode()
 
 
