@@ -1,5 +1,6 @@
 """How long the real commands take, and how much memory: each is run as a process of its own."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,11 @@ def run(command: Sequence[str]) -> tuple[float, float]:
 
     Raises: CommandFailedError: it did not exit with 0.
     """
-    spawned = subprocess.run([sys.executable, "-c", _SPAWNER, *command], capture_output=True, check=True)
+    with tempfile.TemporaryDirectory() as state:  # the user's journals are none of a benchmark's
+        environment = {**os.environ, "XDG_STATE_HOME": state}
+        spawned = subprocess.run(
+            [sys.executable, "-c", _SPAWNER, *command], env=environment, capture_output=True, check=True
+        )
     seconds, resident, code = spawned.stdout.split()
     if int(code) != 0:
         said = spawned.stderr.decode(errors="replace").strip()[-300:]
