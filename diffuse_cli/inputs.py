@@ -1,5 +1,6 @@
 """Which pictures are meant: files, folders, globs, lists. Knows names, opens no picture."""
 
+import errno
 import glob
 import os
 import re
@@ -86,6 +87,18 @@ def _kept(path: Path) -> Path:
     return path
 
 
+def check_length(path: Path) -> None:
+    """Refuse a name that no file can have.
+
+    Raises: UsageError: the file system takes none that long.
+    """
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UsageError(f"{path}: the name is too long; choose a shorter one") from None
+
+
 class _Search:
     """Names on their way to pictures."""
 
@@ -96,6 +109,7 @@ class _Search:
 
     def named(self, name: Path) -> None:
         """A name of the command line."""
+        check_length(name)
         if name == PIPE:
             self.add(Found(path=name, below=name, root=Path()))
         elif name.is_dir():

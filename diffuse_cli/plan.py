@@ -1,6 +1,5 @@
 """What a batch will do, as data, before anything is done: which output each input gets. Knows names, no pixels."""
 
-import errno
 import functools
 import hashlib
 import os
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from .errors import UsageError
-from .inputs import PIPE, Found
+from .inputs import PIPE, Found, check_length
 
 OnExists = Literal["fail", "skip", "overwrite", "rename"]
 Action = Literal["make", "replace", "skip"]
@@ -181,18 +180,10 @@ def filled(template: str, values: dict[str, object], option: str) -> str:
 # What is refused -----------------------------------------------------------------------------------------------------
 
 
-def _check_length(path: Path) -> None:
-    try:
-        path.lstat()
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise UsageError(f"{path}: the name is too long; choose a shorter one with -o") from None
-
-
 def _check_input(path: Path) -> None:
     if path == PIPE:
         return
-    _check_length(path)
+    check_length(path)
     if path.is_dir():
         raise UsageError(f"{path}: is a folder; name the pictures in it")
     if not path.exists():
@@ -220,7 +211,7 @@ def check_free(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     sources = {identity for path in inputs if (identity := _identity(path)) is not None}
     names = {_key(path) for path in inputs}
     for path in outputs:
-        _check_length(path)
+        check_length(path)
         if path.is_dir():
             raise UsageError(f"{path}: is a folder; -o takes a file name, or a folder as {path}/")
         # The same name in another case is the same file where the picture may be copied to, if not here.

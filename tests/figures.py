@@ -69,7 +69,7 @@ def blind() -> str:
         unchanged = sum(value == 100 for value in kept)
         worst = f" (the others at {min(kept):.1f} dB or more)" if unchanged < len(kept) else ""
         error = [f"{row['mean']['noise_error']:.2f}" for row in noisy]
-        body.append([f"CBSD68 {kind}, 8-bit files", *error, f"{unchanged} of {len(kept)}{worst}"])
+        body.append([f"CBSD68 {kind}, 8-bit files, {len(kept)} pictures", *error, f"{unchanged} of {len(kept)}{worst}"])
     return markdown(["mean error in levels; noise", "5", "15", "25", "50", "clean pictures left unchanged"], body)
 
 
