@@ -84,7 +84,7 @@ ESTIMATION: dict[str, set[str]] = {
     "compression": {"..jpeg_tables"},
     "spectrum": set(),
     "resampling": set(),
-    "noise_model": set(),
+    "noise_model": {"noise_level"},
     "noise_level": set(),
     "picture_noise": {"..degradation", "..image_io", "..jpeg_tables", "noise_level"},
     "estimate": {

@@ -163,7 +163,7 @@ def _estimate_colour(levels: NDArray[np.float32], clips: bool) -> NoiseEstimate 
     if patches is None:
         return None
     eigenvalues = np.linalg.eigvalsh(_covariance(patches.reshape(len(patches), -1)))
-    level = math.sqrt(_noise_eigenvalue(np.asarray(eigenvalues, dtype=np.float64)))
+    level = math.sqrt(noise_eigenvalue(np.asarray(eigenvalues, dtype=np.float64)))
     nominal = level
     if clips and level > 0:
         means = _histogram(patches.mean(axis=2).ravel())
@@ -215,7 +215,7 @@ def _covariance(rows: NDArray[np.float32]) -> Floats:
     return np.asarray((centred.T @ centred) / len(rows), dtype=np.float64)
 
 
-def _noise_eigenvalue(eigenvalues: Floats) -> float:
+def noise_eigenvalue(eigenvalues: Floats) -> float:
     """The variance of the noise: the most of the smallest eigenvalues whose mean does not exceed their median.
 
     Noise spreads its variance over all directions; those that the signal enlarges are outliers above it.

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from .noise_level import noise_eigenvalue
+
 Floats = NDArray[np.float64]
 
 _BINS = 12
@@ -74,17 +76,9 @@ def _bins(levels: NDArray[np.float32]) -> tuple[Floats, Floats, Floats]:
     for low, high in itertools.pairwise(edges):
         part = patches[(brightness >= low) & (brightness < high)]
         if len(part) >= max(_FEWEST, 4 * part.shape[1]):
-            found.append((part.mean(), _noise_variance(part), len(part)))
+            found.append((part.mean(), noise_eigenvalue(np.linalg.eigvalsh(np.cov(part, rowvar=False))), len(part)))
     means, variances, counts = np.array(found).reshape(-1, 3).T
     return means, variances, counts
-
-
-def _noise_variance(patches: Floats) -> float:
-    eigenvalues = np.linalg.eigvalsh(np.cov(patches, rowvar=False))
-    for count in range(len(eigenvalues), 0, -1):
-        if eigenvalues[:count].mean() <= np.median(eigenvalues[:count]):
-            return max(float(eigenvalues[:count].mean()), 0.0)
-    return 0.0
 
 
 def _lower_line(x: Floats, y: Floats, weights: Floats) -> tuple[float, float]:
