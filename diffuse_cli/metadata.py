@@ -398,11 +398,24 @@ _OWN_XMP: Final = re.compile(rf"\{{{re.escape(RECIPE_NAMESPACE)}\}}\w+")
 _OWN_XMP_AND_TYPE: Final = re.compile(rf"{_OWN_XMP.pattern}|\{{{re.escape(IPTC_NAMESPACE)}\}}DigitalSourceType")
 
 
+def _as_utf8(xmp: bytes) -> bytes:
+    """A packet in UTF-16, which XMP allows, in the UTF-8 that everybody else writes; another one as it is."""
+    for encoding in ("utf-16-le", "utf-16-be"):
+        if xmp.startswith(("<".encode(encoding), "\ufeff".encode(encoding))):
+            try:
+                return xmp.decode(encoding).removeprefix("\ufeff").encode()
+            except UnicodeError:
+                return xmp
+    return xmp
+
+
 def with_provenance(xmp: bytes, provenance: bytes) -> bytes:
     """The packet with this element in the place of an older one of its kind, which told how the input was made.
 
-    Without an element the older one goes, too. What would no longer fit into a JPEG stays as it was.
+    Without an element the older one goes, too. What would no longer fit into a JPEG stays as it was, and so does a
+    packet in which no place for the element is found.
     """
+    xmp = _as_utf8(xmp)
     typed = b"DigitalSourceType" in provenance
     if RECIPE_NAMESPACE.encode() in xmp or (typed and b"DigitalSourceType" in xmp):
         xmp = _filtered_xmp(xmp, _OWN_XMP_AND_TYPE if typed else _OWN_XMP)
@@ -414,6 +427,8 @@ def with_provenance(xmp: bytes, provenance: bytes) -> bytes:
         element = provenance.replace(b'rdf:about=""', b'rdf:about="' + (about[1] if about else b"") + b'"')
         joined = xmp[: ends[-1].start()] + element + xmp[ends[-1].start() :]
         return xmp if len(joined) > MOST_XMP >= len(xmp) else joined
+    if xmp.strip():
+        return xmp
     rdf = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">' + provenance + b"</rdf:RDF>"
     head = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'.encode()
     return head + b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + rdf + b'</x:xmpmeta><?xpacket end="w"?>'

@@ -109,3 +109,15 @@ def test_only_what_decides_pixels_is_in_it() -> None:
     assert mean == recipe.of_computing("denoise", Settings(tile=1024), "c", "fp32")
     sample = recipe.of_computing("denoise", Settings(seed=1, steps=2), "c", "fp32")
     assert sample != recipe.of_computing("denoise", Settings(seed=2, steps=2), "c", "fp32")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_xmp_in_utf_16_is_merged_into(encoding: str, mark: str) -> None:
+    merged = with_provenance((mark + XMP.decode()).encode(encoding), recipe.to_rdf(RECIPE))
+    assert merged == with_provenance(XMP, recipe.to_rdf(RECIPE))
+
+
+@pytest.mark.parametrize("strange", [b"\xff\xfea", b"<x:xmpmeta/>", b"no XMP at all"])
+def test_xmp_that_makes_no_sense_stays(strange: bytes) -> None:
+    assert with_provenance(strange, recipe.to_rdf(RECIPE)) == strange
