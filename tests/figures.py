@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from diffuse_cli.measure.report import HIGHER_IS_BETTER, differences, figure
+
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "checkpoints" / "measured"
 PAGES = (ROOT / "README.md", ROOT / "checkpoints" / "README.md")
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
-HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "haarpsi": True, "lpips": False}
-DIGITS = {"psnr": 2, "ssim": 4, "haarpsi": 4, "lpips": 4}
+MEASURES = ("psnr", "ssim", "haarpsi", "lpips")
 
 Row = dict[str, Any]
 
@@ -74,8 +75,6 @@ def blind() -> str:
 
 
 def bf16() -> str:
-    from diffuse_cli.measure.report import differences
-
     body = []
     for exact, half in (("denoise-files", "denoise-files-bf16"), ("super-resolve", "super-resolve-bf16")):
         for found in differences(report(exact), report(half)):
@@ -96,7 +95,7 @@ def full() -> str:
         for row in table:
             rivals = [r for r in table if (r["set"], r["condition"]) == (row["set"], row["condition"])]
             what = filter(None, [row["condition"], "gray" if row["gray"] else "", row["protocol"]])
-            cells = [_cell(row, rivals, measure) for measure in DIGITS]
+            cells = [_cell(row, rivals, measure) for measure in MEASURES]
             body.append([f"{row['set']} ({row['pictures']})", ", ".join(what), row["method"], *cells])
     return markdown(["set (pictures)", "damage", "method", "PSNR dB (95 %)", "SSIM", "HaarPSI", "LPIPS"], body)
 
@@ -106,7 +105,7 @@ def _cell(row: Row, rivals: list[Row], measure: str) -> str:
         return ""
     value = row["mean"][measure]
     best = (max if HIGHER_IS_BETTER[measure] else min)(r["mean"][measure] for r in rivals)
-    shown = f"{value:.{DIGITS[measure]}f}"
+    shown = figure(measure, value)
     text = f"**{shown}**" if value == best and len(rivals) > 1 else shown
     if measure == "psnr" and row["interval"]["psnr"]:
         low, high = row["interval"]["psnr"]
