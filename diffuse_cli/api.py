@@ -18,7 +18,7 @@ from PIL import Image
 
 from .device import Device, Dtype, Model, prepare
 from .errors import UsageError
-from .image_io import Picture, read_picture, to_levels, to_unit
+from .image_file.image_io import Picture, read_picture, to_levels, to_unit
 from .request import Box, Denoise, Inpaint, SuperResolve, mask_of
 from .settings import GENERATE_STEPS, Settings, Solver, Tile, natural_size
 

@@ -231,7 +231,7 @@ def save(path: Path, tensors: "dict[str, Tensor]", config: dict[str, object], su
     """
     from safetensors.torch import save as serialise
 
-    from .image_io import write_bytes
+    from .image_file.image_io import write_bytes
 
     release = {k: _release_dtype(v) for k, v in tensors.items()}
     metadata = {**summary, "format": FORMAT, "config": json.dumps(config), "sha256": tensors_sha256(release)}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .degradation import LEVEL, Description, degrade, shrunk_size
 from .errors import PictureError, UsageError
-from .image_io import SUBSAMPLINGS, Picture, Source, jpeg_coding
+from .image_file.image_io import SUBSAMPLINGS, Picture, Source, jpeg_coding
 from .masks import MaskKind, random_mask
 from .noise_field import noise_field
 

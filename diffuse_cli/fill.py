@@ -1,8 +1,12 @@
 """The smooth picture around which missing pixels are drawn: pull-push (Gortler et al. 1996, "The Lumigraph")."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from .degradation import resize
 
 
 def _pull(y: Tensor, known: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -40,3 +44,22 @@ def pull_push(y: Tensor, sigma_y: Tensor) -> tuple[Tensor, Tensor]:
         level = k * w + (1 - w) * _up(level, w)
     noise = torch.where(known, sigma_y, 0.0)
     return mu, ((0.06 * level**0.7) ** 2 + noise**2 + 0.01**2).sqrt()
+
+
+def fill_guide(guide: Tensor, missing: Tensor, sigma_p: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """A guide with missing pixels at the size of the output: filled at its own size, resized, filled again.
+
+    The first fill keeps what is missing from bleeding into its neighbours by the resizing, the second says how far the
+    picture may be from it.
+
+    Args:
+        guide: (1, 3, h, w), [-1, 1].
+        missing: (h, w), True = missing.
+        sigma_p: (1, 1, 1, 1) or of the output's size, the std of the picture around a whole guide.
+        size: (H, W) of the output.
+    Returns: mu (1, 3, H, W) and sigma_p (1, 1, H, W).
+    """
+    own = torch.where(missing, math.inf, 0.0)[None, None]
+    large = resize(pull_push(guide, own)[0], size)
+    mu, spread = pull_push(large, F.interpolate(own, size=size, mode="nearest"))
+    return mu, (sigma_p**2 + spread**2 - 0.01**2).sqrt()

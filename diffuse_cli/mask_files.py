@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .atomic import shown
-from .encoding import PICTURE_SUFFIXES
+from .batches.plan import filled
 from .errors import PictureError, UsageError
-from .image_io import read_picture
-from .plan import filled
+from .image_file.encoding import PICTURE_SUFFIXES
+from .image_file.image_io import read_picture
 from .request import mask_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .estimation.estimate import Estimate
     from .estimation.noise_level import NoiseEstimate
-    from .image_io import Picture
+    from .image_file.image_io import Picture
     from .task import Task
 
 MAX_SCALE = 8.0

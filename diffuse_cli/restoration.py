@@ -8,14 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from .degradation import Description, luma, resize
 from .denoiser import Denoise, Observation, Posterior, nothing_known, sigma_start
 from .device import Model
 from .errors import OutOfMemoryError, PictureError
-from .fill import pull_push
-from .image_io import Levels, Picture, to_levels, to_unit
+from .fill import fill_guide, pull_push
+from .image_file.image_io import Levels, Picture, to_levels, to_unit
 from .noise_field import noise_field
 from .sampler import SOLVERS, karras_sigmas
 from .settings import MIN_TILE, Settings, tile_side
@@ -125,21 +124,15 @@ def guided(
     cond[:, :4] = torch.tensor(what.cond())
     if hole is None:
         return replace(base, mu=resize(guide, size), sigma_p=sigma_p, cond=cond)
-    filled = resize(pull_push(guide, _missing(hole[None, None]))[0], size)
-    mu, spread = pull_push(filled, _missing(interpolate(hole[None, None].float(), size, mode="nearest") > 0))
-    return replace(base, mu=mu, sigma_p=(sigma_p**2 + spread**2 - 0.01**2).sqrt(), cond=cond)
-
-
-def _missing(hole: Tensor, known: float = 0.0) -> Tensor:
-    """sigma_y: inf in the hole, `known` elsewhere."""
-    return torch.where(hole, math.inf, known)
+    mu, sigma_p = fill_guide(guide, hole, sigma_p, size)
+    return replace(base, mu=mu, sigma_p=sigma_p, cond=cond)
 
 
 def with_hole(base: Observation, y: Tensor, hole: Tensor, noise: float = 0.0) -> Observation:
     """Missing pixels (H, W), the others known up to noise of this std. All missing is no observation at all."""
     if bool(hole.all()):
         return base
-    sigma_y = _missing(hole[None, None], noise)
+    sigma_y = torch.where(hole, math.inf, noise)[None, None]
     mu, sigma_p = pull_push(y, sigma_y)
     return replace(base, mu=mu, sigma_p=sigma_p, y=y, sigma_y=sigma_y)
 

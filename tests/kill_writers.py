@@ -14,7 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from diffuse_cli.image_io import Picture, Source, read_picture, remove_stale, to_unit, write_pages, write_picture
+from diffuse_cli.image_file.image_io import (
+    Picture,
+    Source,
+    read_picture,
+    remove_stale,
+    to_unit,
+    write_pages,
+    write_picture,
+)
 
 NAMES = ("deep.png", "photo.jpg", "pages.tif", "web.webp", "floats.npy")
 

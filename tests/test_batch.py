@@ -2,18 +2,17 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from diffuse_cli import batch, inputs, plan
-from diffuse_cli.batch import BusyError, End, SkippedError
+from diffuse_cli.batches import batch, inputs, plan
+from diffuse_cli.batches.batch import BusyError, End, SkippedError
+from diffuse_cli.batches.inputs import Found
+from diffuse_cli.batches.plan import Job, Naming
 from diffuse_cli.errors import PictureError, UsageError
-from diffuse_cli.inputs import Found
-from diffuse_cli.plan import Job, Naming
 
 SUFFIXES = (".png", ".jpg")
 
@@ -269,18 +268,28 @@ class TestRun:
         assert heavy.most == 1
 
     def test_reading_and_writing_overlap_with_restoring(self) -> None:
-        class Slow(Work):
+        """Each picture's restoring waits for the next one's reading, its writing for the next one's restoring."""
+        names = [str(number) for number in range(10)]
+        is_read = {name: threading.Event() for name in names}
+        is_restored = {name: threading.Event() for name in names}
+
+        def following(job: Job) -> str:
+            return str(min(int(job.source.name) + 1, 9))
+
+        class Waiting(Work):
             def read(self, job: Job) -> str:
-                time.sleep(0.05)
+                is_read[job.source.name].set()
                 return super().read(job)
 
             def write(self, job: Job, restored: str) -> dict[str, Any]:
-                time.sleep(0.05)
+                assert is_restored[following(job)].wait(30)
                 return super().write(job, restored)
 
-        begin = time.monotonic()
-        assert len(ends(jobs_of(*map(str, range(10))), Slow(lambda job: time.sleep(0.05)))) == 10
-        assert time.monotonic() - begin < 0.8 * 10 * 0.15
+        def restoring(job: Job) -> None:
+            assert is_read[following(job)].wait(30)
+            is_restored[job.source.name].set()
+
+        assert not any(end.error for end in ends(jobs_of(*names), Waiting(restoring)))
 
     def test_what_another_process_has_in_hand_comes_later(self) -> None:
         told = ends(jobs_of("busy", "a", "b"), Work())

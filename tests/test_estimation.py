@@ -18,7 +18,7 @@ from diffuse_cli.estimation.estimate import estimate
 from diffuse_cli.estimation.noise_model import estimate_noise_model, whiteness
 from diffuse_cli.estimation.resampling import estimate_resampling
 from diffuse_cli.estimation.spectrum import estimate_blur, radial_power
-from diffuse_cli.image_io import Picture, to_unit
+from diffuse_cli.image_file.image_io import Picture, to_unit
 
 Floats = NDArray[np.float32]
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffuse_cli import image_io
 from diffuse_cli.atomic import TEMPORARY_SUFFIX, remove_stale, replaced_whole
 from diffuse_cli.errors import PictureError
-from diffuse_cli.image_io import Picture, read_picture, to_unit, write_picture
+from diffuse_cli.image_file import image_io
+from diffuse_cli.image_file.image_io import Picture, read_picture, to_unit, write_picture
 
 from .conftest import PROGRAM, ROOT, Run
 
@@ -87,7 +87,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from diffuse_cli.errors import PictureError
-from diffuse_cli.image_io import Picture, to_unit, write_picture
+from diffuse_cli.image_file.image_io import Picture, to_unit, write_picture
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 picture = Picture(pixels=to_unit(np.random.default_rng(0).integers(0, 256, (200, 200, 3)).astype(np.uint8), 8))
 for path in sys.argv[1:]:

@@ -23,9 +23,9 @@ from PIL import Image, ImageCms, ImageFile, ImageOps, PngImagePlugin
 from PIL.JpegImagePlugin import get_sampling
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from diffuse_cli import image_io
 from diffuse_cli.errors import PictureError, UsageError
-from diffuse_cli.image_io import (
+from diffuse_cli.image_file import image_io
+from diffuse_cli.image_file.image_io import (
     JpegCoding,
     Levels,
     Picture,
@@ -698,15 +698,15 @@ def test_threads_share_pillow_and_leave_its_settings_alone(tmp_path: Path) -> No
 
 
 def test_torch_is_not_imported() -> None:
-    code = "import sys, diffuse_cli.image_io; sys.exit('torch' in sys.modules)"
+    code = "import sys, diffuse_cli.image_file.image_io; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
 def test_encoders_never_write_past_the_stream(tmp_path: Path, kind: str) -> None:
     """Pillow's own writing to a descriptor loses bytes on a disk that is getting full, without a word."""
-    from diffuse_cli.encoder import encode
-    from diffuse_cli.encoding import PLAIN
+    from diffuse_cli.image_file.encoder import encode
+    from diffuse_cli.image_file.encoding import PLAIN
 
     with (tmp_path / "descriptor").open("wb") as other:
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from diffuse_cli.batches.journal import Journal
 from diffuse_cli.errors import UsageError
-from diffuse_cli.journal import Journal
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from diffuse_cli.journal import Journal
+from diffuse_cli.batches.journal import Journal
 journal = Journal(Path(sys.argv[1]))
 print(journal.claim(Path("/out/a.png")), flush=True)
 time.sleep(60)

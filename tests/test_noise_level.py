@@ -247,7 +247,7 @@ def test_small_and_constant_jpegs_read_nothing(shape: tuple[int, int]) -> None:
 
 def test_importing_is_cheap() -> None:
     code = (
-        "import sys, diffuse_cli.estimation.noise_level, diffuse_cli.jpeg_tables;"
+        "import sys, diffuse_cli.estimation.noise_level, diffuse_cli.estimation.jpeg_tables;"
         "sys.exit(any(m in sys.modules for m in ('torch', 'scipy', 'skimage', 'PIL')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from diffuse_cli import recipe
-from diffuse_cli.image_io import Encoding, Picture, Source, read_picture, write_picture
-from diffuse_cli.metadata import with_provenance
+from diffuse_cli.image_file.image_io import Encoding, Picture, Source, read_picture, write_picture
+from diffuse_cli.image_file.metadata import with_provenance
 from diffuse_cli.settings import Settings
 
 RECIPE = {

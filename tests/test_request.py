@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from diffuse_cli.errors import PictureError, UsageError
-from diffuse_cli.image_io import Picture, read_picture, to_unit
+from diffuse_cli.image_file.image_io import Picture, read_picture, to_unit
 from diffuse_cli.request import Denoise, Inpaint, SuperResolve, mask_of
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from diffuse_cli.degradation import Description
 from diffuse_cli.device import Model
-from diffuse_cli.image_io import read_picture
+from diffuse_cli.image_file.image_io import read_picture
 from diffuse_cli.restoration import estimate, observe, to_tensor
 from diffuse_cli.settings import Settings
 from diffuse_cli.task import Task

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from diffuse_cli import checkpoint
 from diffuse_cli.errors import CheckpointError, PictureError, UsageError
-from diffuse_cli.image_io import TEMPORARY_SUFFIX
+from diffuse_cli.image_file.image_io import TEMPORARY_SUFFIX
 from diffuse_cli.network import NetworkConfig
 from diffuse_cli.train import loop, state
 from diffuse_cli.train.config import Length, Mix, TrainConfig
@@ -205,7 +205,7 @@ KILLED_WHILE_SAVING = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from diffuse_cli import image_io
+from diffuse_cli.image_file import image_io
 from diffuse_cli.train import state
 from diffuse_cli.train.config import TrainConfig
 from diffuse_cli.train.state import NetworkConfig

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .. import plan
+from ..batches import plan
 from .display import Display
 from .options import DeviceName, DtypeName
 
@@ -33,7 +33,7 @@ def bench(
         plan.check_outputs([Path(str(json_file))], force=force)
     from ..checkpoint import find, read_info
     from ..device import prepare
-    from ..image_io import write_bytes
+    from ..image_file.image_io import write_bytes
     from ..measure.benchmark import benchmark, tables
     from ..measure.report import aligned
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import __version__, plan
+from .. import __version__
+from ..batches import plan
+from ..batches.inputs import PIPE
+from ..batches.plan import Job
 from ..errors import UsageError
-from ..inputs import PIPE
-from ..plan import Job
 from .display import Display
 from .options import Files, shared
 from .planning import Wanted, plan_files, sha256_of, show_plan
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..damage import Damage
-    from ..picture import Picture
+    from ..image_file.picture import Picture
 
 
 @shared
@@ -49,7 +50,7 @@ def degrade(
     Beside each result lie a .json that says what was done and, with --mask-random, a .mask.png (white = painted over).
     """
     from ..damage import Damage
-    from ..encoding import Encoding
+    from ..image_file.encoding import Encoding
     from ..masks import kind_of
 
     damage = Damage(
@@ -118,7 +119,7 @@ class _Degrader:
 
     def read(self, job: Job) -> _Damaged:
         """Claim, hash and decode."""
-        from ..image_io import read_picture
+        from ..image_file.image_io import read_picture
 
         self.results.claim(job)
         made = {**self.wanted(job), "input": sha256_of(job.source)}
@@ -127,7 +128,7 @@ class _Degrader:
 
     def restore(self, job: Job, read: _Damaged) -> _Damaged:
         """Do the damage."""
-        from ..image_io import check_fits
+        from ..image_file.image_io import check_fits
 
         self.results.display.show(job.source.name)
         picture, hole = self.damage.inflict(read.picture)
@@ -138,8 +139,8 @@ class _Degrader:
         """The picture last: where it is, its record and mask are."""
         import numpy as np
 
-        from ..encoding import PLAIN
-        from ..image_io import Picture, write_bytes, write_picture
+        from ..image_file.encoding import PLAIN
+        from ..image_file.image_io import Picture, write_bytes, write_picture
 
         record = {"version": __version__, "input_sha256": restored.made["input"], **asdict(self.damage)}
         if restored.hole is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import plan
+from ..batches import plan
 from ..errors import UsageError
 from .display import Display
 from .options import Compute, shared
@@ -121,7 +121,7 @@ def _refuse(given: dict[str, object]) -> None:
 
 def _write(report: "Report", json_file: str | None) -> None:
     """The table to stdout, or the JSON in its place; the JSON to its file."""
-    from ..image_io import write_bytes
+    from ..image_file.image_io import write_bytes
     from ..measure.report import aligned, dump, table
 
     if json_file == "-":

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import recipe
+from ..batches.inputs import PIPE
+from ..batches.plan import Job
 from ..errors import UsageError
-from ..inputs import PIPE
-from ..plan import Job
 from ..settings import GENERATE_STEPS, natural_size
 from .display import Display
 from .options import Coding, Compute, Output, shared, two_numbers
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..device import Model
-    from ..picture import Picture
+    from ..image_file.picture import Picture
     from ..settings import Settings
 
 
@@ -116,7 +116,7 @@ class _Drawer:
 
     def restore(self, job: Job, read: dict[str, Any]) -> "tuple[Picture, dict[str, Any]]":
         """Draw it."""
-        from ..picture import Picture
+        from ..image_file.picture import Picture
 
         self.results.display.show(f"sample {job.sample}")
         drawn = [self.draw(setting) for setting in self.samples or [self.settings[job.sample]]]

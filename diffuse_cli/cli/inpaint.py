@@ -8,7 +8,7 @@ from ..errors import UsageError
 from .options import Compute, Files, Keeping, shared, whole_number
 
 if TYPE_CHECKING:
-    from ..plan import Job
+    from ..batches.plan import Job
     from ..request import Box, Request
 
 

@@ -16,9 +16,9 @@ import typer
 from ..errors import UsageError
 
 if TYPE_CHECKING:
+    from ..batches.plan import OnExists
     from ..device import Model
-    from ..encoding import Encoding
-    from ..plan import OnExists
+    from ..image_file.encoding import Encoding
     from ..settings import Settings, Tile
 
 
@@ -173,7 +173,7 @@ class Coding:
 
         Raises: UsageError: a value out of range.
         """
-        from ..encoding import Encoding
+        from ..image_file.encoding import Encoding
 
         return Encoding(format=self.format, quality=self.quality, depth=self.depth.value)
 

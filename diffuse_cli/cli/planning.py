@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .. import inputs, plan
+from ..batches import inputs, plan
+from ..batches.inputs import PIPE, Found
+from ..batches.journal import Journal, usual
+from ..batches.plan import Job, Naming
 from ..errors import PictureError, UsageError
-from ..inputs import PIPE, Found
-from ..journal import Journal, usual
-from ..plan import Job, Naming
 from .display import one_line
 from .options import Files, Output
 
 if TYPE_CHECKING:
-    from ..encoding import Encoding
+    from ..image_file.encoding import Encoding
 
 Wanted = Callable[[Job], Mapping[str, Any]]
 """What a job's recipe will say, as far as it is known before its input is read."""
@@ -58,7 +58,7 @@ def plan_files(
     Args: suffix: of results, where `encoding` does not say it; others: further files that must not be overwritten.
     Raises: UsageError: it cannot be carried out.
     """
-    from ..encoding import PICTURE_SUFFIXES
+    from ..image_file.encoding import PICTURE_SUFFIXES
 
     naming = Naming(output=files.output, op=op, suffix=suffix or encoding.suffix, seed=seed)
     exists = files.exists
@@ -203,7 +203,7 @@ def _check_pipes(found: Sequence[Found], naming: Naming, files: Output) -> None:
 
 
 def _problem(encoding: "Encoding") -> Callable[[Path], str]:
-    from ..encoding import check_writable_format
+    from ..image_file.encoding import check_writable_format
 
     def problem(output: Path) -> str:
         if output == PIPE:
@@ -218,7 +218,7 @@ def _problem(encoding: "Encoding") -> Callable[[Path], str]:
 
 
 def _check_quality(jobs: Sequence[Job], encoding: "Encoding") -> None:
-    from ..encoding import check_quality
+    from ..image_file.encoding import check_quality
 
     named = [job.output for job in jobs if job.output != PIPE and not job.problem]
     if named:

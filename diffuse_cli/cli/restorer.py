@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import recipe
-from ..batch import MOST_WEIGHT
+from ..batches.batch import MOST_WEIGHT
+from ..batches.inputs import PIPE
+from ..batches.plan import Job
 from ..errors import PictureError
-from ..inputs import PIPE
-from ..plan import Job
 from .display import Display
 from .options import Compute, Files, Keeping
 from .planning import plan_files, sha256_of, show_plan
@@ -22,8 +22,8 @@ from .working import begin, work_through
 
 if TYPE_CHECKING:
     from ..device import Model
-    from ..encoding import Encoding
-    from ..picture import Picture
+    from ..image_file.encoding import Encoding
+    from ..image_file.picture import Picture
     from ..request import Request
     from ..settings import Settings
     from ..task import Task
@@ -124,7 +124,7 @@ def _resolved(wanted: Mapping[str, Any], task: "Task") -> dict[str, Any]:
 
 def header_pixels(path: Path) -> int:
     """How many pixels a file has; what cannot be told counts as the most."""
-    from ..pillow_reader import quick_size
+    from ..image_file.pillow_reader import quick_size
 
     width, height = quick_size(path) or (MOST_WEIGHT, 1)
     return width * height
@@ -174,7 +174,7 @@ class _Restorer:
 
     def read(self, job: Job) -> _Read:
         """Claim, hash, decode, and find out what is to be found out."""
-        from ..image_io import check_fits, read_pages
+        from ..image_file.image_io import check_fits, read_pages
 
         self.results.claim(job)
         wanted = self.asked.wanted(job)
@@ -239,7 +239,7 @@ class _Restorer:
 
     def warn(self, job: Job, read: _Read) -> None:
         """Say what the result's file cannot keep."""
-        from ..image_io import is_lossless
+        from ..image_file.image_io import is_lossless
 
         say = self.results.display.say
         if read.task.hole is not None and not is_lossless(job.output, read.first, read.encoding):

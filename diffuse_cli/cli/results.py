@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import recipe
-from ..batch import BusyError, SkippedError
+from ..batches.batch import BusyError, SkippedError
+from ..batches.inputs import PIPE
+from ..batches.plan import Job
 from ..errors import PictureError
-from ..inputs import PIPE
-from ..plan import Job
 from .display import Display
 from .options import Output
 from .planning import Batch, holds_recipe, sha256_of
 
 if TYPE_CHECKING:
-    from ..encoding import Encoding
-    from ..picture import Picture
+    from ..image_file.encoding import Encoding
+    from ..image_file.picture import Picture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +66,7 @@ class Results:
         Args: pages: with their provenance, where they are to tell it; made: the recipe.
         Raises: PictureError: as `image_io.write_pages`.
         """
-        from ..image_io import encode_pages, write_pages
+        from ..image_file.image_io import encode_pages, write_pages
 
         if job.output == PIPE:
             sys.stdout.buffer.write(encode_pages(pages, PIPE, encoding=encoding))

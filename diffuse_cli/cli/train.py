@@ -149,7 +149,7 @@ def export(
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a run's averaged weights as a checkpoint for --model, with config, data summary and metrics."""
-    from .. import plan
+    from ..batches import plan
     from ..train.export import export as write
 
     plan.check_outputs([output], force=force)

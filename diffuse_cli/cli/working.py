@@ -9,8 +9,8 @@ from typing import Any
 
 import typer
 
-from .. import batch, plan
-from ..batch import End, Outcome
+from ..batches import batch, plan
+from ..batches.batch import End, Outcome
 from ..errors import DiffuseError
 from .display import Display, one_line
 from .options import Output

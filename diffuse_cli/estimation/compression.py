@@ -7,7 +7,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from ..jpeg_tables import ijg_table
+from .blocks import dct_matrix, luma_weights
+from .jpeg_tables import ijg_table
 
 Floats = NDArray[np.float64]
 
@@ -95,9 +96,8 @@ def grid_origin(luma: NDArray[np.float32]) -> tuple[int, int] | None:
 
 def _unclipped_luma(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Y of BT.601 (H, W), NaN where a channel lies at an end of the range: clipping has changed it there."""
-    weights = np.array([0.299, 0.587, 0.114] if levels.shape[2] == 3 else [1.0], np.float32)
     clipped = (levels.min(2) < 0.5) | (levels.max(2) > 254.5)
-    return np.asarray(np.where(clipped, np.float32(np.nan), levels @ weights))
+    return np.asarray(np.where(clipped, np.float32(np.nan), levels @ luma_weights(levels.shape[2])))
 
 
 def _blocks(luma: NDArray[np.float32], row: int, column: int, most: int) -> Floats:
@@ -118,8 +118,5 @@ def _spread(windows: NDArray[np.float32], most: int) -> NDArray[np.float32]:
 
 def _transform(blocks: Floats) -> Floats:
     """Orthonormal 2-D cosine transform of level-shifted blocks (N, 64)."""
-    k = np.arange(8)
-    one = np.sqrt(2 / 8) * np.cos(np.pi * (2 * k[None] + 1) * k[:, None] / 16)
-    one[0] /= math.sqrt(2)
-    transformed: Floats = (blocks - 128) @ np.kron(one, one).T
+    transformed: Floats = (blocks - 128) @ dct_matrix().T
     return transformed

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..degradation import LEVEL
-from ..image_io import Picture
-from ..jpeg_tables import quality_of
+from ..image_file.image_io import Picture
 from .compression import Compression, estimate_compression
+from .jpeg_tables import quality_of
 from .noise_model import NoiseModel, estimate_noise_model, whiteness
 from .picture_noise import measured_noise, noise_before_jpeg
 from .resampling import estimate_resampling

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from .blocks import dct_matrix
+
 Floats = NDArray[np.float64]
 
 WHITE = 255.0
@@ -282,7 +284,7 @@ def _plane_blocks(plane: NDArray[np.float32]) -> _Blocks:
     stride = 1 if positions < 4096 else 2
     windows = _windows(plane, 8, stride, _MOST_BLOCKS).reshape(-1, 64)
     windows = windows[_unsaturated(windows)]
-    coefficients = windows @ _dct_matrix().T
+    coefficients = windows @ dct_matrix().astype(np.float32).T
     mean = np.asarray(coefficients[:, 0] / 8, dtype=np.float32)
     coefficients **= 2
     return _Blocks(
@@ -342,7 +344,7 @@ def _stored_flat_blocks(luma: NDArray[np.float32], steps: Floats, low: NDArray[n
     luma = luma[-(-rows.start // 8) * 8 : rows.stop, -(-columns.start // 8) * 8 : columns.stop]
     down, across = luma.shape[0] // 8, luma.shape[1] // 8
     blocks = luma[: down * 8, : across * 8].reshape(down, 8, across, 8).transpose(0, 2, 1, 3).reshape(-1, 64)
-    coefficients = blocks[:: max(1, len(blocks) // _MOST_BLOCKS)] @ _dct_matrix().T
+    coefficients = blocks[:: max(1, len(blocks) // _MOST_BLOCKS)] @ dct_matrix().astype(np.float32).T
     mean = coefficients[:, 0] / 8
     central = (mean > 16) & (mean < WHITE - 16)
     if np.sum(central) >= 64:
@@ -461,14 +463,6 @@ def _normal_cdf(x: Floats) -> Floats:
 
 def _normal_pdf(x: Floats) -> Floats:
     return np.asarray(np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi))
-
-
-def _dct_matrix() -> NDArray[np.float32]:
-    """(64, 64): the orthonormal 2-D cosine transform of a flattened 8x8 block."""
-    k = np.arange(8)
-    one = np.sqrt(2 / 8) * np.cos(np.pi * (2 * k[None] + 1) * k[:, None] / 16)
-    one[0] /= math.sqrt(2)
-    return np.kron(one, one).astype(np.float32)
 
 
 def _frequencies(first: int, last: int) -> NDArray[np.bool_]:

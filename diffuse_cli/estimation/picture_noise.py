@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..degradation import LEVEL
-from ..image_io import Picture, as_coded
-from ..jpeg_tables import ijg_table, quality_of
+from ..image_file.image_io import Picture, as_coded
+from .blocks import luma_weights
+from .jpeg_tables import ijg_table, quality_of
 from .noise_level import NoiseEstimate, estimate_noise, estimate_noise_jpeg
 
 MAX_JPEG_QUALITY = 95.0
@@ -41,12 +42,12 @@ def measured_noise(picture: Picture) -> NoiseEstimate:
     if coding is None or is_white(picture, white.level):
         return white
     gray = levels.shape[2] == 1
-    luma = as_coded(levels, coding) @ np.array([1.0] if gray else [0.299, 0.587, 0.114], np.float32)
+    luma = as_coded(levels, coding) @ luma_weights(levels.shape[2])
     return estimate_noise_jpeg(luma, np.reshape(coding.tables[0], (8, 8)), gray=gray)
 
 
 def noise_before_jpeg(levels: NDArray[np.float32], quality: int, origin: tuple[int, int]) -> NoiseEstimate:
     """The noise that a picture had before it was a JPEG of this quality and grid, as which it is no longer stored."""
     gray = levels.shape[2] == 1 or bool((levels == levels[..., :1]).all())
-    weights = np.array([0.299, 0.587, 0.114] if levels.shape[2] == 3 else [1.0], np.float32)
-    return estimate_noise_jpeg((levels @ weights)[origin[0] :, origin[1] :], ijg_table(quality), gray=gray)
+    luma = levels @ luma_weights(levels.shape[2])
+    return estimate_noise_jpeg(luma[origin[0] :, origin[1] :], ijg_table(quality), gray=gray)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .blocks import luma_weights
+
 Floats = NDArray[np.float64]
 
 _BINS = np.geomspace(0.02, 0.5, 26)
@@ -51,7 +53,7 @@ def estimate_blur(levels: NDArray[np.float32], noise: float) -> Blur:
     """
     if min(levels.shape[:2]) < _SMALLEST:
         return Blur(std=None, spread=math.inf, misfit=math.inf, slope=math.nan)
-    weights = np.array([0.299, 0.587, 0.114] if levels.shape[2] == 3 else [1.0])
+    weights = luma_weights(levels.shape[2]).astype(np.float64)
     frequencies, power = radial_power(levels.astype(np.float64) @ weights)
     floor = float((weights**2).sum()) * noise**2 + _ROUNDING
     return _fit(frequencies, np.log(power), math.log(floor))

@@ -16,9 +16,9 @@ from .. import __version__
 from ..checkpoint import CheckpointInfo, verify
 from ..degradation import LEVEL
 from ..device import Model
-from ..encoding import PICTURE_SUFFIXES
 from ..errors import DiffuseError, PictureError, UsageError
-from ..image_io import read_picture, to_levels
+from ..image_file.encoding import PICTURE_SUFFIXES
+from ..image_file.image_io import read_picture, to_levels
 from ..restoration import restore
 from ..settings import Settings
 from . import baselines

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..damage import Damage
 from ..degradation import LEVEL, Description, blur, resize
 from ..errors import UsageError
-from ..image_io import Picture, through_jpeg, to_levels, to_unit
+from ..image_file.image_io import Picture, through_jpeg, to_levels, to_unit
 from ..masks import MaskKind, random_mask
 from ..request import Denoise, Restore
 from ..task import Task

@@ -13,9 +13,9 @@ from torch.utils.data import Dataset
 
 from ..degradation import LEVEL, Description, degrade, luma, resize, shrunk_size
 from ..denoiser import SIGMA_DATA, Observation, c_noise, precondition
-from ..fill import pull_push
+from ..fill import fill_guide, pull_push
 from ..fusion import fuse
-from ..image_io import through_jpeg
+from ..image_file.image_io import through_jpeg
 from .bank import Bank
 from .config import Task, TrainConfig
 from .masks import hole
@@ -187,7 +187,8 @@ def _guide(x0: Tensor, recipe: Recipe, rng: Rng, *, gray: bool) -> tuple[Tensor,
     sigma_p = torch.full((1, size, size), what.sigma_p())
     if missing is None:
         return resize(guide, (size, size))[0], sigma_p
-    return _with_hole(guide, missing, sigma_p)
+    mu, sigma_p = fill_guide(guide, missing, sigma_p, (size, size))
+    return mu[0], sigma_p[0]
 
 
 def _as_file(y: Tensor, quality: float, subsampling: str) -> Tensor:
@@ -197,13 +198,3 @@ def _as_file(y: Tensor, quality: float, subsampling: str) -> Tensor:
         array = levels[0].permute(1, 2, 0).to(torch.uint8).contiguous().numpy()
         levels = torch.from_numpy(through_jpeg(array, int(quality), subsampling)).permute(2, 0, 1)[None].float()
     return levels / LEVEL - 1
-
-
-def _with_hole(guide: Tensor, missing: Tensor, sigma_p: Tensor) -> tuple[Tensor, Tensor]:
-    """The guide without its missing pixels: filled at its own size, resized, filled again at the full size."""
-    size = sigma_p.shape[-2:]
-    own = torch.where(missing, INF, 0.0)[None, None]
-    large = resize(pull_push(guide, own)[0], (size[0], size[1]))
-    full = F.interpolate(own, size=size, mode="nearest")
-    mu, fill_std = pull_push(large, full)
-    return mu[0], (sigma_p**2 + fill_std[0] ** 2 - 0.01**2).sqrt()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..image_io import write_bytes
+from ..image_file.image_io import write_bytes
 from .journal import FILE, records
 
 Record = dict[str, Any]

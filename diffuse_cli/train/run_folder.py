@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import UsageError
-from ..image_io import TEMPORARY_SUFFIX, write_bytes
+from ..image_file.image_io import TEMPORARY_SUFFIX, write_bytes
 from .config import Length, TrainConfig, difference
 
 FILE = "run.json"

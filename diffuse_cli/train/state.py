@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .. import checkpoint
 from ..errors import CheckpointError, UsageError
-from ..image_io import write_bytes
+from ..image_file.image_io import write_bytes
 from ..network import NetworkConfig, UNet
 from . import ema
 from .config import TrainConfig

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from diffuse_cli.denoiser import SIGMA_MAX, Posterior, nothing_known
 from diffuse_cli.device import prepare
-from diffuse_cli.image_io import Picture, write_picture
+from diffuse_cli.image_file.image_io import Picture, write_picture
 from diffuse_cli.noise_field import noise_field
 from diffuse_cli.sampler import SOLVERS, karras_sigmas
 from diffuse_cli.settings import GENERATE_STEPS
@@ -119,8 +119,10 @@ def main() -> int:
     usual, _ = nearest(others[: len(drawn)], images)
     spread = torch.stack([drawn[wanted == label].std(0).mean() for label in range(10)]).mean() * 127.5
     true_spread = torch.stack([images[labels == label].std(0).mean() for label in range(10)]).mean() * 127.5
-    print(f"nearest training picture, in levels: generated {distances.median():.1f} (1 in 100 below "
-          f"{distances.quantile(0.01):.1f}), real test pictures {usual.median():.1f} ({usual.quantile(0.01):.1f})")
+    print(
+        f"nearest training picture, in levels: generated {distances.median():.1f} (1 in 100 below "
+        f"{distances.quantile(0.01):.1f}), real test pictures {usual.median():.1f} ({usual.quantile(0.01):.1f})"
+    )
     print(f"variety within a label, std in levels: generated {spread:.1f}, real {true_spread:.1f}")
     if args.sheet:
         shown = [k for label in range(10) for k in range(label * args.each, label * args.each + 2)]

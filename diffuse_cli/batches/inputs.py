@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from .atomic import shown
-from .errors import UsageError
+from ..atomic import shown
+from ..errors import UsageError
 
 PIPE: Final = Path("-")
 """stdin among the inputs, stdout as an output."""

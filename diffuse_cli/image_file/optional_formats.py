@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..atomic import shown
+from ..errors import PictureError, UsageError
 from . import exif
-from .atomic import shown
-from .errors import PictureError, UsageError
 from .metadata import exif_tags, orientation, source_of, upright_xmp, whole_exif
 from .picture import Picture, Source, check_size, levels_of, of_array, upright
 from .pillow_reader import is_deep_avif

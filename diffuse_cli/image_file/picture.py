@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import PictureError
+from ..errors import PictureError
 
 Levels = NDArray[np.uint8] | NDArray[np.uint16]
 """Integers as a file holds them."""

@@ -12,11 +12,11 @@ from typing import BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic import TEMPORARY_SUFFIX, disk_trouble, reason, remove_stale, replaced_whole, shown
+from ..errors import PictureError
 from . import optional_formats, tiff
-from .atomic import TEMPORARY_SUFFIX, disk_trouble, reason, remove_stale, replaced_whole, shown
 from .encoder import SUBSAMPLINGS, encode, jpeg_coding, through_jpeg
 from .encoding import PLAIN, Encoding, check_fits, check_quality, check_writable_format, is_lossless
-from .errors import PictureError
 from .npy import MAGIC as NPY_MAGIC
 from .npy import read_npy
 from .picture import JpegCoding, Levels, Picture, Source, of_array, to_levels, to_unit

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from .atomic import reason
-from .errors import PictureError
+from ..atomic import reason
+from ..errors import PictureError
 from .metadata import orientation, source_of
 from .picture import Levels, Picture, check_size, integers, of_array, to_unit, upright
 from .tiff import BITS, MAGICS, PHOTOMETRIC, PLANAR, UnusualTiffError

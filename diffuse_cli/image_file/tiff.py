@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from ..errors import PictureError
 from . import exif
-from .errors import PictureError
 from .metadata import (
     DPI_UNIT,
     ICC,

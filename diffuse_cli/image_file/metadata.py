@@ -11,9 +11,9 @@ from PIL import Image, ImageFile, PngImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 from PIL.TiffImagePlugin import TiffImageFile
 
+from ..recipe import IPTC_NAMESPACE, RECIPE_NAMESPACE
 from . import exif
 from .picture import JpegCoding, Picture, Source
-from .recipe import IPTC_NAMESPACE, RECIPE_NAMESPACE
 
 Policy = Literal["keep", "safe", "strip"]
 

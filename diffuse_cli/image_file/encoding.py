@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from .atomic import shown
-from .errors import PictureError, UsageError
+from ..atomic import shown
+from ..errors import PictureError, UsageError
 from .metadata import Policy
 from .optional_formats import RAW_SUFFIXES, check_installed
 from .picture import Picture, Source

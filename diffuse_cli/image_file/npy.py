@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from .errors import PictureError
+from ..errors import PictureError
 from .picture import Picture, check_size, levels_of, to_floats
 
 MAGIC = b"\x93NUMPY"

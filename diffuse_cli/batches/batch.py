@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypeVar
 
-from .errors import DiffuseError, OutOfMemoryError, PictureError
+from ..errors import DiffuseError, OutOfMemoryError, PictureError
 from .plan import Job
 
 Read = TypeVar("Read")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from .errors import UsageError
+from ..errors import UsageError
 from .inputs import PIPE, Found, check_length
 
 OnExists = Literal["fail", "skip", "overwrite", "rename"]

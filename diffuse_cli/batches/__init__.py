@@ -1,0 +1,1 @@
+"""Many pictures at once: which inputs, which outputs, what is done already, what failed."""
