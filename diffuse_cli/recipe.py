@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from . import __version__
+from .provenance.source_type import VOCABULARY, combined, fitting
 from .settings import Settings, tile_side
 
 Recipe = Mapping[str, Any]
@@ -22,15 +23,6 @@ IPTC_NAMESPACE: Final = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 
 HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL"})
 """Formats whose metadata a recipe goes into."""
-
-_SOURCE_TYPES: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-_SOURCE_TYPE: Final = {
-    "denoise": "algorithmicallyEnhanced",
-    "super-resolve": "algorithmicallyEnhanced",
-    "inpaint": "compositeWithTrainedAlgorithmicMedia",
-    "generate": "trainedAlgorithmicMedia",
-}
-"""What IPTC calls the source of a picture after each operation."""
 
 
 def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str) -> dict[str, Any]:
@@ -65,15 +57,25 @@ def plain(recipe: Recipe) -> dict[str, Any]:
     return dict(json.loads(dump(recipe)))
 
 
-def to_rdf(recipe: Recipe) -> bytes:
-    """A recipe as an element of XMP, with IPTC's digital source type (Photo Metadata Standard 2023.1)."""
-    kind = _SOURCE_TYPE.get(str(recipe.get("operation")))
-    source_type = "" if kind is None else f' Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPES}{kind}"'
+def to_rdf(recipe: Recipe, before: str = "") -> bytes:
+    """A recipe as an element of XMP, with IPTC's digital source type (Photo Metadata Standard 2023.1).
+
+    Args: before: the input's type, "" = it said none. A stronger one stays; one that gives way is told by the recipe.
+    """
+    kind = combined(before, fitting(recipe))
+    if before and kind != before:
+        recipe = {**recipe, "input_source_type": before}
+    source_type = "" if kind is None else f' Iptc4xmpExt:DigitalSourceType="{html.escape(_uri(kind))}"'
     return (
         '<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" rdf:about=""'
         f' xmlns:diffuse="{RECIPE_NAMESPACE}" xmlns:Iptc4xmpExt="{IPTC_NAMESPACE}"'
         f' diffuse:recipe="{html.escape(dump(recipe))}"{source_type}/>'
     ).encode()
+
+
+def _uri(kind: str) -> str:
+    """A term by its URI; what the input said in words of its own stays as it was."""
+    return VOCABULARY + kind if kind.isalpha() else kind
 
 
 # Found again ---------------------------------------------------------------------------------------------------------

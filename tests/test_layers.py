@@ -38,18 +38,24 @@ ALLOWED: dict[str, set[str]] = {
     "configuration": {"errors"},
     "mask_files": {"atomic", "batches.plan", "errors", "image_file.encoding", "image_file.image_io", "request"},
     "api": {"device", "errors", "generation", "image_file.image_io", "request", "restoration", "settings"},
-    "recipe": {"settings"},
+    "recipe": {"provenance.source_type", "settings"},
+    # What results say of how they were made.
+    "provenance.source_type": set(),
     # Files of pictures.
     "image_file.png16": set(),
     "image_file.exif": set(),
     "image_file.picture": {"errors"},
-    "image_file.metadata": {"image_file.exif", "image_file.picture", "recipe"},
+    "image_file.content_credentials": set(),
+    "image_file.xmp": {"provenance.source_type", "recipe"},
+    "image_file.metadata": {"image_file.exif", "image_file.picture", "image_file.xmp"},
     "image_file.npy": {"errors", "image_file.picture"},
-    "image_file.tiff": {"errors", "image_file.exif", "image_file.metadata", "image_file.picture"},
+    "image_file.tiff": {
+        "errors", "image_file.exif", "image_file.metadata", "image_file.picture", "image_file.xmp",
+    },
     "image_file.pillow_reader": {"atomic", "errors", "image_file.metadata", "image_file.picture", "image_file.tiff"},
     "image_file.optional_formats": {
         "atomic", "errors", "image_file.exif", "image_file.metadata", "image_file.picture", "image_file.pillow_reader",
-        "image_file.tiff",
+        "image_file.tiff", "image_file.xmp",
     },
     "image_file.encoding": {
         "atomic", "errors", "image_file.metadata", "image_file.optional_formats", "image_file.picture",
@@ -59,8 +65,9 @@ ALLOWED: dict[str, set[str]] = {
         "image_file.picture", "image_file.png16", "image_file.tiff",
     },
     "image_file.image_io": {
-        "atomic", "errors", "image_file.encoder", "image_file.encoding", "image_file.npy",
-        "image_file.optional_formats", "image_file.picture", "image_file.pillow_reader", "image_file.tiff",
+        "atomic", "errors", "image_file.content_credentials", "image_file.encoder", "image_file.encoding",
+        "image_file.npy", "image_file.optional_formats", "image_file.picture", "image_file.pillow_reader",
+        "image_file.tiff", "image_file.xmp", "provenance.source_type",
     },
     # Many files.
     "batches.inputs": {"atomic", "errors"},

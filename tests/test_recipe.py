@@ -10,7 +10,7 @@ from PIL import Image
 
 from diffuse_cli import recipe
 from diffuse_cli.image_file.image_io import Encoding, Picture, Source, read_picture, write_picture
-from diffuse_cli.image_file.metadata import with_provenance
+from diffuse_cli.image_file.xmp import with_provenance
 from diffuse_cli.settings import Settings
 
 RECIPE = {
@@ -18,7 +18,7 @@ RECIPE = {
     "diffuse": "0.1.0",
     "noise": 24.5,
     "note": "<\"quoted\"> & 'é'",
-    "boxes": [[1, 2, 3, 4]],
+    "numbers": [[1, 2, 3, 4]],
 }
 XMP = (
     b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'

@@ -88,8 +88,15 @@ class Results:
             self.display.say(f"{self.batch.journal.path}: cannot be written ({error.strerror})")
 
     def signed(self, picture: "Picture", made: Mapping[str, Any]) -> "Picture":
-        """The picture, telling how it was made, unless it is not to."""
+        """The picture, telling how it was made, unless it is not to; then what it said of its origin is not wrong."""
         from dataclasses import replace
 
-        provenance = recipe.to_rdf(made) if self.files.provenance else b""
-        return replace(picture, source=replace(picture.source, provenance=provenance))
+        from ..image_file.xmp import without_source_type
+        from ..provenance.source_type import combined, fitting
+
+        source = picture.source
+        if self.files.provenance:
+            source = replace(source, provenance=recipe.to_rdf(made, source.source_type))
+        elif combined(source.source_type, fitting(made)) != source.source_type:
+            source = replace(source, xmp=without_source_type(source.xmp))
+        return replace(picture, source=source)

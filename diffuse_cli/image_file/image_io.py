@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from ..atomic import TEMPORARY_SUFFIX, disk_trouble, reason, remove_stale, replaced_whole, shown
 from ..errors import PictureError
-from . import optional_formats, tiff
+from ..provenance.source_type import strongest
+from . import content_credentials, optional_formats, tiff
 from .encoder import SUBSAMPLINGS, encode, jpeg_coding, through_jpeg
 from .encoding import PLAIN, Encoding, check_fits, check_quality, check_writable_format, is_lossless
 from .npy import MAGIC as NPY_MAGIC
 from .npy import read_npy
 from .picture import JpegCoding, Levels, Picture, Source, of_array, to_levels, to_unit
 from .pillow_reader import PillowReader, decoding, quiet_pillow
+from .xmp import has_manifest_elsewhere, source_types
 
 __all__ = [
     "MAX_PIXELS", "PLAIN", "SUBSAMPLINGS", "TEMPORARY_SUFFIX", "Encoding", "JpegCoding", "Levels", "Picture", "Source",
@@ -66,7 +68,7 @@ def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | N
             picture, count = _page(stream, path, number, max_pixels)
             if _state(file) != state:
                 raise PictureError("the file changed while it was read; wait until it is written, and try again")
-            yield replace(picture, source=replace(picture.source, pages=count))
+            yield replace(picture, source=replace(_with_claims(picture.source, stream), pages=count))
             number += 1
 
 
@@ -118,6 +120,18 @@ def _tiff_page(stream: BinaryIO, number: int, max_pixels: int) -> tuple[Picture,
         return of_array(samples, tiff.source_of_directory(stream, directories[frame])), len(frames)
     except tiff.UnusualTiffError:
         return optional_formats.read_tiff(stream, frame, max_pixels), len(frames)
+
+
+def _with_claims(source: Source, stream: BinaryIO) -> Source:
+    """What the file claims of its origin, and that its content credentials will not be carried over."""
+    store = content_credentials.manifest(stream)
+    left = source.left_behind
+    if store:
+        left += ("content credentials (C2PA), whose signature no longer applies",)
+    elif has_manifest_elsewhere(source.xmp):
+        left += ("a link to content credentials (C2PA), whose signature no longer applies",)
+    names = [*source_types(source.xmp), *content_credentials.source_types(store)]
+    return replace(source, left_behind=left, source_type=strongest(names))
 
 
 def as_coded(pixels: NDArray[np.float32], coding: JpegCoding) -> NDArray[np.float32]:

@@ -4,23 +4,23 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, BinaryIO, Final, Literal
-from xml.etree import ElementTree
+from typing import Any, BinaryIO, Literal
 
 from PIL import Image, ImageFile, PngImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ..recipe import IPTC_NAMESPACE, RECIPE_NAMESPACE
 from . import exif
 from .picture import JpegCoding, Picture, Source
+from .xmp import safe, upright_xmp, with_provenance, without_dead_references
 
 Policy = Literal["keep", "safe", "strip"]
 
-X_DPI, Y_DPI, DPI_UNIT, XMP, IPTC, PHOTOSHOP, ICC = 282, 283, 296, 700, 33723, 34377, 34675
+X_DPI, Y_DPI, DPI_UNIT, XMP, IPTC, PHOTOSHOP, ICC, C2PA = 282, 283, 296, 700, 33723, 34377, 34675, 52545
 _LAYOUT_TAGS = frozenset(
     {*range(254, 260), *range(262, 267), 273, exif.ORIENTATION, *range(277, 285), *range(288, 294), DPI_UNIT, 301}
-    | {*range(317, 326), 330, *range(332, 348), *range(512, 522), *range(529, 533), 559, XMP, IPTC, PHOTOSHOP, ICC}
+    | {*range(317, 326), 330, *range(332, 348), *range(512, 522), *range(529, 533), 559}
+    | {XMP, IPTC, PHOTOSHOP, ICC, C2PA}
 )
 """TIFF tags that tell how the pixels lie in that very file, or that have a field of their own in Source."""
 
@@ -55,11 +55,6 @@ def source_of(image: ImageFile.ImageFile, file: BinaryIO) -> Source:
         segments=_segments(image),
         left_behind=_left_behind(image),
     )
-
-
-def upright_xmp(xmp: bytes) -> bytes:
-    """The packet with orientation 1, if it says one."""
-    return re.sub(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))[2-8]", rb"\g<1>1", xmp)
 
 
 def orientation(image: ImageFile.ImageFile) -> int:
@@ -269,8 +264,6 @@ def _left_behind(image: ImageFile.ImageFile) -> tuple[str, ...]:
         parts.append(f"{frames} more picture{'s' if frames > 1 else ''} (MPF previews)")
     if any(data.startswith(b"http://ns.adobe.com/xmp/extension/\0") for _, data in image.applist):
         parts.append("extended XMP (a depth map, or the like)")
-    if any(name == "APP11" and data[:2] == b"JP" for name, data in image.applist):
-        parts.append("content credentials (C2PA), which would no longer be valid")
     return tuple(parts)
 
 
@@ -306,7 +299,7 @@ def handed_on(picture: Picture, policy: Policy) -> Source:
         source = replace(
             source,
             exif=exif.without_private_tags(source.exif),
-            xmp=_safe_xmp(source.xmp),
+            xmp=safe(source.xmp),
             photoshop=resource_block(r for r in resources(source.photoshop) if r[0] in _SAFE_RESOURCES),
             texts=tuple((k, v) for k, v in source.texts if k in _PLAIN_TEXTS),
             segments=(),
@@ -316,7 +309,7 @@ def handed_on(picture: Picture, policy: Policy) -> Source:
     return replace(
         source,
         exif=exif.of_result(source.exif, (width, height), thumbnail),
-        xmp=with_provenance(_without_dead_references(source.xmp), source.provenance),
+        xmp=with_provenance(without_dead_references(source.xmp), source.provenance),
     )
 
 
@@ -333,102 +326,3 @@ def _thumbnail(picture: Picture) -> Image.Image:
     image = Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels).convert("RGB")
     image.thumbnail((160, 160))
     return image
-
-
-_PRIVATE_XMP: Final = re.compile(
-    r"\{[^}]*/exif/1\.0/\}(GPS\w+|MakerNote|ImageUniqueID)"
-    r"|\{[^}]*/exif/1\.0/aux/\}(SerialNumber|OwnerName|LensSerialNumber|ImageNumber)"
-    r"|\{http://cipa\.jp/exif/[^}]*\}(CameraOwnerName|BodySerialNumber|SerialNumber|OwnerName|LensSerialNumber)"
-    r"|\{[^}]*/xap/1\.0/\}Thumbnails"
-    r"|\{[^}]*/xap/1\.0/mm/\}\w+"  # ids and history of the document
-    r"|\{[^}]*/xmp-?[Nn]ote/?\}\w+"
-    r"|\{[^}]*metadataworkinggroup[^}]*/regions/\}\w+"  # whose face is where
-    r"|\{http://ns\.microsoft\.com/photo/1\.2/\}\w+"
-    r"|\{[^}]*/(makernote|xmp/1\.0/DynamicMedia)/?\}\w+"
-)
-_DEAD_XMP: Final = re.compile(
-    r"\{http://ns\.adobe\.com/hdr-gain-map/1\.0/\}\w+"
-    r"|\{http://ns\.apple\.com/HDRGainMap/1\.0/\}\w+"
-    r"|\{http://ns\.google\.com/photos/1\.0/(container|camera|image|depthmap|dynamicdepth)[^}]*\}\w+"
-    r"|\{http://ns\.adobe\.com/xmp/note/\}HasExtendedXMP"
-)
-
-
-def _safe_xmp(xmp: bytes) -> bytes:
-    return _filtered_xmp(xmp, _PRIVATE_XMP)
-
-
-def _without_dead_references(xmp: bytes) -> bytes:
-    """XMP without what points to parts of the file that are not handed on: gain maps, depth maps, extended XMP."""
-    dead = (b"hdr-gain-map", b"HDRGainMap", b"ns.google.com/photos", b"HasExtendedXMP")
-    return _filtered_xmp(xmp, _DEAD_XMP) if any(word in xmp for word in dead) else xmp
-
-
-def _filtered_xmp(xmp: bytes, unwanted: re.Pattern[str]) -> bytes:
-    """The packet without the properties whose {namespace}name matches; b"" if it cannot be parsed.
-
-    Entities are not expanded: the parser's own limits hold.
-    """
-    if not xmp.strip(b"\0 \t\r\n"):
-        return b""
-    try:
-        text = xmp.decode("utf-8").strip("\ufeff\0 \t\r\n")
-        if "<!DOCTYPE" in text or "<!ENTITY" in text:
-            return b""
-        for prefix, uri in re.findall(r"xmlns:([\w.-]+)\s*=\s*[\"']([^\"']+)[\"']", text):
-            if not re.fullmatch(r"ns\d+", prefix):
-                ElementTree.register_namespace(prefix, uri)
-        root = ElementTree.fromstring(re.sub(r"<\?xpacket[^>]*\?>", "", text))
-    except (ValueError, ElementTree.ParseError):
-        return b""
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if unwanted.fullmatch(child.tag):
-                parent.remove(child)
-        for name in [name for name in parent.attrib if unwanted.fullmatch(name)]:
-            del parent.attrib[name]
-    body: bytes = ElementTree.tostring(root, encoding="utf-8")
-    head = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'.encode()
-    return head + body + b'<?xpacket end="w"?>' if "<?xpacket" in text else body
-
-
-MOST_XMP: Final = 65_000
-"""Bytes that a JPEG's segment holds."""
-_OWN_XMP: Final = re.compile(rf"\{{{re.escape(RECIPE_NAMESPACE)}\}}\w+")
-_OWN_XMP_AND_TYPE: Final = re.compile(rf"{_OWN_XMP.pattern}|\{{{re.escape(IPTC_NAMESPACE)}\}}DigitalSourceType")
-
-
-def _as_utf8(xmp: bytes) -> bytes:
-    """A packet in UTF-16, which XMP allows, in the UTF-8 that everybody else writes; another one as it is."""
-    for encoding in ("utf-16-le", "utf-16-be"):
-        if xmp.startswith(("<".encode(encoding), "\ufeff".encode(encoding))):
-            try:
-                return xmp.decode(encoding).removeprefix("\ufeff").encode()
-            except UnicodeError:
-                return xmp
-    return xmp
-
-
-def with_provenance(xmp: bytes, provenance: bytes) -> bytes:
-    """The packet with this element in the place of an older one of its kind, which told how the input was made.
-
-    Without an element the older one goes, too. What would no longer fit into a JPEG stays as it was, and so does a
-    packet in which no place for the element is found.
-    """
-    xmp = _as_utf8(xmp)
-    typed = b"DigitalSourceType" in provenance
-    if RECIPE_NAMESPACE.encode() in xmp or (typed and b"DigitalSourceType" in xmp):
-        xmp = _filtered_xmp(xmp, _OWN_XMP_AND_TYPE if typed else _OWN_XMP)
-    if not provenance:
-        return xmp
-    ends = list(re.finditer(rb"</[\w.-]+:RDF\s*>", xmp))
-    if ends:
-        about = re.search(rb"rdf:about\s*=\s*[\"']([^\"'<>]*)", xmp)
-        element = provenance.replace(b'rdf:about=""', b'rdf:about="' + (about[1] if about else b"") + b'"')
-        joined = xmp[: ends[-1].start()] + element + xmp[ends[-1].start() :]
-        return xmp if len(joined) > MOST_XMP >= len(xmp) else joined
-    if xmp.strip():
-        return xmp
-    rdf = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">' + provenance + b"</rdf:RDF>"
-    head = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'.encode()
-    return head + b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + rdf + b'</x:xmpmeta><?xpacket end="w"?>'

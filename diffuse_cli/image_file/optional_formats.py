@@ -15,10 +15,11 @@ from PIL import Image
 from ..atomic import shown
 from ..errors import PictureError, UsageError
 from . import exif
-from .metadata import exif_tags, orientation, source_of, upright_xmp, whole_exif
+from .metadata import exif_tags, orientation, source_of, whole_exif
 from .picture import Picture, Source, check_size, levels_of, of_array, upright
 from .pillow_reader import is_deep_avif
 from .tiff import MAGICS, directories, divided_by_alpha, source_of_directory
+from .xmp import upright_xmp
 
 INSTALL: Final = "pip install 'diffuse-cli[formats]'"
 _RAW_NAMES = "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"

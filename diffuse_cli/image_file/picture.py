@@ -50,6 +50,7 @@ class Source:
             been changed is written from here, since 0..1 -> -1..1 -> 0..1 rounds. None for integers.
         pages: of the file; a picture is one of them.
         left_behind: what is not carried over (a gain map, frames, ...), in words.
+        source_type: IPTC's name for how it came to be, the strongest of what XMP and a C2PA manifest say; "" = nothing.
         provenance: how a result was made, as an element of RDF that its XMP is to hold (see recipe); b"" = not told.
     """
 
@@ -68,6 +69,7 @@ class Source:
     samples: NDArray[np.floating[Any]] | None = field(default=None, repr=False)
     pages: int = 1
     left_behind: tuple[str, ...] = ()
+    source_type: str = ""
     provenance: bytes = b""
 
 

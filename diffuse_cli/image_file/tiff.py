@@ -26,9 +26,9 @@ from .metadata import (
     photoshop_of,
     plausible_dpi,
     raw_bytes,
-    upright_xmp,
 )
 from .picture import Source, check_size, upright
+from .xmp import upright_xmp
 
 MAGICS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262

@@ -1,0 +1,76 @@
+"""IPTC's digital source type: which one fits a result, and which of two says more (vocabulary of September 2024).
+
+Our reading, where IPTC leaves room. A posterior mean invents nothing: what it cannot know stays blurred, so denoising,
+repair and enlarging by the mean are `algorithmicallyEnhanced`, IPTC's "Algorithmically-altered media". A posterior
+sample draws the detail that it shows, and filled pixels were never seen: both are
+`compositeWithTrainedAlgorithmicMedia`, "Edited using Generative AI", which names in- and outpainting.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+VOCABULARY: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+ALTERED: Final = "algorithmicallyEnhanced"
+EDITED: Final = "compositeWithTrainedAlgorithmicMedia"
+GENERATED: Final = "trainedAlgorithmicMedia"
+
+_CAPTURED, _ALTERED, _MADE, _EDITED, _SYNTHETIC, _GENERATED = range(6)
+_SAYS: Final = {
+    **dict.fromkeys(("digitalCapture", "computationalCapture", "negativeFilm", "positiveFilm", "print"), _CAPTURED),
+    **dict.fromkeys(("humanEdits", "minorHumanEdits", "screenCapture"), _CAPTURED),
+    ALTERED: _ALTERED,
+    **dict.fromkeys(("composite", "compositeCapture", "virtualRecording", "digitalCreation", "digitalArt"), _MADE),
+    **dict.fromkeys(("softwareImage", "dataDrivenMedia", "algorithmicMedia"), _MADE),
+    EDITED: _EDITED,
+    "compositeSynthetic": _SYNTHETIC,
+    GENERATED: _GENERATED,
+}
+"""How far a type is from a plain capture; what is retired is still found in files."""
+
+MEANINGS: Final = {
+    ALTERED: "altered by an algorithm, nothing invented",
+    EDITED: "edited using generative AI",
+    GENERATED: "created using generative AI",
+    "compositeSynthetic": "a composite with synthetic parts",
+}
+
+
+def name_of(value: str) -> str:
+    """The term's name, from its URI or as it stands."""
+    return value.strip().removeprefix(VOCABULARY).removeprefix(VOCABULARY.replace("http:", "https:"))
+
+
+def fitting(recipe: Mapping[str, Any]) -> str | None:
+    """What a recipe makes of a photograph; None = it is not changed, or nobody knows."""
+    operation = recipe.get("operation")
+    if operation is None or _changes_nothing(recipe):
+        return None
+    if operation == "generate":
+        return GENERATED
+    if operation == "degrade":
+        return ALTERED
+    filled = any(recipe.get(key) for key in ("mask", "boxes", "polygons")) or operation == "inpaint"
+    drawn = recipe["fidelity"] < 1 if "fidelity" in recipe else recipe.get("steps", 1) > 1
+    return EDITED if filled or drawn else ALTERED
+
+
+def _changes_nothing(recipe: Mapping[str, Any]) -> bool:
+    """A picture in which no noise was found, or none was to be removed."""
+    strengths = (recipe.get("strength", 1), recipe.get("chroma_strength", 1))
+    return recipe.get("operation") == "denoise" and (recipe.get("noise") == 0 or strengths == (0, 0))
+
+
+def combined(before: str, now: str | None) -> str | None:
+    """What a result is to say whose input said `before` ("" = nothing): nothing is ever weakened.
+
+    A term that is not in the vocabulary gives way to generative edits alone.
+    """
+    if now is None or not before:
+        return now or before or None
+    return before if _SAYS.get(before, _MADE) >= _SAYS[now] else now
+
+
+def strongest(names: Sequence[str]) -> str:
+    """Of what several parts of a file say; "" = nothing."""
+    return max(names, key=lambda name: _SAYS.get(name, _MADE), default="")
