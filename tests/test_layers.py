@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "masks": {"errors"},
     "damage": {"degradation", "errors", "image_file.image_io", "masks", "noise_field"},
     "configuration": {"errors"},
-    "mask_files": {"atomic", "batches.plan", "errors", "image_file.encoding", "image_file.image_io", "request"},
+    "files_beside": {"atomic", "batches.plan", "errors", "image_file.encoding"},
     "api": {"device", "errors", "generation", "image_file.image_io", "request", "restoration", "settings"},
     "recipe": {"provenance.source_type", "settings"},
     # What results say of how they were made.

@@ -38,8 +38,9 @@ def inpaint(
 
     Mask and boxes refer to the picture as displayed, with its EXIF orientation applied.
     """
-    from ..mask_files import MaskFiles
-    from ..request import Inpaint
+    from ..files_beside import FilesBeside
+    from ..image_file.image_io import read_picture
+    from ..request import Inpaint, mask_of
     from .restorer import restore_files
 
     boxes = [_box(text) for text in box or ()]
@@ -48,11 +49,13 @@ def inpaint(
         extra = {} if mask is None else {"mask": "alpha"}
         restore_files("inpaint", request, files, keeping, compute, steps, extra=extra)
         return
-    masks = MaskFiles(mask, max_pixels=files.max_pixels)
+    masks = FilesBeside(
+        mask, option="--mask", what="mask", read=lambda path: mask_of(read_picture(path, max_pixels=files.max_pixels))
+    )
 
     def of(job: "Job") -> "tuple[Request, dict[str, str]]":
         found = masks.of(job.source)
-        return Inpaint(mask=found.hole, boxes=boxes, invert_mask=invert_mask), {"mask": found.sha256}
+        return Inpaint(mask=found.value, boxes=boxes, invert_mask=invert_mask), {"mask": found.sha256}
 
     restore_files("inpaint", of, files, keeping, compute, steps, others=masks.files)
 

@@ -1,50 +1,48 @@
-"""Which mask belongs to which picture: one for all, or one for each by its name."""
+"""Which file belongs to which picture, as its mask or noise map: one for all, or one for each by its name."""
 
 import functools
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
 from .atomic import shown
 from .batches.plan import filled
 from .errors import PictureError, UsageError
 from .image_file.encoding import PICTURE_SUFFIXES
-from .image_file.image_io import read_picture
-from .request import mask_of
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Mask:
-    """A mask's file, read.
+class Beside(Generic[T]):
+    """A file that belongs to a picture.
 
     Attributes:
-        hole: (H, W), True = fill.
+        value: what it was read as.
         sha256: of the file.
     """
 
-    hole: "NDArray[np.bool_]"
+    value: T
     sha256: str
 
 
-class MaskFiles:
-    """--mask FILE, --mask DIR/ or --mask 'masks/{stem}.png'.
+class FilesBeside(Generic[T]):
+    """--mask FILE, --mask DIR/ or --mask 'masks/{stem}.png', and the same of other options.
 
     Attributes:
-        files: the masks that are known before any picture is, none of which is to be overwritten.
+        files: those that are known before any picture is, none of which is to be overwritten.
     """
 
-    def __init__(self, name: str, *, max_pixels: int) -> None:
-        """A mask for all pictures is read at once.
+    def __init__(self, name: str, *, option: str, what: str, read: Callable[[Path], T]) -> None:
+        """A file for all pictures is read at once.
 
+        Args: name: what the option was given; option: "--mask"; what: "mask", as messages call it; read: a file of it.
         Raises: UsageError: there is no such file or folder, or a template's field is unknown. PictureError: the one
-            mask cannot be read.
+            file cannot be read.
         """
-        self.name, self.max_pixels = name, max_pixels
+        self.name, self.option, self.what, self.read = name, option, what, read
         self.is_folder = Path(name).is_dir()
         self.is_template = not self.is_folder and "{" in name and not Path(name).exists()
         self._read = functools.lru_cache(maxsize=4)(self._read_file)
@@ -53,13 +51,12 @@ class MaskFiles:
             self._templated(Path("x.png"))
         elif not self.is_folder:
             if not Path(name).exists():
-                what = "mask folder" if name.endswith("/") else "mask file"
-                raise UsageError(f"{name}: no such {what}")
+                raise UsageError(f"{name}: no such {what} {'folder' if name.endswith('/') else 'file'}")
             self.files = (Path(name),)
             self._read(Path(name))
 
-    def of(self, picture: Path) -> Mask:
-        """A picture's mask.
+    def of(self, picture: Path) -> Beside[T]:
+        """A picture's own.
 
         Raises: PictureError: it is missing, or cannot be read.
         """
@@ -69,7 +66,7 @@ class MaskFiles:
 
     def _templated(self, picture: Path) -> Path:
         values: dict[str, object] = {"dir": str(picture.parent), "stem": picture.stem, "ext": picture.suffix}
-        return Path(filled(self.name, values, "--mask"))
+        return Path(filled(self.name, values, self.option))
 
     def _in_folder(self, picture: Path) -> Path:
         """Of the picture's name, or with another suffix."""
@@ -78,13 +75,12 @@ class MaskFiles:
             return same
         others = [same.with_suffix(suffix) for suffix in PICTURE_SUFFIXES if same.with_suffix(suffix).is_file()]
         if len(others) > 1:
-            raise PictureError(f"{shown(picture)}: {shown(others[0])} and {shown(others[1])} could both be its mask")
+            names = f"{shown(others[0])} and {shown(others[1])}"
+            raise PictureError(f"{shown(picture)}: {names} could both be its {self.what}")
         return others[0] if others else same
 
-    def _read_file(self, path: Path) -> Mask:
+    def _read_file(self, path: Path) -> Beside[T]:
         if not path.exists():
-            raise PictureError(f"{shown(path)}: no such mask; every picture needs one under --mask {self.name}")
-        data = path.read_bytes()
-        return Mask(
-            hole=mask_of(read_picture(path, max_pixels=self.max_pixels)), sha256=hashlib.sha256(data).hexdigest()
-        )
+            needed = f"every picture needs one under {self.option} {self.name}"
+            raise PictureError(f"{shown(path)}: no such {self.what}; {needed}")
+        return Beside(value=self.read(path), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
