@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeGuard, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeGuard, TypeVar, Unpack, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,14 @@ from PIL import Image
 from .device import Device, Dtype, Model, prepare
 from .errors import UsageError
 from .image_file.image_io import Picture, read_picture, to_levels, to_unit
-from .request import Box, Denoise, Inpaint, SuperResolve, mask_of
+from .request import UNDONE, Box, Denoise, Inpaint, Restore, SuperResolve, mask_of, restore_only
 from .settings import GENERATE_STEPS, Settings, Solver, Tile, natural_size
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-TaskName = Literal["denoise", "inpaint", "super-resolve"]
+TaskName = Literal["denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg"]
+Request = Denoise | Inpaint | SuperResolve | Restore
 Numbers = TypeVar("Numbers", NDArray[Any], "Tensor")
 
 log = logging.getLogger("diffuse_cli")
@@ -46,11 +47,14 @@ class ComputeOptions(TypedDict, total=False):
 
 
 class Options(ComputeOptions, total=False):
-    """What each task takes: denoise the first three, inpaint the next three, super-resolve the last three."""
+    """What the tasks take beside: `restore` says which takes what."""
 
-    noise: float | Literal["auto"]
+    noise: float | Literal["auto"] | None
     strength: float
     chroma_strength: float | None
+    jpeg: float | Literal["auto"] | None
+    blur: float | Literal["auto"] | None
+    only: Sequence[str] | None
     mask: "str | Path | Image.Image | NDArray[Any] | Tensor | None"
     box: Sequence[Box]
     invert_mask: bool
@@ -64,17 +68,19 @@ def restore(picture: str | Path | Image.Image, task: TaskName, **options: Unpack
 @overload
 def restore(picture: Numbers, task: TaskName, **options: Unpack[Options]) -> Numbers: ...
 def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> object:
-    """Restore a picture, as `diffuse denoise`, `inpaint` and `super-resolve` do.
+    """Restore a picture, as the commands of these names do.
 
     Args:
         picture: a file's name; a PIL image; an array (H, W) or (H, W, C) or a tensor (C, H, W) with C = 1 or 3, and
             for arrays also 2 or 4 (the last is alpha). Integers are 8 or 16 bit levels (uint8, uint16); floats are
             0 = black .. 1 = white, and neither they nor the result are clipped.
-        task: "denoise", "inpaint" or "super-resolve".
+        task: "denoise", "inpaint", "super-resolve", "restore", "deblur" or "dejpeg".
         options: `noise` (std in 8-bit levels, or "auto"), `strength`, `chroma_strength` for denoise;
             `mask` (a file, image, or array and tensor (H, W) in which True, or half white, is filled; or "alpha"),
             `box` (a sequence of (x, y, width, height)), `invert_mask` for inpaint;
             one of `scale`, `to_size` (width, height), `long_edge` for super-resolve;
+            `noise`, `jpeg` (quality), `blur` (std in pixels), each a number or "auto", `only` (a sequence of these
+            names), `scale` and what inpaint takes for restore; `blur`, `noise` for deblur; `jpeg` for dejpeg;
             `steps`, `seed`, `sample`, `solver`, `tile`, `model`, `device`, `dtype`, `threads` for all.
     Returns: what came in, restored: an image for a file or an image, an array for an array, a tensor for a tensor.
     Raises: errors.DiffuseError: UsageError, PictureError, CheckpointError or OutOfMemoryError, with one clear line.
@@ -130,21 +136,47 @@ def _split(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
     return {k: v for k, v in items if k in _COMPUTE}, {k: v for k, v in items if k not in _COMPUTE}
 
 
-def _request(task: str, options: dict[str, Any]) -> Denoise | Inpaint | SuperResolve:
+def _request(task: str, options: dict[str, Any]) -> Request:
     """The task's request, from the options that are its own."""
-    kinds: dict[str, type[Denoise | Inpaint | SuperResolve]] = {
+    plain: dict[str, type[Denoise | Inpaint | SuperResolve]] = {
         "denoise": Denoise, "inpaint": Inpaint, "super-resolve": SuperResolve,
     }  # fmt: skip
-    if task not in kinds:
-        raise UsageError(f"task must be one of {', '.join(kinds)}, not {task!r}")
-    if "box" in options:
-        options["boxes"] = options.pop("box")
-    if options.get("mask") is not None:
-        options["mask"] = _mask_of(options["mask"])
-    foreign = options.keys() - {f.name for f in fields(kinds[task])}
-    if foreign:
+    short = {"deblur": ("blur", "noise"), "dejpeg": ("jpeg",)}
+    if task in plain:
+        _refuse_foreign(task, options, {"mask", "box", "invert_mask"} if task == "inpaint" else _names(plain[task]))
+        return plain[task](**(_holes(options) if task == "inpaint" else options))
+    if task in short:
+        _refuse_foreign(task, options, set(short[task]))
+        return Restore(**_short(task, options))
+    if task != "restore":
+        raise UsageError(f"task must be one of {', '.join(get_args(TaskName))}, not {task!r}")
+    masking: dict[str, Any] = {name: options.pop(name) for name in ("mask", "box", "invert_mask") if name in options}
+    _refuse_foreign(task, options, {*UNDONE, "only", "scale"})
+    only, scale = options.pop("only", None), options.pop("scale", None)
+    holes = Inpaint(**_holes(masking)) if masking else None
+    told = restore_only(UNDONE if only is None else only, options)
+    return Restore(**told, scale=1.0 if scale is None else scale, holes=holes)
+
+
+def _short(task: str, options: dict[str, Any]) -> dict[str, Any]:
+    noise = options.pop("noise", "auto")
+    told = restore_only(("blur",) if task == "deblur" else ("jpeg",), options)
+    return told if task == "dejpeg" or noise == "auto" else told | {"noise": noise}
+
+
+def _holes(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of `Inpaint`."""
+    named = {"boxes" if name == "box" else name: value for name, value in options.items()}
+    return named if named.get("mask") is None else named | {"mask": _mask_of(named["mask"])}
+
+
+def _names(kind: type[Denoise | Inpaint | SuperResolve]) -> set[str]:
+    return {f.name for f in fields(kind)}
+
+
+def _refuse_foreign(task: str, options: dict[str, Any], own: set[str]) -> None:
+    if foreign := options.keys() - own:
         raise UsageError(f"{task} has no option {', '.join(sorted(foreign))}")
-    return kinds[task](**options)
 
 
 def _compute(options: dict[str, Any]) -> tuple[Settings, Model, int | None]:

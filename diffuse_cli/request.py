@@ -3,8 +3,9 @@
 The names are the command line's; the Python API uses them too. Nothing here imports torch before `task` is called.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .errors import PictureError, UsageError
 
@@ -26,6 +27,8 @@ KNOWN_BLUR = 3.0
 """The most blur that the weights were trained on; of more, as much is undone."""
 LEAST_BLUR = 0.7
 """Below it the estimate says little: photographs as they are read up to 0.6."""
+UNDONE: Final = ("noise", "jpeg", "blur")
+"""What `Restore` finds out by itself, in the words of --only."""
 Box = tuple[int, int, int, int]
 
 
@@ -209,13 +212,14 @@ class Restore:
 
     Attributes:
         noise: std of noise in 8-bit levels; jpeg: IJG quality; blur: std of a Gaussian in pixels. "auto" = find out for
-            each picture, None = there is none.
+            each picture, None = there is none. Noise "if-blurred" = find out, but only where a blur is to be undone,
+            which would make the noise stronger.
         scale: enlarge by this factor, too; 1 <= scale <= 8.
         holes: what is missing, None = nothing.
     Raises: UsageError: a value out of range, or nothing to do.
     """
 
-    noise: "float | Literal['auto'] | None" = "auto"
+    noise: "float | Literal['auto', 'if-blurred'] | None" = "auto"
     jpeg: "float | Literal['auto'] | None" = "auto"
     blur: "float | Literal['auto'] | None" = "auto"
     scale: float = 1.0
@@ -225,52 +229,84 @@ class Restore:
         """Check the ranges."""
         for name, low, high in (("noise", 0, MAX_NOISE), ("jpeg", 1, 100), ("blur", 0, MAX_BLUR)):
             value = getattr(self, name)
-            if value not in ("auto", None):
+            if value not in ("auto", None) and (name, value) != ("noise", "if-blurred"):
                 _check(name, value, low, high)
         _check("scale", self.scale, 1, MAX_SCALE)
         if (self.noise, self.jpeg, self.blur, self.holes) == (None,) * 4 and self.scale == 1:
             raise UsageError("what is to be restored? Give --noise, --jpeg, --blur, --scale or --mask")
+
+    @property
+    def estimated(self) -> tuple[str, ...]:
+        """What is to be found out, of `UNDONE`."""
+        return tuple(name for name in UNDONE if getattr(self, name) in ("auto", "if-blurred"))
 
     def task(self, picture: "Picture") -> "Task":
         """What is known about this picture: what was said, and what was found out.
 
         Raises: PictureError: as `Inpaint.task`.
         """
-        from .degradation import LEVEL, Description
         from .estimation.estimate import estimate
+
+        return self.task_for(picture, estimate(picture) if self.estimated else None)
+
+    def task_for(self, picture: "Picture", found: "Estimate | None") -> "Task":
+        """The same, where what can be found out is known; None = nothing was looked for.
+
+        Raises: PictureError: as `Inpaint.task`.
+        """
+        from .degradation import LEVEL, Description
         from .estimation.picture_noise import MAX_JPEG_QUALITY
         from .task import Task
 
-        found = estimate(picture) if "auto" in (self.noise, self.jpeg, self.blur) else None
         noise, jpeg, blur = _resolved(self, found)
         notes = () if found is None else (_restore_note(self, noise, jpeg, blur),)
         holes = Task() if self.holes is None else self.holes.task(picture)
-        plain = Task(hole=holes.hole, opaque=holes.opaque, notes=notes, warnings=holes.warnings)
+        plain = replace(holes, notes=(*notes, *holes.notes))
         as_stored = jpeg == 100 or picture.source.jpeg is not None
         if blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored:
             alone = Denoise(noise=noise).task(picture)  # through y, or as a guide where a coder was at the noise
-            return replace(plain, noise=alone.noise, guide=alone.guide)
+            return replace(plain, noise=alone.noise, guide=alone.guide, uncoded=alone.guide is not None and jpeg < 100)
         quality = jpeg if jpeg <= MAX_JPEG_QUALITY else 100.0
         if blur == 0 and self.scale == 1 and quality == 100:
             return replace(plain, noise=noise / LEVEL)
         h, w = picture.pixels.shape[:2]
         size = (max(round(h * self.scale), 1), max(round(w * self.scale), 1))
         told = Description(scale=self.scale, noise=noise / LEVEL, quality=quality, blur=min(blur, KNOWN_BLUR))
-        return replace(plain, guide=told, size=size if self.scale > 1 else None)
+        return replace(plain, guide=told, size=size if self.scale > 1 else None, uncoded=quality < 100)
+
+
+def restore_only(only: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of `Restore`'s options that names what happened: "auto" of what is to be undone, None of the rest.
+
+    Args: only: of `UNDONE`; given: what was said of each of these, None = nothing.
+    Raises: UsageError: an unknown name, or something is said of what is not to be undone.
+    """
+    for name in only:
+        if name not in UNDONE:
+            raise UsageError(f"--only takes {', '.join(UNDONE)}, not {name or 'nothing'}")
+    for name, value in given.items():
+        if value is not None and name not in only:
+            raise UsageError(f"--{name} {value}: --only leaves it out; name {name} there too, or give no --{name}")
+    options = {name: "auto" if name in only and given.get(name) is None else given.get(name) for name in UNDONE}
+    if "blur" in only and "noise" not in only:
+        options["noise"] = "if-blurred"
+    return options
 
 
 def _resolved(request: Restore, found: "Estimate | None") -> tuple[float, float, float]:
     """Noise, JPEG quality (100 = none) and blur, with what was found out in the place of "auto"."""
-    values: list[float] = []
+    values: dict[str, float] = {}
     for name, none in (("noise", 0.0), ("jpeg", 100.0), ("blur", 0.0)):
         value = getattr(request, name)
-        if value == "auto" and found is not None:
-            value = getattr(found, name).value
-            if name == "blur" and not _is_surely_blurred(found):
+        if name in request.estimated:
+            value = None if found is None else getattr(found, name).value
+            if name == "blur" and found is not None and not _is_surely_blurred(found):
                 value = None
-        values.append(none if value is None else float(value))
+        values[name] = none if value is None else float(value)
+    if request.noise == "if-blurred" and values["blur"] == 0:
+        values["noise"] = 0.0
     # A blur was before the enlargement if both are to be undone, so in pixels of the result it is larger.
-    return values[0], values[1], values[2] * request.scale
+    return values["noise"], values["jpeg"], values["blur"] * request.scale
 
 
 def _is_surely_blurred(found: "Estimate") -> bool:
@@ -281,12 +317,12 @@ def _is_surely_blurred(found: "Estimate") -> bool:
 
 def _restore_note(request: Restore, noise: float, jpeg: float, blur: float) -> str:
     words = []
-    if request.noise == "auto":
+    if request.noise == "auto" or (request.noise == "if-blurred" and blur):
         words.append(f"noise {noise:.1f}" if noise else "no noise")
     if request.jpeg == "auto":
         words.append(f"JPEG quality {jpeg:.0f}" if jpeg < 100 else "no trace of JPEG")
     if request.blur == "auto":
-        words.append(f"blur {blur:.2f}" if blur else "no blur")
+        words.append(f"blur {blur / request.scale:.2f}" if blur else "no blur to undo")
     return "estimated: " + ", ".join(words)
 
 

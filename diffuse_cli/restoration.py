@@ -43,7 +43,8 @@ def restore(
     if task.size is None and picture.alpha is not None:  # what nobody sees is not changed
         unseen = _unseen(picture.alpha) if task.hole is None else _unseen(picture.alpha) & ~task.hole
         pixels = np.where(unseen[..., None], picture.pixels, pixels)
-    return replace(picture, pixels=pixels, alpha=_alpha(picture, task))
+    source = replace(picture.source, jpeg=None) if task.uncoded else picture.source
+    return replace(picture, pixels=pixels, alpha=_alpha(picture, task), source=source)
 
 
 def bled(picture: Picture) -> Picture:

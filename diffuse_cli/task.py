@@ -19,6 +19,7 @@ class Task:
         hole: (H, W), True where the picture is missing; elsewhere it is exact, noisy or a guide, as the others say.
         opaque: what is filled becomes opaque.
         strength, chroma_strength: how far luma and chroma move towards the estimate, 0..1.
+        uncoded: a JPEG coder's traces are removed, so that the result's file is not to be coded by its tables again.
         notes: what was found out, one line each.
         warnings: what is probably not meant, one line each.
     """
@@ -30,6 +31,7 @@ class Task:
     opaque: bool = False
     strength: float = 1.0
     chroma_strength: float = 1.0
+    uncoded: bool = False
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -97,9 +97,7 @@ def plan(
     Raises: UsageError: a missing input, a collision, an output that is an input or exists under "fail", a folder that
         is not there or cannot be written. Problems of listed files are in their jobs instead.
     """
-    for one in found:
-        if not one.listed:
-            _check_input(one.path)
+    check_inputs(found)
     jobs = [
         Job(found=one, output=target, sample=k, problem=_problem(one, target, problem))
         for one, targets in zip(found, _targets(found, naming), strict=True)
@@ -180,14 +178,19 @@ def filled(template: str, values: dict[str, object], option: str) -> str:
 # What is refused -----------------------------------------------------------------------------------------------------
 
 
-def _check_input(path: Path) -> None:
-    if path == PIPE:
-        return
-    check_length(path)
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder; name the pictures in it")
-    if not path.exists():
-        raise UsageError(f"{path}: no such file")
+def check_inputs(found: Iterable[Found]) -> None:
+    """Refuse what is not there, but for listed files, which fail one by one.
+
+    Raises: UsageError: no such file, or a folder where files are named.
+    """
+    for one in found:
+        if one.listed or one.path == PIPE:
+            continue
+        check_length(one.path)
+        if one.path.is_dir():
+            raise UsageError(f"{one.path}: is a folder; name the pictures in it")
+        if not one.path.exists():
+            raise UsageError(f"{one.path}: no such file")
 
 
 def _check_collisions(jobs: Iterable[Job]) -> None:
@@ -341,11 +344,12 @@ def shard(jobs: Iterable[Job], i: int, n: int) -> list[Job]:
     A job's part depends on its name alone (below the folder it was found in), so it is the same on every machine,
     whatever is added or finished meanwhile.
     """
-    return [job for job in jobs if _part(job, n) == i - 1]
+    return [job for job in jobs if is_in_part(job.found, i, n)]
 
 
-def _part(job: Job, n: int) -> int:
-    return int.from_bytes(hashlib.sha256(os.fsencode(job.found.below)).digest()[:8], "big") % n
+def is_in_part(found: Found, i: int, n: int) -> bool:
+    """Whether a picture belongs to the i-th of n parts, i from 1."""
+    return int.from_bytes(hashlib.sha256(os.fsencode(found.below)).digest()[:8], "big") % n == i - 1
 
 
 def place(found: Sequence[Found], naming: Naming) -> Path:

@@ -118,7 +118,8 @@ def _root(
 
 
 COMMANDS = (
-    "denoise", "inpaint", "super_resolve", "generate", "degrade", "train", "evaluate", "bench", "models", "config",
+    "denoise", "inpaint", "super_resolve", "restore", "generate", "estimate", "degrade", "train", "evaluate", "bench",
+    "models", "config",
 )  # fmt: skip
 for _name in COMMANDS:
     importlib.import_module(f".{_name}", __package__).add_to(app)

@@ -56,7 +56,7 @@ class OnExistsName(StrEnum):
     rename = "rename"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Telling:
     """How much a command says."""
 
@@ -71,7 +71,7 @@ class Telling:
     ] = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Output(Telling):
     """Where results go."""
 
@@ -111,9 +111,9 @@ class Output(Telling):
         return "overwrite" if self.force else self.on_exists.value
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Files(Output):
-    """Which pictures, and where results go."""
+@dataclass(frozen=True, kw_only=True)
+class Sources(Telling):
+    """Which pictures."""
 
     inputs: Annotated[
         list[Path] | None,
@@ -136,6 +136,11 @@ class Files(Output):
     max_pixels: Annotated[
         int, typer.Option(metavar="N", min=1, help="Refuse larger pictures, before they fill the memory.")
     ] = 500_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files(Sources, Output):
+    """Which pictures, and where results go."""
 
 
 class DepthName(StrEnum):

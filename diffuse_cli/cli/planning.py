@@ -17,7 +17,7 @@ from ..batches.journal import Journal, usual
 from ..batches.plan import Job, Naming
 from ..errors import PictureError, UsageError
 from .display import one_line
-from .options import Files, Output
+from .options import Files, Output, Sources
 
 if TYPE_CHECKING:
     from ..image_file.encoding import Encoding
@@ -58,14 +58,10 @@ def plan_files(
     Args: suffix: of results, where `encoding` does not say it; others: further files that must not be overwritten.
     Raises: UsageError: it cannot be carried out.
     """
-    from ..image_file.encoding import PICTURE_SUFFIXES
-
     naming = Naming(output=files.output, op=op, suffix=suffix or encoding.suffix, seed=seed)
     exists = files.exists
     part = plan.shard_of(files.shard) if files.shard is not None else (1, 1)
-    findings = inputs.find(
-        files.inputs or (), suffixes=PICTURE_SUFFIXES, recursive=files.recursive, listed=_listed(files)
-    )
+    findings = find_sources(files)
     journal, note = _journal(files, op, findings.found, naming)
     found = _without_own_results(op, findings, journal)
     _check_pipes(found, naming, files)
@@ -127,10 +123,20 @@ def show_plan(batch: Batch, files: Output) -> None:
             typer.echo(one_line(f"{job.source} -> {job.output}{' (replaced)' if job.action == 'replace' else ''}"))
 
 
+def find_sources(files: Sources) -> inputs.Findings:
+    """The pictures that are named, listed or found.
+
+    Raises: UsageError: as `inputs.find`; no list where one is needed, or it cannot be read.
+    """
+    from ..image_file.encoding import PICTURE_SUFFIXES
+
+    return inputs.find(files.inputs or (), suffixes=PICTURE_SUFFIXES, recursive=files.recursive, listed=_listed(files))
+
+
 # Inputs --------------------------------------------------------------------------------------------------------------
 
 
-def _listed(files: Files) -> list[Path]:
+def _listed(files: Sources) -> list[Path]:
     if files.files_from is None:
         if files.null:
             raise UsageError("-0: is about a list; give --files-from LIST, or --files-from - for stdin")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..device import Model
     from ..image_file.encoding import Encoding
     from ..image_file.picture import Picture
-    from ..request import Request
+    from ..request import Request, Restore
     from ..settings import Settings
     from ..task import Task
 
@@ -98,6 +98,10 @@ class _Asked:
 
 def _of_request(request: "Request") -> dict[str, Any]:
     """A request's options, as far as they are given; a mask is told by its hash."""
+    from ..request import Restore
+
+    if isinstance(request, Restore):
+        return _of_restore(request)
     values = {field: getattr(request, field) for field in request.__dataclass_fields__ if field != "mask"}
     if values.get("noise") == "auto":
         del values["noise"]
@@ -107,16 +111,31 @@ def _of_request(request: "Request") -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
+def _of_restore(request: "Restore") -> dict[str, Any]:
+    """What is not undone is told too, or what another line made could be taken for this one's."""
+    given = {"noise": request.noise or 0.0, "jpeg": request.jpeg or 100.0, "blur": request.blur or 0.0}
+    told: dict[str, Any] = {name: value for name, value in given.items() if name not in request.estimated}
+    only_then = {"noise": "noise if blurred"} if request.noise == "if-blurred" else {}
+    told["estimated"] = [only_then.get(name, name) for name in request.estimated]
+    holes: dict[str, Any] = {"mask": None, "boxes": [], "invert_mask": False}
+    return {**holes, **told, "scale": request.scale, **({} if request.holes is None else _of_request(request.holes))}
+
+
 def _resolved(wanted: Mapping[str, Any], task: "Task") -> dict[str, Any]:
     """What is known once the picture is read: what was estimated, and what follows from its size."""
     from ..degradation import LEVEL
 
     found: dict[str, Any] = {}
-    if "noise" in wanted.get("estimated", ()):
-        found["noise"] = task.noise * LEVEL
-    if task.guide is not None:
-        found["scale"] = task.guide.scale
-        found |= {"jpeg_quality": task.guide.quality} if task.guide.quality < 100 else {}
+    guide, estimated = task.guide, [name.split()[0] for name in wanted.get("estimated", ())]
+    if "noise" in estimated:
+        found["noise"] = (task.noise if guide is None else guide.noise) * LEVEL
+    if "jpeg" in estimated:
+        found["jpeg"] = 100.0 if guide is None else guide.quality
+    if "blur" in estimated:
+        found["blur"] = 0.0 if guide is None else guide.blur / guide.scale
+    if guide is not None:
+        found["scale"] = guide.scale
+        found |= {"jpeg_quality": guide.quality} if guide.quality < 100 else {}
     if task.size is not None:
         found["size"] = [task.size[1], task.size[0]]
     return found

@@ -56,7 +56,10 @@ def fitting(recipe: Mapping[str, Any]) -> str | None:
 
 
 def _changes_nothing(recipe: Mapping[str, Any]) -> bool:
-    """A picture in which no noise was found, or none was to be removed."""
+    """A picture in which no damage was found, or none was to be removed."""
+    if recipe.get("operation") in ("restore", "deblur", "dejpeg"):
+        undone = (recipe.get("noise"), recipe.get("jpeg"), recipe.get("blur"), recipe.get("scale"))
+        return undone == (0, 100, 0, 1) and not any(recipe.get(key) for key in ("mask", "boxes", "polygons"))
     strengths = (recipe.get("strength", 1), recipe.get("chroma_strength", 1))
     return recipe.get("operation") == "denoise" and (recipe.get("noise") == 0 or strengths == (0, 0))
 

@@ -1,0 +1,145 @@
+"""`diffuse restore`, and `deblur` and `dejpeg`, its short names for one thing."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ..errors import UsageError
+from .masking import Holes, Masking
+from .options import Compute, Files, Keeping, shared
+
+if TYPE_CHECKING:
+    from ..batches.plan import Job
+    from ..request import Request
+
+
+@shared
+def restore(
+    files: Files,
+    noise: Annotated[
+        str | None,
+        typer.Option(metavar="auto|LEVEL", help="Std of its noise in 8-bit levels, 0 = none.", show_default="auto"),
+    ] = None,
+    jpeg: Annotated[
+        str | None,
+        typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was, 100 = none.", show_default="auto"),
+    ] = None,
+    blur: Annotated[
+        str | None,
+        typer.Option(metavar="auto|PX", help="Std of its blur (a Gaussian) in pixels, 0 = none.", show_default="auto"),
+    ] = None,
+    scale: Annotated[float, typer.Option(metavar="S", help="Enlarge by this factor too, 1 <= S <= 8.")] = 1.0,
+    only: Annotated[
+        str | None, typer.Option(metavar="noise,jpeg,blur", help="Undo these alone.", show_default="all three")
+    ] = None,
+    *,
+    masking: Masking,
+    steps: Annotated[
+        int, typer.Option(metavar="N", help="1 = the posterior mean (best PSNR); more = a posterior sample.")
+    ] = 1,
+    keeping: Keeping,
+    compute: Compute,
+) -> None:
+    """Undo whatever happened to a picture, all at once: noise, JPEG, blur, holes, a size too small.
+
+    What happened is found out for each picture, as `diffuse estimate` tells it, unless an option says it. What is not
+    found is not undone: a good picture stays as it is. A JPEG whose traces are removed is written with quality 95, not
+    with the tables that made them.
+    """
+    from ..request import UNDONE, restore_only
+
+    given = {"noise": _number("noise", noise), "jpeg": _number("jpeg", jpeg), "blur": _number("blur", blur)}
+    told = restore_only(UNDONE if only is None else [name.strip() for name in only.split(",")], given)
+    restore_with("restore", {**told, "scale": scale}, files, masking, keeping, compute, steps)
+
+
+@shared
+def deblur(
+    files: Files,
+    blur: Annotated[
+        str, typer.Option(metavar="auto|PX", help="Std of the blur (a Gaussian) in pixels; auto estimates it.")
+    ] = "auto",
+    noise: Annotated[
+        str, typer.Option(metavar="auto|LEVEL", help="Std of the noise in 8-bit levels; auto estimates it.")
+    ] = "auto",
+    steps: Annotated[
+        int, typer.Option(metavar="N", help="1 = the posterior mean (best PSNR); more = a posterior sample.")
+    ] = 1,
+    *,
+    keeping: Keeping,
+    compute: Compute,
+) -> None:
+    """Undo a blur; short for `restore --only blur`.
+
+    Noise would be made stronger with it, so it is removed, too, where there is a blur to undo.
+    """
+    from ..request import restore_only
+
+    told = restore_only(("blur",), {"blur": _number("blur", blur)})
+    level = _number("noise", noise)
+    options = {**told, "noise": "if-blurred" if level == "auto" else level}
+    restore_with("deblur", options, files, Masking(), keeping, compute, steps)
+
+
+@shared
+def dejpeg(
+    files: Files,
+    jpeg: Annotated[
+        str, typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was; auto finds it out.")
+    ] = "auto",
+    steps: Annotated[
+        int, typer.Option(metavar="N", help="1 = the posterior mean (best PSNR); more = a posterior sample.")
+    ] = 1,
+    *,
+    keeping: Keeping,
+    compute: Compute,
+) -> None:
+    """Remove the traces of JPEG, also in a PNG that was one; short for `restore --only jpeg`."""
+    from ..request import restore_only
+
+    told = restore_only(("jpeg",), {"jpeg": _number("jpeg", jpeg)})
+    restore_with("dejpeg", told, files, Masking(), keeping, compute, steps)
+
+
+def restore_with(
+    op: str, told: Mapping[str, Any], files: Files, masking: Masking, keeping: Keeping, compute: Compute, steps: int
+) -> None:
+    """Restore every input.
+
+    Args: told: the options of `request.Restore`, but for its holes.
+    Raises: UsageError, CheckpointError: as `restorer.restore_files`.
+    """
+    from ..request import Restore
+    from .restorer import restore_files
+
+    plain = Restore(**told)
+    if not masking.given:
+        restore_files(op, plain, files, keeping, compute, steps)
+        return
+    holes = Holes(masking=masking, max_pixels=files.max_pixels)
+
+    def of(job: "Job") -> "tuple[Request, Mapping[str, Any]]":
+        missing, facts = holes.of(job)
+        return replace(plain, holes=missing), facts
+
+    restore_files(op, of, files, keeping, compute, steps, others=holes.files)
+
+
+def _number(name: str, text: str | None) -> "float | Literal['auto'] | None":
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"--{name} {text}: give a number, or auto") from None
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(restore)
+    app.command()(deblur)
+    app.command()(dejpeg)
