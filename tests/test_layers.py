@@ -74,6 +74,14 @@ ALLOWED: dict[str, set[str]] = {
     "batches.plan": {"atomic", "batches.inputs", "errors"},
     "batches.batch": {"batches.plan", "errors"},
     "batches.journal": {"errors"},
+    # What is looked at.
+    "view.rendering": {"image_file.picture"},
+    "view.comparison": {"view.rendering"},
+    "view.previews": {"view.rendering"},
+    "view.report": {
+        "atomic", "batches.batch", "batches.inputs", "batches.plan", "errors", "image_file.picture", "view.previews",
+        "view.rendering",
+    },
     # What tells a picture's history.
     "estimation.blocks": set(),
     "estimation.jpeg_tables": set(),

@@ -100,12 +100,12 @@ def plan(
     check_inputs(found)
     jobs = [
         Job(found=one, output=target, sample=k, problem=_problem(one, target, problem))
-        for one, targets in zip(found, _targets(found, naming), strict=True)
-        for k, target in enumerate(targets)
+        for one, names in zip(found, targets(found, naming), strict=True)
+        for k, target in enumerate(names)
     ]
     if any(job.output == PIPE for job in jobs):
         return jobs
-    _check_collisions(jobs)
+    check_collisions(jobs)
     check_free([job.output for job in jobs], [*(one.path for one in found), *inputs])
     jobs = _settle(jobs, on_exists, is_made)
     check_folders(
@@ -126,8 +126,11 @@ def _problem(found: Found, output: Path, problem: Callable[[Path], str]) -> str:
 # Names ---------------------------------------------------------------------------------------------------------------
 
 
-def _targets(found: Sequence[Found], naming: Naming) -> list[list[Path]]:
-    """The outputs of each input."""
+def targets(found: Sequence[Found], naming: Naming) -> list[list[Path]]:
+    """The outputs of each input.
+
+    Raises: UsageError: one name for several, or no name.
+    """
     output = naming.output
     if naming.is_pipe or (output is None and [one.path for one in found] == [PIPE]):
         if len(found) * naming.samples > 1:
@@ -193,8 +196,11 @@ def check_inputs(found: Iterable[Found]) -> None:
             raise UsageError(f"{one.path}: no such file")
 
 
-def _check_collisions(jobs: Iterable[Job]) -> None:
-    """Two outputs of one name, or of names that differ in case only, would lose a picture on some file systems."""
+def check_collisions(jobs: Iterable[Job]) -> None:
+    """Refuse two outputs of one name, or of names that differ in case only: on some file systems one would be lost.
+
+    Raises: UsageError: there are two.
+    """
     seen: dict[str, Path] = {}
     for job in jobs:
         key = _key(job.output)

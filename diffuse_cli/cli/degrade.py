@@ -102,6 +102,7 @@ class _Damaged:
     picture: "Picture"
     hole: "NDArray[np.bool_] | None"
     made: dict[str, Any]
+    before: "Picture | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +134,8 @@ class _Degrader:
         self.results.display.show(job.source.name)
         picture, hole = self.damage.inflict(read.picture)
         check_fits(picture, job.output)
-        return _Damaged(self.results.signed(picture, read.made), hole, read.made)
+        before = read.picture if self.results.shows(job) else None
+        return _Damaged(self.results.signed(picture, read.made), hole, read.made, before)
 
     def write(self, job: Job, restored: _Damaged) -> dict[str, Any]:
         """The picture last: where it is, its record and mask are."""
@@ -148,6 +150,8 @@ class _Degrader:
             write_picture(self.results.signed(mask, restored.made), _mask_file(job.output))
         write_bytes((json.dumps(record, indent=1) + "\n").encode(), _sidecar(job.output))
         self.results.write(job, [restored.picture], restored.made, PLAIN)
+        if restored.before is not None:
+            self.results.show(job, restored.before, restored.picture, restored.made)
         return {"recipe": restored.made}
 
     def let_go(self, job: Job) -> None:

@@ -136,6 +136,7 @@ class _Drawer:
         picture, made = restored
         encoding = self.results.encoding
         self.results.write(job, [picture], made, encoding.like("PNG") if job.output == PIPE else encoding)
+        self.results.show(job, None, picture, made)
         return {"recipe": made}
 
     def let_go(self, job: Job) -> None:

@@ -99,6 +99,11 @@ class Output(Telling):
         bool, typer.Option("--provenance/--no-provenance", help="Results tell in their metadata how they were made.")
     ] = True
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write a page on all pictures: before and after, recipes, failures."),
+    ] = None
+    report_size: Annotated[int, typer.Option(metavar="MB", min=1, help="The most that the page may be large.")] = 60
 
     @property
     def exists(self) -> "OnExists":
@@ -136,6 +141,13 @@ class Sources(Telling):
     max_pixels: Annotated[
         int, typer.Option(metavar="N", min=1, help="Refuse larger pictures, before they fill the memory.")
     ] = 500_000_000
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.png|DIR/",
+            help="Write input and result side by side, with a detail at 1:1; for several pictures, a folder.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from ..batches.plan import Job, Naming
 from ..errors import PictureError, UsageError
 from .display import one_line
 from .options import Files, Output, Sources
+from .showing import Showing, showing
 
 if TYPE_CHECKING:
     from ..image_file.encoding import Encoding
@@ -34,6 +35,7 @@ class Batch:
         journal: None = nothing is written down.
         ignored: what scans left out, by reason.
         notes: what the user is to know before it begins.
+        showing: what is made to be looked at; None = nothing.
     """
 
     op: str
@@ -41,6 +43,7 @@ class Batch:
     journal: Journal | None
     ignored: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    showing: Showing | None = None
 
 
 def plan_files(
@@ -76,7 +79,8 @@ def plan_files(
     _check_quality(jobs, encoding)
     jobs = plan.shard(jobs, *part)
     notes = (*note, *_notes(files, jobs, encoding))
-    return Batch(op=op, jobs=jobs, journal=journal, ignored=dict(findings.skipped), notes=notes)
+    shows = showing(op, files, jobs, others)
+    return Batch(op=op, jobs=jobs, journal=journal, ignored=dict(findings.skipped), notes=notes, showing=shows)
 
 
 def plan_drawing(
@@ -105,7 +109,8 @@ def plan_drawing(
         if job.problem:
             raise UsageError(job.problem)
     _check_quality(jobs, encoding)
-    return Batch(op=op, jobs=jobs, journal=journal, notes=(*note, *_notes(files, jobs, encoding)))
+    notes = (*note, *_notes(files, jobs, encoding))
+    return Batch(op=op, jobs=jobs, journal=journal, notes=notes, showing=showing(op, files, jobs))
 
 
 def show_plan(batch: Batch, files: Output) -> None:

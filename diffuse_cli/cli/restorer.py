@@ -171,11 +171,16 @@ class _Read:
 
 @dataclass(slots=True)
 class _Restored:
-    """What is to be written; None = it is, page by page."""
+    """What is to be written; None = it is, page by page.
+
+    Attributes:
+        shown: the first page before and after, where it is to be looked at.
+    """
 
     pages: "list[Picture] | None"
     made: dict[str, Any]
     encoding: "Encoding"
+    shown: "tuple[Picture, Picture, Task] | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,15 +223,21 @@ class _Restorer:
     def restore(self, job: Job, read: _Read) -> _Restored:
         """Restore a picture; where it has several pages, they are written as they are restored."""
         self.results.display.show(job.source.name)
-        pages = self.pages(job, read)
+        kept: list[Picture] = []
+        pages = self.pages(job, read, kept)
         if read.first.source.pages > 1:
             self.results.write(job, pages, read.made, read.encoding)
-            return _Restored(None, read.made, read.encoding)
-        restored = list(pages)
-        return _Restored(restored, read.made, read.encoding)
+            restored = None
+        else:
+            restored = list(pages)
+        shown = (read.first, kept[0], read.task) if kept else None
+        return _Restored(restored, read.made, read.encoding, shown)
 
-    def pages(self, job: Job, read: _Read) -> "Iterator[Picture]":
-        """The restored pages; the next is read when the one before is written."""
+    def pages(self, job: Job, read: _Read, kept: "list[Picture]") -> "Iterator[Picture]":
+        """The restored pages; the next is read when the one before is written.
+
+        Args: kept: gets the first one, where it is to be looked at.
+        """
         from ..restoration import restore
 
         display = self.results.display
@@ -239,6 +250,8 @@ class _Restorer:
             for line in (*(() if self.files.quiet else task.notes), *task.warnings):
                 display.say(f"{name}: {line}")
             restored = restore(picture, task, self.asked.settings, self.model, display.progress)
+            if number == 1 and self.results.shows(job):
+                kept.append(restored)
             yield self.results.signed(restored, read.made)
             following = next(read.rest, None)
             if following is None:
@@ -250,6 +263,9 @@ class _Restorer:
         """Write what is restored."""
         if restored.pages is not None:
             self.results.write(job, restored.pages, restored.made, restored.encoding)
+        if restored.shown is not None:
+            before, after, task = restored.shown
+            self.results.show(job, before, after, restored.made, task)
         return {"recipe": restored.made}
 
     def let_go(self, job: Job) -> None:

@@ -19,6 +19,7 @@ from .planning import Batch, holds_recipe, sha256_of
 if TYPE_CHECKING:
     from ..image_file.encoding import Encoding
     from ..image_file.picture import Picture
+    from ..task import Task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +76,20 @@ class Results:
         like = job.source if job.source.exists() else None
         write_pages(pages, job.output, encoding=encoding, like=like)
         self.write_down(job.output, made)
+
+    def shows(self, job: Job) -> bool:
+        """Whether `show` is to be told of a picture."""
+        return self.batch.showing is not None and self.batch.showing.wants(job)
+
+    def show(
+        self, job: Job, before: "Picture | None", after: "Picture", made: Mapping[str, Any], task: "Task | None" = None
+    ) -> None:
+        """A picture and its result, which is written, for --compare and --report.
+
+        Raises: PictureError: the comparison cannot be written.
+        """
+        if self.batch.showing is not None:
+            self.batch.showing.show(job, before, after, made, task)
 
     def write_down(self, output: Path, made: Mapping[str, Any]) -> None:
         """One line in the journal, with the result's hash where the result itself cannot tell its recipe."""

@@ -48,6 +48,7 @@ def work_through(what: Batch, files: Output, steps: batch.Steps[Any, Any], displ
     code = CODES[stopped] if stopped is not None else outcome.exit_code
     if files.json:
         told.summary(code, NAMES[stopped] if stopped is not None else None)
+    told.report(NAMES[stopped] if stopped is not None else None)
     if stopped is None:
         report_failures([(job.source, error) for job, error in outcome.failed], len(what.jobs))
         return
@@ -73,6 +74,8 @@ class _Telling:
         """One picture is done with."""
         self.outcome.add(end)
         self.write_down(end)
+        if self.what.showing is not None and self.what.showing.report is not None:
+            self.what.showing.report.end(end)
         if self.files.json:
             self.line(end)
         job = end.job
@@ -109,6 +112,14 @@ class _Telling:
         if end.why:
             line["reason"] = end.why
         typer.echo(json.dumps(line))
+
+    def report(self, stopped_by: str | None) -> None:
+        """--report: of all pictures, also where a signal stopped the batch."""
+        report = self.what.showing.report if self.what.showing is not None else None
+        if report is not None:
+            report.write(self.what.jobs, seconds=time.monotonic() - self.start, stopped_by=stopped_by)
+            if not self.files.quiet:
+                self.display.say(f"report: {report.target}")
 
     def summary(self, code: int, stopped_by: str | None) -> None:
         """--json: the last line."""

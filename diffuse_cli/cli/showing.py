@@ -1,0 +1,132 @@
+"""--compare and --report: where they are written, and what of a batch is kept for them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..batches import plan
+from ..batches.inputs import PIPE
+from ..batches.plan import Job, Naming
+from ..errors import UsageError
+from .options import Files, Output
+
+if TYPE_CHECKING:
+    from ..image_file.picture import Picture
+    from ..task import Task
+    from ..view.report import Report
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Showing:
+    """What is made to be looked at.
+
+    Attributes:
+        report: None = none.
+        comparisons: the file of each output that gets one.
+        provenance: comparisons tell how they were made.
+    """
+
+    report: "Report | None" = None
+    comparisons: Mapping[Path, Path]
+    provenance: bool = True
+
+    def wants(self, job: Job) -> bool:
+        """Whether a picture is to be kept until its result is written."""
+        return self.report is not None or job.output in self.comparisons
+
+    def show(
+        self, job: Job, before: "Picture | None", after: "Picture", made: Mapping[str, Any], task: "Task | None" = None
+    ) -> None:
+        """A picture and its result, which is written.
+
+        Raises: PictureError: the comparison cannot be written.
+        """
+        if self.report is not None:
+            notes = () if task is None else (*task.notes, *task.warnings)
+            self.report.show(job, before, after, notes=notes)
+        target = self.comparisons.get(job.output)
+        if target is not None and before is not None:
+            self._compare(target, job, before, after, made)
+
+    def _compare(self, target: Path, job: Job, before: "Picture", after: "Picture", made: Mapping[str, Any]) -> None:
+        import numpy as np
+
+        from .. import recipe
+        from ..image_file.image_io import write_picture
+        from ..image_file.picture import Picture, Source, to_unit
+        from ..view.comparison import comparison
+        from ..view.rendering import rendered
+
+        sheet = comparison(rendered(before), rendered(after), ("before", _title(made)))
+        provenance = recipe.to_rdf(made) if self.provenance else b""
+        pixels = to_unit(np.asarray(sheet), 8)
+        write_picture(Picture(pixels=pixels, source=Source(icc=before.source.icc, provenance=provenance)), target)
+
+
+def _title(made: Mapping[str, Any]) -> str:
+    """The result's label: the operation and what it was told or found."""
+    words = [str(made.get("operation"))]
+    for key in ("noise", "scale", "jpeg_quality", "blur"):
+        value = made.get(key)
+        if isinstance(value, int | float) and value:
+            words.append(f"{key.replace('_', ' ')} {value:.3g}")
+    return " ".join(words)
+
+
+def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] = ()) -> Showing | None:
+    """What the options ask for, None = nothing.
+
+    Args: others: further files that must not be overwritten.
+    Raises: UsageError: a file cannot be written, exists, is an input or a result, or stands for several pictures.
+    """
+    compare = files.compare if isinstance(files, Files) else None
+    if compare is None and files.report is None:
+        return None
+    taken = [*(job.source for job in jobs), *(job.output for job in jobs if job.output != PIPE), *others]
+    comparisons = {} if compare is None else _comparisons(compare, op, files, jobs, taken)
+    report = (
+        None if files.report is None else _report(op, files, files.report, len(jobs), [*taken, *comparisons.values()])
+    )
+    return Showing(report=report, comparisons=comparisons, provenance=files.provenance)
+
+
+def _comparisons(compare: str, op: str, files: Output, jobs: Sequence[Job], taken: Sequence[Path]) -> dict[Path, Path]:
+    """Named as -o names results, always PNG."""
+    due = [job for job in jobs if job.action != "skip" and not job.problem]
+    naming = Naming(output=compare, op=op, suffix=".png")
+    if compare == str(PIPE):
+        raise UsageError("--compare -: a comparison is written to a file; name one")
+    if not (naming.is_template or naming.is_folder):
+        if not compare.lower().endswith(".png"):
+            raise UsageError(f"--compare {compare}: a comparison is a PNG; call it {compare}.png")
+        if len(jobs) > 1:
+            raise UsageError(
+                f"--compare {compare}: one file for {len(jobs)} pictures; give a folder ({compare}/), or use --report"
+            )
+    names = plan.targets([job.found for job in due], naming)
+    jobs = [replace(job, output=target) for job, (target,) in zip(due, names, strict=True)]
+    plan.check_collisions(jobs)
+    targets = [job.output for job in jobs]
+    plan.check_free(targets, taken)
+    if files.exists == "fail":
+        plan.refuse_existing([path for path in targets if os.path.lexists(path)])
+    plan.check_folders(targets, may_create=naming.is_folder or naming.is_template)
+    plan.make_folders(jobs)
+    return {job.output: target for job, target in zip(due, targets, strict=True)}
+
+
+def _report(op: str, files: Output, target: Path, count: int, taken: Sequence[Path]) -> "Report":
+    from ..view.report import Report, is_report
+
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--report {target}: a report is HTML; call it {target}.html")
+    plan.check_free([target], taken)
+    if os.path.lexists(target) and not files.force:
+        again = files.exists != "fail" or files.resume
+        if not (again and is_report(target)):
+            what = "exists" if is_report(target) else "exists, and is no report"
+            raise UsageError(f"{target}: {what}; -f replaces it")
+    plan.check_folders([target], may_create=False)
+    return Report(target=target, op=op, count=count, megabytes=files.report_size)

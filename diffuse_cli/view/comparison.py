@@ -1,0 +1,74 @@
+"""--compare: input and result side by side, and below them a detail of both at 1:1."""
+
+from typing import Final
+
+from PIL import Image, ImageDraw, ImageFont
+
+from .rendering import Box, common_size, interest
+
+_OVERVIEW: Final = 640
+"""The longest side of a whole picture, in pixels."""
+_DETAIL: Final = 480
+"""Side of the detail."""
+_GAP: Final = 8
+_TEXT: Final = 16
+_PAPER: Final = "white"
+_INK: Final = "black"
+_FRAME: Final = (230, 30, 30)
+
+
+def comparison(before: Image.Image, after: Image.Image, titles: tuple[str, str]) -> Image.Image:
+    """One picture (RGB) of both, labelled.
+
+    A smaller input is enlarged (bicubic) to the result's size. A red frame in the overview shows where the detail is;
+    pictures that fit the overview whole are shown at 1:1, and then there is no detail.
+    Args: titles: what is written above the two.
+    """
+    size = common_size(before, after)
+    pair = [_enlarged(image.convert("RGB"), size) for image in (before, after)]
+    if max(size) <= _OVERVIEW:
+        return _rows([(titles, pair)])
+    detail = interest(before, after).detail(_DETAIL)
+    overview = [_framed(image, detail) for image in pair]
+    x, y, width, height = detail
+    details = [image.crop((x, y, x + width, y + height)) for image in pair]
+    where = f"detail at {x},{y}, 1:1"
+    return _rows([(titles, overview), ((where, where), details)])
+
+
+def _enlarged(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
+
+
+def _framed(image: Image.Image, detail: Box) -> Image.Image:
+    """Shrunk, with the detail's place marked."""
+    factor = _OVERVIEW / max(image.size)
+    small = image.resize((max(1, round(image.width * factor)), max(1, round(image.height * factor))))
+    x, y, width, height = (value * factor for value in detail)
+    ImageDraw.Draw(small).rectangle((x, y, x + width, y + height), outline=_FRAME, width=2)
+    return small
+
+
+def _rows(rows: list[tuple[tuple[str, str], list[Image.Image]]]) -> Image.Image:
+    """Rows of two pictures, each below its label."""
+    font = ImageFont.load_default(size=_TEXT)
+    label = _TEXT + _GAP
+    widest = max(pair[0].width for _, pair in rows)
+    height = sum(pair[0].height + label + _GAP for _, pair in rows) + _GAP
+    sheet = Image.new("RGB", (2 * widest + 3 * _GAP, height), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    top = _GAP
+    for titles, pair in rows:
+        for k, (title, image) in enumerate(zip(titles, pair, strict=True)):
+            left = _GAP + k * (widest + _GAP)
+            draw.text((left, top), _fitting(title, font, widest), fill=_INK, font=font)
+            sheet.paste(image, (left, top + label))
+        top += pair[0].height + label + _GAP
+    return sheet
+
+
+def _fitting(title: str, font: "ImageFont.FreeTypeFont | ImageFont.ImageFont", width: int) -> str:
+    """As much of a label as there is room for."""
+    while title and font.getlength(title) > width:
+        title = title[:-1]
+    return title
