@@ -41,6 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "recipe": {"provenance.source_type", "settings"},
     # What results say of how they were made.
     "provenance.source_type": set(),
+    "provenance.replay": {"errors", "image_file.image_io"},
     # Files of pictures.
     "image_file.png16": set(),
     "image_file.exif": set(),

@@ -118,8 +118,8 @@ def _root(
 
 
 COMMANDS = (
-    "denoise", "inpaint", "super_resolve", "restore", "generate", "estimate", "degrade", "train", "evaluate", "bench",
-    "models", "config",
+    "denoise", "inpaint", "super_resolve", "restore", "generate", "estimate", "degrade", "replay",
+    "train", "evaluate", "bench", "models", "config",
 )  # fmt: skip
 for _name in COMMANDS:
     importlib.import_module(f".{_name}", __package__).add_to(app)

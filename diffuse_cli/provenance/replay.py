@@ -1,0 +1,132 @@
+"""A recipe becomes the command line that makes the same again, by the command's own options.
+
+A recipe's keys are options' names, so a new option needs nothing here, unless its key is called otherwise. What a
+recipe says beside them (what was found out, hashes) follows by itself, and the new result's recipe is compared with it.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import UsageError
+
+_OPTION_OF_KEY: Final = {"boxes": "box", "polygons": "polygon", "samples": "count"}
+"""Options that recipes call otherwise: the plural, or what they mean."""
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """An option of a command.
+
+    Attributes:
+        flag: as it is given, such as --chroma-strength.
+        switch: it takes no value; many: it may be repeated.
+    """
+
+    flag: str
+    switch: bool = False
+    many: bool = False
+
+
+def arguments(recipe: Mapping[str, Any], options: Mapping[str, Option], given: Mapping[str, Path]) -> list[str]:
+    """The options that say what the recipe says.
+
+    Args:
+        options: of the recipe's command, by their names.
+        given: files that the recipe knows by their hashes, by the option's name.
+    Raises: UsageError: such a file is missing, or is another one.
+    """
+    asked = _asked(recipe)
+    found: list[str] = []
+    for key, value in asked.items():
+        name = _option_of(key, value, options)
+        if name is None or value is None or value is False:
+            continue
+        option = options[name]
+        if option.switch:
+            found.append(option.flag)
+        elif option.many:
+            found += [part for one in value for part in (option.flag, _text(one))]
+        elif isinstance(value, str) and _SHA256.fullmatch(value):
+            found += [option.flag, str(_same_file(given, name, value, option.flag))]
+        else:
+            found += [option.flag, _text(value, name)]
+    return found
+
+
+def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for: not what was found out in its place, nor what follows from it."""
+    asked = dict(recipe)
+    for told in asked.pop("estimated", ()):
+        name, *condition = told.split()
+        asked[name] = None if condition else "auto"  # a condition is the command's own default
+    if {"to_size", "long_edge"} & asked.keys():
+        asked.pop("scale", None)
+    if asked.get("operation") == "generate" and "samples" in asked:
+        asked["grid"] = True
+    if isinstance(asked.get("format"), str):
+        asked["format"] = asked["format"].lower()
+    return asked
+
+
+def _option_of(key: str, value: object, options: Mapping[str, Option]) -> str | None:
+    """The option that a key stands for, if it is one of the command's."""
+    if key == "mask" and "mask_random" in options:
+        return "mask_random"
+    return next((name for name in (key, _OPTION_OF_KEY.get(key, "")) if name in options), None)
+
+
+def _text(value: object, name: str = "") -> str:
+    """A value as a command line has it: sizes as WxH, other lists with commas."""
+    if isinstance(value, list):
+        return ("x" if name.endswith("size") else ",").join(map(_text, value))
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _same_file(given: Mapping[str, Path], name: str, sha256: str, flag: str) -> Path:
+    if name not in given:
+        raise UsageError(f"{flag}: the recipe used a file with sha256 {sha256}; give it again with {flag} FILE")
+    found = file_sha256(given[name])
+    if found != sha256:
+        raise UsageError(f"{given[name]}: is not the file of the recipe; its sha256 is {found}, not {sha256}")
+    return given[name]
+
+
+def file_sha256(path: Path) -> str:
+    """Of a file that must be there.
+
+    Raises: UsageError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What two recipes say differently, in words."""
+    keys = sorted(before.keys() | after.keys())
+    return [f"{key} {before.get(key)} -> {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
+
+
+def pixel_difference(before: Path, after: Path) -> str:
+    """How two pictures differ, in words.
+
+    Raises: PictureError: one of them cannot be read.
+    """
+    import numpy as np
+
+    from ..image_file.image_io import read_picture
+
+    a, b = (read_picture(path) for path in (before, after))
+    if a.pixels.shape != b.pixels.shape:
+        return "the pictures have other sizes or channels"
+    worst = float(np.abs(a.pixels - b.pixels).max()) * 127.5
+    if worst == 0:
+        return "the pixels are the same, but not what the file says beside them"
+    return f"the pixels differ by up to {worst:.3g} of 255 levels"
