@@ -42,6 +42,11 @@ ALLOWED: dict[str, set[str]] = {
     # What results say of how they were made.
     "provenance.source_type": set(),
     "provenance.replay": {"errors", "image_file.image_io"},
+    "provenance.about": {"image_file.content_credentials", "image_file.image_io", "image_file.xmp", "recipe"},
+    "provenance.declared": {"degradation", "errors", "image_file.picture", "request"},
+    "provenance.verification": {
+        "degradation", "image_file.encoder", "image_file.image_io", "noise_field", "provenance.declared",
+    },
     # Files of pictures.
     "image_file.png16": set(),
     "image_file.exif": set(),

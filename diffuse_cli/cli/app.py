@@ -118,7 +118,7 @@ def _root(
 
 
 COMMANDS = (
-    "denoise", "inpaint", "super_resolve", "restore", "generate", "estimate", "degrade", "replay",
+    "denoise", "inpaint", "super_resolve", "restore", "generate", "estimate", "degrade", "info", "replay", "verify",
     "train", "evaluate", "bench", "models", "config",
 )  # fmt: skip
 for _name in COMMANDS:

@@ -28,7 +28,7 @@ _SAYS: Final = {
 }
 """How far a type is from a plain capture; what is retired is still found in files."""
 
-MEANINGS: Final = {
+_MEANINGS: Final = {
     ALTERED: "altered by an algorithm, nothing invented",
     EDITED: "edited using generative AI",
     GENERATED: "created using generative AI",
@@ -77,3 +77,8 @@ def combined(before: str, now: str | None) -> str | None:
 def strongest(names: Sequence[str]) -> str:
     """Of what several parts of a file say; "" = nothing."""
     return max(names, key=lambda name: _SAYS.get(name, _MADE), default="")
+
+
+def meaning(name: str) -> str:
+    """What a term says, in brackets, where it is one that results get."""
+    return f" ({_MEANINGS[name]})" if name in _MEANINGS else ""

@@ -1,0 +1,118 @@
+"""What a picture's file says about itself, its recipe among it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+
+from .. import recipe
+from ..image_file.content_credentials import manifest
+from ..image_file.image_io import MAX_PIXELS, Picture, read_pages
+from ..image_file.xmp import has_manifest_elsewhere, values
+
+_MAKE, _MODEL, _SOFTWARE, _ARTIST, _COPYRIGHT, _EXIF_IFD, _TAKEN = 271, 272, 305, 315, 33432, 0x8769, 36867
+_DC: Final = "http://purl.org/dc/elements/1.1/"
+_XMP: Final = "http://ns.adobe.com/xap/1.0/"
+
+
+def about(path: Path, *, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
+    """What a file is and says, as JSON can hold it; None where it says nothing.
+
+    Returns: format, width, height (as displayed), pages, channels, alpha, depth ("8", "16", "float"), lossy, profile,
+        dpi, made_by, digital_source_type (as `diffuse` reads it: the strongest that XMP and a manifest say),
+        content_credentials ("embedded", "linked" or None), recipe.
+    Raises: PictureError: it cannot be read.
+    """
+    pages = read_pages(path, max_pixels=max_pixels)
+    picture = next(pages)
+    pages.close()
+    source = picture.source
+    height, width, channels = picture.pixels.shape
+    return {
+        "format": source.format,
+        "width": width,
+        "height": height,
+        "pages": source.pages,
+        "channels": channels,
+        "alpha": picture.alpha is not None,
+        "depth": "float" if picture.floating else str(source.bits or picture.depth),
+        "lossy": source.lossy,
+        "profile": _profile(source.icc),
+        "dpi": None if source.dpi is None else [round(dots, 2) for dots in source.dpi],
+        "made_by": _made_by(picture),
+        "digital_source_type": source.source_type or None,
+        "content_credentials": _credentials(path, picture),
+        "recipe": recipe.read(path),
+    }
+
+
+def _profile(icc: bytes) -> str | None:
+    """What a colour profile calls itself."""
+    if not icc:
+        return None
+    import io
+
+    from PIL import ImageCms
+
+    try:
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc))).strip()
+    except (OSError, ImageCms.PyCMSError):
+        return "damaged"
+
+
+def _made_by(picture: Picture) -> dict[str, str]:
+    """Camera, program, people and time, as far as EXIF and XMP say them."""
+    block = Image.Exif()
+    if picture.source.exif:
+        block.load(picture.source.exif)
+    xmp = picture.source.xmp
+    camera = " ".join(filter(None, (_text(block.get(_MAKE)), _text(block.get(_MODEL)))))
+    found = {
+        "camera": camera,
+        "software": _text(block.get(_SOFTWARE)) or _first(values(xmp, _XMP, "CreatorTool")),
+        "artist": _text(block.get(_ARTIST)) or _first(values(xmp, _DC, "creator")),
+        "copyright": _text(block.get(_COPYRIGHT)) or _first(values(xmp, _DC, "rights")),
+        "taken": _text(block.get_ifd(_EXIF_IFD).get(_TAKEN)),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _text(value: object) -> str:
+    return value.strip("\0 ") if isinstance(value, str) else ""
+
+
+def _first(found: list[str]) -> str:
+    return found[0] if found else ""
+
+
+def _credentials(path: Path, picture: Picture) -> str | None:
+    with path.open("rb") as file:
+        if manifest(file):
+            return "embedded"
+    return "linked" if has_manifest_elsewhere(picture.source.xmp) else None
+
+
+def lines(said: dict[str, Any], meaning: Callable[[str], str]) -> list[str]:
+    """The same for people, one thing a line.
+
+    Args: meaning: of a digital source type, in words; "" = none known.
+    """
+    colours = "gray" if said["channels"] == 1 else "colour"
+    parts = [
+        f"{said['format']}, {said['width']}x{said['height']}", f"{said['depth']} bit".replace("float bit", "float"),
+        colours, "with alpha" if said["alpha"] else "no alpha", "lossy" if said["lossy"] else "lossless",
+    ]  # fmt: skip
+    parts += [f"{said['pages']} pages"] if said["pages"] > 1 else []
+    kind = said["digital_source_type"]
+    credentials = {None: "none", "embedded": "C2PA manifest embedded", "linked": "C2PA manifest linked"}
+    found = {
+        "picture": ", ".join(parts),
+        "profile": said["profile"] or "none",
+        "resolution": "not stated" if said["dpi"] is None else "x".join(f"{dots:g}" for dots in said["dpi"]) + " dpi",
+        **said["made_by"],
+        "source type": "not stated" if kind is None else f"{kind}{meaning(kind)}",
+        "credentials": credentials[said["content_credentials"]],
+        "recipe": "none" if said["recipe"] is None else recipe.dump(said["recipe"]),
+    }
+    return [f"{name + ':':<13} {value}" for name, value in found.items()]
