@@ -50,18 +50,24 @@ def fitting(recipe: Mapping[str, Any]) -> str | None:
         return GENERATED
     if operation == "degrade":
         return ALTERED
-    filled = any(recipe.get(key) for key in ("mask", "boxes", "polygons")) or operation == "inpaint"
+    filled = _fills(recipe) or operation == "inpaint"
     drawn = recipe["fidelity"] < 1 if "fidelity" in recipe else recipe.get("steps", 1) > 1
     return EDITED if filled or drawn else ALTERED
 
 
 def _changes_nothing(recipe: Mapping[str, Any]) -> bool:
-    """A picture in which no damage was found, or none was to be removed."""
-    if recipe.get("operation") in ("restore", "deblur", "dejpeg"):
-        undone = (recipe.get("noise"), recipe.get("jpeg"), recipe.get("blur"), recipe.get("scale"))
-        return undone == (0, 100, 0, 1) and not any(recipe.get(key) for key in ("mask", "boxes", "polygons"))
-    strengths = (recipe.get("strength", 1), recipe.get("chroma_strength", 1))
-    return recipe.get("operation") == "denoise" and (recipe.get("noise") == 0 or strengths == (0, 0))
+    """A picture in which nothing was found, or nothing was to be removed."""
+    operation, strengths = recipe.get("operation"), (recipe.get("strength", 1), recipe.get("chroma_strength", 1))
+    if operation == "denoise":
+        return recipe.get("noise") == 0 or strengths == (0, 0)
+    if operation not in ("restore", "deblur", "dejpeg") or _fills(recipe):
+        return False
+    found = (recipe.get("noise", 0), recipe.get("jpeg", 100), recipe.get("blur", 0), recipe.get("scale", 1))
+    return found == (0, 100, 0, 1)
+
+
+def _fills(recipe: Mapping[str, Any]) -> bool:
+    return any(recipe.get(key) for key in ("mask", "boxes", "polygons"))
 
 
 def combined(before: str, now: str | None) -> str | None:
