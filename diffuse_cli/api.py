@@ -19,6 +19,7 @@ from PIL import Image
 from .device import Device, Dtype, Model, prepare
 from .errors import UsageError
 from .image_file.image_io import Picture, read_picture, to_levels, to_unit
+from .noise_map import map_of
 from .request import UNDONE, Box, Denoise, Inpaint, Restore, SuperResolve, mask_of, restore_only
 from .settings import GENERATE_STEPS, Settings, Solver, Tile, natural_size
 
@@ -49,7 +50,8 @@ class ComputeOptions(TypedDict, total=False):
 class Options(ComputeOptions, total=False):
     """What the tasks take beside: `restore` says which takes what."""
 
-    noise: float | Literal["auto"] | None
+    noise: float | Literal["auto", "poisson", "auto-map"] | None
+    noise_map: "str | Path | Image.Image | NDArray[Any] | Tensor | None"
     strength: float
     chroma_strength: float | None
     jpeg: float | Literal["auto"] | None
@@ -61,6 +63,7 @@ class Options(ComputeOptions, total=False):
     scale: float | None
     to_size: tuple[int, int] | None
     long_edge: int | None
+    consistent: bool
 
 
 @overload
@@ -75,10 +78,11 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
             for arrays also 2 or 4 (the last is alpha). Integers are 8 or 16 bit levels (uint8, uint16); floats are
             0 = black .. 1 = white, and neither they nor the result are clipped.
         task: "denoise", "inpaint", "super-resolve", "restore", "deblur" or "dejpeg".
-        options: `noise` (std in 8-bit levels, or "auto"), `strength`, `chroma_strength` for denoise;
+        options: `noise` (std in 8-bit levels, "auto", "poisson" or "auto-map"), `noise_map` (a file, an image, or an
+            array or tensor (H, W) of floats in 8-bit levels), `strength`, `chroma_strength` for denoise;
             `mask` (a file, image, or array and tensor (H, W) in which True, or half white, is filled; or "alpha"),
             `box` (a sequence of (x, y, width, height)), `invert_mask` for inpaint;
-            one of `scale`, `to_size` (width, height), `long_edge` for super-resolve;
+            one of `scale`, `to_size` (width, height), `long_edge`, and `consistent` for super-resolve;
             `noise`, `jpeg` (quality), `blur` (std in pixels), each a number or "auto", `only` (a sequence of these
             names), `scale` and what inpaint takes for restore; `blur`, `noise` for deblur; `jpeg` for dejpeg;
             `steps`, `seed`, `sample`, `solver`, `tile`, `model`, `device`, `dtype`, `threads` for all.
@@ -144,6 +148,8 @@ def _request(task: str, options: dict[str, Any]) -> Request:
     short = {"deblur": ("blur", "noise"), "dejpeg": ("jpeg",)}
     if task in plain:
         _refuse_foreign(task, options, {"mask", "box", "invert_mask"} if task == "inpaint" else _names(plain[task]))
+        if options.get("noise_map") is not None:
+            options["noise_map"] = _noise_map_of(options["noise_map"])
         return plain[task](**(_holes(options) if task == "inpaint" else options))
     if task in short:
         _refuse_foreign(task, options, set(short[task]))
@@ -260,6 +266,15 @@ def _mask_of(mask: object) -> "NDArray[np.bool_] | Literal['alpha']":
             raise UsageError(f"a mask of booleans must be (H, W), not {mask.shape}")
         return mask
     return mask_of(_picture_of(mask))
+
+
+def _noise_map_of(std: object) -> NDArray[np.float32]:
+    """A map in 8-bit levels; an array of floats holds just these."""
+    if _is_tensor(std):
+        std = std.detach().cpu().numpy()
+    if isinstance(std, np.ndarray) and np.issubdtype(std.dtype, np.floating):
+        return np.asarray(std, np.float32)
+    return map_of(_picture_of(std))
 
 
 def _tensor_like(given: "Tensor", restored: Picture, hole: NDArray[np.bool_] | None) -> "Tensor":

@@ -59,6 +59,8 @@ def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize (B, C, h, w) to (B, C, *size): antialiased bicubic, a = -0.5, half-pixel centres, not clamped."""
     if tuple(x.shape[-2:]) == size:
         return x
+    if size[1] == 1 < size[0]:  # torch (2.14) mixes the rows of a result of one column
+        return resize(x.mT.contiguous(), (1, size[0])).mT
     return F.interpolate(x, size=size, mode="bicubic", antialias=True, align_corners=False)
 
 

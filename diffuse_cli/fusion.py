@@ -4,6 +4,15 @@ import torch
 from torch import Tensor
 
 
+def remainder(sigma: Tensor, sigma_t: float) -> Tensor:
+    """The sigma_y that, fused with a state of std sigma_t, gives sigma: what an observation adds to the state.
+
+    Args: sigma: of any shape, at most sigma_t; 0 stays 0, and where it is sigma_t, nothing is added: inf.
+    """
+    r2 = (sigma / sigma_t) ** 2
+    return torch.where(r2 < 1, sigma / torch.sqrt((1 - r2).clamp_min(1e-12)), torch.inf)
+
+
 def fuse(x_t: Tensor, sigma_t: Tensor, y: Tensor, sigma_y: Tensor) -> tuple[Tensor, Tensor]:
     """Fuse the diffusion state with a pixelwise observation; both are x0 plus white noise.
 

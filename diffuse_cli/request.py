@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .errors import PictureError, UsageError
+from .noise_map import KnownNoise, check_map, estimated_map, given_map
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,40 +44,69 @@ class Denoise:
     """Remove white noise.
 
     Attributes:
-        noise: its std in 8-bit levels; "auto" = estimate it for each picture.
+        noise: its std in 8-bit levels; "auto" = estimate it for each picture; "poisson" = by brightness, too: variance
+            = gain * level + offset; "auto-map" = that, times a factor that changes smoothly over the picture.
+        noise_map: (H, W) its std at each pixel in 8-bit levels; instead of `noise`.
         strength: 0 = the input, 1 = the estimate.
         chroma_strength: the same for the colour noise alone; None = as strength.
-    Raises: UsageError: a value out of range.
+    Raises: UsageError: a value out of range, or both a noise and a map.
     """
 
-    noise: "float | Literal['auto']" = "auto"
+    noise: "float | Literal['auto', 'poisson', 'auto-map']" = "auto"
+    noise_map: "NDArray[np.float32] | None" = None
     strength: float = 1.0
     chroma_strength: float | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if self.noise != "auto":
+        if not isinstance(self.noise, str):
             _check("noise", self.noise, 0, MAX_NOISE)
+        elif self.noise not in ("auto", "poisson", "auto-map"):
+            raise UsageError(f"--noise must be a number, auto, poisson or auto-map, not {self.noise}")
+        if self.noise_map is not None:
+            check_map(self.noise_map)
+            if self.noise != "auto":
+                raise UsageError("--noise and --noise-map both say what the noise is; give one of them")
         _check("strength", self.strength, 0, 1)
         if self.chroma_strength is not None:
             _check("chroma-strength", self.chroma_strength, 0, 1)
 
     def task(self, picture: "Picture") -> "Task":
-        """What is known about this picture."""
+        """What is known about this picture.
+
+        Raises: PictureError: the map is of another size.
+        """
+        import numpy as np
+
         from .degradation import LEVEL, Description
-        from .estimation.picture_noise import coded_quality, is_white, measured_noise
+        from .estimation.picture_noise import coded_quality, is_white
         from .task import Task
 
-        found = measured_noise(picture) if self.noise == "auto" else None
-        level = found.level if found is not None else float(self.noise)
+        noise = self._noise(picture)
+        level = noise.level
         guided = level > 0 and not is_white(picture, level)
         return Task(
             noise=level / LEVEL,
+            sigma_y=None if noise.std is None else noise.std / np.float32(LEVEL),
             guide=Description(noise=level / LEVEL, quality=coded_quality(picture)) if guided else None,
             strength=self.strength,
             chroma_strength=self.strength if self.chroma_strength is None else self.chroma_strength,
-            notes=() if found is None else (_noise_note(found),),
+            notes=noise.notes,
+            warnings=noise.warnings,
+            facts=noise.facts,
         )
+
+    def _noise(self, picture: "Picture") -> KnownNoise:
+        from .estimation.picture_noise import measured_noise
+
+        if self.noise_map is not None:
+            return given_map(self.noise_map, picture)
+        if not isinstance(self.noise, str):
+            return KnownNoise(level=float(self.noise))
+        if self.noise != "auto":
+            return estimated_map(picture, by_place=self.noise == "auto-map")
+        found = measured_noise(picture)
+        return KnownNoise(level=found.level, notes=(_noise_note(found),), facts={"noise": found.level})
 
 
 def _noise_note(found: "NoiseEstimate") -> str:
@@ -163,12 +193,14 @@ class SuperResolve:
         scale: factor, 1 < scale <= 8.
         to_size: (width, height) that the result fits inside, aspect kept.
         long_edge: the longer side of the result in pixels.
+        consistent: shrunk again (antialiased bicubic, in float), the result is the picture.
     Raises: UsageError: none or several of them, or a value out of range.
     """
 
     scale: float | None = None
     to_size: tuple[int, int] | None = None
     long_edge: int | None = None
+    consistent: bool = False
 
     def __post_init__(self) -> None:
         """Check that the size is given once."""
@@ -190,7 +222,8 @@ class SuperResolve:
         h, w = picture.pixels.shape[:2]
         scale = self._scale(w, h)
         size = (max(round(h * scale), 1), max(round(w * scale), 1))
-        return Task(guide=Description(scale=scale), size=size)
+        warnings = _against_consistency(picture) if self.consistent else ()
+        return Task(guide=Description(scale=scale), size=size, consistent=self.consistent, warnings=warnings)
 
     def _scale(self, w: int, h: int) -> float:
         if self.scale is not None:
@@ -204,6 +237,21 @@ class SuperResolve:
         if scale > MAX_SCALE:
             raise PictureError(f"the size asked for is {scale:.3g} times the picture's {w}x{h}; at most {MAX_SCALE:g}")
         return scale
+
+
+def _against_consistency(picture: "Picture") -> tuple[str, ...]:
+    """What a result that explains every level of the picture would explain with it."""
+    from .estimation.picture_noise import measured_noise
+
+    found = []
+    if picture.source.lossy:
+        found.append(f"its {picture.source.format} compression")
+    level = measured_noise(picture).level
+    if level > 0:
+        found.append(f"its noise ({level:.1f} levels)")
+    if not found:
+        return ()
+    return (f"--consistent enlarges {' and '.join(found)} too; leave it out, or restore the picture first",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,7 @@
 """What is known about one picture, resolved: everything that an observation is made from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,25 +15,32 @@ class Task:
 
     Attributes:
         noise: std of white noise in it, [-1, 1] units; not where there is a guide, whose description holds it.
+        sigma_y: (H, W), the std of its noise at each pixel, where that is not the same everywhere; 0 = exact. `noise`
+            is then the root of its mean square.
         guide: what happened to it, where it is a guide to the result and no noisy version of it.
         size: (height, width) of the result, None = the picture's own.
         hole: (H, W), True where the picture is missing; elsewhere it is exact, noisy or a guide, as the others say.
         opaque: what is filled becomes opaque.
+        consistent: shrunk again, the result is to be the picture; only with a size.
         strength, chroma_strength: how far luma and chroma move towards the estimate, 0..1.
         uncoded: a JPEG coder's traces are removed, so that the result's file is not to be coded by its tables again.
         notes: what was found out, one line each.
+        facts: the same for the recipe.
         warnings: what is probably not meant, one line each.
     """
 
     noise: float = 0.0
+    sigma_y: NDArray[np.float32] | None = None
     guide: Description | None = None
     size: tuple[int, int] | None = None
     hole: NDArray[np.bool_] | None = None
     opaque: bool = False
+    consistent: bool = False
     strength: float = 1.0
     chroma_strength: float = 1.0
     uncoded: bool = False
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property

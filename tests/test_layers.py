@@ -24,20 +24,26 @@ ALLOWED: dict[str, set[str]] = {
     "checkpoint": {"errors", "image_file.image_io", "network"},
     "device": {"checkpoint", "errors", "network"},
     "task": {"degradation"},
+    "consistency": {"degradation", "denoiser"},
+    "noise_map": {
+        "degradation", "errors", "estimation.picture_noise", "estimation.varying_noise", "image_file.image_io",
+    },
     "request": {
         "degradation", "errors", "estimation.estimate", "estimation.noise_level", "estimation.picture_noise",
-        "image_file.image_io", "task",
+        "image_file.image_io", "noise_map", "task",
     },
     "restoration": {
-        "degradation", "denoiser", "device", "errors", "fill", "image_file.image_io", "noise_field", "sampler",
-        "settings", "task", "tiling",
+        "consistency", "degradation", "denoiser", "device", "errors", "fill", "fusion", "image_file.image_io",
+        "noise_field", "sampler", "settings", "task", "tiling",
     },
     "generation": {"degradation", "denoiser", "device", "errors", "restoration", "settings", "tiling"},
     "masks": {"errors"},
     "damage": {"degradation", "errors", "image_file.image_io", "masks", "noise_field"},
     "configuration": {"errors"},
     "files_beside": {"atomic", "batches.plan", "errors", "image_file.encoding"},
-    "api": {"device", "errors", "generation", "image_file.image_io", "request", "restoration", "settings"},
+    "api": {
+        "device", "errors", "generation", "image_file.image_io", "noise_map", "request", "restoration", "settings",
+    },
     "recipe": {"provenance.source_type", "settings"},
     # What results say of how they were made.
     "provenance.source_type": set(),
@@ -95,6 +101,10 @@ ALLOWED: dict[str, set[str]] = {
     "estimation.spectrum": {"estimation.blocks"},
     "estimation.resampling": set(),
     "estimation.noise_model": {"estimation.noise_level"},
+    "estimation.shading": {"estimation.noise_level", "estimation.noise_model"},
+    "estimation.varying_noise": {
+        "degradation", "estimation.noise_level", "estimation.noise_model", "estimation.shading",
+    },
     "estimation.noise_level": {"estimation.blocks"},
     "estimation.picture_noise": {
         "degradation", "estimation.blocks", "estimation.jpeg_tables", "estimation.noise_level", "image_file.image_io",

@@ -1,19 +1,36 @@
 """`diffuse denoise`."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from ..errors import UsageError
 from .options import Compute, Files, Keeping, shared
 
+if TYPE_CHECKING:
+    from ..batches.plan import Job
+    from ..request import Request
+
 
 @shared
 def denoise(
     files: Files,
     noise: Annotated[
-        str, typer.Option(metavar="auto|LEVEL", help="Std of the noise in 8-bit levels; auto estimates it.")
+        str,
+        typer.Option(
+            metavar="auto|LEVEL|poisson|auto-map",
+            help="Std of the noise in 8-bit levels. auto estimates one for the picture, poisson also how it depends on "
+            "brightness, auto-map on brightness and place.",
+        ),
     ] = "auto",
+    noise_map: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|DIR/",
+            help="A gray picture of its std at each pixel: 8 bits = levels, 16 bits = levels x 256; a folder, or a "
+            "name like 'maps/{stem}.png', has one for each picture.",
+        ),
+    ] = None,
     strength: Annotated[float, typer.Option(metavar="0..1", help="0 = the input, 1 = the estimate.")] = 1.0,
     chroma_strength: Annotated[
         float | None,
@@ -27,19 +44,41 @@ def denoise(
     compute: Compute,
 ) -> None:
     """Remove noise. Without options the noise level is estimated, and printed."""
+    from dataclasses import replace
+
+    from ..files_beside import FilesBeside
+    from ..image_file.image_io import read_picture
+    from ..noise_map import map_of
     from ..request import Denoise
     from .restorer import restore_files
 
-    level: float | Literal["auto"] = "auto" if noise == "auto" else _level(noise)
-    request = Denoise(noise=level, strength=strength, chroma_strength=chroma_strength)
-    restore_files("denoise", request, files, keeping, compute, steps)
+    request = Denoise(noise=_noise(noise), strength=strength, chroma_strength=chroma_strength)
+    if noise_map is None:
+        restore_files("denoise", request, files, keeping, compute, steps)
+        return
+    if noise != "auto":
+        raise UsageError("--noise and --noise-map both say what the noise is; give one of them")
+    maps = FilesBeside(
+        noise_map,
+        option="--noise-map",
+        what="noise map",
+        read=lambda path: map_of(read_picture(path, max_pixels=files.max_pixels)),
+    )
+
+    def of(job: "Job") -> "tuple[Request, dict[str, str]]":
+        found = maps.of(job.source)
+        return replace(request, noise_map=found.value), {"noise_map": found.sha256}
+
+    restore_files("denoise", of, files, keeping, compute, steps, others=maps.files)
 
 
-def _level(text: str) -> float:
+def _noise(text: str) -> "float | Literal['auto', 'poisson', 'auto-map']":
+    if text in ("auto", "poisson", "auto-map"):
+        return cast("Literal['auto', 'poisson', 'auto-map']", text)
     try:
         return float(text)
     except ValueError:
-        raise UsageError(f"--noise {text}: give a level, like 25, or auto") from None
+        raise UsageError(f"--noise {text}: give a level, like 25, or auto, poisson or auto-map") from None
 
 
 def add_to(app: typer.Typer) -> None:

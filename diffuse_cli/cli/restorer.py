@@ -96,16 +96,21 @@ class _Asked:
         return {**self.computing, **_of_request(request), **extra, **coding, "input": ""}
 
 
+_ESTIMATED = {"auto": "noise", "poisson": "noise by brightness", "auto-map": "noise by brightness and place"}
+
+
 def _of_request(request: "Request") -> dict[str, Any]:
-    """A request's options, as far as they are given; a mask is told by its hash."""
+    """A request's options, as far as they are given; a mask or noise map is told by its hash."""
     from ..request import Restore
 
     if isinstance(request, Restore):
         return _of_restore(request)
-    values = {field: getattr(request, field) for field in request.__dataclass_fields__ if field != "mask"}
-    if values.get("noise") == "auto":
-        del values["noise"]
-        values["estimated"] = ["noise"]
+    files = ("mask", "noise_map")
+    values = {field: getattr(request, field) for field in request.__dataclass_fields__ if field not in files}
+    if values.get("noise") in _ESTIMATED:
+        told = _ESTIMATED[values.pop("noise")]
+        if getattr(request, "noise_map", None) is None:
+            values["estimated"] = [told]
     if "strength" in values and values["chroma_strength"] is None:
         values["chroma_strength"] = values["strength"]
     return {key: value for key, value in values.items() if value is not None}
@@ -125,7 +130,7 @@ def _resolved(wanted: Mapping[str, Any], task: "Task") -> dict[str, Any]:
     """What is known once the picture is read: what was estimated, and what follows from its size."""
     from ..degradation import LEVEL
 
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = dict(task.facts) if wanted.get("estimated") else {}
     guide, estimated = task.guide, [name.split()[0] for name in wanted.get("estimated", ())]
     if "noise" in estimated:
         found["noise"] = (task.noise if guide is None else guide.noise) * LEVEL
@@ -277,7 +282,8 @@ class _Restorer:
         from ..image_file.image_io import is_lossless
 
         say = self.results.display.say
-        if read.task.hole is not None and not is_lossless(job.output, read.first, read.encoding):
+        exact = read.task.hole is not None or read.task.consistent
+        if exact and not is_lossless(job.output, read.first, read.encoding):
             say(f"{job.output}: a lossy format; pixels that stay exact need a lossless one, like -o out.png")
         for part in read.first.source.left_behind:
             say(f"{job.output}: without {part} of the input, made for the picture as it was")

@@ -13,6 +13,10 @@ def super_resolve(
     scale: Annotated[float | None, typer.Option(metavar="S", help="Factor, 1 < S <= 8, any real number.")] = None,
     to_size: Annotated[str | None, typer.Option(metavar="WxH", help="Fit inside this size, aspect kept.")] = None,
     long_edge: Annotated[int | None, typer.Option(metavar="N", help="Bring the longer side to N pixels.")] = None,
+    consistent: Annotated[
+        bool,
+        typer.Option("--consistent", help="Shrunk again (bicubic, in float), the result is the input, to a level."),
+    ] = False,
     steps: Annotated[
         int, typer.Option(metavar="N", help="1 = the posterior mean (best PSNR); more = a posterior sample.")
     ] = 1,
@@ -25,7 +29,7 @@ def super_resolve(
     from .restorer import restore_files
 
     size = None if to_size is None else two_numbers("to-size", to_size)
-    request = SuperResolve(scale=scale, to_size=size, long_edge=long_edge)
+    request = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent)
     restore_files("super-resolve", request, files, keeping, compute, steps)
 
 

@@ -233,7 +233,7 @@ def noise_eigenvalue(eigenvalues: Floats) -> float:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Blocks:
+class Blocks:
     """8x8 blocks of a plane: mean (N,), energy of the low frequencies (N,), squares of the high ones (N, 28)."""
 
     mean: NDArray[np.float32]
@@ -241,6 +241,7 @@ class _Blocks:
     high: NDArray[np.float32]
 
     def __len__(self) -> int:
+        """N."""
         return len(self.mean)
 
 
@@ -265,7 +266,7 @@ def _estimate_plane(plane: NDArray[np.float32], clips: bool) -> NoiseEstimate:
     After Ponomarenko et al. 2007, "An automatic approach to lossy compression of AVIRIS images": the noise is what the
     high frequencies of the flattest blocks hold.
     """
-    blocks = _plane_blocks(plane)
+    blocks = plane_blocks(plane)
     if len(blocks) < _FEWEST_BLOCKS:
         return NoiseEstimate(level=0.0, nominal=0.0, method="ponomarenko")
     nominal, flatness = _std_of_flattest(blocks, clips=clips, central=clips)
@@ -279,7 +280,8 @@ def _estimate_plane(plane: NDArray[np.float32], clips: bool) -> NoiseEstimate:
     return NoiseEstimate(level=level, nominal=nominal, method="texture" if flatness > _TEXTURE else "ponomarenko")
 
 
-def _plane_blocks(plane: NDArray[np.float32]) -> _Blocks:
+def plane_blocks(plane: NDArray[np.float32]) -> Blocks:
+    """Overlapping blocks of a plane (H, W), those at one end of the range left out."""
     positions = (plane.shape[0] - 7) * (plane.shape[1] - 7)
     stride = 1 if positions < 4096 else 2
     windows = _windows(plane, 8, stride, _MOST_BLOCKS).reshape(-1, 64)
@@ -287,12 +289,10 @@ def _plane_blocks(plane: NDArray[np.float32]) -> _Blocks:
     coefficients = windows @ dct_matrix().astype(np.float32).T
     mean = np.asarray(coefficients[:, 0] / 8, dtype=np.float32)
     coefficients **= 2
-    return _Blocks(
-        mean=mean, low=coefficients[:, _LOW_FREQUENCIES].sum(axis=1), high=coefficients[:, _HIGH_FREQUENCIES]
-    )
+    return Blocks(mean=mean, low=coefficients[:, _LOW_FREQUENCIES].sum(axis=1), high=coefficients[:, _HIGH_FREQUENCIES])
 
 
-def _std_of_flattest(blocks: _Blocks, *, clips: bool, central: bool) -> tuple[float, float]:
+def _std_of_flattest(blocks: Blocks, *, clips: bool, central: bool) -> tuple[float, float]:
     """The std of the noise before clipping (or as it is, if nothing clips) from the flattest blocks.
 
     A clipped block looks flat whatever it shows, so flatness is relative to the noise that a block of that mean would
@@ -417,6 +417,19 @@ def _variance_at_mean(means: NDArray[np.floating], std: float) -> Floats:
     mu = np.linspace(-4 * std, WHITE + 4 * std, 256)
     mean, variance = _clipped_moments(mu, std)
     return np.asarray(np.maximum(np.interp(means, mean, variance), 1e-6), dtype=np.float64)
+
+
+def left_of_clipped(means: NDArray[np.floating], std: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The std that is left of noise of `std` after clipping at 0 and 255, where local means, clipped too, are `means`.
+
+    As if each end were alone: noise that reaches both ends of the range leaves no picture anyway.
+    """
+    t = np.linspace(-4, 6, 512)
+    mean = t * _normal_cdf(t) + _normal_pdf(t)
+    left = np.sqrt(np.maximum((t**2 + 1) * _normal_cdf(t) + t * _normal_pdf(t) - mean**2, 0))
+    unit = np.maximum(std, 1e-6)
+    share = np.interp(means / unit, mean, left) * np.interp((WHITE - means) / unit, mean, left)
+    return np.asarray(std * share, dtype=np.float32)
 
 
 def _unclip(std: float, means: _Means) -> float:

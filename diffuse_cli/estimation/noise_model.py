@@ -22,6 +22,7 @@ _TAU = 0.1
 _FAINTEST = 5.0
 """Below this std the fit of a slope is worth nothing."""
 _FLATTEST = 0.02
+_ROUNDS = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +44,8 @@ def estimate_noise_model(levels: NDArray[np.float32], level: float) -> NoiseMode
     """Fit a line to the noise variance of bins of brightness.
 
     In each bin it is the smallest eigenvalues' mean (Chen, Zhu, Heng 2015) of patches of that mean; the line is a lower
-    quantile regression.
+    quantile regression. Where colours are strong, the darkest channel alone has the smallest eigenvalues, so the
+    channels' noise is then made equal by the line that was found, and the line found again.
 
     Args:
         levels: (H, W, C), 0..255.
@@ -52,10 +54,13 @@ def estimate_noise_model(levels: NDArray[np.float32], level: float) -> NoiseMode
     constant = NoiseModel(gain=0.0, offset=level**2, bins=0)
     if level < _FAINTEST or min(levels.shape[:2]) < 4 * _SIDE:
         return constant
-    means, variances, counts = _bins(levels)
-    if len(means) < 4 or means[-1] - means[0] < 40:
-        return constant
-    gain, offset = _lower_line(means, variances, counts)
+    patches = _patches(levels)
+    gain, offset = 0.0, 1.0
+    for _ in range(_ROUNDS if levels.shape[2] > 1 else 1):
+        means, variances, counts = _bins(patches, gain, offset)
+        if len(means) < 4 or means[-1] - means[0] < 40:
+            return constant
+        gain, offset = _lower_line(means, variances, counts)
     at = gain * np.array([means[0], means[-1]]) + offset
     # A slope that changes the std by less than a quarter over the picture is within the method's error.
     if at.min() <= 0 or math.sqrt(at.max() / at.min()) < 1.25:
@@ -63,14 +68,18 @@ def estimate_noise_model(levels: NDArray[np.float32], level: float) -> NoiseMode
     return NoiseModel(gain=gain, offset=offset, bins=len(means))
 
 
-def _bins(levels: NDArray[np.float32]) -> tuple[Floats, Floats, Floats]:
-    """Mean brightness, noise variance and patch count of every bin that has enough patches."""
+def _patches(levels: NDArray[np.float32]) -> Floats:
+    """(N, C, 25) of (H, W, C), those left out that reach an end of the range."""
     windows = sliding_window_view(levels, (_SIDE, _SIDE), axis=(0, 1))
     stride = max(math.isqrt(windows.shape[0] * windows.shape[1] // _MOST_PATCHES), 1)
-    patches = windows[::stride, ::stride].reshape(-1, levels.shape[2] * _SIDE**2)
-    inside = (patches.min(1) > 1) & (patches.max(1) < 254)
-    patches = np.asarray(patches[inside], dtype=np.float64)
-    brightness = patches.mean(1)
+    patches = windows[::stride, ::stride].reshape(-1, levels.shape[2], _SIDE**2)
+    inside = (patches.min((1, 2)) > 1) & (patches.max((1, 2)) < 254)
+    return np.asarray(patches[inside], dtype=np.float64)
+
+
+def _bins(patches: Floats, gain: float, offset: float) -> tuple[Floats, Floats, Floats]:
+    """Mean brightness, noise variance and patch count of every bin that has enough patches."""
+    brightness, patches = patches.mean((1, 2)), equalised(patches, gain, offset)
     edges = np.quantile(brightness, np.linspace(0, 1, _BINS + 1)) if len(patches) else np.zeros(_BINS + 1)
     found = []
     for low, high in itertools.pairwise(edges):
@@ -79,6 +88,13 @@ def _bins(levels: NDArray[np.float32]) -> tuple[Floats, Floats, Floats]:
             found.append((part.mean(), noise_eigenvalue(np.linalg.eigvalsh(np.cov(part, rowvar=False))), len(part)))
     means, variances, counts = np.array(found).reshape(-1, 3).T
     return means, variances, counts
+
+
+def equalised(patches: Floats, gain: float, offset: float) -> Floats:
+    """Patches (N, C, K) as (N, C * K), each channel's noise brought to what it is at its patch's mean brightness."""
+    brightness = patches.mean((1, 2))[:, None]
+    ratio = np.maximum(gain * brightness + offset, 1e-3) / np.maximum(gain * patches.mean(2) + offset, 1e-3)
+    return np.asarray((patches * np.sqrt(ratio)[..., None]).reshape(len(patches), patches[0].size), dtype=np.float64)
 
 
 def _lower_line(x: Floats, y: Floats, weights: Floats) -> tuple[float, float]:
