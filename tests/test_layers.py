@@ -94,6 +94,19 @@ ALLOWED: dict[str, set[str]] = {
         "atomic", "batches.batch", "batches.inputs", "batches.plan", "errors", "image_file.picture", "view.previews",
         "view.rendering",
     },
+    "paint.session": {"errors"},
+    "paint.server": {"errors", "paint.session"},
+    # What looks at a machine and an installation.
+    "diagnosis.finding": set(),
+    "diagnosis.machine": {"device", "diagnosis.finding", "measure.hardware"},
+    "diagnosis.installed": {"diagnosis.finding", "image_file.optional_formats"},
+    "diagnosis.self_test": {
+        "checkpoint", "device", "diagnosis.finding", "errors", "image_file.image_io", "image_file.picture", "request",
+        "restoration", "settings",
+    },
+    "diagnosis.doctor": {
+        "checkpoint", "diagnosis", "diagnosis.finding", "diagnosis.self_test", "errors",
+    },
     # What tells a picture's history.
     "estimation.blocks": set(),
     "estimation.jpeg_tables": set(),

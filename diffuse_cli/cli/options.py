@@ -141,6 +141,12 @@ class Sources(Telling):
     max_pixels: Annotated[
         int, typer.Option(metavar="N", min=1, help="Refuse larger pictures, before they fill the memory.")
     ] = 500_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files(Sources, Output):
+    """Which pictures, and where results go."""
+
     compare: Annotated[
         str | None,
         typer.Option(
@@ -148,11 +154,6 @@ class Sources(Telling):
             help="Write input and result side by side, with a detail at 1:1; for several pictures, a folder.",
         ),
     ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Files(Sources, Output):
-    """Which pictures, and where results go."""
 
 
 class DepthName(StrEnum):

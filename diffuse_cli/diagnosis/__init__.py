@@ -1,0 +1,1 @@
+"""What `diffuse doctor` looks at: the machine, what is installed, and whether the weights compute what they should."""
