@@ -105,7 +105,7 @@ ALLOWED: dict[str, set[str]] = {
         "restoration", "settings",
     },
     "diagnosis.doctor": {
-        "checkpoint", "diagnosis", "diagnosis.finding", "diagnosis.self_test", "errors",
+        "checkpoint", "diagnosis.finding", "diagnosis.installed", "diagnosis.machine", "diagnosis.self_test", "errors",
     },
     # What tells a picture's history.
     "estimation.blocks": set(),
