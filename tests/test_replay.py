@@ -43,6 +43,10 @@ MADE = [
     ("out.png", "inpaint --mask mask.png --metadata strip"),
     ("out.png", "super-resolve --to-size 200x120"),
     ("out.avif", "super-resolve --scale 1.3"),
+    ("out.png", "restore --scale 1.5 --mask mask.png"),
+    ("out.jpg", "restore --noise 9 --only noise,jpeg --steps 2"),
+    ("out.png", "deblur --blur 1.2"),
+    ("out.png", "dejpeg --jpeg 40"),
 ]
 
 

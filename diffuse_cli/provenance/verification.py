@@ -10,6 +10,7 @@ The limits were fixed on pictures that the table of their errors (examples/verif
 """
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,8 +31,12 @@ BLOCK: Final = 16
 MOST_RESIDUAL: Final = 1.09
 """The removed noise against the simulated one, in the flattest blocks; MOST_IN_A_BLOCK: the same in the worst block."""
 MOST_IN_A_BLOCK: Final = 1.25
-MOST_CORRELATED: Final = 0.2
-"""How far the removed noise's correlation between neighbours may lie from the simulated one's."""
+LEAST_RESIDUAL: Final = (0.84, 0.06)
+"""The least of it: where the picture is flat, and less for each octave of texture above FLAT times the noise, since
+what cannot be told from texture stays in the mean."""
+FLAT: Final = 0.25
+MOST_CORRELATED: Final = (0.2, 0.05)
+"""How far the removed noise's correlation between neighbours may lie from the simulated one's, and more an octave."""
 CODED_RESIDUAL: Final = (0.4, 1.5, 1.6, 0.35)
 """Least and most residual, most in a block, most correlated, where a coder, blur or enlargement is declared too."""
 MOST_ENLARGED: Final = 0.5
@@ -44,6 +49,8 @@ MOST_RECODED: Final = {"JPEG": (0.2, 0.5)}
 """Untouched pixels in a lossy file: rms and largest difference from the input coded alike, of the coder's own."""
 MOST_RECODED_ELSE: Final = (1.2, 1.2)
 """Of coders that predict one block from another, so that a change reaches far."""
+LOSSY: Final = 0.04
+"""Less is enough in a lossy file."""
 LEAST_NOISE: Final = 2.0
 """Levels; less noise is lost in rounding, and is not measured."""
 
@@ -74,10 +81,18 @@ class Figure:
                 object.__setattr__(self, name, float(value))
 
     @property
+    def strain(self) -> float:
+        """How near it comes to its limits: up to 1 it is within them."""
+        low = self.at_least / max(self.value, 1e-9) if self.at_least else 0.0
+        if self.at_most is None:
+            return low
+        high = self.value / self.at_most if self.at_most else math.inf if self.value > 0 else 0.0
+        return max(low, high)
+
+    @property
     def is_fine(self) -> bool:
         """Whether it lies within the limits."""
-        low = self.at_least is None or self.value >= self.at_least
-        return bool(low and (self.at_most is None or self.value <= self.at_most))
+        return self.strain <= 1
 
 
 def verify(after: Picture, before: Picture, declared: Declared, encoding: Encoding = PLAIN) -> list[Figure]:
@@ -107,9 +122,9 @@ def verify(after: Picture, before: Picture, declared: Declared, encoding: Encodi
     return _explained(after, before, declared, encoding) + alpha
 
 
-def least_residual(noise: float) -> float:
-    """Of noise of this std in levels: even in a picture's flattest blocks some of it may stay in the mean."""
-    return 0.86 - 0.6 / max(noise, LEAST_NOISE)
+def _rough(texture: float, noise: float) -> float:
+    """Octaves by which the flattest blocks' texture is above a quarter of the noise: so much is lost with the noise."""
+    return max(math.log2(max(texture, 1e-6) / (FLAT * noise)), 0.0)
 
 
 def _size_figure(size: Sequence[int], wanted: Sequence[int]) -> Figure:
@@ -206,8 +221,9 @@ def _noise_figures(blocks: "_Blocks", what: Description, slack: float) -> list[F
     low, high, block, correlated = CODED_RESIDUAL
     shrunk = what.scale > 1 or what.blur > 0
     if what.quality >= 100 and not shrunk:
-        low, high = least_residual(what.noise * LEVEL), MOST_RESIDUAL
-        block, correlated = MOST_IN_A_BLOCK, MOST_CORRELATED
+        octaves = _rough(_rms(flat.texture), what.noise * LEVEL)
+        low = LEAST_RESIDUAL[0] - LEAST_RESIDUAL[1] * octaves - (LOSSY if slack else 0)
+        high, block, correlated = MOST_RESIDUAL, MOST_IN_A_BLOCK, MOST_CORRELATED[0] + MOST_CORRELATED[1] * octaves
     size = np.sqrt((flat.residual**2).mean() / ((flat.simulated**2).mean() + slack**2))
     budget = blocks.squares(blocks.simulated) + slack**2 + 0.25
     if shrunk:
@@ -359,15 +375,11 @@ class _Blocks:
     def flattest(self) -> "_Blocks":
         """The quarter with the least texture, and in it only what is not clipped away."""
         noise = self.squares(self.simulated)
-        usable = np.flatnonzero(noise >= 0.5 * np.median(noise))
+        usable = np.flatnonzero(noise >= 0.75 * np.quantile(noise, 0.9))
         count = max(len(usable) // 4, min(len(usable), 4))
         flat = usable[np.argsort(self.texture[usable], kind="stable")[:count]]
-        return _Blocks(
-            residual=self.residual[flat],
-            simulated=self.simulated[flat],
-            detail=self.detail[flat],
-            texture=self.texture[flat],
-        )
+        parts = {name: getattr(self, name)[flat] for name in ("residual", "simulated", "detail", "texture")}
+        return _Blocks(**parts)
 
 
 def _cut(array: Floats, side: int) -> Floats:
