@@ -32,6 +32,7 @@ def folder(cat: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         mask = Image.new("L", (96, 64))
         mask.paste(255, box)
         mask.save(cat.with_name(name))
+    Image.linear_gradient("L").resize((96, 64)).point(lambda level: 5 + level // 10).save(cat.with_name("map.png"))
     return cat.parent
 
 
@@ -45,6 +46,8 @@ MADE = [
     ("out.avif", "super-resolve --scale 1.3"),
     ("out.png", "restore --scale 1.5 --mask mask.png"),
     ("out.jpg", "restore --noise 9 --only noise,jpeg --steps 2"),
+    ("out.png", "denoise --noise poisson"),
+    ("out.png", "denoise --noise-map map.png"),
     ("out.png", "deblur --blur 1.2"),
     ("out.png", "dejpeg --jpeg 40"),
 ]
@@ -53,7 +56,8 @@ MADE = [
 @pytest.mark.parametrize(("name", "options"), MADE)
 def test_every_command_makes_the_same_bytes_again(folder: Path, name: str, options: str) -> None:
     assert run(*options.split(), "in.png", "-o", name, "--model", "toy", "-q").exit_code == 0
-    given = ["--mask", "mask.png"] if "--mask" in options.split() else []
+    files = {"--mask": "mask.png", "--noise-map": "map.png"}
+    given = [word for flag, file in files.items() if flag in options.split() for word in (flag, file)]
     result = run("replay", name, "--input", "in.png", *given, "-o", f"again{Path(name).suffix}")
     assert (result.exit_code, result.output.splitlines()[-1][-len(name) - 18 :]) == (0, f"the same bytes as {name}")
     assert (folder / name).read_bytes() == (folder / f"again{Path(name).suffix}").read_bytes()

@@ -4,12 +4,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from typer.testing import CliRunner, Result
 
+import diffuse_cli
 from diffuse_cli import recipe
 from diffuse_cli.cli.app import app
 from diffuse_cli.degradation import Description
@@ -22,6 +24,8 @@ from diffuse_cli.restoration import restore
 from diffuse_cli.settings import Settings
 
 from .conftest import EXAMPLES
+
+SCHEMA = json.loads((Path(diffuse_cli.__file__).parent / "json_lines.schema.json").read_text())
 
 
 def run(*arguments: str | Path) -> Result:
@@ -98,6 +102,16 @@ class TestNoise:
         only = rounded(restore(before, colour.task(before), Settings(), model))
         assert fine(verify(only, before, declared(before, noise=20.0, strength=0.0, chroma_strength=1.0)))
         assert not fine(verify(after, before, declared(before, noise=20.0, strength=0.0, chroma_strength=1.0)))
+
+    def test_that_varies(self, model: Model) -> None:
+        std = np.tile(np.linspace(5, 30, 128, dtype=np.float32), (96, 1))
+        noise = np.random.default_rng(0).standard_normal((96, 128, 3)) * std[..., None] / 127.5
+        before = rounded(replace(photo(), pixels=(photo().pixels + noise).astype(np.float32)))
+        after = rounded(restore(before, Denoise(noise_map=std).task(before), Settings(), model))
+        told = {"operation": "denoise", "noise_map": "given"}
+        assert fine(verify(after, before, of_recipe(told, before, None, std)))
+        assert not fine(verify(after, before, of_recipe(told, before, None, std[:, ::-1])))
+        assert not fine(verify(after, before, of_recipe(told, before, None, std / 1.5)))
 
     def test_gray(self, model: Model) -> None:
         before = noisy(replace(photo(), pixels=photo().pixels[..., 1:2]), 15)
@@ -224,6 +238,7 @@ class TestProgram:
         changed = run("verify", "changed.png", "--against", "in.png", "--mask", "mask.png", "--json")
         assert changed.exit_code == 1
         told = json.loads(changed.output)
+        jsonschema.validate(told, SCHEMA)
         assert (told["type"], told["explained"], told["operation"]) == ("verify", False, "inpaint")
         assert told["figures"][0] == {
             "name": "untouched pixels that changed", "value": 1.0, "unit": "pixels", "at_least": None, "at_most": 0.0,
@@ -268,6 +283,7 @@ def test_info_tells_what_a_file_says(made: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.new("RGBA", (30, 20)).save("a.png", exif=exif, dpi=(300, 300), icc_profile=profile)
     line = json.loads(run("info", "a.png", "--json").output)
+    jsonschema.validate(line, SCHEMA)
     assert line["made_by"] == {"camera": "Abc X1", "software": "Editor 1.0", "artist": "Somebody"}
     assert (line["width"], line["height"], line["alpha"], line["depth"], line["lossy"]) == (30, 20, True, "8", False)
     assert (line["dpi"], line["recipe"], line["digital_source_type"]) == ([300, 300], None, None)

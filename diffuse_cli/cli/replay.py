@@ -25,6 +25,7 @@ class Given:
 
     input: Annotated[Path | None, typer.Option(metavar="FILE", help="The picture that it was made from.")] = None
     mask: Annotated[Path | None, typer.Option(metavar="FILE", help="The mask that was used, if one was.")] = None
+    noise_map: Annotated[Path | None, typer.Option(metavar="FILE", help="The noise map, if one was used.")] = None
     recipe: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A JSON with the recipe, where the file does not tell its own.")
     ] = None
@@ -36,7 +37,8 @@ class Given:
     @property
     def files(self) -> dict[str, Path]:
         """The files beside the input, by the option that they were given with."""
-        return {} if self.mask is None else {"mask": self.mask}
+        named = {"mask": self.mask, "noise_map": self.noise_map}
+        return {name: path for name, path in named.items() if path is not None}
 
 
 @shared

@@ -68,6 +68,9 @@ def verify(
     mask: Annotated[
         str | None, typer.Option(metavar="FILE|alpha", help="The mask used; a recipe's is checked by its hash.")
     ] = None,
+    noise_map: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The noise map used; a recipe's is checked by its hash.")
+    ] = None,
     quality: Annotated[
         int | None,
         typer.Option(metavar="1..100", help="Of a lossy WebP, AVIF, ... without recipe.", show_default="95"),
@@ -92,11 +95,11 @@ def verify(
             f"{made}: {'holds no recipe; say what was done by --op' if made.is_file() else 'no such file'}"
         )
     notes = _notes(recipe, against)
-    hole = _mask(recipe, mask)
+    hole, std = _maps(recipe, mask, noise_map)
     if mask == "alpha" and told.op is not None:
         recipe = {**recipe, "mask": "alpha"}
     before, after = read_picture(against), read_picture(made)
-    declared = of_recipe(recipe, before, hole)
+    declared = of_recipe(recipe, before, hole, std)
     figures = figures_of(after, before, declared, Encoding(quality=quality or recipe.get("quality")))
     fine = all(figure.is_fine for figure in figures)
     if as_json:
@@ -120,16 +123,22 @@ def _notes(recipe: dict[str, Any], against: Path) -> list[str]:
     return [f"{against}: the recipe names another file (sha256 {recipe['input']}); its pixels are what is checked"]
 
 
-def _mask(recipe: dict[str, Any], mask: str | None) -> "NDArray[np.bool_] | None":
-    """The mask's file, read, where one was used."""
+def _maps(
+    recipe: dict[str, Any], mask: str | None, noise_map: Path | None
+) -> "tuple[NDArray[np.bool_] | None, NDArray[np.float32] | None]":
+    """Mask and noise map, read, where they were used."""
     from ..image_file.image_io import read_picture
+    from ..noise_map import map_of
     from ..provenance.replay import Option, arguments
     from ..request import mask_of
 
-    given = {} if mask in (None, "alpha") else {"mask": Path(str(mask))}
-    wanted = {"mask": recipe["mask"]} if "mask" in recipe else {}
-    arguments(wanted, {"mask": Option(flag="--mask")}, given)  # refuses what is missing or another one
-    return mask_of(read_picture(given["mask"])) if given else None
+    named = {"mask": None if mask in (None, "alpha") else Path(str(mask)), "noise_map": noise_map}
+    given = {name: path for name, path in named.items() if path is not None}
+    wanted = {name: recipe[name] for name in named if name in recipe}
+    options = {name: Option(flag=f"--{name.replace('_', '-')}") for name in named}
+    arguments(wanted, options, given)  # refuses what is missing or another one
+    hole = mask_of(read_picture(given["mask"])) if "mask" in given else None
+    return hole, map_of(read_picture(given["noise_map"])) if "noise_map" in given else None
 
 
 def _words(figure: "Figure") -> str:

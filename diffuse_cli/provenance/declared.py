@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from ..degradation import LEVEL, Description
 from ..errors import UsageError
+from ..noise_map import KnownNoise, estimated_map, given_map
 from ..request import KNOWN_BLUR, Inpaint
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from ..image_file.picture import Picture
@@ -24,6 +26,7 @@ class Declared:
     Attributes:
         what: what had happened to the input: its noise, blur, coder, and the factor that it was enlarged by.
         size: (height, width) of the result.
+        std: (H, W), the noise's std in 8-bit levels, where it is not the same everywhere; `what` holds its rms then.
         hole: (H, W) of the input, True where it was filled; None = nowhere.
         opaque: what was filled became opaque.
         strength, chroma_strength: how far luma and chroma were moved towards the estimate.
@@ -31,6 +34,7 @@ class Declared:
 
     what: Description
     size: tuple[int, int]
+    std: "NDArray[np.float32] | None" = None
     hole: "NDArray[np.bool_] | None" = None
     opaque: bool = False
     strength: float = 1.0
@@ -43,10 +47,17 @@ class Declared:
         return untouched and (self.hole is None or self.hole.shape == self.size)
 
 
-def of_recipe(recipe: Mapping[str, Any], before: "Picture", mask: "NDArray[np.bool_] | None" = None) -> Declared:
+def of_recipe(
+    recipe: Mapping[str, Any],
+    before: "Picture",
+    mask: "NDArray[np.bool_] | None" = None,
+    noise_map: "NDArray[np.float32] | None" = None,
+) -> Declared:
     """What a recipe says, as far as a picture shows it.
 
-    Args: before: the input; mask: (H, W), True = filled, where the recipe used a file.
+    Args:
+        before: the input.
+        mask, noise_map: (H, W), True = filled, and the noise's std in 8-bit levels, where the recipe used files.
     Raises: UsageError: the operation is none that verifying knows, or a value makes no sense. PictureError: mask and
         picture do not fit together.
     """
@@ -56,8 +67,9 @@ def of_recipe(recipe: Mapping[str, Any], before: "Picture", mask: "NDArray[np.bo
     h, w = before.pixels.shape[:2]
     scale = _number(recipe, "scale", 1.0)
     quality = _number(recipe, "jpeg_quality", _number(recipe, "jpeg", 100.0))
+    noise = _noise(recipe, before, noise_map)
     what = Description(
-        scale=scale, noise=_number(recipe, "noise", 0.0) / LEVEL, quality=quality,
+        scale=scale, noise=noise.level / LEVEL, quality=quality,
         blur=min(_number(recipe, "blur", 0.0) * scale, KNOWN_BLUR),
     )  # fmt: skip
     size = (max(round(h * scale), 1), max(round(w * scale), 1))
@@ -66,11 +78,25 @@ def of_recipe(recipe: Mapping[str, Any], before: "Picture", mask: "NDArray[np.bo
     return Declared(
         what=what,
         size=size,
+        std=noise.std,
         hole=_hole(recipe, before, mask),
         opaque=recipe.get("mask") == "alpha",
         strength=_number(recipe, "strength", 1.0),
         chroma_strength=_number(recipe, "chroma_strength", _number(recipe, "strength", 1.0)),
     )
+
+
+def _noise(recipe: Mapping[str, Any], before: "Picture", noise_map: "NDArray[np.float32] | None") -> KnownNoise:
+    """One level, the map that was given, or the map that is estimated from the input again."""
+    if noise_map is not None:
+        return given_map(noise_map, before)
+    level, by = _number(recipe, "noise", 0.0), [told for told in recipe.get("estimated", ()) if "by brightness" in told]
+    if not by:
+        return KnownNoise(level=level)
+    found = estimated_map(before, by_place="place" in by[0])
+    if found.std is None or found.level == 0:
+        return KnownNoise(level=level)
+    return KnownNoise(level=level, std=found.std * np.float32(level / found.level))
 
 
 def _number(recipe: Mapping[str, Any], key: str, default: float) -> float:

@@ -15,6 +15,8 @@ from ..errors import UsageError
 
 _OPTION_OF_KEY: Final = {"boxes": "box", "polygons": "polygon", "samples": "count"}
 """Options that recipes call otherwise: the plural, or what they mean."""
+_ASKED_AS: Final = {"noise by brightness": "poisson", "noise by brightness and place": "auto-map"}
+"""What was to be found out, where its option says something else than auto."""
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -62,12 +64,14 @@ def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """What was asked for: not what was found out in its place, nor what follows from it."""
     asked = dict(recipe)
     for told in asked.pop("estimated", ()):
-        name, *condition = told.split()
-        asked[name] = None if condition else "auto"  # a condition is the command's own default
+        name, *how = told.split()
+        asked[name] = _ASKED_AS.get(told) if how else "auto"  # else it is the command's own default
     if {"to_size", "long_edge"} & asked.keys():
         asked.pop("scale", None)
     if asked.get("operation") == "generate" and "samples" in asked:
         asked["grid"] = True
+    elif "samples" in asked and "sample" not in asked:
+        asked["average"] = True
     if isinstance(asked.get("format"), str):
         asked["format"] = asked["format"].lower()
     return asked

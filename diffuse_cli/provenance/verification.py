@@ -198,7 +198,7 @@ def _coded(picture: Picture, encoding: Encoding) -> NDArray[np.float32]:
 def _explained(after: Picture, before: Picture, declared: Declared, encoding: Encoding) -> list[Figure]:
     what, y = declared.what, _levels(before.pixels)
     restored = _undo_strength(after, before, declared)
-    seen, simulated = _degraded(restored, what, y.shape[:2], gray=before.is_gray)
+    seen, simulated = _degraded(restored, declared, y.shape[:2], gray=before.is_gray)
     away = _away(y - seen, simulated - seen, declared)
     counted = np.ones(y.shape[:2], bool)
     if declared.hole is not None:
@@ -221,7 +221,7 @@ def _noise_figures(blocks: "_Blocks", what: Description, slack: float) -> list[F
     low, high, block, correlated = CODED_RESIDUAL
     shrunk = what.scale > 1 or what.blur > 0
     if what.quality >= 100 and not shrunk:
-        octaves = _rough(_rms(flat.texture), what.noise * LEVEL)
+        octaves = _rough(_rms(flat.texture), _rms(flat.simulated))
         low = LEAST_RESIDUAL[0] - LEAST_RESIDUAL[1] * octaves - (LOSSY if slack else 0)
         high, block, correlated = MOST_RESIDUAL, MOST_IN_A_BLOCK, MOST_CORRELATED[0] + MOST_CORRELATED[1] * octaves
     size = np.sqrt((flat.residual**2).mean() / ((flat.simulated**2).mean() + slack**2))
@@ -288,12 +288,14 @@ def _split(levels: Floats) -> tuple[Floats, Floats]:
     return luma, levels - luma
 
 
-def _degraded(restored: Floats, what: Description, size: Sequence[int], *, gray: bool) -> tuple[Floats, Floats]:
+def _degraded(restored: Floats, declared: Declared, size: Sequence[int], *, gray: bool) -> tuple[Floats, Floats]:
     """The result blurred and shrunk as declared; and the same as a file, with noise and coder."""
+    what = declared.what
+    std = what.noise * LEVEL if declared.std is None else declared.std[..., None].astype(np.float64)
     x = torch.from_numpy(restored.transpose(2, 0, 1).astype(np.float32))[None]
     seen = resize(blur(x, what.blur), (size[0], size[1]))[0].permute(1, 2, 0).numpy().astype(np.float64)
     field = noise_field((size[0], size[1]), seed=1, gray=gray).transpose(1, 2, 0)[..., : restored.shape[2]]
-    simulated = np.rint(np.clip(seen + what.noise * LEVEL * field, 0, 255))
+    simulated = np.rint(np.clip(seen + std * field, 0, 255))
     if what.quality < 100:
         coded = through_jpeg(simulated.astype(np.uint8), round(what.quality), "4:2:0")
         simulated = coded.astype(np.float64)
