@@ -16,18 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .compose import Compose, cover_of
 from .device import Device, Dtype, Model, prepare
+from .enhance import Enhance
 from .errors import UsageError
+from .extend import EXTEND_STEPS, Anchor, Extend
 from .image_file.image_io import Picture, read_picture, to_levels, to_unit
 from .noise_map import map_of
-from .request import UNDONE, Box, Denoise, Inpaint, Restore, SuperResolve, mask_of, restore_only
+from .request import UNDONE, Box, Denoise, Inpaint, Request, Restore, SuperResolve, mask_of, restore_only
 from .settings import GENERATE_STEPS, Settings, Solver, Tile, natural_size
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-TaskName = Literal["denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg"]
-Request = Denoise | Inpaint | SuperResolve | Restore
+TaskName = Literal[
+    "denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg", "enhance", "compose", "extend"
+]  # fmt: skip
 Numbers = TypeVar("Numbers", NDArray[Any], "Tensor")
 
 log = logging.getLogger("diffuse_cli")
@@ -64,6 +68,19 @@ class Options(ComputeOptions, total=False):
     to_size: tuple[int, int] | None
     long_edge: int | None
     consistent: bool
+    exposure: float | Literal["auto"]
+    contrast: float | Literal["auto"]
+    clarity: float | Literal["auto"]
+    white_balance: Literal["auto", "off"]
+    insert: "str | Path | Image.Image | NDArray[Any] | Tensor"
+    join: "str | Path | Image.Image | NDArray[Any] | Tensor"
+    at: tuple[int, int]
+    rotate: float
+    band: int
+    blend: Literal["seam", "gradient", "alpha"]
+    match: float | Literal["auto"]
+    pad: tuple[int, int, int, int] | None
+    anchor: Anchor
 
 
 @overload
@@ -77,7 +94,7 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
         picture: a file's name; a PIL image; an array (H, W) or (H, W, C) or a tensor (C, H, W) with C = 1 or 3, and
             for arrays also 2 or 4 (the last is alpha). Integers are 8 or 16 bit levels (uint8, uint16); floats are
             0 = black .. 1 = white, and neither they nor the result are clipped.
-        task: "denoise", "inpaint", "super-resolve", "restore", "deblur" or "dejpeg".
+        task: "denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg", "enhance", "compose" or "extend".
         options: `noise` (std in 8-bit levels, "auto", "poisson" or "auto-map"), `noise_map` (a file, an image, or an
             array or tensor (H, W) of floats in 8-bit levels), `strength`, `chroma_strength` for denoise;
             `mask` (a file, image, or array and tensor (H, W) in which True, or half white, is filled; or "alpha"),
@@ -85,6 +102,10 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
             one of `scale`, `to_size` (width, height), `long_edge`, and `consistent` for super-resolve;
             `noise`, `jpeg` (quality), `blur` (std in pixels), each a number or "auto", `only` (a sequence of these
             names), `scale` and what inpaint takes for restore; `blur`, `noise` for deblur; `jpeg` for dejpeg;
+            `exposure`, `contrast`, `clarity`, `white_balance`, `strength` for enhance;
+            `insert` (a picture as the first argument), `at` (x, y), `scale`, `rotate`, `mask` (0..1), or `join` and
+            `mask`, and `band`, `blend`, `match` for compose;
+            `to_size` or `pad` (left, top, right, bottom), `anchor` for extend, whose `steps` are 6 if nothing is said;
             `steps`, `seed`, `sample`, `solver`, `tile`, `model`, `device`, `dtype`, `threads` for all.
     Returns: what came in, restored: an image for a file or an image, an array for an array, a tensor for a tensor.
     Raises: errors.DiffuseError: UsageError, PictureError, CheckpointError or OutOfMemoryError, with one clear line.
@@ -93,7 +114,7 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
 
     compute, own = _split(options)
     request = _request(task, own)
-    settings, model, threads = _compute(compute)
+    settings, model, threads = _compute({"steps": EXTEND_STEPS, **compute} if task == "extend" else compute)
     seen = _picture_of(picture)
     resolved = request.task(seen)
     for note in resolved.notes:
@@ -103,9 +124,9 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
     with _threads(threads):
         restored = restore_picture(seen, resolved, settings, model)
     if _is_tensor(picture):
-        return _tensor_like(picture, restored, resolved.hole)
+        return _tensor_like(picture, seen, restored, resolved.corner)
     if isinstance(picture, np.ndarray):
-        return _array_like(picture, restored, resolved.hole)
+        return _array_like(picture, seen, restored, resolved.corner)
     return _image_like(picture, restored)
 
 
@@ -154,6 +175,12 @@ def _request(task: str, options: dict[str, Any]) -> Request:
     if task in short:
         _refuse_foreign(task, options, set(short[task]))
         return Restore(**_short(task, options))
+    if task == "compose":
+        return _composing(options)
+    simple: dict[str, type[Enhance | Extend]] = {"enhance": Enhance, "extend": Extend}
+    if task in simple:
+        _refuse_foreign(task, options, {f.name for f in fields(simple[task])})
+        return simple[task](**options)
     if task != "restore":
         raise UsageError(f"task must be one of {', '.join(get_args(TaskName))}, not {task!r}")
     masking: dict[str, Any] = {name: options.pop(name) for name in ("mask", "box", "invert_mask") if name in options}
@@ -162,6 +189,24 @@ def _request(task: str, options: dict[str, Any]) -> Request:
     holes = Inpaint(**_holes(masking)) if masking else None
     told = restore_only(UNDONE if only is None else only, options)
     return Restore(**told, scale=1.0 if scale is None else scale, holes=holes)
+
+
+def _composing(options: dict[str, Any]) -> Compose:
+    _refuse_foreign("compose", options, {f.name for f in fields(Compose)} - {"seed"} | {"join"})
+    if ("insert" in options) == ("join" in options):
+        raise UsageError("compose takes either insert, a cut-out, or join, a picture of the same size, and mask")
+    joined = "join" in options
+    if joined and (options.get("mask") is None or {"at", "scale", "rotate"} & options.keys()):
+        raise UsageError("join takes a mask, which is white where it shows, and neither at, scale nor rotate")
+    other = _picture_of(options.pop("join") if joined else options.pop("insert"))
+    mask = options.pop("mask", None)
+    if _is_tensor(mask):
+        mask = mask.detach().cpu().numpy()
+    if isinstance(mask, np.ndarray) and mask.dtype == np.bool_:
+        mask = mask.astype(np.float64)
+    cover = None if mask is None else cover_of(_picture_of(mask))
+    place: dict[str, Any] = {"at": None} if joined else {}
+    return Compose(insert=other, mask=cover, **place, **options)
 
 
 def _short(task: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -277,18 +322,22 @@ def _noise_map_of(std: object) -> NDArray[np.float32]:
     return map_of(_picture_of(std))
 
 
-def _tensor_like(given: "Tensor", restored: Picture, hole: NDArray[np.bool_] | None) -> "Tensor":
+def _tensor_like(given: "Tensor", seen: Picture, restored: Picture, corner: tuple[int, int] | None) -> "Tensor":
     import torch
 
-    array = _array_like(given.detach().cpu().permute(1, 2, 0).numpy(), restored, hole)
+    array = _array_like(given.detach().cpu().permute(1, 2, 0).numpy(), seen, restored, corner)
     return torch.from_numpy(array).permute(2, 0, 1).to(given.device, given.dtype)
 
 
-def _array_like(given: NDArray[Any], restored: Picture, hole: NDArray[np.bool_] | None) -> NDArray[Any]:
+def _array_like(given: NDArray[Any], seen: Picture, restored: Picture, corner: tuple[int, int] | None) -> NDArray[Any]:
+    """The result as what was given is; where nothing was changed, with its very numbers."""
     if np.issubdtype(given.dtype, np.floating):
         array = ((restored.pixels + 1) / 2).astype(given.dtype)
-        if hole is not None:  # 0..1 -> -1..1 -> 0..1 is not exact in floating point; known pixels are
-            array = np.where(hole[..., None], array, given.reshape(array.shape))
+        if corner is not None or array.shape == seen.pixels.shape:  # 0..1 -> -1..1 -> 0..1 is not exact
+            (top, left), (h, w) = corner or (0, 0), given.shape[:2]
+            own = (slice(top, top + h), slice(left, left + w))
+            same = restored.pixels[own] == seen.pixels
+            array[own] = np.where(same, given.reshape(same.shape), array[own])
     else:
         array = _levels(restored)
     return array[..., 0] if given.ndim == 2 else array

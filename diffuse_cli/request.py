@@ -4,8 +4,8 @@ The names are the command line's; the Python API uses them too. Nothing here imp
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import Field, dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from .errors import PictureError, UsageError
 from .noise_map import KnownNoise, check_map, estimated_map, given_map
@@ -33,7 +33,7 @@ UNDONE: Final = ("noise", "jpeg", "blur")
 Box = tuple[int, int, int, int]
 
 
-def _check(name: str, value: float, low: float, high: float) -> None:
+def check_range(name: str, value: float, low: float, high: float) -> None:
     """A number of a range; NaN compares false, so it fails too."""
     if not isinstance(value, int | float) or not low <= value <= high:
         raise UsageError(f"--{name} must be a number in {low:g} .. {high:g}, not {value}")
@@ -60,16 +60,16 @@ class Denoise:
     def __post_init__(self) -> None:
         """Check the ranges."""
         if not isinstance(self.noise, str):
-            _check("noise", self.noise, 0, MAX_NOISE)
+            check_range("noise", self.noise, 0, MAX_NOISE)
         elif self.noise not in ("auto", "poisson", "auto-map"):
             raise UsageError(f"--noise must be a number, auto, poisson or auto-map, not {self.noise}")
         if self.noise_map is not None:
             check_map(self.noise_map)
             if self.noise != "auto":
                 raise UsageError("--noise and --noise-map both say what the noise is; give one of them")
-        _check("strength", self.strength, 0, 1)
+        check_range("strength", self.strength, 0, 1)
         if self.chroma_strength is not None:
-            _check("chroma-strength", self.chroma_strength, 0, 1)
+            check_range("chroma-strength", self.chroma_strength, 0, 1)
 
     def task(self, picture: "Picture") -> "Task":
         """What is known about this picture.
@@ -278,8 +278,8 @@ class Restore:
         for name, low, high in (("noise", 0, MAX_NOISE), ("jpeg", 1, 100), ("blur", 0, MAX_BLUR)):
             value = getattr(self, name)
             if value not in ("auto", None) and (name, value) != ("noise", "if-blurred"):
-                _check(name, value, low, high)
-        _check("scale", self.scale, 1, MAX_SCALE)
+                check_range(name, value, low, high)
+        check_range("scale", self.scale, 1, MAX_SCALE)
         if (self.noise, self.jpeg, self.blur, self.holes) == (None,) * 4 and self.scale == 1:
             raise UsageError("what is to be restored? Give --noise, --jpeg, --blur, --scale or --mask")
 
@@ -374,5 +374,10 @@ def _restore_note(request: Restore, noise: float, jpeg: float, blur: float) -> s
     return "estimated: " + ", ".join(words)
 
 
-Request = Denoise | Inpaint | SuperResolve | Restore
-"""Each has `task(picture)`."""
+class Request(Protocol):
+    """What is asked for; a dataclass whose fields are its options."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def task(self, picture: "Picture") -> "Task":
+        """What is known about this picture."""

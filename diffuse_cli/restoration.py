@@ -34,6 +34,7 @@ def restore(
 
     Raises: PictureError: the result is not finite. OutOfMemoryError: not even the smallest tile fits.
     """
+    picture = task.picture or picture
     if task.leaves_alone:
         return picture
     y = to_tensor(bled(picture).pixels)
@@ -48,6 +49,8 @@ def restore(
     if task.size is None:
         restored = blend(y, restored, task.strength, task.chroma_strength)
     pixels = to_array(restored, picture.pixels.shape[2])
+    if task.grain is not None:
+        pixels = pixels + task.grain
     if task.size is None and picture.alpha is not None:  # what nobody sees is not changed
         unseen = _unseen(picture.alpha) if task.hole is None else _unseen(picture.alpha) & ~task.hole
         pixels = np.where(unseen[..., None], picture.pixels, pixels)
@@ -156,7 +159,8 @@ def observe(y: Tensor, task: Task, cond: int, *, gray: bool, sampling: bool) -> 
         base = guided(base, y, task.guide, task.size or (y.shape[-2], y.shape[-1]), hole)
         return Known(observation=base, x_t=base.mu, sigma_t=math.inf, small=y if task.consistent else None)
     if hole is not None:
-        return Known(observation=with_hole(base, y, hole, task.noise), x_t=y, sigma_t=math.inf)
+        noise = task.noise if task.sigma_y is None else torch.from_numpy(task.sigma_y)
+        return Known(observation=with_hole(base, y, hole, noise), x_t=y, sigma_t=math.inf)
     if task.sigma_y is not None:
         return varying(base, y, torch.from_numpy(task.sigma_y)[None, None], sampling=sampling)
     if sampling:
@@ -195,8 +199,11 @@ def guided(
     return replace(base, mu=mu, sigma_p=sigma_p, cond=cond)
 
 
-def with_hole(base: Observation, y: Tensor, hole: Tensor, noise: float = 0.0) -> Observation:
-    """Missing pixels (H, W), the others known up to noise of this std. All missing is no observation at all."""
+def with_hole(base: Observation, y: Tensor, hole: Tensor, noise: float | Tensor = 0.0) -> Observation:
+    """Missing pixels (H, W), the others known up to noise of this std, a number or (H, W).
+
+    All missing is no observation at all.
+    """
     if bool(hole.all()):
         return base
     sigma_y = torch.where(hole, math.inf, noise)[None, None]

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .degradation import Description
+from .image_file.picture import Picture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -14,9 +16,11 @@ class Task:
     """What is known about one picture.
 
     Attributes:
+        picture: what is restored in its place, made from it before: in another tone, larger, with another in it; None =
+            the picture itself. All below is about this one.
         noise: std of white noise in it, [-1, 1] units; not where there is a guide, whose description holds it.
-        sigma_y: (H, W), the std of its noise at each pixel, where that is not the same everywhere; 0 = exact. `noise`
-            is then the root of its mean square.
+        sigma_y: (H, W), the std of its noise at each pixel, where that is not the same everywhere; 0 = exact, inf =
+            missing. `noise` is then the root of the others' mean square.
         guide: what happened to it, where it is a guide to the result and no noisy version of it.
         size: (height, width) of the result, None = the picture's own.
         hole: (H, W), True where the picture is missing; elsewhere it is exact, noisy or a guide, as the others say.
@@ -26,9 +30,12 @@ class Task:
         uncoded: a JPEG coder's traces are removed, so that the result's file is not to be coded by its tables again.
         notes: what was found out, one line each.
         facts: the same for the recipe.
+        grain: (H, W, C), noise that is added to the result, [-1, 1] units.
+        corner: (row, column) of the file's own picture in `picture`, where that is larger; None = it is not.
         warnings: what is probably not meant, one line each.
     """
 
+    picture: Picture | None = None
     noise: float = 0.0
     sigma_y: NDArray[np.float32] | None = None
     guide: Description | None = None
@@ -40,7 +47,9 @@ class Task:
     chroma_strength: float = 1.0
     uncoded: bool = False
     notes: tuple[str, ...] = ()
-    facts: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    grain: NDArray[np.float32] | None = None
+    corner: tuple[int, int] | None = None
     warnings: tuple[str, ...] = ()
 
     @property

@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "tiling": {"denoiser"},
     "checkpoint": {"errors", "image_file.image_io", "network"},
     "device": {"checkpoint", "errors", "network"},
-    "task": {"degradation"},
+    "task": {"degradation", "image_file.picture"},
     "consistency": {"degradation", "denoiser"},
     "noise_map": {
         "degradation", "errors", "estimation.picture_noise", "estimation.varying_noise", "image_file.image_io",
@@ -36,13 +36,23 @@ ALLOWED: dict[str, set[str]] = {
         "consistency", "degradation", "denoiser", "device", "errors", "fill", "fusion", "image_file.image_io",
         "noise_field", "sampler", "settings", "task", "tiling",
     },
+    "enhance": {
+        "degradation", "estimation.picture_noise", "image_file.picture", "request", "task", "tone.enhancement",
+        "tone.light",
+    },
+    "compose": {
+        "composition.blending", "composition.placing", "degradation", "errors", "estimation.picture_noise",
+        "estimation.spectrum", "image_file.picture", "request", "task",
+    },
+    "extend": {"errors", "image_file.picture", "task"},
     "generation": {"degradation", "denoiser", "device", "errors", "restoration", "settings", "tiling"},
     "masks": {"errors"},
     "damage": {"degradation", "errors", "image_file.image_io", "masks", "noise_field"},
     "configuration": {"errors"},
     "files_beside": {"atomic", "batches.plan", "errors", "image_file.encoding"},
     "api": {
-        "device", "errors", "generation", "image_file.image_io", "noise_map", "request", "restoration", "settings",
+        "compose", "device", "enhance", "errors", "extend", "generation", "image_file.image_io", "noise_map", "request",
+        "restoration", "settings",
     },
     "recipe": {"provenance.source_type", "settings"},
     # What results say of how they were made.
@@ -125,6 +135,26 @@ ALLOWED: dict[str, set[str]] = {
     "estimation.estimate": {
         "degradation", "estimation.compression", "estimation.jpeg_tables", "estimation.noise_model",
         "estimation.picture_noise", "estimation.resampling", "estimation.spectrum", "image_file.image_io",
+    },
+    # Tone, and what it does to the noise.
+    "tone.light": set(),
+    "tone.guided": set(),
+    "tone.white_balance": set(),
+    "tone.curve": {"tone.light"},
+    "tone.light_noise": {"estimation.noise_level", "estimation.noise_model", "tone.light"},
+    "tone.evidence": {"degradation", "tone.light", "tone.light_noise"},
+    "tone.clarity": {"tone.guided"},
+    "tone.enhancement": {
+        "degradation", "tone.clarity", "tone.curve", "tone.evidence", "tone.light", "tone.light_noise",
+        "tone.white_balance",
+    },
+    # One picture in another.
+    "composition.placing": {"degradation"},
+    "composition.region": set(),
+    "composition.matching": {"composition.placing", "composition.region", "degradation", "tone.light"},
+    "composition.membrane": {"composition.placing", "composition.region", "degradation", "fill"},
+    "composition.blending": {
+        "composition.matching", "composition.membrane", "composition.placing", "composition.region", "noise_field",
     },
     # What measures, which may use what restores and never the other way round.
     "measure.metrics": set(),

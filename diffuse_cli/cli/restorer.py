@@ -105,13 +105,13 @@ def _of_request(request: "Request") -> dict[str, Any]:
 
     if isinstance(request, Restore):
         return _of_restore(request)
-    files = ("mask", "noise_map")
+    files = ("mask", "noise_map", "insert")
     values = {field: getattr(request, field) for field in request.__dataclass_fields__ if field not in files}
     if values.get("noise") in _ESTIMATED:
         told = _ESTIMATED[values.pop("noise")]
         if getattr(request, "noise_map", None) is None:
             values["estimated"] = [told]
-    if "strength" in values and values["chroma_strength"] is None:
+    if "strength" in values and values.get("chroma_strength", 0) is None:
         values["chroma_strength"] = values["strength"]
     return {key: value for key, value in values.items() if value is not None}
 
@@ -130,7 +130,7 @@ def _resolved(wanted: Mapping[str, Any], task: "Task") -> dict[str, Any]:
     """What is known once the picture is read: what was estimated, and what follows from its size."""
     from ..degradation import LEVEL
 
-    found: dict[str, Any] = dict(task.facts) if wanted.get("estimated") else {}
+    found: dict[str, Any] = dict(task.facts)
     guide, estimated = task.guide, [name.split()[0] for name in wanted.get("estimated", ())]
     if "noise" in estimated:
         found["noise"] = (task.noise if guide is None else guide.noise) * LEVEL

@@ -40,7 +40,13 @@ class NoiseModel:
     bins: int
 
 
-def estimate_noise_model(levels: NDArray[np.float32], level: float) -> NoiseModel:
+def estimate_noise_model(
+    levels: NDArray[np.float32],
+    level: float,
+    *,
+    faintest: float = _FAINTEST,
+    ends: tuple[float, float] = (1.0, 254.0),
+) -> NoiseModel:
     """Fit a line to the noise variance of bins of brightness.
 
     In each bin it is the smallest eigenvalues' mean (Chen, Zhu, Heng 2015) of patches of that mean; the line is a lower
@@ -50,11 +56,13 @@ def estimate_noise_model(levels: NDArray[np.float32], level: float) -> NoiseMode
     Args:
         levels: (H, W, C), 0..255.
         level: std of the noise, taken as one for the whole picture.
+        faintest: level below which no slope is fitted.
+        ends: patches that reach beyond are left out, as their noise is clipped.
     """
     constant = NoiseModel(gain=0.0, offset=level**2, bins=0)
-    if level < _FAINTEST or min(levels.shape[:2]) < 4 * _SIDE:
+    if level < faintest or min(levels.shape[:2]) < 4 * _SIDE:
         return constant
-    patches = _patches(levels)
+    patches = _patches(levels, ends)
     gain, offset = 0.0, 1.0
     for _ in range(_ROUNDS if levels.shape[2] > 1 else 1):
         means, variances, counts = _bins(patches, gain, offset)
@@ -68,12 +76,12 @@ def estimate_noise_model(levels: NDArray[np.float32], level: float) -> NoiseMode
     return NoiseModel(gain=gain, offset=offset, bins=len(means))
 
 
-def _patches(levels: NDArray[np.float32]) -> Floats:
+def _patches(levels: NDArray[np.float32], ends: tuple[float, float]) -> Floats:
     """(N, C, 25) of (H, W, C), those left out that reach an end of the range."""
     windows = sliding_window_view(levels, (_SIDE, _SIDE), axis=(0, 1))
     stride = max(math.isqrt(windows.shape[0] * windows.shape[1] // _MOST_PATCHES), 1)
     patches = windows[::stride, ::stride].reshape(-1, levels.shape[2], _SIDE**2)
-    inside = (patches.min((1, 2)) > 1) & (patches.max((1, 2)) < 254)
+    inside = (patches.min((1, 2)) > ends[0]) & (patches.max((1, 2)) < ends[1])
     return np.asarray(patches[inside], dtype=np.float64)
 
 

@@ -50,7 +50,7 @@ def fitting(recipe: Mapping[str, Any]) -> str | None:
         return GENERATED
     if operation == "degrade":
         return ALTERED
-    filled = _fills(recipe) or operation == "inpaint"
+    filled = _fills(recipe) or operation in ("inpaint", "compose", "extend")
     drawn = recipe["fidelity"] < 1 if "fidelity" in recipe else recipe.get("steps", 1) > 1
     return EDITED if filled or drawn else ALTERED
 

@@ -1,0 +1,152 @@
+"""Tone: what is measured is taken away, noise is carried through, and what is good is left."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from diffuse_cli.device import Model
+from diffuse_cli.restoration import estimate, observe
+from diffuse_cli.settings import Settings
+from diffuse_cli.task import Task
+from diffuse_cli.tone.clarity import clarify
+from diffuse_cli.tone.curve import Curve
+from diffuse_cli.tone.enhancement import Wish, enhance
+from diffuse_cli.tone.guided import box_mean, guided_filter
+from diffuse_cli.tone.light import encoded, linear
+from diffuse_cli.tone.light_noise import light_noise
+from diffuse_cli.tone.white_balance import gains
+
+CURVES = [
+    Curve(gain=(4.0, 4.0, 4.0)),
+    Curve(gain=(1.2, 1.0, 0.9), black=0.05),
+    Curve(lift=3.0),
+    Curve(contrast=1.6),
+    Curve(gain=(2.0, 2.0, 2.0), black=0.02, lift=2.0, contrast=1.3),
+]
+
+
+def photograph(size: int = 128, seed: int = 0) -> Tensor:
+    """Smooth random colours with a black and a white corner, linear light (1, 3, size, size)."""
+    rng = torch.Generator().manual_seed(seed)
+    coarse = torch.rand((1, 3, 6, 6), generator=rng) ** 2
+    light = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bilinear", align_corners=True)
+    light[..., :12, :12], light[..., -12:, -12:] = 0.0, 1.0
+    return light
+
+
+def test_light_and_its_encoding_are_inverse() -> None:
+    v = torch.linspace(-0.5, 1.5, 1001)
+    assert torch.allclose(encoded(linear(v)), v, atol=2e-6)
+    assert linear(torch.tensor(0.5)) == pytest.approx(0.21404114, abs=1e-6)  # IEC 61966-2-1
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_a_curve_never_falls(curve: Curve) -> None:
+    light = torch.linspace(-0.1, 1.5, 2000)[None, None, None].expand(1, 3, 1, -1)
+    assert (curve(light).diff(dim=-1) >= -1e-6).all()
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_noise_is_carried_as_sampling_finds_it(curve: Curve) -> None:
+    for level in (0.02, 0.1, 0.3):
+        light, std = torch.full((1, 3, 1, 1), level), torch.full((1, 3, 1, 1), 0.004)
+        drawn = curve(light + 0.004 * torch.randn((1, 3, 400, 400), generator=torch.Generator().manual_seed(0)))
+        sigma, bias = curve.through(light, std)
+        assert torch.allclose(drawn.std((2, 3)), sigma[..., 0, 0], rtol=0.06, atol=1e-4)
+        assert torch.allclose(drawn.mean((2, 3)) - curve(light)[..., 0, 0], bias[..., 0, 0], atol=1.5e-3)
+
+
+def test_the_guided_filter_is_he_sun_and_tang() -> None:
+    x = torch.rand((1, 1, 9, 11), generator=torch.Generator().manual_seed(1))
+    base, kept = guided_filter(x, 2, 0.01)
+    a, b = torch.zeros(9, 11), torch.zeros(9, 11)
+    around = [(slice(max(i - 2, 0), i + 3), slice(max(j - 2, 0), j + 3)) for i in range(9) for j in range(11)]
+    for (i, j), window in zip(np.ndindex(9, 11), around, strict=True):
+        part = x[0, 0][window]
+        a[i, j] = part.var(correction=0) / (part.var(correction=0) + 0.01)
+        b[i, j] = part.mean() * (1 - a[i, j])
+    a_mean = torch.stack([a[w].mean() for w in around]).reshape(9, 11)
+    b_mean = torch.stack([b[w].mean() for w in around]).reshape(9, 11)
+    assert torch.allclose(kept[0, 0], a_mean, atol=1e-5)
+    assert torch.allclose(base[0, 0], a_mean * x[0, 0] + b_mean, atol=1e-5)
+    assert torch.allclose(box_mean(torch.ones(1, 1, 5, 7), 3), torch.ones(1, 1, 5, 7))
+
+
+def test_clarity_tells_what_it_does_to_noise() -> None:
+    noise = 0.01 * torch.randn((1, 1, 160, 160), generator=torch.Generator().manual_seed(2))
+    v, grown = clarify(0.5 + noise.expand(-1, 3, -1, -1), 1.0)
+    assert v.std() / noise.std() == pytest.approx(float(grown.mean()), rel=0.05)
+
+
+@pytest.mark.parametrize("stops", [1.0, 2.0, 4.0])
+def test_exposure_is_found_again(stops: float) -> None:
+    dark = encoded(photograph() * 2**-stops)
+    toned = enhance(2 * dark - 1, Wish(), depth=16)
+    assert toned.stops == pytest.approx(stops, abs=0.3)
+    assert (toned.x - (2 * encoded(photograph()) - 1)).abs().mean() < 0.06
+
+
+def test_what_is_good_is_left_and_strength_0_leaves_all() -> None:
+    good = 2 * encoded(photograph()) - 1
+    assert torch.allclose(enhance(good, Wish(), depth=8).x, good, atol=0.02)
+    poor = 2 * encoded(0.2 * photograph() + 0.1) - 1
+    assert torch.allclose(enhance(poor, Wish(strength=0.0), depth=8, level=0.0).x, poor, atol=1e-5)
+    assert (enhance(poor, Wish(), depth=8, level=0.0).x - poor).abs().mean() > 0.1
+
+
+@pytest.mark.parametrize("stops", [-1.0, 0.5, 3.0])
+def test_an_exposure_that_is_asked_for_clips_nothing(stops: float) -> None:
+    light = photograph()
+    before = (light.amax(1) >= 1).float().mean()
+    toned = enhance(2 * encoded(light) - 1, Wish(exposure=stops), depth=8, level=0.0)
+    assert (toned.x.amax(1) >= 1).float().mean() <= before + 0.001
+
+
+def test_white_balance_leaves_gray_alone_and_finds_a_cast() -> None:
+    gray = photograph()[:, :1].expand(-1, 3, -1, -1)
+    usable = torch.ones_like(gray[:, :1])
+    assert gains(gray, usable) == ((1.0, 1.0, 1.0), 0.0)
+    white, cast = gains(gray * torch.tensor([1.0, 0.8, 0.4])[:, None, None], usable)
+    assert cast > 10
+    assert white[2] > white[1] > white[0]
+    forest = torch.tensor([0.1, 0.5, 0.1])[:, None, None] * gray
+    forest[..., :40, :40] = gray[..., :40, :40]
+    assert gains(forest, usable)[1] == 0
+
+
+def test_the_noise_of_light_is_read_at_any_exposure() -> None:
+    light = photograph(192, seed=3) / 4
+    for gain, offset in ((1 / 1000, 0.0), (1 / 4000, 1e-6)):
+        std = (gain * light + offset).sqrt()
+        noisy = light + std * torch.randn(light.shape, generator=torch.Generator().manual_seed(4))
+        found, level = light_noise(noisy, 4.0)
+        at = torch.tensor([0.02, 0.1])
+        assert torch.allclose(found.sigma(at), (gain * at + offset).sqrt(), rtol=0.3)
+        assert level > 1
+
+
+def test_an_even_sigma_y_is_one_noise_level(toy: Model) -> None:
+    y = torch.rand((1, 3, 32, 48), generator=torch.Generator().manual_seed(5)) - 0.5
+    cond = toy.network.config.cond
+    even = observe(y, Task(noise=0.1, sigma_y=np.full((32, 48), 0.1, np.float32)), cond, gray=False, sampling=False)
+    plain = observe(y, Task(noise=0.1), cond, gray=False, sampling=False)
+    assert torch.allclose(estimate(even, Settings(), toy), estimate(plain, Settings(), toy), atol=1e-5)
+
+
+def test_a_sigma_y_keeps_what_is_exact_and_reads_nothing_that_is_missing(toy: Model) -> None:
+    y = torch.rand((1, 3, 32, 48), generator=torch.Generator().manual_seed(6)) - 0.5
+    noise = np.zeros((32, 48), np.float32)
+    noise[8:24, 8:40], noise[12:20, 16:32] = 0.1, math.inf
+    cond = toy.network.config.cond
+    task = Task(sigma_y=noise, hole=np.isinf(noise))
+    known = observe(y, task, cond, gray=False, sampling=False)
+    found = estimate(known, Settings(), toy)
+    exact = torch.from_numpy(noise == 0)
+    assert torch.equal(found[..., exact], y[..., exact])
+    other = y.clone()
+    other[..., 12:20, 16:32] = math.nan
+    again = estimate(observe(other, task, cond, gray=False, sampling=False), Settings(), toy)
+    assert torch.equal(found, again)
