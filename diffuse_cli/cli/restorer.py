@@ -16,7 +16,7 @@ from ..batches.plan import Job
 from ..errors import PictureError
 from .display import Display
 from .options import Compute, Files, Keeping
-from .planning import plan_files, sha256_of, show_plan
+from .planning import Batch, plan_files, sha256_of, show_plan
 from .results import Results
 from .working import begin, work_through
 
@@ -42,10 +42,12 @@ def restore_files(
     *,
     extra: Mapping[str, Any] | None = None,
     others: "tuple[Path, ...]" = (),
+    prepare: "Callable[[Batch], None] | None" = None,
 ) -> None:
     """Run a request on every input. Exits with the batch's code.
 
-    Args: extra: what the recipes say beside the request; others: files that are not to be overwritten either.
+    Args: extra: what the recipes say beside the request; others: files that are not to be overwritten either;
+        prepare: told of the plan, before the model is loaded.
     Raises: UsageError: the plan cannot be carried out. CheckpointError: the model cannot be used.
     """
     encoding = keeping.encoding()
@@ -60,6 +62,8 @@ def restore_files(
     if files.dry_run:
         show_plan(what, files)
         return
+    if prepare is not None:
+        prepare(what)
     with Display(quiet=files.quiet, total=len(what.jobs)) as display:
         begin(what, files, display)
         model = compute.load() if any(job.action != "skip" for job in what.jobs) else None

@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes | None:
         """None: it was refused."""
-        length = self.headers.get("Content-Length", "")
+        length = ",".join(self.headers.get_all("Content-Length", []))
         if not length.isascii() or not length.isdigit() or "Transfer-Encoding" in self.headers:
             self._refuse(HTTPStatus.LENGTH_REQUIRED, "say how long it is")
         elif int(length) > _LARGEST_BODY:

@@ -123,6 +123,11 @@ def canvas_size(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
+def encoded_mask(hole: Hole) -> bytes:
+    """A mask as a file: PNG, gray, white = fill, at the picture's own size."""
+    return png(Image.fromarray(np.where(hole, 255, 0).astype(np.uint8)))
+
+
 def png(image: Image.Image) -> bytes:
     """An image's PNG."""
     stream = io.BytesIO()

@@ -316,6 +316,7 @@ viewer.addEventListener("keydown", (event) => {
 
 const pointers = new Map();
 let drag = "";
+let splitBefore = 50;
 
 const at = (event) => {
   const box = stage.getBoundingClientRect();
@@ -332,6 +333,8 @@ stage.addEventListener("pointerdown", (event) => {
   const [x, y] = at(event);
   const larger = size()[0] * view.zoom > stage.clientWidth + 1 || size()[1] * view.zoom > stage.clientHeight + 1;
   const near = Math.abs(x - stage.clientWidth * view.split / 100) <= 22;
+  if (pointers.size === 0) splitBefore = view.split;
+  else if (drag === "split") split(splitBefore);  // the first finger did not mean to
   if (pointers.size === 0) drag = has(view.picture, "before") && (near || !larger) ? "split" : "move";
   else drag = "pinch";
   pointers.set(event.pointerId, [x, y]);
