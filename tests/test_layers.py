@@ -161,6 +161,7 @@ ALLOWED: dict[str, set[str]] = {
     "measure.hardware": set(),
     "measure.lpips": {"errors", "measure.metrics"},
     "measure.report": {"errors"},
+    "measure.plot": {"errors", "image_file.image_io", "measure.report"},
     "measure.protocol": {
         "damage", "degradation", "errors", "image_file.image_io", "masks", "measure.metrics", "request", "task",
     },

@@ -14,7 +14,8 @@ from .options import DeviceName, DtypeName
 def bench(
     full: Annotated[bool, typer.Option("--full", help="Pictures of 100 megapixels, too (many minutes).")] = False,
     json_file: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="All figures, as JSON.")] = None,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing JSON file.")] = False,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.png|.svg|.pdf", help="Draw the figures, too.")] = None,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing files.")] = False,
     model: Annotated[str, typer.Option(metavar="NAME|FILE", help="The checkpoint (see diffuse models).")] = "photo",
     dtype: Annotated[DtypeName, typer.Option(help="Of the commands; the core is timed in each.")] = DtypeName.auto,
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
@@ -29,8 +30,14 @@ def bench(
     fastest 3x3 convolution found in the same run; beside it networks of FFDNet's and DnCNN's shape with random weights,
     at their own best tile, layout and dtype; and where the core's time goes.
     """
-    if json_file not in (None, "-"):
-        plan.check_outputs([Path(str(json_file))], force=force)
+    written = [Path(str(json_file))] if json_file not in (None, "-") else []
+    if plot is not None:
+        from ..measure.plot import check
+
+        check(plot)
+        written.append(plot)
+    if written:
+        plan.check_outputs(written, force=force)
     from ..checkpoint import find, read_info
     from ..device import prepare
     from ..image_file.image_io import write_bytes
@@ -41,6 +48,10 @@ def bench(
     with Display(quiet=quiet, total=1) as display:
         loaded = prepare(model, device=DeviceName.cpu.value, dtype=dtype.value, threads=threads)
         report = benchmark(loaded, info, full=full, say=lambda line: None if quiet else display.say(line))
+    if plot is not None:
+        from ..measure.plot import draw_benchmark
+
+        draw_benchmark(report, plot)
     data = (json.dumps(report, indent=1) + "\n").encode()
     if json_file == "-":
         typer.echo(data.decode(), nl=False)

@@ -60,7 +60,8 @@ def evaluate(
     compare: Annotated[
         tuple[Path, Path] | None, typer.Option(metavar="A.json B.json", help="Compare two such files, B against A.")
     ] = None,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing JSON file.")] = False,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.png|.svg|.pdf", help="Draw the figures, too.")] = None,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing files.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; the table and errors still show.")] = False,
     *,
     compute: Compute,
@@ -83,8 +84,14 @@ def evaluate(
         return
     if task is None or not data:
         raise UsageError("what is to be measured? Give --task and --data DIR, or --compare A.json B.json")
-    if json_file not in (None, "-"):
-        plan.check_outputs([Path(str(json_file))], force=force)
+    written = [Path(str(json_file))] if json_file not in (None, "-") else []
+    if plot is not None:
+        from ..measure.plot import check
+
+        check(plot)
+        written.append(plot)
+    if written:
+        plan.check_outputs(written, force=force)
     from ..checkpoint import find, read_info
     from ..measure.evaluate import Evaluation, evaluate, sets_of
     from ..measure.generation_quality import evaluate_generation
@@ -110,6 +117,10 @@ def evaluate(
         with Display(quiet=quiet, total=total) as display:
             outcome = evaluate(what, compute.load(), info, display.turn, display.say)
     _write(outcome.report, json_file)
+    if plot is not None:
+        from ..measure.plot import draw_evaluation
+
+        draw_evaluation(outcome.report, plot)
     report_failures(outcome.failed, total)
 
 
