@@ -3,21 +3,22 @@
     from diffuse_cli import restore
     clean = restore("scan.png", "denoise")                  # a PIL image
     clean = restore(array, "denoise", noise=25)             # an array again
+    several = restore_samples(array, "denoise")             # .mean, .samples, and .std: how sure
 
-Importing this imports nothing heavy, `restore` and `generate` come without torch, and the first call imports that.
+Importing this imports nothing heavy; the functions come without torch, and the first call imports that.
 """
 
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "generate", "restore"]
+__all__ = ["__version__", "generate", "restore", "restore_samples"]
 
 if TYPE_CHECKING:
-    from .api import generate, restore
+    from .api import generate, restore, restore_samples
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute can be anything
-    if name in ("generate", "restore"):
+    if name in ("generate", "restore", "restore_samples"):
         from . import api
 
         return getattr(api, name)

@@ -6,16 +6,17 @@ torch is imported by the first call, not before.
 import functools
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeGuard, TypeVar, Unpack, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeGuard, TypeVar, Unpack, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .answers import UNCERTAINTY_SAMPLES, Answers
 from .compose import Compose, cover_of
 from .device import Device, Dtype, Model, prepare
 from .enhance import Enhance
@@ -29,10 +30,14 @@ from .settings import GENERATE_STEPS, Settings, Solver, Tile, natural_size
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .task import Task
+
 TaskName = Literal[
     "denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg", "enhance", "compose", "extend"
 ]  # fmt: skip
 Numbers = TypeVar("Numbers", NDArray[Any], "Tensor")
+
+One = TypeVar("One")
 
 log = logging.getLogger("diffuse_cli")
 
@@ -40,7 +45,7 @@ log = logging.getLogger("diffuse_cli")
 class ComputeOptions(TypedDict, total=False):
     """How to compute; names and defaults are the command line's."""
 
-    steps: int
+    steps: int | None
     seed: int
     sample: int
     solver: Solver
@@ -51,9 +56,10 @@ class ComputeOptions(TypedDict, total=False):
     threads: int | None
 
 
-class Options(ComputeOptions, total=False):
+class SampleOptions(ComputeOptions, total=False):
     """What the tasks take beside: `restore` says which takes what."""
 
+    fidelity: float | None
     noise: float | Literal["auto", "poisson", "auto-map"] | None
     noise_map: "str | Path | Image.Image | NDArray[Any] | Tensor | None"
     strength: float
@@ -83,6 +89,13 @@ class Options(ComputeOptions, total=False):
     anchor: Anchor
 
 
+class Options(SampleOptions, total=False):
+    """The same where one picture comes back."""
+
+    samples: int | None
+    average: bool
+
+
 @overload
 def restore(picture: str | Path | Image.Image, task: TaskName, **options: Unpack[Options]) -> Image.Image: ...
 @overload
@@ -105,29 +118,76 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
             `exposure`, `contrast`, `clarity`, `white_balance`, `strength` for enhance;
             `insert` (a picture as the first argument), `at` (x, y), `scale`, `rotate`, `mask` (0..1), or `join` and
             `mask`, and `band`, `blend`, `match` for compose;
-            `to_size` or `pad` (left, top, right, bottom), `anchor` for extend, whose `steps` are 6 if nothing is said;
-            `steps`, `seed`, `sample`, `solver`, `tile`, `model`, `device`, `dtype`, `threads` for all.
+            `to_size` or `pad` (left, top, right, bottom), `anchor` for extend, which draws a sample if nothing is said;
+            `fidelity`, `steps`, `samples` with `average`, `seed`, `sample` (which of the seed's; the first to be
+            averaged), `solver`, `tile`, `model`, `device`, `dtype`, `threads` for all.
     Returns: what came in, restored: an image for a file or an image, an array for an array, a tensor for a tensor.
     Raises: errors.DiffuseError: UsageError, PictureError, CheckpointError or OutOfMemoryError, with one clear line.
     """
-    from .restoration import restore as restore_picture
-
-    compute, own = _split(options)
-    request = _request(task, own)
-    settings, model, threads = _compute({"steps": EXTEND_STEPS, **compute} if task == "extend" else compute)
-    seen = _picture_of(picture)
-    resolved = request.task(seen)
-    for note in resolved.notes:
-        log.info(note)
-    for warning in resolved.warnings:
-        log.warning(warning)
+    answers, own, compute = _asked({"steps": EXTEND_STEPS, **options} if task == "extend" else options)
+    if answers.pictures > 1:
+        raise UsageError(f"restore gives one picture: add average=True, or call restore_samples for {answers.samples}")
+    base, model, threads = _compute(compute)
+    settings = answers.settings(task, base)
+    seen, resolved = _seen(picture, task, own)
     with _threads(threads):
-        restored = restore_picture(seen, resolved, settings, model)
-    if _is_tensor(picture):
-        return _tensor_like(picture, seen, restored, resolved.corner)
-    if isinstance(picture, np.ndarray):
-        return _array_like(picture, seen, restored, resolved.corner)
-    return _image_like(picture, restored)
+        if answers.average:
+            from .samples import Samples
+
+            restored = Samples(seen, resolved, model).average(settings, answers.count)
+        else:
+            from .restoration import restore as restore_picture
+
+            restored = restore_picture(seen, resolved, settings, model)
+    return _like(picture, seen, restored, resolved.corner)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restored(Generic[One]):
+    """Several answers about one picture.
+
+    Attributes:
+        mean: the posterior mean.
+        samples: of the posterior, or what lies between them and the mean, as `fidelity` has it.
+        std: (H, W) float32, how much samples differ, in 8-bit levels: the root of the unbiased variance, averaged over
+            the channels. The true error is about as large (README, "How sure").
+    """
+
+    mean: One
+    samples: list[One]
+    std: NDArray[np.float32]
+
+
+@overload
+def restore_samples(
+    picture: str | Path | Image.Image, task: TaskName, samples: int = ..., **options: Unpack[SampleOptions]
+) -> Restored[Image.Image]: ...
+@overload
+def restore_samples(
+    picture: Numbers, task: TaskName, samples: int = ..., **options: Unpack[SampleOptions]
+) -> Restored[Numbers]: ...
+def restore_samples(
+    picture: object, task: TaskName, samples: int = UNCERTAINTY_SAMPLES, **options: Unpack[SampleOptions]
+) -> Restored[Any]:
+    """Draw several samples of what a picture may have been, as `--samples K --uncertainty` does.
+
+    Args: as `restore`; samples: how many, at least 2. Sample k is the same whatever their number is.
+    Raises: errors.DiffuseError: as `restore`.
+    """
+    from .samples import Samples
+
+    answers, own, compute = _asked({**options, "samples": samples}, uncertainty=True)
+    base, model, threads = _compute(compute)
+    settings = replace(answers.drawing(task, base), fidelity=answers.fidelity or 0.0)
+    seen, resolved = _seen(picture, task, own)
+    answer = Samples(seen, resolved, model, moments=True)
+    with _threads(threads):
+        numbered = [replace(settings, sample=settings.sample + k) for k in range(samples)]
+        made = [_like(picture, seen, answer.restored(one), resolved.corner) for one in numbered]
+        mean = answer.restored(replace(settings, steps=1))
+        return Restored(
+            mean=_like(picture, seen, mean, resolved.corner), samples=made, std=answer.std(settings, samples)
+        )
 
 
 def generate(
@@ -153,10 +213,39 @@ def generate(
     return _to_image(Picture(pixels=to_array(x, 1 if config.gray else 3)))
 
 
+def _seen(picture: object, task: str, own: dict[str, Any]) -> "tuple[Picture, Task]":
+    """A picture, and what is known about it; what was found out is logged."""
+    request = _request(task, own)
+    seen = _picture_of(picture)
+    resolved = request.task(seen)
+    for note in resolved.notes:
+        log.info(note)
+    for warning in resolved.warnings:
+        log.warning(warning)
+    return seen, resolved
+
+
+def _like(given: object, seen: Picture, restored: Picture, corner: tuple[int, int] | None) -> Any:  # noqa: ANN401 - as what was given
+    """A result as what was given."""
+    if _is_tensor(given):
+        return _tensor_like(given, seen, restored, corner)
+    if isinstance(given, np.ndarray):
+        return _array_like(given, seen, restored, corner)
+    return _image_like(given, restored)
+
+
 _COMPUTE = ComputeOptions.__annotations__.keys()
+_WHICH = ("fidelity", "steps", "samples", "average")
 
 
-def _split(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
+def _asked(options: Mapping[str, Any], *, uncertainty: bool = False) -> tuple[Answers, dict[str, Any], dict[str, Any]]:
+    """Which answers are asked for, the task's own options, and how to compute."""
+    answers = Answers(**{k: v for k, v in options.items() if k in _WHICH}, uncertainty=uncertainty)
+    compute, own = _split({k: v for k, v in options.items() if k not in _WHICH})
+    return answers, own, compute
+
+
+def _split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     items = list(options.items())
     return {k: v for k, v in items if k in _COMPUTE}, {k: v for k, v in items if k not in _COMPUTE}
 

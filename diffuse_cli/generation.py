@@ -10,7 +10,7 @@ from .degradation import Description
 from .denoiser import SIGMA_MAX, Observation, Posterior, nothing_known
 from .device import Model
 from .errors import UsageError
-from .restoration import Known, Progress, calls, draw, estimate, guided, tile_counter
+from .restoration import Known, Progress, calls, draw, estimate, guided, part_of, tile_counter
 from .settings import Settings, tile_side
 from .tiling import count_tiles, tiled
 
@@ -40,12 +40,14 @@ def generate(
     nothing = nothing_known(1, config.cond, torch.device("cpu"))
     seen = replace(nothing, cond=_label_cond(nothing.cond, model, label), gray=config.gray)
     sizes = cascade(size, config.crop)
-    x = _first(seen, sizes[0], settings, model, _share(progress, 0, len(sizes)))
+    x = _first(seen, sizes[0], settings, model, part_of(progress, 0, 1 / len(sizes)))
     for stage, larger in enumerate(sizes[1:], start=1):
         scale = max(larger[0] / x.shape[-2], larger[1] / x.shape[-1])
         up = guided(seen, x.clamp(-1, 1), Description(scale=scale), larger)
         known = Known(observation=up, x_t=up.mu, sigma_t=math.inf)
-        x = estimate(known, settings, model, _share(progress, stage, len(sizes)), stage=stage)
+        x = estimate(
+            known, settings, model, part_of(progress, stage / len(sizes), (stage + 1) / len(sizes)), stage=stage
+        )
     return x
 
 
@@ -60,7 +62,9 @@ def cascade(size: tuple[int, int], base: int = 96) -> list[tuple[int, int]]:
     return [(max(round(size[0] / f), 1), max(round(size[1] / f), 1)) for f in shrunk] + [size]
 
 
-def _first(seen: Observation, size: tuple[int, int], settings: Settings, model: Model, progress: Progress) -> Tensor:
+def _first(
+    seen: Observation, size: tuple[int, int], settings: Settings, model: Model, progress: Progress | None
+) -> Tensor:
     side = tile_side(settings.tile)
     tick = tile_counter(progress, count_tiles(size, side) * calls(settings))
     denoise = tiled(Posterior(model.network, seen, exact=model.exact), side, on_tile=tick)
@@ -73,13 +77,3 @@ def _label_cond(cond: Tensor, model: Model, label: str | None) -> Tensor:
     known = cond.clone()
     known[:, 4 + model.label_index(label)] = 1
     return known
-
-
-def _share(progress: Progress | None, stage: int, stages: int) -> Progress:
-    """Progress of one stage as a part of the whole, in thousandths."""
-
-    def report(done: int, total: int) -> None:
-        if progress is not None:
-            progress(round((stage + done / total) / stages * 1000), 1000)
-
-    return report

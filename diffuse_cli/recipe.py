@@ -30,7 +30,8 @@ def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str) -> di
 
     Args: checkpoint: sha256 of its file; dtype: "fp32" or "bf16".
     """
-    drawn = {"seed": settings.seed, "sample": settings.sample, "solver": settings.solver} if settings.steps > 1 else {}
+    noise = {"seed": settings.seed, "sample": settings.sample, "solver": settings.solver}
+    drawn = {**noise, "fidelity": settings.fidelity} if settings.steps > 1 else {}
     return {
         "diffuse": __version__,
         "operation": op,
@@ -40,6 +41,21 @@ def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str) -> di
         "steps": settings.steps,
         **drawn,
     }
+
+
+def of_average(computing: Recipe, samples: int) -> dict[str, Any]:
+    """The same of the mean of so many samples."""
+    return {**_of_several(computing, samples), "average": True}
+
+
+def _of_several(computing: Recipe, samples: int) -> dict[str, Any]:
+    return {**{key: value for key, value in computing.items() if key != "sample"}, "samples": samples}
+
+
+def of_part(part: str, computing: Recipe, samples: int | None) -> dict[str, Any]:
+    """The same of something else than the restored picture, that is made of so many samples, or of the first."""
+    told = {key: value for key, value in computing.items() if key != "fidelity"} | {"part": part}
+    return told if samples is None else _of_several(told, samples)
 
 
 def agrees(found: Recipe | None, wanted: Recipe) -> bool:

@@ -13,6 +13,13 @@ AUTO_TILE = 1024
 GENERATE_STEPS = 24
 """Solver steps of `generate`, which has no mean to give."""
 _GENERATE_SIDE = 64
+_SAMPLE_STEPS = {"denoise": 6, "inpaint": 6, "super-resolve": 6}
+"""Solver steps of a sample by command, if nothing is said."""
+
+
+def sample_steps(op: str) -> int:
+    """Solver steps of a command's samples, if nothing is said."""
+    return _SAMPLE_STEPS.get(op, 6)
 
 
 def natural_size(crop: int) -> tuple[int, int]:
@@ -26,6 +33,7 @@ class Settings:
 
     Attributes:
         steps: 1 = the posterior mean, one denoiser call; more = a posterior sample in that many solver steps.
+        fidelity: how far a sample is moved towards the mean: 0 = not at all, 1 = all the way.
         seed, sample: which noise.
         solver: of the probability-flow ODE.
         tile: side of a tile in pixels; "auto" depends on the picture's size alone; "off" = in one piece.
@@ -33,6 +41,7 @@ class Settings:
     """
 
     steps: int = 1
+    fidelity: float = 0.0
     seed: int = 0
     sample: int = 0
     solver: Solver = "dpmpp-2m"
@@ -42,6 +51,8 @@ class Settings:
         """Refuse what nothing could compute with."""
         if self.steps < 1:
             raise UsageError(f"--steps must be at least 1, not {self.steps}")
+        if not 0 <= self.fidelity <= 1:
+            raise UsageError(f"--fidelity must lie in 0 .. 1, not {self.fidelity}")
         if not 0 <= self.seed < 2**64:
             raise UsageError(f"--seed must lie in 0 .. 2^64 - 1, not {self.seed}")
         if not 0 <= self.sample < 2**32:

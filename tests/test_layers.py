@@ -45,14 +45,20 @@ ALLOWED: dict[str, set[str]] = {
         "estimation.spectrum", "image_file.picture", "request", "task",
     },
     "extend": {"errors", "image_file.picture", "task"},
+    "answers": {"errors", "settings"},
+    "trace": {"degradation", "image_file.image_io", "restoration"},
+    "samples": {
+        "degradation", "device", "errors", "image_file.image_io", "restoration", "settings", "task", "trace",
+    },
+    "uncertainty": {"image_file.image_io"},
     "generation": {"degradation", "denoiser", "device", "errors", "restoration", "settings", "tiling"},
     "masks": {"errors"},
     "damage": {"degradation", "errors", "image_file.image_io", "masks", "noise_field"},
     "configuration": {"errors"},
     "files_beside": {"atomic", "batches.plan", "errors", "image_file.encoding"},
     "api": {
-        "compose", "device", "enhance", "errors", "extend", "generation", "image_file.image_io", "noise_map", "request",
-        "restoration", "settings",
+        "answers", "compose", "device", "enhance", "errors", "extend", "generation", "image_file.image_io", "noise_map",
+        "request", "restoration", "samples", "settings", "task",
     },
     "recipe": {"provenance.source_type", "settings"},
     # What results say of how they were made.

@@ -5,9 +5,10 @@ import hashlib
 import os
 import string
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from ..errors import UsageError
@@ -61,6 +62,7 @@ class Job:
         found: the input.
         output: what it becomes.
         sample: the result's number, where an input has several.
+        part: what it shows beside the restored picture, such as "uncertainty"; "" = that picture.
         action: what will be done; "replace" is "make" onto a file that exists.
         why: of skipping.
         problem: why it will fail, known already.
@@ -69,6 +71,7 @@ class Job:
     found: Found
     output: Path
     sample: int = 0
+    part: str = ""
     action: Action = "make"
     why: str = ""
     problem: str = ""
@@ -85,38 +88,54 @@ def plan(
     *,
     on_exists: OnExists = "fail",
     is_made: Callable[[Job], bool] | None = None,
-    problem: Callable[[Path], str] = lambda _: "",
+    problem: Callable[[Path, str], str] = lambda _output, _part: "",
     inputs: Sequence[Path] = (),
+    parts: Mapping[str, Naming] = MappingProxyType({}),
 ) -> list[Job]:
     """Say what will be read and written.
 
     Args:
         is_made: whether a job's existing output is what the job would make: then it is skipped. None = not asked.
-        problem: what makes an output's name impossible; "" = nothing.
+        problem: what makes the name of an output, which is that part, impossible; "" = nothing.
         inputs: further files that must not be overwritten.
+        parts: what each input becomes beside the restored pictures, and how that is called. It comes after them.
     Raises: UsageError: a missing input, a collision, an output that is an input or exists under "fail", a folder that
         is not there or cannot be written. Problems of listed files are in their jobs instead.
     """
     check_inputs(found)
-    jobs = [
-        Job(found=one, output=target, sample=k, problem=_problem(one, target, problem))
-        for one, names in zip(found, targets(found, naming), strict=True)
-        for k, target in enumerate(names)
-    ]
-    if any(job.output == PIPE for job in jobs):
-        return jobs
+    jobs = _jobs(found, naming, parts, problem)
+    piped, jobs = [job for job in jobs if job.output == PIPE], [job for job in jobs if job.output != PIPE]
     check_collisions(jobs)
-    check_free([job.output for job in jobs], [*(one.path for one in found), *inputs])
+    check_free([job.output for job in jobs], [*(one.path for one in found if one.path != PIPE), *inputs])
     jobs = _settle(jobs, on_exists, is_made)
-    check_folders(
-        [job.output for job in jobs if job.action != "skip"], may_create=naming.is_folder or naming.is_template
-    )
-    return jobs
+    for part, names in {"": naming, **parts}.items():
+        check_folders(
+            [job.output for job in jobs if job.action != "skip" and job.part == part],
+            may_create=names.is_folder or names.is_template,
+        )
+    return piped + jobs
 
 
-def _problem(found: Found, output: Path, problem: Callable[[Path], str]) -> str:
+def _jobs(
+    found: Sequence[Found], naming: Naming, parts: Mapping[str, Naming], problem: Callable[[Path, str], str]
+) -> list[Job]:
+    """An input's restored pictures, then its other parts, then the next input's."""
+    names = {"": naming, **parts}
+    for part, one in parts.items():
+        if one.is_pipe:
+            raise UsageError(f"--{part} -: only a restored picture goes to stdout; name a file")
+    outputs = {part: targets(found, one) for part, one in names.items()}
+    return [
+        Job(found=one, output=target, sample=k, part=part, problem=_problem(one, target, part, problem))
+        for number, one in enumerate(found)
+        for part in names
+        for k, target in enumerate(outputs[part][number])
+    ]
+
+
+def _problem(found: Found, output: Path, part: str, problem: Callable[[Path, str], str]) -> str:
     """Of a listed file, which fails alone; what the command line names is refused."""
-    if text := problem(output):
+    if text := problem(output, part):
         if not found.listed:
             raise UsageError(text)
         return text
@@ -134,7 +153,7 @@ def targets(found: Sequence[Found], naming: Naming) -> list[list[Path]]:
     output = naming.output
     if naming.is_pipe or (output is None and [one.path for one in found] == [PIPE]):
         if len(found) * naming.samples > 1:
-            raise UsageError("-o -: one picture goes to stdout; name one input, or give a folder (-o DIR/)")
+            raise UsageError(f"-o -: one picture goes to stdout; {_fewer(found, naming)}, or give a folder (-o DIR/)")
         return [[PIPE]]
     if output is not None and not naming.is_template and not naming.is_folder:
         if len(found) * naming.samples > 1:
@@ -144,6 +163,11 @@ def targets(found: Sequence[Found], naming: Naming) -> list[list[Path]]:
     if any(one.path == PIPE for one in found) and not naming.is_template:
         raise UsageError(f"{output}: what comes from stdin has no name; name the output file itself")
     return [[_target(one, naming, k) for k in range(naming.samples)] for one in found]
+
+
+def _fewer(found: Sequence[Found], naming: Naming) -> str:
+    """What brings many pictures down to one."""
+    return "name one input" if len(found) > 1 else f"--average makes one of {naming.samples} samples"
 
 
 def _target(found: Found, naming: Naming, k: int) -> Path:
@@ -204,6 +228,8 @@ def check_collisions(jobs: Iterable[Job]) -> None:
     seen: dict[str, Path] = {}
     for job in jobs:
         key = _key(job.output)
+        if key in seen and seen[key] == job.source:
+            raise UsageError(f"{job.output}: would be written twice from {job.source}; give each result its own name")
         if key in seen:
             raise UsageError(
                 f"{job.output}: would be written from both {seen[key]} and {job.source}; -r keeps folders apart, and "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import UsageError
-from .options import Compute, Files, Keeping, shared, whole_number
+from .options import Compute, Files, Keeping, Which, shared, whole_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,7 +80,7 @@ def compose(
         **({"mask": of_mask} if mask is not None else {}),
     }
     named = tuple(path for path in (name, mask) if path is not None)
-    restore_files("compose", request, files, keeping, compute, 1, extra=extra, others=named)
+    restore_files("compose", request, files, keeping, compute, Which(), extra=extra, others=named)
 
 
 def _read(path: Path, files: Files, what: str) -> "tuple[Picture, str]":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from ..errors import UsageError
-from .options import Compute, Files, Keeping, shared
+from .options import Compute, Files, Keeping, Which, shared
 
 if TYPE_CHECKING:
     from ..batches.plan import Job
@@ -36,10 +36,8 @@ def denoise(
         float | None,
         typer.Option(metavar="0..1", help="The same for the colour noise alone.", show_default="as --strength"),
     ] = None,
-    steps: Annotated[
-        int, typer.Option(metavar="N", help="1 = the posterior mean (best PSNR); more = a posterior sample.")
-    ] = 1,
     *,
+    which: Which,
     keeping: Keeping,
     compute: Compute,
 ) -> None:
@@ -54,7 +52,7 @@ def denoise(
 
     request = Denoise(noise=_noise(noise), strength=strength, chroma_strength=chroma_strength)
     if noise_map is None:
-        restore_files("denoise", request, files, keeping, compute, steps)
+        restore_files("denoise", request, files, keeping, compute, which)
         return
     if noise != "auto":
         raise UsageError("--noise and --noise-map both say what the noise is; give one of them")
@@ -69,7 +67,7 @@ def denoise(
         found = maps.of(job.source)
         return replace(request, noise_map=found.value), {"noise_map": found.sha256}
 
-    restore_files("denoise", of, files, keeping, compute, steps, others=maps.files)
+    restore_files("denoise", of, files, keeping, compute, which, others=maps.files)
 
 
 def _noise(text: str) -> "float | Literal['auto', 'poisson', 'auto-map']":

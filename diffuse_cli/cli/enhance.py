@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from ..errors import UsageError
-from .options import Compute, Files, Keeping, shared
+from .options import Compute, Files, Keeping, Which, shared
 
 
 class WhiteBalanceName(StrEnum):
@@ -49,7 +49,7 @@ def enhance(
         exposure=_number("exposure", exposure), contrast=_number("contrast", contrast),
         clarity=_number("clarity", clarity), white_balance=white_balance.value, strength=strength,
     )  # fmt: skip
-    restore_files("enhance", request, files, keeping, compute, 1)
+    restore_files("enhance", request, files, keeping, compute, Which())
 
 
 def _number(name: str, text: str) -> "float | Literal['auto']":

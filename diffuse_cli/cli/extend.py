@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from ..errors import UsageError
-from .options import Compute, Files, Keeping, shared, two_numbers, whole_number
+from .options import Compute, Files, Keeping, Which, shared, two_numbers, whole_number
 
 if TYPE_CHECKING:
     from ..extend import Anchor
@@ -38,7 +38,7 @@ def extend(
         to_size=None if to_size is None else two_numbers("to-size", to_size), pad=None if pad is None else _pad(pad),
         anchor=cast("Anchor", anchor),
     )  # fmt: skip
-    restore_files("extend", request, files, keeping, compute, steps)
+    restore_files("extend", request, files, keeping, compute, Which(steps=steps))
 
 
 def _pad(text: str) -> tuple[int, int, int, int]:

@@ -16,6 +16,7 @@ import typer
 from ..errors import UsageError
 
 if TYPE_CHECKING:
+    from ..answers import Answers
     from ..batches.plan import OnExists
     from ..device import Model
     from ..image_file.encoding import Encoding
@@ -252,6 +253,67 @@ class Compute:
         from ..device import prepare
 
         return prepare(self.model, device=self.device.value, dtype=self.dtype.value, threads=self.threads)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Which:
+    """Which of the pictures that fit the input is the answer, and how sure it is."""
+
+    fidelity: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0..1",
+            help="1 = the posterior mean: the best PSNR, smooth; 0 = a posterior sample: one picture that could be.",
+            show_default="1; 0 with --samples or --steps N > 1",
+        ),
+    ] = None
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Solver steps of a sample; 1 = the posterior mean.", show_default="1, or as measured"
+        ),
+    ] = None
+    samples: Annotated[
+        int | None,
+        typer.Option(metavar="K", min=1, help="Write K samples: {stem}.{op}.{k}{ext}, k = 0 ...", show_default="1"),
+    ] = None
+    average: Annotated[bool, typer.Option("--average", help="Write the samples' mean instead.")] = False
+    uncertainty: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write how much the samples (by default 8) differ: each pixel's std in 8-bit levels, times 256, as "
+            "16-bit PNG; like the next two a file, a folder, or a name with {stem}, as for -o.",
+        ),
+    ] = None
+    uncertainty_view: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The same in colours, with a legend.")
+    ] = None
+    trace: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A sheet of the estimates at every step of the (first) sample."),
+    ] = None
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """What is written beside the pictures, and where."""
+        named = {"uncertainty": self.uncertainty, "uncertainty-view": self.uncertainty_view, "trace": self.trace}
+        return {part: output for part, output in named.items() if output is not None}
+
+    def answers(self) -> "Answers":
+        """The same, checked.
+
+        Raises: UsageError: as `Answers`; a trace without a sample.
+        """
+        from ..answers import Answers
+
+        asked = Answers(
+            fidelity=self.fidelity, steps=self.steps, samples=self.samples, average=self.average,
+            uncertainty=self.uncertainty is not None or self.uncertainty_view is not None,
+        )  # fmt: skip
+        if self.trace is not None and not asked.are_drawn:
+            raise UsageError("--trace shows the steps of a sample, and the posterior mean has one: add --fidelity 0")
+        return asked
 
 
 def whole_number(name: str, text: str) -> int:

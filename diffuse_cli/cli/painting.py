@@ -17,7 +17,7 @@ from ..batches.plan import Job
 from ..errors import PictureError, UsageError
 from .display import one_line
 from .masking import Holes, Masking
-from .options import Compute, Files
+from .options import Compute, Files, Which
 from .planning import Batch
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Painting:
     """A mask that is still to be painted.
 
     Attributes:
-        steps: of previews and the result.
+        which: of the answers previews and the result are.
         save_mask: where the mask is written, too.
         hole: (H, W), what was painted.
     """
@@ -42,7 +42,7 @@ class Painting:
     masking: Masking
     files: Files
     compute: Compute
-    steps: int
+    which: Which
     save_mask: Path | None = None
     hole: "NDArray[np.bool_] | None" = None
     sha256: str = ""
@@ -133,7 +133,8 @@ class Painting:
         from ..request import Inpaint
         from ..restoration import restore
 
-        return restore(picture, Inpaint(mask=hole).task(picture), self.compute.settings(self.steps), self._model)
+        settings = self.which.answers().settings("inpaint", self.compute.settings(1))
+        return restore(picture, Inpaint(mask=hole).task(picture), settings, self._model)
 
     @cached_property
     def _model(self) -> Any:  # noqa: ANN401 - a `device.Model`, whose name would import torch

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -54,14 +55,20 @@ def plan_files(
     *,
     suffix: str | None = None,
     seed: int = 0,
+    samples: int = 1,
+    parts: Mapping[str, str] = MappingProxyType({}),
     others: Sequence[Path] = (),
 ) -> Batch:
     """The plan for pictures that are named, listed or found.
 
-    Args: suffix: of results, where `encoding` does not say it; others: further files that must not be overwritten.
+    Args:
+        suffix: of results, where `encoding` does not say it.
+        samples: pictures that each input becomes.
+        parts: what it becomes beside them, such as a map, and the file, folder or template that this is written to.
+        others: further files that must not be overwritten.
     Raises: UsageError: it cannot be carried out.
     """
-    naming = Naming(output=files.output, op=op, suffix=suffix or encoding.suffix, seed=seed)
+    naming = Naming(output=files.output, op=op, suffix=suffix or encoding.suffix, seed=seed, samples=samples)
     exists = files.exists
     part = plan.shard_of(files.shard) if files.shard is not None else (1, 1)
     findings = find_sources(files)
@@ -75,6 +82,7 @@ def plan_files(
         is_made=_Made(wanted, journal, encoding) if files.resume else None,
         problem=_problem(encoding),
         inputs=others,
+        parts={part: Naming(output=to, op=op, suffix=".png", seed=seed) for part, to in parts.items()},
     )
     _check_quality(jobs, encoding)
     jobs = plan.shard(jobs, *part)
@@ -118,6 +126,7 @@ def show_plan(batch: Batch, files: Output) -> None:
     for job in batch.jobs:
         if files.json:
             line = {"type": "image", "status": "planned", "input": str(job.source), "output": str(job.output)}
+            line |= {"part": job.part} if job.part else {}
             reason = {"reason": job.problem or job.why} if job.problem or job.why else {}
             typer.echo(json.dumps({**line, "action": "fail" if job.problem else job.action, **reason}))
         elif job.problem:
@@ -213,16 +222,25 @@ def _check_pipes(found: Sequence[Found], naming: Naming, files: Output) -> None:
 # Outputs -------------------------------------------------------------------------------------------------------------
 
 
-def _problem(encoding: "Encoding") -> Callable[[Path], str]:
+def coding_of(part: str, encoding: "Encoding") -> "Encoding":
+    """How a part is coded: the options are about the restored pictures, anything else is as its name says."""
+    from ..image_file.encoding import PLAIN
+
+    return PLAIN if part else encoding
+
+
+def _problem(encoding: "Encoding") -> Callable[[Path, str], str]:
     from ..image_file.encoding import check_writable_format
 
-    def problem(output: Path) -> str:
+    def problem(output: Path, part: str) -> str:
         if output == PIPE:
             return ""
         try:
-            check_writable_format(output, encoding)
+            kind = check_writable_format(output, coding_of(part, encoding))
         except UsageError as error:
             return str(error)
+        if part == "uncertainty" and kind not in ("PNG", "TIFF"):
+            return f"{output}: {kind} does not keep 16-bit numbers exactly; name the map .png or .tif"
         return ""
 
     return problem
@@ -231,13 +249,13 @@ def _problem(encoding: "Encoding") -> Callable[[Path], str]:
 def _check_quality(jobs: Sequence[Job], encoding: "Encoding") -> None:
     from ..image_file.encoding import check_quality
 
-    named = [job.output for job in jobs if job.output != PIPE and not job.problem]
+    named = [job.output for job in jobs if job.output != PIPE and not job.problem and not job.part]
     if named:
         check_quality(named, encoding)
 
 
 def _notes(files: Output, jobs: Sequence[Job], encoding: "Encoding") -> tuple[str, ...]:
-    if not files.resume or all(holds_recipe(job.output, files, encoding) for job in jobs):
+    if not files.resume or all(holds_recipe(job.output, files, coding_of(job.part, encoding)) for job in jobs):
         return ()
     return ("--resume: recipes are not in all of the outputs themselves, so the journal tells which are done",)
 

@@ -75,7 +75,7 @@ def replay(
         words += ["--threads", str(threads)]
     words += ["--device", device.value] if "device" in options else []
     words += [] if recipes.read(made) is not None else ["--no-provenance"]
-    again = _run(ctx, command, words, given.input, target, _sample(recipe, options))
+    again = _run(ctx, command, words, given.input, target, _sample(recipe, options), recipe.get("part"))
     _compare(made, again, recipe, quiet=quiet)
 
 
@@ -172,7 +172,7 @@ def _model(sha256: str, model: str | None) -> str:
 
 def _sample(recipe: "Mapping[str, Any]", options: "Mapping[str, Option]") -> tuple[str, int] | None:
     """The option that says how many pictures are made, and which of them this is; None = there is but one."""
-    if "sample" not in recipe or "samples" in recipe:
+    if "sample" not in recipe or "samples" in recipe or "part" in recipe:
         return None
     name = next((name for name in ("count", "samples") if name in options), None)
     return None if name is None else (options[name].flag, int(recipe["sample"]))
@@ -185,11 +185,17 @@ def _run(
     source: Path | None,
     target: Path,
     sample: tuple[str, int] | None,
+    part: str | None,
 ) -> Path:
-    """Run the command into a folder of its own, and put the one file that is asked for where it belongs."""
+    """Run the command into a folder of its own, and put the one file that is asked for where it belongs.
+
+    Args: sample: as `_sample` says; part: what the file shows beside the restored picture, None = that picture.
+    """
     with tempfile.TemporaryDirectory(prefix=".diffuse-replay-", dir=target.parent) as folder:
         escaped = [part.replace("{", "{{").replace("}", "}}") for part in (folder, target.suffix)]
-        words = [*words, "-q", "-o", os.path.join(escaped[0], "{k}" + escaped[1])]
+        place = os.path.join(escaped[0], "{k}" + escaped[1])
+        beside = [] if part is None else ["-o", os.path.join(folder, "pictures", ""), f"--{part}", place]
+        words = [*words, "-q", *(beside or ["-o", place])]
         words += [
             "--journal",
             os.path.join(folder, "journal"),

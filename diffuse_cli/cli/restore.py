@@ -8,7 +8,7 @@ import typer
 
 from ..errors import UsageError
 from .masking import Holes, Masking
-from .options import Compute, Files, Keeping, shared
+from .options import Compute, Files, Keeping, Which, shared
 
 if TYPE_CHECKING:
     from ..batches.plan import Job
@@ -36,9 +36,7 @@ def restore(
     ] = None,
     *,
     masking: Masking,
-    steps: Annotated[
-        int, typer.Option(metavar="N", help="1 = the posterior mean (best PSNR); more = a posterior sample.")
-    ] = 1,
+    which: Which,
     keeping: Keeping,
     compute: Compute,
 ) -> None:
@@ -52,7 +50,7 @@ def restore(
 
     given = {"noise": _number("noise", noise), "jpeg": _number("jpeg", jpeg), "blur": _number("blur", blur)}
     told = restore_only(UNDONE if only is None else [name.strip() for name in only.split(",")], given)
-    restore_with("restore", {**told, "scale": scale}, files, masking, keeping, compute, steps)
+    restore_with("restore", {**told, "scale": scale}, files, masking, keeping, compute, which)
 
 
 @shared
@@ -64,10 +62,8 @@ def deblur(
     noise: Annotated[
         str, typer.Option(metavar="auto|LEVEL", help="Std of the noise in 8-bit levels; auto estimates it.")
     ] = "auto",
-    steps: Annotated[
-        int, typer.Option(metavar="N", help="1 = the posterior mean (best PSNR); more = a posterior sample.")
-    ] = 1,
     *,
+    which: Which,
     keeping: Keeping,
     compute: Compute,
 ) -> None:
@@ -80,7 +76,7 @@ def deblur(
     told = restore_only(("blur",), {"blur": _number("blur", blur)})
     level = _number("noise", noise)
     options = {**told, "noise": "if-blurred" if level == "auto" else level}
-    restore_with("deblur", options, files, Masking(), keeping, compute, steps)
+    restore_with("deblur", options, files, Masking(), keeping, compute, which)
 
 
 @shared
@@ -89,10 +85,8 @@ def dejpeg(
     jpeg: Annotated[
         str, typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was; auto finds it out.")
     ] = "auto",
-    steps: Annotated[
-        int, typer.Option(metavar="N", help="1 = the posterior mean (best PSNR); more = a posterior sample.")
-    ] = 1,
     *,
+    which: Which,
     keeping: Keeping,
     compute: Compute,
 ) -> None:
@@ -100,11 +94,11 @@ def dejpeg(
     from ..request import restore_only
 
     told = restore_only(("jpeg",), {"jpeg": _number("jpeg", jpeg)})
-    restore_with("dejpeg", told, files, Masking(), keeping, compute, steps)
+    restore_with("dejpeg", told, files, Masking(), keeping, compute, which)
 
 
 def restore_with(
-    op: str, told: Mapping[str, Any], files: Files, masking: Masking, keeping: Keeping, compute: Compute, steps: int
+    op: str, told: Mapping[str, Any], files: Files, masking: Masking, keeping: Keeping, compute: Compute, which: Which
 ) -> None:
     """Restore every input.
 
@@ -116,7 +110,7 @@ def restore_with(
 
     plain = Restore(**told)
     if not masking.given:
-        restore_files(op, plain, files, keeping, compute, steps)
+        restore_files(op, plain, files, keeping, compute, which)
         return
     holes = Holes(masking=masking, max_pixels=files.max_pixels)
 
@@ -124,7 +118,7 @@ def restore_with(
         missing, facts = holes.of(job)
         return replace(plain, holes=missing), facts
 
-    restore_files(op, of, files, keeping, compute, steps, others=holes.files)
+    restore_files(op, of, files, keeping, compute, which, others=holes.files)
 
 
 def _number(name: str, text: str | None) -> "float | Literal['auto'] | None":

@@ -1,10 +1,7 @@
 """The restorers' work on a picture: read, restore, write."""
 
-import hashlib
-import io
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,16 +12,19 @@ from ..batches.inputs import PIPE
 from ..batches.plan import Job
 from ..errors import PictureError
 from .display import Display
-from .options import Compute, Files, Keeping
-from .planning import Batch, plan_files, sha256_of, show_plan
+from .options import Compute, Files, Keeping, Which
+from .planning import Batch, coding_of, plan_files, show_plan
+from .reading import Input, Inputs
 from .results import Results
 from .working import begin, work_through
 
 if TYPE_CHECKING:
+    from ..answers import Answers
     from ..device import Model
     from ..image_file.encoding import Encoding
     from ..image_file.picture import Picture
     from ..request import Request, Restore
+    from ..samples import Samples
     from ..settings import Settings
     from ..task import Task
 
@@ -38,7 +38,7 @@ def restore_files(
     files: Files,
     keeping: Keeping,
     compute: Compute,
-    steps: int,
+    which: Which,
     *,
     extra: Mapping[str, Any] | None = None,
     others: "tuple[Path, ...]" = (),
@@ -50,15 +50,19 @@ def restore_files(
         prepare: told of the plan, before the model is loaded.
     Raises: UsageError: the plan cannot be carried out. CheckpointError: the model cannot be used.
     """
-    encoding = keeping.encoding()
+    encoding, answers = keeping.encoding(), which.answers()
     asked = _Asked(
         op=op,
         of=request if callable(request) else lambda _job: (request, extra or {}),
-        settings=compute.settings(steps),
+        answers=answers,
+        base=compute.settings(1),
+        parts=which.parts,
         compute=compute,
         encoding=encoding,
     )
-    what = plan_files(op, files, encoding, asked.wanted, seed=compute.seed, others=others)
+    what = plan_files(
+        op, files, encoding, asked.wanted, seed=compute.seed, samples=answers.pictures, parts=which.parts, others=others
+    )
     if files.dry_run:
         show_plan(what, files)
         return
@@ -68,22 +72,38 @@ def restore_files(
         begin(what, files, display)
         model = compute.load() if any(job.action != "skip" for job in what.jobs) else None
         results = Results(batch=what, files=files, encoding=encoding, display=display)
-        work_through(what, files, _Restorer(asked=asked, files=files, model=model, results=results), display)
+        inputs = Inputs(
+            lambda job: asked.of(job)[0], files.max_pixels, shared=answers.pictures > 1 or bool(which.parts)
+        )
+        restorer = _Restorer(asked=asked, files=files, model=model, results=results, inputs=inputs)
+        work_through(what, files, restorer, display)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Asked:
-    """What is asked for, in the words of recipes."""
+    """What is asked for, in the words of recipes.
+
+    Attributes:
+        base: how to compute, but for what is drawn.
+        parts: what is written beside the restored pictures.
+    """
 
     op: str
     of: RequestOf
-    settings: "Settings"
+    answers: "Answers"
+    base: "Settings"
+    parts: Mapping[str, str]
     compute: Compute
     encoding: "Encoding"
 
     @cached_property
-    def computing(self) -> Mapping[str, Any]:
-        """The part that is the same for every picture.
+    def drawing(self) -> "Settings":
+        """How samples are drawn."""
+        return self.answers.drawing(self.op, self.base)
+
+    @cached_property
+    def checkpoint(self) -> tuple[str, str]:
+        """Its hash, and the type of numbers that it is computed with.
 
         Raises: CheckpointError, UsageError: as `Compute.load`.
         """
@@ -91,13 +111,25 @@ class _Asked:
         from ..device import chosen_dtype
 
         dtype = chosen_dtype(self.compute.device.value, self.compute.dtype.value)
-        return recipe.of_computing(self.op, self.settings, file_sha256(find(self.compute.model)), dtype)
+        return file_sha256(find(self.compute.model)), dtype
+
+    def settings(self, job: Job) -> "Settings":
+        """How a restored picture is computed."""
+        return replace(self.answers.settings(self.op, self.base), sample=job.sample)
+
+    def computing(self, job: Job) -> Mapping[str, Any]:
+        """How a result is computed, in a recipe's words."""
+        if job.part:
+            samples = None if job.part == "trace" else self.answers.count
+            return recipe.of_part(job.part, recipe.of_computing(self.op, self.drawing, *self.checkpoint), samples)
+        told = recipe.of_computing(self.op, self.settings(job), *self.checkpoint)
+        return recipe.of_average(told, self.answers.count) if self.answers.average else told
 
     def wanted(self, job: Job) -> dict[str, Any]:
         """What is known before the picture is read; its hash is still to come."""
         request, extra = self.of(job)
-        coding = self.encoding.told(job.output) if job.output != PIPE else {}
-        return {**self.computing, **_of_request(request), **extra, **coding, "input": ""}
+        coding = coding_of(job.part, self.encoding).told(job.output) if job.output != PIPE else {}
+        return {**self.computing(job), **_of_request(request), **extra, **coding, "input": ""}
 
 
 _ESTIMATED = {"auto": "noise", "poisson": "noise by brightness", "auto-map": "noise by brightness and place"}
@@ -158,23 +190,14 @@ def header_pixels(path: Path) -> int:
     return width * height
 
 
-def _state(path: Path) -> tuple[int, int] | None:
-    try:
-        info = path.stat()
-    except OSError:
-        return None
-    return info.st_size, info.st_mtime_ns
-
-
 @dataclass(slots=True)
 class _Read:
-    """A picture that is ready to be restored, and the pages after it."""
+    """A picture that is ready to be restored, with its file."""
 
+    input: Input
     first: "Picture"
     task: "Task"
-    request: "Request"
     made: dict[str, Any]
-    rest: "Iterator[Picture]"
     encoding: "Encoding"
 
 
@@ -200,6 +223,7 @@ class _Restorer:
     files: Files
     model: "Model | None"
     results: Results
+    inputs: Inputs
 
     def weight(self, job: Job) -> int:
         """Its pixels by its header."""
@@ -207,27 +231,30 @@ class _Restorer:
 
     def read(self, job: Job) -> _Read:
         """Claim, hash, decode, and find out what is to be found out."""
-        from ..image_file.image_io import check_fits, read_pages
-
         self.results.claim(job)
-        wanted = self.asked.wanted(job)
-        before = _state(job.source)
-        data = io.BytesIO(sys.stdin.buffer.read()) if job.source == PIPE else None
-        wanted["input"] = hashlib.sha256(data.getbuffer()).hexdigest() if data else sha256_of(job.source)
-        self.results.check_still_due(job, wanted)
-        pages = read_pages(job.source, max_pixels=self.files.max_pixels, data=data)
-        picture = next(pages)
-        if _state(job.source) != before:
-            raise PictureError(f"{job.source}: it changed while it was read; wait until it is written, and try again")
-        encoding = self.asked.encoding
+        wanted, source = self.asked.wanted(job), self.inputs(job)
+        with source.lock:
+            wanted["input"] = source.sha256
+            self.results.check_still_due(job, wanted)
+            picture, task = source.opened()
+        encoding = coding_of(job.part, self.asked.encoding)
         if job.output == PIPE:
             encoding = encoding.like(picture.source.format)
             wanted |= encoding.told(PIPE)
-        check_fits(picture, job.output, encoding)
-        request, _ = self.asked.of(job)
-        task = request.task(picture)
+        self.check_fits(job, picture, encoding)
         made = recipe.plain({**wanted, **_resolved(wanted, task)})
-        return _Read(picture, task, request, made, pages, encoding)
+        return _Read(source, picture, task, made, encoding)
+
+    def check_fits(self, job: Job, picture: "Picture", encoding: "Encoding") -> None:
+        """Refuse, before the work, what the result's file cannot hold."""
+        from ..image_file.image_io import Source, check_fits
+
+        if job.part:
+            depth = 16 if job.part == "uncertainty" else 8
+            picture = replace(
+                picture, alpha=None, depth=depth, floating=False, source=Source(pages=picture.source.pages)
+            )
+        check_fits(picture, job.output, encoding)
 
     def restore(self, job: Job, read: _Read) -> _Restored:
         """Restore a picture; where it has several pages, they are written as they are restored."""
@@ -243,30 +270,60 @@ class _Restorer:
         return _Restored(restored, read.made, read.encoding, shown)
 
     def pages(self, job: Job, read: _Read, kept: "list[Picture]") -> "Iterator[Picture]":
-        """The restored pages; the next is read when the one before is written.
+        """The result's pages; the next is read when the one before is written.
 
         Args: kept: gets the first one, where it is to be looked at.
         """
-        from ..restoration import restore
+        is_new, read.input.is_told = not read.input.is_told, True
+        if is_new:
+            self.warn(job, read)
+        for number, (picture, task) in enumerate(read.input.pages(), start=1):
+            name = f"{job.source}: page {number}" if picture.source.pages > 1 else str(job.source)
+            for line in (*(() if self.files.quiet else task.notes), *task.warnings) if is_new else ():
+                self.results.display.say(f"{name}: {line}")
+            made = self.answer(job, self.samples(read.input, picture, task))
+            if number == 1 and self.results.shows(job):
+                kept.append(made)
+            yield self.results.signed(made, read.made)
 
-        display = self.results.display
+    def samples(self, source: Input, picture: "Picture", task: "Task") -> "Samples":
+        """What is computed of a page: of a file of one, once for all results."""
+        from ..samples import Samples
+
         if self.model is None:
             raise PictureError("the plan said that nothing is to be done; report this as a bug")
-        self.warn(job, read)
-        picture, task, number = read.first, read.task, 1
-        while True:
-            name = f"{job.source}: page {number}" if picture.source.pages > 1 else str(job.source)
-            for line in (*(() if self.files.quiet else task.notes), *task.warnings):
-                display.say(f"{name}: {line}")
-            restored = restore(picture, task, self.asked.settings, self.model, display.progress)
-            if number == 1 and self.results.shows(job):
-                kept.append(restored)
-            yield self.results.signed(restored, read.made)
-            following = next(read.rest, None)
-            if following is None:
-                return
-            picture, number = following, number + 1
-            task = read.request.task(picture)
+        if source.samples is not None:
+            return source.samples
+        traces, differ = "trace" in self.asked.parts, self.asked.answers.uncertainty
+        made = Samples(picture, task, self.model, moments=differ, traces=traces)
+        if self.inputs.shared and picture.source.pages == 1:
+            source.samples = made
+        return made
+
+    def answer(self, job: Job, samples: "Samples") -> "Picture":
+        """One of the results."""
+        count, progress = self.asked.answers.count, self.results.display.progress
+        if job.part:
+            return self.shown(job, samples)
+        if self.asked.answers.average:
+            return samples.average(self.asked.settings(job), count, progress)
+        return samples.restored(self.asked.settings(job), progress)
+
+    def shown(self, job: Job, samples: "Samples") -> "Picture":
+        """How much the samples differ, or how the first came to be."""
+        from ..uncertainty import std_picture, std_view
+
+        count, progress = self.asked.answers.count, self.results.display.progress
+        pages, drawing = samples.picture.source.pages, self.asked.drawing
+        if job.part == "trace":
+            return samples.traced(drawing, progress).sheet(pages)
+        std = samples.std(drawing, count, progress)
+        if job.part == "uncertainty-view":
+            return std_view(std, pages)
+        picture, clipped = std_picture(std, pages)
+        if clipped > 0:
+            self.results.display.say(f"{job.output}: more than 255.99 levels on {clipped:.1%} of it, which is clipped")
+        return picture
 
     def write(self, job: Job, restored: _Restored) -> dict[str, Any]:
         """Write what is restored."""
@@ -286,6 +343,8 @@ class _Restorer:
         from ..image_file.image_io import is_lossless
 
         say = self.results.display.say
+        if job.part:
+            return
         exact = read.task.hole is not None or read.task.consistent
         if exact and not is_lossless(job.output, read.first, read.encoding):
             say(f"{job.output}: a lossy format; pixels that stay exact need a lossless one, like -o out.png")

@@ -75,7 +75,7 @@ class Results:
             return
         like = job.source if job.source.exists() else None
         write_pages(pages, job.output, encoding=encoding, like=like)
-        self.write_down(job.output, made)
+        self.write_down(job.output, made, encoding)
 
     def shows(self, job: Job) -> bool:
         """Whether `show` is to be told of a picture."""
@@ -91,11 +91,11 @@ class Results:
         if self.batch.showing is not None:
             self.batch.showing.show(job, before, after, made, task)
 
-    def write_down(self, output: Path, made: Mapping[str, Any]) -> None:
+    def write_down(self, output: Path, made: Mapping[str, Any], encoding: "Encoding") -> None:
         """One line in the journal, with the result's hash where the result itself cannot tell its recipe."""
         if self.batch.journal is None:
             return
-        told = holds_recipe(output, self.files, self.encoding) and recipe.read(output) is not None
+        told = holds_recipe(output, self.files, encoding) and recipe.read(output) is not None
         facts = {} if told else {"output_sha256": sha256_of(output)}
         try:
             self.batch.journal.add("done", output, recipe=recipe.plain(made), **facts)

@@ -34,7 +34,7 @@ class Showing:
 
     def wants(self, job: Job) -> bool:
         """Whether a picture is to be kept until its result is written."""
-        return self.report is not None or job.output in self.comparisons
+        return not job.part and (self.report is not None or job.output in self.comparisons)
 
     def show(
         self, job: Job, before: "Picture | None", after: "Picture", made: Mapping[str, Any], task: "Task | None" = None
@@ -85,6 +85,7 @@ def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] 
     if compare is None and files.report is None:
         return None
     taken = [*(job.source for job in jobs), *(job.output for job in jobs if job.output != PIPE), *others]
+    jobs = [job for job in jobs if not job.part]
     comparisons = {} if compare is None else _comparisons(compare, op, files, jobs, taken)
     report = (
         None if files.report is None else _report(op, files, files.report, len(jobs), [*taken, *comparisons.values()])
@@ -95,7 +96,7 @@ def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] 
 def _comparisons(compare: str, op: str, files: Output, jobs: Sequence[Job], taken: Sequence[Path]) -> dict[Path, Path]:
     """Named as -o names results, always PNG."""
     due = [job for job in jobs if job.action != "skip" and not job.problem]
-    naming = Naming(output=compare, op=op, suffix=".png")
+    naming = Naming(output=compare, op=op, suffix=".png", samples=1 + max((job.sample for job in jobs), default=0))
     if compare == str(PIPE):
         raise UsageError("--compare -: a comparison is written to a file; name one")
     if not (naming.is_template or naming.is_folder):
@@ -106,7 +107,7 @@ def _comparisons(compare: str, op: str, files: Output, jobs: Sequence[Job], take
                 f"--compare {compare}: one file for {len(jobs)} pictures; give a folder ({compare}/), or use --report"
             )
     names = plan.targets([job.found for job in due], naming)
-    jobs = [replace(job, output=target) for job, (target,) in zip(due, names, strict=True)]
+    jobs = [replace(job, output=targets[job.sample]) for job, targets in zip(due, names, strict=True)]
     plan.check_collisions(jobs)
     targets = [job.output for job in jobs]
     plan.check_free(targets, taken)

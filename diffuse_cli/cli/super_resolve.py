@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Compute, Files, Keeping, shared, two_numbers
+from .options import Compute, Files, Keeping, Which, shared, two_numbers
 
 
 @shared
@@ -17,10 +17,8 @@ def super_resolve(
         bool,
         typer.Option("--consistent", help="Shrunk again (bicubic, in float), the result is the input, to a level."),
     ] = False,
-    steps: Annotated[
-        int, typer.Option(metavar="N", help="1 = the posterior mean (best PSNR); more = a posterior sample.")
-    ] = 1,
     *,
+    which: Which,
     keeping: Keeping,
     compute: Compute,
 ) -> None:
@@ -30,7 +28,7 @@ def super_resolve(
 
     size = None if to_size is None else two_numbers("to-size", to_size)
     request = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent)
-    restore_files("super-resolve", request, files, keeping, compute, steps)
+    restore_files("super-resolve", request, files, keeping, compute, which)
 
 
 def add_to(app: typer.Typer) -> None:

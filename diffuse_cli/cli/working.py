@@ -105,6 +105,7 @@ class _Telling:
             "input": str(end.job.source),
             "output": str(end.job.output),
             "seconds": round(end.seconds, 3),
+            **({"part": end.job.part} if end.job.part else {}),
             **end.facts,
         }
         if end.error is not None:

@@ -44,8 +44,8 @@ def name_of(value: str) -> str:
 def fitting(recipe: Mapping[str, Any]) -> str | None:
     """What a recipe makes of a photograph; None = it is not changed, or nobody knows."""
     operation = recipe.get("operation")
-    if operation is None or _changes_nothing(recipe):
-        return None
+    if operation is None or "part" in recipe or _changes_nothing(recipe):
+        return None  # a map of the uncertainty and the like is no picture of anything
     if operation == "generate":
         return GENERATED
     if operation == "degrade":
