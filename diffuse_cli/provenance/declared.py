@@ -1,7 +1,7 @@
 """What is said to have been done to a picture: from the recipe in the result, or from options where it is gone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..image_file.picture import Picture
 
+_SHA256_DIGITS: Final = 64
 RESTORING: Final = frozenset({"denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg"})
 
 
@@ -109,9 +110,16 @@ def _number(recipe: Mapping[str, Any], key: str, default: float) -> float:
 
 
 def _hole(recipe: Mapping[str, Any], before: "Picture", mask: "NDArray[np.bool_] | None") -> "NDArray[np.bool_] | None":
-    boxes = [(int(x), int(y), int(w), int(h)) for x, y, w, h in recipe.get("boxes") or ()]
-    named = "alpha" if recipe.get("mask") == "alpha" else mask
-    if named is None and not boxes:
+    """What was filled, by the options of `Inpaint` that the recipe names."""
+    named: Any = recipe.get("mask") if mask is None else mask
+    if named is None and not any(recipe.get(key) for key in ("boxes", "polygons")):
         return None
-    asked = Inpaint(mask=named, boxes=boxes, invert_mask=bool(recipe.get("invert_mask")))  # type: ignore[arg-type]
-    return asked.task(before).hole
+    if isinstance(named, str) and len(named) == _SHA256_DIGITS:
+        raise UsageError("the recipe used a mask; give it again")
+    names = {field.name for field in fields(Inpaint)} - {"mask"}
+    options = {name: _tuples(recipe[name]) for name in names if recipe.get(name) is not None}
+    return Inpaint(mask=named, **options).task(before).hole
+
+
+def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
