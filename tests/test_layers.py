@@ -65,7 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     "provenance.source_type": set(),
     "provenance.replay": {"errors", "image_file.image_io"},
     "provenance.about": {"image_file.content_credentials", "image_file.image_io", "image_file.xmp", "recipe"},
-    "provenance.declared": {"degradation", "errors", "image_file.picture", "noise_map", "request"},
+    "provenance.declared": {"degradation", "errors", "extend", "image_file.picture", "noise_map", "request"},
     "provenance.verification": {
         "degradation", "image_file.encoder", "image_file.image_io", "noise_field", "provenance.declared",
     },

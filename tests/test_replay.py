@@ -33,6 +33,8 @@ def folder(cat: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         mask.paste(255, box)
         mask.save(cat.with_name(name))
     Image.linear_gradient("L").resize((96, 64)).point(lambda level: 5 + level // 10).save(cat.with_name("map.png"))
+    with Image.open(cat) as image:
+        image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(cat.with_name("cut.png"))
     return cat.parent
 
 
@@ -49,6 +51,10 @@ MADE = [
     ("out.png", "denoise --noise poisson"),
     ("out.png", "denoise --noise-map map.png"),
     ("out.png", "deblur --blur 1.2"),
+    ("out.png", "enhance --exposure 0.5"),
+    ("out.png", "extend --pad 4,0,8,3 --steps 2"),
+    ("out.png", "compose --insert cut.png --at 9,-3 --scale 0.8 --rotate 10"),
+    ("out.png", "compose --join cut.png --mask mask.png --blend gradient"),
     ("out.png", "dejpeg --jpeg 40"),
 ]
 
@@ -56,7 +62,7 @@ MADE = [
 @pytest.mark.parametrize(("name", "options"), MADE)
 def test_every_command_makes_the_same_bytes_again(folder: Path, name: str, options: str) -> None:
     assert run(*options.split(), "in.png", "-o", name, "--model", "toy", "-q").exit_code == 0
-    files = {"--mask": "mask.png", "--noise-map": "map.png"}
+    files = {"--mask": "mask.png", "--noise-map": "map.png", "--insert": "cut.png", "--join": "cut.png"}
     given = [word for flag, file in files.items() if flag in options.split() for word in (flag, file)]
     result = run("replay", name, "--input", "in.png", *given, "-o", f"again{Path(name).suffix}")
     assert (result.exit_code, result.output.splitlines()[-1][-len(name) - 18 :]) == (0, f"the same bytes as {name}")

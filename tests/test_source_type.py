@@ -169,6 +169,9 @@ def test_what_fits() -> None:
     assert fitting({"operation": "generate", "steps": 24}) == "trainedAlgorithmicMedia"
     assert fitting({"operation": "denoise", "noise": 0.0}) is None
     assert fitting({"operation": "restore", "mask": "auto", "steps": 1}) == "compositeWithTrainedAlgorithmicMedia"
+    assert fitting({"operation": "extend", "steps": 1}) == "compositeWithTrainedAlgorithmicMedia"
+    assert fitting({"operation": "compose", "blend": "seam", "band": 32}) == "compositeSynthetic"
+    assert fitting({"operation": "compose", "blend": "gradient", "band": 32}) == "compositeCapture"
     nothing = {"operation": "restore", "noise": 0.0, "jpeg": 100.0, "blur": 0.0, "scale": 1.0, "boxes": [], "steps": 1}
     assert fitting(nothing) is None
     assert fitting({**nothing, "jpeg": 60.0}) == "algorithmicallyEnhanced"

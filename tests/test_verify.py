@@ -154,6 +154,19 @@ class TestUntouched:
         write_picture(replace(before, pixels=pixels), tmp_path / f"b{suffix}", encoding=encoding)
         assert not fine(verify(read_picture(tmp_path / f"b{suffix}"), before, of_recipe(told, before), encoding))
 
+    @pytest.mark.parametrize("suffix", [".png", ".jpg"])
+    def test_a_canvas_keeps_the_picture_within(self, suffix: str, tmp_path: Path) -> None:
+        before, told = photo(), {"operation": "extend", "margins": [5, 3, 20, 0]}
+        pixels = np.zeros((99, 153, 3), np.float32)
+        pixels[3:, 5:133] = before.pixels
+        for place, kept in (((0, 0), True), ((50, 60), False)):
+            pixels[place] = 0.5
+            pixels[place[0] : place[0] + 3, place[1] : place[1] + 5] = -0.5
+            write_picture(replace(before, pixels=pixels), tmp_path / f"a{suffix}")
+            after = read_picture(tmp_path / f"a{suffix}")
+            assert fine(verify(after, before, of_recipe(told, before))) == kept
+        assert not fine(verify(before, before, of_recipe(told, before)))
+
     def test_alpha_is_kept_or_filled(self) -> None:
         alpha = np.full((96, 128), 255, np.uint8)
         alpha[30:40, 50:70] = 0

@@ -26,6 +26,8 @@ class Given:
     input: Annotated[Path | None, typer.Option(metavar="FILE", help="The picture that it was made from.")] = None
     mask: Annotated[Path | None, typer.Option(metavar="FILE", help="The mask that was used, if one was.")] = None
     noise_map: Annotated[Path | None, typer.Option(metavar="FILE", help="The noise map, if one was used.")] = None
+    insert: Annotated[Path | None, typer.Option(metavar="FILE", help="What was put in, by compose.")] = None
+    join: Annotated[Path | None, typer.Option(metavar="FILE", help="What was joined, by compose.")] = None
     recipe: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A JSON with the recipe, where the file does not tell its own.")
     ] = None
@@ -37,7 +39,7 @@ class Given:
     @property
     def files(self) -> dict[str, Path]:
         """The files beside the input, by the option that they were given with."""
-        named = {"mask": self.mask, "noise_map": self.noise_map}
+        named = {"mask": self.mask, "noise_map": self.noise_map, "insert": self.insert, "join": self.join}
         return {name: path for name, path in named.items() if path is not None}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..degradation import LEVEL, Description
 from ..errors import UsageError
+from ..extend import margins_of
 from ..noise_map import KnownNoise, estimated_map, given_map
 from ..request import KNOWN_BLUR, Inpaint
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ..image_file.picture import Picture
 
 _SHA256_DIGITS: Final = 64
-RESTORING: Final = frozenset({"denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg"})
+RESTORING: Final = frozenset({"denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg", "extend"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +29,8 @@ class Declared:
         what: what had happened to the input: its noise, blur, coder, and the factor that it was enlarged by.
         size: (height, width) of the result.
         std: (H, W), the noise's std in 8-bit levels, where it is not the same everywhere; `what` holds its rms then.
-        hole: (H, W) of the input, True where it was filled; None = nowhere.
+        hole: (H, W) of the input, or of the canvas around it, True where it was filled; None = nowhere.
+        margins: left, top, right, bottom of the canvas.
         opaque: what was filled became opaque.
         strength, chroma_strength: how far luma and chroma were moved towards the estimate.
     """
@@ -37,6 +39,7 @@ class Declared:
     size: tuple[int, int]
     std: "NDArray[np.float32] | None" = None
     hole: "NDArray[np.bool_] | None" = None
+    margins: tuple[int, int, int, int] | None = None
     opaque: bool = False
     strength: float = 1.0
     chroma_strength: float = 1.0
@@ -66,6 +69,12 @@ def of_recipe(
     if operation not in RESTORING:
         raise UsageError(f"{operation} cannot be verified; diffuse replay makes it again and compares")
     h, w = before.pixels.shape[:2]
+    if operation == "extend":
+        left, top, right, bottom = (int(number) for number in recipe.get("margins", (0, 0, 0, 0)))
+        return Declared(
+            what=Description(), size=(h + top + bottom, w + left + right), opaque=True,
+            hole=margins_of((h, w), left, top, right, bottom), margins=(left, top, right, bottom),
+        )  # fmt: skip
     scale = _number(recipe, "scale", 1.0)
     quality = _number(recipe, "jpeg_quality", _number(recipe, "jpeg", 100.0))
     noise = _noise(recipe, before, noise_map)

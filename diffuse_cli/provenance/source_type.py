@@ -3,7 +3,8 @@
 Our reading, where IPTC leaves room. A posterior mean invents nothing: what it cannot know stays blurred, so denoising,
 repair and enlarging by the mean are `algorithmicallyEnhanced`, IPTC's "Algorithmically-altered media". A posterior
 sample draws the detail that it shows, and filled pixels were never seen: both are
-`compositeWithTrainedAlgorithmicMedia`, "Edited using Generative AI", which names in- and outpainting.
+`compositeWithTrainedAlgorithmicMedia`, "Edited using Generative AI", which names in- and outpainting. Composed
+photographs are `compositeCapture`, or with a seam that was painted anew `compositeSynthetic`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,16 +15,18 @@ VOCABULARY: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 ALTERED: Final = "algorithmicallyEnhanced"
 EDITED: Final = "compositeWithTrainedAlgorithmicMedia"
 GENERATED: Final = "trainedAlgorithmicMedia"
+COMPOSED: Final = "compositeCapture"
+SYNTHETIC: Final = "compositeSynthetic"
 
 _CAPTURED, _ALTERED, _MADE, _EDITED, _SYNTHETIC, _GENERATED = range(6)
 _SAYS: Final = {
     **dict.fromkeys(("digitalCapture", "computationalCapture", "negativeFilm", "positiveFilm", "print"), _CAPTURED),
     **dict.fromkeys(("humanEdits", "minorHumanEdits", "screenCapture"), _CAPTURED),
     ALTERED: _ALTERED,
-    **dict.fromkeys(("composite", "compositeCapture", "virtualRecording", "digitalCreation", "digitalArt"), _MADE),
+    **dict.fromkeys(("composite", COMPOSED, "virtualRecording", "digitalCreation", "digitalArt"), _MADE),
     **dict.fromkeys(("softwareImage", "dataDrivenMedia", "algorithmicMedia"), _MADE),
     EDITED: _EDITED,
-    "compositeSynthetic": _SYNTHETIC,
+    SYNTHETIC: _SYNTHETIC,
     GENERATED: _GENERATED,
 }
 """How far a type is from a plain capture; what is retired is still found in files."""
@@ -32,7 +35,8 @@ _MEANINGS: Final = {
     ALTERED: "altered by an algorithm, nothing invented",
     EDITED: "edited using generative AI",
     GENERATED: "created using generative AI",
-    "compositeSynthetic": "a composite with synthetic parts",
+    COMPOSED: "composed from captures",
+    SYNTHETIC: "a composite with synthetic parts",
 }
 
 
@@ -50,7 +54,9 @@ def fitting(recipe: Mapping[str, Any]) -> str | None:
         return GENERATED
     if operation == "degrade":
         return ALTERED
-    filled = _fills(recipe) or operation in ("inpaint", "compose", "extend")
+    if operation == "compose":
+        return COMPOSED if recipe.get("blend") != "seam" or recipe.get("band") == 0 else SYNTHETIC
+    filled = _fills(recipe) or operation in ("inpaint", "extend")
     drawn = recipe["fidelity"] < 1 if "fidelity" in recipe else recipe.get("steps", 1) > 1
     return EDITED if filled or drawn else ALTERED
 

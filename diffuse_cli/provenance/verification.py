@@ -116,10 +116,24 @@ def verify(after: Picture, before: Picture, declared: Declared, encoding: Encodi
                 at_most=before.pixels.shape[2],
             )
         ]
+    if declared.margins is not None:
+        before = _on_canvas(before, after, declared.margins)
     alpha = _alpha_figures(after, before, declared)
     if declared.keeps_known_pixels:
         return _untouched(after, before, declared, encoding) + alpha
     return _explained(after, before, declared, encoding) + alpha
+
+
+def _on_canvas(before: Picture, after: Picture, margins: tuple[int, int, int, int]) -> Picture:
+    """The input where it lies on the result's canvas, with the result around it."""
+    left, top, _, _ = margins
+    place = np.s_[top : top + before.pixels.shape[0], left : left + before.pixels.shape[1]]
+    pixels, alpha = after.pixels.copy(), None
+    pixels[place] = before.pixels
+    if before.alpha is not None:
+        alpha = np.full(pixels.shape[:2], 2**before.depth - 1, before.alpha.dtype)
+        alpha[place] = before.alpha
+    return replace(before, pixels=pixels, alpha=alpha)
 
 
 def _rough(texture: float, noise: float) -> float:
