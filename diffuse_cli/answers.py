@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 
 from .errors import UsageError
-from .settings import Settings, sample_steps
+from .settings import WIDE_STEPS, Settings, sample_steps
 
+_FILLING = ("inpaint", "restore")
 UNCERTAINTY_SAMPLES = 8
 """Samples behind a map of the uncertainty, if nothing is said."""
 
@@ -81,12 +82,15 @@ class Answers:
         return self.are_samples or self.uncertainty
 
     def settings(self, op: str, base: Settings) -> Settings:
-        """How a picture is computed; `sample` counts the pictures on from that of `base`.
+        """How a picture is computed: if nothing is said, the mean, except that of wide holes, which would be gray.
+
+        `sample` counts the pictures on from that of `base`.
 
         Args: op: the command's name, which says how many steps a sample takes where nobody did.
         """
         if not self.are_samples:
-            return replace(base, steps=1, fidelity=0.0)
+            said = self.steps is not None or self.fidelity is not None
+            return replace(base, steps=1, fidelity=0.0, wide_steps=None if said or op not in _FILLING else WIDE_STEPS)
         return replace(self.drawing(op, base), fidelity=self.fidelity or 0.0)
 
     def drawing(self, op: str, base: Settings) -> Settings:

@@ -25,13 +25,22 @@ HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL"
 """Formats whose metadata a recipe goes into."""
 
 
+_FILLING: Final = ("inpaint", "extend", "restore")
+"""Operations that fill holes, whose coarse scales may be sampled where the rest is not."""
+
+
 def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str) -> dict[str, Any]:
     """The part that tells how a picture was computed.
 
     Args: checkpoint: sha256 of its file; dtype: "fp32" or "bf16".
     """
-    noise = {"seed": settings.seed, "sample": settings.sample, "solver": settings.solver}
+    noise: dict[str, Any] = {"seed": settings.seed, "sample": settings.sample, "solver": settings.solver}
     drawn = {**noise, "fidelity": settings.fidelity} if settings.steps > 1 else {}
+    if op in _FILLING:
+        wide_steps = settings.wide_steps or settings.steps
+        drawn |= {"wide_steps": wide_steps}
+        if wide_steps > 1:
+            drawn = {"seed": settings.seed, "solver": settings.solver} | drawn
     return {
         "diffuse": __version__,
         "operation": op,

@@ -8,6 +8,7 @@ from dataclasses import Field, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from .errors import PictureError, UsageError
+from .hole_width import widest, width
 from .noise_map import KnownNoise, check_map, estimated_map, given_map
 
 if TYPE_CHECKING:
@@ -115,6 +116,12 @@ def _noise_note(found: "NoiseEstimate") -> str:
     return f"noise {found.level:.1f} (estimated: {found.method})"
 
 
+_WIDE_NOTE = (
+    "a hole is {across} pixels wide, so it is filled coarse to fine, by a guess: --seed N guesses again, --steps 1 "
+    "keeps the smooth mean"
+)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inpaint:
     """Fill missing pixels, keep the others bit for bit.
@@ -151,7 +158,12 @@ class Inpaint:
             warning = "the mask is empty, so nothing is filled (white = fill)"
         elif hole.all():
             warning = "the mask covers the whole picture, so nothing of it is kept (white = fill)"
-        return Task(hole=hole, opaque=isinstance(self.mask, str), warnings=(warning,) if warning else ())
+        wide = widest(hole)
+        note = "" if wide is None else _WIDE_NOTE.format(across=width(hole))
+        return Task(
+            hole=hole, opaque=isinstance(self.mask, str), warnings=(warning,) if warning else (),
+            notes=(note,) if note else (),
+        )  # fmt: skip
 
     def _hole(self, picture: "Picture") -> "NDArray[np.bool_]":
         import numpy as np
@@ -165,10 +177,10 @@ class Inpaint:
                 mh, mw = self.mask.shape
                 raise PictureError(f"the mask is {mw}x{mh} but the picture, as displayed, {w}x{h}; resize the mask")
             hole |= self.mask
-        for x, y, width, height in self.boxes:
-            if x >= w or y >= h or x + width <= 0 or y + height <= 0:
-                raise PictureError(f"--box {x},{y},{width},{height} lies outside the picture, which is {w}x{h}")
-            hole[max(y, 0) : y + height, max(x, 0) : x + width] = True
+        for x, y, across, down in self.boxes:
+            if x >= w or y >= h or x + across <= 0 or y + down <= 0:
+                raise PictureError(f"--box {x},{y},{across},{down} lies outside the picture, which is {w}x{h}")
+            hole[max(y, 0) : y + down, max(x, 0) : x + across] = True
         return ~hole if self.invert_mask else hole
 
 

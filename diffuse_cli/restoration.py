@@ -16,12 +16,14 @@ from .device import Model
 from .errors import OutOfMemoryError, PictureError
 from .fill import fill_guide, pull_push
 from .fusion import remainder
+from .hole_width import WideHole, widest
 from .image_file.image_io import Levels, Picture, to_levels, to_unit
 from .noise_field import noise_field
 from .sampler import SOLVERS, karras_sigmas
 from .settings import MIN_TILE, Settings, tile_side
 from .task import Task
 from .tiling import count_tiles, tiled
+from .wide_holes import coarse_to_fine
 
 Progress = Callable[[int, int], None]
 """(tiles done, tiles in all)."""
@@ -89,6 +91,12 @@ def _estimated(
         known = observe(y, one, cond, gray=gray, sampling=sampling)
         return estimate(known, settings, model, progress, mean=mean, on_step=on_step)
 
+    wide = None if task.hole is None or not task.is_exact else widest(task.hole)
+    if wide is not None:
+        y = _wide_filled(y, wide, settings, model, part_of(progress, 0, 0.9), gray=gray)
+        task, progress = replace(task, hole=wide.missing & ~wide.part), part_of(progress, 0.9, 1)
+        if task.leaves_alone:
+            return y
     if task.guide is not None and task.sigma_y is not None:
         return _at_levels(task, task.guide, task.sigma_y, of, progress)
     return of(task, progress)
@@ -120,6 +128,31 @@ def finished(picture: Picture, task: Task, restored: Tensor) -> Picture:
         pixels = np.where(unseen[..., None], picture.pixels, pixels)
     source = replace(picture.source, jpeg=None) if task.uncoded else picture.source
     return replace(picture, pixels=pixels, alpha=_alpha(picture, task), source=source)
+
+
+def _wide_filled(
+    y: Tensor, wide: WideHole, settings: Settings, model: Model, progress: Progress | None, *, gray: bool
+) -> Tensor:
+    """The picture with a wide hole filled coarse to fine, computed in its neighbourhood alone.
+
+    Where nothing was said of steps, the finest scale is the mean around the sampled coarse ones.
+    """
+    base = replace(nothing_known(1, model.network.config.cond, y.device), gray=gray)
+    coarse = replace(settings, steps=max(settings.steps, settings.wide_steps or 1))
+
+    def solve(seen: Observation, halvings: int) -> Tensor:
+        known = Known(observation=seen, x_t=seen.mu, sigma_t=math.inf)
+        done, scales = wide.levels - halvings, wide.levels + 1
+        part = part_of(progress, done / scales, (done + 1) / scales)
+        return estimate(known, coarse if halvings else settings, model, part, stage=halvings)
+
+    rows, columns = wide.window
+    window = y[..., rows, columns]
+    missing, part = torch.from_numpy(wide.missing[rows, columns]), torch.from_numpy(wide.part[rows, columns])
+    filled = coarse_to_fine(base, window, missing, wide.levels, solve)
+    y = y.clone()
+    y[..., rows, columns] = torch.where(part, filled, window)
+    return y
 
 
 def _at_levels(

@@ -12,6 +12,8 @@ AUTO_TILE = 1024
 """Side of a tile without its margins under `auto`, whatever memory happens to be free."""
 GENERATE_STEPS = 24
 """Solver steps of `generate`, which has no mean to give."""
+WIDE_STEPS = 12
+"""Solver steps of the coarse scales of wide holes, if nothing is said."""
 _GENERATE_SIDE = 64
 _SAMPLE_STEPS = {"denoise": 6, "inpaint": 6, "super-resolve": 6}
 """Solver steps of a sample by command, if nothing is said."""
@@ -33,6 +35,7 @@ class Settings:
 
     Attributes:
         steps: 1 = the posterior mean, one denoiser call; more = a posterior sample in that many solver steps.
+        wide_steps: the same of the coarse scales of holes wider than the network's reach; None = as steps.
         fidelity: how far a sample is moved towards the mean: 0 = not at all, 1 = all the way.
         seed, sample: which noise.
         solver: of the probability-flow ODE.
@@ -41,6 +44,7 @@ class Settings:
     """
 
     steps: int = 1
+    wide_steps: int | None = None
     fidelity: float = 0.0
     seed: int = 0
     sample: int = 0
@@ -49,10 +53,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what nothing could compute with."""
-        if self.steps < 1:
-            raise UsageError(f"--steps must be at least 1, not {self.steps}")
         if not 0 <= self.fidelity <= 1:
             raise UsageError(f"--fidelity must lie in 0 .. 1, not {self.fidelity}")
+        for steps in (self.steps, self.wide_steps or 1):
+            if steps < 1:
+                raise UsageError(f"--steps must be at least 1, not {steps}")
         if not 0 <= self.seed < 2**64:
             raise UsageError(f"--seed must lie in 0 .. 2^64 - 1, not {self.seed}")
         if not 0 <= self.sample < 2**32:

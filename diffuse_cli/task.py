@@ -53,6 +53,11 @@ class Task:
     warnings: tuple[str, ...] = ()
 
     @property
+    def is_exact(self) -> bool:
+        """What is not missing is the result."""
+        return self.guide is None and self.sigma_y is None and self.noise == 0
+
+    @property
     def leaves_alone(self) -> bool:
         """Nothing is missing, degraded or asked for: the picture is the result."""
         if self.strength == self.chroma_strength == 0:

@@ -25,16 +25,18 @@ ALLOWED: dict[str, set[str]] = {
     "device": {"checkpoint", "errors", "network"},
     "task": {"degradation", "image_file.picture"},
     "consistency": {"degradation", "denoiser"},
+    "hole_width": set(),
+    "wide_holes": {"degradation", "denoiser", "fill"},
     "noise_map": {
         "degradation", "errors", "estimation.picture_noise", "estimation.varying_noise", "image_file.image_io",
     },
     "request": {
         "degradation", "errors", "estimation.estimate", "estimation.noise_level", "estimation.picture_noise",
-        "image_file.image_io", "noise_map", "task",
+        "hole_width", "image_file.image_io", "noise_map", "task",
     },
     "restoration": {
-        "consistency", "degradation", "denoiser", "device", "errors", "fill", "fusion", "image_file.image_io",
-        "noise_field", "sampler", "settings", "task", "tiling",
+        "consistency", "degradation", "denoiser", "device", "errors", "fill", "fusion", "hole_width",
+        "image_file.image_io", "noise_field", "sampler", "settings", "task", "tiling", "wide_holes",
     },
     "enhance": {
         "degradation", "estimation.picture_noise", "image_file.picture", "request", "task", "tone.enhancement",

@@ -66,6 +66,8 @@ def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
     for told in asked.pop("estimated", ()):
         name, *how = told.split()
         asked[name] = _ASKED_AS.get(told) if how else "auto"  # else it is the command's own default
+    if asked.get("wide_steps", asked.get("steps")) != asked.get("steps"):
+        del asked["steps"]  # nothing was said, and given, they would count for wide holes too
     if {"to_size", "long_edge"} & asked.keys():
         asked.pop("scale", None)
     if asked.get("operation") == "generate" and "samples" in asked:
