@@ -92,9 +92,7 @@ def main(many: int) -> None:
         count: [statistics.median(values) for values in zip(*runs, strict=True)] for count, runs in times.items()
     }
     for count, (seen, opened) in medians.items():
-        print(
-            f"{count} pictures: thumbnails after {seen:.2f} s, a picture opened after {opened:.2f} s (median of {TURNS})"
-        )
+        print(f"{count} pictures: thumbnails after {seen:.2f} s, one opened after {opened:.2f} s (median of {TURNS})")
     print(f"ratio: {medians[many][0] / medians[5][0]:.2f} and {medians[many][1] / medians[5][1]:.2f}")
 
 
