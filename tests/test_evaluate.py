@@ -187,7 +187,7 @@ class TestCommand:
             (["--task", "denoise", "--data", "empty"], 2, "no pictures"),
             (["--task", "denoise", "--data", "missing"], 2, "no such folder"),
             (["--task", "denoise", "--data", "set", "--level", "nan"], 2, "--level"),
-            (["--task", "denoise", "--data", "set", "--samples", "2"], 2, "--steps"),
+            (["--task", "denoise", "--data", "set", "--samples", "2", "--steps", "1"], 2, "--steps"),
             (["--task", "generate", "--data", "set", "--gray"], 2, "--gray"),
             (["--task", "jpeg", "--data", "set", "--as-files"], 2, "--as-files"),
             (["--task", "denoise", "--data", "set", "--model", "nothing"], 3, "nothing"),

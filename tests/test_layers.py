@@ -174,10 +174,11 @@ ALLOWED: dict[str, set[str]] = {
         "damage", "degradation", "errors", "image_file.image_io", "masks", "measure.metrics", "request", "task",
     },
     "measure.baselines": {"degradation", "measure.protocol"},
+    "measure.calibration": {"degradation"},
     "measure.evaluate": {
         "checkpoint", "degradation", "device", "errors", "image_file.encoding", "image_file.image_io",
-        "measure.baselines", "measure.hardware", "measure.lpips", "measure.metrics", "measure.protocol",
-        "measure.report", "restoration", "settings",
+        "measure.baselines", "measure.calibration", "measure.hardware", "measure.lpips", "measure.metrics",
+        "measure.protocol", "measure.report", "samples", "settings",
     },
     "measure.generation_quality": {
         "checkpoint", "device", "errors", "generation", "measure.evaluate", "measure.metrics", "measure.protocol",

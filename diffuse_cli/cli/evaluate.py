@@ -1,5 +1,6 @@
 """`diffuse evaluate`."""
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,9 +49,16 @@ def evaluate(
         int | None, typer.Option(metavar="N", min=1, help="N pictures of each folder, evenly spread.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(metavar="N", help="Samples in N steps too.", show_default="1; generate: 24")
+        int | None,
+        typer.Option(metavar="N", help="Samples in N steps too.", show_default="1, or as measured; generate: 24"),
     ] = None,
-    samples: Annotated[int, typer.Option(metavar="K", min=1, help="With --steps: K samples, and their mean.")] = 1,
+    fidelity: Annotated[
+        list[float] | None,
+        typer.Option(metavar="F", help="Also what lies between a sample (0) and the mean (1); may be repeated."),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(metavar="K", min=1, help="K samples, the means of 4, 16, ... of them, and how they spread.")
+    ] = 1,
     baseline: Annotated[
         bool, typer.Option("--baseline", help="The published classics too, as far as they are installed.")
     ] = False,
@@ -96,7 +104,7 @@ def evaluate(
     from ..measure.evaluate import Evaluation, evaluate, sets_of
     from ..measure.generation_quality import evaluate_generation
     from ..measure.protocol import conditions, task_named
-    from ..settings import GENERATE_STEPS
+    from ..settings import GENERATE_STEPS, sample_steps
 
     sets, total = sets_of(data, limit)
     info = read_info(find(compute.model))
@@ -108,11 +116,20 @@ def evaluate(
             outcome = evaluate_generation(sets, settings, compute.load(), info, display.turn)
     else:
         chosen = conditions(task_named(task.value), tuple(level or ()), as_files=as_files, blind=blind)
-        settings = compute.settings(steps or 1)
-        if samples > 1 and settings.steps == 1:
-            raise UsageError("--samples draws samples: give --steps N with N > 1 too")
+        drawn = samples > 1 or bool(fidelity)
+        settings = compute.settings(steps or (sample_steps(task.value) if drawn else 1))
+        if drawn and settings.steps == 1:
+            raise UsageError("--steps 1 is the posterior mean: give more for --samples and --fidelity, or leave it out")
+        for value in fidelity or ():
+            replace(settings, fidelity=value)  # checks it
         what = Evaluation(
-            sets=sets, conditions=chosen, settings=settings, samples=samples, gray=gray, baseline=baseline
+            sets=sets,
+            conditions=chosen,
+            settings=settings,
+            samples=samples,
+            fidelities=fidelity or (),
+            gray=gray,
+            baseline=baseline,
         )
         with Display(quiet=quiet, total=total) as display:
             outcome = evaluate(what, compute.load(), info, display.turn, display.say)

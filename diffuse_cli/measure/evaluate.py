@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,9 +19,10 @@ from ..device import Model
 from ..errors import DiffuseError, PictureError, UsageError
 from ..image_file.encoding import PICTURE_SUFFIXES
 from ..image_file.image_io import read_picture, to_levels
-from ..restoration import restore
+from ..samples import Samples
 from ..settings import Settings
 from . import baselines
+from .calibration import calibration
 from .hardware import cpu_name
 from .lpips import lpips
 from .metrics import haarpsi, psnr, ssim
@@ -42,7 +43,8 @@ class Evaluation:
     Attributes:
         sets: picture files by the name of their test set.
         conditions: of one task.
-        settings: steps > 1 measures samples beside the mean; samples: how many of each picture.
+        settings: steps > 1 measures samples beside the mean; samples: how many of each picture; fidelities: what is
+            measured between the first and the mean.
         gray: colour pictures are made gray first.
         baseline: other tools are measured on the same pictures.
     """
@@ -51,6 +53,7 @@ class Evaluation:
     conditions: Sequence[Condition]
     settings: Settings
     samples: int = 1
+    fidelities: Sequence[float] = ()
     gray: bool = False
     baseline: bool = False
 
@@ -79,8 +82,16 @@ class Score:
     values: dict[str, float]
 
 
-Results = Callable[[Case], Iterable[tuple[str, list[Levels], float]]]
-"""Of a case: the method, its pictures, and seconds for each."""
+class Result(NamedTuple):
+    """What a method makes of a case: its pictures, seconds for each, and what else is measured."""
+
+    method: str
+    made: list[Levels]
+    seconds: float
+    facts: dict[str, float] = {}
+
+
+Results = Callable[[Case], Iterable[Result]]
 
 
 def pictures(folder: Path, limit: int | None) -> list[Path]:
@@ -146,7 +157,7 @@ def evaluate(what: Evaluation, model: Model, info: CheckpointInfo, turn: Turn, s
     Raises: CheckpointError: damaged weights of a measure.
     """
     measures, left_out = perceptual_measures()
-    methods = [core_results(model, what.settings, what.samples)]
+    methods = [core_results(model, what.settings, what.samples, what.fidelities)]
     if what.baseline:
         others, missing = baselines.available(what.conditions[0].task)
         methods.append(baseline_results(others))
@@ -203,10 +214,10 @@ def _scores(
     damaged: Case, folder: str, picture: str, methods: Sequence[Results], measures: dict[str, Measure]
 ) -> Iterator[Score]:
     for results in methods:
-        for method, made, seconds in results(damaged):
+        for method, made, seconds, facts in results(damaged):
             each = [_measured(damaged, levels, measures) for levels in made]
             values = {name: float(np.mean([m[name] for m in each])) for name in each[0]}
-            values |= {"seconds": seconds, "megapixels": damaged.clean.shape[0] * damaged.clean.shape[1] / 1e6}
+            values |= facts | {"seconds": seconds, "megapixels": damaged.clean.shape[0] * damaged.clean.shape[1] / 1e6}
             if damaged.condition.blind and damaged.condition.task == "denoise":
                 values |= _blind_values(damaged)
             yield Score(folder=folder, condition=damaged.condition, method=method, picture=picture, values=values)
@@ -225,30 +236,40 @@ def _measured(damaged: Case, levels: Levels, measures: dict[str, Measure]) -> di
     return near | {name: measure(levels, damaged.clean) for name, measure in measures.items()}
 
 
-def core_results(model: Model, settings: Settings, samples: int) -> Results:
-    """The core's posterior mean and, with more than one step, its samples and their mean."""
-    mean_settings = Settings(seed=settings.seed, tile=settings.tile)
+def core_results(model: Model, settings: Settings, samples: int, fidelities: Sequence[float] = ()) -> Results:
+    """The core's posterior mean and, with more than one step, its samples, their means, and what lies between.
 
-    def results(damaged: Case) -> Iterator[tuple[str, list[Levels], float]]:
-        made, seconds = _restored(damaged, [mean_settings], model)
-        yield "diffuse", _rounded(made), seconds
+    Fidelities are of sample 0. Means are of 4, 16, ... samples, and of all of them, with how the samples are spread.
+    """
+
+    def results(damaged: Case) -> Iterator[Result]:
+        answer = Samples(damaged.damaged, damaged.task, model)
+        (mean,), seconds = _restored(answer, [replace(settings, steps=1, fidelity=0.0)])
+        yield Result("diffuse", _rounded([mean]), seconds)
         if settings.steps == 1:
             return
-        each = [
-            Settings(steps=settings.steps, seed=settings.seed, sample=k, solver=settings.solver, tile=settings.tile)
-            for k in range(samples)
-        ]
-        made, seconds = _restored(damaged, each, model)
-        yield f"diffuse, sample in {settings.steps} steps", _rounded(made), seconds
-        if samples > 1:
-            yield f"diffuse, mean of {samples} samples", _rounded([np.mean(made, 0)]), samples * seconds
+        made, seconds = _restored(answer, [replace(settings, sample=k) for k in range(samples)])
+        yield Result(f"diffuse, sample in {settings.steps} steps", _rounded(made), seconds)
+        for fidelity in fidelities:
+            between = mean + np.float32(1 - fidelity) * (made[0] - mean)
+            yield Result(f"diffuse, fidelity {fidelity:g}", _rounded([between]), seconds)
+        for count in averaged(samples):
+            spread = calibration(mean, made[:count], damaged.clean)
+            average = _rounded([np.mean(made[:count], 0)])
+            yield Result(f"diffuse, mean of {count} samples", average, count * seconds, spread)
 
     return results
 
 
-def _restored(damaged: Case, each: list[Settings], model: Model) -> tuple[list[NDArray[np.float32]], float]:
+def averaged(samples: int) -> list[int]:
+    """Of how many samples there are means: 4, 16, ... and all."""
+    powers = [4**k for k in range(1, 8) if 4**k < samples]
+    return [*powers, samples] if samples > 1 else []
+
+
+def _restored(answer: Samples, each: list[Settings]) -> tuple[list[NDArray[np.float32]], float]:
     begin = time.perf_counter()
-    made = [restore(damaged.damaged, damaged.task, settings, model).pixels for settings in each]
+    made = [answer.restored(settings).pixels for settings in each]
     return made, (time.perf_counter() - begin) / len(each)
 
 
@@ -259,11 +280,11 @@ def _rounded(made: list[NDArray[np.float32]]) -> list[Levels]:
 def baseline_results(methods: dict[str, baselines.Method]) -> Results:
     """The baselines' results."""
 
-    def results(damaged: Case) -> Iterator[tuple[str, list[Levels], float]]:
+    def results(damaged: Case) -> Iterator[Result]:
         for name, method in methods.items():
             begin = time.perf_counter()
             levels = method(damaged)
-            yield name, [levels], time.perf_counter() - begin
+            yield Result(name, [levels], time.perf_counter() - begin)
 
     return results
 

@@ -19,7 +19,13 @@ COLUMNS = {
 """Measures and the heads of their columns."""
 HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "haarpsi": True, "lpips": False, "swd": False, "noise_error": False}
 """Which way each measure points."""
+SPREAD = {
+    "dispersion": "dispersion", "std_correlation": "std with error", "within_1": "in 1 std", "within_2": "in 2 stds",
+    "std_scale": "std scale",
+}  # fmt: skip
+"""How samples are spread: nothing that could be better or worse by itself."""
 _DIGITS = {"psnr": 2, "ssim": 4, "haarpsi": 4, "lpips": 4, "swd": 1, "noise_error": 2}
+_DIGITS |= {"dispersion": 2, "std_correlation": 2, "within_1": 3, "within_2": 3, "std_scale": 2}
 KEY = ("set", "task", "condition", "protocol", "gray", "method")
 """What makes two rows comparable."""
 Report = dict[str, Any]
@@ -57,8 +63,9 @@ def _row_text(row: dict[str, Any]) -> str:
 
 def table(report: Report) -> list[list[str]]:
     """A report as rows of cells, the first the heads."""
-    measures = [m for m in COLUMNS if any(m in row["mean"] for row in report["rows"])]
-    heads = ["set", "condition", "method", *(COLUMNS[m] for m in measures), "95 %", "s/Mpx", "n"]
+    columns = COLUMNS | SPREAD
+    measures = [m for m in columns if any(m in row["mean"] for row in report["rows"])]
+    heads = ["set", "condition", "method", *(columns[m] for m in measures), "95 %", "s/Mpx", "n"]
     return [heads, *(_cells(row, measures) for row in report["rows"])]
 
 
