@@ -29,15 +29,21 @@ class Samples:
             traces: the same with the steps of sample 0, for `traced`.
         """
         self.picture, self.task, self.model = task.picture or picture, task, model
-        self._mean: Tensor | None = None
+        self._mean: tuple[int | None, Tensor] | None = None
         self._moments = _Moments() if moments else None
         self._trace = Trace() if traces else None
 
     def mean(self, settings: Settings, progress: Progress | None = None) -> Tensor:
         """The posterior mean, (1, 3, H, W)."""
-        if self._mean is None:
-            self._mean = posterior_mean(self.picture, self.task, settings, self.model, progress)
-        return self._mean
+        if not self._has_mean(settings):
+            found = posterior_mean(self.picture, self.task, settings, self.model, progress)
+            self._mean = settings.wide_steps, found
+        assert self._mean is not None
+        return self._mean[1]
+
+    def _has_mean(self, settings: Settings) -> bool:
+        """Whether it is known; that of wide holes depends on how these are filled."""
+        return self._mean is not None and self._mean[0] == settings.wide_steps
 
     def restored(self, settings: Settings, progress: Progress | None = None) -> Picture:
         """What `restoration.restore` makes of the picture under these settings; raises what that raises."""
@@ -45,7 +51,7 @@ class Samples:
             return self.picture
         if settings.steps == 1:
             return finished(self.picture, self.task, self.mean(settings, progress))
-        first = 0 if self._mean is not None else 1 / (1 + calls(settings))
+        first = 0 if self._has_mean(settings) else 1 / (1 + calls(settings))
         mean = self.mean(settings, part_of(progress, 0, first))
         sample = self._sample(settings, mean, part_of(progress, first, 1))
         if self._moments is not None and settings.sample not in self._moments.counted:
