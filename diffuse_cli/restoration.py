@@ -20,7 +20,7 @@ from .hole_width import WideHole, widest
 from .image_file.image_io import Levels, Picture, to_levels, to_unit
 from .noise_field import noise_field
 from .sampler import SOLVERS, karras_sigmas
-from .settings import MIN_TILE, Settings, tile_side
+from .settings import MIN_TILE, WIDE_FIDELITY, Settings, tile_side
 from .task import Task
 from .tiling import count_tiles, tiled
 from .wide_holes import coarse_to_fine
@@ -135,16 +135,22 @@ def _wide_filled(
 ) -> Tensor:
     """The picture with a wide hole filled coarse to fine, computed in its neighbourhood alone.
 
-    Where nothing was said of steps, the finest scale is the mean around the sampled coarse ones.
+    Where nothing was said of steps, the coarse scales lie between sample and mean, the finest is the mean around them.
     """
     base = replace(nothing_known(1, model.network.config.cond, y.device), gray=gray)
-    coarse = replace(settings, steps=max(settings.steps, settings.wide_steps or 1))
+    unsaid = settings.wide_steps is not None
+    coarse = replace(settings, steps=settings.wide_steps or settings.steps)
 
     def solve(seen: Observation, halvings: int) -> Tensor:
         known = Known(observation=seen, x_t=seen.mu, sigma_t=math.inf)
         done, scales = wide.levels - halvings, wide.levels + 1
         part = part_of(progress, done / scales, (done + 1) / scales)
-        return estimate(known, coarse if halvings else settings, model, part, stage=halvings)
+        mean = estimate(known, replace(settings, steps=1), model, part)
+        drawing = coarse if halvings else settings
+        if drawing.steps == 1:
+            return mean
+        sample = estimate(known, drawing, model, part, stage=halvings, mean=mean)
+        return between(sample, mean, WIDE_FIDELITY if unsaid else 0.0)
 
     rows, columns = wide.window
     window = y[..., rows, columns]

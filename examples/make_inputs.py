@@ -30,8 +30,20 @@ def scratches(size: tuple[int, int], seed: int) -> Image.Image:
     return mask
 
 
+def corner_noise(size: tuple[int, int]) -> np.ndarray:
+    """Noise std in levels, as behind a lens whose shading was evened out: 6 in the middle, 34 in the corners."""
+    v, u = np.mgrid[-1 : 1 : size[0] * 1j, -1 : 1 : size[1] * 1j]
+    return (6 + 14 * (u**2 + v**2)).round()
+
+
 def main() -> None:
     """Write every input."""
+    astronaut = skimage.data.astronaut()[:240, 90:410].astype(np.float64)
+    std = corner_noise(astronaut.shape[:2])
+    noisy = astronaut + np.random.default_rng(2).normal(size=astronaut.shape) * std[..., None]
+    Image.fromarray(noisy.round().clip(0, 255).astype(np.uint8)).save(HERE / "corners_noisy.png", optimize=True)
+    Image.fromarray(std.astype(np.uint8)).save(HERE / "corners_std.png", optimize=True)
+
     cat = skimage.data.chelsea().astype(np.float64)
     noisy = cat + np.random.default_rng(0).normal(0, 25, cat.shape)
     Image.fromarray(noisy.round().clip(0, 255).astype(np.uint8)).save(HERE / "cat_noisy.png", optimize=True)
