@@ -118,6 +118,14 @@ def generated() -> str:
     return markdown(["set", "compared with its crops", "pictures", "sliced Wasserstein distance"], body)
 
 
+def noise_maps() -> str:
+    methods = ["one level, estimated", "one level, true", "poisson", "auto-map", "true map"]
+    found = {(row["noise"], row["method"]): f"{row['psnr']:.2f}" for row in rows("noise-maps")}
+    noises = dict.fromkeys(noise for noise, _ in found)
+    body = [[noise, *(found[noise, method] for method in methods)] for noise in noises]
+    return markdown([f"PSNR in dB, {report('noise-maps')['pictures']} pictures", *methods], body)
+
+
 def commands() -> str:
     found = report("bench")
     body = []
@@ -149,6 +157,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "enlarge": enlarge,
     "blind": blind,
     "bf16": bf16,
+    "noise-maps": noise_maps,
     "full": full,
     "generated": generated,
     "commands": commands,
