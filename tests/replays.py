@@ -30,6 +30,9 @@ MADE = {
     "restore --scale 1.5 --noise 4 --only noise --mask MASK": ".tif",
     "deblur --blur 1": ".png",
     "dejpeg --jpeg 50": ".jpg",
+    "enhance": ".png",
+    "extend --pad 9,0,5,7 --steps 2": ".png",
+    "compose --insert OTHER --at 20,-5 --scale 0.7": ".png",
     "generate --size 32x24 --steps 3 --seed 1": ".png",
 }
 
@@ -39,15 +42,17 @@ def run(*words: str | Path) -> int:
         return CliRunner().invoke(app, [str(word) for word in words]).exit_code
 
 
-def replayed(options: str, source: Path, mask: Path, suffix: str) -> bool:
+def replayed(options: str, source: Path, suffix: str) -> bool:
     """Whether what is made of a picture is made again alike."""
-    op, *words = options.replace("MASK", str(mask)).split()
+    mask, other = source.with_name("mask.png"), source.with_name("other.png")
+    op, *words = options.replace("MASK", str(mask)).replace("OTHER", str(other)).split()
     made, again = source.with_name(f"made{suffix}"), source.with_name(f"again{suffix}")
     inputs: list[Path] = [] if op == "generate" else [source]
     if run(op, *inputs, *words, "-o", made, "-q", "-f") != 0:
         return False
     given: list[str | Path] = [] if op == "generate" else ["--input", source]
     given += ["--mask", mask] if "MASK" in options else []
+    given += ["--insert", other] if "OTHER" in options else []
     return run("replay", made, *given, "-o", again, "-f") == 0 and made.read_bytes() == again.read_bytes()
 
 
@@ -55,16 +60,18 @@ def main() -> None:
     """Every command on every picture."""
     good, total = 0, 0
     with tempfile.TemporaryDirectory() as name:
-        source, mask = Path(name) / "in.png", Path(name) / "mask.png"
+        source = Path(name) / "in.png"
         hole = Image.new("L", SIZE)
         hole.paste(255, (30, 20, 50, 40))
-        hole.save(mask)
+        hole.save(source.with_name("mask.png"))
         for path in map(Path, sys.argv[1:]):
             with Image.open(path) as image:
                 x, y = (image.width - SIZE[0]) // 2, (image.height - SIZE[1]) // 2
-                image.convert("RGB").crop((x, y, x + SIZE[0], y + SIZE[1])).save(source)
+                crop = image.convert("RGB").crop((x, y, x + SIZE[0], y + SIZE[1]))
+            crop.save(source)
+            crop.transpose(Image.Transpose.ROTATE_180).save(source.with_name("other.png"))
             for options, suffix in MADE.items():
-                alike = replayed(options, source, mask, suffix)
+                alike = replayed(options, source, suffix)
                 good, total = good + alike, total + 1
                 if not alike:
                     print(f"{path}: {options}: not alike")
