@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import PictureError, UsageError
+from .provenance.source_type import strongest
 from .request import check_range
 
 if TYPE_CHECKING:
@@ -88,11 +89,11 @@ class Compose:
         notes = (*self._profile_note(picture), _note(found, self.blend))
         told = Task(facts=_facts(found, self._match()), notes=notes)
         if self.blend != "seam":
-            return replace(told, picture=_with(picture, found.x + found.grain))
+            return replace(told, picture=_with(picture, found.x + found.grain, self.insert))
         sigma_y = found.sigma_y[0, 0]
         known = sigma_y[sigma_y.isfinite()]
         return replace(
-            told, picture=_with(picture, found.x), sigma_y=sigma_y.numpy(),
+            told, picture=_with(picture, found.x, self.insert), sigma_y=sigma_y.numpy(),
             noise=float(known.square().mean().sqrt()) if len(known) else 0.0, hole=torch.isinf(sigma_y).numpy(),
             grain=_array(found.grain, picture),
         )  # fmt: skip
@@ -153,8 +154,10 @@ def _array(x: "Tensor", picture: "Picture") -> "NDArray[np.float32]":
     return array
 
 
-def _with(picture: "Picture", x: "Tensor") -> "Picture":
-    return replace(picture, pixels=_array(x, picture))
+def _with(picture: "Picture", x: "Tensor", insert: "Picture") -> "Picture":
+    """The composition; what either picture claims of its origin holds for it, the stronger claim for both."""
+    origin = strongest([name for name in (picture.source.source_type, insert.source.source_type) if name])
+    return replace(picture, pixels=_array(x, picture), source=replace(picture.source, source_type=origin))
 
 
 def _condition(picture: "Picture") -> "Condition":

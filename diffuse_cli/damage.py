@@ -79,7 +79,7 @@ class Damage:
             hole = random_mask(size, self.mask, share=self.mask_share, seed=self.seed)
             y = torch.where(torch.from_numpy(hole), HIDDEN, y)
         pixels = y[0, : picture.pixels.shape[2]].permute(1, 2, 0).contiguous().clamp(-1, 1).numpy()
-        source, depth = Source(icc=picture.source.icc), picture.depth
+        source, depth = Source(icc=picture.source.icc, source_type=picture.source.source_type), picture.depth
         if self.jpeg is not None:
             source, depth = replace(source, jpeg=jpeg_coding(self.jpeg, self.subsampling)), 8
         return Picture(pixels=pixels, depth=depth, source=source), hole

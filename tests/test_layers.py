@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "compose": {
         "composition.blending", "composition.placing", "degradation", "errors", "estimation.picture_noise",
-        "estimation.spectrum", "image_file.picture", "request", "task",
+        "estimation.spectrum", "image_file.picture", "provenance.source_type", "request", "task",
     },
     "extend": {"errors", "image_file.picture", "task"},
     "answers": {"errors", "settings"},

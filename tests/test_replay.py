@@ -51,6 +51,10 @@ MADE = [
     ("out.png", "denoise --noise poisson"),
     ("out.png", "denoise --noise-map map.png"),
     ("out.png", "deblur --blur 1.2"),
+    ("out.png", "denoise --noise 20 --samples 3 --average --steps 2"),
+    ("out.png", "denoise --noise 20 --fidelity 0.5 --steps 2 --seed 3"),
+    ("out.png", "inpaint --box 5,5,60,50 --steps 1"),
+    ("out.png", "inpaint --box 5,5,60,50"),
     ("out.png", "enhance --exposure 0.5"),
     ("out.png", "extend --pad 4,0,8,3 --steps 2"),
     ("out.png", "compose --insert cut.png --at 9,-3 --scale 0.8 --rotate 10"),
@@ -79,6 +83,17 @@ def test_what_was_drawn_from_nothing(folder: Path) -> None:
         assert run("replay", path).exit_code == 0
         assert path.read_bytes() == path.with_name(f"{path.stem}.replay.png").read_bytes()
     assert run("replay", "sheet.png", "--input", "in.png", "-f").exit_code == 2
+
+
+def test_one_of_several_samples_and_what_lies_beside_them(folder: Path) -> None:
+    options = (
+        "--noise 20 --samples 3 --steps 2 --seed 8 --uncertainty map.tif --uncertainty-view view.png --trace t.png"
+    )
+    assert run("denoise", "in.png", *options.split(), "--model", "toy", "-q", "-o", "s/").exit_code == 0
+    for path in (Path("s/in.2.png"), Path("map.tif"), Path("view.png"), Path("t.png")):
+        result = run("replay", path, "--input", "in.png")
+        assert result.exit_code == 0, result.output
+        assert path.read_bytes() == path.with_name(f"{path.stem}.replay{path.suffix}").read_bytes()
 
 
 def test_damage(folder: Path) -> None:

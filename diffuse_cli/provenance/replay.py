@@ -72,8 +72,8 @@ def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
         asked.pop("scale", None)
     if asked.get("operation") == "generate" and "samples" in asked:
         asked["grid"] = True
-    elif "samples" in asked and "sample" not in asked:
-        asked["average"] = True
+    if asked.get("steps") == 1 and asked.get("wide_steps", 1) > 1:
+        del asked["steps"]  # said or not, one step is the mean; said, it is also that of wide holes
     if isinstance(asked.get("format"), str):
         asked["format"] = asked["format"].lower()
     return asked
