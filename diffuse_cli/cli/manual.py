@@ -18,9 +18,30 @@ COMPLETIONS = {
 """Where each shell looks, below share/."""
 
 
+REFERENCE = "doc/diffuse/commands.md"
+_REFERENCE_WIDTH = 100
+
+
 def pages() -> dict[str, str]:
     """Every file below share/, by its name."""
-    return {"man/man1/diffuse.1": man_page(), **{name: completion(shell) for shell, name in COMPLETIONS.items()}}
+    return {
+        "man/man1/diffuse.1": man_page(),
+        REFERENCE: reference(),
+        **{name: completion(shell) for shell, name in COMPLETIONS.items()},
+    }
+
+
+def reference() -> str:
+    """Every command's help text, as it is printed, in one page of Markdown."""
+    from .app import app
+
+    group: Any = typer.main.get_command(app)
+    lines = ["# Every command's help", "", "Written by `python -m diffuse_cli.cli.manual share`.", ""]
+    for name, command in sorted(group.commands.items()):
+        for title, one in _leaves(name, command):
+            context = typer.Context(one, info_name=f"diffuse {title}", terminal_width=_REFERENCE_WIDTH)
+            lines += [f"## diffuse {title}", "", "```text", one.get_help(context).rstrip(), "```", ""]
+    return "\n".join(line.rstrip() for line in "\n".join(lines).split("\n"))
 
 
 def completion(shell: str) -> str:

@@ -87,9 +87,7 @@ def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] 
     taken = [*(job.source for job in jobs), *(job.output for job in jobs if job.output != PIPE), *others]
     jobs = [job for job in jobs if not job.part]
     comparisons = {} if compare is None else _comparisons(compare, op, files, jobs, taken)
-    report = (
-        None if files.report is None else _report(op, files, files.report, len(jobs), [*taken, *comparisons.values()])
-    )
+    report = None if files.report is None else _report(op, files, files.report, jobs, [*taken, *comparisons.values()])
     return Showing(report=report, comparisons=comparisons, provenance=files.provenance)
 
 
@@ -118,7 +116,7 @@ def _comparisons(compare: str, op: str, files: Output, jobs: Sequence[Job], take
     return {job.output: target for job, target in zip(due, targets, strict=True)}
 
 
-def _report(op: str, files: Output, target: Path, count: int, taken: Sequence[Path]) -> "Report":
+def _report(op: str, files: Output, target: Path, jobs: Sequence[Job], taken: Sequence[Path]) -> "Report":
     from ..view.report import Report, is_report
 
     if target.suffix.lower() not in (".html", ".htm"):
@@ -129,5 +127,6 @@ def _report(op: str, files: Output, target: Path, count: int, taken: Sequence[Pa
         if not (again and is_report(target)):
             what = "exists" if is_report(target) else "exists, and is no report"
             raise UsageError(f"{target}: {what}; -f replaces it")
-    plan.check_folders([target], may_create=False)
-    return Report(target=target, op=op, count=count, megabytes=files.report_size)
+    if target.parent not in {job.output.parent for job in jobs}:  # those will be there
+        plan.check_folders([target], may_create=False)
+    return Report(target=target, op=op, count=len(jobs), megabytes=files.report_size)
