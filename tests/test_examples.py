@@ -1,6 +1,6 @@
 """Every command line and every line of Python in the pages under examples/ works as it stands there.
 
-They run with a tiny network in the place of `photo`: its results are of no use, but made, named and told in the same way.
+They run with a tiny network in the place of `photo`: its results are of no use, but made and told in the same way.
 """
 
 import os
@@ -41,6 +41,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory, toy_file: Path) -> dict[st
         folder = made[page] = tmp_path_factory.mktemp(page)
         shutil.copytree(EXAMPLES, folder / "examples")
         shutil.copy(toy_file, folder / "toy.safetensors")
+        (folder / "toy.toml").write_text("channels = [8, 16]\nblocks = [1, 1]\nemb = 16\ncrop = 32\nbatch = 16\n")
         for name in ("photos", "scans", "holdout", "archive"):
             (folder / name).mkdir()
         side = 160 if page == "fine-tuning" else 64
@@ -63,7 +64,7 @@ def test_every_block_runs(folders: dict[str, Path], page: str, number: int) -> N
     for tool in TOOLS:
         if re.search(rf"\b{tool} ", script) and shutil.which(tool) is None:
             pytest.skip(f"needs {tool}")
-    script = script.replace("--init photo", "--init toy.safetensors")
+    script = script.replace("--init photo", "--init toy.safetensors --config toy.toml")
     path = f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=folders[page], capture_output=True, check=False, timeout=300,
