@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import skimage.data
-from PIL import Image, ImageDraw
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from diffuse_cli.image_file import image_io
 
 HERE = Path(__file__).resolve().parent
 
@@ -36,6 +39,23 @@ def corner_noise(size: tuple[int, int]) -> np.ndarray:
     return (6 + 14 * (u**2 + v**2)).round()
 
 
+def ellipse(size: tuple[int, int]) -> Image.Image:
+    """An alpha: opaque in the middle, soft at the border."""
+    mask = Image.new("L", size, 0)
+    ImageDraw.Draw(mask).ellipse([5, 5, size[0] - 6, size[1] - 6], fill=255)
+    return mask.filter(ImageFilter.GaussianBlur(2))
+
+
+def darkened(levels: NDArray[np.uint8], stops: float, seed: int) -> image_io.Picture:
+    """So many stops less light, with a sensor's noise (variance = light / 2000 + 1e-6), in 16 bits."""
+    v = levels / 255
+    light = np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4) * 2**-stops
+    light = light + np.sqrt(light / 2000 + 1e-6) * np.random.default_rng(seed).standard_normal(light.shape)
+    light = light.clip(0, 1)
+    dark = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return image_io.Picture(pixels=image_io.to_unit(np.round(65535 * dark).astype(np.uint16), 16), depth=16)
+
+
 def main() -> None:
     """Write every input."""
     astronaut = skimage.data.astronaut()[:240, 90:410].astype(np.float64)
@@ -56,6 +76,13 @@ def main() -> None:
     camera.paste(245, mask=mask)
     camera.save(HERE / "camera_scratched.png", optimize=True)
     mask.point(lambda v: 255 * (v > 0)).convert("1").save(HERE / "camera_mask.png", optimize=True)
+
+    table = Image.fromarray(skimage.data.coffee()).crop((100, 60, 420, 300))
+    table.save(HERE / "coffee_table.jpg", quality=90)
+    face = Image.fromarray(skimage.data.chelsea()).crop((110, 20, 340, 210)).resize((92, 76), Image.Resampling.BICUBIC)
+    face.putalpha(ellipse(face.size))
+    face.save(HERE / "cat_cutout.png", optimize=True)
+    image_io.write_picture(darkened(skimage.data.chelsea()[30:190, 100:320], 3, seed=2), HERE / "cat_dark.png")
 
     rocket = skimage.data.rocket().astype(np.float64)
     noisy = rocket + np.random.default_rng(1).normal(0, 15, rocket.shape)
