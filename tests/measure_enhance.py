@@ -72,7 +72,8 @@ def ways(dark: Picture, model: Model) -> dict[str, Levels]:
 
 
 def levels(picture: Picture) -> Levels:
-    return to_levels(picture.pixels, 16).astype(np.float64) / 257
+    found: Levels = to_levels(picture.pixels, 16).astype(np.float64) / 257
+    return found
 
 
 def fitted(found: Levels, clean: Levels) -> Levels:

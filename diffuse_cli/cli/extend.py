@@ -20,16 +20,15 @@ def extend(
         str,
         typer.Option(metavar="WHERE", help="Where on the canvas the picture stays: center, top, left, top-left, ..."),
     ] = "center",
-    steps: Annotated[
-        int, typer.Option(metavar="N", help="Solver steps of a sample; 1 = the posterior mean, smooth far out.")
-    ] = 6,  # extend.EXTEND_STEPS
     *,
+    which: Which,
     keeping: Keeping,
     compute: Compute,
 ) -> None:
     """Paint beyond the frame; the picture itself stays bit for bit what it was.
 
-    The margins are a sample by default: --seed picks which.
+    Wide margins are filled coarse to fine: their coarse shapes are drawn (--seed picks which), and what is near the
+    picture, and the detail, is the mean, which is smooth. --fidelity 0 draws that, too.
     """
     from ..extend import Extend
     from .restorer import restore_files
@@ -38,7 +37,7 @@ def extend(
         to_size=None if to_size is None else two_numbers("to-size", to_size), pad=None if pad is None else _pad(pad),
         anchor=cast("Anchor", anchor),
     )  # fmt: skip
-    restore_files("extend", request, files, keeping, compute, Which(steps=steps))
+    restore_files("extend", request, files, keeping, compute, which)
 
 
 def _pad(text: str) -> tuple[int, int, int, int]:
