@@ -80,7 +80,8 @@ def fitted(found: Levels, clean: Levels) -> Levels:
     """After the affine map of colours that brings it nearest to the clean picture, clipped."""
     x = np.concatenate([found.reshape(-1, 3).astype(np.float64), np.ones((found.shape[0] * found.shape[1], 1))], 1)
     y = clean.reshape(-1, 3).astype(np.float64)
-    return np.clip(x @ np.linalg.lstsq(x, y, rcond=None)[0], 0, 255).reshape(clean.shape)
+    near: Levels = np.clip(x @ np.linalg.lstsq(x, y, rcond=None)[0], 0, 255).reshape(clean.shape)
+    return near
 
 
 def clipped(levels: Levels) -> tuple[float, float]:
