@@ -6,9 +6,7 @@ what is at most 1 passes, and what would pass if all limits were wider or narrow
 """
 
 import json
-import subprocess
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,14 +15,15 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from typer.testing import CliRunner
 
 from diffuse_cli import recipe
+from diffuse_cli.cli.app import app
 from diffuse_cli.image_file.encoding import Encoding
 from diffuse_cli.image_file.image_io import Picture, read_picture
 from diffuse_cli.provenance.declared import of_recipe
 from diffuse_cli.provenance.verification import verify
 
-PROGRAM = str(Path(sysconfig.get_path("scripts")) / "diffuse")
 SIZE = (160, 144)
 PATCH = 24
 BOXES = "--box 40,30,30,25 --box 100,80,20,40"
@@ -81,7 +80,9 @@ WRONG = [
 
 
 def diffuse(*words: str) -> None:
-    subprocess.run([PROGRAM, *words, "-q", "-f"], check=True, stderr=subprocess.DEVNULL)
+    result = CliRunner().invoke(app, [*words, "-q", "-f"])
+    if result.exit_code != 0:
+        raise SystemExit(f"{' '.join(words)}: {result.output}")
 
 
 def make(case: Case, crops: Path, folder: Path) -> list[tuple[Path, Path]]:
@@ -122,6 +123,8 @@ def tampered(
             yield f"denoise: noise declared 1.5 times {name}", after, {**told, "noise": told["noise"] * factor}
     else:
         yield f"{op}: another picture", replace(after, pixels=other.pixels), told
+    if op == "deblur":
+        yield "deblur: blur declared 1.5 times stronger", after, {**told, "blur": told["blur"] * 1.5}
     if op == "super-resolve":
         image = Image.fromarray(np.rint((after.pixels + 1) * 127.5).clip(0, 255).astype(np.uint8))
         grown = image.resize((round(w * 1.1), round(h * 1.1)), Image.Resampling.BICUBIC).crop((0, 0, w, h))

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 import diffuse_cli
 from diffuse_cli import recipe
 from diffuse_cli.cli.app import app
+from diffuse_cli.damage import Damage
 from diffuse_cli.degradation import Description
 from diffuse_cli.device import Model
 from diffuse_cli.image_file.image_io import Encoding, Picture, Source, read_picture, to_unit, write_picture
@@ -204,6 +205,15 @@ class TestDegradedAgain:
         assert fine(verify(after, before, of_recipe(told, before)))
         turned = replace(after, pixels=np.ascontiguousarray(after.pixels[::-1]))
         assert not fine(verify(turned, before, of_recipe(told, before)))
+
+    def test_a_blur_undone_must_give_it_again(self, model: Model) -> None:
+        before, _ = Damage(blur=1.5).inflict(photo())
+        before = rounded(before)
+        request = Restore(noise=None, jpeg=None, blur=1.5)
+        after = rounded(restore(before, request.task(before), Settings(), model))
+        told = {"operation": "deblur", "jpeg": 100.0, "noise": 0.0, "blur": 1.5, "scale": 1.0}
+        assert fine(verify(after, before, of_recipe(told, before)))
+        assert not fine(verify(after, before, of_recipe({**told, "blur": 2.5}, before)))
 
     def test_recipes_are_read_as_they_are_written(self) -> None:
         before = photo((40, 60))

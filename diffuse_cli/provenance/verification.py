@@ -41,6 +41,10 @@ CODED_RESIDUAL: Final = (0.4, 1.5, 1.6, 0.35)
 """Least and most residual, most in a block, most correlated, where a coder, blur or enlargement is declared too."""
 MOST_ENLARGED: Final = 0.5
 """An enlarged picture shrunk again differs from its input by at most this share of its finest detail."""
+MOST_DEBLURRED: Final = 0.35
+"""Where a blur is declared, the same of the result's own finest detail, which its error grows with, beside it."""
+BLURRED: Final = 2.0
+"""Levels that are allowed then in any case, else 1."""
 MOST_CODER: Final = 1.5
 """A picture that was a JPEG differs from the result coded again by at most this multiple of what the coder does."""
 MOST_UNEXPLAINED: Final = 3.0
@@ -219,7 +223,7 @@ def _explained(after: Picture, before: Picture, declared: Declared, encoding: En
         counted &= ~_grown(declared.hole)
     if before.alpha is not None:
         counted &= ~_grown(before.alpha == 0)
-    blocks = _Blocks.of(*away, _detail(y), seen, counted)
+    blocks = _Blocks.of(*away, _allowed_detail(y, restored, what), seen, counted)
     if blocks is None:
         return []
     slack = _coding_error(after, encoding) if after.source.lossy else 0.0
@@ -227,6 +231,15 @@ def _explained(after: Picture, before: Picture, declared: Declared, encoding: En
     if what.noise * LEVEL >= LEAST_NOISE:
         return _noise_figures(blocks, what, slack) + _unmoved_figures(after, before, declared)
     return _detail_figures(blocks, what, slack) + _unmoved_figures(after, before, declared)
+
+
+def _allowed_detail(y: Floats, restored: Floats, what: Description) -> Floats:
+    """What the input's and, of a deblurred picture, the result's own detail let differ: MOST_ENLARGED of this."""
+    detail = _detail(y)
+    if what.blur == 0 or restored.shape != y.shape:
+        return detail
+    both: Floats = np.sqrt(detail**2 + (MOST_DEBLURRED / MOST_ENLARGED * _detail(restored)) ** 2)
+    return both
 
 
 def _noise_figures(blocks: "_Blocks", what: Description, slack: float) -> list[Figure]:
@@ -257,7 +270,8 @@ def _noise_figures(blocks: "_Blocks", what: Description, slack: float) -> list[F
 def _detail_figures(blocks: "_Blocks", what: Description, slack: float) -> list[Figure]:
     """Without noise: against the finest detail of the input, and what the declared coder does."""
     share = MOST_ENLARGED**2 * blocks.squares(blocks.detail)
-    coder = MOST_CODER**2 * blocks.squares(blocks.simulated) + slack**2 + 1.0
+    floor = BLURRED**2 if what.blur > 0 else 1.0
+    coder = MOST_CODER**2 * blocks.squares(blocks.simulated) + slack**2 + floor
     residual = blocks.squares(blocks.residual)
     whole = float(np.sqrt(residual.mean() / (share + coder).mean()))
     worst = float(np.sqrt(residual / (share + coder)).max())
