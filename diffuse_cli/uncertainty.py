@@ -29,12 +29,23 @@ def std_picture(std: NDArray[np.float32], pages: int = 1) -> tuple[Picture, floa
     return picture, float((units > 65535).mean())
 
 
+def std_of(picture: Picture) -> tuple[NDArray[np.float32], float]:
+    """The stds (H, W) that `std_picture` has made a picture of, in 8-bit levels, and where a scale of them may end."""
+    std = (picture.pixels[..., 0] + 1) * np.float32(65535 / 2 / UNITS)
+    return std, round_up(float(np.quantile(std, 0.995)))
+
+
+def coloured_std(std: NDArray[np.float32], top: float) -> Image.Image:
+    """Stds (H, W) in colours, the last one from `top` on."""
+    return Image.fromarray(_coloured(std / np.float32(top)))
+
+
 def std_view(std: NDArray[np.float32], pages: int = 1) -> Picture:
     """Stds (H, W) in 8-bit levels in colours, above a legend that says what they mean; no smaller than 240 pixels."""
     top = round_up(float(np.quantile(std, 0.995)))
     h, w = std.shape
     canvas = Image.new("RGB", (max(w, _LEAST_WIDTH), h + _STRIP), (0, 0, 0))
-    canvas.paste(Image.fromarray(_coloured(std / np.float32(top))), ((canvas.width - w) // 2, 0))
+    canvas.paste(coloured_std(std, top), ((canvas.width - w) // 2, 0))
     _draw_legend(canvas, h, top, beyond=float(std.max()) > top)
     return Picture(pixels=to_unit(np.asarray(canvas), 8), source=Source(pages=pages))
 

@@ -37,11 +37,13 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of a report of 70 pictures: red before, blue after; one failed, one skipped, two not begun."""
     folder = tmp_path_factory.mktemp("report")
     jobs = [job(f"{k:02}.png") for k in range(70)]
-    made = Report(target=folder / "r.html", op="denoise", count=70, megabytes=4)
+    made = Report(target=folder / "r.html", op="denoise", count=70, megabytes=4, overlaid=True)
     map_of_it = Image.new("L", (300, 200), 255)
     for k, one in enumerate(jobs[:66]):
         size = (900, 600) if k else (1200, 800)
-        made.show(one, flat(RED, *size), flat(BLUE, *size), notes=["noise 3"], overlay=map_of_it if k == 0 else None)
+        made.show(one, flat(RED, *size), flat(BLUE, *size), notes=["noise 3"])
+        if k == 0:
+            made.lay_over(one, map_of_it, "white = very")
         made.end(End(job=one, status="done", seconds=k / 10, facts={"recipe": {"noise": float(k)}}))
     made.end(End(job=jobs[66], status="failed", error=PictureError("<b>is no picture</b>")))
     made.end(End(job=jobs[67], status="skipped", why="exists"))

@@ -25,7 +25,7 @@ from diffuse_cli.view.previews import Previews, previews
 from diffuse_cli.view.rendering import interest, rendered, root_mean_square
 from diffuse_cli.view.report import Report, is_report
 
-from .conftest import EXAMPLES, PROGRAM, Run
+from .conftest import EXAMPLES, PROGRAM, Run, pixels
 
 
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -232,6 +232,23 @@ def test_generate_and_degrade_report(diffuse: Run, cat: Path, toy_file: Path, tm
     (one,) = index_of(tmp_path / "d.html")["pictures"]
     assert 5 < one["change"] < 10
     assert (tmp_path / "c.png").exists()
+
+
+def test_samples_are_compared_and_their_uncertainty_is_laid_over_them(
+    diffuse: Run, cat: Path, toy_file: Path, tmp_path: Path
+) -> None:
+    options = ["--steps", "2", "--samples", "2", "--uncertainty", "u.png", "--model", toy_file, "--noise", "20"]
+    result = diffuse("denoise", cat, *options, "-o", "out/", "--report", "r.html", "--compare", "c/")
+    assert result.returncode == 0, result.stderr.decode()
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["in.0.png", "in.1.png"]
+    pictures = index_of(tmp_path / "r.html")["pictures"]
+    assert [Path(one["output"]).name for one in pictures] == ["in.0.png", "in.1.png"]
+    parts = parts_of(tmp_path / "r.html")
+    assert parts["overlay-0"].size == parts["after-0"].size == (96, 64)
+    std = pixels(tmp_path / "u.png").astype(float) / 256
+    brightness = np.asarray(parts["overlay-0"].convert("L"), float)
+    assert np.corrcoef(std.ravel(), brightness.ravel())[0, 1] > 0.8
+    assert "levels" in pictures[0]["overlay"]
 
 
 def test_pages_are_shown_by_their_first(diffuse: Run, toy_file: Path, tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ..view.report import Report
 
 
+_OVERLAY = "uncertainty"
+"""The part of an answer that the report shows over its picture."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Showing:
     """What is made to be looked at.
@@ -34,7 +38,9 @@ class Showing:
 
     def wants(self, job: Job) -> bool:
         """Whether a picture is to be kept until its result is written."""
-        return not job.part and (self.report is not None or job.output in self.comparisons)
+        if job.part:
+            return self.report is not None and job.part == _OVERLAY
+        return self.report is not None or job.output in self.comparisons
 
     def show(
         self, job: Job, before: "Picture | None", after: "Picture", made: Mapping[str, Any], task: "Task | None" = None
@@ -43,12 +49,24 @@ class Showing:
 
         Raises: PictureError: the comparison cannot be written.
         """
+        if job.part:
+            self._lay_over(job, after)
+            return
         if self.report is not None:
             notes = () if task is None else (*task.notes, *task.warnings)
             self.report.show(job, before, after, notes=notes)
         target = self.comparisons.get(job.output)
         if target is not None and before is not None:
             self._compare(target, job, before, after, made)
+
+    def _lay_over(self, job: Job, shown: "Picture") -> None:
+        """Where the samples differ, over the picture in the report."""
+        from ..uncertainty import coloured_std, std_of
+
+        if self.report is not None:
+            std, top = std_of(shown)
+            note = f"from black, where the samples agree, to light yellow, where their std is {top:g} levels"
+            self.report.lay_over(job, coloured_std(std, top), note)
 
     def _compare(self, target: Path, job: Job, before: "Picture", after: "Picture", made: Mapping[str, Any]) -> None:
         import numpy as np
@@ -85,9 +103,11 @@ def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] 
     if compare is None and files.report is None:
         return None
     taken = [*(job.source for job in jobs), *(job.output for job in jobs if job.output != PIPE), *others]
+    overlaid = any(job.part == _OVERLAY for job in jobs)
     jobs = [job for job in jobs if not job.part]
     comparisons = {} if compare is None else _comparisons(compare, op, files, jobs, taken)
-    report = None if files.report is None else _report(op, files, files.report, jobs, [*taken, *comparisons.values()])
+    taken += comparisons.values()
+    report = None if files.report is None else _report(op, files, files.report, jobs, taken, overlaid=overlaid)
     return Showing(report=report, comparisons=comparisons, provenance=files.provenance)
 
 
@@ -116,7 +136,9 @@ def _comparisons(compare: str, op: str, files: Output, jobs: Sequence[Job], take
     return {job.output: target for job, target in zip(due, targets, strict=True)}
 
 
-def _report(op: str, files: Output, target: Path, jobs: Sequence[Job], taken: Sequence[Path]) -> "Report":
+def _report(
+    op: str, files: Output, target: Path, jobs: Sequence[Job], taken: Sequence[Path], *, overlaid: bool
+) -> "Report":
     from ..view.report import Report, is_report
 
     if target.suffix.lower() not in (".html", ".htm"):
@@ -129,4 +151,4 @@ def _report(op: str, files: Output, target: Path, jobs: Sequence[Job], taken: Se
             raise UsageError(f"{target}: {what}; -f replaces it")
     if target.parent not in {job.output.parent for job in jobs}:  # those will be there
         plan.check_folders([target], may_create=False)
-    return Report(target=target, op=op, count=len(jobs), megabytes=files.report_size)
+    return Report(target=target, op=op, count=len(jobs), megabytes=files.report_size, overlaid=overlaid)

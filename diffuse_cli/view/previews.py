@@ -49,7 +49,6 @@ class Previews:
         size: (width, height) at which both are looked at.
         change: root mean square of the change, in 8-bit levels; None = there is no before.
         thumbnail: left half before, right half after; JPEG.
-        overlay: a map over the picture (PNG or JPEG), b"" = none.
     """
 
     size: tuple[int, int]
@@ -57,28 +56,23 @@ class Previews:
     thumbnail: bytes
     before: Side
     after: Side
-    overlay: bytes = b""
 
     @property
     def bytes(self) -> int:
         """All of it."""
         sides = sum(len(side.base) + len(side.detail) for side in (self.before, self.after))
-        return sides + len(self.thumbnail) + len(self.overlay)
+        return sides + len(self.thumbnail)
 
 
-def previews(
-    before: Image.Image | None, after: Image.Image, budget: int, overlay: Image.Image | None = None
-) -> Previews:
+def previews(before: Image.Image | None, after: Image.Image, budget: int) -> Previews:
     """What fits.
 
-    Args: before: None = the result was made from nothing; budget: bytes; overlay: shown over both.
+    Args: before: None = the result was made from nothing; budget: bytes.
     Returns: previews of at most so many bytes; those that do not fit are left out.
     """
     size = after.size if before is None else common_size(before, after)
     thumbnail = _thumbnail(before or after, after, budget)
     left = budget - len(thumbnail)
-    over = b"" if overlay is None else _within(overlay, left // 5, 75)
-    left -= len(over)
     images = [after] if before is None else [before, after]
     sides = _whole(images, left) or _parts(images, size, left)
     return Previews(
@@ -87,7 +81,6 @@ def previews(
         thumbnail=thumbnail,
         before=Side() if before is None else sides[0],
         after=sides[-1],
-        overlay=over,
     )
 
 
@@ -106,7 +99,7 @@ def _parts(images: list[Image.Image], size: tuple[int, int], budget: int) -> lis
     """Smaller pictures, and a detail of each at 1:1 where there is room for both."""
     details = _details(images, size, budget * 3 // (5 * len(images)))
     spent = [len(data) for data, _ in details]
-    bases = [_within(image, budget // len(images) - used, 82) for image, used in zip(images, spent, strict=True)]
+    bases = [within(image, budget // len(images) - used, 82) for image, used in zip(images, spent, strict=True)]
     return [
         Side(base=base, detail=data if base else b"", place=place)
         for base, (data, place) in zip(bases, details, strict=True)
@@ -134,7 +127,7 @@ def _detail(image: Image.Image, size: tuple[int, int], box: Box, quality: int) -
     return data, (left * fx, top * fy, (right - left) * fx, (bottom - top) * fy)
 
 
-def _within(image: Image.Image, budget: int, quality: int) -> bytes:
+def within(image: Image.Image, budget: int, quality: int) -> bytes:
     """The whole picture, as large as so many bytes allow; b"" if not even a tiny one does."""
     longest, aspect = max(image.size), min(image.size) / max(image.size)
     for side in (longest, *(side for side in _SMALL_SIDES if side < longest)):

@@ -256,6 +256,7 @@ function details(picture) {
   if (picture.seconds) facts.time = `${picture.seconds} s`;
   if (picture.size) facts.size = `${picture.size[0]} x ${picture.size[1]}`;
   if (picture.change !== undefined) facts.change = `${picture.change} levels (root mean square)`;
+  if (picture.overlay) facts.uncertainty = picture.overlay;
   if ((picture.notes || []).length) facts.found = picture.notes.join("; ");
   addFacts(list, facts);
   addFacts(list, picture.recipe || {});

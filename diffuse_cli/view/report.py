@@ -22,7 +22,7 @@ from ..batches.batch import End
 from ..batches.inputs import PIPE
 from ..batches.plan import Job
 from ..errors import PictureError
-from .previews import Previews, Side, previews
+from .previews import Previews, Side, previews, within
 from .rendering import rendered
 
 if TYPE_CHECKING:
@@ -57,12 +57,15 @@ class Report:
         op: the command's name.
         count: how many pictures there will be.
         megabytes: what the file may be large, in 10^6 bytes.
+        overlaid: pictures will have maps laid over them.
     """
 
     target: Path
     op: str
     count: int
     megabytes: int
+    overlaid: bool = False
+    _overlays: dict[str, _Stored] = field(default_factory=dict)
     _stored: dict[str, _Stored] = field(default_factory=dict)
     _entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     _spool: Any = None
@@ -74,31 +77,32 @@ class Report:
         whole = self.megabytes * 1_000_000 - _PAGE_SHARE
         return max(0, (whole // max(self.count, 1) - _TEXT_SHARE) * 3 // 4)
 
-    def show(
-        self,
-        job: Job,
-        before: "Picture | None",
-        after: "Picture",
-        *,
-        notes: Iterable[str] = (),
-        overlay: "Image.Image | None" = None,
-    ) -> None:
+    def show(self, job: Job, before: "Picture | None", after: "Picture", *, notes: Iterable[str] = ()) -> None:
         """Keep previews of a picture that is done. May be called from several threads.
 
         Args:
             before: None = it was made from nothing.
             notes: what was found out about it, and what is worth a warning.
-            overlay: a map of the size of either, shown over both on demand.
         """
         facts: dict[str, Any] = {"notes": list(notes)}
         parts: dict[str, tuple[int, int]] = {}
         try:
-            made = previews(None if before is None else rendered(before), rendered(after), self.budget, overlay)
+            room = self.budget * 4 // 5 if self.overlaid else self.budget
+            made = previews(None if before is None else rendered(before), rendered(after), room)
             facts |= _facts(made)
             parts = self._keep(_parts(made))
         except (OSError, MemoryError) as error:  # the picture itself is written; that it is not seen here is said here
             facts["notes"].append(f"no preview: {error}")
         self._stored[str(job.output)] = _Stored(parts=parts, facts=facts)
+
+    def lay_over(self, job: Job, overlay: "Image.Image", note: str) -> None:
+        """A map over both sides of the pictures that are made of a job's input, shown on demand.
+
+        Args: note: what its colours mean.
+        """
+        data = within(overlay, self.budget // 5, 75)
+        if data:
+            self._overlays[str(job.source)] = _Stored(parts=self._keep({"overlay": data}), facts={"overlay": note})
 
     def _keep(self, parts: Mapping[str, bytes]) -> dict[str, tuple[int, int]]:
         with self._guard:
@@ -128,7 +132,7 @@ class Report:
 
         Raises: PictureError: the disk fails.
         """
-        entries = [self._entry(job) for job in jobs]
+        entries = [self._entry(job) for job in jobs if not job.part or self._status(job) == "failed"]
         entries.sort(key=lambda entry: _ORDER[entry["status"]])
         common = _common([entry["recipe"] for entry in entries if "recipe" in entry])
         for entry in entries:
@@ -145,10 +149,16 @@ class Report:
             if self._spool is not None:
                 self._spool.close()
 
+    def _status(self, job: Job) -> str:
+        return str(self._entries.get(str(job.output), {"status": "left"})["status"])
+
     def _entry(self, job: Job) -> dict[str, Any]:
         """What is said of one picture."""
         key = str(job.output)
-        stored = self._stored.get(key)
+        stored, over = self._stored.get(key), self._overlays.get(str(job.source))
+        if stored is not None and over is not None and "parts" in stored.facts:
+            facts = {**stored.facts, **over.facts, "parts": [*stored.facts["parts"], "overlay"]}
+            stored = self._stored[key] = _Stored(parts={**stored.parts, **over.parts}, facts=facts)
         return {
             "name": self._name(job),
             "output": key,
@@ -220,7 +230,6 @@ def _parts(made: Previews) -> dict[str, bytes]:
         "after": made.after.base,
         "before_detail": made.before.detail,
         "after_detail": made.after.detail,
-        "overlay": made.overlay,
     }
 
 
