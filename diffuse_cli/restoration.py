@@ -20,10 +20,10 @@ from .hole_width import WideHole, widest
 from .image_file.image_io import Levels, Picture, to_levels, to_unit
 from .noise_field import noise_field
 from .sampler import SOLVERS, karras_sigmas
-from .settings import MIN_TILE, WIDE_FIDELITY, Settings, tile_side
+from .settings import MIN_TILE, Settings, tile_side
 from .task import Task
 from .tiling import count_tiles, tiled
-from .wide_holes import coarse_to_fine
+from .wide_holes import coarse_to_fine, texture_share
 
 Progress = Callable[[int, int], None]
 """(tiles done, tiles in all)."""
@@ -135,7 +135,8 @@ def _wide_filled(
 ) -> Tensor:
     """The picture with a wide hole filled coarse to fine, computed in its neighbourhood alone.
 
-    Where nothing was said of steps, the coarse scales lie between sample and mean, the finest is the mean around them.
+    Where nothing was said of steps, the coarse scales go from the mean towards a sample as far as their surroundings
+    are rough, and the finest is the mean around them.
     """
     base = replace(nothing_known(1, model.network.config.cond, y.device), gray=gray)
     unsaid = settings.wide_steps is not None
@@ -150,7 +151,10 @@ def _wide_filled(
         if drawing.steps == 1:
             return mean
         sample = estimate(known, drawing, model, part, stage=halvings, mean=mean)
-        return between(sample, mean, WIDE_FIDELITY if unsaid else 0.0)
+        if not unsaid or seen.y is None or seen.sigma_y is None:
+            return sample
+        share = texture_share(seen.sigma_y > 0, seen.y, mean, sample)
+        return between(sample, mean, 1 - share)
 
     rows, columns = wide.window
     window = y[..., rows, columns]

@@ -14,8 +14,6 @@ GENERATE_STEPS = 24
 """Solver steps of `generate`, which has no mean to give."""
 WIDE_STEPS = 12
 """Solver steps of the coarse scales of wide holes, if nothing is said."""
-WIDE_FIDELITY = 0.5
-"""How far these samples are moved towards the mean: all of them come out as rubble, the mean gray."""
 _GENERATE_SIDE = 64
 _SAMPLE_STEPS = {"denoise": 6, "inpaint": 6, "super-resolve": 6}
 """Solver steps of a sample by command, if nothing is said."""

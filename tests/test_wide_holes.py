@@ -21,7 +21,7 @@ from diffuse_cli.recipe import read
 from diffuse_cli.request import Inpaint
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import WIDE_STEPS, Settings
-from diffuse_cli.wide_holes import coarse_to_fine, halved, pyramid
+from diffuse_cli.wide_holes import coarse_to_fine, halved, pyramid, texture_share
 from tests.conftest import EXAMPLES, Run, pixels
 
 Mask = NDArray[np.bool_]
@@ -98,6 +98,20 @@ def test_every_scale_is_given_what_is_known_exactly() -> None:
     torch.testing.assert_close(middle.mu[0, :, 20, 30], torch.full((3,), 0.2))
     assert middle.cond[0, 0] == 1  # one octave, as of any picture enlarged twice
     assert float(seen[0][1].cond.abs().max()) == 0
+
+
+def test_texture_is_that_of_the_surroundings() -> None:
+    """Sample and surroundings of known roughness; one hard edge among the known pixels counts for nothing."""
+    torch.manual_seed(0)
+    missing = torch.from_numpy(box((120, 120), slice(30, 90), slice(30, 90)))[None, None]
+    known = 0.1 * torch.randn(1, 3, 120, 120)
+    known[..., 100:, :] += 1
+    flat, rough = torch.zeros_like(known), torch.randn_like(known)
+    assert texture_share(missing, known, flat, 0.4 * rough) == pytest.approx(0.25, rel=0.05)
+    assert texture_share(missing, known, flat, 0.1 * rough) == 0.5
+    assert texture_share(missing, flat, flat, rough) == 0
+    assert texture_share(missing, known, rough, flat) == 0
+    assert texture_share(missing, known, flat, flat) == 0
 
 
 class TestRestored:
