@@ -10,7 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeGuard, TypeVar, Unpack, get_args, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    Literal,
+    TypedDict,
+    TypeGuard,
+    TypeVar,
+    Unpack,
+    get_args,
+    overload,
+)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +36,7 @@ from .errors import UsageError
 from .extend import EXTEND_FIDELITY, Anchor, Extend
 from .image_file.image_io import Picture, read_picture, to_levels, to_unit
 from .noise_map import map_of
-from .request import UNDONE, Box, Denoise, Inpaint, Request, Restore, SuperResolve, mask_of, restore_only
+from .request import UNDONE, Box, Denoise, Inpaint, Polygon, Request, Restore, SuperResolve, mask_of, restore_only
 from .settings import GENERATE_STEPS, Settings, Solver, Tile, natural_size
 
 if TYPE_CHECKING:
@@ -68,8 +80,13 @@ class SampleOptions(ComputeOptions, total=False):
     blur: float | Literal["auto"] | None
     only: Sequence[str] | None
     mask: "str | Path | Image.Image | NDArray[Any] | Tensor | None"
+    mask_strength: float
+    mask_limit: float
     box: Sequence[Box]
+    polygon: Sequence[Polygon]
     invert_mask: bool
+    grow: int
+    feather: int
     scale: float | None
     to_size: tuple[int, int] | None
     long_edge: int | None
@@ -110,8 +127,9 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
         task: "denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg", "enhance", "compose" or "extend".
         options: `noise` (std in 8-bit levels, "auto", "poisson" or "auto-map"), `noise_map` (a file, an image, or an
             array or tensor (H, W) of floats in 8-bit levels), `strength`, `chroma_strength` for denoise;
-            `mask` (a file, image, or array and tensor (H, W) in which True, or half white, is filled; or "alpha"),
-            `box` (a sequence of (x, y, width, height)), `invert_mask` for inpaint;
+            `mask` (a file, image, or array and tensor (H, W) in which True, or half white, is filled; "alpha"; or
+            "auto", with `mask_strength` and `mask_limit`), `box` (a sequence of (x, y, width, height)), `polygon` (a
+            sequence of sequences of (x, y)), `invert_mask`, `grow`, `feather` for inpaint;
             one of `scale`, `to_size` (width, height), `long_edge`, and `consistent` for super-resolve;
             `noise`, `jpeg` (quality), `blur` (std in pixels), each a number or "auto", `only` (a sequence of these
             names), `scale` and what inpaint takes for restore; `blur`, `noise` for deblur; `jpeg` for dejpeg;
@@ -259,7 +277,7 @@ def _request(task: str, options: dict[str, Any]) -> Request:
     }  # fmt: skip
     short = {"deblur": ("blur", "noise"), "dejpeg": ("jpeg",)}
     if task in plain:
-        _refuse_foreign(task, options, {"mask", "box", "invert_mask"} if task == "inpaint" else _names(plain[task]))
+        _refuse_foreign(task, options, _MASKING if task == "inpaint" else _names(plain[task]))
         if options.get("noise_map") is not None:
             options["noise_map"] = _noise_map_of(options["noise_map"])
         return plain[task](**(_holes(options) if task == "inpaint" else options))
@@ -274,7 +292,7 @@ def _request(task: str, options: dict[str, Any]) -> Request:
         return simple[task](**options)
     if task != "restore":
         raise UsageError(f"task must be one of {', '.join(get_args(TaskName))}, not {task!r}")
-    masking: dict[str, Any] = {name: options.pop(name) for name in ("mask", "box", "invert_mask") if name in options}
+    masking: dict[str, Any] = {name: options.pop(name) for name in _MASKING if name in options}
     _refuse_foreign(task, options, {*UNDONE, "only", "scale"})
     only, scale = options.pop("only", None), options.pop("scale", None)
     holes = Inpaint(**_holes(masking)) if masking else None
@@ -300,6 +318,11 @@ def _composing(options: dict[str, Any]) -> Compose:
     return Compose(insert=other, mask=cover, **place, **options)
 
 
+_MASKING: Final = {
+    "mask", "mask_strength", "mask_limit", "box", "polygon", "invert_mask", "grow", "feather",
+}  # fmt: skip
+
+
 def _short(task: str, options: dict[str, Any]) -> dict[str, Any]:
     noise = options.pop("noise", "auto")
     told = restore_only(("blur",) if task == "deblur" else ("jpeg",), options)
@@ -308,7 +331,8 @@ def _short(task: str, options: dict[str, Any]) -> dict[str, Any]:
 
 def _holes(options: dict[str, Any]) -> dict[str, Any]:
     """The options of `Inpaint`."""
-    named = {"boxes" if name == "box" else name: value for name, value in options.items()}
+    plural = {"box": "boxes", "polygon": "polygons"}
+    named = {plural.get(name, name): value for name, value in options.items()}
     return named if named.get("mask") is None else named | {"mask": _mask_of(named["mask"])}
 
 
@@ -392,9 +416,9 @@ def _of_array(array: NDArray[Any]) -> Picture:
     return Picture(pixels=(2 * colours - 1).astype(np.float32), depth=16)
 
 
-def _mask_of(mask: object) -> "NDArray[np.bool_] | Literal['alpha']":
-    if isinstance(mask, str) and mask == "alpha":
-        return "alpha"
+def _mask_of(mask: object) -> "NDArray[np.bool_] | Literal['alpha', 'auto']":
+    if isinstance(mask, str) and mask in ("alpha", "auto"):
+        return "auto" if mask == "auto" else "alpha"
     if _is_tensor(mask):
         mask = mask.detach().cpu().numpy()
     if isinstance(mask, np.ndarray) and mask.dtype == np.bool_:

@@ -4,17 +4,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
-from .degradation import LEVEL, Description, degrade, shrunk_size
+from .degradation import LEVEL, Description, blur, degrade, shrunk_size
 from .errors import PictureError, UsageError
 from .image_file.image_io import SUBSAMPLINGS, Picture, Source, jpeg_coding
-from .masks import MaskKind, random_mask
+from .masks import MaskKind, random_marks
 from .noise_field import noise_field
 
 MAX_SCALE = 8.0
 HIDDEN = 1.0
 """What is painted over hidden pixels: white, like dust and scratches on a print."""
+_SOFTNESS = 0.7
+"""Std of a worn mark's rim, in pixels; _RIM: how far it reaches, _SEEN: the least cover that counts as hidden."""
+_RIM, _SEEN = 3, 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +32,8 @@ class Damage:
         poisson: shot noise, in 8-bit levels per photon.
         noise: std of white noise in 8-bit levels.
         mask: kind of marks that hide pixels; mask_share: the share of the picture that they hide.
+        worn: the marks look like those of old prints, each with a tone of its own (light, one in four dark) and a soft
+            rim; otherwise they are white.
         jpeg: quality of a JPEG file, None = no JPEG; subsampling: of its chroma.
         seed: of noise and marks.
     Raises: UsageError: nothing is to happen, or a value is out of range.
@@ -38,6 +45,7 @@ class Damage:
     noise: float = 0.0
     mask: MaskKind | None = None
     mask_share: float = 0.1
+    worn: bool = False
     jpeg: int | None = None
     subsampling: str = "4:2:0"
     seed: int = 0
@@ -76,10 +84,32 @@ class Damage:
         y = degrade(x, what, noise=noise, shots=self.poisson, seed=self.seed)
         hole = None
         if self.mask is not None:
-            hole = random_mask(size, self.mask, share=self.mask_share, seed=self.seed)
-            y = torch.where(torch.from_numpy(hole), HIDDEN, y)
+            marks = torch.from_numpy(random_marks(size, self.mask, share=self.mask_share, seed=self.seed))
+            if self.worn:
+                y, marked = _worn(y, marks, light_only=self.mask == "tears", seed=self.seed)
+            else:
+                marked = marks > 0
+                y = torch.where(marked, HIDDEN, y)
+            hole = marked.numpy()
         pixels = y[0, : picture.pixels.shape[2]].permute(1, 2, 0).contiguous().clamp(-1, 1).numpy()
         source, depth = Source(icc=picture.source.icc, source_type=picture.source.source_type), picture.depth
         if self.jpeg is not None:
             source, depth = replace(source, jpeg=jpeg_coding(self.jpeg, self.subsampling)), 8
         return Picture(pixels=pixels, depth=depth, source=source), hole
+
+
+def _worn(y: Tensor, marks: Tensor, *, light_only: bool, seed: int) -> tuple[Tensor, Tensor]:
+    """Paint marks as dust, scratches and tears look on a print.
+
+    Args: y: (1, 3, H, W); marks: (H, W), 0 = none, else a mark's number.
+    Returns: the picture, and where it shows a mark: (H, W).
+    """
+    rng = np.random.default_rng([seed, 3])
+    count = int(marks.max()) + 1
+    light, dark = rng.uniform(0.4, 1.0, count), rng.uniform(-1.0, -0.6, count)
+    tones = torch.from_numpy(np.where(light_only | (rng.random(count) < 0.75), light, dark).astype(np.float32))
+    number = marks[None, None].float()
+    beside = F.max_pool2d(number, 2 * _RIM + 1, 1, _RIM)  # rims have the tone of what they surround
+    tone = tones[torch.where(number > 0, number, beside).long()]
+    cover = blur((number > 0).float(), _SOFTNESS)
+    return y + cover * (tone - y), cover[0, 0] > _SEEN

@@ -3,6 +3,7 @@
 The names are the command line's; the Python API uses them too. Nothing here imports torch before `task` is called.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import Field, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
@@ -29,9 +30,12 @@ KNOWN_BLUR = 3.0
 """The most blur that the weights were trained on; of more, as much is undone."""
 LEAST_BLUR = 0.7
 """Below it the estimate says little: photographs as they are read up to 0.6."""
-UNDONE: Final = ("noise", "jpeg", "blur")
-"""What `Restore` finds out by itself, in the words of --only."""
+UNDONE: Final = {"noise": 0.0, "jpeg": 100.0, "blur": 0.0}
+"""What `Restore` finds out by itself, in the words of --only, and what says that there is none."""
+MAX_GROW = 200
+"""Pixels by which a mask can be grown, and over which it can fade."""
 Box = tuple[int, int, int, int]
+Polygon = tuple[tuple[float, float], ...]
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
@@ -127,61 +131,128 @@ class Inpaint:
     """Fill missing pixels, keep the others bit for bit.
 
     Attributes:
-        mask: (H, W), True = fill; "alpha" = the picture's transparent pixels; None = the boxes alone.
-        boxes: (x, y, width, height) rectangles to fill as well.
-        invert_mask: fill what mask and boxes leave, instead.
-    Raises: UsageError: neither mask nor box, or a box without area.
+        mask: (H, W), True = fill; "alpha" = the picture's transparent pixels; "auto" = what looks like dust, scratches,
+            tears and missing corners; None = the boxes and polygons alone.
+        boxes: (x, y, width, height) rectangles to fill as well; polygons: (x, y) of their corners.
+        invert_mask: fill what mask, boxes and polygons leave, instead.
+        grow: pixels by which what is to be filled is grown, in the end.
+        feather: pixels over which the filling fades in, inside of that.
+        mask_strength: of "auto": from 0, what is surely damage, to 1, whatever may be.
+        mask_limit: of "auto": the most of the picture that may look damaged, in percent.
+    Raises: UsageError: nothing to fill, a box without area, a polygon of less than three corners, a value out of range.
     """
 
-    mask: "NDArray[np.bool_] | Literal['alpha'] | None" = None
+    mask: "NDArray[np.bool_] | Literal['alpha', 'auto'] | None" = None
     boxes: "Sequence[Box]" = ()
+    polygons: "Sequence[Polygon]" = ()
     invert_mask: bool = False
+    grow: int = 0
+    feather: int = 0
+    mask_strength: float = 0.5
+    mask_limit: float = 5.0
 
     def __post_init__(self) -> None:
         """Check that there is something to fill."""
-        if self.mask is None and not self.boxes:
-            raise UsageError("what is to be filled? Give --mask FILE, --mask alpha or --box x,y,w,h")
+        if self.mask is None and not self.boxes and not self.polygons:
+            raise UsageError(
+                "what is to be filled? Give --mask FILE, --mask alpha, --mask auto, --box x,y,w,h or --polygon x,y,..."
+            )
         for box in self.boxes:
             if box[2] <= 0 or box[3] <= 0:
                 raise UsageError(f"--box {','.join(map(str, box))}: width and height must be positive")
+        for points in self.polygons:
+            if len(points) < 3:
+                raise UsageError(f"--polygon {_shown(points)}: give three corners or more, x,y of each")
+        check_range("grow", self.grow, 0, MAX_GROW)
+        check_range("feather", self.feather, 0, MAX_GROW)
+        check_range("mask-strength", self.mask_strength, 0, 1)
+        check_range("mask-limit", self.mask_limit, 0, 100)
 
     def task(self, picture: "Picture") -> "Task":
         """What is known about this picture.
 
-        Raises: PictureError: a mask of another size, a box beside the picture, no alpha.
+        Raises: PictureError: a mask of another size, a box beside the picture, no alpha, too much that looks damaged.
         """
         from .task import Task
 
-        hole = self._hole(picture)
+        hole, notes = self._hole(picture)
+        source = self.mask if isinstance(self.mask, str) else ""
         warning = ""
-        if not hole.any():
+        if not hole.any() and source != "auto":
             warning = "the mask is empty, so nothing is filled (white = fill)"
         elif hole.all():
             warning = "the mask covers the whole picture, so nothing of it is kept (white = fill)"
-        wide = widest(hole)
-        note = "" if wide is None else _WIDE_NOTE.format(across=width(hole))
+        warnings = (warning,) if warning else ()
+        if widest(hole) is not None:
+            notes = (*notes, _WIDE_NOTE.format(across=width(hole)))
         return Task(
-            hole=hole, opaque=isinstance(self.mask, str), warnings=(warning,) if warning else (),
-            notes=(note,) if note else (),
+            hole=hole, cover=self._cover(hole), opaque=source == "alpha", notes=notes, warnings=warnings
         )  # fmt: skip
 
-    def _hole(self, picture: "Picture") -> "NDArray[np.bool_]":
-        import numpy as np
+    def _cover(self, hole: "NDArray[np.bool_]") -> "NDArray[np.float32] | None":
+        if self.feather == 0:
+            return None
+        from .mask_shapes import fading
 
-        h, w = picture.pixels.shape[:2]
-        hole = np.zeros((h, w), bool)
-        if isinstance(self.mask, str):
-            hole |= _transparent(picture)
-        elif self.mask is not None:
-            if self.mask.shape != (h, w):
-                mh, mw = self.mask.shape
-                raise PictureError(f"the mask is {mw}x{mh} but the picture, as displayed, {w}x{h}; resize the mask")
-            hole |= self.mask
+        return fading(hole, self.feather)
+
+    def _hole(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
+        from .mask_shapes import grown
+
+        hole, notes = self._masked(picture)
+        h, w = hole.shape
         for x, y, across, down in self.boxes:
             if x >= w or y >= h or x + across <= 0 or y + down <= 0:
                 raise PictureError(f"--box {x},{y},{across},{down} lies outside the picture, which is {w}x{h}")
             hole[max(y, 0) : y + down, max(x, 0) : x + across] = True
-        return ~hole if self.invert_mask else hole
+        for points in self.polygons:
+            hole |= _polygon(points, (h, w))
+        if self.invert_mask:
+            hole = ~hole
+        return grown(hole, self.grow) if self.grow else hole, notes
+
+    def _masked(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
+        """What the mask alone says, and what there is to tell of it."""
+        import numpy as np
+
+        h, w = picture.pixels.shape[:2]
+        if self.mask is None:
+            return np.zeros((h, w), bool), ()
+        if isinstance(self.mask, str):
+            return (_transparent(picture), ()) if self.mask == "alpha" else self._found(picture)
+        if self.mask.shape != (h, w):
+            mh, mw = self.mask.shape
+            raise PictureError(f"the mask is {mw}x{mh} but the picture, as displayed, {w}x{h}; resize the mask")
+        return self.mask.copy(), ()
+
+    def _found(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
+        """--mask auto."""
+        from .degradation import LEVEL
+        from .estimation.marks import find_marks
+
+        found = find_marks((picture.pixels + 1) * LEVEL, self.mask_strength)
+        share = 100 * float(found.mean())
+        if share > self.mask_limit:
+            raise PictureError(
+                f"{share:.1f} % of the picture looks damaged, more than {self.mask_limit:g} %: probably wrong; "
+                f"--mask-limit {math.ceil(share)} insists, a smaller --mask-strength finds less"
+            )
+        if share == 0:
+            return found, ("nothing looks like dust, scratches or tears",)
+        return found, (f"{share:.2f} % of the picture looks like dust, scratches or tears, and is filled",)
+
+
+def _polygon(points: Polygon, size: tuple[int, int]) -> "NDArray[np.bool_]":
+    from .mask_shapes import polygon_mask
+
+    inside = polygon_mask(size, points)
+    if not inside.any():
+        raise PictureError(f"--polygon {_shown(points)} lies outside the picture, which is {size[1]}x{size[0]}")
+    return inside
+
+
+def _shown(points: Polygon) -> str:
+    return ",".join(f"{value:g}" for point in points for value in point)
 
 
 def mask_of(picture: "Picture") -> "NDArray[np.bool_]":
@@ -306,21 +377,27 @@ class Restore:
         Raises: PictureError: as `Inpaint.task`.
         """
         from .estimation.estimate import estimate
+        from .estimation.patching import patched
+        from .task import Task
 
-        return self.task_for(picture, estimate(picture) if self.estimated else None)
+        holes = Task() if self.holes is None else self.holes.task(picture)
+        if not self.estimated:
+            return self._task(picture, None, holes)
+        seen = picture if holes.hole is None else replace(picture, pixels=patched(picture.pixels, holes.hole))
+        return self._task(picture, estimate(seen), holes)
 
-    def task_for(self, picture: "Picture", found: "Estimate | None") -> "Task":
-        """The same, where what can be found out is known; None = nothing was looked for.
+    def task_for(self, picture: "Picture", found: "Estimate") -> "Task":
+        """The same, where nothing is missing and what can be found out is known."""
+        from .task import Task
 
-        Raises: PictureError: as `Inpaint.task`.
-        """
+        return self._task(picture, found, Task())
+
+    def _task(self, picture: "Picture", found: "Estimate | None", holes: "Task") -> "Task":
         from .degradation import LEVEL, Description
         from .estimation.picture_noise import MAX_JPEG_QUALITY
-        from .task import Task
 
         noise, jpeg, blur = _resolved(self, found)
         notes = () if found is None else (_restore_note(self, noise, jpeg, blur),)
-        holes = Task() if self.holes is None else self.holes.task(picture)
         plain = replace(holes, notes=(*notes, *holes.notes))
         as_stored = jpeg == 100 or picture.source.jpeg is not None
         if blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored:
@@ -345,7 +422,7 @@ def restore_only(only: Collection[str], given: Mapping[str, Any]) -> dict[str, A
         if name not in UNDONE:
             raise UsageError(f"--only takes {', '.join(UNDONE)}, not {name or 'nothing'}")
     for name, value in given.items():
-        if value is not None and name not in only:
+        if value not in (None, UNDONE[name]) and name not in only:
             raise UsageError(f"--{name} {value}: --only leaves it out; name {name} there too, or give no --{name}")
     options = {name: "auto" if name in only and given.get(name) is None else given.get(name) for name in UNDONE}
     if "blur" in only and "noise" not in only:
@@ -356,7 +433,7 @@ def restore_only(only: Collection[str], given: Mapping[str, Any]) -> dict[str, A
 def _resolved(request: Restore, found: "Estimate | None") -> tuple[float, float, float]:
     """Noise, JPEG quality (100 = none) and blur, with what was found out in the place of "auto"."""
     values: dict[str, float] = {}
-    for name, none in (("noise", 0.0), ("jpeg", 100.0), ("blur", 0.0)):
+    for name, none in UNDONE.items():
         value = getattr(request, name)
         if name in request.estimated:
             value = None if found is None else getattr(found, name).value

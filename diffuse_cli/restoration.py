@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -75,6 +76,27 @@ def posterior_sample(
 
 
 def _estimated(
+    picture: Picture,
+    task: Task,
+    settings: Settings,
+    model: Model,
+    progress: Progress | None,
+    mean: Tensor | None = None,
+    on_step: OnStep | None = None,
+) -> Tensor:
+    """With the filling of a hole faded in, where it is to be."""
+    filled = _filled(picture, task, settings, model, progress, mean, on_step)
+    if task.hole is None or task.cover is None or not task.hole.any():
+        return filled
+    beneath = replace(task, hole=None, cover=None)
+    if beneath.leaves_alone:
+        whole = to_tensor(bled(task.picture or picture).pixels)
+    else:
+        whole = _filled(picture, beneath, replace(settings, steps=1), model, None)
+    return faded(whole, filled, task.hole, task.cover)
+
+
+def _filled(
     picture: Picture,
     task: Task,
     settings: Settings,
@@ -194,6 +216,18 @@ def settle(x: Tensor, y: Tensor, picture: Picture) -> Tensor:
     x = projection(y, size)(x)
     bounded = not picture.floating and float(y.min()) >= -1 and float(y.max()) <= 1
     return within_range(x, y, picture.depth) if bounded else x
+
+
+def faded(whole: Tensor, filled: Tensor, hole: NDArray[np.bool_], cover: NDArray[np.float32]) -> Tensor:
+    """What was filled, over what the picture would be without a hole; outside the hole not touched.
+
+    Args: whole, filled: (1, 3, H, W); hole, cover: (h, w), brought to their size.
+    """
+    size = (filled.shape[-2], filled.shape[-1])
+    inside = F.interpolate(torch.from_numpy(hole)[None, None].float(), size=size, mode="nearest") > 0.5
+    share = torch.from_numpy(cover)[None, None]
+    share = share if share.shape[-2:] == size else F.interpolate(share, size=size, mode="bilinear")
+    return torch.where(inside, torch.lerp(whole, filled, share), filled)
 
 
 def bled(picture: Picture) -> Picture:

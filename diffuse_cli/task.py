@@ -24,6 +24,7 @@ class Task:
         guide: what happened to it, where it is a guide to the result and no noisy version of it.
         size: (height, width) of the result, None = the picture's own.
         hole: (H, W), True where the picture is missing; elsewhere it is exact, noisy or a guide, as the others say.
+        cover: (H, W), the share of what is filled in that counts, 0 outside the hole; None = all of it.
         opaque: what is filled becomes opaque.
         consistent: shrunk again, the result is to be the picture; only with a size.
         strength, chroma_strength: how far luma and chroma move towards the estimate, 0..1.
@@ -41,6 +42,7 @@ class Task:
     guide: Description | None = None
     size: tuple[int, int] | None = None
     hole: NDArray[np.bool_] | None = None
+    cover: NDArray[np.float32] | None = None
     opaque: bool = False
     consistent: bool = False
     strength: float = 1.0

@@ -10,7 +10,9 @@ import skimage.data
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from diffuse_cli.damage import Damage
 from diffuse_cli.image_file import image_io
+from diffuse_cli.image_file.image_io import Picture, to_levels, to_unit
 
 HERE = Path(__file__).resolve().parent
 
@@ -56,6 +58,22 @@ def darkened(levels: NDArray[np.uint8], stops: float, seed: int) -> image_io.Pic
     return image_io.Picture(pixels=image_io.to_unit(np.round(65535 * dark).astype(np.uint16), 16), depth=16)
 
 
+def old_photo() -> Image.Image:
+    """A portrait in gray, faded and grainy, with scratches, dust and a torn border."""
+    portrait = (
+        Image.fromarray(skimage.data.astronaut()).crop((30, 0, 430, 400)).convert("L").point(lambda v: 30 + 0.8 * v)
+    )
+    picture = Picture(pixels=to_unit(np.asarray(portrait)[..., None], 8))
+    for damage in (
+        Damage(noise=6, seed=1),
+        Damage(mask="scratches", mask_share=0.008, worn=True, seed=3),
+        Damage(mask="dust", mask_share=0.004, worn=True, seed=2),
+        Damage(mask="tears", mask_share=0.012, worn=True, seed=4),
+    ):
+        picture, _ = damage.inflict(picture)
+    return Image.fromarray(to_levels(picture.pixels, 8)[..., 0])
+
+
 def main() -> None:
     """Write every input."""
     astronaut = skimage.data.astronaut()[:240, 90:410].astype(np.float64)
@@ -63,6 +81,7 @@ def main() -> None:
     noisy = astronaut + np.random.default_rng(2).normal(size=astronaut.shape) * std[..., None]
     Image.fromarray(noisy.round().clip(0, 255).astype(np.uint8)).save(HERE / "corners_noisy.png", optimize=True)
     Image.fromarray(std.astype(np.uint8)).save(HERE / "corners_std.png", optimize=True)
+    old_photo().save(HERE / "old_photo.png", optimize=True)
 
     cat = skimage.data.chelsea().astype(np.float64)
     noisy = cat + np.random.default_rng(0).normal(0, 25, cat.shape)

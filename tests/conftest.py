@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffuse_cli import checkpoint
+from diffuse_cli.cli.app import app
 from diffuse_cli.device import Model, prepare
 from diffuse_cli.network import NetworkConfig, UNet
+
+from .running import Ended, Program
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
@@ -95,3 +98,18 @@ def cat(tmp_path: Path) -> Path:
     with Image.open(EXAMPLES / "cat_noisy.png") as image:
         image.crop((150, 60, 246, 124)).save(path)
     return path
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
+    """The program, in this process, which saves the time of starting it."""
+    monkeypatch.chdir(tmp_path)
+
+    def program(*arguments: str | Path) -> Ended:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            app([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return Ended(int(end.value.code or 0), said.out, said.err)
+
+    return program

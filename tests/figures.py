@@ -152,6 +152,30 @@ def where_the_time_goes() -> str:
     return markdown(["of one call of the core", *shares], body)
 
 
+def restored_blindly() -> str:
+    """Restore with everything on auto against the network told the truth, and left alone."""
+    found = report("repair-oracle")["rows"]
+    body = []
+    for condition in dict.fromkeys(row["condition"] for row in found):
+        some = [row for row in found if row["condition"] == condition]
+        told, auto = (sum(row[key] for row in some) / len(some) for key in ("told", "auto"))
+        worst = max(row["told"] - row["auto"] for row in some)
+        body.append([condition, f"{told:.2f}", f"{auto:.2f}", f"{told - auto:.2f}", f"{worst:.2f}"])
+    return markdown(["damage", "told the truth, dB", "auto, dB", "loss", "worst of 12 pictures"], body)
+
+
+def left_alone() -> str:
+    body = []
+    found = report("repair-undegraded")["rows"]
+    for folder in dict.fromkeys(row["set"] for row in found):
+        values = sorted(row["psnr"] for row in found if row["set"] == folder)
+        middle = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
+        same = sum(value == 100 for value in values)
+        shown = "unchanged" if middle == 100 else f"{middle:.1f}"
+        body.append([folder, str(len(values)), shown, f"{values[0]:.1f}", str(same)])
+    return markdown(["undamaged pictures", "of them", "median PSNR to the input, dB", "worst", "unchanged"], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "denoise": denoise,
     "enlarge": enlarge,
@@ -163,6 +187,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "networks": networks,
     "where-the-time-goes": where_the_time_goes,
+    "restored-blindly": restored_blindly,
+    "left-alone": left_alone,
 }
 
 

@@ -31,8 +31,9 @@ ALLOWED: dict[str, set[str]] = {
         "degradation", "errors", "estimation.picture_noise", "estimation.varying_noise", "image_file.image_io",
     },
     "request": {
-        "degradation", "errors", "estimation.estimate", "estimation.noise_level", "estimation.picture_noise",
-        "hole_width", "image_file.image_io", "noise_map", "task",
+        "degradation", "errors", "estimation.estimate", "estimation.marks", "estimation.noise_level",
+        "estimation.patching", "estimation.picture_noise", "hole_width", "image_file.image_io", "mask_shapes",
+        "noise_map", "task",
     },
     "restoration": {
         "consistency", "degradation", "denoiser", "device", "errors", "fill", "fusion", "hole_width",
@@ -55,6 +56,7 @@ ALLOWED: dict[str, set[str]] = {
     "uncertainty": {"image_file.image_io"},
     "generation": {"degradation", "denoiser", "device", "errors", "restoration", "settings", "tiling"},
     "masks": {"errors"},
+    "mask_shapes": set(),
     "damage": {"degradation", "errors", "image_file.image_io", "masks", "noise_field"},
     "configuration": {"errors"},
     "files_beside": {"atomic", "batches.plan", "errors", "image_file.encoding"},
@@ -127,6 +129,9 @@ ALLOWED: dict[str, set[str]] = {
     },
     # What tells a picture's history.
     "estimation.blocks": set(),
+    "estimation.components": set(),
+    "estimation.patching": set(),
+    "estimation.marks": {"estimation.blocks", "estimation.components", "mask_shapes"},
     "estimation.jpeg_tables": set(),
     "estimation.compression": {"estimation.blocks", "estimation.jpeg_tables"},
     "estimation.spectrum": {"estimation.blocks"},

@@ -257,7 +257,7 @@ def test_giving_up_does_nothing(cat: Path, toy_file: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--save-mask", "m.png"], "give --paint too"),
+        (["--save-mask", "m.png"], "of what?"),
         (["--paint", "--resume"], "leave it out"),
         (["--paint", "--invert-mask"], "leave it out"),
         (["--paint", "--save-mask", "in.png"], "is an input"),

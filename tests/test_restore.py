@@ -1,8 +1,7 @@
 """diffuse estimate and restore: what is found out, what is undone, what recipes say of it."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,16 @@ from PIL import Image
 
 import diffuse_cli
 from diffuse_cli import recipe
-from diffuse_cli.cli.app import app
 from diffuse_cli.cli.restorer import _of_request, _resolved
 from diffuse_cli.damage import Damage
 from diffuse_cli.errors import UsageError
+from diffuse_cli.estimation.patching import patched
 from diffuse_cli.image_file.image_io import Picture, to_unit
 from diffuse_cli.provenance.source_type import fitting
 from diffuse_cli.request import Denoise, Inpaint, Request, Restore, restore_only
 
 from .conftest import EXAMPLES, pixels
+from .running import Program
 
 SCHEMA = json.loads((Path(diffuse_cli.__file__).parent / "json_lines.schema.json").read_text())
 
@@ -82,6 +82,26 @@ class TestRequest:
         assert guided.guide is not None
         assert (guided.hole.sum(), guided.size, guided.guide.scale) == (400, (384, 384), 2)
 
+    def test_noise_is_measured_beside_the_holes(self) -> None:
+        """A torn corner has none, and would be taken for the flattest part of the picture."""
+        noisy = Damage(noise=8).inflict(photo())[0]
+        noisy.pixels[:60, :50] = 0.9
+        torn = Restore(holes=Inpaint(boxes=[(0, 0, 50, 60)])).task(noisy)
+        assert torn.noise * 127.5 == pytest.approx(8, abs=1.5)
+
+    @pytest.mark.parametrize(
+        "box", [(slice(0, 40), slice(0, 40)), (slice(30, 33), slice(None)), (slice(50, 64), slice(60, 90))]
+    )
+    def test_holes_are_patched_from_elsewhere(self, box: tuple[slice, slice]) -> None:
+        x = np.random.default_rng(0).normal(0, 1, (64, 90, 3)).astype(np.float32)
+        hole = np.zeros((64, 90), bool)
+        hole[box] = True
+        whole = patched(np.where(hole[..., None], np.float32(99), x), hole)
+        assert np.array_equal(whole[~hole], x[~hole])
+        assert whole[hole].max() < 99
+        assert whole[hole].std() == pytest.approx(1, abs=0.1)
+        assert (patched(x, np.ones((64, 90), bool)) == x).all()
+
 
 class TestRecipe:
     """What another line made must not be taken for this one's."""
@@ -119,33 +139,6 @@ class TestRecipe:
         assert kind(Restore(), smooth) is None
         assert kind(Restore(), blurred(4)) == "algorithmicallyEnhanced"
         assert kind(Restore(holes=Inpaint(boxes=[(1, 1, 5, 5)])), smooth) == "compositeWithTrainedAlgorithmicMedia"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run of the program ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Program = Callable[..., Ended]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    """The program, in this process, which saves the time of starting it."""
-    monkeypatch.chdir(tmp_path)
-
-    def program(*arguments: str | Path) -> Ended:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            app([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return Ended(int(end.value.code or 0), said.out, said.err)
-
-    return program
 
 
 class TestProgram:

@@ -38,9 +38,14 @@ def degrade(
     ] = 0.0,
     noise: Annotated[float, typer.Option(metavar="LEVEL", help="White noise of this std, in 8-bit levels.")] = 0.0,
     mask_random: Annotated[
-        str | None, typer.Option(metavar="text|strokes|boxes|dust", help="Paint over pixels; writes the mask too.")
+        str | None,
+        typer.Option(metavar="text|strokes|boxes|dust|scratches|tears", help="Paint over pixels; writes the mask too."),
     ] = None,
     mask_share: Annotated[float, typer.Option(metavar="0..1", help="The share of the picture painted over.")] = 0.1,
+    worn: Annotated[
+        bool,
+        typer.Option("--worn", help="Paint as old prints look: tones of their own, soft rims; else white."),
+    ] = False,
     jpeg: Annotated[int | None, typer.Option(metavar="Q", help="Write a JPEG of this quality, not a PNG.")] = None,
     subsampling: Annotated[str, typer.Option(metavar="4:2:0|4:2:2|4:4:4", help="Of the JPEG's chroma.")] = "4:2:0",
     seed: Annotated[int, typer.Option(metavar="N", help="Of noise and marks.")] = 0,
@@ -55,7 +60,7 @@ def degrade(
 
     damage = Damage(
         blur=blur, scale=scale, poisson=poisson, noise=noise, mask=kind_of(mask_random), mask_share=mask_share,
-        jpeg=jpeg, subsampling=subsampling, seed=seed,
+        worn=worn, jpeg=jpeg, subsampling=subsampling, seed=seed,
     )  # fmt: skip
     encoding = Encoding()
 

@@ -1,11 +1,9 @@
 """`diffuse inpaint`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..errors import UsageError
 from .masking import Holes, Masking
 from .options import Compute, Files, Keeping, Which, shared
 
@@ -17,9 +15,6 @@ def inpaint(
     paint: Annotated[
         bool, typer.Option("--paint", help="Paint the mask on a page that this machine alone can open.")
     ] = False,
-    save_mask: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="With --paint: write the mask, too.")
-    ] = None,
     *,
     which: Which,
     keeping: Keeping,
@@ -34,15 +29,15 @@ def inpaint(
     if paint:
         from .painting import Painting
 
-        painting = Painting(masking=masking, files=files, compute=compute, which=which, save_mask=save_mask)
+        painting = Painting(masking=masking, files=files, compute=compute, which=which)
         restore_files(
             "inpaint", painting.of, files, keeping, compute, which, others=painting.others, prepare=painting.paint
         )
         return
-    if save_mask is not None:
-        raise UsageError("--save-mask: is about a painted mask; give --paint too")
+    if not masking.given:
+        masking.check_unused()
     holes = Holes(masking=masking, max_pixels=files.max_pixels)
-    restore_files("inpaint", holes.of, files, keeping, compute, which, others=holes.files)
+    restore_files("inpaint", holes.of, files, keeping, compute, which, others=holes.files, saved=holes.saved)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -35,7 +35,6 @@ class Painting:
 
     Attributes:
         which: of the answers previews and the result are.
-        save_mask: where the mask is written, too.
         hole: (H, W), what was painted.
     """
 
@@ -43,7 +42,6 @@ class Painting:
     files: Files
     compute: Compute
     which: Which
-    save_mask: Path | None = None
     hole: "NDArray[np.bool_] | None" = None
     sha256: str = ""
     others: tuple[Path, ...] = field(default=())
@@ -60,6 +58,11 @@ class Painting:
         if self.masking.given:
             self.others = self._given.files
 
+    @property
+    def save_mask(self) -> Path | None:
+        """Where the mask is written, too."""
+        return None if self.masking.save_mask is None else Path(self.masking.save_mask)
+
     @cached_property
     def _given(self) -> Holes:
         """The mask that painting begins with."""
@@ -71,7 +74,7 @@ class Painting:
 
         if self.hole is None:
             raise PictureError(f"{job.source}: its mask was not painted; report this as a bug")
-        return Inpaint(mask=self.hole), {"mask": self.sha256}
+        return Inpaint(mask=self.hole, feather=self.masking.feather), {"mask": self.sha256}
 
     def paint(self, batch: Batch) -> None:
         """Show the page, and wait for the mask.
@@ -125,8 +128,18 @@ class Painting:
 
         return Session(
             name=job.source.name, size=(width, height), image=shown(picture), initial=initial,
-            preview=lambda hole: shown(self._filled(picture, hole)), suggest=None,
+            preview=lambda hole: shown(self._filled(picture, hole)), suggest=lambda: self._suggested(picture),
         )  # fmt: skip
+
+    def _suggested(self, picture: "Picture") -> "NDArray[np.bool_]":
+        """What looks damaged; however much it is, it is looked at before it is used."""
+        import numpy as np
+
+        from ..request import Inpaint
+
+        strength = self.masking.mask_strength
+        hole = Inpaint(mask="auto", mask_strength=strength, mask_limit=100).task(picture).hole
+        return np.zeros(picture.pixels.shape[:2], bool) if hole is None else hole
 
     def _filled(self, picture: "Picture", hole: "NDArray[np.bool_]") -> "Picture":
         """The result of a mask."""
@@ -134,7 +147,8 @@ class Painting:
         from ..restoration import restore
 
         settings = self.which.answers().settings("inpaint", self.compute.settings(1))
-        return restore(picture, Inpaint(mask=hole).task(picture), settings, self._model)
+        task = Inpaint(mask=hole, feather=self.masking.feather).task(picture)
+        return restore(picture, task, settings, self._model)
 
     @cached_property
     def _model(self) -> Any:  # noqa: ANN401 - a `device.Model`, whose name would import torch

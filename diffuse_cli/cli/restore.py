@@ -110,6 +110,7 @@ def restore_with(
 
     plain = Restore(**told)
     if not masking.given:
+        masking.check_unused()
         restore_files(op, plain, files, keeping, compute, which)
         return
     holes = Holes(masking=masking, max_pixels=files.max_pixels)
@@ -118,7 +119,7 @@ def restore_with(
         missing, facts = holes.of(job)
         return replace(plain, holes=missing), facts
 
-    restore_files(op, of, files, keeping, compute, which, others=holes.files)
+    restore_files(op, of, files, keeping, compute, which, others=holes.files, saved=holes.saved)
 
 
 def _number(name: str, text: str | None) -> "float | Literal['auto'] | None":

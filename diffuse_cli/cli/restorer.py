@@ -1,16 +1,18 @@
 """The restorers' work on a picture: read, restore, write."""
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import recipe
+from ..batches import plan
 from ..batches.batch import MOST_WEIGHT
 from ..batches.inputs import PIPE
 from ..batches.plan import Job
-from ..errors import PictureError
+from ..errors import PictureError, UsageError
 from .display import Display
 from .options import Compute, Files, Keeping, Which
 from .planning import Batch, coding_of, plan_files, show_plan
@@ -19,6 +21,9 @@ from .results import Results
 from .working import begin, work_through
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..answers import Answers
     from ..device import Model
     from ..image_file.encoding import Encoding
@@ -43,11 +48,13 @@ def restore_files(
     extra: Mapping[str, Any] | None = None,
     others: "tuple[Path, ...]" = (),
     prepare: "Callable[[Batch], None] | None" = None,
+    saved: Callable[[Job], Path | None] = lambda _job: None,
 ) -> None:
     """Run a request on every input. Exits with the batch's code.
 
     Args: extra: what the recipes say beside the request; others: files that are not to be overwritten either;
-        prepare: told of the plan, before the model is loaded.
+        saved: where what is filled in a picture is written as a mask; prepare: told of the plan, before the model is
+        loaded.
     Raises: UsageError: the plan cannot be carried out. CheckpointError: the model cannot be used.
     """
     encoding, answers = keeping.encoding(), which.answers()
@@ -63,6 +70,7 @@ def restore_files(
     what = plan_files(
         op, files, encoding, asked.wanted, seed=compute.seed, samples=answers.pictures, parts=which.parts, others=others
     )
+    _check_saved(what.jobs, files, saved, others)
     if files.dry_run:
         show_plan(what, files)
         return
@@ -75,8 +83,28 @@ def restore_files(
         inputs = Inputs(
             lambda job: asked.of(job)[0], files.max_pixels, shared=answers.pictures > 1 or bool(which.parts)
         )
-        restorer = _Restorer(asked=asked, files=files, model=model, results=results, inputs=inputs)
+        restorer = _Restorer(asked=asked, files=files, model=model, results=results, inputs=inputs, saved=saved)
         work_through(what, files, restorer, display)
+
+
+def _check_saved(
+    jobs: Sequence[Job], files: Files, saved: Callable[[Job], Path | None], others: "tuple[Path, ...]"
+) -> None:
+    """Masks that are written lose nothing.
+
+    Raises: UsageError: two of one name, one that is an input or a result, or that exists and is not to be replaced.
+    """
+    named = {job.source: saved(job) for job in jobs if job.action != "skip"}  # several results have one mask
+    masks = [path for path in named.values() if path is not None]
+    if not masks:
+        return
+    taken = [path for job in jobs for path in (job.source, job.output) if path != PIPE]
+    if len({*masks}) < len(masks):
+        raise UsageError("--save-mask: two pictures have masks of one name; use a folder or 'm/{stem}.png'")
+    plan.check_free(masks, [*taken, *others])
+    if files.exists != "overwrite" and not files.resume:
+        plan.refuse_existing([path for path in masks if os.path.lexists(path)])
+    plan.check_folders(masks, may_create=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +169,9 @@ def _of_request(request: "Request") -> dict[str, Any]:
 
     if isinstance(request, Restore):
         return _of_restore(request)
-    files = ("mask", "noise_map", "insert")
-    values = {field: getattr(request, field) for field in request.__dataclass_fields__ if field not in files}
+    files = {"mask", "noise_map", "insert"}
+    left_out = files if _finds_marks(request) else {*files, "mask_strength", "mask_limit"}
+    values = {field: getattr(request, field) for field in request.__dataclass_fields__ if field not in left_out}
     if values.get("noise") in _ESTIMATED:
         told = _ESTIMATED[values.pop("noise")]
         if getattr(request, "noise_map", None) is None:
@@ -152,13 +181,22 @@ def _of_request(request: "Request") -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
+def _finds_marks(request: "Request") -> bool:
+    mask = getattr(request, "mask", None)
+    return isinstance(mask, str) and mask == "auto"
+
+
 def _of_restore(request: "Restore") -> dict[str, Any]:
     """What is not undone is told too, or what another line made could be taken for this one's."""
+    from ..request import UNDONE
+
     given = {"noise": request.noise or 0.0, "jpeg": request.jpeg or 100.0, "blur": request.blur or 0.0}
     told: dict[str, Any] = {name: value for name, value in given.items() if name not in request.estimated}
     only_then = {"noise": "noise if blurred"} if request.noise == "if-blurred" else {}
+    if only_then:  # which nothing but --only says
+        told["only"] = [name for name, none in UNDONE.items() if name != "noise" and given[name] != none]
     told["estimated"] = [only_then.get(name, name) for name in request.estimated]
-    holes: dict[str, Any] = {"mask": None, "boxes": [], "invert_mask": False}
+    holes: dict[str, Any] = {"mask": None, "boxes": [], "polygons": [], "invert_mask": False}
     return {**holes, **told, "scale": request.scale, **({} if request.holes is None else _of_request(request.holes))}
 
 
@@ -180,6 +218,22 @@ def _resolved(wanted: Mapping[str, Any], task: "Task") -> dict[str, Any]:
     if task.size is not None:
         found["size"] = [task.size[1], task.size[0]]
     return found
+
+
+def _write_mask(path: Path, hole: "NDArray[np.bool_]") -> None:
+    """White = filled, in a folder that is made if need be.
+
+    Raises: PictureError: it cannot be written.
+    """
+    import numpy as np
+
+    from ..image_file.image_io import Picture, write_picture
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PictureError(f"{path.parent}: the folder cannot be created: {error.strerror}") from None
+    write_picture(Picture(pixels=np.where(hole, 1, -1)[..., None].astype(np.float32)), path)
 
 
 def header_pixels(path: Path) -> int:
@@ -212,6 +266,7 @@ class _Restored:
     pages: "list[Picture] | None"
     made: dict[str, Any]
     encoding: "Encoding"
+    hole: "NDArray[np.bool_] | None" = None
     shown: "tuple[Picture, Picture, Task] | None" = None
 
 
@@ -224,6 +279,7 @@ class _Restorer:
     model: "Model | None"
     results: Results
     inputs: Inputs
+    saved: Callable[[Job], Path | None]
 
     def weight(self, job: Job) -> int:
         """Its pixels by its header."""
@@ -259,6 +315,8 @@ class _Restorer:
     def restore(self, job: Job, read: _Read) -> _Restored:
         """Restore a picture; where it has several pages, they are written as they are restored."""
         self.results.display.show(job.source.name)
+        if read.first.source.pages > 1 and self.saved(job) is not None:
+            raise PictureError(f"{job.source}: it has several pages, and --save-mask takes one mask a picture")
         kept: list[Picture] = []
         pages = self.pages(job, read, kept)
         if read.first.source.pages > 1:
@@ -267,7 +325,7 @@ class _Restorer:
         else:
             restored = list(pages)
         shown = (read.first, kept[0], read.task) if kept else None
-        return _Restored(restored, read.made, read.encoding, shown)
+        return _Restored(restored, read.made, read.encoding, read.task.hole, shown)
 
     def pages(self, job: Job, read: _Read, kept: "list[Picture]") -> "Iterator[Picture]":
         """The result's pages; the next is read when the one before is written.
@@ -326,7 +384,10 @@ class _Restorer:
         return picture
 
     def write(self, job: Job, restored: _Restored) -> dict[str, Any]:
-        """Write what is restored."""
+        """Write what is restored; the mask first: where the result is, it is."""
+        mask = self.saved(job)
+        if mask is not None and restored.hole is not None:
+            _write_mask(mask, restored.hole)
         if restored.pages is not None:
             self.results.write(job, restored.pages, restored.made, restored.encoding)
         if restored.shown is not None:
