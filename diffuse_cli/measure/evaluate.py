@@ -88,7 +88,7 @@ class Result(NamedTuple):
     method: str
     made: list[Levels]
     seconds: float
-    facts: dict[str, float] = {}
+    facts: dict[str, float] = {}  # noqa: RUF012 - nobody changes it
 
 
 Results = Callable[[Case], Iterable[Result]]
