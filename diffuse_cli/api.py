@@ -62,6 +62,7 @@ class ComputeOptions(TypedDict, total=False):
     sample: int
     solver: Solver
     tile: Tile
+    memory: int | None
     model: str | Path
     device: Device
     dtype: Dtype
@@ -138,7 +139,7 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
             `mask`, and `band`, `blend`, `match` for compose;
             `to_size` or `pad` (left, top, right, bottom), `anchor` for extend (`fidelity` 0.8 if nothing is said);
             `fidelity`, `steps`, `samples` with `average`, `seed`, `sample` (which of the seed's; the first to be
-            averaged), `solver`, `tile`, `model`, `device`, `dtype`, `threads` for all.
+            averaged), `solver`, `tile`, `memory` (bytes), `model`, `device`, `dtype`, `threads` for all.
     Returns: what came in, restored: an image for a file or an image, an array for an array, a tensor for a tensor.
     Raises: errors.DiffuseError: UsageError, PictureError, CheckpointError or OutOfMemoryError, with one clear line.
     """

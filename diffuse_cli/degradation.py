@@ -64,6 +64,32 @@ def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(x, size=size, mode="bicubic", antialias=True, align_corners=False)
 
 
+def resize_window(x: Tensor, size: tuple[int, int], rows: slice, columns: slice) -> Tensor:
+    """A window of `resize(x, size)`, equal to it up to rounding, from the pixels that it needs."""
+    if tuple(x.shape[-2:]) == size:
+        return x[..., rows, columns]
+    row_weights, row_span = _bicubic(x.shape[-2], size[0], rows)
+    column_weights, column_span = _bicubic(x.shape[-1], size[1], columns)
+    return row_weights @ x[..., row_span, column_span] @ column_weights.T
+
+
+def _bicubic(length: int, size: int, window: slice) -> tuple[Tensor, slice]:
+    """Weights (window, n) of the n pixels of an axis from which a window of it is made, in torch's own arithmetic."""
+    scale = torch.tensor(length / size, dtype=torch.float32)
+    wide = scale.clamp(min=1)
+    centre = scale * (torch.arange(window.start, window.stop) + 0.5)
+    low = (centre - 2 * wide + 0.5).long().clamp(min=0)
+    high = (centre + 2 * wide + 0.5).long().clamp(max=length)
+    span = slice(int(low[0]), int(high[-1]))
+    at = torch.arange(span.start, span.stop)
+    distance = ((at - centre[:, None] + 0.5) / wide).abs()
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    weights = torch.where(distance < 1, near, torch.where(distance < 2, far, 0.0))
+    weights = torch.where((at >= low[:, None]) & (at < high[:, None]), weights, 0.0)
+    return weights / weights.sum(1, keepdim=True), span
+
+
 def blur(x: Tensor, std: float) -> Tensor:
     """Gaussian blur of (B, C, H, W) by `std` pixels, borders replicated; the kernel reaches 4 stds."""
     if std == 0:

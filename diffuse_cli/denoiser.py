@@ -8,13 +8,14 @@ Preconditioning after Karras et al. 2022 (arXiv:2206.00364, Table 1), around a p
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .fusion import fuse
+from .gpu_copies import fetch, send
 from .network import UNet
 
 SIGMA_DATA = 0.5
@@ -71,6 +72,20 @@ class Observation:
         return float(both.max())
 
 
+class Evidence(Protocol):
+    """What is known of a whole picture, window by window. An `Observation` is the plainest kind."""
+
+    @property
+    def gray(self) -> bool:
+        """The picture's channels are equal."""
+
+    def crop(self, rows: slice, columns: slice) -> Observation:
+        """What is known of a window."""
+
+    def spread(self) -> float:
+        """Upper bound of the posterior std of any pixel."""
+
+
 def nothing_known(batch: int, cond: int, device: torch.device) -> Observation:
     """The observation of `generate`, and of a denoiser whose noisy picture is the state itself."""
     return Observation(
@@ -106,46 +121,69 @@ def precondition(seen: Observation, x: Tensor, sigma: Tensor) -> tuple[Tensor, T
 
 
 class Posterior:
-    """A denoiser that knows the observation: fusion, preconditioning, network. Itself just `(x, sigma) -> denoised`.
+    """A denoiser that knows the evidence: fusion, preconditioning, network. Itself just `(x, sigma) -> denoised`.
 
-    The observation stays where it is (in host memory); what a call needs travels to the network and back.
+    The evidence stays where it is (in host memory); what a call needs travels to the network and back.
     """
 
-    def __init__(self, network: UNet, observation: Observation, *, exact: UNet | None = None) -> None:
+    def __init__(self, network: UNet, evidence: Evidence, *, exact: UNet | None = None) -> None:
         """Args: network: folded; exact: the same in fp32, for windows where `network` gives something not finite."""
         self.network = network
-        self.observation = observation
+        self.evidence = evidence
         self.exact = exact
 
     def crop(self, rows: slice, columns: slice) -> "Posterior":
         """The posterior of a window."""
-        return Posterior(self.network, self.observation.crop(rows, columns), exact=self.exact)
+        return Posterior(self.network, self.evidence.crop(rows, columns), exact=self.exact)
 
-    @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x (B, 3, H, W), sigma () or (B, 1, 1, 1), inf = x is not read -> D (B, 3, H, W), fp32, [-1, 1] units."""
-        home, device = x.device, self.network.device
-        seen, x = self.observation.to(device), x.to(device)
+        return self.begin(x, sigma)()
+
+    @torch.no_grad()
+    def begin(self, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
+        """Begin a call; what is returned waits for it, and returns D where x was.
+
+        On a GPU the copies run beside the computing of what was begun before, from and to pinned memory.
+        """
+        seen = self.evidence.crop(slice(0, x.shape[-2]), slice(0, x.shape[-1]))
+        if self.network.device.type != "cuda" or x.device.type == "cuda":
+            there = seen.to(self.network.device), x.to(self.network.device)
+            denoised = self._denoised(self.network, *there, sigma).to(x.device)
+            return lambda: self._rescued(denoised, seen, x, sigma)
+        there = self._sent(seen, x)
+        arrived = fetch(self._denoised(self.network, *there, sigma))
+        return lambda: self._rescued(arrived(), seen, x, sigma)
+
+    def _sent(self, seen: Observation, x: Tensor) -> tuple[Observation, Tensor]:
+        """Evidence and state on their way to the GPU."""
+        values = {f.name: getattr(seen, f.name) for f in fields(seen)}
+        names = [name for name, value in values.items() if isinstance(value, Tensor)]
+        *tensors, state = send([*(values[name] for name in names), x], self.network.device)
+        moved: dict[str, Any] = dict(zip(names, tensors, strict=True))
+        return replace(seen, **moved), state
+
+    @torch.no_grad()
+    def _rescued(self, denoised: Tensor, seen: Observation, x: Tensor, sigma: Tensor) -> Tensor:
+        """The result, computed again in fp32 where the fast network's is not finite."""
+        if self.exact is None or bool(denoised.isfinite().all()):
+            return denoised
+        there = seen.to(self.exact.device), x.to(self.exact.device)
+        return self._denoised(self.exact, *there, sigma).to(x.device)
+
+    def _denoised(self, network: UNet, seen: Observation, x: Tensor, sigma: Tensor) -> Tensor:
         sigma_t = sigma.to(x).reshape(-1, 1, 1, 1).expand(x.shape[0], 1, 1, 1)
         sigma_x = sigma_t.expand(-1, 1, *x.shape[-2:])
         if seen.y is not None and seen.sigma_y is not None:
             x, sigma_x = fuse(x, sigma_x, seen.y, seen.sigma_y)
-        denoised = self._precondition(seen, x, sigma_x, c_noise(sigma_t).flatten())
+        net_in, linear, c_out = precondition(seen, x, sigma_x)
+        h, w = x.shape[-2:]
+        padded = pad_to_multiple(net_in, network.config.multiple)
+        f: Tensor = network(padded, c_noise(sigma_t).flatten(), seen.cond)
+        denoised = linear + c_out * f[..., :h, :w].float()
         if seen.gray:
             denoised = denoised.mean(1, keepdim=True).expand(-1, 3, -1, -1)
-        return torch.where(sigma_x == 0, x, denoised).to(home)
-
-    def _precondition(self, seen: Observation, x: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
-        net_in, linear, c_out = precondition(seen, x, sigma)
-        return linear + c_out * self._network(net_in, noise, seen.cond)
-
-    def _network(self, net_in: Tensor, noise: Tensor, cond: Tensor) -> Tensor:
-        h, w = net_in.shape[-2:]
-        padded = pad_to_multiple(net_in, self.network.config.multiple)
-        f: Tensor = self.network(padded, noise, cond)
-        if self.exact is not None and not bool(f.isfinite().all()):
-            f = self.exact(padded, noise, cond)
-        return f[..., :h, :w].float()
+        return torch.where(sigma_x == 0, x, denoised)
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
@@ -154,9 +192,9 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     return F.pad(x, (0, -w % multiple, 0, -h % multiple), mode="replicate")
 
 
-def sigma_start(observation: Observation) -> float:
+def sigma_start(evidence: Evidence) -> float:
     """Sigma at which sampling starts around the mean: 8 posterior stds, so that little of the variance is lost.
 
     With start s_0 and posterior variance V, exact integration ends with variance V s_0^2/(V + s_0^2): 98 % here.
     """
-    return min(8 * observation.spread(), SIGMA_MAX)
+    return min(8 * evidence.spread(), SIGMA_MAX)

@@ -10,9 +10,9 @@ from .degradation import Description
 from .denoiser import SIGMA_MAX, Observation, Posterior, nothing_known
 from .device import Model
 from .errors import UsageError
-from .restoration import Known, Progress, calls, draw, estimate, guided, part_of, tile_counter
+from .restoration import Known, Progress, calls, draw, estimate, guided, no_state, part_of, tile_counter
 from .settings import Settings, tile_side
-from .tiling import count_tiles, tiled
+from .tiling import plan_tiles, tiled
 
 STAGE_SCALE = 4.0
 """A stage of the cascade enlarges by at most this."""
@@ -44,7 +44,7 @@ def generate(
     for stage, larger in enumerate(sizes[1:], start=1):
         scale = max(larger[0] / x.shape[-2], larger[1] / x.shape[-1])
         up = guided(seen, x.clamp(-1, 1), Description(scale=scale), larger)
-        known = Known(observation=up, x_t=up.mu, sigma_t=math.inf)
+        known = Known(observation=up, x_t=no_state(larger), sigma_t=math.inf)
         x = estimate(
             known, settings, model, part_of(progress, stage / len(sizes), (stage + 1) / len(sizes)), stage=stage
         )
@@ -65,9 +65,9 @@ def cascade(size: tuple[int, int], base: int = 96) -> list[tuple[int, int]]:
 def _first(
     seen: Observation, size: tuple[int, int], settings: Settings, model: Model, progress: Progress | None
 ) -> Tensor:
-    side = tile_side(settings.tile)
-    tick = tile_counter(progress, count_tiles(size, side) * calls(settings))
-    denoise = tiled(Posterior(model.network, seen, exact=model.exact), side, on_tile=tick)
+    tiles = plan_tiles(size, tile_side(settings))
+    tick = tile_counter(progress, len(tiles) * calls(settings))
+    denoise = tiled(Posterior(model.network, seen, exact=model.exact), tiles, on_tile=tick)
     return draw(denoise, torch.zeros(1, 3, *size), SIGMA_MAX, settings, gray=seen.gray)
 
 

@@ -46,7 +46,7 @@ def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str) -> di
         "operation": op,
         "checkpoint": checkpoint,
         "dtype": dtype,
-        "tile": tile_side(settings.tile) or "off",
+        "tile": tile_side(settings) or "off",
         "steps": settings.steps,
         **drawn,
     }

@@ -1,5 +1,6 @@
 """Task -> observation -> sampler -> picture: the one way in which every command computes its result."""
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,19 +13,22 @@ from torch import Tensor
 
 from .consistency import consistent, projection, within_range
 from .degradation import Description, luma, resize
-from .denoiser import Denoise, Observation, Posterior, nothing_known, sigma_start
+from .denoiser import Denoise, Evidence, Observation, Posterior, nothing_known, sigma_start
 from .device import Model
 from .errors import OutOfMemoryError, PictureError
-from .fill import fill_guide, pull_push
+from .evidence import Guided, filled, filled_picture, guided_with_holes
 from .fusion import remainder
 from .hole_width import WideHole, widest
+from .host_arrays import copied, row_blocks
 from .image_file.image_io import Levels, Picture, to_levels, to_unit
 from .noise_field import noise_field
 from .sampler import SOLVERS, karras_sigmas
 from .settings import MIN_TILE, Settings, tile_side
 from .task import Task
-from .tiling import count_tiles, tiled
+from .tiling import host_copy, host_picture, plan_tiles, tiled
 from .wide_holes import coarse_to_fine, texture_share
+
+log = logging.getLogger("diffuse_cli")
 
 Progress = Callable[[int, int], None]
 """(tiles done, tiles in all)."""
@@ -147,7 +151,8 @@ def finished(picture: Picture, task: Task, restored: Tensor) -> Picture:
         pixels = pixels + task.grain
     if task.size is None and picture.alpha is not None:  # what nobody sees is not changed
         unseen = _unseen(picture.alpha) if task.hole is None else _unseen(picture.alpha) & ~task.hole
-        pixels = np.where(unseen[..., None], picture.pixels, pixels)
+        pixels = copied(pixels)
+        np.copyto(pixels, picture.pixels, where=unseen[..., None])
     source = replace(picture.source, jpeg=None) if task.uncoded else picture.source
     return replace(picture, pixels=pixels, alpha=_alpha(picture, task), source=source)
 
@@ -165,7 +170,7 @@ def _wide_filled(
     coarse = replace(settings, steps=settings.wide_steps or settings.steps)
 
     def solve(seen: Observation, halvings: int) -> Tensor:
-        known = Known(observation=seen, x_t=seen.mu, sigma_t=math.inf)
+        known = _known_exactly(seen)
         done, scales = wide.levels - halvings, wide.levels + 1
         part = part_of(progress, done / scales, (done + 1) / scales)
         mean = estimate(known, replace(settings, steps=1), model, part)
@@ -181,10 +186,18 @@ def _wide_filled(
     rows, columns = wide.window
     window = y[..., rows, columns]
     missing, part = torch.from_numpy(wide.missing[rows, columns]), torch.from_numpy(wide.part[rows, columns])
-    filled = coarse_to_fine(base, window, missing, wide.levels, solve)
-    y = y.clone()
-    y[..., rows, columns] = torch.where(part, filled, window)
+    whole = coarse_to_fine(base, window, missing, wide.levels, solve)
+    y = host_copy(y)
+    y[..., rows, columns] = torch.where(part, whole, window)
     return y
+
+
+def _known_exactly(seen: Observation) -> Known:
+    """Of a picture whose pixels are exact or missing, only the missing ones are to be computed."""
+    assert seen.y is not None
+    assert seen.sigma_y is not None
+    missing = torch.isinf(seen.sigma_y[0, 0]).numpy()
+    return Known(observation=seen, x_t=seen.y, sigma_t=math.inf, given=seen.y, needed=missing)
 
 
 def _at_levels(
@@ -240,9 +253,8 @@ def bled(picture: Picture) -> Picture:
     unseen = _unseen(picture.alpha)
     if not unseen.any() or unseen.all():
         return picture
-    sigma_y = torch.where(torch.from_numpy(unseen), math.inf, 0.0)[None, None]
-    filled = to_array(pull_push(to_tensor(picture.pixels), sigma_y)[0], picture.pixels.shape[2])
-    return replace(picture, pixels=np.where(unseen[..., None], filled, picture.pixels))
+    whole = filled_picture(to_tensor(picture.pixels), torch.from_numpy(unseen))
+    return replace(picture, pixels=to_array(whole, picture.pixels.shape[2]))
 
 
 def _unseen(alpha: Levels) -> NDArray[np.bool_]:
@@ -266,15 +278,22 @@ def _alpha(picture: Picture, task: Task) -> Levels | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """An observation, and the diffusion state that comes with it: (x_t, sigma_t), sigma_t = inf for none.
+    """What is known of a picture, and the diffusion state that comes with it.
 
-    Attributes: small: what every estimate is to be when it is shrunk, None = nothing.
+    Attributes:
+        x_t: (1, 3, H, W), of the result's size; not read where there is no state.
+        sigma_t: std of its noise, inf = no state.
+        small: what every estimate is to be when it is shrunk, None = nothing.
+        given: (1, 3, H, W), the result wherever `needed` is not set.
+        needed: (H, W), the pixels that are not given; None = all.
     """
 
-    observation: Observation
+    observation: Evidence
     x_t: Tensor
     sigma_t: float
     small: Tensor | None = None
+    given: Tensor | None = None
+    needed: NDArray[np.bool_] | None = None
 
 
 def observe(y: Tensor, task: Task, cond: int, *, gray: bool, sampling: bool) -> Known:
@@ -288,17 +307,22 @@ def observe(y: Tensor, task: Task, cond: int, *, gray: bool, sampling: bool) -> 
     base = replace(nothing_known(1, cond, y.device), gray=gray)
     hole = None if task.hole is None or not task.hole.any() else torch.from_numpy(task.hole)
     if task.guide is not None:
-        base = guided(base, y, task.guide, task.size or (y.shape[-2], y.shape[-1]), hole)
-        return Known(observation=base, x_t=base.mu, sigma_t=math.inf, small=y if task.consistent else None)
+        size = task.size or (y.shape[-2], y.shape[-1])
+        seen = guided(base, y, task.guide, size, hole)
+        return Known(observation=seen, x_t=no_state(size), sigma_t=math.inf, small=y if task.consistent else None)
     if hole is not None:
-        noise = task.noise if task.sigma_y is None else torch.from_numpy(task.sigma_y)
-        return Known(observation=with_hole(base, y, hole, noise), x_t=y, sigma_t=math.inf)
+        return with_hole(base, y, hole, task.noise if task.sigma_y is None else torch.from_numpy(task.sigma_y))
     if task.sigma_y is not None:
         return varying(base, y, torch.from_numpy(task.sigma_y)[None, None], sampling=sampling)
     if sampling:
         sigma_y = torch.full((1, 1, 1, 1), task.noise, device=y.device)
         return Known(observation=replace(base, y=y, sigma_y=sigma_y), x_t=y, sigma_t=math.inf)
     return Known(observation=base, x_t=y, sigma_t=task.noise)
+
+
+def no_state(size: tuple[int, int]) -> Tensor:
+    """(1, 3, *size) that is not read and takes no memory."""
+    return torch.zeros(1, 1, 1, 1).expand(1, 3, *size)
 
 
 def varying(base: Observation, y: Tensor, sigma: Tensor, *, sampling: bool) -> Known:
@@ -315,7 +339,7 @@ def varying(base: Observation, y: Tensor, sigma: Tensor, *, sampling: bool) -> K
 
 def guided(
     base: Observation, guide: Tensor, what: Description, size: tuple[int, int], hole: Tensor | None = None
-) -> Observation:
+) -> Evidence:
     """A degraded picture as the guide, brought to the size of the output.
 
     Where it has a hole (h, w) it is filled at its own size, so that resizing does not bleed, and once more at the
@@ -325,22 +349,23 @@ def guided(
         return base
     cond, sigma_p = base.cond.clone(), torch.full((1, 1, 1, 1), what.sigma_p())
     cond[:, :4] = torch.tensor(what.cond())
+    described = replace(base, sigma_p=sigma_p, cond=cond)
     if hole is None:
-        return replace(base, mu=resize(guide, size), sigma_p=sigma_p, cond=cond)
-    mu, sigma_p = fill_guide(guide, hole, sigma_p, size)
-    return replace(base, mu=mu, sigma_p=sigma_p, cond=cond)
+        return Guided(base=described, guide=guide, size=size)
+    return guided_with_holes(described, guide, hole, size)
 
 
-def with_hole(base: Observation, y: Tensor, hole: Tensor, noise: float | Tensor = 0.0) -> Observation:
+def with_hole(base: Observation, y: Tensor, hole: Tensor, noise: float | Tensor = 0.0) -> Known:
     """Missing pixels (H, W), the others known up to noise of this std, a number or (H, W).
 
     All missing is no observation at all.
     """
     if bool(hole.all()):
-        return base
-    sigma_y = torch.where(hole, math.inf, noise)[None, None]
-    mu, sigma_p = pull_push(y, sigma_y)
-    return replace(base, mu=mu, sigma_p=sigma_p, y=y, sigma_y=sigma_y)
+        return Known(observation=base, x_t=y, sigma_t=math.inf)
+    seen = filled(base, y, hole, noise)
+    if isinstance(noise, Tensor) or noise > 0:
+        return Known(observation=seen, x_t=y, sigma_t=math.inf)
+    return Known(observation=seen, x_t=y, sigma_t=math.inf, given=y, needed=hole.numpy())
 
 
 def estimate(
@@ -357,7 +382,7 @@ def estimate(
 
     Args: mean: around which a sample starts; None = it is computed first.
     """
-    side = tile_side(settings.tile)
+    side = tile_side(settings)
     while True:
         try:
             x = _estimate(known, settings, model, side, progress, stage, mean, on_step)
@@ -365,12 +390,29 @@ def estimate(
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
-            side = (side or max(known.x_t.shape[-2:])) // 2
-            if side < MIN_TILE:
-                raise OutOfMemoryError("out of memory, even with the smallest tiles") from None
-    if not bool(x.isfinite().all()):
+        # The failed call's tensors went with the error; nothing of its result is used again.
+        side = _halved(side or max(known.x_t.shape[-2:]))
+        log.warning("out of memory; begun again with tiles of %d pixels", side)
+    if not _is_finite(x):
         raise PictureError("the result is not finite; the checkpoint may be damaged (diffuse models verify)")
     return x
+
+
+def _halved(side: int) -> int:
+    """The next smaller tile's side.
+
+    Raises: OutOfMemoryError: there is none.
+    """
+    if side // 2 < MIN_TILE:
+        raise OutOfMemoryError("out of memory, even with the smallest tiles; free some, or give a smaller picture")
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return side // 2
+
+
+def _is_finite(x: Tensor) -> bool:
+    array = x[0].permute(1, 2, 0).numpy()
+    return all(bool(np.isfinite(array[rows]).all()) for rows in row_blocks(array))
 
 
 def _estimate(
@@ -383,13 +425,13 @@ def _estimate(
     mean: Tensor | None,
     on_step: OnStep | None,
 ) -> Tensor:
-    h, w = known.x_t.shape[-2:]
-    total = 1 if settings.steps == 1 else (mean is None) + calls(settings)
-    tick = tile_counter(progress, count_tiles((h, w), side) * total)
+    size = known.x_t.shape[-2], known.x_t.shape[-1]
+    tiles = plan_tiles(size, side, known.needed)
+    tick = tile_counter(progress, len(tiles) * (1 if settings.steps == 1 else (mean is None) + calls(settings)))
     posterior = Posterior(model.network, known.observation, exact=model.exact)
-    denoise = tiled(posterior, side, on_tile=tick)
+    denoise = tiled(posterior, tiles, rest=known.given, on_tile=tick)
     if known.small is not None:
-        denoise = consistent(denoise, projection(known.small, (h, w)))
+        denoise = consistent(denoise, projection(known.small, size))
     if mean is None:
         mean = denoise(known.x_t, torch.tensor(known.sigma_t))
     if settings.steps == 1:
@@ -420,23 +462,28 @@ def draw(
 
 def blend(y: Tensor, restored: Tensor, strength: float, chroma_strength: float) -> Tensor:
     """The input moved towards the estimate, luma and chroma each by its own share."""
-    if strength == chroma_strength:
-        return restored if strength == 1 else torch.lerp(y, restored, strength)
-    change = restored - y
-    brighter = luma(change)
-    return y + strength * brighter + chroma_strength * (change - brighter)
+    if strength == chroma_strength == 1:
+        return restored
+    out = host_picture((y.shape[-2], y.shape[-1]))
+    for rows in row_blocks(out[0].permute(1, 2, 0).numpy()):
+        before, after = y[..., rows, :], restored[..., rows, :]
+        change = after - before
+        brighter = luma(change)
+        both = before + strength * brighter + chroma_strength * (change - brighter)
+        out[..., rows, :] = torch.lerp(before, after, strength) if strength == chroma_strength else both
+    return out
 
 
 def to_tensor(pixels: NDArray[np.float32]) -> Tensor:
-    """(H, W, C) -> (1, 3, H, W); one channel is repeated."""
-    x = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
+    """(H, W, C) -> (1, 3, H, W) on the same memory; one channel is repeated."""
+    x = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
     return x if x.shape[1] == 3 else x.expand(-1, 3, -1, -1)
 
 
 def to_array(x: Tensor, channels: int) -> NDArray[np.float32]:
-    """(1, 3, H, W) -> (H, W, channels)."""
-    array: NDArray[np.float32] = x[0, :channels].permute(1, 2, 0).contiguous().numpy()
-    return array
+    """(1, 3, H, W) -> (H, W, channels), contiguous; on the same memory where that is possible."""
+    array: NDArray[np.float32] = x[0, :channels].permute(1, 2, 0).numpy()
+    return array if array.flags.c_contiguous else copied(array)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

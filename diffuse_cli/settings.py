@@ -1,5 +1,6 @@
 """How to compute: what decides pixels beside the picture and the weights. Costs nothing to import."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,12 @@ Tile = int | Literal["auto", "off"]
 MIN_TILE = 64
 AUTO_TILE = 1024
 """Side of a tile without its margins under `auto`, whatever memory happens to be free."""
+MAX_AUTO_TILE = 2048
+"""More memory than that takes makes nothing faster."""
+LEAST_MEMORY = 768 << 20
+_PROGRAM_BYTES, _BYTES_PER_PIXEL = 640 << 20, 640
+"""What the program takes by itself and for reading and writing, and for each pixel of a tile with margins, in fp32."""
+_MARGINS, _STEP = 128, 64
 GENERATE_STEPS = 24
 """Solver steps of `generate`, which has no mean to give."""
 WIDE_STEPS = 12
@@ -39,7 +46,8 @@ class Settings:
         fidelity: how far a sample is moved towards the mean: 0 = not at all, 1 = all the way.
         seed, sample: which noise.
         solver: of the probability-flow ODE.
-        tile: side of a tile in pixels; "auto" depends on the picture's size alone; "off" = in one piece.
+        tile: side of a tile in pixels; "auto" depends on `memory` alone; "off" = in one piece.
+        memory: bytes that the program may take while it computes, as far as tiles decide it; None = usual.
     Raises: UsageError: a value out of range.
     """
 
@@ -50,6 +58,7 @@ class Settings:
     sample: int = 0
     solver: Solver = "dpmpp-2m"
     tile: Tile = "auto"
+    memory: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what nothing could compute with."""
@@ -62,12 +71,21 @@ class Settings:
             raise UsageError(f"--seed must lie in 0 .. 2^64 - 1, not {self.seed}")
         if not 0 <= self.sample < 2**32:
             raise UsageError(f"sample must lie in 0 .. 2^32 - 1, not {self.sample}")
+        if self.memory is not None and self.memory < LEAST_MEMORY:
+            raise UsageError(f"--memory must be at least {LEAST_MEMORY >> 20}M, which the program takes by itself")
+        if self.memory is not None and self.tile != "auto":
+            raise UsageError("--memory is for --tile auto; give one of --memory and --tile")
         if isinstance(self.tile, int) and self.tile < MIN_TILE:
             raise UsageError(f"--tile must be at least {MIN_TILE} pixels, not {self.tile}")
 
 
-def tile_side(tile: Tile) -> int | None:
-    """Side of a tile that --tile means, None = one piece."""
-    if isinstance(tile, str):
-        return None if tile == "off" else AUTO_TILE
-    return tile
+def tile_side(settings: Settings) -> int | None:
+    """Side of a tile without its margins that the settings mean, None = one piece."""
+    if settings.tile == "off":
+        return None
+    if settings.tile != "auto":
+        return settings.tile
+    if settings.memory is None:
+        return AUTO_TILE
+    window = math.isqrt((settings.memory - _PROGRAM_BYTES) // _BYTES_PER_PIXEL)
+    return min(max((window - _MARGINS) // _STEP * _STEP, MIN_TILE), MAX_AUTO_TILE)

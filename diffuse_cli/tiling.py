@@ -1,12 +1,16 @@
-"""A denoiser over tiles is a denoiser: same arguments, same result, bounded memory."""
+"""A denoiser over tiles is a denoiser: same arguments, same result, bounded memory, no work where none is needed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .denoiser import Denoise
+from .host_arrays import empty_array, row_blocks
 
 GRID = 16
 """Tile origins lie on multiples of this, so that a tile's pooling grid is the whole picture's."""
@@ -16,56 +20,174 @@ MARGIN = 64
 Largest difference to the whole picture in 8-bit levels, over denoising (15, 50, 150), x4, x8, JPEG, strokes and a wide
 box on a photograph of sky and texture: 0.69 with a margin of 16, 0.20 with 32, 0.08 with 48, 0.010 with 64.
 """
+_SMALLEST_SPLIT = 8
+"""In units of the grid: what is not longer is not split to leave out what needs no work; margins would eat it."""
+_OVERHEAD = 2 * GRID * GRID
+"""What a further tile costs beside its pixels, in pixels."""
+
+
+class Pending(Protocol):
+    """A window's denoiser whose call can be begun now and waited for later."""
+
+    def begin(self, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
+        """As `Denoise`; the result is returned by what is returned."""
 
 
 class Croppable(Protocol):
     """A denoiser that can be narrowed to a window of its picture."""
 
-    def crop(self, rows: slice, columns: slice) -> Denoise:
+    def crop(self, rows: slice, columns: slice) -> Pending:
         """The same denoiser of a window."""
 
-    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """As `Denoise`."""
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Rows and columns of the picture that one call is to give; they begin on the grid."""
+
+    rows: slice
+    columns: slice
+
+    def window(self, size: tuple[int, int]) -> tuple[slice, slice]:
+        """With its margins, as far as the picture (height, width) reaches."""
+        return _widened(self.rows, size[0]), _widened(self.columns, size[1])
+
+    def within(self, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """The tile in coordinates of a window."""
+        return _shifted(self.rows, rows.start), _shifted(self.columns, columns.start)
 
 
-def _spans(length: int, tile: int) -> Iterator[tuple[slice, slice]]:
-    """Windows with margins, and the part of each that is kept, both in picture coordinates."""
-    for start in range(0, length, tile):
-        stop = min(start + tile, length)
-        yield slice(max(start - MARGIN, 0), min(stop + MARGIN, length)), slice(start, stop)
+def _widened(span: slice, length: int) -> slice:
+    return slice(max(span.start - MARGIN, 0), min(span.stop + MARGIN, length))
 
 
-def _side(tile: int | None, size: tuple[int, int]) -> int:
-    """Side of the kept part: on the grid, or what holds the whole picture."""
-    return -(-(tile or max(size)) // GRID) * GRID
+def _shifted(span: slice, by: int) -> slice:
+    return slice(span.start - by, span.stop - by)
 
 
-def count_tiles(size: tuple[int, int], tile: int | None) -> int:
-    """How many tiles one call takes for a picture of `size` (height, width)."""
-    side = _side(tile, size)
-    return -(-size[0] // side) * -(-size[1] // side)
+def plan_tiles(size: tuple[int, int], side: int | None, needed: NDArray[np.bool_] | None = None) -> list[Tile]:
+    """Tiles of about equal size that cover a picture, or at least all that is needed of it.
+
+    Args:
+        size: (height, width).
+        side: longest side, rounded up to a multiple of 16; None = the whole picture in one piece.
+        needed: (height, width), None = all of it. Around what is needed tiles are as tight as pays.
+    """
+    cells = -(-(side or max(size)) // GRID)
+    if needed is None:
+        boxes = _split((0, -(-size[0] // GRID), 0, -(-size[1] // GRID)), cells)
+    else:
+        occupied = _cells(needed)
+        box = _tight(occupied, (0, occupied.shape[0], 0, occupied.shape[1]))
+        parts = [] if box is None else _split(box, cells)
+        boxes = [tight for part in parts for tight in _cheapest(occupied, part, size)[1]]
+    return [
+        Tile(slice(GRID * top, min(GRID * bottom, size[0])), slice(GRID * left, min(GRID * right, size[1])))
+        for top, bottom, left, right in boxes
+    ]
 
 
-def tiled(denoise: Croppable, tile: int | None, on_tile: Callable[[], None] = lambda: None) -> Denoise:
+_Box = tuple[int, int, int, int]
+"""Top, bottom, left, right in units of the grid."""
+
+
+def _split(box: _Box, most: int) -> list[_Box]:
+    """Parts of about equal size, at most so long."""
+    top, bottom, left, right = box
+    return [(a, b, c, d) for a, b in _spans(top, bottom, most) for c, d in _spans(left, right, most)]
+
+
+def _spans(start: int, stop: int, most: int) -> Iterator[tuple[int, int]]:
+    count = -(-(stop - start) // most)
+    step = -(-(stop - start) // count)
+    return ((at, min(at + step, stop)) for at in range(start, stop, step))
+
+
+def _cells(needed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which cells of the grid hold something that is needed."""
+    rows = np.logical_or.reduceat(needed, np.arange(0, needed.shape[0], GRID), axis=0)
+    cells: NDArray[np.bool_] = np.logical_or.reduceat(rows, np.arange(0, needed.shape[1], GRID), axis=1)
+    return cells
+
+
+def _tight(occupied: NDArray[np.bool_], box: _Box) -> _Box | None:
+    """The smallest box around the occupied cells of a box."""
+    top, bottom, left, right = box
+    part = occupied[top:bottom, left:right]
+    rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
+    if len(rows) == 0:
+        return None
+    return top + int(rows[0]), top + int(rows[-1]) + 1, left + int(columns[0]), left + int(columns[-1]) + 1
+
+
+def _cheapest(occupied: NDArray[np.bool_], box: _Box, size: tuple[int, int]) -> tuple[int, list[_Box]]:
+    """The pixels that a box costs, and the boxes: itself made tight, or its halves' if these cost less."""
+    tight = _tight(occupied, box)
+    if tight is None:
+        return 0, []
+    top, bottom, left, right = tight
+    window = Tile(slice(GRID * top, GRID * bottom), slice(GRID * left, GRID * right)).window(size)
+    cost = (window[0].stop - window[0].start) * (window[1].stop - window[1].start) + _OVERHEAD
+    if max(bottom - top, right - left) <= _SMALLEST_SPLIT:
+        return cost, [tight]
+    if bottom - top >= right - left:
+        middle = (top + bottom) // 2
+        halves = (top, middle, left, right), (middle, bottom, left, right)
+    else:
+        middle = (left + right) // 2
+        halves = (top, bottom, left, middle), (top, bottom, middle, right)
+    found = [_cheapest(occupied, half, size) for half in halves]
+    apart = sum(half[0] for half in found)
+    return (apart, found[0][1] + found[1][1]) if apart < cost else (cost, [tight])
+
+
+def tiled(
+    denoise: Croppable,
+    tiles: Sequence[Tile],
+    *,
+    rest: Tensor | None = None,
+    on_tile: Callable[[], None] = lambda: None,
+) -> Denoise:
     """Evaluate `denoise` tile by tile, with margins wider than a pixel's practical reach.
 
     Args:
         denoise: of the whole picture.
-        tile: side of the kept part, rounded up to a multiple of 16; None = the whole picture in one piece.
+        tiles: see `plan_tiles`.
+        rest: (1, 3, H, W), the result where no tile lies.
         on_tile: called after each tile, to show progress.
     """
 
     def over_tiles(x: Tensor, sigma: Tensor) -> Tensor:
         size = (x.shape[-2], x.shape[-1])
-        side = _side(tile, size)
-        out = torch.empty(x.shape)
-        for rows, keep_rows in _spans(size[0], side):
-            for columns, keep_columns in _spans(size[1], side):
-                part = denoise.crop(rows, columns)(x[..., rows, columns], sigma)
+        out = host_picture(size) if rest is None else host_copy(rest)
+        waiting: tuple[Tile, Callable[[], Tensor]] | None = None
+        for tile in tiles:
+            rows, columns = tile.window(size)
+            begun = denoise.crop(rows, columns).begin(x[..., rows, columns], sigma)
+            if waiting is not None:
+                _keep(out, *waiting)
                 on_tile()
-                inner_rows = slice(keep_rows.start - rows.start, keep_rows.stop - rows.start)
-                inner_columns = slice(keep_columns.start - columns.start, keep_columns.stop - columns.start)
-                out[..., keep_rows, keep_columns] = part[..., inner_rows, inner_columns]
+            waiting = tile, begun
+        if waiting is not None:
+            _keep(out, *waiting)
+            on_tile()
         return out
 
     return over_tiles
+
+
+def _keep(out: Tensor, tile: Tile, result: Callable[[], Tensor]) -> None:
+    inner = tile.within(*tile.window((out.shape[-2], out.shape[-1])))
+    out[..., tile.rows, tile.columns] = result()[..., inner[0], inner[1]]
+
+
+def host_picture(size: tuple[int, int]) -> Tensor:
+    """(1, 3, H, W) in host memory or a mapped file, of arbitrary content, laid out as files hold it: (H, W, 3)."""
+    return torch.from_numpy(empty_array((*size, 3), np.float32)).permute(2, 0, 1)[None]
+
+
+def host_copy(x: Tensor) -> Tensor:
+    """A copy (1, 3, H, W) of a picture, as `host_picture`."""
+    out = host_picture((x.shape[-2], x.shape[-1]))
+    for rows in row_blocks(out[0].permute(1, 2, 0).numpy()):
+        out[..., rows, :] = x[..., rows, :]
+    return out

@@ -14,13 +14,17 @@ ALLOWED: dict[str, set[str]] = {
     "atomic": set(),
     "noise_field": set(),
     "fusion": set(),
+    "host_arrays": set(),
+    "allocation": set(),
+    "gpu_copies": set(),
     "fill": {"degradation"},
     "degradation": {"errors"},
     "network": {"errors"},
-    "denoiser": {"fusion", "network"},
+    "denoiser": {"fusion", "gpu_copies", "network"},
     "settings": {"errors"},
     "sampler": {"denoiser", "errors", "settings"},
-    "tiling": {"denoiser"},
+    "tiling": {"denoiser", "host_arrays"},
+    "evidence": {"degradation", "denoiser", "fill", "tiling"},
     "checkpoint": {"errors", "image_file.image_io", "network"},
     "device": {"checkpoint", "errors", "network"},
     "task": {"degradation", "image_file.picture"},
@@ -36,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
         "noise_map", "task",
     },
     "restoration": {
-        "consistency", "degradation", "denoiser", "device", "errors", "fill", "fusion", "hole_width",
+        "consistency", "degradation", "denoiser", "device", "errors", "evidence", "fusion", "hole_width", "host_arrays",
         "image_file.image_io", "noise_field", "sampler", "settings", "task", "tiling", "wide_holes",
     },
     "enhance": {
@@ -76,7 +80,7 @@ ALLOWED: dict[str, set[str]] = {
     # Files of pictures.
     "image_file.png16": set(),
     "image_file.exif": set(),
-    "image_file.picture": {"errors"},
+    "image_file.picture": {"errors", "host_arrays"},
     "image_file.content_credentials": set(),
     "image_file.xmp": {"provenance.source_type", "recipe"},
     "image_file.metadata": {"image_file.exif", "image_file.picture", "image_file.xmp"},
@@ -84,7 +88,9 @@ ALLOWED: dict[str, set[str]] = {
     "image_file.tiff": {
         "errors", "image_file.exif", "image_file.metadata", "image_file.picture", "image_file.xmp",
     },
-    "image_file.pillow_reader": {"atomic", "errors", "image_file.metadata", "image_file.picture", "image_file.tiff"},
+    "image_file.pillow_reader": {
+        "atomic", "errors", "host_arrays", "image_file.metadata", "image_file.picture", "image_file.tiff",
+    },
     "image_file.optional_formats": {
         "atomic", "errors", "image_file.exif", "image_file.metadata", "image_file.picture", "image_file.pillow_reader",
         "image_file.tiff", "image_file.xmp",
@@ -93,7 +99,7 @@ ALLOWED: dict[str, set[str]] = {
         "atomic", "errors", "image_file.metadata", "image_file.optional_formats", "image_file.picture",
     },
     "image_file.encoder": {
-        "image_file.encoding", "image_file.metadata", "image_file.npy", "image_file.optional_formats",
+        "host_arrays", "image_file.encoding", "image_file.metadata", "image_file.npy", "image_file.optional_formats",
         "image_file.picture", "image_file.png16", "image_file.tiff",
     },
     "image_file.image_io": {

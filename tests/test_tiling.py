@@ -1,17 +1,23 @@
 """A tiled denoiser is a denoiser: exact where a pixel's reach is short, within 1/255 with the real weights."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from diffuse_cli import settings
 from diffuse_cli.degradation import Description
+from diffuse_cli.denoiser import Posterior
 from diffuse_cli.device import Model
 from diffuse_cli.image_file.image_io import read_picture
 from diffuse_cli.restoration import estimate, observe, to_tensor
-from diffuse_cli.settings import Settings
+from diffuse_cli.settings import Settings, tile_side
 from diffuse_cli.task import Task
-from diffuse_cli.tiling import MARGIN, count_tiles, tiled
+from diffuse_cli.tiling import MARGIN, plan_tiles, tiled
 
 from .conftest import EXAMPLES
 
@@ -27,9 +33,9 @@ class Windowed:
         assert columns.start % 16 == 0
         return Windowed(self.plane[..., rows, columns])
 
-    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+    def begin(self, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
         assert x.shape == self.plane.shape
-        return self.plane + x * sigma
+        return lambda: self.plane + x * sigma
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (130, 257), (96, 96)])
@@ -38,13 +44,66 @@ def test_every_pixel_comes_from_its_own_place(size: tuple[int, int], tile: int |
     plane = torch.arange(3.0 * size[0] * size[1]).reshape(1, 3, *size)
     x = torch.rand(1, 3, *size)
     ticks: list[None] = []
-    denoise = tiled(Windowed(plane), tile, on_tile=lambda: ticks.append(None))
+    tiles = plan_tiles(size, tile)
+    denoise = tiled(Windowed(plane), tiles, on_tile=lambda: ticks.append(None))
     assert torch.equal(denoise(x, torch.tensor(0.5)), plane + x * 0.5)
-    assert len(ticks) == count_tiles(size, tile)
+    assert len(ticks) == len(tiles)
 
 
 def test_the_margin_keeps_the_grid() -> None:
     assert MARGIN % 16 == 0
+    assert 2 * MARGIN == settings._MARGINS
+
+
+def test_tiles_are_of_about_equal_size_and_never_longer_than_asked_for() -> None:
+    sides = {t.rows.stop - t.rows.start for t in plan_tiles((1040, 1040), 1024)}
+    assert max(sides) - min(sides) <= 16
+    assert max(t.columns.stop - t.columns.start for t in plan_tiles((700, 3001), 500)) <= 512
+
+
+HOLES: dict[str, Callable[[NDArray[np.bool_]], None]] = {
+    "a box": lambda hole: hole.__setitem__((slice(300, 420), slice(500, 700)), True),
+    "two corners": lambda hole: hole.__setitem__(([0, -1], [0, -1]), True),
+    "dust": lambda hole: hole.__setitem__(np.random.default_rng(0).random(hole.shape) < 0.001, True),
+    "all": lambda hole: hole.fill(True),
+    "nothing": lambda hole: None,
+}
+
+
+@pytest.mark.parametrize("kind", HOLES)
+def test_tiles_hold_all_that_is_needed_once_and_little_else(kind: str) -> None:
+    hole = np.zeros((1100, 1300), bool)
+    HOLES[kind](hole)
+    times = np.zeros(hole.shape, int)
+    work = 0
+    for tile in plan_tiles((1100, 1300), 512, hole):
+        times[tile.rows, tile.columns] += 1
+        assert tile.rows.start % 16 == tile.columns.start % 16 == 0
+        rows, columns = tile.window((1100, 1300))
+        work += (rows.stop - rows.start) * (columns.stop - columns.start)
+    assert times.max(initial=0) <= 1
+    assert (times[hole] == 1).all()
+    whole = sum(
+        (r.stop - r.start) * (c.stop - c.start)
+        for r, c in (t.window((1100, 1300)) for t in plan_tiles((1100, 1300), 512))
+    )
+    most = {"a box": 0.08, "two corners": 0.02, "nothing": 0.0}.get(kind, 1.0)
+    assert work <= most * whole
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_only_the_neighbourhood_of_a_hole_is_computed_and_the_rest_is_the_input(toy: Model, steps: int) -> None:
+    y = torch.rand(1, 3, 500, 700) * 2 - 1
+    hole = np.zeros((500, 700), bool)
+    hole[210:230, 300:340] = True
+    known = observe(y, Task(hole=hole), 4, gray=False, sampling=steps > 1)
+    everything = replace(known, given=None, needed=None)
+    ticks: list[int] = []
+    some = estimate(known, Settings(steps=steps), toy, lambda done, total: ticks.append(total))
+    whole = estimate(everything, Settings(steps=steps, tile="off"), toy)
+    assert ticks == [1 if steps == 1 else 4] * len(ticks)
+    assert torch.equal(some[..., ~torch.from_numpy(hole)], y[..., ~torch.from_numpy(hole)])
+    assert (some - whole).abs().max() < 2 / 255
 
 
 @pytest.mark.parametrize("what", ["noise", "strokes", "x4", "sample"])
@@ -69,39 +128,54 @@ def test_tiled_and_whole_agree_within_one_level(model: Model, what: str) -> None
         assert 0 < difference < 0.1 * 2 / 255
 
 
-def test_out_of_memory_halves_the_tile_and_starts_afresh(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    from diffuse_cli import restoration
-
+def test_out_of_memory_halves_the_tile_is_told_and_leaves_nothing_of_the_tile_before(
+    toy: Model, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The third tile fails in mid-picture; the result is that of small tiles from the beginning."""
     known = observe(torch.rand(1, 3, 200, 300), Task(noise=0.2), 4, gray=False, sampling=False)
-    expected = estimate(known, Settings(tile=128), toy)
-    sides: list[int | None] = []
-    real = tiled
+    expected = estimate(known, Settings(tile=64), toy)
+    real, windows = Posterior.begin, []
 
-    def greedy(denoise: object, side: int | None, **options: object) -> object:
-        sides.append(side)
-        wrapped = real(denoise, side, **options)  # type: ignore[arg-type]
+    def greedy(self: Posterior, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
+        windows.append(x.shape[-1])
+        if len(windows) == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(self, x, sigma)
 
-        def run(x: Tensor, sigma: Tensor) -> Tensor:
-            out = wrapped(x, sigma)
-            if side is None or side > 128:
+    monkeypatch.setattr(Posterior, "begin", greedy)
+    result = estimate(known, Settings(tile=128), toy)
+    assert caplog.messages == ["out of memory; begun again with tiles of 64 pixels"]
+    assert len(windows) == 3 + len(plan_tiles((200, 300), 64))
+    assert torch.equal(result, expected)
+
+
+def test_out_of_memory_later_than_the_call_is_noticed_too(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU computes what was begun later, so its errors come when the result is waited for."""
+    known = observe(torch.rand(1, 3, 200, 300), Task(noise=0.2), 4, gray=False, sampling=False)
+    expected = estimate(known, Settings(tile=64), toy)
+    real, calls = Posterior.begin, []
+
+    def lazy(self: Posterior, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
+        calls.append(x.shape)
+        if len(calls) == 2:
+
+            def fail() -> Tensor:
                 raise torch.OutOfMemoryError("CUDA out of memory.")
-            return out
 
-        return run
+            return fail
+        return real(self, x, sigma)
 
-    monkeypatch.setattr(restoration, "tiled", greedy)
-    assert torch.equal(estimate(known, Settings(tile=256), toy), expected)
-    assert sides == [256, 128]
+    monkeypatch.setattr(Posterior, "begin", lazy)
+    assert torch.equal(estimate(known, Settings(tile=128), toy), expected)
 
 
 def test_out_of_memory_for_good_is_its_own_error(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    from diffuse_cli import restoration
     from diffuse_cli.errors import OutOfMemoryError
 
     def hungry(*_: object, **__: object) -> object:
         raise MemoryError
 
-    monkeypatch.setattr(restoration, "tiled", hungry)
+    monkeypatch.setattr(Posterior, "begin", hungry)
     known = observe(torch.rand(1, 3, 64, 64), Task(noise=0.2), 4, gray=False, sampling=False)
     with pytest.raises(OutOfMemoryError):
         estimate(known, Settings(), toy)
@@ -112,3 +186,15 @@ def test_settings_refuse_tiles_that_are_all_margin() -> None:
 
     with pytest.raises(UsageError):
         Settings(tile=8)
+    with pytest.raises(UsageError, match="768M"):
+        Settings(memory=100 << 20)
+    with pytest.raises(UsageError, match="--memory is for --tile auto"):
+        Settings(memory=2 << 30, tile=256)
+
+
+def test_more_memory_means_larger_tiles() -> None:
+    sides = [tile_side(Settings(memory=megabytes << 20)) for megabytes in (768, 1024, 2048, 100_000)]
+    assert sides == sorted(sides, key=lambda side: side or 0)
+    assert sides[0] is not None
+    assert 64 <= sides[0] < 512
+    assert sides[-1] == settings.MAX_AUTO_TILE

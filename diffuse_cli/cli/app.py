@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from .. import __version__
+from ..allocation import wait_passively
 from ..errors import DiffuseError
 from .config import default_map
 from .display import one_line
@@ -129,4 +130,5 @@ def main() -> None:
     """Entry point of the scripts `diffuse` and `diffuse-cli`, and of `python -m diffuse_cli`."""
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, on_sigterm)
+    wait_passively()
     app()

@@ -38,12 +38,14 @@ def bench(
         written.append(plot)
     if written:
         plan.check_outputs(written, force=force)
+    from ..allocation import keep_buffers
     from ..checkpoint import find, read_info
     from ..device import prepare
     from ..image_file.image_io import write_bytes
     from ..measure.benchmark import benchmark, tables
     from ..measure.report import aligned
 
+    keep_buffers()
     info = read_info(find(model))
     with Display(quiet=quiet, total=1) as display:
         loaded = prepare(model, device=DeviceName.cpu.value, dtype=dtype.value, threads=threads)

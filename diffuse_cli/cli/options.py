@@ -5,6 +5,7 @@ A command takes them as one dataclass; `shared` lays its fields out as the comma
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
@@ -233,6 +234,10 @@ class Compute:
     tile: Annotated[str, typer.Option(metavar="auto|N|off", help="Side of a tile in pixels; off = in one piece.")] = (
         "auto"
     )
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="To compute with, like 1G: sets --tile auto.", show_default="tiles of 1024"),
+    ] = None
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None
 
     def settings(self, steps: int, sample: int = 0) -> "Settings":
@@ -243,15 +248,18 @@ class Compute:
         from ..settings import Settings
 
         tile: Tile = whole_number("tile", self.tile) if self.tile not in ("auto", "off") else cast("Tile", self.tile)
-        return Settings(steps=steps, seed=self.seed, sample=sample, solver=self.solver.value, tile=tile)
+        memory = None if self.memory is None else byte_count("memory", self.memory)
+        return Settings(steps=steps, seed=self.seed, sample=sample, solver=self.solver.value, tile=tile, memory=memory)
 
     def load(self) -> "Model":
         """The checkpoint, ready to compute.
 
         Raises: CheckpointError, UsageError: as `device.prepare`.
         """
+        from ..allocation import keep_buffers
         from ..device import prepare
 
+        keep_buffers()
         return prepare(self.model, device=self.device.value, dtype=self.dtype.value, threads=self.threads)
 
 
@@ -325,6 +333,17 @@ def whole_number(name: str, text: str) -> int:
         return int(text)
     except ValueError:
         raise UsageError(f"--{name} {text}: not a whole number") from None
+
+
+def byte_count(name: str, text: str) -> int:
+    """Bytes as a number with K, M, G or T, which are powers of 1024.
+
+    Raises: UsageError: it is no such thing.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([KMGT]?)(?:I?B)?", text.strip().upper())
+    if found is None:
+        raise UsageError(f"--{name} {text}: give it like 800M or 2G")
+    return round(float(found[1]) * 1024.0 ** " KMGT".index(found[2] or " "))
 
 
 def two_numbers(name: str, text: str) -> tuple[int, int]:

@@ -4,13 +4,14 @@ import io
 import struct
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, PngImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
 
+from ..host_arrays import row_blocks
 from .encoding import Encoding, lossy_quality
 from .metadata import handed_on, iptc_record, jpeg_coding_of, raw_profile
 from .npy import write_npy
@@ -70,11 +71,12 @@ def _encode_one(stream: BinaryIO, picture: Picture, kind: str, source: Source, e
             options = _options(kind, source, encoding, gray=levels.shape[2] < 3)
             chunks = PngImagePlugin.getchunks(Image.new("L", (1, 1)), **options)
             ancillary = [chunk[:2] for chunk in chunks if chunk[0] not in (b"IHDR", b"IDAT", b"IEND")]
-            write_png16(stream, levels.astype(np.uint16), ancillary)
+            write_png16(stream, levels.astype(np.uint16, copy=False), ancillary)
         else:
             height, width, channels = levels.shape
             stream.write(b"P%d\n%d %d\n65535\n" % (6 if channels == 3 else 5, width, height))
-            stream.write(levels.astype(">u2").tobytes())
+            for rows in row_blocks(levels):
+                stream.write(levels[rows].astype(">u2").tobytes())
 
 
 def _write_with_pillow(stream: BinaryIO, levels: Levels, kind: str, source: Source, encoding: Encoding) -> None:
@@ -83,10 +85,18 @@ def _write_with_pillow(stream: BinaryIO, levels: Levels, kind: str, source: Sour
     if options.get("progressive"):
         # libjpeg needs room for the whole file then; Pillow's guess is too small for fine tables.
         ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, min(8 * plain.size, 2**31 - 1))
-    # Given a file, Pillow writes to its descriptor and overlooks that a disk that is getting full took but a part.
-    data = io.BytesIO()
-    Image.fromarray(plain).save(data, kind, **options)
-    stream.write(data.getbuffer())
+    Image.fromarray(plain).save(cast("BinaryIO", _Writer(stream)), kind, **options)
+
+
+class _Writer:
+    """A stream without a descriptor.
+
+    Given a file, Pillow writes to its descriptor and overlooks that a disk that is getting full took but a part.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.write = stream.write
+        self.flush = stream.flush
 
 
 def _options(kind: str, source: Source, encoding: Encoding, *, gray: bool) -> dict[str, Any]:

@@ -44,4 +44,4 @@ def write_npy(stream: BinaryIO, picture: Picture) -> None:
     array: NDArray[Any] = to_floats(picture) if picture.floating else levels_of(picture)
     array = np.ascontiguousarray(array[..., 0] if array.shape[2] == 1 else array)
     npy_format.write_array_header_1_0(stream, npy_format.header_data_from_array_1_0(array))
-    stream.write(array.tobytes())  # NumPy's own way would not tell a full disk from another failure
+    stream.write(array.data.cast("B"))  # NumPy's own way would not tell a full disk from another failure

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PictureError
+from ..host_arrays import copied, empty_array, row_blocks
 
 Levels = NDArray[np.uint8] | NDArray[np.uint16]
 """Integers as a file holds them."""
@@ -105,15 +106,17 @@ class Picture:
     @property
     def is_gray(self) -> bool:
         """Whether it has no colour: one channel, or three equal ones."""
-        first = self.pixels[..., :1]
-        return self.pixels.shape[2] == 1 or bool((self.pixels == first).all())
+        pixels = self.pixels
+        return pixels.shape[2] == 1 or all(bool((pixels[r] == pixels[r, :, :1]).all()) for r in row_blocks(pixels))
 
 
 def to_unit(levels: Levels, depth: int) -> NDArray[np.float32]:
     """Levels 0 .. 2^depth - 1 of any shape, as numbers in [-1, 1]."""
-    pixels = levels.astype(np.float32, order="C")
-    pixels /= np.float32((2**depth - 1) / 2)
-    pixels -= 1
+    pixels = empty_array(levels.shape, np.float32)
+    for rows in row_blocks(pixels):
+        pixels[rows] = levels[rows]
+        pixels[rows] /= np.float32((2**depth - 1) / 2)
+        pixels[rows] -= 1
     return pixels
 
 
@@ -124,16 +127,19 @@ def to_levels(pixels: NDArray[np.float32], depth: int) -> Levels:
     """
     if not (np.isfinite(pixels.min()) and np.isfinite(pixels.max())):
         raise PictureError("the result holds numbers that are not finite, so it is not written; report this as a bug")
-    levels = pixels + np.float32(1)
-    levels *= np.float32((2**depth - 1) / 2)
-    np.rint(levels, out=levels)
-    np.clip(levels, 0, 2**depth - 1, out=levels)
-    return integers(levels, depth)
+    shape = pixels.shape
+    levels: Levels = empty_array(shape, np.uint8) if depth == 8 else empty_array(shape, np.uint16)
+    for rows in row_blocks(pixels):
+        block = pixels[rows] + np.float32(1)
+        block *= np.float32((2**depth - 1) / 2)
+        np.rint(block, out=block)
+        levels[rows] = np.clip(block, 0, 2**depth - 1, out=block)
+    return levels
 
 
 def integers(levels: NDArray[Any], depth: int) -> Levels:
     """Whole numbers of any type as the type of so many bits."""
-    return levels.astype(np.uint8, order="C") if depth == 8 else levels.astype(np.uint16, order="C")
+    return copied(levels, np.uint8) if depth == 8 else copied(levels, np.uint16)
 
 
 def with_depth(picture: "Picture", depth: int) -> "Picture":
@@ -173,7 +179,10 @@ def levels_of(picture: Picture) -> Levels:
     levels = to_levels(picture.pixels, picture.depth)
     if picture.alpha is None:
         return levels
-    return integers(np.concatenate([levels, picture.alpha[..., None]], axis=2), picture.depth)
+    shape = *levels.shape[:2], levels.shape[2] + 1
+    joined: Levels = empty_array(shape, np.uint8) if picture.depth == 8 else empty_array(shape, np.uint16)
+    joined[..., :-1], joined[..., -1] = levels, picture.alpha
+    return joined
 
 
 def of_array(array: NDArray[Any], source: Source) -> Picture:

@@ -18,6 +18,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from ..atomic import reason
 from ..errors import PictureError
+from ..host_arrays import copied, empty_array, row_blocks
 from .metadata import orientation, source_of
 from .picture import Levels, Picture, check_size, integers, of_array, to_unit, upright
 from .tiff import BITS, MAGICS, PHOTOMETRIC, PLANAR, UnusualTiffError
@@ -168,17 +169,18 @@ class PillowReader:
         if rawmode == "LA;16B":  # Pillow has no such mode, but another whose pixels have as many bytes
             _take_for(image, "RGBA")
             image.load()
-            return np.asarray(image).view(">u2").astype(np.uint16), 16
+            return _array(image).view(">u2").astype(np.uint16), 16
         image.load()
         if image.mode == "F":
-            return np.asarray(image)[..., None], 32
+            return _array(image)[..., None], 32
         if match := _DEEP.fullmatch(rawmode):
-            deep = np.asarray(image).astype(np.uint16)
-            deep <<= 8
-            deep |= self._low_bytes(*match.groups())
+            deep, low = copied(_array(image), np.uint16), self._low_bytes(*match.groups())
+            for rows in row_blocks(deep):
+                deep[rows] <<= 8
+                deep[rows] |= low[rows]
             return _with_transparency(deep, image), 16
         if image.mode.startswith("I"):
-            deep = np.asarray(image).astype(np.uint16)[..., None]
+            deep = copied(_array(image), np.uint16)[..., None]
             if isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC) == 0:
                 deep ^= 65535  # white is zero: Pillow turns that round at 8 bits only
             return _with_transparency(deep, image), 16
@@ -191,7 +193,25 @@ class PillowReader:
         image = self._open()
         _take_for(image, f"{channels};16{'L' if order == 'B' else 'B'}")
         image.load()
+        return _array(image)
+
+
+def _array(image: Image.Image) -> NDArray[Any]:
+    """The pixels of a decoded picture. Pillow hands them out as two copies at once, so a large one comes in bands."""
+    if image.width * image.height < _BAND_PIXELS:
         return np.asarray(image)
+    rows = max(_BAND_PIXELS // image.width, 1)
+    tops = range(0, image.height, rows)
+    bands = (np.asarray(image.crop((0, top, image.width, min(top + rows, image.height)))) for top in tops)
+    first = next(bands)
+    array: NDArray[Any] = empty_array((image.height, *first.shape[1:]), first.dtype.type)
+    array[:rows] = first
+    for top, band in zip(tops[1:], bands, strict=True):
+        array[top : top + rows] = band
+    return array
+
+
+_BAND_PIXELS = 1 << 22
 
 
 def _take_for(image: ImageFile.ImageFile, rawmode: str) -> None:
@@ -253,7 +273,7 @@ def _plain_levels(image: ImageFile.ImageFile, rawmode: str) -> NDArray[np.uint8]
     mode = {"1": "L", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "P": "RGB", "PA": "RGBA"}.get(image.mode, image.mode)
     if image.has_transparency_data and mode in ("L", "RGB"):
         mode += "A"
-    levels = np.asarray(image if image.mode == mode else image.convert(mode))
+    levels = _array(image if image.mode == mode else image.convert(mode))
     return levels[..., None] if levels.ndim == 2 else levels
 
 

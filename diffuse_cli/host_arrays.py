@@ -1,0 +1,60 @@
+"""Arrays of whole pictures: in memory while they are small, in mapped files beyond, and worked on in blocks of rows."""
+
+import errno
+import math
+import mmap
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+MAPPED_FROM: Final = 256 << 20
+"""Bytes from which an array lies in a file of the folder for temporary ones (TMPDIR): 22 megapixels of RGB floats."""
+_BLOCK_NUMBERS: Final = 1 << 20
+
+Number = TypeVar("Number", bound=np.generic)
+
+
+def empty_array(shape: tuple[int, ...], dtype: type[Number]) -> NDArray[Number]:
+    """An array of arbitrary content, like `numpy.empty`.
+
+    A large one is mapped from a file without a name, whose pages the system may write out and drop: then a picture's
+    size is limited by the disk. Where the folder for temporary files has no room, it is in memory after all.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < MAPPED_FROM:
+        return np.empty(shape, dtype)
+    try:
+        return np.frombuffer(_mapped(size), dtype).reshape(shape)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.ENOENT):
+            raise
+        return np.empty(shape, dtype)
+
+
+def _mapped(size: int) -> mmap.mmap:
+    with tempfile.TemporaryFile(prefix="diffuse-") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)  # or a full disk would be a bus error later
+        else:
+            file.truncate(size)
+        return mmap.mmap(file.fileno(), size)
+
+
+def row_blocks(array: NDArray[Any]) -> Iterator[slice]:
+    """First indices of an array in blocks of about a million numbers, so that what is made of them stays small."""
+    height = len(array)
+    step = max(_BLOCK_NUMBERS * height // max(array.size, 1), 1)
+    for top in range(0, height, step):
+        yield slice(top, min(top + step, height))
+
+
+def copied(array: NDArray[Number], dtype: DTypeLike | None = None) -> NDArray[Number]:
+    """A copy of (H, W, ...), contiguous, in `empty_array`."""
+    out: NDArray[Any] = empty_array(array.shape, np.dtype(dtype or array.dtype).type)
+    for rows in row_blocks(array):
+        out[rows] = array[rows]
+    return out
