@@ -71,6 +71,7 @@ def test_a_whole_run_in_small(toy: Model, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(network_speed.time_core, "__defaults__", ((64,),))
     monkeypatch.setattr(network_speed, "_LEAST_SECONDS", 0.0)
     monkeypatch.setattr(benchmark_module, "SIZES", (0.01,))
+    monkeypatch.setattr(benchmark_module, "REGION_SIZE", 0.05)
     monkeypatch.setattr(command_speed.startup, "__defaults__", (1,))
     said: list[str] = []
     info = checkpoint.read_info(checkpoint.find())
@@ -82,7 +83,9 @@ def test_a_whole_run_in_small(toy: Model, monkeypatch: pytest.MonkeyPatch) -> No
     assert all(row["peak_mib"] > 50 for row in report["commands"])
     assert report["startup"]["python -c pass"] < report["startup"]["python -c 'import torch'"]
     heads = [cells[0][0] for cells in tables(report)]
-    assert heads == ["3x3 convolution, best", "network", "the core's time", "start-up", "command, fp32"]
+    first = ["3x3 convolution, best", "network", "the core's time", "start-up"]
+    assert heads == [*first, "without files", "command, fp32"]
+    assert report["regions"][0]["of_the_whole"] == 1
     assert all(len(row) == len(cells[0]) for cells in tables(report) for row in cells)
 
 

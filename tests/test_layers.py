@@ -197,8 +197,10 @@ ALLOWED: dict[str, set[str]] = {
     },
     "measure.network_speed": {"network"},
     "measure.command_speed": {"errors"},
+    "measure.region_speed": {"device", "noise_field", "restoration", "settings", "task"},
     "measure.benchmark": {
         "checkpoint", "device", "measure.command_speed", "measure.hardware", "measure.network_speed",
+        "measure.region_speed",
     },
     # What trains.
     "train.config": set(),

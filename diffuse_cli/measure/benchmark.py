@@ -11,9 +11,11 @@ from ..device import Model
 from .command_speed import startup, time_commands
 from .hardware import cpu_name
 from .network_speed import DTYPES, REFERENCES, as_json, convolution_peaks, profile, time_core, time_reference
+from .region_speed import time_regions
 
 FORMAT = "diffuse-benchmark/1"
 SIZES, FULL_SIZES = (0.25, 1.0, 12.0), (0.25, 1.0, 12.0, 100.0)
+REGION_SIZE, FULL_REGION_SIZE = 6.0, 24.0
 
 
 def benchmark(model: Model, info: CheckpointInfo, *, full: bool, say: Callable[[str], None]) -> dict[str, Any]:
@@ -39,6 +41,8 @@ def benchmark(model: Model, info: CheckpointInfo, *, full: bool, say: Callable[[
     started = startup()
     used = "bf16" if model.exact is not None else "fp32"
     options = ["--model", str(info.path), "--dtype", used, "--threads", str(torch.get_num_threads())]
+    say("regions of a picture")
+    regions = time_regions(model, FULL_REGION_SIZE if full else REGION_SIZE)
     commands = time_commands(FULL_SIZES if full else SIZES, options, say)
     return {
         "format": FORMAT,
@@ -50,6 +54,7 @@ def benchmark(model: Model, info: CheckpointInfo, *, full: bool, say: Callable[[
         "networks": networks,
         "profile": shares,
         "startup": started,
+        "regions": regions,
         "commands": commands,
     }
 
@@ -66,7 +71,7 @@ def _networks(model: Model, peaks: dict[str, Any]) -> dict[str, Any]:
 
 
 def tables(report: dict[str, Any]) -> list[list[list[str]]]:
-    """A report as tables of cells: networks, where the time goes, start-up, commands."""
+    """A report as tables of cells: networks, where the time goes, start-up, regions, commands."""
     peaks = [["3x3 convolution, best", "TFLOPS", "channels", "side", "layout"]]
     for dtype, peak in report["convolution_peak"].items():
         peaks.append([dtype, f"{peak['tflops']:.3f}", str(peak["channels"]), str(peak["side"]), peak["layout"]])
@@ -84,4 +89,8 @@ def tables(report: dict[str, Any]) -> list[list[list[str]]]:
         net = f"{row['seconds_per_megapixel']:.3g}" if "seconds_per_megapixel" in row else ""
         size = f"{row['megapixels']:g}" if row["megapixels"] else "64x64"
         commands.append([row["command"], size, f"{row['seconds']:.2f}", net, f"{row['peak_mib']:.0f}"])
-    return [peaks, networks, kinds, started, commands]
+    regions = [["without files", "Mpx", "s", "of the whole"]]
+    for row in report["regions"]:
+        share = f"{100 * row['of_the_whole']:.1f} %"
+        regions.append([row["task"], f"{row['megapixels']:.1f}", f"{row['seconds']:.2f}", share])
+    return [peaks, networks, kinds, started, regions, commands]
