@@ -43,7 +43,7 @@ class Guided:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Filled:
-    """Pixels y (1, 3, H, W), of which some (H, W) are missing and the others known up to noise of this std, or map (H, W).
+    """Pixels y (1, 3, H, W), some (H, W) missing, the others known up to noise of this std, a number or (H, W).
 
     Attributes:
         fill: of the missing ones.
@@ -72,7 +72,7 @@ class Filled:
         """That of the missing pixel that is farthest from the known ones."""
         shape = (self.missing.shape[0], self.missing.shape[1])
         tiles = plan_tiles(shape, _SIDE, self.missing.numpy())
-        noise = float(self.noise.max()) if isinstance(self.noise, Tensor) else self.noise
+        noise = float(self.noise[~self.missing].max()) if isinstance(self.noise, Tensor) else self.noise
         prior = math.hypot(noise, 0.01)  # around a known pixel
         known = prior * noise / math.hypot(prior, noise)
         return max([known, *(self.crop(tile.rows, tile.columns).spread() for tile in tiles)])

@@ -192,7 +192,7 @@ def _wide_filled(
     return y
 
 
-def _known_exactly(seen: Observation) -> Known:
+def _known_exactly(seen: Observation) -> "Known":
     """Of a picture whose pixels are exact or missing, only the missing ones are to be computed."""
     assert seen.y is not None
     assert seen.sigma_y is not None
