@@ -57,7 +57,8 @@ def evaluate(
         typer.Option(metavar="F", help="Also what lies between a sample (0) and the mean (1); may be repeated."),
     ] = None,
     samples: Annotated[
-        int, typer.Option(metavar="K", min=1, help="K samples, the means of 4, 16, ... of them, and how they spread.")
+        int,
+        typer.Option(metavar="K", min=1, help="K samples, the means of 4, 8, 16, ... of them, and how they spread."),
     ] = 1,
     baseline: Annotated[
         bool, typer.Option("--baseline", help="The published classics too, as far as they are installed.")

@@ -1,10 +1,11 @@
 """Measured quality: every method on every picture under every condition, summed up in a report."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,7 +89,7 @@ class Result(NamedTuple):
     method: str
     made: list[Levels]
     seconds: float
-    facts: dict[str, float] = {}  # noqa: RUF012 - nobody changes it
+    facts: Mapping[str, float] = MappingProxyType({})
 
 
 Results = Callable[[Case], Iterable[Result]]
@@ -217,7 +218,7 @@ def _scores(
         for method, made, seconds, facts in results(damaged):
             each = [_measured(damaged, levels, measures) for levels in made]
             values = {name: float(np.mean([m[name] for m in each])) for name in each[0]}
-            values |= facts | {"seconds": seconds, "megapixels": damaged.clean.shape[0] * damaged.clean.shape[1] / 1e6}
+            values |= {**facts, "seconds": seconds, "megapixels": damaged.clean.shape[0] * damaged.clean.shape[1] / 1e6}
             if damaged.condition.blind and damaged.condition.task == "denoise":
                 values |= _blind_values(damaged)
             yield Score(folder=folder, condition=damaged.condition, method=method, picture=picture, values=values)
@@ -239,7 +240,7 @@ def _measured(damaged: Case, levels: Levels, measures: dict[str, Measure]) -> di
 def core_results(model: Model, settings: Settings, samples: int, fidelities: Sequence[float] = ()) -> Results:
     """The core's posterior mean and, with more than one step, its samples, their means, and what lies between.
 
-    Fidelities are of sample 0. Means are of 4, 16, ... samples, and of all of them, with how the samples are spread.
+    Fidelities are of sample 0. Means are of 4, 8, 16, ... samples, and of all of them, with how the samples are spread.
     """
 
     def results(damaged: Case) -> Iterator[Result]:
@@ -262,8 +263,8 @@ def core_results(model: Model, settings: Settings, samples: int, fidelities: Seq
 
 
 def averaged(samples: int) -> list[int]:
-    """Of how many samples there are means: 4, 16, ... and all."""
-    powers = [4**k for k in range(1, 8) if 4**k < samples]
+    """Of how many samples there are means: 4, 8, 16, ... and all."""
+    powers = [2**k for k in range(2, 15) if 2**k < samples]
     return [*powers, samples] if samples > 1 else []
 
 
