@@ -6,6 +6,7 @@ exit code says whether every table matches its files.
 """
 
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -81,6 +82,68 @@ def bf16() -> str:
             if found.measure == "psnr" and "diffuse" in found.row:
                 body.append([found.row.replace(", diffuse", ""), f"{found.mean:+.3f}", str(found.pictures)])
     return markdown(["bf16 against fp32", "PSNR in dB", "pictures"], body)
+
+
+def _from_mse(row: Row, other: Row, share: float) -> float:
+    """Mean PSNR if every picture's error were that of `row` plus a share of what `other` has more."""
+    errors = [[10 ** (-image["psnr"] / 10) for image in one["images"]] for one in (row, other)]
+    return sum(-10 * math.log10(a + share * (b - a)) for a, b in zip(*errors, strict=True)) / len(errors[0])
+
+
+def _sampled(name: str = "samples-spread") -> Iterable[tuple[str, Row, Row, list[Row]]]:
+    """Of each condition: its name, the mean's row, the samples' row, and all of its rows."""
+    for condition in dict.fromkeys((row["set"], row["condition"]) for row in rows(name)):
+        own = rows(name, set=condition[0], condition=condition[1])
+        sample = next(row for row in own if "sample in" in row["method"])
+        yield ", ".join(condition), own[0], sample, own
+
+
+def fidelity() -> str:
+    """With the PSNR that the law says; the best of the perceptual measures is bold."""
+    body = []
+    for name, mean, sample, own in _sampled():
+        table = [(0.0, sample), *((float(r["method"].split()[-1]), r) for r in own if "fidelity" in r["method"])]
+        table.append((1.0, mean))
+        for f, row in table:
+            law = _from_mse(mean, sample, (1 - f) ** 2)
+            cells = [_cell(row | {"interval": {"psnr": None}}, [r for _, r in table], measure) for measure in MEASURES]
+            body.append([name, f"{f:g}", cells[0], f"{law:.2f}", *cells[1:]])
+    return markdown(["", "fidelity", "PSNR dB", "by the law", "SSIM", "HaarPSI", "LPIPS"], body)
+
+
+def averages() -> str:
+    body = []
+    for name, mean, sample, own in _sampled():
+        r = 10 ** (_from_mse(mean, sample, 0) / 10 - _from_mse(mean, sample, 1) / 10) - 1
+        found = {int(row["method"].split()[3]): row for row in own if "mean of" in row["method"]}
+        cells = []
+        for count, row in {1: sample, 4: found[4], 16: found[16]}.items():
+            exact = _from_mse(mean, mean, 0) - 10 * math.log10(1 + 1 / count)
+            cells.append(f"{row['mean']['psnr']:.2f} ({exact:.2f})")
+        body.append([name, f"{mean['mean']['psnr']:.2f}", *cells, f"{r:.2f}"])
+    heads = ["PSNR dB (if the samples were exact)", "the mean", "1 sample", "mean of 4", "mean of 16", "r"]
+    return markdown(heads, body)
+
+
+def uncertainty() -> str:
+    body = []
+    for name, _, _, own in _sampled():
+        row = next(row["mean"] for row in own if row["method"].endswith("mean of 8 samples"))
+        shares = [f"{100 * row[key]:.1f} %" for key in ("within_1", "within_2")]
+        rest = [f"{row[key]:.2f}" for key in ("std_correlation", "dispersion", "std_scale")]
+        body.append([name, *shares, *rest])
+    body.append(["exact samples", "64.9 %", "91.4 %", "", "1", "1"])
+    heads = ["std of 8 samples", "errors within 1 std", "within 2", "correlation", "dispersion", "scale"]
+    return markdown(heads, body)
+
+
+def steps() -> str:
+    body = []
+    for row in rows("sample-steps"):
+        if "sample in" in row["method"]:
+            values = [figure(measure, row["mean"][measure]) for measure in MEASURES]
+            body.append([f"{row['set']}, {row['condition']}", row["method"].split()[3], *values])
+    return markdown(["a sample", "steps", "PSNR dB", "SSIM", "HaarPSI", "LPIPS"], body)
 
 
 def full() -> str:
@@ -182,6 +245,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "blind": blind,
     "bf16": bf16,
     "noise-maps": noise_maps,
+    "fidelity": fidelity,
+    "averages": averages,
+    "uncertainty": uncertainty,
+    "sample-steps": steps,
     "full": full,
     "generated": generated,
     "commands": commands,

@@ -2,7 +2,7 @@
 
 python tests/measure_samples.py DENOISE_DIR ENLARGE_DIR OUT_DIR [PICTURES] writes sample-steps.json and
 samples-spread.json: noise 50 and 25 on the first folder, x4 and strokes over 20 % on the second, of central crops of
-192 pixels, PICTURES of each folder (8), in bf16 where that is fast.
+128 pixels, PICTURES of each folder (8), in bf16 where that is fast.
 """
 
 import sys
@@ -20,8 +20,8 @@ from diffuse_cli.measure.protocol import Condition
 from diffuse_cli.measure.report import Report, aligned, dump, table
 from diffuse_cli.settings import Settings, sample_steps
 
-SIDE = 192
-STEPS = (3, 4, 6, 8, 12)
+SIDE = 128
+STEPS = (4, 6, 8, 12)
 FIDELITIES = (0.25, 0.5, 0.75)
 SAMPLES = 16
 
@@ -65,10 +65,10 @@ def main() -> None:
         first = crops(noisy, Path(folder) / "first", count)
         second = crops(clean, Path(folder) / "second", count)
         cases = [(one, first, noisy.name) for one in denoise] + [(one, second, clean.name) for one in (enlarge, fill)]
-        swept = [measure(*case, steps) for case in (cases[0], *cases[2:]) for steps in STEPS]
-        (out / "sample-steps.json").write_bytes(dump(merged(swept)))
         full = [measure(*case, sample_steps(case[0].task), SAMPLES) for case in cases]
         (out / "samples-spread.json").write_bytes(dump(merged(full)))
+        swept = [measure(*case, steps) for case in (cases[0], *cases[2:]) for steps in STEPS]
+        (out / "sample-steps.json").write_bytes(dump(merged(swept)))
 
 
 if __name__ == "__main__":
