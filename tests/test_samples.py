@@ -22,6 +22,7 @@ from diffuse_cli.device import Model
 from diffuse_cli.errors import UsageError
 from diffuse_cli.image_file.image_io import Picture
 from diffuse_cli.restoration import restore as restore_picture
+from diffuse_cli.sampler import karras_sigmas, sample_dpmpp_2m
 from diffuse_cli.samples import Samples
 from diffuse_cli.settings import Settings, sample_steps
 from diffuse_cli.task import Task
@@ -84,6 +85,16 @@ class TestGaussian:
         sample = answer.restored(SAMPLED).pixels
         assert mse(sample, mean) / mse(clean, mean) == pytest.approx(1, abs=0.08)
         assert mse(sample, clean) / mse(mean, clean) == pytest.approx(2, rel=0.06)
+
+    @pytest.mark.parametrize("spread", [0.06, 0.19, 0.5])
+    def test_the_steps_that_are_taken_if_nothing_is_said_keep_the_spread(self, spread: float) -> None:
+        def denoise(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+            return x * spread**2 / (spread**2 + sigma**2)
+
+        start = torch.full((1, 3, 1, 1), 8 * spread)
+        for op in ("denoise", "inpaint", "super-resolve"):
+            sample, _ = sample_dpmpp_2m(denoise, start, karras_sigmas(sample_steps(op), 8 * spread))
+            assert float(sample[0, 0, 0, 0]) / spread == pytest.approx(1, abs=0.03)
 
     def test_fidelity_follows_its_law(self, exact: Model, noisy: Picture, clean: NDArray[np.float32]) -> None:
         """MSE(f) = MSE(1) + (1 - f)^2 (MSE(0) - MSE(1)), and the results lie on a straight line."""

@@ -24,7 +24,7 @@ def calibration(
     if len(samples) < 2:
         return {}
     std = np.std(samples, axis=0, ddof=1) * LEVEL
-    drawn = std > 0
+    drawn = np.ptp(samples, axis=0) > 0  # the std of equal numbers may round to more than 0
     if not drawn.any():
         return {}
     centre = (mean + 1) * LEVEL
