@@ -191,6 +191,16 @@ def noise_maps() -> str:
     return markdown([f"PSNR in dB, {report('noise-maps')['pictures']} pictures", *methods], body)
 
 
+def consistency() -> str:
+    body = []
+    for row in rows("consistency"):
+        quality = [f"{row['psnr']:.2f}", *(figure(name, row[name]) for name in ("haarpsi", "lpips"))]
+        agreement = [f"{row['apart']:.2f}", f"{100 * row['wrong']:.2f} %"]
+        body.append([f"x{row['factor']:g}", row["method"], *quality, *agreement, f"{row['seconds']:.1f}"])
+    head = ["", "method", "PSNR on Y in dB", "HaarPSI", "LPIPS", "levels apart, at most", "not the input's", "s"]
+    return markdown(head, body)
+
+
 def commands() -> str:
     found = report("bench")
     body = []
@@ -246,6 +256,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "enlarge": enlarge,
     "blind": blind,
     "bf16": bf16,
+    "consistency": consistency,
     "noise-maps": noise_maps,
     "fidelity": fidelity,
     "averages": averages,
