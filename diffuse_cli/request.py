@@ -120,8 +120,9 @@ def _noise_note(found: "NoiseEstimate") -> str:
     return f"noise {found.level:.1f} (estimated: {found.method})"
 
 
-_WIDE_NOTE = (
-    "a hole is {across} pixels wide, so it is filled coarse to fine, by a guess: --seed N guesses again, --steps 1 "
+_WIDE = "a hole is "
+_WIDE_NOTE = _WIDE + (
+    "{across} pixels wide, so it is filled coarse to fine, by a guess: --seed N guesses again, --steps 1 "
     "keeps the smooth mean"
 )
 
@@ -398,7 +399,9 @@ class Restore:
 
         noise, jpeg, blur = _resolved(self, found)
         notes = () if found is None else (_restore_note(self, noise, jpeg, blur),)
-        plain = replace(holes, notes=(*notes, *holes.notes))
+        is_exact = noise == 0 and jpeg == 100 and blur == 0 and self.scale == 1  # or wide holes are filled at once
+        of_holes = [note for note in holes.notes if is_exact or not note.startswith(_WIDE)]
+        plain = replace(holes, notes=(*notes, *of_holes))
         as_stored = jpeg == 100 or picture.source.jpeg is not None
         if blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored:
             alone = Denoise(noise=noise).task(picture)  # through y, or as a guide where a coder was at the noise

@@ -68,7 +68,7 @@ def old_photo() -> Image.Image:
         Damage(noise=6, seed=1),
         Damage(mask="scratches", mask_share=0.008, worn=True, seed=3),
         Damage(mask="dust", mask_share=0.004, worn=True, seed=2),
-        Damage(mask="tears", mask_share=0.012, worn=True, seed=4),
+        Damage(mask="tears", mask_share=0.015, worn=True, seed=2),
     ):
         picture, _ = damage.inflict(picture)
     return Image.fromarray(to_levels(picture.pixels, 8)[..., 0])

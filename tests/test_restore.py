@@ -82,6 +82,13 @@ class TestRequest:
         assert guided.guide is not None
         assert (guided.hole.sum(), guided.size, guided.guide.scale) == (400, (384, 384), 2)
 
+    def test_how_a_wide_hole_is_filled_is_told_where_it_is(self) -> None:
+        holes = Inpaint(boxes=[(10, 10, 150, 150)])
+        exact = Restore(noise=0.0, jpeg=None, blur=None, holes=holes).task(photo())
+        noisy = Restore(noise=9, jpeg=None, blur=None, holes=holes).task(photo())
+        assert [note for note in exact.notes if "coarse to fine" in note]
+        assert not [note for note in noisy.notes if "coarse to fine" in note]
+
     def test_noise_is_measured_beside_the_holes(self) -> None:
         """A torn corner has none, and would be taken for the flattest part of the picture."""
         noisy = Damage(noise=8).inflict(photo())[0]
