@@ -68,19 +68,19 @@ class Interest:
     """How much there is to see, place by place.
 
     Attributes:
-        values: (h, w), of a small version.
+        sums: (h + 1, w + 1), of all values above and left of a place, in a small version.
         size: (width, height) at which both pictures are looked at.
     """
 
-    values: NDArray[np.float32]
+    sums: NDArray[np.float64]
     size: tuple[int, int]
 
     def detail(self, side: int) -> Box:
         """The square of this side, or all of what is smaller, in which there is most to see at 1:1."""
         size = self.size
         width, height = min(side, size[0]), min(side, size[1])
-        fy, fx = self.values.shape[0] / size[1], self.values.shape[1] / size[0]
-        y, x = _best_window(self.values, (max(1, round(height * fy)), max(1, round(width * fx))))
+        fy, fx = (self.sums.shape[0] - 1) / size[1], (self.sums.shape[1] - 1) / size[0]
+        y, x = _best_window(self.sums, (max(1, round(height * fy)), max(1, round(width * fx))))
         left, top = min(round(x / fx), size[0] - width), min(round(y / fy), size[1] - height)
         return left, top, width, height
 
@@ -97,14 +97,14 @@ def interest(before: Image.Image, after: Image.Image) -> Interest:
     gray = np.asarray(_at(after.convert("L"), small), np.float32)
     structure = np.abs(np.diff(gray, axis=0, append=gray[-1:])) + np.abs(np.diff(gray, axis=1, append=gray[:, -1:]))
     values = change / (change.mean() + 1e-3) + 0.5 * structure / (structure.mean() + 1e-3)
-    return Interest(values=values, size=size)
+    sums = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
+    sums[1:, 1:] = values.cumsum(0, np.float64).cumsum(1)
+    return Interest(sums=sums, size=size)
 
 
-def _best_window(values: NDArray[np.float32], window: tuple[int, int]) -> tuple[int, int]:
-    """(y, x) of the window (height, width) with the largest sum, by a table of sums."""
-    table = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
-    table[1:, 1:] = values.cumsum(0, np.float64).cumsum(1)
-    h, w = min(window[0], values.shape[0]), min(window[1], values.shape[1])
-    sums = table[h:, w:] - table[:-h, w:] - table[h:, :-w] + table[:-h, :-w]
-    y, x = np.unravel_index(int(sums.argmax()), sums.shape)
+def _best_window(sums: NDArray[np.float64], window: tuple[int, int]) -> tuple[int, int]:
+    """(y, x) of the window (height, width) with the largest sum."""
+    h, w = min(window[0], sums.shape[0] - 1), min(window[1], sums.shape[1] - 1)
+    found = sums[h:, w:] - sums[:-h, w:] - sums[h:, :-w] + sums[:-h, :-w]
+    y, x = np.unravel_index(int(found.argmax()), found.shape)
     return int(y), int(x)
