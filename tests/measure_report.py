@@ -1,4 +1,4 @@
-"""How long until a report can be used in Chromium, and how large it is: python tests/measure_report.py [PICTURES]
+"""How long until a report can be used in Chromium, and how large it is: python -m tests.measure_report [PICTURES]
 
 Reports of 5 and of 500 photographs (parts of scikit-image's, 1200 x 800, noisy and not) in one run, by turns. "Usable"
 means that a thumbnail is seen, and a click on it has opened the picture with both sides decoded.

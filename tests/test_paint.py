@@ -24,7 +24,7 @@ from diffuse_cli.paint import server, session
 from diffuse_cli.paint.server import serving
 from diffuse_cli.paint.session import Hole, Session, encoded_mask
 
-from .conftest import PROGRAM, Run, pixels
+from .conftest import EXAMPLES, PROGRAM, Run, pixels
 
 
 def new_session(size: tuple[int, int] = (60, 40), initial: Hole | None = None) -> Session:
@@ -244,6 +244,21 @@ def test_a_painted_mask_is_filled_and_told(cat: Path, toy_file: Path, tmp_path: 
     made = recipe.read(tmp_path / "out.png")
     assert made is not None
     assert made["mask"] == hashlib.sha256((tmp_path / "mask.png").read_bytes()).hexdigest()
+
+
+def test_scratches_are_suggested(tmp_path: Path, toy_file: Path) -> None:
+    for name in ("camera_scratched.png", "camera_mask.png"):
+        with Image.open(EXAMPLES / name) as image:
+            image.crop((100, 0, 340, 240)).save(tmp_path / name)
+    with painting(tmp_path, "camera_scratched.png", "--paint", "--model", toy_file) as (process, page):
+        status, data = page.ask("POST", page.root + "suggest")
+        assert status == 200
+        page.ask("POST", page.root + "cancel")
+        process.wait(60)
+    found = np.asarray(Image.open(io.BytesIO(data))) == 255
+    true = pixels(tmp_path / "camera_mask.png") > 0
+    assert (found & true).sum() > 0.5 * true.sum()
+    assert (found & ~true).sum() < 2 * true.sum()
 
 
 def test_giving_up_does_nothing(cat: Path, toy_file: Path, tmp_path: Path) -> None:

@@ -361,15 +361,17 @@ async function preview() {
 async function suggest() {
   const answer = await ask("suggest", new Blob([]));
   const image = await createImageBitmap(await answer.blob());
-  add({ image: inked(image) });
-  say("Suggested marks are added; erase what is none, or undo.");
+  const ink = inked(image);
+  const found = ink.getContext("2d").getImageData(0, 0, view.width, view.height).data.some((level) => level > 0);
+  if (found) add({ image: ink });
+  say(found ? "Suggested marks are added; erase what is none, or undo." : "Nothing was found that looks like damage.");
 }
 
 /** A mask's white, as ink on nothing. */
 function inked(image) {
   const { width, height } = view;
   const sheet = Object.assign(document.createElement("canvas"), { width, height });
-  const context = sheet.getContext("2d");
+  const context = sheet.getContext("2d", { willReadFrequently: true });
   context.drawImage(image, 0, 0);
   const pixels = context.getImageData(0, 0, width, height);
   const ink = [0xff, 0x17, 0x44];
