@@ -226,11 +226,12 @@ def _explained(after: Picture, before: Picture, declared: Declared, encoding: En
     blocks = _Blocks.of(*away, _allowed_detail(y, restored, what), seen, counted)
     if blocks is None:
         return []
-    slack = _coding_error(after, encoding) if after.source.lossy else 0.0
-    slack /= max(min(declared.strength or 1, declared.chroma_strength or 1), 0.05)
     if what.noise * LEVEL >= LEAST_NOISE:
+        slack = _coding_error(after, encoding) if after.source.lossy else 0.0
+        slack /= max(min(declared.strength or 1, declared.chroma_strength or 1), 0.05)
         return _noise_figures(blocks, what, slack) + _unmoved_figures(after, before, declared)
-    return _detail_figures(blocks, what, slack) + _unmoved_figures(after, before, declared)
+    coder = _squares_lost(after, before, encoding, blocks.side)[blocks.whole] if after.source.lossy else 0.0
+    return _detail_figures(blocks, what, coder) + _unmoved_figures(after, before, declared)
 
 
 def _allowed_detail(y: Floats, restored: Floats, what: Description) -> Floats:
@@ -267,11 +268,14 @@ def _noise_figures(blocks: "_Blocks", what: Description, slack: float) -> list[F
     return figures
 
 
-def _detail_figures(blocks: "_Blocks", what: Description, slack: float) -> list[Figure]:
-    """Without noise: against the finest detail of the input, and what the declared coder does."""
+def _detail_figures(blocks: "_Blocks", what: Description, lost: Floats | float) -> list[Figure]:
+    """Without noise: against the finest detail of the input, and what coders do.
+
+    Args: lost: mean square of what the result's own coder does, in each block.
+    """
     share = MOST_ENLARGED**2 * blocks.squares(blocks.detail)
     floor = BLURRED**2 if what.blur > 0 else 1.0
-    coder = MOST_CODER**2 * blocks.squares(blocks.simulated) + slack**2 + floor
+    coder = MOST_CODER**2 * blocks.squares(blocks.simulated) + lost + floor
     residual = blocks.squares(blocks.residual)
     whole = float(np.sqrt(residual.mean() / (share + coder).mean()))
     worst = float(np.sqrt(residual / (share + coder)).max())
@@ -331,13 +335,23 @@ def _degraded(restored: Floats, declared: Declared, size: Sequence[int], *, gray
 
 
 def _coding_error(after: Picture, encoding: Encoding) -> float:
-    """What the result's coder does to such a picture: coded once more with its blocks elsewhere. Rms in levels."""
-    moved = after.pixels[BLOCK // 4 :, BLOCK // 4 :]
+    """What the result's coder does to such a picture: coded once more with its blocks elsewhere. Rms in levels.
+
+    They are moved by an odd number of pixels, or coarser chroma would stay as it is.
+    """
+    moved = after.pixels[5:, 5:]
     if min(moved.shape[:2]) < BLOCK // 2:
         moved = after.pixels
     alpha = None if after.alpha is None else after.alpha[-moved.shape[0] :, -moved.shape[1] :]
     coded = _coded(replace(after, pixels=moved, alpha=alpha), encoding)
     return _rms(_levels(coded) - _levels(moved))
+
+
+def _squares_lost(after: Picture, before: Picture, encoding: Encoding, side: int) -> Floats:
+    """(N,), the mean square of what the result's coder would do to the input, whose detail the result has."""
+    coded = _coded(Picture(pixels=before.pixels, source=after.source), encoding)
+    lost: Floats = (_cut(_levels(coded) - _levels(before.pixels), side) ** 2).mean(axis=(1, 2, 3))
+    return lost
 
 
 # Alpha ---------------------------------------------------------------------------------------------------------------
@@ -376,6 +390,8 @@ class _Blocks:
     detail: Floats
     texture: Floats
     """(N,), how much the degraded result varies in each."""
+    whole: NDArray[np.bool_]
+    """Which of all blocks these are."""
 
     @classmethod
     def of(
@@ -383,12 +399,17 @@ class _Blocks:
     ) -> "_Blocks | None":
         """Cut; None where no block is left."""
         side = min(BLOCK, *residual.shape[:2])
-        whole = _cut(counted[..., None].astype(np.float64), side).all(axis=(1, 2, 3))
+        whole: NDArray[np.bool_] = _cut(counted[..., None].astype(np.float64), side).min(axis=(1, 2, 3)) > 0
         if not whole.any():
             return None
         texture = np.sqrt((_cut(_detail(seen), side)[whole] ** 2).mean(axis=(1, 2, 3)))
         parts = [_cut(array, side)[whole] for array in (residual, simulated, detail)]
-        return cls(residual=parts[0], simulated=parts[1], detail=parts[2], texture=texture)
+        return cls(residual=parts[0], simulated=parts[1], detail=parts[2], texture=texture, whole=whole)
+
+    @property
+    def side(self) -> int:
+        """Of a block, in pixels."""
+        return int(self.residual.shape[1])
 
     @property
     def numbers_a_block(self) -> int:
@@ -409,7 +430,7 @@ class _Blocks:
         count = max(len(usable) // 4, min(len(usable), 4))
         flat = usable[np.argsort(self.texture[usable], kind="stable")[:count]]
         parts = {name: getattr(self, name)[flat] for name in ("residual", "simulated", "detail", "texture")}
-        return _Blocks(**parts)
+        return _Blocks(**parts, whole=self.whole)
 
 
 def _cut(array: Floats, side: int) -> Floats:
