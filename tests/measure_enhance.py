@@ -1,11 +1,11 @@
-"""`diffuse enhance` against other ways to lift a dark picture: python tests/measure_enhance.py FOLDER COUNT OUT.json
+"""`diffuse enhance` against others: python tests/measure_enhance.py FOLDER COUNT OUT.json [MOST]
 
 COUNT pictures, evenly taken from the folder, are darkened by 2 and 4 stops in linear light, given the noise of a sensor
 (variance = light / 2000 + 1e-6, light 1 = white before the darkening's gain), clipped, and rounded to 16 bits. Results
 are compared after one affine fit of colours (12 numbers) to the clean picture, which forgives any difference of taste
 in exposure, contrast and white balance, to all methods alike. The strength of non-local means (30) was chosen on
 five training photographs out of 3 .. 30. The pictures themselves, undarkened, are enhanced, too: how far a good
-one is moved, and how many more pixels are clipped.
+one is moved, and how many more pixels are clipped. A call does MOST pictures, and the next one goes on.
 """
 
 import json
@@ -95,9 +95,14 @@ def main() -> None:
     files = sorted(folder.glob("*.png")) + sorted(folder.glob("*.jpg"))
     files = files[:: max(len(files) // count, 1)][:count]
     model = prepare("photo", device="cpu", dtype="auto")
-    rows: dict[tuple[float, str], list[dict[str, float]]] = {}
-    good = []
-    for number, path in enumerate(files):
+    before = json.loads(out.read_text()) if out.exists() else {"rows": [], "untouched": []}
+    rows: dict[tuple[float, str], list[dict[str, float]]] = {
+        (row["stops"], row["method"]): row["images"] for row in before["rows"]
+    }
+    good: list[dict[str, float]] = before["untouched"]
+    done = len(good)
+    for number in range(done, min(len(files), done + int(sys.argv[4])) if len(sys.argv) > 4 else len(files)):
+        path = files[number]
         picture = read_picture(path)
         clean = to_levels(picture.pixels, 8)
         for stops in (2.0, 4.0):
@@ -108,6 +113,13 @@ def main() -> None:
         after = to_levels(kept.pixels, 8)
         more = np.subtract(clipped(after), clipped(clean))
         good.append({"psnr": psnr(after, clean), "black": float(more[0]), "white": float(more[1])})
+        out.write_text(report(folder, files[: number + 1], rows, good))
+
+
+def report(
+    folder: Path, files: list[Path], rows: dict[tuple[float, str], list[dict[str, float]]], good: list[dict[str, float]]
+) -> str:
+    """What is known so far, as JSON."""
     table = [
         {
             "stops": stops, "method": method, "pictures": len(found),
@@ -115,12 +127,8 @@ def main() -> None:
         }
         for (stops, method), found in rows.items()
     ]  # fmt: skip
-    report = {"set": folder.name, "files": [path.name for path in files], "rows": table, "untouched": good}
-    out.write_text(json.dumps(report, indent=1) + "\n")
-    for row in table:
-        print(row["stops"], row["method"], row["mean"])
-    print("untouched: median PSNR", np.median([g["psnr"] for g in good]), "most clipped", max(
-        max(g["black"], g["white"]) for g in good))  # fmt: skip
+    found = {"set": folder.name, "files": [path.name for path in files], "rows": table, "untouched": good}
+    return json.dumps(found, indent=1) + "\n"
 
 
 if __name__ == "__main__":
