@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from .errors import UsageError
 from .settings import WIDE_STEPS, Settings, sample_steps
 
-_FILLING = ("inpaint", "restore")
+_FILLING = ("inpaint", "restore", "extend")
 UNCERTAINTY_SAMPLES = 8
 """Samples behind a map of the uncertainty, if nothing is said."""
 

@@ -33,7 +33,7 @@ from .compose import Compose, cover_of
 from .device import Device, Dtype, Model, prepare
 from .enhance import Enhance
 from .errors import UsageError
-from .extend import EXTEND_FIDELITY, Anchor, Extend
+from .extend import Anchor, Extend
 from .image_file.image_io import Picture, read_picture, to_levels, to_unit
 from .noise_map import map_of
 from .request import UNDONE, Box, Denoise, Inpaint, Polygon, Request, Restore, SuperResolve, mask_of, restore_only
@@ -137,15 +137,13 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
             `exposure`, `contrast`, `clarity`, `white_balance`, `strength` for enhance;
             `insert` (a picture as the first argument), `at` (x, y), `scale`, `rotate`, `mask` (0..1), or `join` and
             `mask`, and `band`, `blend`, `match` for compose;
-            `to_size` or `pad` (left, top, right, bottom), `anchor` for extend (`fidelity` 0.8 if nothing is said);
+            `to_size` or `pad` (left, top, right, bottom), `anchor` for extend;
             `fidelity`, `steps`, `samples` with `average`, `seed`, `sample` (which of the seed's; the first to be
             averaged), `solver`, `tile`, `memory` (bytes), `model`, `device`, `dtype`, `threads` for all.
     Returns: what came in, restored: an image for a file or an image, an array for an array, a tensor for a tensor.
     Raises: errors.DiffuseError: UsageError, PictureError, CheckpointError or OutOfMemoryError, with one clear line.
     """
-    said = options.keys() & {"fidelity", "steps", "samples"}
-    drawn = {"fidelity": EXTEND_FIDELITY} if task == "extend" and not said else {}
-    answers, own, compute = _asked({**options, **drawn})
+    answers, own, compute = _asked(options)
     if answers.pictures > 1:
         raise UsageError(f"restore gives one picture: add average=True, or call restore_samples for {answers.samples}")
     base, model, threads = _compute(compute)

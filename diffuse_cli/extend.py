@@ -16,8 +16,6 @@ Anchor = Literal[
     "center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"
 ]  # fmt: skip
 ANCHORS: tuple[Anchor, ...] = get_args(Anchor)
-EXTEND_FIDELITY = 0.8
-"""If nothing is said: far out a mean is gray and a sample of these weights is wild, at 1:1 this looks best."""
 MOST_GROWTH = 4.0
 """Times the picture's own width or height: of what is farther away it says nothing."""
 

@@ -4,9 +4,9 @@ COUNT inserts: a box of one photograph in the middle of another (evenly taken fr
 made brighter or darker (0.6 or 1.5 times the light), softer (a Gaussian of 1 pixel, half of them) and with other noise
 than the picture (2 or 10 levels in one, the other way round in the other). Laid over as it is (alpha), by OpenCV's
 seamlessClone (Poisson), and by `diffuse compose`. Measured are the mean square of the step across the seam, of the
-worst line within 4 pixels of it, also where no insert is; the difference of the noise from 8 to 24 pixels outside the seam to
-as much inside, and to 3 pixels around it; and how many pixels changed beyond the band. A call does MOST inserts, and
-the next one goes on.
+worst line within 4 pixels of it, also where no insert is; the difference of the noise from 8 to 24 pixels outside the
+seam to as much inside, and to 3 pixels around it; and how many pixels changed beyond the band. A call does MOST
+inserts, and the next one goes on.
 """
 
 import json

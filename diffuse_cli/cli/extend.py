@@ -1,6 +1,5 @@
 """`diffuse extend`."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -28,18 +27,16 @@ def extend(
 ) -> None:
     """Paint beyond the frame; the picture itself stays bit for bit what it was.
 
-    Wide margins go from coarse to fine. They are drawn (--seed picks which), and moved towards the mean by --fidelity,
-    0.8 if nothing is said: the mean alone is smooth, a sample alone is rougher than real texture.
+    Wide margins go from coarse to fine, as inpaint's wide holes do: if nothing is said, their coarse shapes are drawn
+    (--seed picks which) and get as much texture as the picture has beside them; --fidelity 0 draws all of it.
     """
-    from ..extend import EXTEND_FIDELITY, Extend
+    from ..extend import Extend
     from .restorer import restore_files
 
     request = Extend(
         to_size=None if to_size is None else two_numbers("to-size", to_size), pad=None if pad is None else _pad(pad),
         anchor=cast("Anchor", anchor),
     )  # fmt: skip
-    if which.fidelity is which.steps is which.samples is None:
-        which = replace(which, fidelity=EXTEND_FIDELITY)
     restore_files("extend", request, files, keeping, compute, which)
 
 
