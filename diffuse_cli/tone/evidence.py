@@ -36,12 +36,14 @@ class Seen:
         light: (1, 3, h, w), linear, smoothed.
         usable: (1, 1, h, w), 1 where it is neither clipped nor noise alone.
         noise: what the smoothing leaves of white noise.
+        black: light of the darkest channel that all but a thousandth of the pixels stay above.
         white: light of the brightest channel that all but a thousandth of the pixels stay below.
     """
 
     light: Tensor
     usable: Tensor
     noise: float
+    black: float
     white: float
 
 
@@ -58,7 +60,16 @@ def look(light: Tensor, noise: LightNoise, white: float) -> Seen:
     left = 1 / (2 * math.sqrt(math.pi) * _SMOOTHING * factor)  # what the smoothing leaves of white noise
     dark = smooth.amin(1, keepdim=True) <= 3 * left * noise.sigma(smooth).amax(1, keepdim=True)
     usable = (1 - lost) * (~dark).to(light.dtype)
-    return Seen(light=smooth, usable=usable, noise=left, white=_white(light, smooth, noise))
+    return Seen(
+        light=smooth, usable=usable, noise=left, black=_black(light, smooth, noise), white=_white(light, smooth, noise)
+    )
+
+
+def _black(light: Tensor, smooth: Tensor, noise: LightNoise) -> float:
+    """As `_white`: smoothing makes small dark things lighter."""
+    sharp = _quantile(light.amin(1), _BLACK_SHARE)
+    sharp += 3 * float(noise.sigma(torch.tensor(max(sharp, 0.0))))
+    return min(_quantile(smooth.amin(1), _BLACK_SHARE), sharp)
 
 
 def _white(light: Tensor, smooth: Tensor, noise: LightNoise) -> float:
@@ -85,7 +96,7 @@ def exposure(seen: Seen) -> tuple[float, float]:
 
 def black_level(seen: Seen, noise: LightNoise) -> float:
     """Light of the darkest channel of the darkest thousandth, less the noise's share: a veil, 0 if too thin to tell."""
-    darkest = _quantile(seen.light.amin(1), _BLACK_SHARE)
+    darkest = seen.black
     noisy = 2 * seen.noise * float(noise.sigma(torch.tensor(darkest)))
     veil = darkest - noisy
     return max(veil, 0.0) * _ramp(veil / seen.white, _VEIL, 3 * _VEIL)
