@@ -251,6 +251,48 @@ def left_alone() -> str:
     return markdown(["undamaged pictures", "of them", "median PSNR to the input, dB", "worst", "unchanged"], body)
 
 
+def marks_found() -> str:
+    """Pictures of which more than 5 % looks damaged are refused, and counted apart."""
+    found, body = report("repair-marks")["rows"], []
+    for kind in ("colour", "gray"):
+        clean = sorted(row["found"] for row in found if row["kind"] == kind and row["marks"] == "none")
+        alarms = f"{100 * clean[len(clean) // 2]:.2f} % ({100 * clean[-1]:.1f} %)"
+        for mark in ("dust", "scratches", "tears"):
+            rows = [row for row in found if row["kind"] == kind and row["marks"] == mark]
+            kept = [row for row in rows if row["found"] <= 0.05]
+            precision = sum(row["right"] for row in kept) / sum(row["flagged"] for row in kept)
+            recall = sum(row["met"] for row in kept) / sum(row["there"] for row in kept)
+            refused = str(len(rows) - len(kept))
+            body.append([f"{mark}, {kind}", f"{precision:.2f}", f"{recall:.2f}", refused, alarms])
+    return markdown(
+        ["marks", "precision", "recall", "refused of 16", "area flagged on clean ones: median (most)"], body
+    )
+
+
+def estimated() -> str:
+    """Errors where something happened; how often something is found where nothing did."""
+    found, body = report("repair-estimators"), []
+    for row in found["rows"]:
+        truth, images = row["truth"], row["images"]
+        noise, blur = truth.get("noise", 0), truth.get("blur", 0)
+        noises = [image["noise"] or 0 for image in images]
+        blurs = [image["blur"] or 0 for image in images]
+        right = sum(image["jpeg"] == truth.get("jpeg") for image in images)
+        level = f"{sum(abs(value - noise) for value in noises) / len(noises):.2f}" if "poisson" not in truth else ""
+        std = f"{sum(abs(value - blur) for value in blurs) / len(blurs):.2f}" if "scale" not in truth else ""
+        gain = sum(image["gain"] for image in images) / len(images)
+        body.append([row["damage"], level, std, f"{right} of {len(images)}", f"{gain:.2f}"])
+    head = ["damage", "noise: mean error, levels", "blur: mean error, pixels", "JPEG quality right", "mean gain"]
+    return markdown(head, body)
+
+
+def qualities() -> str:
+    counted = report("repair-estimators")["jpeg_quality"]
+    return markdown(
+        ["JPEGs saved again as PNG", "quality read right"], [[str(counted["cases"]), str(counted["right"])]]
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "denoise": denoise,
     "enlarge": enlarge,
@@ -269,6 +311,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "where-the-time-goes": where_the_time_goes,
     "restored-blindly": restored_blindly,
     "left-alone": left_alone,
+    "marks-found": marks_found,
+    "estimated": estimated,
+    "qualities": qualities,
 }
 
 
