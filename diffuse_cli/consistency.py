@@ -25,6 +25,8 @@ _MOST_ROUNDS = 300
 _SLACK = 0.25
 """Of a level of the small picture, which is known no better than to half a level."""
 _DONE = 0.02
+_PROGRESS, _PATIENCE = 0.98, 40
+"""What no picture in the range shrinks to is given up when so many rounds have not come nearer by a fiftieth."""
 
 
 def shrinker(small: int, large: int) -> tuple[NDArray[np.intp], Floats]:
@@ -173,10 +175,12 @@ def _within_range(x: Tensor, y: Tensor, slack: float, steepest: float) -> Tensor
         return torch.where(high, r.clamp_min(0), torch.where(low, r.clamp_max(0), r))
 
     ahead = before = x.clamp(-1, 1)
-    t = 1.0
+    t, best, idle = 1.0, math.inf, 0
     for _ in range(_MOST_ROUNDS):
         r, upwards = _shrunk_and_adjoint(ahead, residual, size)
-        if float(r.abs().max()) <= _DONE * slack:
+        worst = float(r.abs().max())
+        idle, best = (0, worst) if worst < _PROGRESS * best else (idle + 1, best)
+        if worst <= _DONE * slack or idle > _PATIENCE:
             return ahead
         after = (ahead + upwards / steepest).clamp_(-1, 1)
         t_after = (1 + math.sqrt(1 + 4 * t * t)) / 2
