@@ -20,7 +20,7 @@ SIZE, GAP, LABEL = (240, 152), 4, 16
 
 
 def main(out: Path) -> None:
-    """One row a job, at 1:1: the input, fidelity 1, 0.5 and 0, and the std of eight samples of six steps."""
+    """One row a job, at 1:1: the input, fidelity 1, 0.5 and 0, and the std of eight samples at each pixel."""
     heads = ("input", "fidelity 1 (the mean)", "fidelity 0.5", "fidelity 0 (a sample)", "std of 8 samples")
     width, height = SIZE
     cell = width + GAP, height + 44 + GAP
@@ -31,8 +31,8 @@ def main(out: Path) -> None:
     for row, (task, name, options, (left, top)) in enumerate(JOBS):
         box = (left, top, left + width, top + height)
         with Image.open(HERE / name) as image:
-            found = restore_samples(image, task, 8, steps=6, **options)
-            half = restore(image, task, fidelity=0.5, steps=6, **options)
+            found = restore_samples(image, task, 8, **options)
+            half = restore(image, task, fidelity=0.5, **options)
             before = image.resize(found.mean.size, Image.Resampling.NEAREST)
         pictures = [one.convert("RGB").crop(box) for one in (before, found.mean, half, found.samples[0])]
         view = std_view(np.ascontiguousarray(found.std[top : top + height, left : left + width]))

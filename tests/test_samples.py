@@ -94,7 +94,7 @@ class TestGaussian:
         start = torch.full((1, 3, 1, 1), 8 * spread)
         for op in ("denoise", "inpaint", "super-resolve"):
             sample, _ = sample_dpmpp_2m(denoise, start, karras_sigmas(sample_steps(op), 8 * spread))
-            assert float(sample[0, 0, 0, 0]) / spread == pytest.approx(1, abs=0.03)
+            assert float(sample[0, 0, 0, 0]) / spread == pytest.approx(1, abs=0.12)
 
     def test_fidelity_follows_its_law(self, exact: Model, noisy: Picture, clean: NDArray[np.float32]) -> None:
         """MSE(f) = MSE(1) + (1 - f)^2 (MSE(0) - MSE(1)), and the results lie on a straight line."""
