@@ -55,6 +55,8 @@ MADE = [
     ("out.png", "denoise --noise 20 --fidelity 0.5 --steps 2 --seed 3"),
     ("out.png", "inpaint --box 5,5,60,50 --steps 1"),
     ("out.png", "inpaint --box 5,5,60,50"),
+    ("out.png", "inpaint --polygon 5,5,40,8.5,20,40 --box 60,10,8,8 --grow 3 --feather 2"),
+    ("out.png", "restore --mask auto --mask-limit 90 --noise 10"),
     ("out.png", "enhance --exposure 0.5"),
     ("out.png", "extend --pad 4,0,8,3 --steps 2"),
     ("out.png", "compose --insert cut.png --at 9,-3 --scale 0.8 --rotate 10"),

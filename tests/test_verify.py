@@ -136,6 +136,15 @@ class TestUntouched:
         inverted = of_recipe({**box, "invert_mask": True}, before)
         assert not fine(verify(replace(before, pixels=pixels), before, inverted))
 
+    def test_whatever_says_what_is_filled_is_taken_into_account(self) -> None:
+        before = photo()
+        told = {"operation": "inpaint", "boxes": [[10, 20, 30, 25]], "polygons": [[[60, 60], [90, 60], [70, 80]]]}
+        pixels = before.pixels.copy()
+        pixels[17:48, 7:43] = pixels[60:63, 62:88] = 0
+        after = replace(before, pixels=pixels)
+        assert not fine(verify(after, before, of_recipe(told, before)))
+        assert fine(verify(after, before, of_recipe({**told, "grow": 5, "feather": 2}, before)))
+
     def test_other_depth_is_no_change(self) -> None:
         before = photo()
         nothing = of_recipe({"operation": "denoise", "noise": 0.0}, before)
