@@ -17,7 +17,7 @@ from diffuse_cli.measure.report import HIGHER_IS_BETTER, differences, figure
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "checkpoints" / "measured"
-PAGES = (ROOT / "README.md", ROOT / "checkpoints" / "README.md")
+PAGES = (ROOT / "README.md", ROOT / "examples" / "verify.md", ROOT / "checkpoints" / "README.md")
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 MEASURES = ("psnr", "ssim", "haarpsi", "lpips")
 
@@ -293,6 +293,20 @@ def qualities() -> str:
     )
 
 
+WIDENED = (0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5)
+
+
+def verify() -> str:
+    """What passes if every limit is taken that many times as wide."""
+    found = rows("verify")
+    body = []
+    for kind, name in sorted({(row["kind"], row["name"]) for row in found}):
+        strains = [row["strain"] for row in found if (row["kind"], row["name"]) == (kind, name)]
+        passing = [str(sum(strain <= factor for strain in strains)) for factor in WIDENED]
+        body.append([f"{kind}: {name}", str(len(strains)), *passing])
+    return markdown(["pass, limits times", "of", *(f"{factor:g}" for factor in WIDENED)], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "denoise": denoise,
     "enlarge": enlarge,
@@ -309,6 +323,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "networks": networks,
     "where-the-time-goes": where_the_time_goes,
+    "verify": verify,
     "restored-blindly": restored_blindly,
     "left-alone": left_alone,
     "marks-found": marks_found,
