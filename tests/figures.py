@@ -307,6 +307,37 @@ def verify() -> str:
     return markdown(["pass, limits times", "of", *(f"{factor:g}" for factor in WIDENED)], body)
 
 
+def enhanced() -> str:
+    table = report("enhance")["rows"]
+    methods = list(dict.fromkeys(row["method"] for row in table))
+    body = []
+    for method in methods:
+        of = {row["stops"]: row["mean"] for row in table if row["method"] == method}
+        body.append([method, *(f"{of[stops]['psnr']:.2f} / {of[stops]['ssim']:.4f}" for stops in sorted(of))])
+    return markdown(["PSNR in dB / SSIM", "2 stops darker", "4 stops darker"], body)
+
+
+def untouched() -> str:
+    found = report("enhance")["untouched"]
+    psnr = sorted(one["psnr"] for one in found)
+    grown = max(max(one["black"], one["white"]) for one in found)
+    left = sum(value == 100 for value in psnr)
+    middle = (psnr[(len(psnr) - 1) // 2] + psnr[len(psnr) // 2]) / 2
+    median = "unchanged" if middle == 100 else f"{middle:.1f} dB"
+    cells = [str(len(psnr)), str(left), median, f"{psnr[0]:.1f} dB", f"{100 * max(grown, 0):.3f} %"]
+    return markdown(["pictures", "unchanged", "median PSNR to the input", "the most changed", "most clipped"], [cells])
+
+
+def composed() -> str:
+    body = []
+    for row in report("compose")["rows"]:
+        mean = row["mean"]
+        steps = [f"{mean[name]:.2f}" for name in ("noise_jump", "band_jump")]
+        body.append([row["method"], f"{mean['gradient']:.0f}", *steps, f"{mean['changed_beyond']:.0f}"])
+    head = ["", "mean squared step across the seam", "noise, inside - outside", "noise, seam - outside"]
+    return markdown([*head, "pixels changed beyond the band"], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "denoise": denoise,
     "enlarge": enlarge,
@@ -324,6 +355,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "networks": networks,
     "where-the-time-goes": where_the_time_goes,
     "verify": verify,
+    "enhance": enhanced,
+    "untouched": untouched,
+    "compose": composed,
     "restored-blindly": restored_blindly,
     "left-alone": left_alone,
     "marks-found": marks_found,
