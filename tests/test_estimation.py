@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from diffuse_cli.estimation.estimate import estimate
 from diffuse_cli.estimation.noise_model import estimate_noise_model, whiteness
 from diffuse_cli.estimation.resampling import estimate_resampling
 from diffuse_cli.estimation.spectrum import estimate_blur, radial_power
-from diffuse_cli.image_file.image_io import Picture, to_unit
+from diffuse_cli.image_file.image_io import Picture, read_picture, to_unit
 
 Floats = NDArray[np.float32]
 
@@ -135,6 +136,15 @@ def test_one_picture_all_findings(photo: NDArray[np.uint8]) -> None:
     saved = estimate(Picture(pixels=to_unit(through_jpeg(photo, 40).astype(np.uint8), 8)))
     assert (saved.jpeg.value, saved.jpeg.how) == (40, "pixels")
     assert json.loads(json.dumps(saved.to_json()))["jpeg"]["value"] == 40
+
+
+def test_noise_under_a_coder_is_not_told_by_brightness(tmp_path: Path) -> None:
+    """The channels of a 4:2:0 JPEG keep next to nothing of the noise, so that a line through theirs says nothing."""
+    levels = noisy(samples.astronaut()[::2, ::2], 20.0)
+    Image.fromarray(levels.astype(np.uint8)).save(tmp_path / "a.jpg", quality=85)
+    found = estimate(read_picture(tmp_path / "a.jpg"))
+    assert found.noise.value == pytest.approx(17, abs=5)
+    assert (found.noise_model.gain, found.noise_model.offset) == (0, found.noise.value**2)
 
 
 @pytest.mark.parametrize("make", [np.zeros, np.ones], ids=["black", "white"])

@@ -79,7 +79,7 @@ def estimate(picture: Picture) -> Estimate:
     enlarged = _enlarged(levels)
     return Estimate(
         noise=noise,
-        noise_model=estimate_noise_model(levels, noise.value or 0.0),
+        noise_model=_noise_model(levels, noise),
         smoothed_noise=_smoothed(levels, noise.value or 0.0),
         jpeg=jpeg,
         jpeg_origin=compression.origin,
@@ -100,6 +100,14 @@ def _noise(picture: Picture, levels: NDArray[np.float32], compression: Compressi
         return Finding(value=None, confidence="high" if found.method == "chen" else "medium", how=how)
     strong = found.method == "chen" or (found.method == "ponomarenko" and found.level >= 5)
     return Finding(value=found.level, confidence="high" if strong else "medium", how=how)
+
+
+def _noise_model(levels: NDArray[np.float32], noise: Finding) -> NoiseModel:
+    """By brightness where the pixels have the noise as it was; a coder leaves too little of it in the three channels."""
+    level = noise.value or 0.0
+    if "jpeg" in noise.how:
+        return NoiseModel(gain=0.0, offset=level**2, bins=0)
+    return estimate_noise_model(levels, level)
 
 
 def _smoothed(levels: NDArray[np.float32], noise: float) -> Finding:
