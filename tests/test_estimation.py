@@ -143,6 +143,7 @@ def test_noise_under_a_coder_is_not_told_by_brightness(tmp_path: Path) -> None:
     levels = noisy(samples.astronaut()[::2, ::2], 20.0)
     Image.fromarray(levels.astype(np.uint8)).save(tmp_path / "a.jpg", quality=85)
     found = estimate(read_picture(tmp_path / "a.jpg"))
+    assert found.noise.value is not None
     assert found.noise.value == pytest.approx(17, abs=5)
     assert (found.noise_model.gain, found.noise_model.offset) == (0, found.noise.value**2)
 

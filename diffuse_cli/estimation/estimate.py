@@ -103,7 +103,7 @@ def _noise(picture: Picture, levels: NDArray[np.float32], compression: Compressi
 
 
 def _noise_model(levels: NDArray[np.float32], noise: Finding) -> NoiseModel:
-    """By brightness where the pixels have the noise as it was; a coder leaves too little of it in the three channels."""
+    """By brightness, where the pixels have the noise as it was: a coder leaves too little of it in three channels."""
     level = noise.value or 0.0
     if "jpeg" in noise.how:
         return NoiseModel(gain=0.0, offset=level**2, bins=0)
