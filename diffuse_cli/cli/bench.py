@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ..batches import plan
 from .display import Display
 from .options import DeviceName, DtypeName
+from .planning import check_measured
 
 
 def bench(
@@ -30,14 +30,7 @@ def bench(
     fastest 3x3 convolution found in the same run; beside it networks of FFDNet's and DnCNN's shape with random weights,
     at their own best tile, layout and dtype; and where the core's time goes.
     """
-    written = [Path(str(json_file))] if json_file not in (None, "-") else []
-    if plot is not None:
-        from ..measure.plot import check
-
-        check(plot)
-        written.append(plot)
-    if written:
-        plan.check_outputs(written, force=force)
+    check_measured(json_file, plot, force=force)
     from ..allocation import keep_buffers
     from ..checkpoint import find, read_info
     from ..device import prepare

@@ -3,12 +3,12 @@
 import hashlib
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import UsageError
-from .options import Compute, Files, Keeping, Which, shared, whole_number
+from .options import Compute, Files, Keeping, Which, number_or_auto, shared, whole_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +73,7 @@ def compose(
     taken, of_mask = (None, "") if mask is None else _mask(mask, files)
     request = Compose(
         insert=other, mask=taken, at=None if join is not None else _at(at), scale=scale, rotate=rotate, band=band,
-        blend=blend.value, match=_match(match), seed=compute.seed,
+        blend=blend.value, match=number_or_auto("match", match), seed=compute.seed,
     )  # fmt: skip
     extra: dict[str, Any] = {
         "insert" if join is None else "join": told,
@@ -108,15 +108,6 @@ def _at(text: str) -> tuple[int, int]:
     if len(parts) != 2:
         raise UsageError(f"--at {text}: give two numbers, x,y")
     return whole_number("at", parts[0]), whole_number("at", parts[1])
-
-
-def _match(text: str) -> "float | Literal['auto']":
-    if text == "auto":
-        return "auto"
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"--match {text}: give a number from 0 to 1, or auto") from None
 
 
 def add_to(app: typer.Typer) -> None:

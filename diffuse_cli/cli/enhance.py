@@ -1,12 +1,11 @@
 """`diffuse enhance`."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from ..errors import UsageError
-from .options import Compute, Files, Keeping, Which, shared
+from .options import Compute, Files, Keeping, Which, number_or_auto, shared
 
 
 class WhiteBalanceName(StrEnum):
@@ -46,19 +45,10 @@ def enhance(
     from .restorer import restore_files
 
     request = Enhance(
-        exposure=_number("exposure", exposure), contrast=_number("contrast", contrast),
-        clarity=_number("clarity", clarity), white_balance=white_balance.value, strength=strength,
+        exposure=number_or_auto("exposure", exposure), contrast=number_or_auto("contrast", contrast),
+        clarity=number_or_auto("clarity", clarity), white_balance=white_balance.value, strength=strength,
     )  # fmt: skip
     restore_files("enhance", request, files, keeping, compute, Which())
-
-
-def _number(name: str, text: str) -> "float | Literal['auto']":
-    if text == "auto":
-        return "auto"
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"--{name} {text}: give a number, or auto") from None
 
 
 def add_to(app: typer.Typer) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..batches import plan
 from ..errors import UsageError
 from .display import Display
 from .options import Compute, shared
+from .planning import check_measured
 from .working import report_failures
 
 if TYPE_CHECKING:
@@ -93,14 +93,7 @@ def evaluate(
         return
     if task is None or not data:
         raise UsageError("what is to be measured? Give --task and --data DIR, or --compare A.json B.json")
-    written = [Path(str(json_file))] if json_file not in (None, "-") else []
-    if plot is not None:
-        from ..measure.plot import check
-
-        check(plot)
-        written.append(plot)
-    if written:
-        plan.check_outputs(written, force=force)
+    check_measured(json_file, plot, force=force)
     from ..checkpoint import find, read_info
     from ..measure.evaluate import Evaluation, evaluate, sets_of
     from ..measure.generation_quality import evaluate_generation

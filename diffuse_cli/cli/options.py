@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_type_hints
 
 import typer
 
@@ -333,6 +333,19 @@ def whole_number(name: str, text: str) -> int:
         return int(text)
     except ValueError:
         raise UsageError(f"--{name} {text}: not a whole number") from None
+
+
+def number_or_auto(name: str, text: str) -> float | Literal["auto"]:
+    """An option's text as a float, or "auto" as it is.
+
+    Raises: UsageError: it is neither.
+    """
+    if text == "auto":
+        return "auto"
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"--{name} {text}: give a number, or auto") from None
 
 
 def byte_count(name: str, text: str) -> int:

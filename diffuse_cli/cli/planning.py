@@ -303,3 +303,18 @@ class _Made:
             record = self.journal.made(job.output) or {}
             found = record.get("recipe") if record.get("output_sha256") == sha256_of(job.output) else None
         return recipe.agrees(found, wanted | source)
+
+
+def check_measured(json_file: str | None, plot: Path | None, *, force: bool) -> None:
+    """See before anything is measured that the figures can be written.
+
+    Raises: UsageError: matplotlib is missing, a format that it does not draw, or a file that exists.
+    """
+    written = [] if json_file is None or json_file == "-" else [Path(json_file)]
+    if plot is not None:
+        from ..measure.plot import check
+
+        check(plot)
+        written.append(plot)
+    if written:
+        plan.check_outputs(written, force=force)

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError
 from .masking import Holes, Masking
-from .options import Compute, Files, Keeping, Which, shared
+from .options import Compute, Files, Keeping, Which, number_or_auto, shared
 
 if TYPE_CHECKING:
     from ..batches.plan import Job
@@ -48,7 +47,8 @@ def restore(
     """
     from ..request import UNDONE, restore_only
 
-    given = {"noise": _number("noise", noise), "jpeg": _number("jpeg", jpeg), "blur": _number("blur", blur)}
+    asked = {"noise": noise, "jpeg": jpeg, "blur": blur}
+    given = {name: None if text is None else number_or_auto(name, text) for name, text in asked.items()}
     told = restore_only(UNDONE if only is None else [name.strip() for name in only.split(",")], given)
     restore_with("restore", {**told, "scale": scale}, files, masking, keeping, compute, which)
 
@@ -73,8 +73,8 @@ def deblur(
     """
     from ..request import restore_only
 
-    told = restore_only(("blur",), {"blur": _number("blur", blur)})
-    level = _number("noise", noise)
+    told = restore_only(("blur",), {"blur": number_or_auto("blur", blur)})
+    level = number_or_auto("noise", noise)
     options = {**told, "noise": "if-blurred" if level == "auto" else level}
     restore_with("deblur", options, files, Masking(), keeping, compute, which)
 
@@ -93,7 +93,7 @@ def dejpeg(
     """Remove the traces of JPEG, also in a PNG that was one; short for `restore --only jpeg`."""
     from ..request import restore_only
 
-    told = restore_only(("jpeg",), {"jpeg": _number("jpeg", jpeg)})
+    told = restore_only(("jpeg",), {"jpeg": number_or_auto("jpeg", jpeg)})
     restore_with("dejpeg", told, files, Masking(), keeping, compute, which)
 
 
@@ -120,17 +120,6 @@ def restore_with(
         return replace(plain, holes=missing), facts
 
     restore_files(op, of, files, keeping, compute, which, others=holes.files, saved=holes.saved)
-
-
-def _number(name: str, text: str | None) -> "float | Literal['auto'] | None":
-    if text is None:
-        return None
-    if text == "auto":
-        return "auto"
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"--{name} {text}: give a number, or auto") from None
 
 
 def add_to(app: typer.Typer) -> None:
