@@ -210,13 +210,18 @@ def restore_samples(
 
 
 def generate(
-    size: tuple[int, int] | None = None, *, label: str | None = None, **options: Unpack[ComputeOptions]
+    size: tuple[int, int] | None = None,
+    *,
+    label: str | None = None,
+    guidance: float | None = None,
+    **options: Unpack[ComputeOptions],
 ) -> Image.Image:
     """Draw a picture from what the checkpoint has learnt, as `diffuse generate` does.
 
     Args:
         size: (width, height); None = 64 x 64, or what the checkpoint was trained on if that is smaller.
         label: what it shows, where the checkpoint has labels.
+        guidance: towards the label: 1 = as learnt, more = more typical and less varied; None = 1.5.
         options: as for `restore`; `sample` is the picture's number, k on the command line.
     Raises: errors.DiffuseError: as `restore`.
     """
@@ -228,7 +233,7 @@ def generate(
     config = model.network.config
     shape = natural_size(config.crop) if size is None else (size[1], size[0])
     with _threads(threads):
-        x = draw(shape, settings, model, label=label)
+        x = draw(shape, settings, model, label=label, guidance=guidance)
     return _to_image(Picture(pixels=to_array(x, 1 if config.gray else 3)))
 
 

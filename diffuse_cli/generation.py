@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from .degradation import Description
-from .denoiser import SIGMA_MAX, Observation, Posterior, nothing_known
+from .denoiser import SIGMA_MAX, Denoise, Observation, Posterior, nothing_known
 from .device import Model
 from .errors import UsageError
 from .restoration import Known, Progress, calls, draw, estimate, guided, no_state, part_of, tile_counter
-from .settings import Settings, tile_side
+from .settings import Settings, label_guidance, tile_side
 from .tiling import plan_tiles, tiled
 
 STAGE_SCALE = 4.0
@@ -24,6 +24,7 @@ def generate(
     model: Model,
     *,
     label: str | None = None,
+    guidance: float | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
     """Draw a picture from the prior.
@@ -31,16 +32,18 @@ def generate(
     Args:
         size: (height, width).
         label: one of the checkpoint's.
+        guidance: how far towards the label (see `towards`); None = `settings.LABEL_GUIDANCE`.
     Returns: (1, 3, *size), [-1, 1] units, not clipped.
-    Raises: UsageError: an unknown label, a size below 1, fewer than 2 steps.
+    Raises: UsageError: an unknown label, a size below 1, fewer than 2 steps, guidance that is none or without a label.
     """
     if settings.steps < 2 or min(size) < 1:
         raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
+    weight = label_guidance(guidance, label)
     config = model.network.config
     nothing = nothing_known(1, config.cond, torch.device("cpu"))
     seen = replace(nothing, cond=_label_cond(nothing.cond, model, label), gray=config.gray)
     sizes = cascade(size, config.crop)
-    x = _first(seen, sizes[0], settings, model, part_of(progress, 0, 1 / len(sizes)))
+    x = _first(seen, weight, sizes[0], settings, model, part_of(progress, 0, 1 / len(sizes)))
     for stage, larger in enumerate(sizes[1:], start=1):
         scale = max(larger[0] / x.shape[-2], larger[1] / x.shape[-1])
         up = guided(seen, x.clamp(-1, 1), Description(scale=scale), larger)
@@ -63,12 +66,36 @@ def cascade(size: tuple[int, int], base: int = 96) -> list[tuple[int, int]]:
 
 
 def _first(
-    seen: Observation, size: tuple[int, int], settings: Settings, model: Model, progress: Progress | None
+    seen: Observation,
+    guidance: float,
+    size: tuple[int, int],
+    settings: Settings,
+    model: Model,
+    progress: Progress | None,
 ) -> Tensor:
     tiles = plan_tiles(size, tile_side(settings))
-    tick = tile_counter(progress, len(tiles) * calls(settings))
-    denoise = tiled(Posterior(model.network, seen, exact=model.exact), tiles, on_tile=tick)
+    tick = tile_counter(progress, len(tiles) * calls(settings) * (1 if guidance == 1 else 2))
+    unlabelled = replace(seen, cond=torch.zeros_like(seen.cond))
+    denoise, without = (
+        tiled(Posterior(model.network, one, exact=model.exact), tiles, on_tile=tick) for one in (seen, unlabelled)
+    )
+    if guidance != 1:
+        denoise = towards(denoise, without, guidance)
     return draw(denoise, torch.zeros(1, 3, *size), SIGMA_MAX, settings, gray=seen.gray)
+
+
+def towards(denoise: Denoise, without: Denoise, guidance: float) -> Denoise:
+    """Classifier-free guidance (Ho and Salimans 2022, equation 6): further along what the label changes.
+
+    Args:
+        denoise, without: the denoiser that knows the label, and the one that does not.
+        guidance: 0 = the label is ignored, 1 = the model as it is, more = more typical and less varied.
+    """
+
+    def guided_denoise(x_t: Tensor, sigma_t: Tensor) -> Tensor:
+        return torch.lerp(without(x_t, sigma_t), denoise(x_t, sigma_t), guidance)
+
+    return guided_denoise
 
 
 def _label_cond(cond: Tensor, model: Model, label: str | None) -> Tensor:

@@ -19,6 +19,8 @@ _PROGRAM_BYTES, _BYTES_PER_PIXEL = 640 << 20, 640
 _MARGINS, _STEP = 128, 64
 GENERATE_STEPS = 24
 """Solver steps of `generate`, which has no mean to give."""
+LABEL_GUIDANCE = 1.5
+"""Of labelled pictures; examples/fashion/README.md has what it does to recognition and variety."""
 WIDE_STEPS = 12
 """Solver steps of the coarse scales of wide holes, if nothing is said."""
 _GENERATE_SIDE = 64
@@ -89,3 +91,17 @@ def tile_side(settings: Settings) -> int | None:
         return AUTO_TILE
     window = math.isqrt((settings.memory - _PROGRAM_BYTES) // _BYTES_PER_PIXEL)
     return min(max((window - _MARGINS) // _STEP * _STEP, MIN_TILE), MAX_AUTO_TILE)
+
+
+def label_guidance(guidance: float | None, label: str | None) -> float:
+    """What is meant by a guidance, or by none.
+
+    Raises: UsageError: it is negative or not finite, or there is no label to guide towards.
+    """
+    if guidance is None:
+        return 1.0 if label is None else LABEL_GUIDANCE
+    if label is None:
+        raise UsageError("--guidance is how far towards a label: give --label, too")
+    if not 0 <= guidance < math.inf:
+        raise UsageError(f"--guidance must be 0 or more, not {guidance}")
+    return guidance

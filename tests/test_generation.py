@@ -1,14 +1,17 @@
 """Pictures from the prior, and the cascade."""
 
+import math
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from diffuse_cli.device import Model
 from diffuse_cli.errors import UsageError
-from diffuse_cli.generation import cascade, generate
+from diffuse_cli.generation import cascade, generate, towards
 from diffuse_cli.settings import Settings
 
 from .conftest import Run, pixels
@@ -53,6 +56,25 @@ def test_labels_change_the_picture_and_unknown_ones_are_named(toy: Model) -> Non
         generate((16, 16), Settings(steps=2), model, label="bird")
     with pytest.raises(UsageError, match="without labels"):
         generate((16, 16), Settings(steps=2), toy, label="bird")
+    none, as_learnt = (generate((16, 16), Settings(steps=2), model, label="cat", guidance=weight) for weight in (0, 1))
+    torch.testing.assert_close(none, generate((16, 16), Settings(steps=2), model))
+    assert not torch.equal(as_learnt, cat)
+    for label, weight in ((None, 2.0), ("cat", -1.0), ("cat", math.inf)):
+        with pytest.raises(UsageError, match="--guidance"):
+            generate((16, 16), Settings(steps=2), model, label=label, guidance=weight)
+
+
+def test_guidance_goes_on_along_what_the_label_changes() -> None:
+    """Two Gaussians, N(0, 1) for all and N(m, s^2) for one label: their exact denoisers, mixed as the paper says."""
+    x, sigma = torch.randn(1, 3, 4, 4), torch.tensor(0.7)
+
+    def exact(mean: float, variance: float) -> Callable[[Tensor, Tensor], Tensor]:
+        return lambda x_t, sigma_t: (variance * x_t + sigma_t**2 * mean) / (variance + sigma_t**2)
+
+    labelled, all_of_them = exact(0.5, 0.04), exact(0.0, 1.0)
+    a, b = labelled(x, sigma), all_of_them(x, sigma)
+    for weight in (0.0, 0.3, 1.0, 1.5, 4.0):
+        torch.testing.assert_close(towards(labelled, all_of_them, weight)(x, sigma), b + weight * (a - b))
 
 
 def test_a_labelled_model_draws_gray_garments_of_its_own_size(diffuse: Run, tmp_path: Path) -> None:

@@ -298,8 +298,8 @@ def test_one_comparison_for_many_is_refused_and_a_folder_takes_them(
 
 
 def test_an_interrupted_batch_still_reports(toy_file: Path, tmp_path: Path) -> None:
-    for k in range(60):
-        noise(160, 120, k).save(tmp_path / f"{k:02}.png")
+    for k in range(400):  # far more than are made before the signal comes
+        noise(80, 60, k).save(tmp_path / f"{k:03}.png")
     command: list[str | Path] = [
         PROGRAM,
         "denoise",

@@ -9,7 +9,7 @@ from .. import recipe
 from ..batches.inputs import PIPE
 from ..batches.plan import Job
 from ..errors import UsageError
-from ..settings import GENERATE_STEPS, natural_size
+from ..settings import GENERATE_STEPS, LABEL_GUIDANCE, label_guidance, natural_size
 from .display import Display
 from .options import Coding, Compute, Output, shared, two_numbers
 from .planning import Wanted, plan_drawing, show_plan
@@ -39,6 +39,14 @@ def generate(
     label: Annotated[
         str | None, typer.Option(metavar="NAME", help="What they show, where the checkpoint has labels.")
     ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(
+            metavar="W",
+            help="Towards the label: 1 = as learnt, more = more typical.",
+            show_default=f"{LABEL_GUIDANCE:g}",
+        ),
+    ] = None,
     grid: Annotated[bool, typer.Option("--grid", help="Write one contact sheet instead: generate.{seed}.png.")] = False,
     steps: Annotated[int, typer.Option(metavar="N", help="Solver steps of each stage.")] = GENERATE_STEPS,
     *,
@@ -57,9 +65,10 @@ def generate(
     encoding = coding.encoding()
     if label is not None:
         checkpoint.label_index(label, info.labels)
+    weight = label_guidance(guidance, label)
     told = {
         "size": [width, height],
-        **({} if label is None else {"label": label}),
+        **({} if label is None else {"label": label, "guidance": weight}),
         **({"samples": count} if grid else {}),
     }
 
@@ -80,8 +89,9 @@ def generate(
     with Display(quiet=files.quiet, total=jobs) as display:
         begin(what, files, display)
         drawer = _Drawer(
-            samples=settings if grid else None, settings=settings, size=(height, width), label=label, wanted=wanted,
-            model=compute.load(), results=Results(batch=what, files=files, encoding=encoding, display=display),
+            samples=settings if grid else None, settings=settings, size=(height, width), label=label,
+            guidance=guidance, wanted=wanted, model=compute.load(),
+            results=Results(batch=what, files=files, encoding=encoding, display=display),
         )  # fmt: skip
         work_through(what, files, drawer, display)
 
@@ -99,6 +109,7 @@ class _Drawer:
     settings: "list[Settings]"
     size: tuple[int, int]
     label: str | None
+    guidance: float | None
     wanted: Wanted
     model: "Model"
     results: Results
@@ -128,7 +139,8 @@ class _Drawer:
         from ..generation import generate as draw
         from ..restoration import to_array
 
-        x = draw(self.size, setting, self.model, label=self.label, progress=self.results.display.progress)
+        progress = self.results.display.progress
+        x = draw(self.size, setting, self.model, label=self.label, guidance=self.guidance, progress=progress)
         return to_array(x, 1 if self.model.network.config.gray else 3)
 
     def write(self, job: Job, restored: "tuple[Picture, dict[str, Any]]") -> dict[str, Any]:

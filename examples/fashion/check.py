@@ -19,10 +19,11 @@ from torch import Tensor, nn
 
 from diffuse_cli.denoiser import SIGMA_MAX, Posterior, nothing_known
 from diffuse_cli.device import prepare
+from diffuse_cli.generation import towards
 from diffuse_cli.image_file.image_io import Picture, write_picture
 from diffuse_cli.noise_field import noise_field
 from diffuse_cli.sampler import SOLVERS, karras_sigmas
-from diffuse_cli.settings import GENERATE_STEPS
+from diffuse_cli.settings import GENERATE_STEPS, LABEL_GUIDANCE
 
 SIDE = 28
 RECOGNISED = 0.8
@@ -64,7 +65,7 @@ def classifier(images: Tensor, labels: Tensor, epochs: int) -> nn.Module:
 
 
 @torch.no_grad()
-def generated(model: str, each: int) -> Tensor:
+def generated(model: str, each: int, guidance: float) -> Tensor:
     """(10 * each, 1, 28, 28): `each` of every label, as `diffuse generate --model MODEL --label NAME` draws them."""
     network = prepare(model, device="cpu", dtype="fp32").network
     sigmas = karras_sigmas(GENERATE_STEPS, SIGMA_MAX)
@@ -73,7 +74,8 @@ def generated(model: str, each: int) -> Tensor:
         seen = nothing_known(each, network.config.cond, torch.device("cpu"))
         seen.cond[:, 4 + label] = 1
         noise = [noise_field((SIDE, SIDE), seed=label, sample=k, gray=True) for k in range(each)]
-        denoise = Posterior(network, seen)
+        nothing = nothing_known(each, network.config.cond, torch.device("cpu"))
+        denoise = towards(Posterior(network, seen), Posterior(network, nothing), guidance)
         x, _ = SOLVERS["dpmpp-2m"](denoise, SIGMA_MAX * torch.from_numpy(np.stack(noise)), sigmas)
         drawn.append(x.mean(1, keepdim=True).clamp(-1, 1))
     return torch.cat(drawn)
@@ -102,6 +104,7 @@ def main() -> int:
     parser.add_argument("dataset", type=Path, help="folder with the four IDX files")
     parser.add_argument("--model", default="fashion")
     parser.add_argument("--each", type=int, default=100, help="generated pictures a label")
+    parser.add_argument("--guidance", type=float, default=LABEL_GUIDANCE, help="as of diffuse generate")
     parser.add_argument("--epochs", type=int, default=3, help="of the classifier")
     parser.add_argument("--sheet", type=Path, help="write generated garments, each above its nearest real one")
     args = parser.parse_args()
@@ -110,7 +113,7 @@ def main() -> int:
     net = classifier(images, labels, args.epochs)
     with torch.no_grad():
         real = (torch.cat([net(part).argmax(1) for part in others.split(1000)]) == their_labels).float().mean()
-        drawn = generated(args.model, args.each)
+        drawn = generated(args.model, args.each, args.guidance)
         wanted = torch.arange(10).repeat_interleave(args.each)
         right = (net(drawn).argmax(1) == wanted).float()
     print(f"recognised: {100 * right.mean():.1f} % of {len(drawn)} generated, {100 * real:.1f} % of real test pictures")
