@@ -10,7 +10,8 @@ from .degradation import Description
 from .denoiser import SIGMA_MAX, Denoise, Observation, Posterior, nothing_known
 from .device import Model
 from .errors import UsageError
-from .restoration import Known, Progress, calls, draw, estimate, guided, no_state, part_of, tile_counter
+from .estimating import Progress, calls, draw, estimate, part_of, tile_counter
+from .observing import Known, guided, no_state
 from .settings import Settings, label_guidance, tile_side
 from .tiling import plan_tiles, tiled
 

@@ -1,9 +1,8 @@
 """Task -> observation -> sampler -> picture: the one way in which every command computes its result."""
 
-import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,31 +10,20 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .consistency import consistent, projection, within_range
+from .consistency import projection, within_range
 from .degradation import Description, luma, resize
-from .denoiser import Denoise, Evidence, Observation, Posterior, nothing_known, sigma_start
+from .denoiser import Observation, nothing_known
 from .device import Model
-from .errors import OutOfMemoryError, PictureError
-from .evidence import Guided, filled, filled_picture, guided_with_holes
-from .fusion import remainder
+from .estimating import OnStep, Progress, calls, estimate, part_of
+from .evidence import filled_picture
 from .hole_width import WideHole, widest
 from .host_arrays import copied, row_blocks
 from .image_file.image_io import Levels, Picture, to_levels, to_unit
-from .noise_field import noise_field
-from .sampler import SOLVERS, karras_sigmas
-from .settings import MIN_TILE, Settings, tile_side
+from .observing import Known, observe
+from .settings import Settings
 from .task import Task
-from .tiling import host_copy, host_picture, plan_tiles, tiled
+from .tiling import host_copy, host_picture
 from .wide_holes import coarse_to_fine, texture_share
-
-log = logging.getLogger("diffuse_cli")
-
-Progress = Callable[[int, int], None]
-"""(tiles done, tiles in all)."""
-
-
-OnStep = Callable[[float, Tensor], None]
-"""Told of each step of a sample: sigma_t, and E[x0] (1, 3, H, W) there."""
 
 
 def restore(
@@ -276,190 +264,6 @@ def _alpha(picture: Picture, task: Task) -> Levels | None:
     return alpha
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
-    """What is known of a picture, and the diffusion state that comes with it.
-
-    Attributes:
-        x_t: (1, 3, H, W), of the result's size; not read where there is no state.
-        sigma_t: std of its noise, inf = no state.
-        small: what every estimate is to be when it is shrunk, None = nothing.
-        given: (1, 3, H, W), the result wherever `needed` is not set.
-        needed: (H, W), the pixels that are not given; None = all.
-    """
-
-    observation: Evidence
-    x_t: Tensor
-    sigma_t: float
-    small: Tensor | None = None
-    given: Tensor | None = None
-    needed: NDArray[np.bool_] | None = None
-
-
-def observe(y: Tensor, task: Task, cond: int, *, gray: bool, sampling: bool) -> Known:
-    """Say a task in the core's terms.
-
-    Args:
-        y: (1, 3, H, W), the picture as it came.
-        cond: length of the network's condition.
-        sampling: one noise level goes through y, so that samples differ; the mean takes the picture as its state.
-    """
-    base = replace(nothing_known(1, cond, y.device), gray=gray)
-    hole = None if task.hole is None or not task.hole.any() else torch.from_numpy(task.hole)
-    if task.guide is not None:
-        size = task.size or (y.shape[-2], y.shape[-1])
-        seen = guided(base, y, task.guide, size, hole)
-        return Known(observation=seen, x_t=no_state(size), sigma_t=math.inf, small=y if task.consistent else None)
-    if hole is not None:
-        return with_hole(base, y, hole, task.noise if task.sigma_y is None else torch.from_numpy(task.sigma_y))
-    if task.sigma_y is not None:
-        return varying(base, y, torch.from_numpy(task.sigma_y)[None, None], sampling=sampling)
-    if sampling:
-        sigma_y = torch.full((1, 1, 1, 1), task.noise, device=y.device)
-        return Known(observation=replace(base, y=y, sigma_y=sigma_y), x_t=y, sigma_t=math.inf)
-    return Known(observation=base, x_t=y, sigma_t=task.noise)
-
-
-def no_state(size: tuple[int, int]) -> Tensor:
-    """(1, 3, *size) that is not read and takes no memory."""
-    return torch.zeros(1, 1, 1, 1).expand(1, 3, *size)
-
-
-def varying(base: Observation, y: Tensor, sigma: Tensor, *, sampling: bool) -> Known:
-    """A picture whose noise std is a map (1, 1, H, W).
-
-    For the mean, the picture is the state as well, at the map's largest std, and the observation adds what is better
-    known than that: fused, they are the picture with its map. It measured 0.2 to 0.5 dB better than no state.
-    """
-    top = float(sigma.max())
-    if sampling or top == 0:
-        return Known(observation=replace(base, y=y, sigma_y=sigma), x_t=y, sigma_t=math.inf)
-    return Known(observation=replace(base, y=y, sigma_y=remainder(sigma, top)), x_t=y, sigma_t=top)
-
-
-def guided(
-    base: Observation, guide: Tensor, what: Description, size: tuple[int, int], hole: Tensor | None = None
-) -> Evidence:
-    """A degraded picture as the guide, brought to the size of the output.
-
-    Where it has a hole (h, w) it is filled at its own size, so that resizing does not bleed, and once more at the
-    output's. A guide that is all hole is no observation at all.
-    """
-    if hole is not None and bool(hole.all()):
-        return base
-    cond, sigma_p = base.cond.clone(), torch.full((1, 1, 1, 1), what.sigma_p())
-    cond[:, :4] = torch.tensor(what.cond())
-    described = replace(base, sigma_p=sigma_p, cond=cond)
-    if hole is None:
-        return Guided(base=described, guide=guide, size=size)
-    return guided_with_holes(described, guide, hole, size)
-
-
-def with_hole(base: Observation, y: Tensor, hole: Tensor, noise: float | Tensor = 0.0) -> Known:
-    """Missing pixels (H, W), the others known up to noise of this std, a number or (H, W).
-
-    All missing is no observation at all.
-    """
-    if bool(hole.all()):
-        return Known(observation=base, x_t=y, sigma_t=math.inf)
-    seen = filled(base, y, hole, noise)
-    if isinstance(noise, Tensor) or noise > 0:
-        return Known(observation=seen, x_t=y, sigma_t=math.inf)
-    return Known(observation=seen, x_t=y, sigma_t=math.inf, given=y, needed=hole.numpy())
-
-
-def estimate(
-    known: Known,
-    settings: Settings,
-    model: Model,
-    progress: Progress | None = None,
-    *,
-    stage: int = 0,
-    mean: Tensor | None = None,
-    on_step: OnStep | None = None,
-) -> Tensor:
-    """The posterior mean, or a sample: (1, 3, H, W). Out of memory halves the tile and starts this picture again.
-
-    Args: mean: around which a sample starts; None = it is computed first.
-    """
-    side = tile_side(settings)
-    while True:
-        try:
-            x = _estimate(known, settings, model, side, progress, stage, mean, on_step)
-            break
-        except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
-                raise
-        # The failed call's tensors went with the error; nothing of its result is used again.
-        side = _halved(side or max(known.x_t.shape[-2:]))
-        log.warning("out of memory; begun again with tiles of %d pixels", side)
-    if not _is_finite(x):
-        raise PictureError("the result is not finite; the checkpoint may be damaged (diffuse models verify)")
-    return x
-
-
-def _halved(side: int) -> int:
-    """The next smaller tile's side.
-
-    Raises: OutOfMemoryError: there is none.
-    """
-    if side // 2 < MIN_TILE:
-        raise OutOfMemoryError("out of memory, even with the smallest tiles; free some, or give a smaller picture")
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return side // 2
-
-
-def _is_finite(x: Tensor) -> bool:
-    array = x[0].permute(1, 2, 0).numpy()
-    return all(bool(np.isfinite(array[rows]).all()) for rows in row_blocks(array))
-
-
-def _estimate(
-    known: Known,
-    settings: Settings,
-    model: Model,
-    side: int | None,
-    progress: Progress | None,
-    stage: int,
-    mean: Tensor | None,
-    on_step: OnStep | None,
-) -> Tensor:
-    size = known.x_t.shape[-2], known.x_t.shape[-1]
-    tiles = plan_tiles(size, side, known.needed)
-    tick = tile_counter(progress, len(tiles) * (1 if settings.steps == 1 else (mean is None) + calls(settings)))
-    posterior = Posterior(model.network, known.observation, exact=model.exact)
-    denoise = tiled(posterior, tiles, rest=known.given, on_tile=tick)
-    if known.small is not None:
-        denoise = consistent(denoise, projection(known.small, size))
-    if mean is None:
-        mean = denoise(known.x_t, torch.tensor(known.sigma_t))
-    if settings.steps == 1:
-        return mean
-    watched = denoise if on_step is None else _watched(denoise, on_step)
-    start = sigma_start(known.observation)
-    return draw(watched, mean, start, settings, gray=known.observation.gray, stage=stage)
-
-
-def _watched(denoise: Denoise, on_step: OnStep) -> Denoise:
-    def watched(x: Tensor, sigma: Tensor) -> Tensor:
-        denoised = denoise(x, sigma)
-        on_step(float(sigma), denoised)
-        return denoised
-
-    return watched
-
-
-def draw(
-    denoise: Denoise, start: Tensor, sigma: float, settings: Settings, *, gray: bool = False, stage: int = 0
-) -> Tensor:
-    """A sample: `start` (1, 3, H, W) plus noise of std `sigma`, carried down to 0. Each `stage` has its own noise."""
-    h, w = start.shape[-2:]
-    field = noise_field((h, w), seed=settings.seed, sample=settings.sample, step=stage, gray=gray)
-    x = start + sigma * torch.from_numpy(field)[None].to(start)
-    return SOLVERS[settings.solver](denoise, x, karras_sigmas(settings.steps, sigma))[0]
-
-
 def blend(y: Tensor, restored: Tensor, strength: float, chroma_strength: float) -> Tensor:
     """The input moved towards the estimate, luma and chroma each by its own share."""
     if strength == chroma_strength == 1:
@@ -484,33 +288,3 @@ def to_array(x: Tensor, channels: int) -> NDArray[np.float32]:
     """(1, 3, H, W) -> (H, W, channels), contiguous; on the same memory where that is possible."""
     array: NDArray[np.float32] = x[0, :channels].permute(1, 2, 0).numpy()
     return array if array.flags.c_contiguous else copied(array)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "not enough memory" in text
-
-
-def calls(settings: Settings) -> int:
-    """Denoiser calls that a sample takes."""
-    return 2 * settings.steps - 1 if settings.solver == "heun" else settings.steps
-
-
-def part_of(progress: Progress | None, begin: float, end: float) -> Progress | None:
-    """Progress of a part of the work, from one share of the whole to another, in thousandths."""
-    if progress is None:
-        return None
-    return lambda done, total: progress(round((begin + (end - begin) * done / total) * 1000), 1000)
-
-
-def tile_counter(progress: Progress | None, total: int) -> Callable[[], None]:
-    """What to call after each of `total` tiles, so that `progress` hears of it."""
-    done = 0
-
-    def tick() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, total)
-
-    return tick

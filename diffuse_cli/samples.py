@@ -9,8 +9,9 @@ from torch import Tensor
 from .degradation import LEVEL
 from .device import Model
 from .errors import UsageError
+from .estimating import Progress, calls, part_of
 from .image_file.image_io import Picture
-from .restoration import Progress, between, calls, finished, part_of, posterior_mean, posterior_sample, to_tensor
+from .restoration import between, finished, posterior_mean, posterior_sample, to_tensor
 from .settings import Settings
 from .task import Task
 from .trace import Trace

@@ -13,8 +13,9 @@ from diffuse_cli.denoiser import Posterior
 from diffuse_cli.device import prepare
 from diffuse_cli.fusion import fuse
 from diffuse_cli.image_file.picture import Picture, to_unit
+from diffuse_cli.observing import Known, observe
 from diffuse_cli.request import Denoise, Inpaint, Request, SuperResolve
-from diffuse_cli.restoration import Known, observe, to_tensor
+from diffuse_cli.restoration import to_tensor
 
 HERE = Path(__file__).resolve().parent
 HEADS = ("given", "fused x", "its std sigma, per pixel", "centre mu of the prior", "D: the posterior mean")

@@ -15,7 +15,7 @@ from diffuse_cli.degradation import Description, resize, resize_window
 from diffuse_cli.denoiser import Observation, nothing_known
 from diffuse_cli.evidence import filled, filled_picture
 from diffuse_cli.fill import WindowedFill, fill_guide, pull_push
-from diffuse_cli.restoration import guided
+from diffuse_cli.observing import guided
 
 SIZES = [(1, 1), (1, 9), (3, 2), (37, 19), (64, 64), (101, 230), (257, 515)]
 ALL = slice(None)

@@ -39,9 +39,14 @@ ALLOWED: dict[str, set[str]] = {
         "estimation.patching", "estimation.picture_noise", "hole_width", "image_file.image_io", "mask_shapes",
         "noise_map", "task",
     },
+    "observing": {"degradation", "denoiser", "evidence", "fusion", "task"},
+    "estimating": {
+        "consistency", "denoiser", "device", "errors", "host_arrays", "noise_field", "observing", "sampler", "settings",
+        "tiling",
+    },
     "restoration": {
-        "consistency", "degradation", "denoiser", "device", "errors", "evidence", "fusion", "hole_width", "host_arrays",
-        "image_file.image_io", "noise_field", "sampler", "settings", "task", "tiling", "wide_holes",
+        "consistency", "degradation", "denoiser", "device", "estimating", "evidence", "hole_width", "host_arrays",
+        "image_file.image_io", "observing", "settings", "task", "tiling", "wide_holes",
     },
     "enhance": {
         "degradation", "estimation.picture_noise", "image_file.picture", "request", "task", "tone.enhancement",
@@ -55,10 +60,11 @@ ALLOWED: dict[str, set[str]] = {
     "answers": {"errors", "settings"},
     "trace": {"degradation", "image_file.image_io", "restoration"},
     "samples": {
-        "degradation", "device", "errors", "image_file.image_io", "restoration", "settings", "task", "trace",
+        "degradation", "device", "errors", "estimating", "image_file.image_io", "restoration", "settings", "task",
+        "trace",
     },
     "uncertainty": {"image_file.image_io"},
-    "generation": {"degradation", "denoiser", "device", "errors", "restoration", "settings", "tiling"},
+    "generation": {"degradation", "denoiser", "device", "errors", "estimating", "observing", "settings", "tiling"},
     "masks": {"errors"},
     "mask_shapes": set(),
     "damage": {"degradation", "errors", "image_file.image_io", "masks", "noise_field"},
@@ -197,7 +203,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "measure.network_speed": {"network"},
     "measure.command_speed": {"errors"},
-    "measure.region_speed": {"device", "noise_field", "restoration", "settings", "task"},
+    "measure.region_speed": {"device", "estimating", "noise_field", "observing", "settings", "task"},
     "measure.benchmark": {
         "checkpoint", "device", "measure.command_speed", "measure.hardware", "measure.network_speed",
         "measure.region_speed",

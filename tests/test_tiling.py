@@ -13,8 +13,10 @@ from diffuse_cli import settings
 from diffuse_cli.degradation import Description
 from diffuse_cli.denoiser import Posterior
 from diffuse_cli.device import Model
+from diffuse_cli.estimating import estimate
 from diffuse_cli.image_file.image_io import read_picture
-from diffuse_cli.restoration import estimate, observe, to_tensor
+from diffuse_cli.observing import observe
+from diffuse_cli.restoration import to_tensor
 from diffuse_cli.settings import Settings, tile_side
 from diffuse_cli.task import Task
 from diffuse_cli.tiling import MARGIN, plan_tiles, tiled

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from diffuse_cli.device import Model
-from diffuse_cli.restoration import estimate, observe
+from diffuse_cli.estimating import estimate
+from diffuse_cli.observing import observe
 from diffuse_cli.settings import Settings
 from diffuse_cli.task import Task
 from diffuse_cli.tone.clarity import clarify

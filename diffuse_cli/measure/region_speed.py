@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from ..device import Model
+from ..estimating import estimate
 from ..noise_field import noise_field
-from ..restoration import estimate, observe
+from ..observing import observe
 from ..settings import Settings
 from ..task import Task
 
