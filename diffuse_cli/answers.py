@@ -95,5 +95,5 @@ class Answers:
 
     def drawing(self, op: str, base: Settings) -> Settings:
         """How a sample is drawn, for whatever purpose."""
-        steps = self.steps if (self.steps or 1) > 1 else sample_steps(op)
-        return replace(base, steps=steps or sample_steps(op), fidelity=0.0)
+        steps = sample_steps(op) if self.steps is None or self.steps == 1 else self.steps
+        return replace(base, steps=steps, fidelity=0.0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
+from . import file_hash
 from .errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
@@ -112,11 +113,7 @@ def file_sha256(path: Path) -> str:
 
     Raises: CheckpointError: it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+    return file_hash.file_sha256(path, CheckpointError)
 
 
 def read_info(path: Path) -> CheckpointInfo:

@@ -1,7 +1,6 @@
 """Which file belongs to which picture, as its mask or noise map: one for all, or one for each by its name."""
 
 import functools
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Generic, TypeVar
 from .atomic import shown
 from .batches.plan import filled
 from .errors import PictureError, UsageError
+from .file_hash import file_sha256
 from .image_file.encoding import PICTURE_SUFFIXES
 
 T = TypeVar("T")
@@ -83,4 +83,4 @@ class FilesBeside(Generic[T]):
         if not path.exists():
             needed = f"every picture needs one under {self.option} {self.name}"
             raise PictureError(f"{shown(path)}: no such {self.what}; {needed}")
-        return Beside(value=self.read(path), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+        return Beside(value=self.read(path), sha256=file_sha256(path, PictureError))

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 Mask = NDArray[np.bool_]
 
@@ -34,15 +35,27 @@ def fading(mask: Mask, pixels: int) -> NDArray[np.float32]:
 
     The picture's own border is no rim.
     """
-    outside = torch.from_numpy(~mask)[None, None].float()
-    depth = torch.zeros_like(outside)
-    for k in range(pixels + 1):
-        depth += 1 - outside
+    steps = steps_inside(torch.from_numpy(mask)[None, None], pixels + 1)
+    return np.asarray((steps / (pixels + 1))[0, 0].numpy(), dtype=np.float32)
+
+
+def steps_inside(region: Tensor, most: int) -> Tensor:
+    """How many steps each pixel of a region (1, 1, H, W) bool is from the pixels outside, 1 at its border.
+
+    Steps across and diagonal steps take turns, which makes octagons of circles. What lies beyond the picture's edges
+    does not count as outside.
+
+    Returns: (1, 1, H, W) float, at most `most`; 0 outside.
+    """
+    outside = (~region).float()
+    steps = torch.zeros_like(outside)
+    for k in range(most):
+        steps += 1 - outside
         outside = _step(outside, square=k % 2 == 1)
-    return np.asarray((depth / (pixels + 1))[0, 0].numpy(), dtype=np.float32)
+    return steps
 
 
-def _step(x: torch.Tensor, *, square: bool) -> torch.Tensor:
+def _step(x: Tensor, *, square: bool) -> Tensor:
     """Grow what is 1 by a pixel: to eight neighbours, or to four."""
     if square:
         return F.max_pool2d(x, 3, 1, 1)

@@ -256,6 +256,15 @@ def _shown(points: Polygon) -> str:
     return ",".join(f"{value:g}" for point in points for value in point)
 
 
+def mask_picture(mask: "NDArray[np.bool_]") -> "Picture":
+    """The inverse of `mask_of`: a gray picture, white where the mask (H, W) is True."""
+    import numpy as np
+
+    from .image_file.image_io import Picture
+
+    return Picture(pixels=np.where(mask, 1, -1)[..., None].astype(np.float32))
+
+
 def mask_of(picture: "Picture") -> "NDArray[np.bool_]":
     """A picture as a mask (H, W): True where it is at least half white."""
     mask: NDArray[np.bool_] = picture.pixels.mean(2) >= 0

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from diffuse_cli.box_mean import box_mean
 from diffuse_cli.device import Model
 from diffuse_cli.estimating import estimate
 from diffuse_cli.observing import observe
@@ -15,7 +16,7 @@ from diffuse_cli.task import Task
 from diffuse_cli.tone.clarity import clarify
 from diffuse_cli.tone.curve import Curve
 from diffuse_cli.tone.enhancement import Wish, enhance
-from diffuse_cli.tone.guided import box_mean, guided_filter
+from diffuse_cli.tone.guided import guided_filter
 from diffuse_cli.tone.light import encoded, linear
 from diffuse_cli.tone.light_noise import light_noise
 from diffuse_cli.tone.white_balance import gains

@@ -247,11 +247,13 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def save(pixels: NDArray[np.float32], mask: NDArray[np.bool_], name: str, folder: Path) -> None:
-    from diffuse_cli.provenance.replay import file_sha256
+    from diffuse_cli.errors import PictureError
+    from diffuse_cli.file_hash import file_sha256
 
+    sha256 = {name: file_sha256(folder / name, PictureError) for name in ("mask.png", "in.png")}
     told = {
-        "operation": "inpaint", "mask": file_sha256(folder / "mask.png"), "boxes": [], "invert_mask": False,
-        "input": file_sha256(folder / "in.png"), "steps": 1, "diffuse": "0.1.0",
+        "operation": "inpaint", "mask": sha256["mask.png"], "boxes": [], "invert_mask": False,
+        "input": sha256["in.png"], "steps": 1, "diffuse": "0.1.0",
     }  # fmt: skip
     result = np.where(mask[..., None], np.float32(0), pixels)
     write_picture(Picture(pixels=result, source=Source(provenance=recipe.to_rdf(told))), folder / name)

@@ -1,13 +1,13 @@
 """`diffuse compose`."""
 
-import hashlib
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError
+from ..errors import PictureError, UsageError
+from ..file_hash import file_sha256
 from .options import Compute, Files, Keeping, Which, number_or_auto, shared, whole_number
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _read(path: Path, files: Files, what: str) -> "tuple[Picture, str]":
     if not path.is_file():
         raise UsageError(f"{path}: no such {what}")
     picture = read_picture(path, max_pixels=files.max_pixels)
-    return picture, hashlib.sha256(path.read_bytes()).hexdigest()
+    return picture, file_sha256(path, PictureError)
 
 
 def _mask(path: Path, files: Files) -> "tuple[NDArray[np.float32], str]":

@@ -144,15 +144,14 @@ class _Degrader:
 
     def write(self, job: Job, restored: _Damaged) -> dict[str, Any]:
         """The picture last: where it is, its record and mask are."""
-        import numpy as np
-
         from ..image_file.encoding import PLAIN
-        from ..image_file.image_io import Picture, write_bytes, write_picture
+        from ..image_file.image_io import write_bytes, write_picture
+        from ..request import mask_picture
 
         record = {"version": __version__, "input_sha256": restored.made["input"], **asdict(self.damage)}
         if restored.hole is not None:
-            mask = Picture(pixels=np.where(restored.hole, 1, -1)[..., None].astype(np.float32))
-            write_picture(self.results.signed(mask, restored.made), _mask_file(job.output))
+            mask = self.results.signed(mask_picture(restored.hole), restored.made)
+            write_picture(mask, _mask_file(job.output))
         write_bytes((json.dumps(record, indent=1) + "\n").encode(), _sidecar(job.output))
         self.results.write(job, [restored.picture], restored.made, PLAIN)
         if restored.before is not None:

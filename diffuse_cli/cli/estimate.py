@@ -17,7 +17,7 @@ from .display import Display, one_line
 from .options import Sources, shared
 from .planning import find_sources
 from .stopping import CODES, NAMES, Stop
-from .working import report_failures
+from .working import report_failures, tell_summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,13 +117,10 @@ class _Estimates:
     def summary(self, total: int, code: int, stopped_by: str | None) -> None:
         """--json: the last line."""
         failures = [{"input": str(path), "error": str(e), "exit_code": e.exit_code} for path, e in self.failed]
-        line = {
-            "type": "summary", "operation": "estimate", "pictures": total, "done": self.done, "skipped": 0,
-            "failed": len(self.failed), "left": total - self.done - len(self.failed), "ignored": self.ignored,
-            "seconds": round(time.monotonic() - self.start, 3), "exit_code": code, "stopped_by": stopped_by,
-            "failures": failures,
-        }  # fmt: skip
-        typer.echo(json.dumps(line))
+        tell_summary(
+            "estimate", total, self.done, 0, failures,
+            ignored=self.ignored, start=self.start, code=code, stopped_by=stopped_by,
+        )  # fmt: skip
 
 
 def _block(found: "Estimate", task: "Task", width: int, height: int) -> "Iterator[str]":

@@ -125,7 +125,7 @@ class Holes:
 
         masking = self.masking
         return Inpaint(
-            mask=mask, boxes=[_box(text) for text in masking.box or ()],
+            mask=mask, boxes=[box_of(text) for text in masking.box or ()],
             polygons=[_polygon(text) for text in masking.polygon or ()], invert_mask=masking.invert_mask,
             grow=masking.grow, feather=masking.feather, mask_strength=masking.mask_strength,
             mask_limit=masking.mask_limit,
@@ -150,7 +150,11 @@ class Holes:
         return path
 
 
-def _box(text: str) -> "Box":
+def box_of(text: str) -> "Box":
+    """x,y,width,height.
+
+    Raises: UsageError: it is no such thing.
+    """
     numbers = [whole_number("box", part) for part in text.split(",")]
     if len(numbers) != 4:
         raise UsageError(f"--box {text}: give four numbers, x,y,width,height")

@@ -1,6 +1,5 @@
 """From the options to a plan: which pictures, where results go, what is there already. Loads no model."""
 
-import hashlib
 import json
 import os
 import sys
@@ -17,6 +16,7 @@ from ..batches.inputs import PIPE, Found
 from ..batches.journal import Journal, usual
 from ..batches.plan import Job, Naming
 from ..errors import PictureError, UsageError
+from ..file_hash import file_sha256
 from .display import one_line
 from .options import Files, Output, Sources
 from .showing import Showing, showing
@@ -200,9 +200,8 @@ def _hashes_among(wanted: set[str], found: Sequence[Found]) -> set[str]:
 def sha256_of(path: Path) -> str:
     """Of a file, "" if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+        return file_sha256(path, PictureError)
+    except PictureError:
         return ""
 
 

@@ -114,7 +114,7 @@ def _target(made: Path, output: Path | None, given: Given, *, force: bool) -> Pa
 
 
 def _check_input(made: Path, source: Path | None, recipe: "Mapping[str, Any]") -> None:
-    from ..provenance.replay import file_sha256
+    from ..file_hash import file_sha256
 
     wanted = recipe.get("input")
     if not wanted:
@@ -123,7 +123,7 @@ def _check_input(made: Path, source: Path | None, recipe: "Mapping[str, Any]") -
         return
     if source is None:
         raise UsageError(f"{made}: what was it made from? Give --input FILE; its sha256 is {wanted}")
-    if (found := file_sha256(source)) != wanted:
+    if (found := file_sha256(source, UsageError)) != wanted:
         raise UsageError(f"{source}: {made} was not made from it; its sha256 is {found}, not {wanted}")
 
 

@@ -225,15 +225,14 @@ def _write_mask(path: Path, hole: "NDArray[np.bool_]") -> None:
 
     Raises: PictureError: it cannot be written.
     """
-    import numpy as np
-
-    from ..image_file.image_io import Picture, write_picture
+    from ..image_file.image_io import write_picture
+    from ..request import mask_picture
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PictureError(f"{path.parent}: the folder cannot be created: {error.strerror}") from None
-    write_picture(Picture(pixels=np.where(hole, 1, -1)[..., None].astype(np.float32)), path)
+    write_picture(mask_picture(hole), path)
 
 
 def header_pixels(path: Path) -> int:

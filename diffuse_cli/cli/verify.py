@@ -10,7 +10,8 @@ import typer
 
 from ..errors import UsageError
 from .display import one_line
-from .options import shared, two_numbers, whole_number
+from .masking import box_of
+from .options import shared, two_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,7 @@ class Told:
             "noise": self.noise, "strength": self.strength, "chroma_strength": self.chroma_strength, "jpeg": self.jpeg,
             "blur": self.blur, "scale": self.scale, "invert_mask": self.invert_mask or None,
             "size": None if self.to_size is None else list(two_numbers("to-size", self.to_size)),
-            "boxes": None if self.box is None else [_box(text) for text in self.box],
+            "boxes": None if self.box is None else [list(box_of(text)) for text in self.box],
         }  # fmt: skip
         told = {key: value for key, value in given.items() if value is not None}
         if self.op is None:
@@ -115,9 +116,9 @@ def verify(
 
 def _notes(recipe: dict[str, Any], against: Path) -> list[str]:
     """What is worth knowing, but decides nothing: pixels do."""
-    from ..provenance.replay import file_sha256
+    from ..file_hash import file_sha256
 
-    found = file_sha256(against)
+    found = file_sha256(against, UsageError)
     if recipe.get("input") in (None, found):
         return []
     return [f"{against}: the recipe names another file (sha256 {recipe['input']}); its pixels are what is checked"]
@@ -163,13 +164,6 @@ def _line(
         "figures": [{**asdict(figure), "fine": figure.is_fine} for figure in figures],
         "notes": notes,
     }
-
-
-def _box(text: str) -> list[int]:
-    numbers = [whole_number("box", part) for part in text.split(",")]
-    if len(numbers) != 4:
-        raise UsageError(f"--box {text}: give four numbers, x,y,width,height")
-    return numbers
 
 
 def add_to(app: typer.Typer) -> None:

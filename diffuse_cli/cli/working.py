@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -124,26 +124,44 @@ class _Telling:
 
     def summary(self, code: int, stopped_by: str | None) -> None:
         """--json: the last line."""
-        outcome = self.outcome
-        counted = outcome.done + outcome.skipped + len(outcome.failed)
-        line = {
-            "type": "summary",
-            "operation": self.what.op,
-            "pictures": len(self.what.jobs),
-            "done": outcome.done,
-            "skipped": outcome.skipped,
-            "failed": len(outcome.failed),
-            "left": len(self.what.jobs) - counted,
-            "ignored": self.what.ignored,
-            "seconds": round(time.monotonic() - self.start, 3),
-            "exit_code": code,
-            "stopped_by": stopped_by,
-            "failures": [
-                {"input": str(job.source), "output": str(job.output), "error": str(e), "exit_code": e.exit_code}
-                for job, e in outcome.failed
-            ],
-        }
-        typer.echo(json.dumps(line))
+        failures = [
+            {"input": str(job.source), "output": str(job.output), "error": str(e), "exit_code": e.exit_code}
+            for job, e in self.outcome.failed
+        ]
+        tell_summary(
+            self.what.op, len(self.what.jobs), self.outcome.done, self.outcome.skipped, failures,
+            ignored=self.what.ignored, start=self.start, code=code, stopped_by=stopped_by,
+        )  # fmt: skip
+
+
+def tell_summary(
+    operation: str,
+    pictures: int,
+    done: int,
+    skipped: int,
+    failures: Sequence[Mapping[str, Any]],
+    *,
+    ignored: Mapping[str, int],
+    start: float,
+    code: int,
+    stopped_by: str | None,
+) -> None:
+    """--json: the last line. Args: start: by the monotonic clock."""
+    line = {
+        "type": "summary",
+        "operation": operation,
+        "pictures": pictures,
+        "done": done,
+        "skipped": skipped,
+        "failed": len(failures),
+        "left": pictures - done - skipped - len(failures),
+        "ignored": ignored,
+        "seconds": round(time.monotonic() - start, 3),
+        "exit_code": code,
+        "stopped_by": stopped_by,
+        "failures": failures,
+    }
+    typer.echo(json.dumps(line))
 
 
 def list_failures(failed: Sequence[tuple[Path, DiffuseError]], total: int) -> None:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..degradation import blur
+from ..mask_shapes import steps_inside
 from ..tone.light import encoded, linear
 from .placing import Layer
-from .region import steps_inside
 
 _MOST_STOPS, _MOST_TINT = 2.0, 0.4
 """How far exposure, and each channel's part in it, is moved: what lies beside the seam may have another colour."""
@@ -35,8 +35,9 @@ def light_gains(base: Tensor, layer: Layer, share: float) -> tuple[float, float,
     Args: base: (1, 3, H, W), [-1, 1]; share: of the correction, 0..1.
     """
     width, inside = rim_width(layer.cover), layer.cover >= 0.5
-    within = (steps_inside(inside, width + 1) > 0) & (steps_inside(inside, width + 1) <= width) & (layer.cover > 0.99)
-    around = (steps_inside(~inside, width + 1) > 0) & (steps_inside(~inside, width + 1) <= width) & (layer.cover == 0)
+    in_steps, out_steps = steps_inside(inside, width + 1), steps_inside(~inside, width + 1)
+    within = (in_steps > 0) & (in_steps <= width) & (layer.cover > 0.99)
+    around = (out_steps > 0) & (out_steps <= width) & (layer.cover == 0)
     if not (within.any() and around.any()):
         return 1.0, 1.0, 1.0
 

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from ..degradation import blur
 from ..fill import pull_push
+from ..mask_shapes import steps_inside
 from .placing import Layer
-from .region import steps_inside
 
 _RIM = 2
 _SMOOTHING = 1.5

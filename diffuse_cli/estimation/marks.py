@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..box_mean import box_mean
 from ..mask_shapes import grown
 from .blocks import luma_weights
 from .components import components
@@ -112,7 +113,7 @@ def candidates(levels: NDArray[np.float32]) -> list[Parts]:
 
 def _parts(luma: Tensor, chroma: NDArray[np.float32], radii: list[int]) -> Parts:
     rise = torch.stack([luma - _opened(luma, r) for r in radii]).amax(0)
-    usual = _box(rise, _NEIGHBOURHOOD)
+    usual = box_mean(rise, _NEIGHBOURHOOD // 2)
     seen = rise > torch.clamp(_RISE * usual, min=_LEAST_RISE)
     labels, count = components(seen[0, 0].numpy())
     return Parts(labels=labels, measures=_features(luma, chroma, seen, labels, count))
@@ -130,20 +131,14 @@ def _spread(x: Tensor, radius: int) -> Tensor:
     return F.max_pool2d(x, (side, 1), 1, (radius, 0))
 
 
-def _box(x: Tensor, side: int) -> Tensor:
-    """Mean over a square, of the pixels inside the picture."""
-    x = F.avg_pool2d(x, (1, side), 1, (0, side // 2), count_include_pad=False)
-    return F.avg_pool2d(x, (side, 1), 1, (side // 2, 0), count_include_pad=False)
-
-
 def _features(luma: Tensor, chroma: NDArray[np.float32], seen: Tensor, labels: NDArray[np.int64], count: int) -> Floats:
     """See `FEATURES`."""
     # What is around a mark is told from pixels that are none, nor a mark's soft rim.
     free = 1 - _spread(seen.float(), 1)
-    weight = _box(free, 13).clamp_min(1e-3)
-    mean = _box(free * luma, 13) / weight
-    spread = (_box(free * (luma - mean) ** 2, 13) / weight).clamp_min(0).sqrt()
-    crowd = _box(seen.float(), 65)
+    weight = box_mean(free, 6).clamp_min(1e-3)
+    mean = box_mean(free * luma, 6) / weight
+    spread = (box_mean(free * (luma - mean) ** 2, 6) / weight).clamp_min(0).sqrt()
+    crowd = box_mean(seen.float(), 32)
     inside = labels > 0
     index = labels[inside] - 1
 
@@ -165,7 +160,7 @@ def _features(luma: Tensor, chroma: NDArray[np.float32], seen: Tensor, labels: N
         np.log(average(crowd[0, 0].numpy()) + 0.003),
         np.log(258 - upper),
         np.log((average(_steepest(luma)) + 1) / height),
-        np.log((average(chroma) + 4) / (average(_box(torch.from_numpy(chroma)[None, None], 13)[0, 0].numpy()) + 4)),
+        np.log((average(chroma) + 4) / (average(box_mean(torch.from_numpy(chroma)[None, None], 6)[0, 0].numpy()) + 4)),
         np.log(average(chroma) + 4),
     ]
     return np.stack(measures, 1)
@@ -201,8 +196,8 @@ def torn(levels: NDArray[np.float32]) -> NDArray[np.bool_]:
     """
     luma = (levels @ luma_weights(levels.shape[2])).astype(np.float32)
     x = torch.from_numpy(luma)[None, None]
-    mean = _box(x, 5)
-    flat = ((_box((x - mean) ** 2, 5)).sqrt() < _FLAT)[0, 0].numpy()
+    mean = box_mean(x, 2)
+    flat = ((box_mean((x - mean) ** 2, 2)).sqrt() < _FLAT)[0, 0].numpy()
     found = np.zeros(luma.shape, bool)
     for tone in (luma > _PAPER, luma < _BLACK):
         labels, _ = components(flat & tone)

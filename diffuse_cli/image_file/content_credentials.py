@@ -7,6 +7,7 @@ is held against the file's size, and signatures are not checked: whatever they s
 import io
 import re
 import struct
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
 _STORE: Final = bytes.fromhex("6332706100110010800000AA00389B71")
@@ -73,29 +74,33 @@ def _in_jpeg(file: BinaryIO, size: int) -> bytes:
     return joined if any(_STORE in data[:64] for data in found) else b""
 
 
-def _in_png(file: BinaryIO, size: int) -> bytes:
-    at = 8
+def _heads(file: BinaryIO, size: int, at: int, step: Callable[[bytes], int]) -> Iterator[tuple[int, bytes]]:
+    """Where chunks begin, and their first eight bytes. Args: step: from these, how far on the next one begins."""
     for _ in range(_MOST_PARTS):
         head = _bytes(file, size, at, 8)
         if len(head) < 8:
-            break
-        length = int.from_bytes(head[:4], "big")
+            return
+        yield at, head
+        at += step(head)
+
+
+def _in_png(file: BinaryIO, size: int) -> bytes:
+    def length(head: bytes) -> int:
+        return int.from_bytes(head[:4], "big")
+
+    for at, head in _heads(file, size, 8, lambda head: 12 + length(head)):
         if head[4:] == b"caBX":
-            return _bytes(file, size, at + 8, length)
-        at += 12 + length
+            return _bytes(file, size, at + 8, length(head))
     return b""
 
 
 def _in_webp(file: BinaryIO, size: int) -> bytes:
-    at = 12
-    for _ in range(_MOST_PARTS):
-        head = _bytes(file, size, at, 8)
-        if len(head) < 8:
-            break
-        length = int.from_bytes(head[4:], "little")
+    def length(head: bytes) -> int:
+        return int.from_bytes(head[4:], "little")
+
+    for at, head in _heads(file, size, 12, lambda head: 8 + length(head) + length(head) % 2):
         if head[:4] == b"C2PA":
-            return _bytes(file, size, at + 8, length)
-        at += 8 + length + length % 2
+            return _bytes(file, size, at + 8, length(head))
     return b""
 
 

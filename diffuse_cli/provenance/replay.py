@@ -4,7 +4,6 @@ A recipe's keys are options' names, so a new option needs nothing here, unless i
 recipe says beside them (what was found out, hashes) follows by itself, and the new result's recipe is compared with it.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import UsageError
+from ..file_hash import file_sha256
 
 _OPTION_OF_KEY: Final = {"boxes": "box", "polygons": "polygon", "samples": "count"}
 """Options that recipes call otherwise: the plural, or what they mean."""
@@ -96,22 +96,10 @@ def _text(value: object, name: str = "") -> str:
 def _same_file(given: Mapping[str, Path], name: str, sha256: str, flag: str) -> Path:
     if name not in given:
         raise UsageError(f"{flag}: the recipe used a file with sha256 {sha256}; give it again with {flag} FILE")
-    found = file_sha256(given[name])
+    found = file_sha256(given[name], UsageError)
     if found != sha256:
         raise UsageError(f"{given[name]}: is not the file of the recipe; its sha256 is {found}, not {sha256}")
     return given[name]
-
-
-def file_sha256(path: Path) -> str:
-    """Of a file that must be there.
-
-    Raises: UsageError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

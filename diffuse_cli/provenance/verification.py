@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..degradation import LEVEL, Description, blur, resize
+from ..estimation.blocks import LUMA
 from ..image_file.encoder import through_jpeg
 from ..image_file.image_io import PLAIN, Encoding, Picture, Source, encode_pages, read_pages, to_levels
 from ..noise_field import noise_field
@@ -316,7 +317,7 @@ def _split(levels: Floats) -> tuple[Floats, Floats]:
     """Luma (BT.601), in every channel, and the rest."""
     if levels.shape[2] == 1:
         return levels, np.zeros_like(levels)
-    luma = np.repeat((levels @ np.array([0.299, 0.587, 0.114]))[..., None], 3, axis=2)
+    luma = np.repeat((levels @ LUMA)[..., None], 3, axis=2)
     return luma, levels - luma
 
 

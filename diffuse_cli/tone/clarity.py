@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ..degradation import luma
 from .guided import guided_filter
 
 _RADII = (0.008, 0.03)
@@ -18,15 +19,14 @@ def clarify(v: Tensor, amount: float) -> tuple[Tensor, Tensor]:
     Returns: the picture, and by what noise in its luma is multiplied (1, 1, H, W): g - (g - 1) a with g = 1 + amount,
         since of noise, too, the base keeps the share a.
     """
-    weights = torch.tensor([0.299, 0.587, 0.114], dtype=v.dtype)
-    luma = torch.einsum("bchw,c->bhw", v, weights)[:, None]
-    out, grown = luma, torch.ones_like(luma)
+    before = luma(v)
+    out, grown = before, torch.ones_like(before)
     for share in _RADII:
         radius = max(round(share * max(v.shape[-2:])), 1)
-        base, kept = guided_filter(luma, radius, _EPS)
-        detail = luma - base
+        base, kept = guided_filter(before, radius, _EPS)
+        detail = before - base
         out = out + 0.5 * amount * detail
         grown = grown + 0.5 * amount * (1 - kept)
     # Towards black and white less, so that nothing is pushed over the ends.
-    room = (4 * luma.clamp(0, 1) * (1 - luma.clamp(0, 1))).clamp(0, 1)
-    return v + room * (out - luma), 1 + room * (grown - 1)
+    room = (4 * before.clamp(0, 1) * (1 - before.clamp(0, 1))).clamp(0, 1)
+    return v + room * (out - before), 1 + room * (grown - 1)

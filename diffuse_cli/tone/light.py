@@ -5,7 +5,8 @@ import io
 import torch
 from torch import Tensor
 
-_LUMINANCE = (0.2126, 0.7152, 0.0722)
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""What R, G and B of BT.709 contribute to the luminance."""
 
 
 def linear(v: Tensor) -> Tensor:
@@ -22,7 +23,7 @@ def encoded(light: Tensor) -> Tensor:
 
 def luminance(light: Tensor) -> Tensor:
     """(B, 3, H, W) linear light -> (B, 1, H, W), BT.709 primaries."""
-    weights = torch.tensor(_LUMINANCE, dtype=light.dtype)
+    weights = torch.tensor(LUMINANCE, dtype=light.dtype)
     return torch.einsum("bchw,c->bhw", light, weights)[:, None]
 
 

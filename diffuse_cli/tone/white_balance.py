@@ -6,6 +6,8 @@ import math
 import torch
 from torch import Tensor
 
+from .light import LUMINANCE
+
 _NORM = 6
 _LEFT_ALONE = 5.0
 """Degrees of cast."""
@@ -75,6 +77,6 @@ def gains(light: Tensor, usable: Tensor) -> tuple[tuple[float, float, float], fl
     if share == 0 or float(seen.min()) < 0.1:  # a channel that is all but missing is no matter of the light
         return (1.0, 1.0, 1.0), 0.0
     raw = (seen[1] / seen) ** share
-    kept = 1 / float(raw @ torch.tensor([0.2126, 0.7152, 0.0722], dtype=torch.float64))
+    kept = 1 / float(raw @ torch.tensor(LUMINANCE, dtype=torch.float64))
     red, green, blue = (float(g) * kept for g in raw)
     return (red, green, blue), share * cast
