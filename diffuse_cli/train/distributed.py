@@ -70,7 +70,11 @@ def joined(device: str) -> Iterator[Crew]:
     store, rank, world = next(rendezvous("env://"))
     store = PrefixStore(f"restart-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
     dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=rank, world_size=world)
+    crew = Crew(rank=dist.get_rank(), world=world, device=place)
     try:
-        yield Crew(rank=dist.get_rank(), world=world, device=place)
+        yield crew
+        # DDP never lets go of the group (torch 2.14), so gloo's threads live on into the interpreter's end; one of them
+        # that still had to release a tensor then would abort the process. A barrier holds none, and comes after all.
+        crew.wait()
     finally:
         dist.destroy_process_group()
