@@ -29,14 +29,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .answers import UNCERTAINTY_SAMPLES, Answers
-from .compose import Compose, cover_of
 from .device import Device, Dtype, Model, prepare
-from .enhance import Enhance
 from .errors import UsageError
-from .extend import Anchor, Extend
 from .image_file.image_io import Picture, read_picture, to_levels, to_unit
+from .mask_picture import mask_of
 from .noise_map import map_of
-from .request import UNDONE, Box, Denoise, Inpaint, Polygon, Request, Restore, SuperResolve, mask_of, restore_only
+from .requests.compose import Compose, cover_of
+from .requests.denoise import Denoise
+from .requests.enhance import Enhance
+from .requests.extend import Anchor, Extend
+from .requests.inpaint import Box, Inpaint, Polygon
+from .requests.request import Request
+from .requests.restore import UNDONE, Restore, restore_only
+from .requests.super_resolve import SuperResolve
 from .settings import GENERATE_STEPS, Settings, Solver, Tile, natural_size
 
 if TYPE_CHECKING:

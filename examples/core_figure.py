@@ -14,7 +14,10 @@ from diffuse_cli.device import prepare
 from diffuse_cli.fusion import fuse
 from diffuse_cli.image_file.picture import Picture, to_unit
 from diffuse_cli.observing import Known, observe
-from diffuse_cli.request import Denoise, Inpaint, Request, SuperResolve
+from diffuse_cli.requests.denoise import Denoise
+from diffuse_cli.requests.inpaint import Inpaint
+from diffuse_cli.requests.request import Request
+from diffuse_cli.requests.super_resolve import SuperResolve
 from diffuse_cli.restoration import to_tensor
 
 HERE = Path(__file__).resolve().parent

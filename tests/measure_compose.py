@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diffuse_cli.compose import Compose
 from diffuse_cli.degradation import blur
 from diffuse_cli.device import prepare
 from diffuse_cli.image_file.image_io import Picture, read_picture, to_levels, to_unit
+from diffuse_cli.requests.compose import Compose
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import Settings
 from diffuse_cli.tone.light import encoded, linear

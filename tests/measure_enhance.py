@@ -21,10 +21,10 @@ import torch
 from numpy.typing import NDArray
 
 from diffuse_cli.device import Model, prepare
-from diffuse_cli.enhance import Enhance
 from diffuse_cli.image_file.image_io import Picture, read_picture, to_levels, to_unit
 from diffuse_cli.measure.metrics import psnr, ssim
-from diffuse_cli.request import Denoise
+from diffuse_cli.requests.denoise import Denoise
+from diffuse_cli.requests.enhance import Enhance
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import Settings
 from diffuse_cli.tone.light import encoded, linear

@@ -19,7 +19,7 @@ from PIL import Image
 from diffuse_cli.device import Model, prepare
 from diffuse_cli.image_file.image_io import Picture, read_picture, to_levels, to_unit
 from diffuse_cli.measure.metrics import psnr
-from diffuse_cli.request import Denoise
+from diffuse_cli.requests.denoise import Denoise
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import Settings
 

@@ -32,7 +32,7 @@ from diffuse_cli.masks import MaskKind
 from diffuse_cli.measure.evaluate import clean_levels, pictures
 from diffuse_cli.measure.metrics import psnr
 from diffuse_cli.measure.protocol import Condition, Levels, TaskName, case
-from diffuse_cli.request import Restore
+from diffuse_cli.requests.restore import Restore
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import Settings
 from diffuse_cli.task import Task

@@ -11,17 +11,17 @@ from PIL import Image
 from torch import Tensor
 
 from diffuse_cli import restore
-from diffuse_cli.compose import Compose
 from diffuse_cli.composition.matching import light_gains, lit, missing_blur
 from diffuse_cli.composition.membrane import corrected
 from diffuse_cli.composition.placing import Layer, place
 from diffuse_cli.composition.region import seam_distance
 from diffuse_cli.device import Model
 from diffuse_cli.errors import DiffuseError, PictureError, UsageError
-from diffuse_cli.extend import ANCHORS, Extend, margins_of
 from diffuse_cli.image_file.image_io import Picture, to_levels, to_unit
 from diffuse_cli.image_file.picture import integers
 from diffuse_cli.mask_shapes import steps_inside
+from diffuse_cli.requests.compose import Compose
+from diffuse_cli.requests.extend import ANCHORS, Extend, margins_of
 from diffuse_cli.restoration import restore as restored_by
 from diffuse_cli.settings import Settings
 

@@ -15,7 +15,7 @@ from diffuse_cli.consistency import projection, shrinker, within_range
 from diffuse_cli.degradation import resize
 from diffuse_cli.device import Model
 from diffuse_cli.image_file.image_io import Picture, to_levels, to_unit
-from diffuse_cli.request import SuperResolve
+from diffuse_cli.requests.super_resolve import SuperResolve
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import Settings
 from tests.conftest import EXAMPLES, Run

@@ -36,11 +36,6 @@ ALLOWED: dict[str, set[str]] = {
     "noise_map": {
         "degradation", "errors", "estimation.picture_noise", "estimation.varying_noise", "image_file.image_io",
     },
-    "request": {
-        "degradation", "errors", "estimation.estimate", "estimation.marks", "estimation.noise_level",
-        "estimation.patching", "estimation.picture_noise", "hole_width", "image_file.image_io",
-        "mask_shapes", "noise_map", "task",
-    },
     "observing": {"degradation", "denoiser", "evidence", "fusion", "task"},
     "estimating": {
         "consistency", "denoiser", "device", "errors", "host_arrays", "noise_field", "observing", "sampler", "settings",
@@ -50,15 +45,7 @@ ALLOWED: dict[str, set[str]] = {
         "consistency", "degradation", "denoiser", "device", "estimating", "evidence", "hole_width", "host_arrays",
         "image_file.image_io", "observing", "settings", "task", "tiling", "wide_holes",
     },
-    "enhance": {
-        "degradation", "estimation.picture_noise", "image_file.picture", "request", "task", "tone.enhancement",
-        "tone.light",
-    },
-    "compose": {
-        "composition.blending", "composition.placing", "degradation", "errors", "estimation.picture_noise",
-        "estimation.spectrum", "image_file.picture", "provenance.source_type", "request", "task",
-    },
-    "extend": {"errors", "image_file.picture", "task"},
+    "mask_picture": {"image_file.picture"},
     "answers": {"errors", "settings"},
     "trace": {"degradation", "image_file.image_io", "restoration"},
     "samples": {
@@ -73,15 +60,46 @@ ALLOWED: dict[str, set[str]] = {
     "configuration": {"errors"},
     "files_beside": {"atomic", "batches.plan", "errors", "file_hash", "image_file.encoding"},
     "api": {
-        "answers", "compose", "device", "enhance", "errors", "extend", "generation", "image_file.image_io", "noise_map",
-        "request", "restoration", "samples", "settings", "task",
+        "answers", "device", "errors", "generation", "image_file.image_io", "mask_picture", "noise_map",
+        "requests.compose", "requests.denoise", "requests.enhance", "requests.extend", "requests.inpaint",
+        "requests.request", "requests.restore", "requests.super_resolve", "restoration", "samples", "settings", "task",
     },
     "recipe": {"provenance.source_type", "settings"},
+    # What is asked for, and what it says of a picture.
+    "requests.request": {"errors", "image_file.picture", "task"},
+    "requests.denoise": {
+        "degradation", "errors", "estimation.noise_level", "estimation.picture_noise", "image_file.image_io",
+        "noise_map", "requests.request", "task",
+    },
+    "requests.inpaint": {
+        "degradation", "errors", "estimation.marks", "hole_width", "image_file.image_io", "mask_shapes",
+        "requests.request", "task",
+    },
+    "requests.super_resolve": {
+        "degradation", "errors", "estimation.picture_noise", "image_file.image_io", "requests.request", "task",
+    },
+    "requests.restore": {
+        "degradation", "errors", "estimation.estimate", "estimation.patching", "estimation.picture_noise",
+        "image_file.image_io", "requests.denoise", "requests.inpaint", "requests.request", "requests.super_resolve",
+        "task",
+    },
+    "requests.enhance": {
+        "degradation", "estimation.picture_noise", "image_file.picture", "requests.request", "task",
+        "tone.enhancement", "tone.light",
+    },
+    "requests.compose": {
+        "composition.blending", "composition.placing", "degradation", "errors", "estimation.picture_noise",
+        "estimation.spectrum", "image_file.picture", "provenance.source_type", "requests.request", "task",
+    },
+    "requests.extend": {"errors", "image_file.picture", "requests.request", "task"},
     # What results say of how they were made.
     "provenance.source_type": set(),
     "provenance.replay": {"errors", "file_hash", "image_file.image_io"},
     "provenance.about": {"image_file.content_credentials", "image_file.image_io", "image_file.xmp", "recipe"},
-    "provenance.declared": {"degradation", "errors", "extend", "image_file.picture", "noise_map", "request"},
+    "provenance.declared": {
+        "degradation", "errors", "image_file.picture", "noise_map", "requests.extend", "requests.inpaint",
+        "requests.restore",
+    },
     "provenance.verification": {
         "degradation", "estimation.blocks", "image_file.encoder", "image_file.image_io", "noise_field",
         "provenance.declared",
@@ -136,8 +154,9 @@ ALLOWED: dict[str, set[str]] = {
     "diagnosis.machine": {"device", "diagnosis.finding", "measure.hardware"},
     "diagnosis.installed": {"diagnosis.finding", "image_file.optional_formats"},
     "diagnosis.self_test": {
-        "checkpoint", "device", "diagnosis.finding", "errors", "image_file.image_io", "image_file.picture", "request",
-        "restoration", "settings",
+        "checkpoint", "device", "diagnosis.finding", "errors", "image_file.image_io", "image_file.picture",
+        "requests.denoise", "requests.inpaint", "requests.request", "requests.super_resolve", "restoration",
+        "settings",
     },
     "diagnosis.doctor": {
         "checkpoint", "diagnosis.finding", "diagnosis.installed", "diagnosis.machine", "diagnosis.self_test", "errors",
@@ -191,7 +210,8 @@ ALLOWED: dict[str, set[str]] = {
     "measure.report": {"errors"},
     "measure.plot": {"errors", "image_file.image_io", "measure.report"},
     "measure.protocol": {
-        "damage", "degradation", "errors", "image_file.image_io", "masks", "measure.metrics", "request", "task",
+        "damage", "degradation", "errors", "image_file.image_io", "masks", "measure.metrics", "requests.denoise",
+        "requests.restore", "task",
     },
     "measure.baselines": {"degradation", "measure.protocol"},
     "measure.calibration": {"degradation"},

@@ -17,7 +17,7 @@ from diffuse_cli.estimation.marks import find_marks, torn
 from diffuse_cli.image_file.image_io import Picture, to_unit
 from diffuse_cli.mask_shapes import fading, grown, polygon_mask
 from diffuse_cli.masks import MaskKind
-from diffuse_cli.request import Inpaint
+from diffuse_cli.requests.inpaint import Inpaint
 
 from .conftest import EXAMPLES, pixels
 from .running import Program

@@ -20,7 +20,7 @@ from diffuse_cli.estimation.varying_noise import estimate_varying_noise
 from diffuse_cli.fusion import fuse, remainder
 from diffuse_cli.image_file.image_io import Picture, read_picture, to_unit
 from diffuse_cli.noise_map import map_of
-from diffuse_cli.request import Denoise
+from diffuse_cli.requests.denoise import Denoise
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import Settings
 from diffuse_cli.task import Task

@@ -9,7 +9,10 @@ from PIL import Image
 
 from diffuse_cli.errors import PictureError, UsageError
 from diffuse_cli.image_file.image_io import Picture, read_picture, to_unit
-from diffuse_cli.request import Denoise, Inpaint, SuperResolve, mask_of
+from diffuse_cli.mask_picture import mask_of
+from diffuse_cli.requests.denoise import Denoise
+from diffuse_cli.requests.inpaint import Inpaint
+from diffuse_cli.requests.super_resolve import SuperResolve
 
 
 def flat(size: tuple[int, int] = (64, 64), *, gray: bool = False, noise: float = 0.0) -> Picture:

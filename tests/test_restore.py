@@ -12,13 +12,16 @@ from PIL import Image
 
 import diffuse_cli
 from diffuse_cli import recipe
-from diffuse_cli.cli.restorer import _of_request, _resolved
+from diffuse_cli.cli.restorer import _resolved
 from diffuse_cli.damage import Damage
 from diffuse_cli.errors import UsageError
 from diffuse_cli.estimation.patching import patched
 from diffuse_cli.image_file.image_io import Picture, to_unit
 from diffuse_cli.provenance.source_type import fitting
-from diffuse_cli.request import Denoise, Inpaint, Request, Restore, restore_only
+from diffuse_cli.requests.denoise import Denoise
+from diffuse_cli.requests.inpaint import Inpaint
+from diffuse_cli.requests.request import Request
+from diffuse_cli.requests.restore import Restore, restore_only
 
 from .conftest import EXAMPLES, pixels
 from .running import Program
@@ -125,21 +128,21 @@ class TestRecipe:
         ],
     )
     def test_another_request(self, made: Request, asked: Request) -> None:
-        told = recipe.plain({**_of_request(made), **_resolved(_of_request(made), made.task(photo(64)))})
-        assert recipe.agrees(told, recipe.plain(_of_request(made)))
-        assert not recipe.agrees(told, recipe.plain(_of_request(asked)))
+        told = recipe.plain({**made.told(), **_resolved(made.told(), made.task(photo(64)))})
+        assert recipe.agrees(told, recipe.plain(made.told()))
+        assert not recipe.agrees(told, recipe.plain(asked.told()))
 
     def test_what_was_found_is_told(self) -> None:
         picture = blurred(4)
-        told = _resolved(_of_request(Restore()), Restore().task(picture))
+        told = _resolved(Restore().told(), Restore().task(picture))
         assert told["noise"] == pytest.approx(4, abs=1)
         assert told["blur"] == pytest.approx(1.6, abs=0.4)
         assert told["jpeg"] == 100
-        assert _resolved(_of_request(Denoise()), Denoise().task(picture))["noise"] == pytest.approx(4, abs=1)
+        assert _resolved(Denoise().told(), Denoise().task(picture))["noise"] == pytest.approx(4, abs=1)
 
     def test_a_picture_that_is_left_alone_is_not_called_altered(self) -> None:
         def kind(request: Restore, picture: Picture) -> str | None:
-            told = _of_request(request)
+            told = request.told()
             return fitting(recipe.plain({"operation": "restore", **told, **_resolved(told, request.task(picture))}))
 
         smooth = Picture(pixels=np.zeros((64, 64, 3), np.float32))

@@ -20,7 +20,9 @@ from diffuse_cli.device import Model
 from diffuse_cli.image_file.image_io import Encoding, Picture, Source, read_picture, to_unit, write_picture
 from diffuse_cli.provenance.declared import Declared, of_recipe
 from diffuse_cli.provenance.verification import Figure, verify
-from diffuse_cli.request import Denoise, Restore, SuperResolve
+from diffuse_cli.requests.denoise import Denoise
+from diffuse_cli.requests.restore import Restore
+from diffuse_cli.requests.super_resolve import SuperResolve
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import Settings
 

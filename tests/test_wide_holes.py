@@ -18,7 +18,7 @@ from diffuse_cli.hole_width import REACH, dilated, eroded, wide_part, widest, wi
 from diffuse_cli.image_file.image_io import Picture, to_unit
 from diffuse_cli.image_file.picture import integers
 from diffuse_cli.recipe import read
-from diffuse_cli.request import Inpaint
+from diffuse_cli.requests.inpaint import Inpaint
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import WIDE_STEPS, Settings
 from diffuse_cli.wide_holes import coarse_to_fine, halved, pyramid, texture_share

@@ -59,7 +59,7 @@ def compose(
     Its light is matched to what lies beside it; if it is sharper it is softened, if it has less grain it gets some; the
     seam is blended by gradients and then painted anew. Beyond the band every pixel that shows the picture is kept.
     """
-    from ..compose import Compose
+    from ..requests.compose import Compose
     from .restorer import restore_files
 
     if (insert is None) == (join is None):
@@ -97,7 +97,7 @@ def _read(path: Path, files: Files, what: str) -> "tuple[Picture, str]":
 
 
 def _mask(path: Path, files: Files) -> "tuple[NDArray[np.float32], str]":
-    from ..compose import cover_of
+    from ..requests.compose import cover_of
 
     picture, told = _read(path, files, "mask")
     return cover_of(picture), told

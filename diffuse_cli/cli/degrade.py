@@ -146,7 +146,7 @@ class _Degrader:
         """The picture last: where it is, its record and mask are."""
         from ..image_file.encoding import PLAIN
         from ..image_file.image_io import write_bytes, write_picture
-        from ..request import mask_picture
+        from ..mask_picture import mask_picture
 
         record = {"version": __version__, "input_sha256": restored.made["input"], **asdict(self.damage)}
         if restored.hole is not None:

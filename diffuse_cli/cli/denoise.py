@@ -9,7 +9,7 @@ from .options import Compute, Files, Keeping, Which, shared
 
 if TYPE_CHECKING:
     from ..batches.plan import Job
-    from ..request import Request
+    from ..requests.request import Request
 
 
 @shared
@@ -47,7 +47,7 @@ def denoise(
     from ..files_beside import FilesBeside
     from ..image_file.image_io import read_picture
     from ..noise_map import map_of
-    from ..request import Denoise
+    from ..requests.denoise import Denoise
     from .restorer import restore_files
 
     request = Denoise(noise=_noise(noise), strength=strength, chroma_strength=chroma_strength)

@@ -41,7 +41,7 @@ def enhance(
     Tone is changed in linear light. The noise is estimated before, carried through the curve pixel by pixel, and
     removed. What is good is left: a picture that lacks nothing stays as it is.
     """
-    from ..enhance import Enhance
+    from ..requests.enhance import Enhance
     from .restorer import restore_files
 
     request = Enhance(

@@ -97,7 +97,7 @@ class _Estimates:
     def tell(self, path: Path, picture: "Picture", page: int | None, begin: float) -> None:
         """On stdout."""
         from ..estimation.estimate import estimate as look
-        from ..request import Restore
+        from ..requests.restore import Restore
 
         found = look(picture)
         task = Restore().task_for(picture, found)

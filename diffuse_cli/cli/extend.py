@@ -8,7 +8,7 @@ from ..errors import UsageError
 from .options import Compute, Files, Keeping, Which, shared, two_numbers, whole_number
 
 if TYPE_CHECKING:
-    from ..extend import Anchor
+    from ..requests.extend import Anchor
 
 
 @shared
@@ -30,7 +30,7 @@ def extend(
     Wide margins go from coarse to fine, as inpaint's wide holes do: if nothing is said, their coarse shapes are drawn
     (--seed picks which) and get as much texture as the picture has beside them; --fidelity 0 draws all of it.
     """
-    from ..extend import Extend
+    from ..requests.extend import Extend
     from .restorer import restore_files
 
     request = Extend(

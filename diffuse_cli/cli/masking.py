@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..batches.plan import Job
     from ..files_beside import FilesBeside
-    from ..request import Box, Inpaint, Polygon
+    from ..requests.inpaint import Box, Inpaint, Polygon
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +100,7 @@ class Holes:
     def _masks(self) -> "FilesBeside[NDArray[np.bool_]] | None":
         from ..files_beside import FilesBeside
         from ..image_file.image_io import read_picture
-        from ..request import mask_of
+        from ..mask_picture import mask_of
 
         if self.masking.mask in (None, "alpha", "auto"):
             return None
@@ -121,7 +121,7 @@ class Holes:
         return self._asked(found.value), {"mask": found.sha256}
 
     def _asked(self, mask: Any) -> "Inpaint":  # noqa: ANN401 - as `Inpaint.mask`
-        from ..request import Inpaint
+        from ..requests.inpaint import Inpaint
 
         masking = self.masking
         return Inpaint(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..image_file.picture import Picture
     from ..paint.session import Session
-    from ..request import Inpaint
+    from ..requests.inpaint import Inpaint
 
 
 @dataclass(kw_only=True)
@@ -70,7 +70,7 @@ class Painting:
 
     def of(self, job: Job) -> "tuple[Inpaint, Mapping[str, Any]]":
         """What is to be filled, and what the recipe says of the mask."""
-        from ..request import Inpaint
+        from ..requests.inpaint import Inpaint
 
         if self.hole is None:
             raise PictureError(f"{job.source}: its mask was not painted; report this as a bug")
@@ -135,7 +135,7 @@ class Painting:
         """What looks damaged; however much it is, it is looked at before it is used."""
         import numpy as np
 
-        from ..request import Inpaint
+        from ..requests.inpaint import Inpaint
 
         strength = self.masking.mask_strength
         hole = Inpaint(mask="auto", mask_strength=strength, mask_limit=100).task(picture).hole
@@ -143,7 +143,7 @@ class Painting:
 
     def _filled(self, picture: "Picture", hole: "NDArray[np.bool_]") -> "Picture":
         """The result of a mask."""
-        from ..request import Inpaint
+        from ..requests.inpaint import Inpaint
         from ..restoration import restore
 
         settings = self.which.answers().settings("inpaint", self.compute.settings(1))

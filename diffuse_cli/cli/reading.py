@@ -16,7 +16,7 @@ from .planning import sha256_of
 
 if TYPE_CHECKING:
     from ..image_file.picture import Picture
-    from ..request import Request
+    from ..requests.request import Request
     from ..samples import Samples
     from ..task import Task
 

@@ -11,7 +11,7 @@ from .options import Compute, Files, Keeping, Which, number_or_auto, shared
 
 if TYPE_CHECKING:
     from ..batches.plan import Job
-    from ..request import Request
+    from ..requests.request import Request
 
 
 @shared
@@ -45,7 +45,7 @@ def restore(
     found is not undone: a good picture stays as it is. A JPEG whose traces are removed is written with quality 95, not
     with the tables that made them.
     """
-    from ..request import UNDONE, restore_only
+    from ..requests.restore import UNDONE, restore_only
 
     asked = {"noise": noise, "jpeg": jpeg, "blur": blur}
     given = {name: None if text is None else number_or_auto(name, text) for name, text in asked.items()}
@@ -71,7 +71,7 @@ def deblur(
 
     Noise would be made stronger with it, so it is removed, too, where there is a blur to undo.
     """
-    from ..request import restore_only
+    from ..requests.restore import restore_only
 
     told = restore_only(("blur",), {"blur": number_or_auto("blur", blur)})
     level = number_or_auto("noise", noise)
@@ -91,7 +91,7 @@ def dejpeg(
     compute: Compute,
 ) -> None:
     """Remove the traces of JPEG, also in a PNG that was one; short for `restore --only jpeg`."""
-    from ..request import restore_only
+    from ..requests.restore import restore_only
 
     told = restore_only(("jpeg",), {"jpeg": number_or_auto("jpeg", jpeg)})
     restore_with("dejpeg", told, files, Masking(), keeping, compute, which)
@@ -105,7 +105,7 @@ def restore_with(
     Args: told: the options of `request.Restore`, but for its holes.
     Raises: UsageError, CheckpointError: as `restorer.restore_files`.
     """
-    from ..request import Restore
+    from ..requests.restore import Restore
     from .restorer import restore_files
 
     plain = Restore(**told)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..device import Model
     from ..image_file.encoding import Encoding
     from ..image_file.picture import Picture
-    from ..request import Request, Restore
+    from ..requests.request import Request
     from ..samples import Samples
     from ..settings import Settings
     from ..task import Task
@@ -157,47 +157,7 @@ class _Asked:
         """What is known before the picture is read; its hash is still to come."""
         request, extra = self.of(job)
         coding = coding_of(job.part, self.encoding).told(job.output) if job.output != PIPE else {}
-        return {**self.computing(job), **_of_request(request), **extra, **coding, "input": ""}
-
-
-_ESTIMATED = {"auto": "noise", "poisson": "noise by brightness", "auto-map": "noise by brightness and place"}
-
-
-def _of_request(request: "Request") -> dict[str, Any]:
-    """A request's options, as far as they are given; a mask or noise map is told by its hash."""
-    from ..request import Restore
-
-    if isinstance(request, Restore):
-        return _of_restore(request)
-    files = {"mask", "noise_map", "insert"}
-    left_out = files if _finds_marks(request) else {*files, "mask_strength", "mask_limit"}
-    values = {field: getattr(request, field) for field in request.__dataclass_fields__ if field not in left_out}
-    if values.get("noise") in _ESTIMATED:
-        told = _ESTIMATED[values.pop("noise")]
-        if getattr(request, "noise_map", None) is None:
-            values["estimated"] = [told]
-    if "strength" in values and values.get("chroma_strength", 0) is None:
-        values["chroma_strength"] = values["strength"]
-    return {key: value for key, value in values.items() if value is not None}
-
-
-def _finds_marks(request: "Request") -> bool:
-    mask = getattr(request, "mask", None)
-    return isinstance(mask, str) and mask == "auto"
-
-
-def _of_restore(request: "Restore") -> dict[str, Any]:
-    """What is not undone is told too, or what another line made could be taken for this one's."""
-    from ..request import UNDONE
-
-    given = {"noise": request.noise or 0.0, "jpeg": request.jpeg or 100.0, "blur": request.blur or 0.0}
-    told: dict[str, Any] = {name: value for name, value in given.items() if name not in request.estimated}
-    only_then = {"noise": "noise if blurred"} if request.noise == "if-blurred" else {}
-    if only_then:  # which nothing but --only says
-        told["only"] = [name for name, none in UNDONE.items() if name != "noise" and given[name] != none]
-    told["estimated"] = [only_then.get(name, name) for name in request.estimated]
-    holes: dict[str, Any] = {"mask": None, "boxes": [], "polygons": [], "invert_mask": False}
-    return {**holes, **told, "scale": request.scale, **({} if request.holes is None else _of_request(request.holes))}
+        return {**self.computing(job), **request.told(), **extra, **coding, "input": ""}
 
 
 def _resolved(wanted: Mapping[str, Any], task: "Task") -> dict[str, Any]:
@@ -226,7 +186,7 @@ def _write_mask(path: Path, hole: "NDArray[np.bool_]") -> None:
     Raises: PictureError: it cannot be written.
     """
     from ..image_file.image_io import write_picture
-    from ..request import mask_picture
+    from ..mask_picture import mask_picture
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

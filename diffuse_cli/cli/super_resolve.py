@@ -23,7 +23,7 @@ def super_resolve(
     compute: Compute,
 ) -> None:
     """Enlarge by any factor up to 8."""
-    from ..request import SuperResolve
+    from ..requests.super_resolve import SuperResolve
     from .restorer import restore_files
 
     size = None if to_size is None else two_numbers("to-size", to_size)

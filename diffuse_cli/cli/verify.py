@@ -129,9 +129,9 @@ def _maps(
 ) -> "tuple[NDArray[np.bool_] | None, NDArray[np.float32] | None]":
     """Mask and noise map, read, where they were used."""
     from ..image_file.image_io import read_picture
+    from ..mask_picture import mask_of
     from ..noise_map import map_of
     from ..provenance.replay import Option, arguments
-    from ..request import mask_of
 
     named = {"mask": None if mask in (None, "alpha") else Path(str(mask)), "noise_map": noise_map}
     given = {name: path for name, path in named.items() if path is not None}

@@ -19,7 +19,10 @@ from ..device import chosen_dtype, prepare
 from ..errors import DiffuseError
 from ..image_file.image_io import read_picture, to_levels, write_picture
 from ..image_file.picture import Picture
-from ..request import Denoise, Inpaint, Request, SuperResolve
+from ..requests.denoise import Denoise
+from ..requests.inpaint import Inpaint
+from ..requests.request import Request
+from ..requests.super_resolve import SuperResolve
 from ..restoration import restore
 from ..settings import Settings
 from .finding import Finding

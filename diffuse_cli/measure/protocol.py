@@ -14,7 +14,8 @@ from ..degradation import LEVEL, Description, blur, resize
 from ..errors import UsageError
 from ..image_file.image_io import Picture, through_jpeg, to_levels, to_unit
 from ..masks import MaskKind, random_mask
-from ..request import Denoise, Restore
+from ..requests.denoise import Denoise
+from ..requests.restore import Restore
 from ..task import Task
 from .metrics import luma
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from ..degradation import LEVEL, Description
 from ..errors import UsageError
-from ..extend import margins_of
 from ..noise_map import KnownNoise, estimated_map, given_map
-from ..request import KNOWN_BLUR, Inpaint
+from ..requests.extend import margins_of
+from ..requests.inpaint import Inpaint
+from ..requests.restore import KNOWN_BLUR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,19 +3,19 @@
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from .errors import PictureError, UsageError
-from .provenance.source_type import strongest
-from .request import check_range
+from ..errors import PictureError, UsageError
+from ..provenance.source_type import strongest
+from .request import check_range, told
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from .composition.blending import Composed, Condition
-    from .composition.placing import Layer
-    from .image_file.picture import Picture
-    from .task import Task
+    from ..composition.blending import Composed, Condition
+    from ..composition.placing import Layer
+    from ..image_file.picture import Picture
+    from ..task import Task
 
 MOST_INSERT_SCALE = 8.0
 MOST_BAND = 256
@@ -71,8 +71,8 @@ class Compose:
         """
         import torch
 
-        from .composition.blending import compose
-        from .task import Task
+        from ..composition.blending import compose
+        from ..task import Task
 
         h, w = picture.pixels.shape[:2]
         if self.at is None and self.insert.pixels.shape[:2] != (h, w):
@@ -98,11 +98,15 @@ class Compose:
             grain=_array(found.grain, picture),
         )  # fmt: skip
 
+    def told(self) -> dict[str, Any]:
+        """Every option but the pictures, which are told by their hashes."""
+        return told(self, without={"insert", "mask"})
+
     def _layer(self, picture: "Picture") -> "Layer":
         import torch
 
-        from .composition.placing import place
-        from .degradation import luma
+        from ..composition.placing import place
+        from ..degradation import luma
 
         x = _tensor(self.insert)
         if picture.is_gray:
@@ -163,10 +167,10 @@ def _with(picture: "Picture", x: "Tensor", insert: "Picture") -> "Picture":
 def _condition(picture: "Picture") -> "Condition":
     import numpy as np
 
-    from .composition.blending import Condition
-    from .degradation import LEVEL
-    from .estimation.picture_noise import measured_noise
-    from .estimation.spectrum import estimate_blur
+    from ..composition.blending import Condition
+    from ..degradation import LEVEL
+    from ..estimation.picture_noise import measured_noise
+    from ..estimation.spectrum import estimate_blur
 
     level = measured_noise(picture).level
     blur = estimate_blur((picture.pixels + 1) * np.float32(LEVEL), level)

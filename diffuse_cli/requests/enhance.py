@@ -1,19 +1,19 @@
 """`diffuse enhance`'s request: better light, without the noise that it would show."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from .request import check_range
+from .request import check_range, told
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
-    from .degradation import Description
-    from .image_file.picture import Picture
-    from .task import Task
-    from .tone.enhancement import Toned
+    from ..degradation import Description
+    from ..image_file.picture import Picture
+    from ..task import Task
+    from ..tone.enhancement import Toned
 
 MOST_STOPS = 6.0
 _LIFTED = 1.5
@@ -50,9 +50,9 @@ class Enhance:
 
     def task(self, picture: "Picture") -> "Task":
         """What is known about this picture: how it looks in its new light, and its noise there."""
-        from .estimation.picture_noise import is_white, measured_noise
-        from .task import Task
-        from .tone.enhancement import Wish, enhance
+        from ..estimation.picture_noise import is_white, measured_noise
+        from ..task import Task
+        from ..tone.enhancement import Wish, enhance
 
         if self.strength == 0:
             return Task()
@@ -79,6 +79,10 @@ class Enhance:
             return task
         return replace(task, guide=_coded(picture, toned))
 
+    def told(self) -> dict[str, Any]:
+        """Every option."""
+        return told(self)
+
 
 def _tensor(picture: "Picture") -> "torch.Tensor":
     """(1, 3, H, W); what is fully transparent shows the mean colour, so that it has no say."""
@@ -96,8 +100,8 @@ def _coded(picture: "Picture", toned: "Toned") -> "Description | None":
 
     In the IJG's scale the steps go with 200 - 2 q above quality 50, and with 5000 / q below.
     """
-    from .degradation import Description
-    from .estimation.picture_noise import coded_quality
+    from ..degradation import Description
+    from ..estimation.picture_noise import coded_quality
 
     if toned.sigma is None and toned.slope < _LIFTED:
         return None
@@ -109,7 +113,7 @@ def _coded(picture: "Picture", toned: "Toned") -> "Description | None":
 
 
 def _profile_note(picture: "Picture") -> tuple[str, ...]:
-    from .tone.light import foreign_profile
+    from ..tone.light import foreign_profile
 
     name = foreign_profile(picture.source.icc)
     return () if name is None else (f"its colour profile is {name}; light is reckoned by sRGB's curve all the same",)

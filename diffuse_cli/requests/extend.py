@@ -1,16 +1,17 @@
 """`diffuse extend`'s request: a picture on a larger canvas, what lies beyond it to be painted."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from .errors import PictureError, UsageError
+from ..errors import PictureError, UsageError
+from .request import told
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .image_file.picture import Picture
-    from .task import Task
+    from ..image_file.picture import Picture
+    from ..task import Task
 
 Anchor = Literal[
     "center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"
@@ -51,7 +52,7 @@ class Extend:
 
         Raises: PictureError: the canvas is no larger than the picture, or much larger.
         """
-        from .task import Task
+        from ..task import Task
 
         h, w = picture.pixels.shape[:2]
         left, top, right, bottom = self._margins(w, h)
@@ -64,6 +65,10 @@ class Extend:
             picture=larger, hole=margins_of((h, w), left, top, right, bottom), opaque=True,
             facts={"margins": [left, top, right, bottom]}, corner=(top, left),
         )  # fmt: skip
+
+    def told(self) -> dict[str, Any]:
+        """Every option that is given."""
+        return told(self)
 
     def _margins(self, w: int, h: int) -> tuple[int, int, int, int]:
         if self.pad is not None:
@@ -90,7 +95,7 @@ def on_canvas(picture: "Picture", left: int, top: int, right: int, bottom: int) 
     """The picture with black, transparent margins (where it has an alpha), and its file's own numbers with it."""
     import numpy as np
 
-    from .image_file.picture import integers
+    from ..image_file.picture import integers
 
     around = ((top, bottom), (left, right))
     alpha = None if picture.alpha is None else integers(np.pad(picture.alpha, around), picture.depth)

@@ -1,0 +1,24 @@
+"""A mask as a gray picture, white = masked, and a picture as a mask."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .image_file.picture import Picture
+
+
+def mask_picture(mask: "NDArray[np.bool_]") -> "Picture":
+    """The inverse of `mask_of`: a gray picture, white where the mask (H, W) is True."""
+    import numpy as np
+
+    from .image_file.picture import Picture
+
+    return Picture(pixels=np.where(mask, 1, -1)[..., None].astype(np.float32))
+
+
+def mask_of(picture: "Picture") -> "NDArray[np.bool_]":
+    """A picture as a mask (H, W): True where it is at least half white."""
+    mask: NDArray[np.bool_] = picture.pixels.mean(2) >= 0
+    return mask
