@@ -71,6 +71,7 @@ class ComputeOptions(TypedDict, total=False):
     model: str | Path
     device: Device
     dtype: Dtype
+    compile: bool
     threads: int | None
 
 
@@ -144,7 +145,7 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
             `mask`, and `band`, `blend`, `match` for compose;
             `to_size` or `pad` (left, top, right, bottom), `anchor` for extend;
             `fidelity`, `steps`, `samples` with `average`, `seed`, `sample` (which of the seed's; the first to be
-            averaged), `solver`, `tile`, `memory` (bytes), `model`, `device`, `dtype`, `threads` for all.
+            averaged), `solver`, `tile`, `memory` (bytes), `model`, `device`, `dtype`, `compile`, `threads` for all.
     Returns: what came in, restored: an image for a file or an image, an array for an array, a tensor for a tensor.
     Raises: errors.DiffuseError: UsageError, PictureError, CheckpointError or OutOfMemoryError, with one clear line.
     """
@@ -355,14 +356,19 @@ def _refuse_foreign(task: str, options: dict[str, Any], own: set[str]) -> None:
 
 
 def _compute(options: dict[str, Any]) -> tuple[Settings, Model, int | None]:
-    where = {k: options.pop(k) for k in ("model", "device", "dtype") if k in options}
+    where = {k: options.pop(k) for k in ("model", "device", "dtype", "compile") if k in options}
     threads = options.pop("threads", None)
     return Settings(**options), _model(**where), threads
 
 
 @functools.lru_cache(maxsize=2)
-def _model(model: str | Path = "photo", device: Device = "auto", dtype: Dtype = "auto") -> Model:
-    return prepare(model, device=device, dtype=dtype)
+def _model(
+    model: str | Path = "photo",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    compile: bool = False,
+) -> Model:
+    return prepare(model, device=device, dtype=dtype, compiled=compile)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from . import checkpoint
+from .compilation import check_compiler, compile_network
 from .errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ class Model:
     Attributes:
         network: what computes.
         exact: the same weights in fp32, where `network` computes in less.
+        compiled: `network` went through torch.compile.
     """
 
     network: "UNet"
     exact: "UNet | None"
+    compiled: bool = False
 
     def label_index(self, label: str) -> int:
         """Where a label stands among those that `generate` can be asked for.
@@ -43,11 +46,14 @@ def prepare(
     device: Device = "auto",
     dtype: Dtype = "auto",
     threads: int | None = None,
+    compiled: bool = False,
 ) -> Model:
     """Load a checkpoint, by name or file, onto a device.
 
-    Args: threads: CPU threads to compute with; None leaves torch's own choice.
-    Raises: CheckpointError: as `checkpoint.load`. UsageError: a device that is not there.
+    Args:
+        threads: CPU threads to compute with; None leaves torch's own choice.
+        compiled: by torch.compile, now, for windows of any size.
+    Raises: CheckpointError: as `checkpoint.load`. UsageError: a device that is not there, or nothing to compile with.
     """
     import torch
 
@@ -55,10 +61,14 @@ def prepare(
         torch.set_num_threads(threads)
     path = checkpoint.find(model)
     place = _device(device)
+    if compiled:
+        check_compiler(place)
     exact = checkpoint.load(path).to(place).channels_last_()
     half = chosen_dtype(device, dtype) == "bf16"
     network = copy.deepcopy(exact).half_(torch.bfloat16) if half else exact
-    return Model(network=network, exact=exact if half else None)
+    if compiled:
+        compile_network(network)
+    return Model(network=network, exact=exact if half else None, compiled=compiled)
 
 
 def chosen_dtype(device: Device, dtype: Dtype) -> Dtype:

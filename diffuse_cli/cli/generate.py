@@ -78,7 +78,8 @@ def generate(
         dtype = chosen_dtype(compute.device.value, compute.dtype.value)
         digest = checkpoint.file_sha256(checkpoint.find(compute.model))
         coded = encoding.told(job.output) if job.output != PIPE else {"format": "PNG"}
-        return {**recipe.of_computing("generate", settings[job.sample], digest, dtype), **told, **coded}
+        computing = recipe.of_computing("generate", settings[job.sample], digest, dtype, compute.compile)
+        return {**computing, **told, **coded}
 
     jobs = 1 if grid else count
     name = "{op}.{seed}{ext}" if grid else "{op}.{seed}.{k}{ext}"

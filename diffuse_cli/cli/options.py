@@ -231,6 +231,9 @@ class Compute:
     dtype: Annotated[DtypeName, typer.Option(help="auto = bf16 where the hardware gains by it, else fp32.")] = (
         DtypeName.auto
     )
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Compile the network first (torch.compile): for many large pictures.")
+    ] = False
     tile: Annotated[str, typer.Option(metavar="auto|N|off", help="Side of a tile in pixels; off = in one piece.")] = (
         "auto"
     )
@@ -260,7 +263,9 @@ class Compute:
         from ..device import prepare
 
         keep_buffers()
-        return prepare(self.model, device=self.device.value, dtype=self.dtype.value, threads=self.threads)
+        return prepare(
+            self.model, device=self.device.value, dtype=self.dtype.value, threads=self.threads, compiled=self.compile
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

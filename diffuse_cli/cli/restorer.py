@@ -130,8 +130,8 @@ class _Asked:
         return self.answers.drawing(self.op, self.base)
 
     @cached_property
-    def checkpoint(self) -> tuple[str, str]:
-        """Its hash, and the type of numbers that it is computed with.
+    def checkpoint(self) -> tuple[str, str, bool]:
+        """Its hash, the type of numbers that it is computed with, and whether it is compiled.
 
         Raises: CheckpointError, UsageError: as `Compute.load`.
         """
@@ -139,7 +139,7 @@ class _Asked:
         from ..device import chosen_dtype
 
         dtype = chosen_dtype(self.compute.device.value, self.compute.dtype.value)
-        return file_sha256(find(self.compute.model)), dtype
+        return file_sha256(find(self.compute.model)), dtype, self.compute.compile
 
     def settings(self, job: Job) -> "Settings":
         """How a restored picture is computed."""
