@@ -6,7 +6,7 @@ a degraded version of the picture, or the fill of its holes, is the centre mu of
 Preconditioning after Karras et al. 2022 (arXiv:2206.00364, Table 1), around a prior N(mu, sigma_p^2).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
@@ -72,6 +72,26 @@ class Observation:
         return float(both.max())
 
 
+def together(parts: Sequence[Observation]) -> Observation:
+    """Observations of windows of equal size, of one picture each, as one batch."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+
+    def join(values: Sequence[Tensor]) -> Tensor:
+        shape = [max(sizes) for sizes in zip(*(value.shape for value in values), strict=True)]  # a constant beside maps
+        return torch.cat([value.expand(shape) for value in values])
+
+    joined = replace(
+        first,
+        mu=join([part.mu for part in parts]),
+        sigma_p=join([part.sigma_p for part in parts]),
+        cond=torch.cat([part.cond for part in parts]),
+    )
+    pixels = [(part.y, part.sigma_y) for part in parts if part.y is not None and part.sigma_y is not None]
+    return replace(joined, y=join([y for y, _ in pixels]), sigma_y=join([s for _, s in pixels])) if pixels else joined
+
+
 class Evidence(Protocol):
     """What is known of a whole picture, window by window. An `Observation` is the plainest kind."""
 
@@ -132,9 +152,10 @@ class Posterior:
         self.evidence = evidence
         self.exact = exact
 
-    def crop(self, rows: slice, columns: slice) -> "Posterior":
-        """The posterior of a window."""
-        return Posterior(self.network, self.evidence.crop(rows, columns), exact=self.exact)
+    def windows(self, windows: Sequence[tuple[slice, slice]]) -> "Posterior":
+        """The posterior of windows (rows, columns) of equal size, as one batch."""
+        evidence = together([self.evidence.crop(rows, columns) for rows, columns in windows])
+        return Posterior(self.network, evidence, exact=self.exact)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x (B, 3, H, W), sigma () or (B, 1, 1, 1), inf = x is not read -> D (B, 3, H, W), fp32, [-1, 1] units."""

@@ -16,7 +16,7 @@ from .noise_field import noise_field
 from .observing import Known
 from .sampler import SOLVERS, karras_sigmas
 from .settings import MIN_TILE, Settings, tile_side
-from .tiling import plan_tiles, tiled
+from .tiling import BATCH_PIXELS, MARGIN, plan_tiles, tiled
 
 log = logging.getLogger("diffuse_cli")
 
@@ -88,7 +88,8 @@ def _estimate(
     tiles = plan_tiles(size, side, known.needed)
     tick = tile_counter(progress, len(tiles) * (1 if settings.steps == 1 else (mean is None) + calls(settings)))
     posterior = Posterior(model.network, known.observation, exact=model.exact)
-    denoise = tiled(posterior, tiles, rest=known.given, on_tile=tick)
+    most = BATCH_PIXELS if side is None else min(BATCH_PIXELS, (side + 2 * MARGIN) ** 2)  # no more than a tile takes
+    denoise = tiled(posterior, tiles, batch_pixels=most, rest=known.given, on_tile=tick)
     if known.small is not None:
         denoise = consistent(denoise, projection(known.small, size))
     if mean is None:

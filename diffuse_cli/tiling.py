@@ -26,6 +26,10 @@ _OVERHEAD = 2 * GRID * GRID
 """What a further tile costs beside its pixels, in pixels."""
 
 
+BATCH_PIXELS = 512 * 512
+"""Pixels of a batch of small tiles with their margins: more together are hardly faster (model card, Cost)."""
+
+
 class Pending(Protocol):
     """A window's denoiser whose call can be begun now and waited for later."""
 
@@ -33,11 +37,15 @@ class Pending(Protocol):
         """As `Denoise`; the result is returned by what is returned."""
 
 
-class Croppable(Protocol):
-    """A denoiser that can be narrowed to a window of its picture."""
+Window = tuple[slice, slice]
+"""Rows and columns of a picture."""
 
-    def crop(self, rows: slice, columns: slice) -> Pending:
-        """The same denoiser of a window."""
+
+class Croppable(Protocol):
+    """A denoiser that can be narrowed to windows of its picture."""
+
+    def windows(self, windows: Sequence[Window]) -> Pending:
+        """The same denoiser of windows of equal size, as one batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +55,11 @@ class Tile:
     rows: slice
     columns: slice
 
-    def window(self, size: tuple[int, int]) -> tuple[slice, slice]:
+    def window(self, size: tuple[int, int]) -> Window:
         """With its margins, as far as the picture (height, width) reaches."""
         return _widened(self.rows, size[0]), _widened(self.columns, size[1])
 
-    def within(self, rows: slice, columns: slice) -> tuple[slice, slice]:
+    def within(self, rows: slice, columns: slice) -> Window:
         """The tile in coordinates of a window."""
         return _shifted(self.rows, rows.start), _shifted(self.columns, columns.start)
 
@@ -140,10 +148,32 @@ def _cheapest(occupied: NDArray[np.bool_], box: _Box, size: tuple[int, int]) -> 
     return (apart, found[0][1] + found[1][1]) if apart < cost else (cost, [tight])
 
 
+def batched(tiles: Sequence[Tile], size: tuple[int, int], most: int) -> list[list[Tile]]:
+    """Tiles in batches: those whose windows are equally large, as long as a batch has at most so many pixels.
+
+    Batches and their order follow from the tiles alone, since a batch's size changes the rounding (in fp32, too), and
+    with it a picture's bytes. So pictures never share one.
+
+    Args:
+        size: (height, width) of the picture.
+        most: pixels; a larger tile stands alone.
+    """
+    alike: dict[tuple[int, int], list[Tile]] = {}
+    for tile in tiles:
+        rows, columns = tile.window(size)
+        alike.setdefault((rows.stop - rows.start, columns.stop - columns.start), []).append(tile)
+    batches: list[list[Tile]] = []
+    for (height, width), found in alike.items():
+        count = max(most // (height * width), 1)
+        batches += [found[k : k + count] for k in range(0, len(found), count)]
+    return batches
+
+
 def tiled(
     denoise: Croppable,
     tiles: Sequence[Tile],
     *,
+    batch_pixels: int = BATCH_PIXELS,
     rest: Tensor | None = None,
     on_tile: Callable[[], None] = lambda: None,
 ) -> Denoise:
@@ -152,6 +182,7 @@ def tiled(
     Args:
         denoise: of the whole picture.
         tiles: see `plan_tiles`.
+        batch_pixels: small tiles go together, up to so many pixels with their margins.
         rest: (1, 3, H, W), the result where no tile lies.
         on_tile: called after each tile, to show progress.
     """
@@ -159,25 +190,26 @@ def tiled(
     def over_tiles(x: Tensor, sigma: Tensor) -> Tensor:
         size = (x.shape[-2], x.shape[-1])
         out = host_picture(size) if rest is None else host_copy(rest)
-        waiting: tuple[Tile, Callable[[], Tensor]] | None = None
-        for tile in tiles:
-            rows, columns = tile.window(size)
-            begun = denoise.crop(rows, columns).begin(x[..., rows, columns], sigma)
+        waiting: tuple[list[Tile], Callable[[], Tensor]] | None = None
+        for batch in batched(tiles, size, batch_pixels):
+            windows = [tile.window(size) for tile in batch]
+            states = [x[..., rows, columns] for rows, columns in windows]
+            begun = denoise.windows(windows).begin(states[0] if len(states) == 1 else torch.cat(states), sigma)
             if waiting is not None:
-                _keep(out, *waiting)
-                on_tile()
-            waiting = tile, begun
+                _keep(out, *waiting, on_tile)
+            waiting = batch, begun
         if waiting is not None:
-            _keep(out, *waiting)
-            on_tile()
+            _keep(out, *waiting, on_tile)
         return out
 
     return over_tiles
 
 
-def _keep(out: Tensor, tile: Tile, result: Callable[[], Tensor]) -> None:
-    inner = tile.within(*tile.window((out.shape[-2], out.shape[-1])))
-    out[..., tile.rows, tile.columns] = result()[..., inner[0], inner[1]]
+def _keep(out: Tensor, batch: list[Tile], result: Callable[[], Tensor], on_tile: Callable[[], None]) -> None:
+    for tile, found in zip(batch, result(), strict=True):
+        rows, columns = tile.within(*tile.window((out.shape[-2], out.shape[-1])))
+        out[0, :, tile.rows, tile.columns] = found[:, rows, columns]
+        on_tile()
 
 
 def host_picture(size: tuple[int, int]) -> Tensor:

@@ -1,6 +1,6 @@
 """A tiled denoiser is a denoiser: exact where a pixel's reach is short, within 1/255 with the real weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +19,7 @@ from diffuse_cli.observing import observe
 from diffuse_cli.restoration import to_tensor
 from diffuse_cli.settings import Settings, tile_side
 from diffuse_cli.task import Task
-from diffuse_cli.tiling import MARGIN, plan_tiles, tiled
+from diffuse_cli.tiling import MARGIN, Window, batched, plan_tiles, tiled
 
 from .conftest import EXAMPLES
 
@@ -30,10 +30,9 @@ class Windowed:
     def __init__(self, plane: Tensor) -> None:
         self.plane = plane
 
-    def crop(self, rows: slice, columns: slice) -> "Windowed":
-        assert rows.start % 16 == 0
-        assert columns.start % 16 == 0
-        return Windowed(self.plane[..., rows, columns])
+    def windows(self, windows: Sequence[Window]) -> "Windowed":
+        assert all(span.start % 16 == 0 for window in windows for span in window)
+        return Windowed(torch.cat([self.plane[..., rows, columns] for rows, columns in windows]))
 
     def begin(self, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
         assert x.shape == self.plane.shape
@@ -42,12 +41,13 @@ class Windowed:
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (130, 257), (96, 96)])
 @pytest.mark.parametrize("tile", [64, 100, None])
-def test_every_pixel_comes_from_its_own_place(size: tuple[int, int], tile: int | None) -> None:
+@pytest.mark.parametrize("batch_pixels", [0, 100_000])
+def test_every_pixel_comes_from_its_own_place(size: tuple[int, int], tile: int | None, batch_pixels: int) -> None:
     plane = torch.arange(3.0 * size[0] * size[1]).reshape(1, 3, *size)
     x = torch.rand(1, 3, *size)
     ticks: list[None] = []
     tiles = plan_tiles(size, tile)
-    denoise = tiled(Windowed(plane), tiles, on_tile=lambda: ticks.append(None))
+    denoise = tiled(Windowed(plane), tiles, batch_pixels=batch_pixels, on_tile=lambda: ticks.append(None))
     assert torch.equal(denoise(x, torch.tensor(0.5)), plane + x * 0.5)
     assert len(ticks) == len(tiles)
 
@@ -91,6 +91,21 @@ def test_tiles_hold_all_that_is_needed_once_and_little_else(kind: str) -> None:
     )
     most = {"a box": 0.08, "two corners": 0.02, "nothing": 0.0}.get(kind, 1.0)
     assert work <= most * whole
+
+
+def test_batches_hold_windows_of_one_size_and_no_more_pixels_than_they_may() -> None:
+    size, most = (1100, 1300), 100_000
+    hole = np.zeros(size, bool)
+    HOLES["dust"](hole)
+    tiles = plan_tiles(size, 512, hole)
+    batches = batched(tiles, size, most)
+    assert sorted(map(id, tiles)) == sorted(id(tile) for batch in batches for tile in batch)
+    assert any(len(batch) > 1 for batch in batched(plan_tiles(size, 64), size, most))
+    for batch in batches:
+        windows = [tile.window(size) for tile in batch]
+        assert len({(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in windows}) == 1
+        rows, columns = windows[0]
+        assert len(batch) == 1 or len(batch) * (rows.stop - rows.start) * (columns.stop - columns.start) <= most
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -147,7 +162,7 @@ def test_out_of_memory_halves_the_tile_is_told_and_leaves_nothing_of_the_tile_be
     monkeypatch.setattr(Posterior, "begin", greedy)
     result = estimate(known, Settings(tile=128), toy)
     assert caplog.messages == ["out of memory; begun again with tiles of 64 pixels"]
-    assert len(windows) == 3 + len(plan_tiles((200, 300), 64))
+    assert len(windows) == 3 + len(batched(plan_tiles((200, 300), 64), (200, 300), (64 + 2 * MARGIN) ** 2))
     assert torch.equal(result, expected)
 
 
