@@ -24,6 +24,17 @@ def keep_buffers() -> None:
         mallopt(_TRIM_THRESHOLD, 2 * _KEPT)
 
 
+def give_back() -> None:
+    """Have glibc return what is free to the system, where a large picture's decoder or tiles have left much of it."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 def wait_passively() -> None:
     """Have OpenMP's threads sleep while they wait for each other, unless the user says otherwise.
 

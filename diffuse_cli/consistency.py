@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .degradation import resize
 from .denoiser import Denoise
+from .host_arrays import empty_array
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +98,7 @@ def projection(y: Tensor, size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
     down, across = _factor(y.shape[-2], size[0]), _factor(y.shape[-1], size[1])
 
     def project(x: Tensor) -> Tensor:
-        out = torch.empty_like(x)
+        out = _empty_like(x)
         for channel in range(x.shape[1]):  # one by one: the small pictures are many and the large ones large
             part = x[:, channel : channel + 1]
             missing = (y[:, channel : channel + 1] - resize(part, (y.shape[-2], y.shape[-1]))).numpy()[0, 0]
@@ -150,8 +151,15 @@ def within_range(x: Tensor, y: Tensor, depth: int) -> Tensor:
     """
     slack = _SLACK * 2 / (2**depth - 1)
     steepest = _norm(y.shape[-2], x.shape[-2]) * _norm(y.shape[-1], x.shape[-1])
-    parts = [_within_range(x[:, c : c + 1], y[:, c : c + 1], slack, steepest) for c in range(x.shape[1])]
-    return torch.cat(parts, 1)
+    out = _empty_like(x)
+    for c in range(x.shape[1]):
+        out[:, c : c + 1] = _within_range(x[:, c : c + 1], y[:, c : c + 1], slack, steepest)
+    return out
+
+
+def _empty_like(x: Tensor) -> Tensor:
+    """(1, C, H, W) of arbitrary content; a large one lies in a mapped file."""
+    return torch.from_numpy(empty_array(tuple(x.shape), np.float32))
 
 
 def _norm(small: int, large: int) -> float:

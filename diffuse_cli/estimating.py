@@ -12,11 +12,11 @@ from .denoiser import Denoise, Posterior, sigma_start
 from .device import Model
 from .errors import OutOfMemoryError, PictureError
 from .host_arrays import row_blocks
-from .noise_field import noise_field
+from .noise_field import BLOCK, noise_field
 from .observing import Known
 from .sampler import SOLVERS, karras_sigmas
 from .settings import MIN_TILE, Settings, tile_side
-from .tiling import BATCH_PIXELS, MARGIN, plan_tiles, tiled
+from .tiling import BATCH_PIXELS, MARGIN, host_picture, plan_tiles, tiled
 
 log = logging.getLogger("diffuse_cli")
 
@@ -115,8 +115,12 @@ def draw(
 ) -> Tensor:
     """A sample: `start` (1, 3, H, W) plus noise of std `sigma`, carried down to 0. Each `stage` has its own noise."""
     h, w = start.shape[-2:]
-    field = noise_field((h, w), seed=settings.seed, sample=settings.sample, step=stage, gray=gray)
-    x = start + sigma * torch.from_numpy(field)[None].to(start)
+    x = host_picture((h, w))
+    for top in range(0, h, BLOCK):
+        rows = slice(top, min(top + BLOCK, h))
+        size, origin = (rows.stop - top, w), (top, 0)
+        field = noise_field(size, seed=settings.seed, sample=settings.sample, step=stage, gray=gray, origin=origin)
+        x[..., rows, :] = start[..., rows, :] + sigma * torch.from_numpy(field)[None]
     return SOLVERS[settings.solver](denoise, x, karras_sigmas(settings.steps, sigma))[0]
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .host_arrays import row_blocks
+
 Mask = NDArray[np.bool_]
 
 REACH = 48
@@ -17,26 +19,30 @@ _RIM = 8
 """Pixels at the rim of a wide part, within its hole, that are filled with it."""
 
 
-def _count(mask: Mask, reach: int) -> NDArray[np.int32]:
-    """(H, W) how many pixels of the mask lie within `reach` of each pixel."""
-    h, w = mask.shape
-    sums = np.zeros((h + 1, w + 1), np.int32)
-    np.cumsum(np.cumsum(mask, 0), 1, out=sums[1:, 1:])
-    rows, columns = np.arange(h), np.arange(w)
-    top, bottom = np.maximum(rows - reach, 0), np.minimum(rows + reach + 1, h)
-    left, right = np.maximum(columns - reach, 0), np.minimum(columns + reach + 1, w)
-    part = sums[bottom] - sums[top]
-    return np.asarray(part[:, right] - part[:, left])
-
-
 def eroded(hole: Mask, reach: int) -> Mask:
     """Missing pixels that are further than `reach` from every known one; outside the picture nothing is known."""
-    return np.asarray(_count(~hole, reach) == 0)
+    near = dilated(~hole, reach)
+    return np.logical_not(near, out=near)
 
 
 def dilated(mask: Mask, reach: int) -> Mask:
-    """Pixels within `reach` of the mask."""
-    return np.asarray(_count(mask, reach) > 0)
+    """Pixels within `reach` of the mask: of a square, along one axis and then the other, in blocks."""
+    near = np.empty_like(mask)
+    for rows in row_blocks(near):
+        near[rows] = _along(mask[rows], reach)
+    across = near.T
+    for columns in row_blocks(across):
+        across[columns] = _along(across[columns], reach)
+    return near
+
+
+def _along(mask: Mask, reach: int) -> Mask:
+    """The same along rows alone."""
+    n, length = mask.shape
+    counts = np.zeros((n, length + 1), np.int32)
+    np.cumsum(mask, 1, out=counts[:, 1:])
+    at = np.arange(length)
+    return np.asarray(counts[:, np.minimum(at + reach + 1, length)] > counts[:, np.maximum(at - reach, 0)])
 
 
 def width(hole: Mask) -> int:
@@ -88,8 +94,11 @@ def widest(hole: Mask) -> WideHole | None:
 
 def wide_part(hole: Mask, width: int, rim: int) -> Mask:
     """The hole without its branches narrower than about `width`: opened by a square, and `rim` pixels around that."""
-    reach = width // 2
-    return hole & dilated(eroded(hole, reach), reach + rim)
+    reach, part = width // 2, np.zeros_like(hole)
+    if hole.any():
+        around = window_of(hole, 1, 1)  # beyond which all is known
+        part[around] = hole[around] & dilated(eroded(hole[around], reach), reach + rim)
+    return part
 
 
 def window_of(mask: Mask, margin: int, step: int) -> tuple[slice, slice]:

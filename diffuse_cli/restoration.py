@@ -22,7 +22,7 @@ from .image_file.image_io import Levels, Picture, to_levels, to_unit
 from .observing import Known, observe
 from .settings import Settings
 from .task import Task
-from .tiling import host_copy, host_picture
+from .tiling import by_rows, host_copy, host_picture
 from .wide_holes import coarse_to_fine, texture_share
 
 
@@ -123,7 +123,7 @@ def between(sample: Tensor, mean: Tensor, fidelity: float) -> Tensor:
     the distortion-perception tradeoff in Wasserstein space") with a posterior sample as its far end; theirs, the
     mean's optimal transport onto the pictures, has half the sample's excess error, but nobody has it.
     """
-    return torch.lerp(sample, mean, fidelity)
+    return by_rows(lambda sample, mean: torch.lerp(sample, mean, fidelity), sample, mean)
 
 
 def finished(picture: Picture, task: Task, restored: Tensor) -> Picture:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from .denoiser import Denoise
 from .errors import UsageError
 from .settings import Solver
+from .tiling import by_rows
 
 SIGMA_END = 0.005
 RHO = 7.0
@@ -80,12 +82,19 @@ def sample_dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: Tensor) -> tuple[Tensor
         if after == 0:
             return denoised, len(sigmas) - 1
         h = math.log(sigma / after)
-        ahead = denoised
-        if previous is not None:
-            ahead = denoised + (denoised - previous) * (h / (2 * h_previous))
-        x = (after / sigma) * x + (1 - after / sigma) * ahead
+        pictures = (x, denoised) if previous is None else (x, denoised, previous)
+        further = 0.0 if previous is None else h / (2 * h_previous)
+        x = by_rows(partial(_dpmpp_2m_step, ratio=after / sigma, further=further), *pictures)
         previous, h_previous = denoised, h
     raise AssertionError("unreachable: the last sigma is 0")
+
+
+def _dpmpp_2m_step(
+    x: Tensor, denoised: Tensor, previous: Tensor | None = None, *, ratio: float, further: float
+) -> Tensor:
+    """Noise down to `ratio` of what it was, around the estimate carried on by `further` of its last change."""
+    ahead = denoised if previous is None else denoised + (denoised - previous) * further
+    return ratio * x + (1 - ratio) * ahead
 
 
 SOLVERS: dict[Solver, Callable[[Denoise, Tensor, Tensor], tuple[Tensor, int]]] = {

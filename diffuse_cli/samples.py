@@ -10,6 +10,7 @@ from .degradation import LEVEL
 from .device import Model
 from .errors import UsageError
 from .estimating import Progress, calls, part_of
+from .host_arrays import empty_array, row_blocks
 from .image_file.image_io import Picture
 from .restoration import between, finished, posterior_mean, posterior_sample, to_tensor
 from .settings import Settings
@@ -77,7 +78,10 @@ class Samples:
             return self.picture
         mean = finished(self.picture, self.task, self.mean(settings))
         samples = self._drawn(settings, count, progress).mean
-        return replace(mean, pixels=samples + np.float32(settings.fidelity) * (mean.pixels - samples))
+        pixels: NDArray[np.float32] = empty_array(samples.shape, np.float32)
+        for rows in row_blocks(pixels):
+            pixels[rows] = samples[rows] + np.float32(settings.fidelity) * (mean.pixels[rows] - samples[rows])
+        return replace(mean, pixels=pixels)
 
     def std(self, settings: Settings, count: int, progress: Progress | None = None) -> NDArray[np.float32]:
         """How much the samples differ: (H, W), in 8-bit levels.
@@ -90,7 +94,8 @@ class Samples:
             raise UsageError(f"how much samples differ takes two of them, not {count}")
         if self.task.leaves_alone:
             return np.zeros(self.picture.pixels.shape[:2], np.float32)
-        std: NDArray[np.float32] = np.sqrt(self._drawn(settings, count, progress).variance.mean(2)) * np.float32(LEVEL)
+        std = self._drawn(settings, count, progress).std()
+        std *= np.float32(LEVEL)
         return std
 
     def traced(self, settings: Settings, progress: Progress | None = None) -> Trace:
@@ -119,18 +124,24 @@ class _Moments:
 
     def __init__(self) -> None:
         self.counted: set[int] = set()
-        self.mean: NDArray[np.float32] = np.zeros((), np.float32)
-        self.squares: NDArray[np.float32] = np.zeros((), np.float32)
+        self.mean: NDArray[np.float32] = np.zeros((0, 0, 0), np.float32)
+        self.squares: NDArray[np.float32] = self.mean
 
     def count(self, k: int, pixels: NDArray[np.float32]) -> None:
         """Count sample k in, (H, W, C)."""
+        if not self.counted:
+            self.mean, self.squares = (empty_array(pixels.shape, np.float32) for _ in range(2))
+            self.mean[:] = self.squares[:] = 0
         self.counted.add(k)
-        off = pixels - self.mean
-        self.mean = self.mean + off / np.float32(len(self.counted))
-        self.squares = self.squares + off * (pixels - self.mean)
+        for rows in row_blocks(pixels):
+            off = pixels[rows] - self.mean[rows]
+            self.mean[rows] += off / np.float32(len(self.counted))
+            self.squares[rows] += off * (pixels[rows] - self.mean[rows])
 
-    @property
-    def variance(self) -> NDArray[np.float32]:
-        """The unbiased one, (H, W, C)."""
-        variance: NDArray[np.float32] = self.squares / np.float32(len(self.counted) - 1)
-        return variance
+    def std(self) -> NDArray[np.float32]:
+        """Root of the unbiased variance, averaged over the channels: (H, W)."""
+        std: NDArray[np.float32] = empty_array(self.squares.shape[:2], np.float32)
+        for rows in row_blocks(self.squares):
+            variance = self.squares[rows] / np.float32(len(self.counted) - 1)
+            std[rows] = np.sqrt(variance.mean(2))
+        return std

@@ -30,6 +30,10 @@ BATCH_PIXELS = 512 * 512
 """Pixels of a batch of small tiles with their margins: more together are hardly faster (model card, Cost)."""
 
 
+BY_ROWS_FROM = 1 << 22
+"""Pixels from which a sum of pictures is made without a further picture for each of its terms."""
+
+
 class Pending(Protocol):
     """A window's denoiser whose call can be begun now and waited for later."""
 
@@ -215,6 +219,17 @@ def _keep(out: Tensor, batch: list[Tile], result: Callable[[], Tensor], on_tile:
 def host_picture(size: tuple[int, int]) -> Tensor:
     """(1, 3, H, W) in host memory or a mapped file, of arbitrary content, laid out as files hold it: (H, W, 3)."""
     return torch.from_numpy(empty_array((*size, 3), np.float32)).permute(2, 0, 1)[None]
+
+
+def by_rows(combine: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
+    """What `combine` makes of pictures (1, C, H, W) pixel by pixel: of large ones block by block, as `host_picture`."""
+    size = (pictures[0].shape[-2], pictures[0].shape[-1])
+    if len(pictures[0]) > 1 or size[0] * size[1] < BY_ROWS_FROM:
+        return combine(*pictures)
+    out = host_picture(size)
+    for rows in row_blocks(out[0].permute(1, 2, 0).numpy()):
+        out[..., rows, :] = combine(*(x[..., rows, :] for x in pictures))
+    return out
 
 
 def host_copy(x: Tensor) -> Tensor:

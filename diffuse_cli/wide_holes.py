@@ -78,7 +78,10 @@ def texture_share(missing: Tensor, y: Tensor, mean: Tensor, sample: Tensor) -> f
     Returns: 0 .. 0.5.
     """
     around = _steps(torch.where(missing, math.nan, y))
-    smooth, rough = (_steps(torch.where(missing, x, math.nan)).square().mean() for x in (mean, sample - mean))
+    rows, columns = (torch.nonzero(missing[0, 0].any(axis))[:, 0] for axis in (1, 0))
+    box = (..., slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
+    inside, mean, sample = missing[box], mean[box], sample[box]
+    smooth, rough = (_steps(torch.where(inside, x, math.nan)).square().mean() for x in (mean, sample - mean))
     if len(around) == 0 or not float(rough) > 0:
         return 0.0
     lacking = (around.abs().median() / 0.6745) ** 2 - smooth
@@ -87,8 +90,8 @@ def texture_share(missing: Tensor, y: Tensor, mean: Tensor, sample: Tensor) -> f
 
 def _steps(x: Tensor) -> Tensor:
     """(N,) differences of neighbours in rows and columns; NaN has no neighbours."""
-    steps = torch.cat([x.diff(dim=axis).flatten() for axis in (-2, -1)])
-    return steps[steps.isfinite()]
+    steps = (x.diff(dim=axis).flatten() for axis in (-2, -1))
+    return torch.cat([one[one.isfinite()] for one in steps])
 
 
 def refinement(base: Observation, coarse: Tensor, y: Tensor, known: Tensor) -> Observation:

@@ -1,5 +1,6 @@
 """However it is computed - in one piece, in tiles, in batches of tiles, compiled - a picture is the same, in fp32."""
 
+import mmap
 import os
 import shutil
 from dataclasses import replace
@@ -8,14 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from diffuse_cli import compilation, estimating
+from diffuse_cli import compilation, estimating, host_arrays, tiling
 from diffuse_cli.denoiser import Observation, Posterior, together
 from diffuse_cli.device import Model, prepare
 from diffuse_cli.errors import UsageError
 from diffuse_cli.estimating import estimate
+from diffuse_cli.image_file.image_io import Picture
 from diffuse_cli.observing import Known, observe
+from diffuse_cli.samples import Samples
 from diffuse_cli.settings import Settings
 from diffuse_cli.task import Task
 
@@ -132,3 +136,29 @@ def test_a_gpu_needs_triton(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match="Triton"):
         compilation.check_compiler(torch.device("cuda"))
+
+
+def test_samples_of_large_pictures_lie_in_files_and_are_the_same(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    picture = Picture(pixels=rng.uniform(-1, 1, (150, 200, 3)).astype(np.float32))
+    settings = Settings(steps=3, fidelity=0.3)
+
+    def answers() -> list[NDArray[np.float32]]:
+        samples = Samples(picture, Task(noise=0.2), toy, moments=True)
+        return [samples.restored(settings).pixels, samples.average(settings, 3).pixels, samples.std(settings, 3)]
+
+    in_memory = answers()
+    mapped: list[int] = []
+    real = host_arrays._mapped
+
+    def counted(size: int) -> mmap.mmap:
+        mapped.append(size)
+        return real(size)
+
+    monkeypatch.setattr(host_arrays, "_mapped", counted)
+    monkeypatch.setattr(host_arrays, "MAPPED_FROM", 10_000)
+    monkeypatch.setattr(tiling, "BY_ROWS_FROM", 0)
+    in_files = answers()
+    assert len(mapped) > 20
+    for one, other in zip(in_memory, in_files, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import recipe
+from ..allocation import give_back
 from ..batches import plan
 from ..batches.batch import MOST_WEIGHT
 from ..batches.inputs import PIPE
@@ -203,6 +204,14 @@ def header_pixels(path: Path) -> int:
     return width * height
 
 
+def _tidy_after(picture: "Picture") -> None:
+    """Before the next step takes memory, give back what the last one has left of it: of a large picture, a gigabyte."""
+    from ..host_arrays import MAPPED_FROM
+
+    if picture.pixels.nbytes >= MAPPED_FROM:
+        give_back()
+
+
 @dataclass(slots=True)
 class _Read:
     """A picture that is ready to be restored, with its file."""
@@ -252,6 +261,7 @@ class _Restorer:
             wanted["input"] = source.sha256
             self.results.check_still_due(job, wanted)
             picture, task = source.opened()
+        _tidy_after(picture)
         encoding = coding_of(job.part, self.asked.encoding)
         if job.output == PIPE:
             encoding = encoding.like(picture.source.format)
@@ -283,6 +293,7 @@ class _Restorer:
             restored = None
         else:
             restored = list(pages)
+        _tidy_after(read.first)
         shown = (read.first, kept[0], read.task) if kept else None
         return _Restored(restored, read.made, read.encoding, read.task.hole, shown)
 
