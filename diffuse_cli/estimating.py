@@ -35,16 +35,19 @@ def estimate(
     *,
     stage: int = 0,
     mean: Tensor | None = None,
+    sigma: float | None = None,
     on_step: OnStep | None = None,
 ) -> Tensor:
     """The posterior mean, or a sample: (1, 3, H, W). Out of memory halves the tile and starts this picture again.
 
-    Args: mean: around which a sample starts; None = it is computed first.
+    Args:
+        mean: around which a sample starts; None = it is computed first.
+        sigma: std of the noise that it starts with; None = so much that hardly anything of the posterior is lost.
     """
     side = tile_side(settings)
     while True:
         try:
-            x = _estimate(known, settings, model, side, progress, stage, mean, on_step)
+            x = _estimate(known, settings, model, side, progress, stage, mean, sigma, on_step)
             break
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
@@ -82,6 +85,7 @@ def _estimate(
     progress: Progress | None,
     stage: int,
     mean: Tensor | None,
+    sigma: float | None,
     on_step: OnStep | None,
 ) -> Tensor:
     size = known.x_t.shape[-2], known.x_t.shape[-1]
@@ -97,7 +101,7 @@ def _estimate(
     if settings.steps == 1:
         return mean
     watched = denoise if on_step is None else _watched(denoise, on_step)
-    start = sigma_start(known.observation)
+    start = sigma_start(known.observation) if sigma is None else sigma
     return draw(watched, mean, start, settings, gray=known.observation.gray, stage=stage)
 
 

@@ -19,9 +19,10 @@ from .evidence import filled_picture
 from .hole_width import WideHole, widest
 from .host_arrays import copied, row_blocks
 from .image_file.image_io import Levels, Picture, to_levels, to_unit
-from .observing import Known, observe
+from .observing import Known, guided, no_state, observe
 from .settings import Settings
-from .task import Task
+from .style.repainting import pyramid, repainted
+from .task import Repainting, Task
 from .tiling import by_rows, host_copy, host_picture
 from .wide_holes import coarse_to_fine, texture_share
 
@@ -99,6 +100,8 @@ def _filled(
 ) -> Tensor:
     picture = task.picture or picture
     y = to_tensor(bled(picture).pixels)
+    if task.repainting is not None:
+        return _repainted(y, task.repainting, settings, model, progress, on_step, gray=picture.is_gray)
     gray, cond, sampling = picture.is_gray, model.network.config.cond, settings.steps > 1
 
     def of(one: Task, progress: Progress | None) -> Tensor:
@@ -178,6 +181,45 @@ def _wide_filled(
     y = host_copy(y)
     y[..., rows, columns] = torch.where(part, whole, window)
     return y
+
+
+def _repainted(
+    y: Tensor,
+    how: Repainting,
+    settings: Settings,
+    model: Model,
+    progress: Progress | None,
+    on_step: OnStep | None,
+    *,
+    gray: bool,
+) -> Tensor:
+    """The picture drawn again, where it is to be. In one step, which no noise is drawn for, it stays as it is."""
+    if settings.steps == 1:
+        return y
+    base = replace(nothing_known(1, model.network.config.cond, y.device), gray=gray)
+    scales = len(pyramid(y, how.levels))
+
+    def draw(start: Tensor, guide: Tensor, halvings: int) -> Tensor:
+        size = (start.shape[-2], start.shape[-1])
+        seen = guided(base, guide, Description(scale=how.scale), size)
+        known = Known(observation=seen, x_t=no_state(size), sigma_t=math.inf)
+        part = part_of(progress, *_share_of(halvings, scales))
+        watched = on_step if halvings == 0 else None
+        return estimate(
+            known, settings, model, part, stage=halvings, mean=start, sigma=how.sigma, on_step=watched
+        )  # fmt: skip
+
+    painted = repainted(y, how, draw)
+    if how.keep_luma:
+        painted = painted + luma(y) - luma(painted)
+    return painted if how.where is None else torch.where(torch.from_numpy(how.where), painted, y)
+
+
+def _share_of(halvings: int, scales: int) -> tuple[float, float]:
+    """When a scale of a pyramid begins and ends, if each pixel takes as long."""
+    times = np.cumsum([0.0, *(4.0**-k for k in range(scales - 1, -1, -1))])
+    begin = scales - 1 - halvings
+    return float(times[begin] / times[-1]), float(times[begin + 1] / times[-1])
 
 
 def _known_exactly(seen: Observation) -> "Known":

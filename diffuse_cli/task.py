@@ -12,6 +12,25 @@ from .image_file.picture import Picture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Repainting:
+    """How a picture is drawn again from itself, covered with noise, by a network that has learned a style.
+
+    Attributes:
+        sigma: std of the noise at every scale, [-1, 1] units.
+        scale: by how much its guide is shrunk, at every scale.
+        levels: how often it is halved first.
+        keep_luma: the picture's luma stays.
+        where: (H, W), True where it is; None = everywhere.
+    """
+
+    sigma: float
+    scale: float
+    levels: int
+    keep_luma: bool = False
+    where: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
     """What is known about one picture.
 
@@ -31,6 +50,7 @@ class Task:
         uncoded: a JPEG coder's traces are removed, so that the result's file is not to be coded by its tables again.
         notes: what was found out, one line each.
         facts: the same for the recipe.
+        repainting: how it is drawn again; it is then not restored, and nothing else above is said of it.
         grain: (H, W, C), noise that is added to the result, [-1, 1] units.
         corner: (row, column) of the file's own picture in `picture`, where that is larger; None = it is not.
         warnings: what is probably not meant, one line each.
@@ -50,6 +70,7 @@ class Task:
     uncoded: bool = False
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    repainting: Repainting | None = None
     grain: NDArray[np.float32] | None = None
     corner: tuple[int, int] | None = None
     warnings: tuple[str, ...] = ()
@@ -65,4 +86,4 @@ class Task:
         if self.strength == self.chroma_strength == 0:
             return True
         whole = self.hole is None or not self.hole.any()
-        return whole and self.guide is None and self.noise == 0
+        return whole and self.guide is None and self.noise == 0 and self.repainting is None

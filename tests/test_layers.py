@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "restoration": {
         "consistency", "degradation", "denoiser", "device", "estimating", "evidence", "hole_width", "host_arrays",
-        "image_file.image_io", "observing", "settings", "task", "tiling", "wide_holes",
+        "image_file.image_io", "observing", "settings", "style.repainting", "task", "tiling", "wide_holes",
     },
     "mask_picture": {"image_file.picture"},
     "answers": {"errors", "settings"},
@@ -93,6 +93,9 @@ ALLOWED: dict[str, set[str]] = {
         "estimation.spectrum", "image_file.picture", "provenance.source_type", "requests.request", "task",
     },
     "requests.extend": {"errors", "image_file.picture", "requests.request", "task"},
+    "requests.stylize": {
+        "degradation", "errors", "image_file.picture", "requests.request", "style.colour_transport", "task",
+    },
     # What results say of how they were made.
     "provenance.source_type": set(),
     "provenance.replay": {"errors", "file_hash", "image_file.image_io"},
@@ -204,10 +207,23 @@ ALLOWED: dict[str, set[str]] = {
     "composition.blending": {
         "composition.matching", "composition.membrane", "composition.placing", "composition.region", "noise_field",
     },
+    # The look of one picture on another. What learns it is built on training.
+    "style.colour_transport": set(),
+    "style.repainting": {"degradation", "task"},
+    "style.delta": {"device", "errors", "image_file.image_io", "style.colour_transport"},
+    "style.fine_tuning": {
+        "checkpoint", "degradation", "errors", "network", "train.batch", "train.config", "train.model", "train.recipe",
+        "train.schedule", "train.state",
+    },
+    "style.studio": {
+        "degradation", "device", "errors", "image_file.picture", "style.colour_transport", "style.delta",
+        "style.fine_tuning",
+    },
     # What measures, which may use what restores and never the other way round.
     "measure.metrics": set(),
     "measure.hardware": set(),
     "measure.lpips": {"errors", "measure.metrics"},
+    "measure.style_distance": {"measure.lpips"},
     "measure.report": {"errors"},
     "measure.plot": {"errors", "image_file.image_io", "measure.report"},
     "measure.protocol": {
@@ -290,9 +306,10 @@ def test_every_rule_is_about_a_module_that_exists() -> None:
     assert set().union(*ALLOWED.values(), TRAIN_BELOW) <= set(modules())
 
 
-def test_nothing_but_its_command_imports_training() -> None:
+def test_nothing_but_its_command_and_styles_import_training() -> None:
     commands = {f"cli.{path.stem}" for path in (PACKAGE / "cli").glob("*.py")} - {"cli.train"}
-    for module in [name for name in modules() if not name.startswith("train.")] + sorted(commands):
+    others = [name for name in modules() if not name.startswith("train.") and name != "style.fine_tuning"]
+    for module in others + sorted(commands):
         assert not any(name.startswith("train") for name in imports(module)), module
 
 

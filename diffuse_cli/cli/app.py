@@ -119,8 +119,8 @@ def _root(
 
 
 COMMANDS = (
-    "denoise", "inpaint", "super_resolve", "restore", "enhance", "compose", "extend", "generate", "estimate",
-    "degrade", "info", "replay", "verify", "train", "evaluate", "bench", "models", "config", "doctor",
+    "denoise", "inpaint", "super_resolve", "restore", "enhance", "compose", "extend", "stylize", "generate",
+    "estimate", "degrade", "info", "replay", "verify", "train", "evaluate", "bench", "models", "config", "doctor",
 )  # fmt: skip
 for _name in COMMANDS:
     importlib.import_module(f".{_name}", __package__).add_to(app)

@@ -70,6 +70,11 @@ class Display:
         finally:
             self.count()
 
+    def prepare(self, what: str) -> None:
+        """What is done before the first picture."""
+        if self.bar is not None and self.bar_task is not None:
+            self.bar.update(self.bar_task, description=one_line(what))
+
     def show(self, name: str) -> None:
         """A picture's turn begins. The rate does not count what came before the first one, such as loading."""
         if self.start == 0:

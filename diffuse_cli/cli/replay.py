@@ -28,6 +28,7 @@ class Given:
     noise_map: Annotated[Path | None, typer.Option(metavar="FILE", help="The noise map, if one was used.")] = None
     insert: Annotated[Path | None, typer.Option(metavar="FILE", help="What was put in, by compose.")] = None
     join: Annotated[Path | None, typer.Option(metavar="FILE", help="What was joined, by compose.")] = None
+    style: Annotated[Path | None, typer.Option(metavar="FILE", help="The style, of stylize.")] = None
     recipe: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A JSON with the recipe, where the file does not tell its own.")
     ] = None
@@ -39,7 +40,8 @@ class Given:
     @property
     def files(self) -> dict[str, Path]:
         """The files beside the input, by the option that they were given with."""
-        named = {"mask": self.mask, "noise_map": self.noise_map, "insert": self.insert, "join": self.join}
+        names = ("mask", "noise_map", "insert", "join", "style")
+        named: dict[str, Path | None] = {name: getattr(self, name) for name in names}
         return {name: path for name, path in named.items() if path is not None}
 
 

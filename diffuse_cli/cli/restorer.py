@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from ..task import Task
 
+Adapt = Callable[["Model", Display], "Model"]
+
 RequestOf = Callable[[Job], "tuple[Request, Mapping[str, Any]]"]
 """What is asked for one picture, and what its recipe says of the files that this needs."""
 
@@ -50,12 +52,13 @@ def restore_files(
     others: "tuple[Path, ...]" = (),
     prepare: "Callable[[Batch], None] | None" = None,
     saved: Callable[[Job], Path | None] = lambda _job: None,
+    adapt: "Adapt | None" = None,
 ) -> None:
     """Run a request on every input. Exits with the batch's code.
 
     Args: extra: what the recipes say beside the request; others: files that are not to be overwritten either;
         saved: where what is filled in a picture is written as a mask; prepare: told of the plan, before the model is
-        loaded.
+        loaded; adapt: makes of the model what is restored with.
     Raises: UsageError: the plan cannot be carried out. CheckpointError: the model cannot be used.
     """
     encoding, answers = keeping.encoding(), which.answers()
@@ -80,6 +83,7 @@ def restore_files(
     with Display(quiet=files.quiet, total=len(what.jobs)) as display:
         begin(what, files, display)
         model = compute.load() if any(job.action != "skip" for job in what.jobs) else None
+        model = adapt(model, display) if model is not None and adapt is not None else model
         results = Results(batch=what, files=files, encoding=encoding, display=display)
         inputs = Inputs(
             lambda job: asked.of(job)[0], files.max_pixels, shared=answers.pictures > 1 or bool(which.parts)

@@ -101,6 +101,21 @@ def import_weights(archive: Path) -> Path:
 def lpips() -> Callable[[Image, Image], float] | None:
     """The measure, 0 = equal; None where its weights were never imported.
 
+    Raises: CheckpointError: as `imported_weights`.
+    """
+    weights = imported_weights()
+    if weights is None:
+        return None
+
+    def of(a: Image, b: Image) -> float:
+        return distance(weights, colour_tensor(a) * 2 - 1, colour_tensor(b) * 2 - 1)
+
+    return of
+
+
+def imported_weights() -> dict[str, Tensor] | None:
+    """AlexNet's convolutions and the heads; None where they were never imported.
+
     Raises: CheckpointError: the imported file is damaged.
     """
     from safetensors import SafetensorError
@@ -114,11 +129,7 @@ def lpips() -> Callable[[Image, Image], float] | None:
         _ = [weights[f"head{k}"] for k in range(len(_WIDTHS))]
     except (SafetensorError, KeyError, OSError):
         raise CheckpointError(f"{path}: damaged; import it again (diffuse models import-lpips)") from None
-
-    def of(a: Image, b: Image) -> float:
-        return distance(weights, colour_tensor(a) * 2 - 1, colour_tensor(b) * 2 - 1)
-
-    return of
+    return weights
 
 
 @torch.no_grad()
@@ -128,13 +139,14 @@ def distance(weights: dict[str, Tensor], a: Tensor, b: Tensor) -> float:
         size = (max(a.shape[-2], 64), max(a.shape[-1], 64))
         a, b = (F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in (a, b))
     total = 0.0
-    for k, (x, y) in enumerate(zip(_features(weights, a), _features(weights, b), strict=True)):
+    for k, (x, y) in enumerate(zip(features(weights, a), features(weights, b), strict=True)):
         difference = (_unit(x) - _unit(y)) ** 2
         total += float((difference * weights[f"head{k}"]).sum(1).mean())
     return total
 
 
-def _features(weights: dict[str, Tensor], x: Tensor) -> list[Tensor]:
+def features(weights: dict[str, Tensor], x: Tensor) -> list[Tensor]:
+    """What AlexNet's five convolutions see of a picture (1, 3, H, W) in [-1, 1]: (1, C, h, w) each, not negative."""
     shift, scale = (torch.tensor(v).view(1, 3, 1, 1) for v in (_SHIFT, _SCALE))
     x, found = (x - shift) / scale, []
     for k, (stride, padding) in enumerate(_CONVOLUTIONS):

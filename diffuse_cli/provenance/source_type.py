@@ -66,6 +66,8 @@ def _changes_nothing(recipe: Mapping[str, Any]) -> bool:
     operation, strengths = recipe.get("operation"), (recipe.get("strength", 1), recipe.get("chroma_strength", 1))
     if operation == "denoise":
         return recipe.get("noise") == 0 or strengths == (0, 0)
+    if operation == "stylize":
+        return recipe.get("strength") == 0
     if operation not in ("restore", "deblur", "dejpeg") or _fills(recipe):
         return False
     found = (recipe.get("noise", 0), recipe.get("jpeg", 100), recipe.get("blur", 0), recipe.get("scale", 1))

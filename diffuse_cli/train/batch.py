@@ -79,7 +79,7 @@ class Steps(Dataset[Batch]):
             crops.append(_clean(self.bank, config, rng))
             recipes.append(draw(task, place, config.crop, rng))
             rngs.append(rng)
-        return _collate(crops, recipes, rngs, len(self.bank.labels))
+        return collate(crops, recipes, rngs, len(self.bank.labels))
 
 
 def validation_batch(bank: Bank, config: TrainConfig, task: Task, count: int) -> Batch:
@@ -89,7 +89,7 @@ def validation_batch(bank: Bank, config: TrainConfig, task: Task, count: int) ->
         rng = keyed(0, VALIDATION_STEP, sample)
         crops.append(_clean(bank, config, rng))
         rngs.append(rng)
-    return _collate(crops, [validation(task, config.crop)] * count, rngs, len(bank.labels))
+    return collate(crops, [validation(task, config.crop)] * count, rngs, len(bank.labels))
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class _Clean(NamedTuple):
+class Clean(NamedTuple):
     """A clean crop (3, P, P), its label (-1 = none) and picture, and whether its channels are equal."""
 
     x0: Tensor
@@ -112,7 +112,7 @@ class _Clean(NamedTuple):
     gray: bool
 
 
-def _clean(bank: Bank, config: TrainConfig, rng: Rng) -> _Clean:
+def _clean(bank: Bank, config: TrainConfig, rng: Rng) -> Clean:
     levels, picture = bank.crop(rng, config.textured)
     if config.flip and rng.random() < 0.5:
         levels = levels[:, ::-1]
@@ -121,10 +121,11 @@ def _clean(bank: Bank, config: TrainConfig, rng: Rng) -> _Clean:
     if gray:
         x0 = luma(x0[None])[0].expand(3, -1, -1)
     label = -1 if rng.random() < config.label_dropout else bank.label(picture)
-    return _Clean(x0, label, picture, gray or bank.is_gray)
+    return Clean(x0, label, picture, gray or bank.is_gray)
 
 
-def _collate(crops: Sequence[_Clean], recipes: Sequence[Recipe], rngs: Sequence[Rng], labels: int) -> Batch:
+def collate(crops: Sequence[Clean], recipes: Sequence[Recipe], rngs: Sequence[Rng], labels: int) -> Batch:
+    """Carry out each crop's recipe. Args: labels: how many the network knows."""
     x0 = torch.stack([crop.x0 for crop in crops])
     count, _, size, _ = x0.shape
     x_t, y, mu = x0.clone(), x0.clone(), torch.zeros_like(x0)

@@ -1,0 +1,60 @@
+"""The colours of one picture on another: optimal transport between Gaussians (Pitie and Kokaram 2007).
+
+"The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer": of all linear maps that give a
+picture the mean and the covariance of another, the one that moves its colours least. It is the same in every space
+that an orthonormal map leads to, so the opponent spaces' luma and chroma are not kept apart by it, and it is reckoned
+in R, G, B.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+FLOOR = 1e-4
+"""Added to variances: a gray picture's colours have but one direction, and a constant one's none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Colours:
+    """What is known of a picture's colours.
+
+    Attributes:
+        mean: (3,), [-1, 1] units.
+        covariance: (3, 3).
+    """
+
+    mean: Tensor
+    covariance: Tensor
+
+
+def colours_of(x: Tensor, where: Tensor | None = None) -> Colours:
+    """Mean and covariance of the colours of (1, 3, H, W), of those pixels (H, W) alone that are set in `where`."""
+    pixels = x[0].flatten(1) if where is None else x[0][:, where]
+    pixels = pixels.double()
+    mean = pixels.mean(1)
+    off = pixels - mean[:, None]
+    return Colours(mean=mean, covariance=off @ off.T / max(pixels.shape[1], 1))
+
+
+def transport(source: Colours, target: Colours) -> Tensor:
+    """The map T = S^-1/2 (S^1/2 V S^1/2)^1/2 S^-1/2, (3, 3), of covariances S and V; x -> T (x - mean_S) + mean_V."""
+    floor = FLOOR * torch.eye(3, dtype=torch.float64)
+    root = _root(source.covariance + floor)
+    inverse = torch.linalg.inv(root)
+    return inverse @ _root(root @ (target.covariance + floor) @ root) @ inverse
+
+
+def _root(matrix: Tensor) -> Tensor:
+    """The symmetric square root of a symmetric matrix without negative eigenvalues."""
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors * values.clamp_min(0).sqrt() @ vectors.T
+
+
+def transported(x: Tensor, source: Colours, target: Colours, share: float) -> Tensor:
+    """The picture (1, 3, H, W) with its colours moved that share of the way, along straight lines; not clipped."""
+    matrix = torch.lerp(torch.eye(3, dtype=torch.float64), transport(source, target), share)
+    mean = torch.lerp(source.mean, target.mean, share)
+    offset = mean - matrix @ source.mean
+    moved = torch.einsum("ij,bjhw->bihw", matrix.to(x.dtype), x)
+    return moved + offset.to(x.dtype)[:, None, None]
