@@ -33,6 +33,7 @@ MADE = {
     "enhance": ".png",
     "extend --pad 9,0,5,7 --steps 2": ".png",
     "compose --insert OTHER --at 20,-5 --scale 0.7": ".png",
+    "stylize --style OTHER --steps 1 --mask MASK": ".png",
     "generate --size 32x24 --steps 3 --seed 1": ".png",
 }
 
@@ -52,7 +53,7 @@ def replayed(options: str, source: Path, suffix: str) -> bool:
         return False
     given: list[str | Path] = [] if op == "generate" else ["--input", source]
     given += ["--mask", mask] if "MASK" in options else []
-    given += ["--insert", other] if "OTHER" in options else []
+    given += ["--insert" if op == "compose" else "--style", other] if "OTHER" in options else []
     return run("replay", made, *given, "-o", again, "-f") == 0 and made.read_bytes() == again.read_bytes()
 
 

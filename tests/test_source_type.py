@@ -170,6 +170,11 @@ def test_what_fits() -> None:
     assert fitting({"operation": "denoise", "noise": 0.0}) is None
     assert fitting({"operation": "restore", "mask": "auto", "steps": 1}) == "compositeWithTrainedAlgorithmicMedia"
     assert fitting({"operation": "extend", "steps": 1}) == "compositeWithTrainedAlgorithmicMedia"
+    assert fitting({"operation": "stylize", "strength": 0.5, "steps": 6, "fidelity": 0.0}) == (
+        "compositeWithTrainedAlgorithmicMedia"
+    )
+    assert fitting({"operation": "stylize", "strength": 0.5, "steps": 1}) == "algorithmicallyEnhanced"
+    assert fitting({"operation": "stylize", "strength": 0.0, "steps": 6, "fidelity": 0.0}) is None
     assert fitting({"operation": "compose", "blend": "seam", "band": 32}) == "compositeSynthetic"
     assert fitting({"operation": "compose", "blend": "gradient", "band": 32}) == "compositeCapture"
     nothing = {"operation": "restore", "noise": 0.0, "jpeg": 100.0, "blur": 0.0, "scale": 1.0, "boxes": [], "steps": 1}
