@@ -339,7 +339,7 @@ def composed() -> str:
 def _styled(style: str | None, method: str, strength: float, measure: str) -> float:
     """The mean over photographs, and over styles where none is named."""
     own = rows("stylize", method=method, strength=strength)
-    values = [row[measure] for row in own if style in (None, row["style"])]
+    values: list[float] = [row[measure] for row in own if style in (None, row["style"])]
     return sum(values) / len(values)
 
 

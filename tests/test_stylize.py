@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from platformdirs import user_cache_path
 from safetensors.torch import load_file, save_file
 
 from diffuse_cli import checkpoint
@@ -206,7 +207,7 @@ def test_what_was_learned_is_kept_and_found_again(toy_file: Path, tmp_path: Path
     assert dict(read.lesson)["steps"] == 3
     assert learned(toy_file, read, begun) is read
     assert begun == [3, 3]
-    for kept in studio.user_cache_path("diffuse").rglob("*.safetensors"):
+    for kept in user_cache_path("diffuse").rglob("*.safetensors"):
         kept.write_bytes(b"damaged")
     learned(toy_file, style_picture(), begun)  # what cannot be read is learned again
     assert begun == [3, 3, 3]

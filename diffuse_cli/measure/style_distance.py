@@ -67,6 +67,6 @@ def copied_patches(x: Tensor, style: Tensor, patch: int = PATCH, stride: int = 4
     known = F.unfold(style, patch)[0].T
     norms = known.square().sum(1)
     nearest = [
-        (norms - 2 * rows @ known.T).min(1).values + rows.square().sum(1) for rows in mine.split(256)
+        (norms - 2 * rows @ known.T).min(1).values + rows.square().sum(1) for rows in torch.split(mine, 256)
     ]  # fmt: skip
     return (torch.cat(nearest).clamp_min(0) / known.shape[1]).sqrt() * 127.5

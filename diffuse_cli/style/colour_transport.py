@@ -42,13 +42,15 @@ def transport(source: Colours, target: Colours) -> Tensor:
     floor = FLOOR * torch.eye(3, dtype=torch.float64)
     root = _root(source.covariance + floor)
     inverse = torch.linalg.inv(root)
-    return inverse @ _root(root @ (target.covariance + floor) @ root) @ inverse
+    matrix: Tensor = inverse @ _root(root @ (target.covariance + floor) @ root) @ inverse
+    return matrix
 
 
 def _root(matrix: Tensor) -> Tensor:
     """The symmetric square root of a symmetric matrix without negative eigenvalues."""
     values, vectors = torch.linalg.eigh(matrix)
-    return vectors * values.clamp_min(0).sqrt() @ vectors.T
+    root: Tensor = vectors * values.clamp_min(0).sqrt() @ vectors.T
+    return root
 
 
 def transported(x: Tensor, source: Colours, target: Colours, share: float) -> Tensor:

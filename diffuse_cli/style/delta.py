@@ -88,7 +88,7 @@ def with_style(model: Model, style: Style, name: str) -> Model:
         raise CheckpointError(f"{name}: does not fit this checkpoint's network; make the style again from its picture")
     with torch.no_grad():
         for layer, change in style.delta.items():
-            weights[layer] += change.to(weights[layer])
+            weights[layer].add_(change.to(weights[layer]))
     if model.exact is None:
         return Model(network=exact, exact=None)
     return Model(network=copy.deepcopy(exact).half_(model.network.dtype), exact=exact)
