@@ -1,6 +1,6 @@
 """How far `diffuse stylize` goes towards a style: python tests/measure_stylize.py OUT.json STYLE...
 
-Each photograph (three of scikit-image's, shrunk to 400 pixels) in each style, at strengths 0, .25, .5, .75 and 1, and
+Each photograph (two of scikit-image's, shrunk to 320 pixels) in each style, at strengths 0, .25, .5, .75 and 1, and
 with the style's colours alone. Measured are the distance to the photograph (LPIPS), those to the style's picture (Gram
 matrices and sliced Wasserstein distance of AlexNet's features, see measure/style_distance), of its left half to its
 right one as the floor, and how near patches of 8 x 8 pixels are to the nearest of the style's: the smallest tenth and
@@ -28,14 +28,14 @@ from diffuse_cli.file_hash import file_sha256
 from diffuse_cli.image_file.image_io import Picture, read_picture, to_levels, to_unit
 from diffuse_cli.measure.lpips import distance, imported_weights
 from diffuse_cli.measure.style_distance import copied_patches, gram_distance, sliced_wasserstein
+from diffuse_cli.requests.stylize import Stylize
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import Settings, sample_steps
 from diffuse_cli.style.delta import Style, read_style, with_style
 from diffuse_cli.style.studio import Studio, sitter
-from diffuse_cli.stylize import Stylize
 
-PHOTOS = ("astronaut", "chelsea", "coffee")
-SIDE = 400
+PHOTOS = ("astronaut", "coffee")
+SIDE = 320
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 DRAWN = Settings(steps=sample_steps("stylize"))
 
@@ -95,7 +95,7 @@ def rows_of(name: str, style: Style, model: Model, gauge: Gauge) -> list[dict[st
         picture = photo(shown)
         for strength in STRENGTHS:
             task = Stylize(colours=style.colours, strength=strength).task(picture)
-            made = {"diffuse": DRAWN} if strength == 0 else {"diffuse": DRAWN, "colours alone": Settings()}
+            made = {"diffuse": DRAWN, "colours alone": Settings()} if strength == 0.5 else {"diffuse": DRAWN}
             for method, settings in made.items():
                 x = tensor(restore(picture, task, settings, styled))
                 row = {"style": name, "photo": shown, "strength": strength, "method": method}
@@ -133,6 +133,7 @@ def main() -> None:
         gauge = Gauge(x)
         found["floors"][path.stem] = {k: round(v, 4) for k, v in gauge.floor().items()}
         found["rows"] += rows_of(path.stem, style, model, gauge)
+        out.write_text(json.dumps(found, indent=1) + "\n")
     found["megapixel_cpu_s"] = round(seconds_of(style, model), 1)
     out.write_text(json.dumps(found, indent=1) + "\n")
 

@@ -22,6 +22,7 @@ from diffuse_cli.image_file.image_io import Picture, to_levels, to_unit
 from diffuse_cli.image_file.picture import integers
 from diffuse_cli.measure.style_distance import copied_patches, gram_distance, sliced_wasserstein
 from diffuse_cli.recipe import read as read_recipe
+from diffuse_cli.requests.stylize import Stylize
 from diffuse_cli.restoration import restore as restored_by
 from diffuse_cli.settings import Settings
 from diffuse_cli.style import studio
@@ -31,7 +32,6 @@ from diffuse_cli.style.fine_tuning import Lesson, batch_of, fine_tuned
 from diffuse_cli.style.fine_tuning import pyramid as sizes_of
 from diffuse_cli.style.repainting import pyramid, repainted
 from diffuse_cli.style.studio import LARGEST, Sitter, Studio, sitter
-from diffuse_cli.stylize import Stylize
 from diffuse_cli.task import Repainting
 
 from .conftest import Run, pixels

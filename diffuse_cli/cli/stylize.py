@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from ..batches.plan import Job
     from ..device import Model
     from ..files_beside import FilesBeside
+    from ..requests.stylize import Stylize
     from ..style.delta import Style
     from ..style.studio import Sitter
-    from ..requests.stylize import Stylize
     from .display import Display
     from .planning import Batch
 

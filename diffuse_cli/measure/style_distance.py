@@ -57,7 +57,7 @@ def _quantiles(values: Tensor) -> Tensor:
     return F.interpolate(values.sort(1).values[None], size=_SAMPLES, mode="linear", align_corners=True)[0]
 
 
-def copied_patches(x: Tensor, style: Tensor, patch: int = PATCH, stride: int = 4) -> Tensor:
+def copied_patches(x: Tensor, style: Tensor, patch: int = PATCH, stride: int = 16) -> Tensor:
     """(N,) root mean square difference of patches of x (every `stride` pixels) to the style's nearest, in 8-bit levels.
 
     A copy is near 0. Exhaustive search, in blocks.
