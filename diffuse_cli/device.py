@@ -65,7 +65,13 @@ def prepare(
         check_compiler(place)
     exact = checkpoint.load(path).to(place).channels_last_()
     half = chosen_dtype(device, dtype) == "bf16"
-    network = copy.deepcopy(exact).half_(torch.bfloat16) if half else exact
+    return of_weights(exact, torch.bfloat16 if half else torch.float32, compiled=compiled)
+
+
+def of_weights(exact: "UNet", dtype: "torch.dtype", *, compiled: bool) -> Model:
+    """A model of a folded network in fp32, that computes in `dtype`; compiled now, if it is to be."""
+    half = dtype != exact.dtype
+    network = copy.deepcopy(exact).half_(dtype) if half else exact
     if compiled:
         compile_network(network)
     return Model(network=network, exact=exact if half else None, compiled=compiled)

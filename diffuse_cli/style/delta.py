@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from ..device import Model
+from ..device import Model, of_weights
 from ..errors import CheckpointError
 from ..image_file.image_io import write_bytes
 from .colour_transport import Colours
@@ -89,6 +89,4 @@ def with_style(model: Model, style: Style, name: str) -> Model:
     with torch.no_grad():
         for layer, change in style.delta.items():
             weights[layer].add_(change.to(weights[layer]))
-    if model.exact is None:
-        return Model(network=exact, exact=None)
-    return Model(network=copy.deepcopy(exact).half_(model.network.dtype), exact=exact)
+    return of_weights(exact, model.network.dtype, compiled=model.compiled)
