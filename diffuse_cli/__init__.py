@@ -3,6 +3,7 @@
     from diffuse_cli import restore
     clean = restore("scan.png", "denoise")                  # a PIL image
     clean = restore(array, "denoise", noise=25)             # an array again
+    painted = stylize("photo.jpg", "painting.jpg")          # the look of another picture
     several = restore_samples(array, "denoise")             # .mean, .samples, and .std: how sure
 
 Importing this imports nothing heavy; the functions come without torch, and the first call imports that.
@@ -11,14 +12,14 @@ Importing this imports nothing heavy; the functions come without torch, and the 
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "generate", "restore", "restore_samples"]
+__all__ = ["__version__", "generate", "restore", "restore_samples", "stylize"]
 
 if TYPE_CHECKING:
-    from .api import generate, restore, restore_samples
+    from .api import generate, restore, restore_samples, stylize
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute can be anything
-    if name in ("generate", "restore", "restore_samples"):
+    if name in ("generate", "restore", "restore_samples", "stylize"):
         from . import api
 
         return getattr(api, name)

@@ -16,6 +16,7 @@ from typing import (
     Final,
     Generic,
     Literal,
+    TypeAlias,
     TypedDict,
     TypeGuard,
     TypeVar,
@@ -28,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from . import checkpoint
 from .answers import UNCERTAINTY_SAMPLES, Answers
 from .device import Device, Dtype, Model, prepare
 from .errors import UsageError
@@ -41,8 +43,9 @@ from .requests.extend import Anchor, Extend
 from .requests.inpaint import Box, Inpaint, Polygon
 from .requests.request import Request
 from .requests.restore import UNDONE, Restore, restore_only
+from .requests.stylize import Stylize
 from .requests.super_resolve import SuperResolve
-from .settings import GENERATE_STEPS, Settings, Solver, Tile, natural_size
+from .settings import GENERATE_STEPS, Settings, Solver, Tile, natural_size, sample_steps
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,6 +58,9 @@ TaskName = Literal[
 Numbers = TypeVar("Numbers", NDArray[Any], "Tensor")
 
 One = TypeVar("One")
+
+Look: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Tensor"
+Masked: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Tensor"
 
 log = logging.getLogger("diffuse_cli")
 
@@ -213,6 +219,57 @@ def restore_samples(
         return Restored(
             mean=_like(picture, seen, mean, resolved.corner), samples=made, std=answer.std(settings, samples)
         )
+
+
+@overload
+def stylize(
+    picture: str | Path | Image.Image, style: "Look", *, strength: float = ..., keep_luma: bool = ...,
+    mask: "Masked | None" = ..., **options: Unpack[ComputeOptions],
+) -> Image.Image: ...  # fmt: skip
+@overload
+def stylize(
+    picture: Numbers, style: "Look", *, strength: float = ..., keep_luma: bool = ..., mask: "Masked | None" = ...,
+    **options: Unpack[ComputeOptions],
+) -> Numbers: ...  # fmt: skip
+def stylize(
+    picture: object,
+    style: "Look",
+    *,
+    strength: float = 0.5,
+    keep_luma: bool = False,
+    mask: "Masked | None" = None,
+    **options: Unpack[ComputeOptions],
+) -> object:
+    """Give a picture the look of another, as `diffuse stylize` does.
+
+    Args:
+        picture: as for `restore`; one in gray comes back in colour.
+        style: a picture in the same forms, whose texture is learned in some minutes and then kept in the user's
+            cache; or the name of a file that `diffuse stylize --save-style` wrote.
+        strength, keep_luma: as the command has them.
+        mask: as for `restore`, True or half white where the picture is changed.
+        options: as for `restore`.
+    Raises: errors.DiffuseError: as `restore`.
+    """
+    from .restoration import restore as restore_picture
+    from .style.delta import with_style
+    from .style.studio import Studio, styled_by
+
+    values: dict[str, Any] = dict(options)
+    path = checkpoint.find(values.get("model", checkpoint.DEFAULT_MODEL))
+    settings, model, threads = _compute({"steps": sample_steps("stylize"), **values})
+    given = styled_by(Path(style)) if isinstance(style, str | Path) else styled_by(_picture_of(style))
+    where = None if mask is None else _mask_of(mask)
+    if isinstance(where, str):
+        raise UsageError(f"stylize takes a mask that says where the picture is changed, not {where}")
+    seen = _picture_of(picture)
+    resolved = Stylize(colours=given.colours, strength=strength, keep_luma=keep_luma, mask=where).task(seen)
+    with _threads(threads):
+        if settings.steps > 1 and not resolved.leaves_alone:
+            studio = Studio(path=path, sha256=checkpoint.file_sha256(path))
+            model = with_style(model, studio.style_of(given, "the style", model), "the style")
+        made = restore_picture(seen, resolved, settings, model)
+    return _like(picture, seen, made, None)
 
 
 def generate(

@@ -61,9 +61,10 @@ ALLOWED: dict[str, set[str]] = {
     "configuration": {"errors"},
     "files_beside": {"atomic", "batches.plan", "errors", "file_hash", "image_file.encoding"},
     "api": {
-        "answers", "device", "errors", "generation", "image_file.image_io", "mask_picture", "noise_map",
+        "answers", "checkpoint", "device", "errors", "generation", "image_file.image_io", "mask_picture", "noise_map",
         "requests.compose", "requests.denoise", "requests.enhance", "requests.extend", "requests.inpaint",
-        "requests.request", "requests.restore", "requests.super_resolve", "restoration", "samples", "settings", "task",
+        "requests.request", "requests.restore", "requests.stylize", "requests.super_resolve", "restoration", "samples",
+        "settings", "style.delta", "style.studio", "task",
     },
     "recipe": {"provenance.source_type", "settings"},
     # What is asked for, and what it says of a picture.
@@ -216,8 +217,8 @@ ALLOWED: dict[str, set[str]] = {
         "train.schedule", "train.state",
     },
     "style.studio": {
-        "degradation", "device", "errors", "image_file.picture", "style.colour_transport", "style.delta",
-        "style.fine_tuning",
+        "checkpoint", "degradation", "device", "errors", "file_hash", "image_file.image_io",
+        "style.colour_transport", "style.delta", "style.fine_tuning",
     },
     # What measures, which may use what restores and never the other way round.
     "measure.metrics": set(),

@@ -14,7 +14,7 @@ from PIL import Image
 from platformdirs import user_cache_path
 from safetensors.torch import load_file, save_file
 
-from diffuse_cli import checkpoint
+from diffuse_cli import checkpoint, stylize
 from diffuse_cli.degradation import luma
 from diffuse_cli.device import Model, prepare
 from diffuse_cli.errors import CheckpointError, PictureError, UsageError
@@ -279,6 +279,23 @@ def test_style_distances_are_0_for_the_style_and_know_no_place() -> None:
         assert distance(weights, noise, style) < 0.2 * distance(weights, flat, style)
     assert float(copied_patches(style[..., 8:40, 16:60], style).max()) < 0.1
     assert float(copied_patches(noise, style).min()) > 20
+
+
+def test_python_gives_back_what_came_in(toy_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studio, "LESSON", SHORT)
+    rng = np.random.default_rng(3)
+    array, painting = rng.random((32, 48, 3)), rng.integers(0, 256, (40, 40, 3), np.uint8)
+    mask = np.zeros((32, 48), bool)
+    mask[:, 24:] = True
+    made = stylize(array, painting, mask=mask, model=toy_file, device="cpu", steps=2)
+    assert np.array_equal(made[:, :24], array[:, :24])
+    assert np.abs(made[:, 24:] - array[:, 24:]).max() > 0.05
+    assert np.array_equal(stylize(array, painting, strength=0, model=toy_file), array)
+    learned(toy_file, sitter(picture_of((56, 72), 7), "")).save(tmp_path / "s.safetensors")
+    image = stylize(Image.fromarray(painting), tmp_path / "s.safetensors", model=toy_file, device="cpu", steps=2)
+    assert image.size == (40, 40)
+    with pytest.raises(UsageError, match="not alpha"):
+        stylize(array, painting, mask="alpha", model=toy_file)
 
 
 def test_command(run: Program, cat: Path, toy_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,16 +94,11 @@ def _read(path: Path, files: Files) -> "tuple[Sitter | Style, str]":
 
     Raises: UsageError: there is no such file. PictureError, CheckpointError: it cannot be read.
     """
-    from ..image_file.image_io import read_picture
-    from ..style.delta import read_style
-    from ..style.studio import sitter
+    from ..style.studio import styled_by
 
     if not path.is_file():
         raise UsageError(f"{path}: no such style; --style takes a picture, or what --save-style wrote")
-    told = file_sha256(path, PictureError)
-    if path.suffix == _SUFFIX:
-        return read_style(path), told
-    return sitter(read_picture(path, max_pixels=files.max_pixels), told), told
+    return styled_by(path, files.max_pixels), file_sha256(path, PictureError)
 
 
 def _masks(name: str, files: Files) -> "FilesBeside[NDArray[np.bool_]]":

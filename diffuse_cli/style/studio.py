@@ -11,10 +11,12 @@ import torch
 from platformdirs import user_cache_path
 from torch import Tensor
 
+from ..checkpoint import SUFFIX
 from ..degradation import resize
 from ..device import Model
 from ..errors import CheckpointError, PictureError
-from ..image_file.picture import Picture
+from ..file_hash import file_sha256
+from ..image_file.image_io import MAX_PIXELS, Picture, read_picture
 from .colour_transport import Colours, colours_of
 from .delta import Style, read_style
 from .fine_tuning import Lesson, fine_tuned
@@ -50,6 +52,19 @@ def sitter(picture: Picture, sha256: str) -> Sitter:
     h, w = x.shape[-2:]
     shrink = min((LARGEST / (h * w)) ** 0.5, 1.0)
     return Sitter(x=resize(x, (max(round(h * shrink), 1), max(round(w * shrink), 1))), colours=colours, sha256=sha256)
+
+
+def styled_by(given: Path | Picture, max_pixels: int = MAX_PIXELS) -> "Sitter | Style":
+    """A style's picture, or a style that was learned before, which the suffix `.safetensors` tells.
+
+    Args: max_pixels: the most that a picture's file may have.
+    Raises: PictureError, CheckpointError: it cannot be read.
+    """
+    if isinstance(given, Picture):
+        return sitter(given, hashlib.sha256(given.pixels.tobytes() + str(given.pixels.shape).encode()).hexdigest())
+    if given.suffix == SUFFIX:
+        return read_style(given)
+    return sitter(read_picture(given, max_pixels=max_pixels), file_sha256(given, PictureError))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
