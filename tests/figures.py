@@ -336,6 +336,49 @@ def composed() -> str:
     return markdown([*head, "pixels changed beyond the band"], body)
 
 
+def _styled(style: str | None, method: str, strength: float, measure: str) -> float:
+    """The mean over photographs, and over styles where none is named."""
+    own = rows("stylize", method=method, strength=strength)
+    values: list[float] = [row[measure] for row in own if style in (None, row["style"])]
+    return sum(values) / len(values)
+
+
+STYLE_MEASURES = ("lpips", "gram", "sw", "nearest_tenth", "nearest_median")
+
+
+def styled() -> str:
+    """Over all styles and photographs."""
+    body = []
+    for method, strengths in (("diffuse", (0.0, 0.25, 0.5, 0.75, 1.0)), ("colours alone", (0.5,))):
+        for strength in strengths:
+            name = "colours alone" if method != "diffuse" else f"strength {strength:g}"
+            values = [_styled(None, method, strength, measure) for measure in STYLE_MEASURES]
+            body.append([name, *(f"{value:.3f}" for value in values[:3]), *(f"{value:.1f}" for value in values[3:])])
+    heads = ["", "LPIPS to the photo", "Gram to the style", "sliced Wasserstein to it"]
+    return markdown([*heads, "nearest patch: a tenth are nearer than", "median"], body)
+
+
+def styled_against_colours() -> str:
+    """How much lower than the style's colours alone, at strength .5, and what halves of the style differ by."""
+    body = []
+    for style, floor in report("stylize")["floors"].items():
+        ours, alone = ([_styled(style, m, 0.5, k) for k in ("gram", "sw")] for m in ("diffuse", "colours alone"))
+        cells = [f"{100 * (a / b - 1):+.0f} %" for a, b in zip(ours, alone, strict=True)]
+        body.append([style, *cells, f"{floor['gram']:.3f}", f"{floor['sw']:.3f}"])
+    heads = ["strength 0.5 against colours alone", "Gram", "sliced Wasserstein"]
+    return markdown([*heads, "Gram of the style's two halves", "sliced Wasserstein of them"], body)
+
+
+def style_cost() -> str:
+    found = report("stylize")
+    learning = max(found["learning_cpu_s"].values())
+    body = [
+        ["learning a style", f"{learning:.0f}"],
+        ["a megapixel in a learned style", f"{found['megapixel_cpu_s']:.0f}"],
+    ]
+    return markdown(["", "seconds of one core"], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "denoise": denoise,
     "enlarge": enlarge,
@@ -356,6 +399,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "enhance": enhanced,
     "untouched": untouched,
     "compose": composed,
+    "styles": styled,
+    "styles-against-colours": styled_against_colours,
+    "style-cost": style_cost,
     "restored-blindly": restored_blindly,
     "left-alone": left_alone,
     "marks-found": marks_found,

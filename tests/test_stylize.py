@@ -130,6 +130,18 @@ def test_outside_the_mask_nothing_changes(toy: Model, depth: int) -> None:
     assert "nothing is changed" in nothing.warnings[0]
 
 
+def test_what_is_transparent_stays_and_has_no_say(toy: Model) -> None:
+    alpha = np.full((48, 64), 255, np.uint8)
+    alpha[:, 32:] = 0
+    photo = replace(picture_of(), alpha=alpha)
+    made = restored_by(photo, Stylize(colours=style_picture().colours).task(photo), DRAWN, toy)
+    assert np.array_equal(made.pixels[:, 32:], photo.pixels[:, 32:])
+    assert np.abs(made.pixels[:, :32] - photo.pixels[:, :32]).max() > 0.05
+    other = replace(photo, pixels=np.where((alpha > 0)[..., None], photo.pixels, np.float32(1)))
+    again = restored_by(other, Stylize(colours=style_picture().colours).task(other), DRAWN, toy)
+    assert np.array_equal(again.pixels[:, :32], made.pixels[:, :32])
+
+
 def test_keeping_luma_keeps_it(toy: Model) -> None:
     photo = picture_of()
     request = Stylize(colours=style_picture().colours, strength=1, keep_luma=True)

@@ -380,7 +380,10 @@ class _Restorer:
         say = self.results.display.say
         if job.part:
             return
-        exact = read.task.hole is not None or read.task.consistent
+        painted = read.task.repainting
+        exact = (
+            read.task.hole is not None or read.task.consistent or (painted is not None and painted.where is not None)
+        )
         if exact and not is_lossless(job.output, read.first, read.encoding):
             say(f"{job.output}: a lossy format; pixels that stay exact need a lossless one, like -o out.png")
         for part in read.first.source.left_behind:

@@ -9,7 +9,6 @@ from .request import check_range, told
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from ..image_file.picture import Picture
     from ..style.colour_transport import Colours
@@ -78,23 +77,20 @@ class Stylize:
 
         x = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None]
         low, high = min(float(x.min()), -1.0), max(float(x.max()), 1.0)
-        own = colours_of(x, self._seen(picture))
+        changed = self._changed(picture)
+        own = colours_of(x, torch.from_numpy(changed) if changed.any() else None)
         moved = transported(x, own, self.colours, min(2 * self.strength, 1.0)).clamp(low, high)
         if self.keep_luma:
             moved = moved + luma(x) - luma(moved)
         pixels = moved[0].permute(1, 2, 0).contiguous().numpy()
-        if self.mask is not None:
-            pixels = np.where(self.mask[..., None], pixels, picture.pixels)
-        return replace(picture, pixels=pixels)
+        return replace(picture, pixels=np.where(changed[..., None], pixels, picture.pixels))
 
-    def _seen(self, picture: "Picture") -> "Tensor | None":
-        """(H, W), the pixels whose colours count: those that are changed, and are not transparent."""
+    def _changed(self, picture: "Picture") -> "NDArray[np.bool_]":
+        """(H, W), the pixels that are changed, and whose colours count: those of the mask that anybody sees."""
         import numpy as np
-        import torch
 
         where = np.ones(picture.pixels.shape[:2], bool) if self.mask is None else self.mask
-        opaque = where if picture.alpha is None else where & (picture.alpha > 0)
-        return torch.from_numpy(opaque if opaque.any() else where)
+        return where if picture.alpha is None else where & (picture.alpha > 0)
 
 
 def in_colour(picture: "Picture") -> "Picture":
