@@ -17,7 +17,12 @@ from diffuse_cli.measure.report import HIGHER_IS_BETTER, differences, figure
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "checkpoints" / "measured"
-PAGES = (ROOT / "README.md", ROOT / "examples" / "verify.md", ROOT / "checkpoints" / "README.md")
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "examples" / "verify.md",
+    ROOT / "examples" / "fine-tuning.md",
+    ROOT / "checkpoints" / "README.md",
+)
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 MEASURES = ("psnr", "ssim", "haarpsi", "lpips")
 
@@ -379,6 +384,19 @@ def style_cost() -> str:
     return markdown(["", "seconds of one core"], body)
 
 
+def fine_tuned() -> str:
+    """What a short run on textures changed, on textures that it did not see."""
+    body = []
+    for task in ("denoise", "super-resolve", "jpeg", "inpaint"):
+        before, after = report(f"textures-before-{task}"), report(f"textures-after-{task}")
+        told = {found.row: found for found in differences(before, after) if found.measure == "psnr"}
+        for a, b, change in zip(before["rows"], after["rows"], told.values(), strict=True):
+            figures = [f"{row['mean']['psnr']:.2f}" for row in (a, b)]
+            interval = "..".join(f"{end:+.2f}" for end in change.interval or ())
+            body.append([a["condition"], *figures, f"{change.mean:+.2f} ({interval})"])
+    return markdown(["PSNR in dB", "photo", "fine-tuned", "change (95 %)"], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "denoise": denoise,
     "enlarge": enlarge,
@@ -400,6 +418,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "untouched": untouched,
     "compose": composed,
     "styles": styled,
+    "fine-tuned": fine_tuned,
     "styles-against-colours": styled_against_colours,
     "style-cost": style_cost,
     "restored-blindly": restored_blindly,
