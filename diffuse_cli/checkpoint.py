@@ -220,6 +220,14 @@ def verify(path: Path) -> tuple[str, bool | None]:
     return actual, None if stated is None else stated == actual
 
 
+def told(path: Path) -> dict[str, str]:
+    """A checkpoint's name, the hash of its tensors and its steps: which weights a report is of.
+
+    Raises: CheckpointError: as `verify`.
+    """
+    return {"name": path.stem, "sha256": verify(path)[0], "steps": read_info(path).metadata.get("steps", "")}
+
+
 def save(path: Path, tensors: "dict[str, Tensor]", config: dict[str, object], summary: dict[str, str]) -> None:
     """Write a release checkpoint: matrices in fp16, scalars and buffers in fp32.
 

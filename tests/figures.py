@@ -17,6 +17,7 @@ from diffuse_cli.measure.report import HIGHER_IS_BETTER, differences, figure
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "checkpoints" / "measured"
+CHECKPOINT = ROOT / "checkpoints" / "photo.safetensors"
 PAGES = (
     ROOT / "README.md",
     ROOT / "examples" / "verify.md",
@@ -29,8 +30,13 @@ MEASURES = ("psnr", "ssim", "haarpsi", "lpips")
 Row = dict[str, Any]
 
 
+_read: list[str] = []
+"""Reports that the table at hand is made of."""
+
+
 def report(name: str) -> dict[str, Any]:
     """What a command measured."""
+    _read.append(name)
     found: dict[str, Any] = json.loads((MEASURED / f"{name}.json").read_text())
     return found
 
@@ -431,7 +437,31 @@ TABLES: dict[str, Callable[[], str]] = {
 
 def filled(text: str) -> str:
     """A page with every table made anew."""
-    return BLOCK.sub(lambda m: f"{m[1]}{TABLES[m[2]]()}{m[3]}", text)
+    return BLOCK.sub(lambda m: f"{m[1]}{_table(m[2])}{m[3]}", text)
+
+
+def _table(name: str) -> str:
+    """A table, and what of it was measured with other weights than the released ones."""
+    _read.clear()
+    table = TABLES[name]()
+    told = {k: report(k).get("checkpoint") for k in dict.fromkeys(_read)}
+    released = _steps(CHECKPOINT)
+    older: dict[str, list[str]] = {}
+    for k, weights in told.items():
+        if isinstance(weights, dict) and weights["name"] == "photo" and weights["steps"] != released:
+            older.setdefault(weights["steps"], []).append(k)
+    for steps, names in older.items():
+        which = "" if len(names) == len(told) else f" ({', '.join(f'`{k}`' for k in names)})"
+        table += f"\nMeasured with earlier weights, of {steps} steps{which}.\n"
+    return table
+
+
+def _steps(path: Path) -> str:
+    """How long a checkpoint was trained, by its own metadata."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        steps: str = json.loads(file.read(size))["__metadata__"]["steps"]
+    return steps
 
 
 def main() -> None:

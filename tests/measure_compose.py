@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from diffuse_cli.checkpoint import find, told
 from diffuse_cli.degradation import blur
 from diffuse_cli.device import prepare
 from diffuse_cli.image_file.image_io import Picture, read_picture, to_levels, to_unit
@@ -120,7 +121,7 @@ def report(folder: Path, rows: dict[str, list[dict[str, float]]]) -> str:
          "images": found}
         for method, found in rows.items()
     ]  # fmt: skip
-    return json.dumps({"set": folder.name, "rows": table}, indent=1) + "\n"
+    return json.dumps({"checkpoint": told(find("photo")), "set": folder.name, "rows": table}, indent=1) + "\n"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from diffuse_cli.checkpoint import find, told
 from diffuse_cli.degradation import resize
 from diffuse_cli.device import Model, prepare
 from diffuse_cli.image_file.image_io import read_picture, to_levels
@@ -64,8 +65,13 @@ def main(folder: str, report: str) -> None:
                 found.setdefault((factor, method), []).append(values)
         sys.stderr.write(f"{path.name}\n")
     rows = [{"factor": f, "method": m} | mean(values) for (f, m), values in found.items()]
-    told = {"pictures": len(paths), "dtype": str(model.network.dtype).removeprefix("torch."), "left_out": left_out}
-    Path(report).write_text(json.dumps(told | {"rows": rows}, indent=1) + "\n")
+    head = {
+        "checkpoint": told(find("photo")),
+        "pictures": len(paths),
+        "dtype": str(model.network.dtype).removeprefix("torch."),
+        "left_out": left_out,
+    }
+    Path(report).write_text(json.dumps(head | {"rows": rows}, indent=1) + "\n")
 
 
 def mean(values: list[dict[str, float]]) -> dict[str, float]:

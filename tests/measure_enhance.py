@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from diffuse_cli.checkpoint import find, told
 from diffuse_cli.device import Model, prepare
 from diffuse_cli.image_file.image_io import Picture, read_picture, to_levels, to_unit
 from diffuse_cli.measure.metrics import psnr, ssim
@@ -127,7 +128,13 @@ def report(
         }
         for (stops, method), found in rows.items()
     ]  # fmt: skip
-    found = {"set": folder.name, "files": [path.name for path in files], "rows": table, "untouched": good}
+    found = {
+        "checkpoint": told(find("photo")),
+        "set": folder.name,
+        "files": [path.name for path in files],
+        "rows": table,
+        "untouched": good,
+    }
     return json.dumps(found, indent=1) + "\n"
 
 

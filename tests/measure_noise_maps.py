@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from diffuse_cli.checkpoint import find, told
 from diffuse_cli.device import Model, prepare
 from diffuse_cli.image_file.image_io import Picture, read_picture, to_levels, to_unit
 from diffuse_cli.measure.metrics import psnr
@@ -90,8 +91,13 @@ def main(folder: str, report: str) -> None:
             found.setdefault((noise, method), []).append(value)
         print(path.name, file=sys.stderr)
     rows = [{"noise": n, "method": m, "psnr": round(float(np.mean(v)), 3)} for (n, m), v in found.items()]
-    told = {"pictures": len(paths), "dtype": str(model.network.dtype).removeprefix("torch."), "rows": rows}
-    Path(report).write_text(json.dumps(told, indent=1) + "\n")
+    head = {
+        "checkpoint": told(find("photo")),
+        "pictures": len(paths),
+        "dtype": str(model.network.dtype).removeprefix("torch."),
+        "rows": rows,
+    }
+    Path(report).write_text(json.dumps(head, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from diffuse_cli.checkpoint import find, told
 from diffuse_cli.damage import Damage
 from diffuse_cli.device import Model, prepare
 from diffuse_cli.estimation.compression import estimate_compression
@@ -196,7 +197,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(json.dumps(PARTS[options.part](options.data, options.limit), indent=1))
+    print(json.dumps({"checkpoint": told(find("photo"))} | PARTS[options.part](options.data, options.limit), indent=1))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from diffuse_cli import checkpoint
+from diffuse_cli.checkpoint import find, told
 from diffuse_cli.device import Model, prepare
 from diffuse_cli.errors import PictureError
 from diffuse_cli.file_hash import file_sha256
@@ -119,6 +120,7 @@ def main() -> None:
     out, model = Path(sys.argv[1]), prepare()
     before: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
     found: dict[str, Any] = {
+        "checkpoint": told(find("photo")),
         "photos": PHOTOS,
         "side": SIDE,
         "floors": {},

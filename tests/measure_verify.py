@@ -18,6 +18,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from diffuse_cli import recipe
+from diffuse_cli.checkpoint import find, told
 from diffuse_cli.cli.app import app
 from diffuse_cli.image_file.encoding import Encoding
 from diffuse_cli.image_file.image_io import Picture, read_picture
@@ -171,7 +172,16 @@ def main() -> None:
                 image.convert("RGB").crop((x, y, x + SIZE[0], y + SIZE[1])).save(crops / f"{path.stem}.png")
         rows = measure(crops, folder)
     report.write_text(
-        json.dumps({"pictures": [path.stem for path in pictures], "size": SIZE, "rows": rows}, indent=1) + "\n"
+        json.dumps(
+            {
+                "checkpoint": told(find("photo")),
+                "pictures": [path.stem for path in pictures],
+                "size": SIZE,
+                "rows": rows,
+            },
+            indent=1,
+        )
+        + "\n"
     )
 
 

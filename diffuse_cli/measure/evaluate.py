@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .. import __version__
-from ..checkpoint import CheckpointInfo, verify
+from ..checkpoint import CheckpointInfo, told
 from ..degradation import LEVEL
 from ..device import Model
 from ..errors import DiffuseError, PictureError, UsageError
@@ -185,7 +185,7 @@ def heading(settings: Settings, model: Model, info: CheckpointInfo) -> Report:
     return {
         "format": FORMAT,
         "version": __version__,
-        "checkpoint": {"name": info.path.stem, "sha256": verify(info.path)[0], "steps": info.metadata.get("steps", "")},
+        "checkpoint": told(info.path),
         "settings": {name: getattr(settings, name) for name in ("steps", "seed", "solver", "tile")}
         | {"dtype": str(model.network.dtype).removeprefix("torch."), "device": model.network.device.type},
         "machine": {"cpu": cpu_name(), "threads": torch.get_num_threads(), "torch": torch.__version__},
