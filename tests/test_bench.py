@@ -49,9 +49,12 @@ def test_shares_of_the_time_sum_to_one(toy: Model) -> None:
 
 def test_processes_are_measured() -> None:
     code = "import time; block = bytearray(200 << 20); time.sleep(0.3)"
-    seconds, peak = run([sys.executable, "-c", code])
-    assert seconds >= 0.3
-    assert 200 <= peak < 300
+    spent = run([sys.executable, "-c", code])
+    assert spent.seconds >= 0.3
+    assert 200 <= spent.peak_mib < 300
+    assert 0 < spent.cpu_seconds < spent.seconds
+    busy = run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.5: pass"])
+    assert busy.cpu_seconds >= 0.5
     with pytest.raises(CommandFailedError, match="exit code 3: went wrong"):
         run([sys.executable, "-c", "import sys; sys.stderr.write('went wrong'); sys.exit(3)"])
 

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -37,7 +37,8 @@ begin = time.perf_counter()
 process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
 threading.Thread(target=watch, args=(f"/proc/{process.pid}/status",), daemon=True).start()
 _, status, usage = os.wait4(process.pid, 0)
-print(time.perf_counter() - begin, most or usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+seconds = time.perf_counter() - begin
+print(seconds, most or usage.ru_maxrss, usage.ru_utime + usage.ru_stime, os.waitstatus_to_exitcode(status))
 """
 """Runs and measures a command: Linux counts what a process held before it became the command, so a small one does.
 
@@ -45,8 +46,16 @@ Pages of mapped files are not counted where the system tells (Linux): it drops t
 """
 
 
-def run(command: Sequence[str]) -> tuple[float, float]:
-    """Run a command: seconds, and the most memory that it held resident, pages of mapped files apart, in MiB.
+class Spent(NamedTuple):
+    """What a command took: seconds; the most memory resident, pages of mapped files apart, in MiB; seconds of cores."""
+
+    seconds: float
+    peak_mib: float
+    cpu_seconds: float
+
+
+def run(command: Sequence[str]) -> Spent:
+    """Run a command.
 
     Raises: CommandFailedError: it did not exit with 0.
     """
@@ -55,12 +64,12 @@ def run(command: Sequence[str]) -> tuple[float, float]:
         spawned = subprocess.run(
             [sys.executable, "-c", _SPAWNER, *command], env=environment, capture_output=True, check=True
         )
-    seconds, resident, code = spawned.stdout.split()
+    seconds, resident, cpu_seconds, code = spawned.stdout.split()
     if int(code) != 0:
         said = spawned.stderr.decode(errors="replace").strip()[-300:]
         raise CommandFailedError(f"{' '.join(command)}: exit code {int(code)}: {said}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return float(seconds), int(resident) * unit / 2**20
+    return Spent(float(seconds), int(resident) * unit / 2**20, float(cpu_seconds))
 
 
 def picture(path: Path, megapixels: float) -> None:
@@ -92,7 +101,7 @@ def startup(runs: int = 3) -> dict[str, float]:
             "diffuse --help": diffuse("--help"),
             f"diffuse denoise, {SMALL}x{SMALL}": diffuse("denoise", str(small), "--noise", "15", "-f"),
         }
-        return {what: min(run(command)[0] for _ in range(runs)) for what, command in commands.items()}
+        return {what: min(run(command).seconds for _ in range(runs)) for what, command in commands.items()}
 
 
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -126,10 +135,10 @@ def time_commands(
                 with Image.open(source) as image:
                     box = f"10,10,{max(image.width // 10, 8)},{max(image.height // 10, 8)}"
                 full = [a.replace("BOX", box) for a in arguments]
-                seconds, peak = run(diffuse(*full, str(source), "-q", "-o", str(folder / "out.png"), "-f", *options))
+                spent = run(diffuse(*full, str(source), "-q", "-o", str(folder / "out.png"), "-f", *options))
                 rows.append(
                     {"command": title, "megapixels": megapixels, "result_megapixels": enlarged * megapixels}
-                    | {"seconds": seconds, "peak_mib": peak}
+                    | spent._asdict()
                 )
             source.unlink()
     small = {row["command"]: row["seconds"] for row in rows if row["megapixels"] == 0}
