@@ -122,17 +122,31 @@ def specks(model: Model, count: int) -> dict[str, float]:
     return shortest({"one by one": lambda: fill(0), "in batches": lambda: fill(tiling.BATCH_PIXELS)}, 3)
 
 
+WHOLE, HOLE = "denoise --noise 15", "inpaint --box 1000,1000,40,40"
+LARGE = (
+    (WHOLE, 64**2 / 1e6),
+    (WHOLE, 12.0),
+    (WHOLE, 100.0),
+    (HOLE, 100.0),
+    (HOLE, 400.0),
+    (f"{HOLE} --fidelity 0 --steps 3", 48.0),
+    ("inpaint --box 1000,1000,1000,1000", 48.0),
+    ("super-resolve --scale 2 --consistent", 3.0),
+)
+
+
 def large() -> Rows:
-    """Whole pictures of 12 to 100 megapixels beside one of 64x64, and a small hole in 400 megapixels."""
+    """Whole pictures of 12 to 100 megapixels beside one of 64x64; holes, samples and projections for their memory."""
     rows: Rows = []
-    whole, hole = ("denoise", "--noise", "15"), ("inpaint", "--box", "1000,1000,40,40")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for megapixels, how in ((64**2 / 1e6, whole), (12.0, whole), (100.0, whole), (100.0, hole), (400.0, hole)):
+        for how, megapixels in LARGE:
             source = folder / "in.png"
             picture(source, megapixels)
-            spent = run(diffuse(*how, str(source), "-q", "-f", "-o", str(folder / "out.png"), "--threads", "1"))
-            rows.append({"command": " ".join(how), "megapixels": megapixels} | spent._asdict())
+            command, *options = how.split()
+            out = ("-q", "-f", "-o", str(folder / "out.png"), "--threads", "1")
+            spent = run(diffuse(command, str(source), *options, *out))
+            rows.append({"command": how, "megapixels": megapixels} | spent._asdict())
     start = rows[0]["cpu_seconds"]
     for row in rows[1:3]:
         row["cpu_seconds_per_megapixel"] = (row["cpu_seconds"] - start) / row["megapixels"]
