@@ -75,10 +75,11 @@ def generate(
     def wanted(job: Job) -> dict[str, Any]:
         from ..device import chosen_dtype
 
-        dtype = chosen_dtype(compute.device.value, compute.dtype.value)
+        dtype = chosen_dtype(compute.device.value, compute.dtype.value, compute.engine.value)
         digest = checkpoint.file_sha256(checkpoint.find(compute.model))
         coded = encoding.told(job.output) if job.output != PIPE else {"format": "PNG"}
-        computing = recipe.of_computing("generate", settings[job.sample], digest, dtype, compute.compile)
+        how = digest, dtype, compute.compile, compute.engine.value
+        computing = recipe.of_computing("generate", settings[job.sample], *how)
         return {**computing, **told, **coded}
 
     jobs = 1 if grid else count

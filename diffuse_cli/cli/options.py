@@ -41,6 +41,13 @@ class DtypeName(StrEnum):
     bf16 = "bf16"
 
 
+class EngineName(StrEnum):
+    """Values of --engine."""
+
+    torch = "torch"
+    ncnn = "ncnn"
+
+
 class SolverName(StrEnum):
     """Values of --solver."""
 
@@ -234,6 +241,10 @@ class Compute:
     compile: Annotated[
         bool, typer.Option("--compile", help="Compile the network first (torch.compile): for many large pictures.")
     ] = False
+    engine: Annotated[
+        EngineName,
+        typer.Option(help="What computes the network; ncnn (an extra) is faster in fp32, so on CPUs without bf16."),
+    ] = EngineName.torch
     tile: Annotated[str, typer.Option(metavar="auto|N|off", help="Side of a tile in pixels; off = in one piece.")] = (
         "auto"
     )
@@ -264,7 +275,12 @@ class Compute:
 
         keep_buffers()
         return prepare(
-            self.model, device=self.device.value, dtype=self.dtype.value, threads=self.threads, compiled=self.compile
+            self.model,
+            device=self.device.value,
+            dtype=self.dtype.value,
+            threads=self.threads,
+            compiled=self.compile,
+            engine=self.engine.value,
         )
 
 

@@ -135,16 +135,17 @@ class _Asked:
         return self.answers.drawing(self.op, self.base)
 
     @cached_property
-    def checkpoint(self) -> tuple[str, str, bool]:
-        """Its hash, the type of numbers that it is computed with, and whether it is compiled.
+    def checkpoint(self) -> tuple[str, str, bool, str]:
+        """Its hash, the type of numbers that it is computed with, whether it is compiled, and the engine.
 
         Raises: CheckpointError, UsageError: as `Compute.load`.
         """
         from ..checkpoint import file_sha256, find
         from ..device import chosen_dtype
 
-        dtype = chosen_dtype(self.compute.device.value, self.compute.dtype.value)
-        return file_sha256(find(self.compute.model)), dtype, self.compute.compile
+        how = self.compute
+        dtype = chosen_dtype(how.device.value, how.dtype.value, how.engine.value)
+        return file_sha256(find(how.model)), dtype, how.compile, how.engine.value
 
     def settings(self, job: Job) -> "Settings":
         """How a restored picture is computed."""

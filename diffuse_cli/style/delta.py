@@ -89,4 +89,4 @@ def with_style(model: Model, style: Style, name: str) -> Model:
     with torch.no_grad():
         for layer, change in style.delta.items():
             weights[layer].add_(change.to(weights[layer]))
-    return of_weights(exact, model.network.dtype, compiled=model.compiled)
+    return of_weights(exact, model.network.dtype, compiled=model.compiled, engine=model.engine)
