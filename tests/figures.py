@@ -250,6 +250,15 @@ def compiled() -> str:
     return markdown(["one thread", *ways], body)
 
 
+def engines() -> str:
+    body = []
+    for row in rows("speed-engines"):
+        numbers = [f"{row['seconds_per_megapixel']:.2f}", f"{row['cpu_seconds']:.0f}", f"{row['peak_mib']:.0f}"]
+        body.append([row["engine"], row["dtype"], *numbers, f"{row['psnr']:.3f}"])
+    head = ["engine", "type", "network, s/Mpx", "denoise, 12 megapixels, s", "peak MiB"]
+    return markdown([*head, "CBSD68, noise 25, PSNR in dB"], body)
+
+
 def batches() -> str:
     body = []
     for row in rows("speed-batches"):
@@ -464,6 +473,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "networks": networks,
     "where-the-time-goes": where_the_time_goes,
     "compiled": compiled,
+    "engines": engines,
     "batches": batches,
     "large": large,
     "memory": memory,

@@ -1,6 +1,7 @@
-"""Measure what `diffuse bench` does not: compiled networks, batches of tiles, large pictures, and --memory.
+"""Measure what `diffuse bench` does not: engines, compiled networks, batches of tiles, large pictures, and --memory.
 
     python -m tests.measure_speed compile|batches|large|memory FOLDER
+    python -m tests.measure_speed engines FOLDER PICTURES
 
 writes FOLDER/speed-PART.json. Seconds are those of one thread's core, so that other programs beside it count little.
 """
@@ -27,6 +28,7 @@ from diffuse_cli.device import Model, prepare
 from diffuse_cli.estimating import estimate
 from diffuse_cli.measure.command_speed import diffuse, picture, run
 from diffuse_cli.measure.hardware import cpu_name
+from diffuse_cli.ncnn_network import NcnnNetwork
 from diffuse_cli.network import UNet
 from diffuse_cli.observing import observe
 from diffuse_cli.settings import Settings
@@ -154,16 +156,46 @@ def large() -> Rows:
 
 
 def memory() -> Rows:
-    """What --memory promises, and what is taken, on 24 megapixels, whose arrays lie in files."""
+    """What --memory promises, and what is taken, on 12 megapixels."""
     rows: Rows = []
     with tempfile.TemporaryDirectory() as name:
         source = Path(name) / "in.png"
-        picture(source, 24.0)
+        picture(source, 12.0)
         for dtype in ("fp32", "bf16"):
-            for text in ("768M", "1G", "2G", "4G"):
+            for text in ("768M", "2G", "4G"):
                 how = ("--noise", "15", "--memory", text, "--dtype", dtype, "--threads", "1")
                 spent = run(diffuse("denoise", str(source), *how, "-q", "-f", "-o", str(source.with_stem("out"))))
                 rows.append({"memory": text, "dtype": dtype} | spent._asdict())
+    return rows
+
+
+def engines(pictures: Path) -> Rows:
+    """Each engine and type: a tile, a picture of 12 megapixels as a file, and PSNR at noise 25."""
+    rows: Rows = []
+    exact, half = (prepare("photo", device="cpu", dtype=dtype) for dtype in ("fp32", "bf16"))
+    ways = {
+        ("torch", "fp32"): exact.network,
+        ("torch", "bf16"): half.network,
+        ("ncnn", "fp32"): NcnnNetwork(exact.network, torch.float32),
+        ("ncnn", "bf16"): NcnnNetwork(exact.network, torch.bfloat16),
+    }
+    x = inputs(1, SIDE)
+    with torch.no_grad():
+        found = shortest({" ".join(way): lambda n=network: n(*x) for way, network in ways.items()})  # type: ignore[misc]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        picture(folder / "in.png", 12.0)
+        for engine, dtype in ways:
+            how = ("--engine", engine, "--dtype", dtype, "--threads", "1", "-f", "-q")
+            spent = run(
+                diffuse("denoise", str(folder / "in.png"), "--noise", "15", "-o", str(folder / "out.png"), *how)
+            )
+            what = ("--task", "denoise", "--data", str(pictures), "--level", "25", "--limit", "12")
+            run(diffuse("evaluate", *what, "--json", str(folder / "report.json"), *how))
+            quality = json.loads((folder / "report.json").read_text())["rows"][0]["mean"]["psnr"]
+            per = found[f"{engine} {dtype}"] / SIDE**2 * 1e6
+            row = {"engine": engine, "dtype": dtype, "seconds_per_megapixel": per, "psnr": quality}
+            rows.append(row | spent._asdict())
     return rows
 
 
@@ -175,7 +207,8 @@ def main() -> None:
     keep_buffers()
     torch.set_num_threads(1)
     machine = {"cpu": cpu_name(), "torch": torch.__version__, "python": platform.python_version()}
-    report = {"machine": machine, "rows": PARTS[part]()}
+    made = engines(Path(sys.argv[3])) if part == "engines" else PARTS[part]()
+    report = {"machine": machine, "rows": made}
     (folder / f"speed-{part}.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
