@@ -236,29 +236,6 @@ def where_the_time_goes() -> str:
     return markdown(["of one call of the core", *shares], body)
 
 
-def compiled() -> str:
-    """Whole commands, and the network alone."""
-    found = rows("speed-compile")
-    ways = list(dict.fromkeys(row["way"] for row in found if "megapixels" in row))
-    body = []
-    for megapixels in (1, 12):
-        of = {row["way"]: row for row in found if row.get("megapixels") == megapixels}
-        body.append([f"denoise, {megapixels} megapixels, s", *(f"{of[way]['cpu_seconds']:.0f}" for way in ways)])
-    for what in dict.fromkeys(row["what"] for row in found if "megapixels" not in row):
-        of = {row["way"]: row["seconds_per_megapixel"] for row in found if row["what"] == what}
-        body.append([f"{what}, s/Mpx", f"{of['plain']:.2f}", "", f"{of['compiled']:.2f}"])
-    return markdown(["one thread", *ways], body)
-
-
-def engines() -> str:
-    body = []
-    for row in rows("speed-engines"):
-        numbers = [f"{row['seconds_per_megapixel']:.2f}", f"{row['cpu_seconds']:.0f}", f"{row['peak_mib']:.0f}"]
-        body.append([row["engine"], row["dtype"], *numbers, f"{row['psnr']:.3f}"])
-    head = ["engine", "type", "network, s/Mpx", "denoise, 12 megapixels, s", "peak MiB"]
-    return markdown([*head, "CBSD68, noise 25, PSNR in dB"], body)
-
-
 def batches() -> str:
     body = []
     for row in rows("speed-batches"):
@@ -269,24 +246,6 @@ def batches() -> str:
         else:
             body.append([row["what"], *(f"{seconds:.2f} s" for seconds in row["seconds"].values()), ""])
     return markdown(["one thread", "one by one", "in batches", "outputs apart, at most"], body)
-
-
-def large() -> str:
-    body = []
-    for row in rows("speed-large"):
-        size = "64x64 pixels" if row["megapixels"] < 0.01 else f"{row['megapixels']:g} megapixels"
-        net = f"{row['cpu_seconds_per_megapixel']:.2f}" if "cpu_seconds_per_megapixel" in row else ""
-        body.append([row["command"], size, f"{row['cpu_seconds']:.0f}", net, f"{row['peak_mib']:.0f}"])
-    return markdown(["one thread", "picture", "s", "s/Mpx, net", "peak MiB"], body)
-
-
-def memory() -> str:
-    body = []
-    found = rows("speed-memory")
-    for text in dict.fromkeys(row["memory"] for row in found):
-        of = {row["dtype"]: row for row in found if row["memory"] == text}
-        body.append([text, *(f"{of[dtype]['peak_mib']:.0f}" for dtype in ("fp32", "bf16"))])
-    return markdown(["--memory", "peak MiB, fp32", "bf16"], body)
 
 
 def restored_blindly() -> str:
@@ -472,11 +431,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "networks": networks,
     "where-the-time-goes": where_the_time_goes,
-    "compiled": compiled,
-    "engines": engines,
     "batches": batches,
-    "large": large,
-    "memory": memory,
     "verify": verify,
     "enhance": enhanced,
     "untouched": untouched,
