@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from . import checkpoint
 from .compilation import check_compiler, compile_network
 from .errors import UsageError
+from .settings import Engine
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "fp32", "bf16"]
-Engine = Literal["torch", "ncnn"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,16 +6,21 @@ from typing import Literal
 
 from .errors import UsageError
 
+Engine = Literal["torch", "ncnn"]
 Solver = Literal["dpmpp-2m", "heun", "euler"]
 Tile = int | Literal["auto", "off"]
 MIN_TILE = 64
 AUTO_TILE = 1024
 """Side of a tile without its margins under `auto`, whatever memory happens to be free."""
+NCNN_TILE = 512
+"""The same with ncnn, whose transforms take several times the memory, and the more time the larger they are."""
 MAX_AUTO_TILE = 2048
 """More memory than that takes makes nothing faster."""
 LEAST_MEMORY = 768 << 20
-_PROGRAM_BYTES, _BYTES_PER_PIXEL = 640 << 20, 640
-"""What the program takes by itself and for reading and writing, and for each pixel of a tile with margins, in fp32."""
+_PROGRAM_BYTES = 640 << 20
+"""What the program takes by itself and for reading and writing."""
+_BYTES_PER_PIXEL: dict[Engine, int] = {"torch": 640, "ncnn": 3600}
+"""What each pixel of a tile with margins takes, in fp32."""
 _MARGINS, _STEP = 128, 64
 GENERATE_STEPS = 24
 """Solver steps of `generate`, which has no mean to give."""
@@ -50,6 +55,7 @@ class Settings:
         solver: of the probability-flow ODE.
         tile: side of a tile in pixels; "auto" depends on `memory` alone; "off" = in one piece.
         memory: bytes that the program may take while it computes, as far as tiles decide it; None = usual.
+        engine: what computes the network, as far as it decides how large a tile is.
     Raises: UsageError: a value out of range.
     """
 
@@ -61,6 +67,7 @@ class Settings:
     solver: Solver = "dpmpp-2m"
     tile: Tile = "auto"
     memory: int | None = None
+    engine: Engine = "torch"
 
     def __post_init__(self) -> None:
         """Refuse what nothing could compute with."""
@@ -88,8 +95,8 @@ def tile_side(settings: Settings) -> int | None:
     if settings.tile != "auto":
         return settings.tile
     if settings.memory is None:
-        return AUTO_TILE
-    window = math.isqrt((settings.memory - _PROGRAM_BYTES) // _BYTES_PER_PIXEL)
+        return AUTO_TILE if settings.engine == "torch" else NCNN_TILE
+    window = math.isqrt((settings.memory - _PROGRAM_BYTES) // _BYTES_PER_PIXEL[settings.engine])
     return min(max((window - _MARGINS) // _STEP * _STEP, MIN_TILE), MAX_AUTO_TILE)
 
 

@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "evidence": {"degradation", "denoiser", "fill", "tiling"},
     "checkpoint": {"errors", "file_hash", "image_file.image_io", "network"},
     "compilation": {"errors", "network"},
-    "device": {"checkpoint", "compilation", "errors", "ncnn_network", "network"},
+    "device": {"checkpoint", "compilation", "errors", "ncnn_network", "network", "settings"},
     "ncnn_network": {"errors", "network"},
     "task": {"degradation", "image_file.picture"},
     "consistency": {"degradation", "denoiser", "host_arrays"},

@@ -263,7 +263,10 @@ class Compute:
 
         tile: Tile = whole_number("tile", self.tile) if self.tile not in ("auto", "off") else cast("Tile", self.tile)
         memory = None if self.memory is None else byte_count("memory", self.memory)
-        return Settings(steps=steps, seed=self.seed, sample=sample, solver=self.solver.value, tile=tile, memory=memory)
+        return Settings(
+            steps=steps, seed=self.seed, sample=sample, solver=self.solver.value, tile=tile, memory=memory,
+            engine=self.engine.value,
+        )  # fmt: skip
 
     def load(self) -> "Model":
         """The checkpoint, ready to compute.
