@@ -236,6 +236,15 @@ def where_the_time_goes() -> str:
     return markdown(["of one call of the core", *shares], body)
 
 
+def engines() -> str:
+    body = []
+    for row in rows("speed-engines"):
+        numbers = [f"{row['seconds_per_megapixel']:.2f}", f"{row['cpu_seconds']:.0f}", f"{row['peak_mib']:.0f}"]
+        body.append([row["engine"], row["dtype"], *numbers, f"{row['psnr']:.3f}"])
+    head = ["engine", "type", "network, s/Mpx", "denoise --tile 1024, 12 megapixels, s", "peak MiB"]
+    return markdown([*head, "CBSD68, noise 25, PSNR in dB"], body)
+
+
 def batches() -> str:
     body = []
     for row in rows("speed-batches"):
@@ -431,6 +440,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "networks": networks,
     "where-the-time-goes": where_the_time_goes,
+    "engines": engines,
     "batches": batches,
     "verify": verify,
     "enhance": enhanced,

@@ -186,7 +186,7 @@ def engines(pictures: Path) -> Rows:
         folder = Path(name)
         picture(folder / "in.png", 12.0)
         for engine, dtype in ways:
-            how = ("--engine", engine, "--dtype", dtype, "--threads", "1", "-f", "-q")
+            how = ("--engine", engine, "--dtype", dtype, "--tile", "1024", "--threads", "1", "-f", "-q")
             spent = run(
                 diffuse("denoise", str(folder / "in.png"), "--noise", "15", "-o", str(folder / "out.png"), *how)
             )
