@@ -414,14 +414,32 @@ def style_cost() -> str:
 def fine_tuned() -> str:
     """What a short run on textures changed, on textures that it did not see."""
     body = []
-    for task in ("denoise", "super-resolve", "jpeg", "inpaint"):
-        before, after = report(f"textures-before-{task}"), report(f"textures-after-{task}")
-        told = {found.row: found for found in differences(before, after) if found.measure == "psnr"}
-        for a, b, change in zip(before["rows"], after["rows"], told.values(), strict=True):
-            figures = [f"{row['mean']['psnr']:.2f}" for row in (a, b)]
-            interval = "..".join(f"{end:+.2f}" for end in change.interval or ())
-            body.append([a["condition"], *figures, f"{change.mean:+.2f} ({interval})"])
+    for task, changes in _changes("textures"):
+        before, after = (means(f"textures-{when}-{task}") for when in ("before", "after"))
+        body += [[what, a, b, change] for a, b, (what, change, _) in zip(before, after, changes, strict=True)]
     return markdown(["PSNR in dB", "photo", "fine-tuned", "change (95 %)"], body)
+
+
+def bettered() -> str:
+    """What the last training changed, on photographs that it did not see."""
+    return markdown(
+        ["held-out photographs", "PSNR in dB (95 %)", "pictures"], [c for _, k in _changes("heldout") for c in k]
+    )
+
+
+def _changes(of: str) -> Iterable[tuple[str, list[list[str]]]]:
+    """Of each task: its conditions, the change of PSNR on the pictures that both reports hold, and how many."""
+    for task in ("denoise", "super-resolve", "jpeg", "inpaint"):
+        before, after = report(f"{of}-before-{task}"), report(f"{of}-after-{task}")
+        found = [change for change in differences(before, after) if change.measure == "psnr"]
+        intervals = ["..".join(f"{end:+.2f}" for end in change.interval or ()) for change in found]
+        yield (
+            task,
+            [
+                [row["condition"], f"{change.mean:+.2f} ({interval})", str(change.pictures)]
+                for row, change, interval in zip(before["rows"], found, intervals, strict=True)
+            ],
+        )
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -448,6 +466,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "compose": composed,
     "styles": styled,
     "fine-tuned": fine_tuned,
+    "bettered": bettered,
     "styles-against-colours": styled_against_colours,
     "style-cost": style_cost,
     "restored-blindly": restored_blindly,
@@ -467,7 +486,7 @@ def _table(name: str) -> str:
     """A table, and what of it was measured with other weights than the released ones."""
     _read.clear()
     table = TABLES[name]()
-    told = {k: report(k).get("checkpoint") for k in dict.fromkeys(_read)}
+    told = {k: report(k).get("checkpoint") for k in dict.fromkeys(_read) if not k.startswith("heldout-before")}
     released = _steps(CHECKPOINT)
     older: dict[str, list[str]] = {}
     for k, weights in told.items():
