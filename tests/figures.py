@@ -257,6 +257,20 @@ def batches() -> str:
     return markdown(["one thread", "one by one", "in batches", "outputs apart, at most"], body)
 
 
+def compiled() -> str:
+    """Whole commands, and the network alone."""
+    found = rows("speed-compile")
+    ways = list(dict.fromkeys(row["way"] for row in found if "megapixels" in row))
+    body = []
+    for megapixels in (1, 12):
+        of = {row["way"]: row for row in found if row.get("megapixels") == megapixels}
+        body.append([f"denoise, {megapixels} megapixels, s", *(f"{of[way]['cpu_seconds']:.0f}" for way in ways)])
+    for what in dict.fromkeys(row["what"] for row in found if "megapixels" not in row):
+        of = {row["way"]: row["seconds_per_megapixel"] for row in found if row["what"] == what}
+        body.append([f"{what}, s/Mpx", f"{of['plain']:.2f}", "", f"{of['compiled']:.2f}"])
+    return markdown(["one thread", *ways], body)
+
+
 def restored_blindly() -> str:
     """Restore with everything on auto against the network told the truth, and left alone."""
     found = report("repair-oracle")["rows"]
@@ -460,6 +474,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "where-the-time-goes": where_the_time_goes,
     "engines": engines,
     "batches": batches,
+    "compiled": compiled,
     "verify": verify,
     "enhance": enhanced,
     "untouched": untouched,

@@ -239,7 +239,7 @@ class Compute:
         DtypeName.auto
     )
     compile: Annotated[
-        bool, typer.Option("--compile", help="Compile the network first (torch.compile): for many large pictures.")
+        bool, typer.Option("--compile", help="Compile the network first (torch.compile); on a CPU it hardly ever pays.")
     ] = False
     engine: Annotated[
         EngineName,
