@@ -45,7 +45,7 @@ from .requests.request import Request
 from .requests.restore import UNDONE, Restore, restore_only
 from .requests.stylize import Stylize
 from .requests.super_resolve import SuperResolve
-from .settings import GENERATE_STEPS, Settings, Solver, Tile, natural_size, sample_steps
+from .settings import GENERATE_STEPS, Engine, Settings, Solver, Tile, natural_size, sample_steps
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,8 +59,7 @@ Numbers = TypeVar("Numbers", NDArray[Any], "Tensor")
 
 One = TypeVar("One")
 
-Look: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Tensor"
-Masked: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Tensor"
+PictureLike: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Tensor"
 
 log = logging.getLogger("diffuse_cli")
 
@@ -78,6 +77,7 @@ class ComputeOptions(TypedDict, total=False):
     device: Device
     dtype: Dtype
     compile: bool
+    engine: Engine
     threads: int | None
 
 
@@ -151,7 +151,8 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
             `mask`, and `band`, `blend`, `match` for compose;
             `to_size` or `pad` (left, top, right, bottom), `anchor` for extend;
             `fidelity`, `steps`, `samples` with `average`, `seed`, `sample` (which of the seed's; the first to be
-            averaged), `solver`, `tile`, `memory` (bytes), `model`, `device`, `dtype`, `compile`, `threads` for all.
+            averaged), `solver`, `tile`, `memory` (bytes), `model`, `device`, `dtype`, `compile`, `engine` and `threads`
+            for all.
     Returns: what came in, restored: an image for a file or an image, an array for an array, a tensor for a tensor.
     Raises: errors.DiffuseError: UsageError, PictureError, CheckpointError or OutOfMemoryError, with one clear line.
     """
@@ -223,21 +224,21 @@ def restore_samples(
 
 @overload
 def stylize(
-    picture: str | Path | Image.Image, style: "Look", *, strength: float = ..., keep_luma: bool = ...,
-    mask: "Masked | None" = ..., **options: Unpack[ComputeOptions],
+    picture: str | Path | Image.Image, style: "PictureLike", *, strength: float = ..., keep_luma: bool = ...,
+    mask: "PictureLike | None" = ..., **options: Unpack[ComputeOptions],
 ) -> Image.Image: ...  # fmt: skip
 @overload
 def stylize(
-    picture: Numbers, style: "Look", *, strength: float = ..., keep_luma: bool = ..., mask: "Masked | None" = ...,
-    **options: Unpack[ComputeOptions],
+    picture: Numbers, style: "PictureLike", *, strength: float = ..., keep_luma: bool = ...,
+    mask: "PictureLike | None" = ..., **options: Unpack[ComputeOptions],
 ) -> Numbers: ...  # fmt: skip
 def stylize(
     picture: object,
-    style: "Look",
+    style: "PictureLike",
     *,
     strength: float = 0.5,
     keep_luma: bool = False,
-    mask: "Masked | None" = None,
+    mask: "PictureLike | None" = None,
     **options: Unpack[ComputeOptions],
 ) -> object:
     """Give a picture the look of another, as `diffuse stylize` does.
@@ -414,8 +415,8 @@ def _refuse_foreign(task: str, options: dict[str, Any], own: set[str]) -> None:
 
 def _compute(options: dict[str, Any]) -> tuple[Settings, Model, int | None]:
     where = {k: options.pop(k) for k in ("model", "device", "dtype", "compile") if k in options}
-    threads = options.pop("threads", None)
-    return Settings(**options), _model(**where), threads
+    threads, engine = options.pop("threads", None), options.pop("engine", "torch")
+    return Settings(**options, engine=engine), _model(**where, engine=engine), threads
 
 
 @functools.lru_cache(maxsize=2)
@@ -424,8 +425,9 @@ def _model(
     device: Device = "auto",
     dtype: Dtype = "auto",
     compile: bool = False,
+    engine: Engine = "torch",
 ) -> Model:
-    return prepare(model, device=device, dtype=dtype, compiled=compile)
+    return prepare(model, device=device, dtype=dtype, compiled=compile, engine=engine)
 
 
 @contextmanager

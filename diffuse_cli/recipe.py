@@ -29,16 +29,10 @@ _FILLING: Final = ("inpaint", "extend", "restore")
 """Operations that fill holes, whose coarse scales may be sampled where the rest is not."""
 
 
-def of_computing(
-    op: str, settings: Settings, checkpoint: str, dtype: str, compiled: bool = False, engine: str = "torch"
-) -> dict[str, Any]:
+def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str, compiled: bool = False) -> dict[str, Any]:
     """The part that tells how a picture was computed.
 
-    Args:
-        checkpoint: sha256 of its file.
-        dtype: "fp32" or "bf16".
-        compiled: by torch.compile, which rounds otherwise.
-        engine: what computed the network; so do engines.
+    Args: checkpoint: sha256 of its file; dtype: "fp32" or "bf16"; compiled: by torch.compile, which rounds otherwise.
     """
     noise: dict[str, Any] = {"seed": settings.seed, "sample": settings.sample, "solver": settings.solver}
     drawn = {**noise, "fidelity": settings.fidelity} if settings.steps > 1 else {}
@@ -53,7 +47,7 @@ def of_computing(
         "checkpoint": checkpoint,
         "dtype": dtype,
         "compile": compiled,
-        "engine": engine,
+        "engine": settings.engine,
         "tile": tile_side(settings) or "off",
         "steps": settings.steps,
         **drawn,

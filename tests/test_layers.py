@@ -47,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
         "consistency", "degradation", "denoiser", "device", "estimating", "evidence", "hole_width", "host_arrays",
         "image_file.image_io", "observing", "settings", "style.repainting", "task", "tiling", "wide_holes",
     },
-    "mask_picture": {"image_file.picture"},
+    "mask_picture": {"errors", "image_file.picture"},
     "answers": {"errors", "settings"},
     "trace": {"degradation", "image_file.image_io", "restoration"},
     "samples": {
@@ -75,8 +75,8 @@ ALLOWED: dict[str, set[str]] = {
         "noise_map", "requests.request", "task",
     },
     "requests.inpaint": {
-        "degradation", "errors", "estimation.marks", "hole_width", "image_file.image_io", "mask_shapes",
-        "requests.request", "task",
+        "degradation", "errors", "estimation.marks", "hole_width", "image_file.image_io", "mask_picture",
+        "mask_shapes", "requests.request", "task",
     },
     "requests.super_resolve": {
         "degradation", "errors", "estimation.picture_noise", "image_file.image_io", "requests.request", "task",
@@ -96,7 +96,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "requests.extend": {"errors", "image_file.picture", "requests.request", "task"},
     "requests.stylize": {
-        "degradation", "errors", "image_file.picture", "requests.request", "style.colour_transport", "task",
+        "degradation", "image_file.picture", "mask_picture", "requests.request", "style.colour_transport", "task",
     },
     # What results say of how they were made.
     "provenance.source_type": set(),

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from diffuse_cli import recipe
+from diffuse_cli import recipe, restore
 from diffuse_cli.device import Model, chosen_dtype, prepare
 from diffuse_cli.errors import UsageError
 from diffuse_cli.estimating import estimate
@@ -60,6 +61,15 @@ def test_a_result_tells_it_and_is_replayed(diffuse: Run, cat: Path, toy_file: Pa
     assert abs(pixels(tmp_path / "a.png").astype(int) - pixels(tmp_path / "plain.png")).max() <= 1
     again = diffuse("replay", "a.png", "--input", cat, "--model", toy_file)
     assert again.returncode == 0, again.stderr
+
+
+def test_python_has_the_engine_too(toy_file: Path) -> None:
+    noisy = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    by_torch = restore(noisy, "denoise", noise=20, model=toy_file, dtype="fp32")
+    by_ncnn = restore(noisy, "denoise", noise=20, model=toy_file, engine="ncnn")
+    assert np.abs(by_ncnn.astype(int) - by_torch).max() <= 1
+    with pytest.raises(UsageError, match="computes on the CPU"):
+        restore(noisy, "denoise", noise=20, model=toy_file, engine="ncnn", device="cuda")
 
 
 def test_what_does_not_go_together_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,8 +78,7 @@ def generate(
         dtype = chosen_dtype(compute.device.value, compute.dtype.value, compute.engine.value)
         digest = checkpoint.file_sha256(checkpoint.find(compute.model))
         coded = encoding.told(job.output) if job.output != PIPE else {"format": "PNG"}
-        how = digest, dtype, compute.compile, compute.engine.value
-        computing = recipe.of_computing("generate", settings[job.sample], *how)
+        computing = recipe.of_computing("generate", settings[job.sample], digest, dtype, compute.compile)
         return {**computing, **told, **coded}
 
     jobs = 1 if grid else count

@@ -20,6 +20,20 @@ if TYPE_CHECKING:
     from ..requests.inpaint import Box, Inpaint, Polygon
 
 
+def mask_files(name: str, max_pixels: int) -> "FilesBeside[NDArray[np.bool_]]":
+    """What --mask names: a mask for all pictures, or one for each.
+
+    Raises: UsageError, PictureError: as `FilesBeside`.
+    """
+    from ..files_beside import FilesBeside
+    from ..image_file.image_io import read_picture
+    from ..mask_picture import mask_of
+
+    return FilesBeside(
+        name, option="--mask", what="mask", read=lambda path: mask_of(read_picture(path, max_pixels=max_pixels))
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Masking:
     """What is to be filled."""
@@ -98,16 +112,9 @@ class Holes:
 
     @cached_property
     def _masks(self) -> "FilesBeside[NDArray[np.bool_]] | None":
-        from ..files_beside import FilesBeside
-        from ..image_file.image_io import read_picture
-        from ..mask_picture import mask_of
-
         if self.masking.mask in (None, "alpha", "auto"):
             return None
-        return FilesBeside(
-            str(self.masking.mask), option="--mask", what="mask",
-            read=lambda path: mask_of(read_picture(path, max_pixels=self.max_pixels)),
-        )  # fmt: skip
+        return mask_files(str(self.masking.mask), self.max_pixels)
 
     def of(self, job: "Job") -> "tuple[Inpaint, Mapping[str, Any]]":
         """What is to be filled in one picture, and what its recipe says of the mask.

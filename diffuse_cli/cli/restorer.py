@@ -135,8 +135,8 @@ class _Asked:
         return self.answers.drawing(self.op, self.base)
 
     @cached_property
-    def checkpoint(self) -> tuple[str, str, bool, str]:
-        """Its hash, the type of numbers that it is computed with, whether it is compiled, and the engine.
+    def checkpoint(self) -> tuple[str, str, bool]:
+        """Its hash, the type of numbers that it is computed with, and whether it is compiled.
 
         Raises: CheckpointError, UsageError: as `Compute.load`.
         """
@@ -145,7 +145,7 @@ class _Asked:
 
         how = self.compute
         dtype = chosen_dtype(how.device.value, how.dtype.value, how.engine.value)
-        return file_sha256(find(how.model)), dtype, how.compile, how.engine.value
+        return file_sha256(find(how.model)), dtype, how.compile
 
     def settings(self, job: Job) -> "Settings":
         """How a restored picture is computed."""

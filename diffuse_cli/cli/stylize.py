@@ -1,6 +1,5 @@
 """`diffuse stylize`."""
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,26 +8,22 @@ import typer
 
 from ..batches import plan
 from ..batches.inputs import PIPE
+from ..checkpoint import SUFFIX
 from ..errors import PictureError, UsageError
 from ..file_hash import file_sha256
+from .masking import mask_files
 from .options import Compute, Files, Keeping, Which, shared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ..batches.plan import Job
     from ..device import Model
-    from ..files_beside import FilesBeside
     from ..requests.stylize import Stylize
     from ..style.delta import Style
     from ..style.studio import Sitter
     from .display import Display
     from .planning import Batch
-
-_SUFFIX = ".safetensors"
 
 
 @shared
@@ -51,7 +46,7 @@ def stylize(
         ),
     ] = None,
     save_style: Annotated[
-        Path | None, typer.Option(metavar=f"FILE{_SUFFIX}", help="Write what was learned of the style.")
+        Path | None, typer.Option(metavar=f"FILE{SUFFIX}", help="Write what was learned of the style.")
     ] = None,
     steps: Annotated[
         int | None,
@@ -73,7 +68,7 @@ def stylize(
         raise UsageError("whose look? Give --style PICTURE, or a file that --save-style wrote")
     given, told = _read(style, files)
     asked = Stylize(colours=given.colours, strength=strength, keep_luma=keep_luma)
-    masks = None if mask is None else _masks(mask, files)
+    masks = None if mask is None else mask_files(mask, files.max_pixels)
     teaching = _Teaching(given=given, name=style, save=save_style, files=files, compute=compute)
 
     def of(job: "Job") -> "tuple[Stylize, Mapping[str, Any]]":
@@ -94,22 +89,12 @@ def _read(path: Path, files: Files) -> "tuple[Sitter | Style, str]":
 
     Raises: UsageError: there is no such file. PictureError, CheckpointError: it cannot be read.
     """
-    from ..style.studio import styled_by
+    from ..style.studio import Sitter, styled_by
 
     if not path.is_file():
         raise UsageError(f"{path}: no such style; --style takes a picture, or what --save-style wrote")
-    return styled_by(path, files.max_pixels), file_sha256(path, PictureError)
-
-
-def _masks(name: str, files: Files) -> "FilesBeside[NDArray[np.bool_]]":
-    from ..files_beside import FilesBeside
-    from ..image_file.image_io import read_picture
-    from ..mask_picture import mask_of
-
-    return FilesBeside(
-        name, option="--mask", what="mask",
-        read=lambda path: mask_of(read_picture(path, max_pixels=files.max_pixels)),
-    )  # fmt: skip
+    given = styled_by(path, files.max_pixels)
+    return given, given.sha256 if isinstance(given, Sitter) else file_sha256(path, PictureError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +119,11 @@ class _Teaching:
         """
         if self.save is None:
             return
-        if self.save.suffix != _SUFFIX:
-            raise UsageError(f"--save-style {self.save}: let the name end in {_SUFFIX}")
+        if self.save.suffix != SUFFIX:
+            raise UsageError(f"--save-style {self.save}: let the name end in {SUFFIX}")
         taken = [path for job in what.jobs for path in (job.source, job.output) if path != PIPE]
-        plan.check_free([self.save], [*taken, self.name])
-        if self.files.exists != "overwrite" and not self.files.resume and os.path.lexists(self.save):
-            plan.refuse_existing([self.save])
-        plan.check_folders([self.save], may_create=False)
+        replaced = self.files.exists == "overwrite" or self.files.resume
+        plan.check_outputs([self.save], force=replaced, inputs=[*taken, self.name])
 
     def teach(self, model: "Model", display: "Display") -> "Model":
         """The model with the style.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import PictureError, UsageError
 from ..hole_width import widest, width
+from ..mask_picture import check_size
 from .request import check_range, told
 
 if TYPE_CHECKING:
@@ -128,9 +129,7 @@ class Inpaint:
             return np.zeros((h, w), bool), ()
         if isinstance(self.mask, str):
             return (_transparent(picture), ()) if self.mask == "alpha" else self._found(picture)
-        if self.mask.shape != (h, w):
-            mh, mw = self.mask.shape
-            raise PictureError(f"the mask is {mw}x{mh} but the picture, as displayed, {w}x{h}; resize the mask")
+        check_size(self.mask, picture)
         return self.mask.copy(), ()
 
     def _found(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":

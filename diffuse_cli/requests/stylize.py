@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import PictureError
+from ..mask_picture import check_size
 from .request import check_range, told
 
 if TYPE_CHECKING:
@@ -49,10 +49,8 @@ class Stylize:
         """
         from ..task import Repainting, Task
 
-        size = picture.pixels.shape[:2]
-        if self.mask is not None and self.mask.shape != size:
-            (mh, mw), (h, w) = self.mask.shape, size
-            raise PictureError(f"the mask is {mw}x{mh} but the picture, as displayed, {w}x{h}; resize the mask")
+        if self.mask is not None:
+            check_size(self.mask, picture)
         if self.strength == 0:
             return Task()
         if self.mask is not None and not self.mask.any():

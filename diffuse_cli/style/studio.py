@@ -119,4 +119,4 @@ def cached(picture: str, checkpoint: str, lesson: Lesson, dtype: torch.dtype) ->
     Args: picture, checkpoint: sha256 of their files.
     """
     told = json.dumps([picture, checkpoint, asdict(lesson), str(dtype)], sort_keys=True)
-    return user_cache_path("diffuse") / "styles" / f"{hashlib.sha256(told.encode()).hexdigest()}.safetensors"
+    return user_cache_path("diffuse") / "styles" / f"{hashlib.sha256(told.encode()).hexdigest()}{SUFFIX}"
