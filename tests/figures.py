@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from diffuse_cli.checkpoint import read_info
 from diffuse_cli.measure.report import HIGHER_IS_BETTER, differences, figure
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,15 +31,15 @@ MEASURES = ("psnr", "ssim", "haarpsi", "lpips")
 Row = dict[str, Any]
 
 
-_read: list[str] = []
+_read: dict[str, dict[str, Any]] = {}
 """Reports that the table at hand is made of."""
 
 
 def report(name: str) -> dict[str, Any]:
     """What a command measured."""
-    _read.append(name)
-    found: dict[str, Any] = json.loads((MEASURED / f"{name}.json").read_text())
-    return found
+    if name not in _read:
+        _read[name] = json.loads((MEASURED / f"{name}.json").read_text())
+    return _read[name]
 
 
 def rows(name: str, **wanted: object) -> list[Row]:
@@ -425,35 +426,33 @@ def style_cost() -> str:
     return markdown(["", "seconds of one core"], body)
 
 
+CHANGED_TASKS = ("denoise", "super-resolve", "jpeg", "inpaint")
+
+
 def fine_tuned() -> str:
     """What a short run on textures changed, on textures that it did not see."""
     body = []
-    for task, changes in _changes("textures"):
+    for task in CHANGED_TASKS:
         before, after = (means(f"textures-{when}-{task}") for when in ("before", "after"))
+        changes = _changes("textures", task)
         body += [[what, a, b, change] for a, b, (what, change, _) in zip(before, after, changes, strict=True)]
     return markdown(["PSNR in dB", "photo", "fine-tuned", "change (95 %)"], body)
 
 
 def bettered() -> str:
     """What the last training changed, on photographs that it did not see."""
-    return markdown(
-        ["held-out photographs", "PSNR in dB (95 %)", "pictures"], [c for _, k in _changes("heldout") for c in k]
-    )
+    body = [row for task in CHANGED_TASKS for row in _changes("heldout", task)]
+    return markdown(["held-out photographs", "PSNR in dB (95 %)", "pictures"], body)
 
 
-def _changes(of: str) -> Iterable[tuple[str, list[list[str]]]]:
-    """Of each task: its conditions, the change of PSNR on the pictures that both reports hold, and how many."""
-    for task in ("denoise", "super-resolve", "jpeg", "inpaint"):
-        before, after = report(f"{of}-before-{task}"), report(f"{of}-after-{task}")
-        found = [change for change in differences(before, after) if change.measure == "psnr"]
-        intervals = ["..".join(f"{end:+.2f}" for end in change.interval or ()) for change in found]
-        yield (
-            task,
-            [
-                [row["condition"], f"{change.mean:+.2f} ({interval})", str(change.pictures)]
-                for row, change, interval in zip(before["rows"], found, intervals, strict=True)
-            ],
-        )
+def _changes(of: str, task: str) -> list[list[str]]:
+    """Each condition, the change of PSNR on the pictures that both reports hold, and how many."""
+    before, after = report(f"{of}-before-{task}"), report(f"{of}-after-{task}")
+    body = []
+    for row, change in zip(before["rows"], (c for c in differences(before, after) if c.measure == "psnr"), strict=True):
+        interval = "..".join(f"{end:+.2f}" for end in change.interval or ())
+        body.append([row["condition"], f"{change.mean:+.2f} ({interval})", str(change.pictures)])
+    return body
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -501,8 +500,8 @@ def _table(name: str) -> str:
     """A table, and what of it was measured with other weights than the released ones."""
     _read.clear()
     table = TABLES[name]()
-    told = {k: report(k).get("checkpoint") for k in dict.fromkeys(_read) if not k.startswith("heldout-before")}
-    released = _steps(CHECKPOINT)
+    told = {k: found.get("checkpoint") for k, found in _read.items() if not k.startswith("heldout-before")}
+    released = read_info(CHECKPOINT).metadata["steps"]
     older: dict[str, list[str]] = {}
     for k, weights in told.items():
         if isinstance(weights, dict) and weights["name"] == "photo" and weights["steps"] != released:
@@ -511,14 +510,6 @@ def _table(name: str) -> str:
         which = "" if len(names) == len(told) else f" ({', '.join(f'`{k}`' for k in names)})"
         table += f"\nMeasured with earlier weights, of {steps} steps{which}.\n"
     return table
-
-
-def _steps(path: Path) -> str:
-    """How long a checkpoint was trained, by its own metadata."""
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        steps: str = json.loads(file.read(size))["__metadata__"]["steps"]
-    return steps
 
 
 def main() -> None:
