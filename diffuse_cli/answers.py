@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from .errors import UsageError
-from .settings import WIDE_STEPS, Settings, sample_steps
+from .settings import Settings, sample_steps
 
 _FILLING = ("inpaint", "restore", "extend")
 UNCERTAINTY_SAMPLES = 8
@@ -82,7 +82,7 @@ class Answers:
         return self.are_samples or self.uncertainty
 
     def settings(self, op: str, base: Settings) -> Settings:
-        """How a picture is computed: if nothing is said, the mean, except that of wide holes, which would be gray.
+        """How a picture is computed: if nothing is said, the mean, but with texture in wide holes, which would be gray.
 
         `sample` counts the pictures on from that of `base`.
 
@@ -90,7 +90,7 @@ class Answers:
         """
         if not self.are_samples:
             said = self.steps is not None or self.fidelity is not None
-            return replace(base, steps=1, fidelity=0.0, wide_steps=None if said or op not in _FILLING else WIDE_STEPS)
+            return replace(base, steps=1, fidelity=0.0, textured=op in _FILLING and not said)
         return replace(self.drawing(op, base), fidelity=self.fidelity or 0.0)
 
     def drawing(self, op: str, base: Settings) -> Settings:

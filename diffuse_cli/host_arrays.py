@@ -11,8 +11,8 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-MAPPED_FROM: Final = 256 << 20
-"""Bytes from which an array lies in a file of the folder for temporary ones (TMPDIR): 22 megapixels of RGB floats."""
+MAPPED_FROM: Final = 64 << 20
+"""Bytes from which an array lies in a file of the folder for temporary ones (TMPDIR): 5.6 megapixels of RGB floats."""
 _BLOCK_NUMBERS: Final = 1 << 20
 
 Number = TypeVar("Number", bound=np.generic)

@@ -26,7 +26,7 @@ HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL"
 
 
 _FILLING: Final = ("inpaint", "extend", "restore")
-"""Operations that fill holes, whose coarse scales may be sampled where the rest is not."""
+"""Operations that fill holes, which have texture if they are wide, unless the mean is asked for."""
 
 
 def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str, compiled: bool = False) -> dict[str, Any]:
@@ -37,10 +37,9 @@ def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str, compi
     noise: dict[str, Any] = {"seed": settings.seed, "sample": settings.sample, "solver": settings.solver}
     drawn = {**noise, "fidelity": settings.fidelity} if settings.steps > 1 else {}
     if op in _FILLING:
-        wide_steps = settings.wide_steps or settings.steps
-        drawn |= {"wide_steps": wide_steps}
-        if wide_steps > 1:
-            drawn = {"seed": settings.seed, "solver": settings.solver} | drawn
+        drawn |= {"wide_holes": "texture" if settings.has_texture else "mean"}
+        if settings.has_texture:
+            drawn = {"seed": settings.seed} | drawn
     return {
         "diffuse": __version__,
         "operation": op,

@@ -12,19 +12,19 @@ from torch import Tensor
 
 from .consistency import projection, within_range
 from .degradation import Description, luma, resize
-from .denoiser import Observation, nothing_known
+from .denoiser import nothing_known
 from .device import Model
 from .estimating import OnStep, Progress, calls, estimate, part_of
 from .evidence import filled_picture
-from .hole_width import WideHole, widest
 from .host_arrays import copied, row_blocks
 from .image_file.image_io import Levels, Picture, to_levels, to_unit
 from .observing import Known, guided, no_state, observe
 from .settings import Settings
 from .style.repainting import pyramid, repainted
 from .task import Repainting, Task
-from .tiling import by_rows, host_copy, host_picture
-from .wide_holes import coarse_to_fine, texture_share
+from .tiling import by_rows, host_picture
+from .wide_holes.filling import wide_filled
+from .wide_holes.widths import widest
 
 
 def restore(
@@ -108,9 +108,9 @@ def _filled(
         known = observe(y, one, cond, gray=gray, sampling=sampling)
         return estimate(known, settings, model, progress, mean=mean, on_step=on_step)
 
-    wide = None if task.hole is None or not task.is_exact else widest(task.hole)
+    wide = None if task.hole is None or not task.is_exact else widest(task.hole, task.at_once)
     if wide is not None:
-        y = _wide_filled(y, wide, settings, model, part_of(progress, 0, 0.9), gray=gray)
+        y = wide_filled(y, wide, settings, model, part_of(progress, 0, 0.9), gray=gray)
         task, progress = replace(task, hole=wide.missing & ~wide.part), part_of(progress, 0.9, 1)
         if task.leaves_alone:
             return y
@@ -146,41 +146,6 @@ def finished(picture: Picture, task: Task, restored: Tensor) -> Picture:
         np.copyto(pixels, picture.pixels, where=unseen[..., None])
     source = replace(picture.source, jpeg=None) if task.uncoded else picture.source
     return replace(picture, pixels=pixels, alpha=_alpha(picture, task), source=source)
-
-
-def _wide_filled(
-    y: Tensor, wide: WideHole, settings: Settings, model: Model, progress: Progress | None, *, gray: bool
-) -> Tensor:
-    """The picture with a wide hole filled coarse to fine, computed in its neighbourhood alone.
-
-    Where nothing was said of steps, the coarse scales go from the mean towards a sample as far as their surroundings
-    are rough, and the finest is the mean around them.
-    """
-    base = replace(nothing_known(1, model.network.config.cond, y.device), gray=gray)
-    unsaid = settings.wide_steps is not None
-    coarse = replace(settings, steps=settings.wide_steps or settings.steps)
-
-    def solve(seen: Observation, halvings: int) -> Tensor:
-        known = _known_exactly(seen)
-        done, scales = wide.levels - halvings, wide.levels + 1
-        part = part_of(progress, done / scales, (done + 1) / scales)
-        mean = estimate(known, replace(settings, steps=1), model, part)
-        drawing = coarse if halvings else settings
-        if drawing.steps == 1:
-            return mean
-        sample = estimate(known, drawing, model, part, stage=halvings, mean=mean)
-        if not unsaid or seen.y is None or seen.sigma_y is None:
-            return sample
-        share = texture_share(seen.sigma_y > 0, seen.y, mean, sample)
-        return between(sample, mean, 1 - share)
-
-    rows, columns = wide.window
-    window = y[..., rows, columns]
-    missing, part = torch.from_numpy(wide.missing[rows, columns]), torch.from_numpy(wide.part[rows, columns])
-    whole = coarse_to_fine(base, window, missing, wide.levels, solve)
-    y = host_copy(y)
-    y[..., rows, columns] = torch.where(part, whole, window)
-    return y
 
 
 def _repainted(
@@ -220,14 +185,6 @@ def _share_of(halvings: int, scales: int) -> tuple[float, float]:
     times = np.cumsum([0.0, *(4.0**-k for k in range(scales - 1, -1, -1))])
     begin = scales - 1 - halvings
     return float(times[begin] / times[-1]), float(times[begin + 1] / times[-1])
-
-
-def _known_exactly(seen: Observation) -> "Known":
-    """Of a picture whose pixels are exact or missing, only the missing ones are to be computed."""
-    assert seen.y is not None
-    assert seen.sigma_y is not None
-    missing = torch.isinf(seen.sigma_y[0, 0]).numpy()
-    return Known(observation=seen, x_t=seen.y, sigma_t=math.inf, given=seen.y, needed=missing)
 
 
 def _at_levels(

@@ -31,7 +31,7 @@ class Samples:
             traces: the same with the steps of sample 0, for `traced`.
         """
         self.picture, self.task, self.model = task.picture or picture, task, model
-        self._mean: tuple[int | None, Tensor] | None = None
+        self._mean: tuple[bool, Tensor] | None = None
         self._moments = _Moments() if moments else None
         self._trace = Trace() if traces else None
 
@@ -39,13 +39,13 @@ class Samples:
         """The posterior mean, (1, 3, H, W)."""
         if not self._has_mean(settings):
             found = posterior_mean(self.picture, self.task, settings, self.model, progress)
-            self._mean = settings.wide_steps, found
+            self._mean = settings.textured, found
         assert self._mean is not None
         return self._mean[1]
 
     def _has_mean(self, settings: Settings) -> bool:
         """Whether it is known; that of wide holes depends on how these are filled."""
-        return self._mean is not None and self._mean[0] == settings.wide_steps
+        return self._mean is not None and self._mean[0] == settings.textured
 
     def restored(self, settings: Settings, progress: Progress | None = None) -> Picture:
         """What `restoration.restore` makes of the picture under these settings; raises what that raises."""

@@ -17,17 +17,15 @@ NCNN_TILE = 512
 MAX_AUTO_TILE = 2048
 """More memory than that takes makes nothing faster."""
 LEAST_MEMORY = 768 << 20
-_PROGRAM_BYTES = 640 << 20
+_PROGRAM_BYTES = 448 << 20
 """What the program takes by itself and for reading and writing."""
-_BYTES_PER_PIXEL: dict[Engine, int] = {"torch": 640, "ncnn": 3600}
+_BYTES_PER_PIXEL: dict[Engine, int] = {"torch": 1300, "ncnn": 3600}
 """What each pixel of a tile with margins takes, in fp32."""
 _MARGINS, _STEP = 128, 64
 GENERATE_STEPS = 24
 """Solver steps of `generate`, which has no mean to give."""
 LABEL_GUIDANCE = 1.5
 """Of labelled pictures; examples/fashion/README.md has what it does to recognition and variety."""
-WIDE_STEPS = 12
-"""Solver steps of the coarse scales of wide holes, if nothing is said."""
 _GENERATE_SIDE = 64
 _SAMPLE_STEPS = {"denoise": 6, "inpaint": 6, "super-resolve": 6}
 """Solver steps of a sample by command, as measured: with fewer the samples differ too little (model card, Samples)."""
@@ -49,7 +47,7 @@ class Settings:
 
     Attributes:
         steps: 1 = the posterior mean, one denoiser call; more = a posterior sample in that many solver steps.
-        wide_steps: the same of the coarse scales of holes wider than the network's reach; None = as steps.
+        textured: a mean, too, has texture in holes wider than the network's reach; samples have it anyway.
         fidelity: how far a sample is moved towards the mean: 0 = not at all, 1 = all the way.
         seed, sample: which noise.
         solver: of the probability-flow ODE.
@@ -60,7 +58,7 @@ class Settings:
     """
 
     steps: int = 1
-    wide_steps: int | None = None
+    textured: bool = False
     fidelity: float = 0.0
     seed: int = 0
     sample: int = 0
@@ -73,9 +71,8 @@ class Settings:
         """Refuse what nothing could compute with."""
         if not 0 <= self.fidelity <= 1:
             raise UsageError(f"--fidelity must lie in 0 .. 1, not {self.fidelity}")
-        for steps in (self.steps, self.wide_steps or 1):
-            if steps < 1:
-                raise UsageError(f"--steps must be at least 1, not {steps}")
+        if self.steps < 1:
+            raise UsageError(f"--steps must be at least 1, not {self.steps}")
         if not 0 <= self.seed < 2**64:
             raise UsageError(f"--seed must lie in 0 .. 2^64 - 1, not {self.seed}")
         if not 0 <= self.sample < 2**32:
@@ -86,6 +83,11 @@ class Settings:
             raise UsageError("--memory is for --tile auto; give one of --memory and --tile")
         if isinstance(self.tile, int) and self.tile < MIN_TILE:
             raise UsageError(f"--tile must be at least {MIN_TILE} pixels, not {self.tile}")
+
+    @property
+    def has_texture(self) -> bool:
+        """Whether wide holes are given the texture of what is around them."""
+        return self.textured or self.steps > 1
 
 
 def tile_side(settings: Settings) -> int | None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .degradation import Description
 from .image_file.picture import Picture
+from .wide_holes.widths import REACH
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +44,7 @@ class Task:
         guide: what happened to it, where it is a guide to the result and no noisy version of it.
         size: (height, width) of the result, None = the picture's own.
         hole: (H, W), True where the picture is missing; elsewhere it is exact, noisy or a guide, as the others say.
+        at_once: the widest hole that is filled at once, in pixels; wider ones are filled coarse to fine.
         cover: (H, W), the share of what is filled in that counts, 0 outside the hole; None = all of it.
         opaque: what is filled becomes opaque.
         consistent: shrunk again, the result is to be the picture; only with a size.
@@ -62,6 +64,7 @@ class Task:
     guide: Description | None = None
     size: tuple[int, int] | None = None
     hole: NDArray[np.bool_] | None = None
+    at_once: int = REACH
     cover: NDArray[np.float32] | None = None
     opaque: bool = False
     consistent: bool = False

@@ -31,10 +31,21 @@ ALLOWED: dict[str, set[str]] = {
     "compilation": {"errors", "network"},
     "device": {"checkpoint", "compilation", "errors", "ncnn_network", "network", "settings"},
     "ncnn_network": {"errors", "network"},
-    "task": {"degradation", "image_file.picture"},
+    "task": {"degradation", "image_file.picture", "wide_holes.widths"},
     "consistency": {"degradation", "denoiser", "host_arrays"},
-    "hole_width": {"host_arrays"},
-    "wide_holes": {"degradation", "denoiser", "fill"},
+    "wide_holes.widths": {"host_arrays"},
+    "wide_holes.scales": {"degradation", "denoiser", "fill"},
+    "wide_holes.patch_grid": set(),
+    "wide_holes.patch_search": {"wide_holes.patch_grid"},
+    "wide_holes.patch_vote": {"wide_holes.patch_search"},
+    "wide_holes.seams": set(),
+    "wide_holes.texture": {
+        "mask_shapes", "wide_holes.patch_grid", "wide_holes.patch_search", "wide_holes.patch_vote", "wide_holes.seams",
+    },
+    "wide_holes.filling": {
+        "denoiser", "device", "estimating", "observing", "settings", "tiling", "wide_holes.patch_search",
+        "wide_holes.scales", "wide_holes.texture", "wide_holes.widths",
+    },
     "noise_map": {
         "degradation", "errors", "estimation.picture_noise", "estimation.varying_noise", "image_file.image_io",
     },
@@ -44,8 +55,9 @@ ALLOWED: dict[str, set[str]] = {
         "tiling",
     },
     "restoration": {
-        "consistency", "degradation", "denoiser", "device", "estimating", "evidence", "hole_width", "host_arrays",
-        "image_file.image_io", "observing", "settings", "style.repainting", "task", "tiling", "wide_holes",
+        "consistency", "degradation", "denoiser", "device", "estimating", "evidence", "host_arrays",
+        "image_file.image_io", "observing", "settings", "style.repainting", "task", "tiling", "wide_holes.filling",
+        "wide_holes.widths",
     },
     "mask_picture": {"errors", "image_file.picture"},
     "answers": {"errors", "settings"},
@@ -75,8 +87,8 @@ ALLOWED: dict[str, set[str]] = {
         "noise_map", "requests.request", "task",
     },
     "requests.inpaint": {
-        "degradation", "errors", "estimation.marks", "hole_width", "image_file.image_io", "mask_picture",
-        "mask_shapes", "requests.request", "task",
+        "degradation", "errors", "estimation.marks", "image_file.image_io", "mask_picture", "mask_shapes",
+        "requests.request", "task", "wide_holes.widths",
     },
     "requests.super_resolve": {
         "degradation", "errors", "estimation.picture_noise", "image_file.image_io", "requests.request", "task",

@@ -14,14 +14,14 @@ from PIL import Image
 from diffuse_cli import restore as restore_any
 from diffuse_cli.denoiser import Observation, nothing_known
 from diffuse_cli.device import Model
-from diffuse_cli.hole_width import REACH, dilated, eroded, wide_part, widest, width, window_of
 from diffuse_cli.image_file.image_io import Picture, to_unit
 from diffuse_cli.image_file.picture import integers
 from diffuse_cli.recipe import read
 from diffuse_cli.requests.inpaint import Inpaint
 from diffuse_cli.restoration import restore
-from diffuse_cli.settings import WIDE_STEPS, Settings
-from diffuse_cli.wide_holes import coarse_to_fine, halved, pyramid, texture_share
+from diffuse_cli.settings import Settings
+from diffuse_cli.wide_holes.scales import coarse_to_fine, halved, pyramid
+from diffuse_cli.wide_holes.widths import REACH, dilated, eroded, wide_part, widest, width, window_of
 from tests.conftest import Run, pixels
 
 Mask = NDArray[np.bool_]
@@ -52,7 +52,7 @@ def test_what_is_wide() -> None:
     hole = box((300, 300), slice(100, 200), slice(90, 220)) | box((300, 300), slice(140, 146), slice(0, 300))
     found = widest(hole)
     assert found is not None
-    assert found.levels == 2  # 100 pixels halved twice are 25
+    assert (found.levels(24), found.levels(26), found.levels(200)) == (3, 2, 0)  # 100 pixels halved twice are 25
     assert found.part[100:200, 90:220].all()
     assert not found.part[:, :80].any()
     assert not (found.part & ~hole).any()
@@ -100,22 +100,8 @@ def test_every_scale_is_given_what_is_known_exactly() -> None:
     assert float(seen[0][1].cond.abs().max()) == 0
 
 
-def test_texture_is_that_of_the_surroundings() -> None:
-    """Sample and surroundings of known roughness; one hard edge among the known pixels counts for nothing."""
-    torch.manual_seed(0)
-    missing = torch.from_numpy(box((120, 120), slice(30, 90), slice(30, 90)))[None, None]
-    known = 0.1 * torch.randn(1, 3, 120, 120)
-    known[..., 100:, :] += 1
-    flat, rough = torch.zeros_like(known), torch.randn_like(known)
-    assert texture_share(missing, known, flat, 0.4 * rough) == pytest.approx(0.25, rel=0.05)
-    assert texture_share(missing, known, flat, 0.1 * rough) == 0.5
-    assert texture_share(missing, flat, flat, rough) == 0
-    assert texture_share(missing, known, rough, flat) == 0
-    assert texture_share(missing, known, flat, flat) == 0
-
-
 class TestRestored:
-    @pytest.mark.parametrize("how", [Settings(wide_steps=3), Settings(), Settings(steps=3)])
+    @pytest.mark.parametrize("how", [Settings(textured=True), Settings(), Settings(steps=3)])
     @pytest.mark.parametrize("depth", [8, 16])
     def test_known_pixels_stay_bit_for_bit(self, toy: Model, how: Settings, depth: int) -> None:
         rng = np.random.default_rng(0)
@@ -132,35 +118,38 @@ class TestRestored:
         task = Inpaint(boxes=[(20, 20, 100, 100)]).task(picture)
         assert "100 pixels wide" in task.notes[0]
 
-        def made(seed: int, wide_steps: int | None) -> NDArray[np.float32]:
-            return restore(picture, task, Settings(seed=seed, wide_steps=wide_steps), toy).pixels
+        def made(seed: int, *, textured: bool) -> NDArray[np.float32]:
+            return restore(picture, task, Settings(seed=seed, textured=textured), toy).pixels
 
-        assert np.array_equal(made(1, 3), made(1, 3))
-        assert not np.array_equal(made(1, 3), made(2, 3))
-        assert np.array_equal(made(1, None), made(2, None))
+        assert np.array_equal(made(1, textured=True), made(1, textured=True))
+        assert not np.array_equal(made(1, textured=True), made(2, textured=True))
+        assert np.array_equal(made(1, textured=False), made(2, textured=False))
 
     def test_narrow_holes_are_as_ever(self, toy: Model) -> None:
         picture = Picture(pixels=np.random.default_rng(0).normal(0, 0.3, (90, 90, 3)).astype(np.float32), depth=16)
-        task = Inpaint(boxes=[(20, 20, 40, 40)]).task(picture)
+        task = Inpaint(boxes=[(20, 20, 20, 40)]).task(picture)
         assert task.notes == ()
-        one, other = (restore(picture, task, Settings(wide_steps=k), toy).pixels for k in (None, 3))
+        one, other = (restore(picture, task, Settings(textured=k), toy).pixels for k in (False, True))
         assert np.array_equal(one, other)
 
     def test_gray_stays_gray(self, toy: Model) -> None:
         plane = np.random.default_rng(0).normal(0, 0.3, (120, 130, 1)).astype(np.float32)
         picture = Picture(pixels=np.repeat(plane, 3, 2), depth=16)
-        made = restore(picture, Inpaint(boxes=[(20, 20, 80, 90)]).task(picture), Settings(wide_steps=3), toy).pixels
+        made = restore(picture, Inpaint(boxes=[(20, 20, 80, 90)]).task(picture), Settings(textured=True), toy).pixels
         np.testing.assert_allclose(made, made[..., :1].repeat(3, 2), atol=1e-6)
 
-    def test_no_gray_and_no_seam_with_the_real_weights(self, model: Model) -> None:
+    @pytest.mark.parametrize(("textured", "most", "at_rim"), [(True, 16, 3), (False, 30, 6)])
+    def test_no_gray_and_no_seam_with_the_real_weights(
+        self, model: Model, textured: bool, most: float, at_rim: float
+    ) -> None:
         """In a smooth gradient a hole of 96 pixels comes back as the gradient, nearly, at its rim above all."""
         v, u = np.mgrid[-0.6:0.6:160j, -0.4:0.4:160j]
         pixels = np.stack([v, u, 0.3 * v + u], 2).astype(np.float32)
         picture = Picture(pixels=pixels, depth=16)
         task = Inpaint(boxes=[(32, 32, 96, 96)]).task(picture)
-        error = np.abs(restore(picture, task, Settings(), model).pixels - pixels) * 127.5
-        assert error.max() < 20
-        assert error[32:36, 40:120].max() < 6
+        error = np.abs(restore(picture, task, Settings(textured=textured), model).pixels - pixels) * 127.5
+        assert error.max() < most
+        assert error[32:36, 40:120].max() < at_rim
 
 
 def test_the_program_and_python(diffuse: Run, toy_file: Path, tmp_path: Path) -> None:
@@ -175,7 +164,7 @@ def test_the_program_and_python(diffuse: Run, toy_file: Path, tmp_path: Path) ->
     assert b"80 pixels wide" in result.stderr
     told = read(tmp_path / "out.png")
     assert told is not None
-    assert (told["steps"], told["wide_steps"], told["seed"]) == (1, WIDE_STEPS, 0)
+    assert (told["steps"], told["wide_holes"], told["seed"]) == (1, "texture", 0)
     sampled = pixels(tmp_path / "out.png")
     assert diffuse(*run, "--steps", "1", "-f").returncode == 0
     mean = pixels(tmp_path / "out.png")

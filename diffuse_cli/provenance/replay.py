@@ -66,13 +66,11 @@ def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
     for told in asked.pop("estimated", ()):
         name, *how = told.split()
         asked[name] = _ASKED_AS.get(told) if how else "auto"  # else it is the command's own default
-    if asked.get("wide_steps", asked.get("steps")) != asked.get("steps"):
-        del asked["steps"]  # nothing was said, and given, they would count for wide holes too
     if {"to_size", "long_edge"} & asked.keys():
         asked.pop("scale", None)
     if asked.get("operation") == "generate" and "samples" in asked:
         asked["grid"] = True
-    if asked.get("steps") == 1 and asked.get("wide_steps", 1) > 1:
+    if asked.get("steps") == 1 and asked.get("wide_holes") == "texture":
         del asked["steps"]  # said or not, one step is the mean; said, it is also that of wide holes
     if isinstance(asked.get("format"), str):
         asked["format"] = asked["format"].lower()

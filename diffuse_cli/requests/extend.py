@@ -17,6 +17,8 @@ Anchor = Literal[
     "center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"
 ]  # fmt: skip
 ANCHORS: tuple[Anchor, ...] = get_args(Anchor)
+_AT_ONCE = 8
+"""Pixels that are filled at once: of what lies beyond the frame only one side is known, and a mean of it is a blur."""
 MOST_GROWTH = 4.0
 """Times the picture's own width or height: of what is farther away it says nothing."""
 
@@ -63,7 +65,7 @@ class Extend:
         larger = on_canvas(picture, left, top, right, bottom)
         return Task(
             picture=larger, hole=margins_of((h, w), left, top, right, bottom), opaque=True,
-            facts={"margins": [left, top, right, bottom]}, corner=(top, left),
+            at_once=_AT_ONCE, facts={"margins": [left, top, right, bottom]}, corner=(top, left),
         )  # fmt: skip
 
     def told(self) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import PictureError, UsageError
-from ..hole_width import widest, width
 from ..mask_picture import check_size
+from ..wide_holes.widths import widest, width
 from .request import check_range, told
 
 if TYPE_CHECKING:

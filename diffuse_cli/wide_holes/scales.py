@@ -13,12 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .degradation import Description, resize
-from .denoiser import Observation
-from .fill import pull_push
-
-_MOST_TEXTURE = 0.5
-"""Of a sample: whole ones come out as rubble where the surroundings are rough, too."""
+from ..degradation import Description, resize
+from ..denoiser import Observation
+from ..fill import pull_push
 
 Solve = Callable[[Observation, int], Tensor]
 """(what is known at a scale, how often it was halved) -> an estimate (1, 3, h, w), its known pixels exact."""
@@ -66,32 +63,6 @@ def coarse_to_fine(base: Observation, y: Tensor, hole: Tensor, levels: int, solv
     for k in range(len(scales) - 2, -1, -1):
         x = solve(refinement(base, x, *scales[k]), k)
     return x
-
-
-def texture_share(missing: Tensor, y: Tensor, mean: Tensor, sample: Tensor) -> float:
-    """How far to go from the mean to a sample for a hole to be as rough as what is around it.
-
-    Roughness is the std of the differences of neighbours: of the known ones by their median, so that a few edges in a
-    smooth sky count for nothing. A sample of a smooth place is too rough by far, the mean of a rough one too smooth.
-
-    Args: missing (1, 1, h, w) bool; y, mean, sample (1, 3, h, w), y where nothing is missing.
-    Returns: 0 .. 0.5.
-    """
-    around = _steps(torch.where(missing, math.nan, y))
-    rows, columns = (torch.nonzero(missing[0, 0].any(axis))[:, 0] for axis in (1, 0))
-    box = (..., slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
-    inside, mean, sample = missing[box], mean[box], sample[box]
-    smooth, rough = (_steps(torch.where(inside, x, math.nan)).square().mean() for x in (mean, sample - mean))
-    if len(around) == 0 or not float(rough) > 0:
-        return 0.0
-    lacking = (around.abs().median() / 0.6745) ** 2 - smooth
-    return min(math.sqrt(max(float(lacking / rough), 0)), _MOST_TEXTURE)
-
-
-def _steps(x: Tensor) -> Tensor:
-    """(N,) differences of neighbours in rows and columns; NaN has no neighbours."""
-    steps = (x.diff(dim=axis).flatten() for axis in (-2, -1))
-    return torch.cat([one[one.isfinite()] for one in steps])
 
 
 def refinement(base: Observation, coarse: Tensor, y: Tensor, known: Tensor) -> Observation:
