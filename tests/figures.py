@@ -272,6 +272,37 @@ def compiled() -> str:
     return markdown(["one thread", *ways], body)
 
 
+def large() -> str:
+    """Pictures of up to hundreds of megapixels."""
+    body = []
+    for row in rows("speed-large"):
+        per = f"{row['cpu_seconds_per_megapixel']:.2f}" if "cpu_seconds_per_megapixel" in row else ""
+        size = f"{row['megapixels']:g}" if row["megapixels"] >= 1 else "64x64 pixels"
+        body.append([row["command"], size, f"{row['cpu_seconds']:.0f}", per, f"{row['peak_mib']:.0f}"])
+    return markdown(["command", "megapixels", "s", "s/Mpx more than 64x64", "peak MiB"], body)
+
+
+def memory() -> str:
+    """What --memory promises, and what is taken."""
+    body = [
+        [row["memory"], row["dtype"], f"{row['peak_mib']:.0f}", f"{row['cpu_seconds']:.0f}"]
+        for row in rows("speed-memory")
+    ]
+    return markdown(["--memory", "type", "peak MiB", "s"], body)
+
+
+def fills() -> str:
+    """What wide holes are filled with."""
+    found = rows("fill")
+    ways = [way for way in dict.fromkeys(row["way"] for row in found) if way != "the picture"]
+    body = []
+    for missing in dict.fromkeys(row["missing"] for row in found):
+        of = {row["way"]: row for row in found if row["missing"] == missing}
+        cells = [f"{of[way]['lpips']:.3f} / {of[way]['psnr']:.2f} / {of[way]['step']:.0f}" for way in ways]
+        body.append([missing, *cells, f"{of['the picture']['step']:.0f}"])
+    return markdown(["LPIPS / PSNR of what was missing / step", *ways, "the picture's own step"], body)
+
+
 def restored_blindly() -> str:
     """Restore with everything on auto against the network told the truth, and left alone."""
     found = report("repair-oracle")["rows"]
@@ -474,6 +505,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "engines": engines,
     "batches": batches,
     "compiled": compiled,
+    "large": large,
+    "memory": memory,
+    "fills": fills,
     "verify": verify,
     "enhance": enhanced,
     "untouched": untouched,

@@ -133,6 +133,7 @@ LARGE = (
     (HOLE, 400.0),
     (f"{HOLE} --fidelity 0 --steps 3", 48.0),
     ("inpaint --box 1000,1000,1000,1000", 48.0),
+    ("extend --pad 300,200,300,200", 12.0),
     ("super-resolve --scale 2 --consistent", 3.0),
 )
 
@@ -162,7 +163,7 @@ def memory() -> Rows:
         source = Path(name) / "in.png"
         picture(source, 12.0)
         for dtype in ("fp32", "bf16"):
-            for text in ("768M", "2G", "4G"):
+            for text in ("768M", "1G", "2G", "4G"):
                 how = ("--noise", "15", "--memory", text, "--dtype", dtype, "--threads", "1")
                 spent = run(diffuse("denoise", str(source), *how, "-q", "-f", "-o", str(source.with_stem("out"))))
                 rows.append({"memory": text, "dtype": dtype} | spent._asdict())

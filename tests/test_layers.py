@@ -40,7 +40,8 @@ ALLOWED: dict[str, set[str]] = {
     "wide_holes.patch_vote": {"wide_holes.patch_search"},
     "wide_holes.seams": set(),
     "wide_holes.texture": {
-        "mask_shapes", "wide_holes.patch_grid", "wide_holes.patch_search", "wide_holes.patch_vote", "wide_holes.seams",
+        "mask_shapes", "one_thread", "wide_holes.patch_grid", "wide_holes.patch_search", "wide_holes.patch_vote",
+        "wide_holes.seams",
     },
     "wide_holes.filling": {
         "denoiser", "device", "estimating", "observing", "settings", "tiling", "wide_holes.patch_search",
@@ -70,6 +71,7 @@ ALLOWED: dict[str, set[str]] = {
     "generation": {"degradation", "denoiser", "device", "errors", "estimating", "observing", "settings", "tiling"},
     "masks": {"errors"},
     "mask_shapes": set(),
+    "one_thread": set(),
     "damage": {"degradation", "errors", "image_file.image_io", "masks", "noise_field"},
     "configuration": {"errors"},
     "files_beside": {"atomic", "batches.plan", "errors", "file_hash", "image_file.encoding"},
@@ -287,6 +289,7 @@ ALLOWED: dict[str, set[str]] = {
 }  # fmt: skip
 TRAIN_BELOW = {
     "checkpoint", "degradation", "denoiser", "device", "errors", "fill", "fusion", "image_file.image_io", "network",
+    "one_thread",
 }  # fmt: skip
 """What training is built on besides; that it is built on restoring's own operators is the point."""
 

@@ -89,8 +89,8 @@ class TestRequest:
         holes = Inpaint(boxes=[(10, 10, 150, 150)])
         exact = Restore(noise=0.0, jpeg=None, blur=None, holes=holes).task(photo())
         noisy = Restore(noise=9, jpeg=None, blur=None, holes=holes).task(photo())
-        assert [note for note in exact.notes if "coarse to fine" in note]
-        assert not [note for note in noisy.notes if "coarse to fine" in note]
+        assert [note for note in exact.notes if "pieces of the picture" in note]
+        assert not [note for note in noisy.notes if "pieces of the picture" in note]
 
     def test_noise_is_measured_beside_the_holes(self) -> None:
         """A torn corner has none, and would be taken for the flattest part of the picture."""

@@ -296,7 +296,7 @@ class Which:
         typer.Option(
             metavar="0..1",
             help="1 = the posterior mean: the best PSNR, smooth; 0 = a posterior sample: one picture that could be.",
-            show_default="1, but wide holes are sampled; 0 with --samples or --steps N > 1",
+            show_default="1, but wide holes have texture; 0 with --samples or --steps N > 1",
         ),
     ] = None
     steps: Annotated[

@@ -65,7 +65,13 @@ def train(
     ] = None,
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
     workers: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Processes that make batches.", show_default="none on a CPU")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Processes that make batches.",
+            show_default="on a CPU 1, if the run lasts ten minutes",
+        ),
     ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write event files.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; warnings and errors still show.")] = False,

@@ -25,7 +25,7 @@ Polygon = tuple[tuple[float, float], ...]
 
 WIDE = "a hole is "
 _WIDE_NOTE = WIDE + (
-    "{across} pixels wide, so it is filled coarse to fine, by a guess: --seed N guesses again, --steps 1 "
+    "{across} pixels wide, so it is filled with pieces of the picture, by a guess: --seed N guesses again, --steps 1 "
     "keeps the smooth mean"
 )
 

@@ -1,8 +1,7 @@
 """A batch as the network sees it: every sample's recipe carried out by the operators that restoring describes."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from ..denoiser import SIGMA_DATA, Observation, c_noise, precondition
 from ..fill import fill_guide, pull_push
 from ..fusion import fuse
 from ..image_file.image_io import through_jpeg
+from ..one_thread import one_thread
 from .bank import Bank
 from .config import Task, TrainConfig
 from .masks import hole
@@ -69,7 +69,7 @@ class Steps(Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         """The batch of a step."""
-        with _one_thread():
+        with one_thread():
             return self._batch(step)
 
     def _batch(self, step: int) -> Batch:
@@ -90,17 +90,6 @@ def validation_batch(bank: Bank, config: TrainConfig, task: Task, count: int) ->
         crops.append(_clean(bank, config, rng))
         rngs.append(rng)
     return collate(crops, [validation(task, config.crop)] * count, rngs, len(bank.labels))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Operators on single crops are too small to share: waking threads for each costs more than they save."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Clean(NamedTuple):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..mask_shapes import steps_inside
+from ..one_thread import one_thread
 from .patch_grid import SIDE, patch_grid, whole_patches
 from .patch_search import Draw, Matches, anywhere, best_matches, twice_as_large
 from .patch_vote import average, best, weights
@@ -18,6 +19,8 @@ from .seams import without_seams
 
 MOST_PIXELS = 1 << 22
 """Missing ones; of more, the enlarged texture of the scale before is as fine as it gets."""
+_MOST_AT_FIRST = 1 << 15
+"""The same where nothing was found at half the size: what is known is too little there, or the hole the world."""
 _DEEPEST = 24
 """Steps from what is known beyond which all counts the same."""
 
@@ -37,6 +40,7 @@ _FIRST = _Effort(passes=5, rounds=4, step=1, trusts=(0.02, 0.3))
 _NEXT = _Effort(passes=2, rounds=2, step=2, trusts=(0.3, 0.3))
 
 
+@one_thread()
 def textured(x: Tensor, known: Tensor, before: Matches | None, draw: Draw) -> tuple[Tensor, Matches | None]:
     """The picture with what is missing made of known patches.
 
@@ -48,7 +52,7 @@ def textured(x: Tensor, known: Tensor, before: Matches | None, draw: Draw) -> tu
     Returns: (1, 3, H, W), equal to x where it is known, and what was found; x and None where nothing can be found.
     """
     rows, columns = torch.nonzero(~known, as_tuple=True)
-    if min(known.shape) < SIDE or not 0 < len(rows) <= MOST_PIXELS:
+    if min(known.shape) < SIDE or not 0 < len(rows) <= (_MOST_AT_FIRST if before is None else MOST_PIXELS):
         return x, None
     whole = whole_patches(known)
     if not bool(whole.any()):
