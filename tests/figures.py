@@ -246,6 +246,13 @@ def engines() -> str:
     return markdown([*head, "CBSD68, noise 25, PSNR in dB"], body)
 
 
+def other_engines() -> str:
+    """Those that did not become one."""
+    head = ["engine", "network, s/Mpx", "noise 25, PSNR in dB"]
+    found = rows("speed-other-engines")
+    return markdown(head, ([r["engine"], f"{r['seconds_per_megapixel']:.2f}", f"{r['psnr']:.3f}"] for r in found))
+
+
 def batches() -> str:
     body = []
     for row in rows("speed-batches"):
@@ -503,6 +510,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "networks": networks,
     "where-the-time-goes": where_the_time_goes,
     "engines": engines,
+    "other-engines": other_engines,
     "batches": batches,
     "compiled": compiled,
     "large": large,

@@ -35,12 +35,12 @@ ALLOWED: dict[str, set[str]] = {
     "consistency": {"degradation", "denoiser", "host_arrays"},
     "wide_holes.widths": {"host_arrays"},
     "wide_holes.scales": {"degradation", "denoiser", "fill"},
-    "wide_holes.patch_grid": set(),
+    "wide_holes.patch_grid": {"wide_holes.widths"},
     "wide_holes.patch_search": {"wide_holes.patch_grid"},
-    "wide_holes.patch_vote": {"wide_holes.patch_search"},
+    "wide_holes.patch_vote": {"mask_shapes", "wide_holes.patch_grid", "wide_holes.patch_search", "wide_holes.widths"},
     "wide_holes.seams": set(),
     "wide_holes.texture": {
-        "mask_shapes", "one_thread", "wide_holes.patch_grid", "wide_holes.patch_search", "wide_holes.patch_vote",
+        "one_thread", "wide_holes.patch_grid", "wide_holes.patch_search", "wide_holes.patch_vote",
         "wide_holes.seams",
     },
     "wide_holes.filling": {

@@ -27,8 +27,8 @@ def extend(
 ) -> None:
     """Paint beyond the frame; the picture itself stays bit for bit what it was.
 
-    From coarse to fine, as inpaint's wide holes, and with pieces of the picture itself: --seed picks other ones, --steps
-    1 is the mean without them, --fidelity 0 begins with a sample.
+    It goes from coarse to fine, as in inpaint's wide holes, with pieces of the picture itself: --seed picks other ones,
+    --steps 1 is the mean without them, --fidelity 0 begins with a sample.
     """
     from ..requests.extend import Extend
     from .restorer import restore_files

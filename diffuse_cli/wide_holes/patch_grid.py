@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from .widths import dilated
 
 RADIUS = 3
 SIDE = 2 * RADIUS + 1
@@ -82,5 +83,4 @@ def _lines(length: int, step: int) -> list[int]:
 
 def _any(mask: Tensor) -> Tensor:
     """Whether any pixel of the patch around each is set."""
-    grown = F.max_pool2d(mask[None, None].float(), (1, SIDE), 1, (0, RADIUS))
-    return F.max_pool2d(grown, (SIDE, 1), 1, (RADIUS, 0))[0, 0] > 0
+    return torch.from_numpy(dilated(mask.numpy(), RADIUS))

@@ -3,27 +3,38 @@
 import torch
 from torch import Tensor
 
+from ..mask_shapes import steps_inside
+from .patch_grid import RADIUS
 from .patch_search import Matches
+from .widths import window_of
 
 _NEARER = 1.3
 """How much more a patch counts for each pixel that it is nearer to what is known (Wexler et al., section 3.3)."""
 _CENTRED = 0.02
 _FAINT = 1e-6
+_DEEPEST = 24
+"""Steps from what is known beyond which all counts the same."""
+_BLOCK = 1 << 18
+"""Pixels taken at once, so that the numbers on the way take little memory."""
 
 
-def weights(found: Matches, depth: Tensor) -> Tensor:
-    """(N,), how much each patch counts: how well it fits, and how near to what is known it lies.
-
-    Args: depth (H, W), pixels to the nearest known one.
-    """
+def weights(found: Matches, known: Tensor) -> Tensor:
+    """(N,), how much each patch counts: how well it fits, and how near to what is known (H, W) its centre lies."""
     every = found.cost[:: max(len(found.cost) // 100_000, 1)]
     usual = torch.quantile(every, 0.75) + _FAINT
-    near = _NEARER ** -depth[found.grid.rows, found.grid.columns]
+    around = window_of((~known).numpy(), RADIUS + 1, 1)
+    depth = steps_inside(~known[around][None, None], _DEEPEST)[0, 0]
+    near = _NEARER ** -depth[found.grid.rows - around[0].start, found.grid.columns - around[1].start]
     return (-2 * found.cost / usual).exp().clamp_min(_FAINT) * near
 
 
 def average(x: Tensor, found: Matches, weight: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Of missing pixels (M,), the mean of all that cover them: (M, C). Pixels that none covers stay as they are."""
+    blocks = zip(torch.split(rows, _BLOCK), torch.split(columns, _BLOCK), strict=True)
+    return torch.cat([_average(x, found, weight, *block) for block in blocks])
+
+
+def _average(x: Tensor, found: Matches, weight: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     flat, width = x.reshape(-1, x.shape[-1]), x.shape[1]
     total, count = torch.zeros(len(rows), x.shape[-1]), torch.zeros(len(rows))
     for which, down, across in found.grid.covering(rows, columns):
@@ -40,6 +51,12 @@ def best(found: Matches, weight: Tensor, rows: Tensor, columns: Tensor) -> tuple
 
     Pixels that none covers, at the picture's corners, are shown by themselves.
     """
+    blocks = zip(torch.split(rows, _BLOCK), torch.split(columns, _BLOCK), strict=True)
+    parts = [_best(found, weight, *block) for block in blocks]
+    return torch.cat([row for row, _ in parts]), torch.cat([column for _, column in parts])
+
+
+def _best(found: Matches, weight: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
     most = torch.zeros(len(rows))
     row, column = rows.clone(), columns.clone()
     for which, down, across in found.grid.covering(rows, columns):

@@ -24,27 +24,35 @@ def without_seams(x: Tensor, known: Tensor, pixels: tuple[Tensor, Tensor], sourc
         known: (H, W) bool; nothing beyond the picture is known.
         pixels, source: rows and columns (M,) of all that is missing, and of what shows it.
     """
-    h, w, channels = x.shape
-    flat = x.reshape(-1, channels)
-    number = torch.full((h * w,), -1, dtype=torch.int32)
-    here = pixels[0] * w + pixels[1]
-    number[here] = torch.arange(len(here), dtype=torch.int32)
-    values = flat[source[0] * w + source[1]]
-    wanted, links, degree = torch.zeros_like(values), [], torch.full((len(here), 1), _SCREEN)
-    for down, across in _STEPS:
+    h, w = known.shape
+    links = _neighbours(*pixels)
+    planes = (x[..., channel].reshape(-1) for channel in range(x.shape[-1]))  # one by one, which takes a third
+    return torch.stack([_joined(plane, pixels, source, links, h, w) for plane in planes], 1)
+
+
+def _neighbours(rows: Tensor, columns: Tensor) -> list[Tensor]:
+    """For each step, numbers (M,) of the missing pixels there; -1 = that one is known or beyond the picture."""
+    row, column = rows - rows.min() + 1, columns - columns.min() + 1  # within a box and a rim of one
+    number = torch.full((int(row.max()) + 2, int(column.max()) + 2), -1, dtype=torch.int32)
+    number[row, column] = torch.arange(len(row), dtype=torch.int32)
+    return [number[row + down, column + across] for down, across in _STEPS]
+
+
+def _joined(
+    plane: Tensor, pixels: tuple[Tensor, Tensor], source: tuple[Tensor, Tensor], links: list[Tensor], h: int, w: int
+) -> Tensor:
+    """The same of one channel (H * W,): (M,)."""
+    values = plane[source[0] * w + source[1]]
+    wanted, degree = torch.zeros_like(values), torch.full_like(values, _SCREEN)
+    for (down, across), other in zip(_STEPS, links, strict=True):
         row, column = pixels[0] + down, pixels[1] + across
         inside = (row >= 0) & (row < h) & (column >= 0) & (column < w)
-        there = (row * w + column) * inside
-        other = torch.where(inside, number[there], -1).long()
-        neighbour = torch.where((other >= 0)[:, None], values[other.clamp(min=0)], flat[there])
-        step = flat[_moved(source, down, across, h, w)] - values
-        back = values[other.clamp(min=0)] - flat[
-            _moved((source[0][other], source[1][other]), -down, -across, h, w)
-        ]  # fmt: skip
-        step = torch.where((other >= 0)[:, None], (step + back) / 2, step)
-        wanted += ((neighbour - values) - step) * inside[:, None]
-        degree += inside[:, None]
-        links.append(other)
+        missing, there = other >= 0, other.clamp(min=0)
+        step = plane[_moved(source, down, across, h, w)] - values
+        back = values[there] - plane[_moved((source[0][there], source[1][there]), -down, -across, h, w)]
+        neighbour = torch.where(missing, values[there], plane[(row * w + column) * inside])
+        wanted += ((neighbour - values) - torch.where(missing, (step + back) / 2, step)) * inside
+        degree += inside
     return values + _solved(wanted, degree, links)
 
 
@@ -53,30 +61,29 @@ def _moved(at: tuple[Tensor, Tensor], down: int, across: int, h: int, w: int) ->
 
 
 def _solved(b: Tensor, degree: Tensor, links: list[Tensor]) -> Tensor:
-    """x of degree x - (sum of linked x) = b, (M, C); -1 = no link. Sums are doubles, so threads do not change them."""
+    """x of degree x - (sum of linked x) = b, all (M,); -1 = no link. Sums are doubles: threads do not change them."""
 
     def product(x: Tensor) -> Tensor:
-        padded = torch.cat([x, x.new_zeros(1, x.shape[1])])  # what -1 finds
+        padded = torch.cat([x.new_zeros(1), x])  # the first is what -1 finds
         out = degree * x
         for other in links:
-            out -= padded[other]
+            out -= padded.index_select(0, other + 1)
         return out
 
     x, rest = torch.zeros_like(b), b.clone()
     ahead = rest.clone()
     left = first = _dot(rest, rest)
     for _ in range(_ITERATIONS):
-        if bool((left <= _ENOUGH * first).all()):
+        if left <= _ENOUGH * first:
             break
         turned = product(ahead)
-        length = (left / _dot(ahead, turned).clamp_min(1e-30)).float()
+        length = left / max(_dot(ahead, turned), 1e-30)
         x += length * ahead
         rest -= length * turned
         before, left = left, _dot(rest, rest)
-        ahead = rest + (left / before.clamp_min(1e-30)).float() * ahead
+        ahead = rest + left / max(before, 1e-30) * ahead
     return x
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    """(C,) doubles."""
-    return (a * b).sum(0, dtype=torch.float64)
+def _dot(a: Tensor, b: Tensor) -> float:
+    return float((a * b).sum(dtype=torch.float64))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..mask_shapes import steps_inside
 from ..one_thread import one_thread
 from .patch_grid import SIDE, patch_grid, whole_patches
 from .patch_search import Draw, Matches, anywhere, best_matches, twice_as_large
@@ -21,8 +20,6 @@ MOST_PIXELS = 1 << 22
 """Missing ones; of more, the enlarged texture of the scale before is as fine as it gets."""
 _MOST_AT_FIRST = 1 << 15
 """The same where nothing was found at half the size: what is known is too little there, or the hole the world."""
-_DEEPEST = 24
-"""Steps from what is known beyond which all counts the same."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,12 +58,11 @@ def textured(x: Tensor, known: Tensor, before: Matches | None, draw: Draw) -> tu
     grid = patch_grid(known, how.step)
     start = anywhere(grid, whole, draw) if before is None else twice_as_large(before, grid, whole, draw)
     picture = x[0].permute(1, 2, 0).contiguous()
-    depth = steps_inside(~known[None, None], _DEEPEST)[0, 0]
     reach = max(known.shape)
     for turn in range(how.passes):
         trust = how.trusts[min(turn, 1)]
         found = best_matches(picture, known, trust, whole, grid, start, how.rounds, reach, draw)
-        weight = weights(found, depth)
+        weight = weights(found, known)
         if turn + 1 < how.passes:
             picture[rows, columns] = average(picture, found, weight, rows, columns)
             start = found.rows, found.columns
