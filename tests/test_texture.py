@@ -12,7 +12,7 @@ from diffuse_cli.requests.inpaint import Inpaint
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import Settings
 from diffuse_cli.wide_holes import texture
-from diffuse_cli.wide_holes.patch_grid import RADIUS, patch_grid, whole_patches
+from diffuse_cli.wide_holes.patch_grid import RADIUS, near_missing, patch_grid, whole_patches
 from diffuse_cli.wide_holes.patch_search import anywhere, best_matches, uniform
 from diffuse_cli.wide_holes.seams import without_seams
 from diffuse_cli.wide_holes.texture import textured
@@ -34,7 +34,7 @@ def checks(size: tuple[int, int], period: int) -> Tensor:
 def test_every_missing_pixel_is_covered_by_known_numbers_of_patches(step: int) -> None:
     """Counted by hand; to the picture's very corners, which are missing here."""
     known = holed((40, 53), slice(0, 21), slice(30, 53))
-    grid = patch_grid(known, step)
+    grid = patch_grid(near_missing(known), step)
     rows, columns = torch.nonzero(~known, as_tuple=True)
     count = torch.zeros(len(rows), dtype=torch.long)
     for which, down, across in grid.covering(rows, columns):
@@ -50,7 +50,7 @@ def test_every_missing_pixel_is_covered_by_known_numbers_of_patches(step: int) -
 
 def test_patches_are_whole_and_known() -> None:
     known = holed((30, 40), slice(10, 20), slice(10, 20))
-    whole = whole_patches(known)
+    whole = whole_patches(near_missing(known))
     for row, column in ((3, 3), (26, 36), (6, 15), (15, 6), (23, 15)):
         assert whole[row, column]
     for row, column in ((2, 3), (3, 37), (7, 15), (22, 15), (15, 15)):
@@ -63,7 +63,8 @@ def test_the_best_match_is_found() -> None:
     x = torch.randn(40, 80, 3)
     x[:, 40:] = x[:, :40]
     known = holed((40, 80), slice(12, 28), slice(52, 68))
-    grid, whole, draw = patch_grid(known, 1), whole_patches(known), uniform(0, 0, 0)
+    near, draw = near_missing(known), uniform(0, 0, 0)
+    grid, whole = patch_grid(near, 1), whole_patches(near)
     found = best_matches(x, known, 1.0, whole, grid, anywhere(grid, whole, draw), 12, 80, draw)
     assert float((found.cost == 0).float().mean()) > 0.95
     twins = found.cost == 0

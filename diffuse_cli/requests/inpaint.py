@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import PictureError, UsageError
 from ..mask_picture import check_size
-from ..wide_holes.widths import widest, width
+from ..wide_holes.widths import widest
 from .request import check_range, told
 
 if TYPE_CHECKING:
@@ -87,8 +87,9 @@ class Inpaint:
         elif hole.all():
             warning = "the mask covers the whole picture, so nothing of it is kept (white = fill)"
         warnings = (warning,) if warning else ()
-        if widest(hole) is not None:
-            notes = (*notes, _WIDE_NOTE.format(across=width(hole)))
+        wide = widest(hole)
+        if wide is not None:
+            notes = (*notes, _WIDE_NOTE.format(across=wide.across))
         return Task(
             hole=hole, cover=self._cover(hole), opaque=source == "alpha", notes=notes, warnings=warnings
         )  # fmt: skip

@@ -54,13 +54,13 @@ class PatchGrid:
         return int((torch.searchsorted(lines, lines + SIDE) - torch.arange(len(lines))).max())
 
 
-def patch_grid(known: Tensor, step: int) -> PatchGrid:
+def patch_grid(near: Tensor, step: int) -> PatchGrid:
     """Patches over what is not known.
 
-    Args: known (H, W) bool, sides of 7 or more; step: pixels between the lines, at most 7.
+    Args: near (H, W), see `near_missing`, sides of 7 or more; step: pixels between the lines, at most 7.
     """
-    lines = tuple(torch.tensor(_lines(length, step)) for length in known.shape)
-    touching = _any(~known)[lines[0]][:, lines[1]]
+    lines = tuple(torch.tensor(_lines(length, step)) for length in near.shape)
+    touching = near[lines[0]][:, lines[1]]
     row, column = torch.nonzero(touching, as_tuple=True)
     number = torch.full(touching.shape, -1, dtype=torch.int32)
     number[row, column] = torch.arange(len(row), dtype=torch.int32)
@@ -68,9 +68,9 @@ def patch_grid(known: Tensor, step: int) -> PatchGrid:
     return PatchGrid(lines=(lines[0], lines[1]), number=number, rows=rows, columns=columns, at=(row, column))
 
 
-def whole_patches(known: Tensor) -> Tensor:
-    """(H, W) bool: centres of patches that are known as a whole."""
-    centres = ~_any(~known)
+def whole_patches(near: Tensor) -> Tensor:
+    """(H, W) bool: centres of patches that are known as a whole, given `near_missing`."""
+    centres = ~near
     for rim in (centres[:RADIUS], centres[-RADIUS:], centres[:, :RADIUS], centres[:, -RADIUS:]):
         rim[...] = False
     return centres
@@ -81,6 +81,6 @@ def _lines(length: int, step: int) -> list[int]:
     return lines if lines[-1] == length - RADIUS - 1 else [*lines, length - RADIUS - 1]
 
 
-def _any(mask: Tensor) -> Tensor:
-    """Whether any pixel of the patch around each is set."""
-    return torch.from_numpy(dilated(mask.numpy(), RADIUS))
+def near_missing(known: Tensor) -> Tensor:
+    """(H, W) bool: whether any pixel of the patch around each is missing."""
+    return torch.from_numpy(dilated((~known).numpy(), RADIUS))

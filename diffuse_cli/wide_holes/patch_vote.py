@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ..mask_shapes import steps_inside
-from .patch_grid import RADIUS
+from .patch_grid import RADIUS, PatchGrid
 from .patch_search import Matches
 from .widths import window_of
 
@@ -18,14 +18,18 @@ _BLOCK = 1 << 18
 """Pixels taken at once, so that the numbers on the way take little memory."""
 
 
-def weights(found: Matches, known: Tensor) -> Tensor:
-    """(N,), how much each patch counts: how well it fits, and how near to what is known (H, W) its centre lies."""
-    every = found.cost[:: max(len(found.cost) // 100_000, 1)]
-    usual = torch.quantile(every, 0.75) + _FAINT
+def depths(grid: PatchGrid, known: Tensor) -> Tensor:
+    """(N,), how many steps each patch's centre is from what is known (H, W), at most 24."""
     around = window_of((~known).numpy(), RADIUS + 1, 1)
     depth = steps_inside(~known[around][None, None], _DEEPEST)[0, 0]
-    near = _NEARER ** -depth[found.grid.rows - around[0].start, found.grid.columns - around[1].start]
-    return (-2 * found.cost / usual).exp().clamp_min(_FAINT) * near
+    return depth[grid.rows - around[0].start, grid.columns - around[1].start]
+
+
+def weights(found: Matches, depth: Tensor) -> Tensor:
+    """(N,), how much each patch counts: how well it fits, and how near to what is known its centre lies (`depths`)."""
+    every = found.cost[:: max(len(found.cost) // 100_000, 1)]
+    usual = torch.quantile(every, 0.75) + _FAINT
+    return (-2 * found.cost / usual).exp().clamp_min(_FAINT) * _NEARER**-depth
 
 
 def average(x: Tensor, found: Matches, weight: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -31,10 +31,10 @@ def without_seams(x: Tensor, known: Tensor, pixels: tuple[Tensor, Tensor], sourc
 
 
 def _neighbours(rows: Tensor, columns: Tensor) -> list[Tensor]:
-    """For each step, numbers (M,) of the missing pixels there; -1 = that one is known or beyond the picture."""
+    """For each step, numbers (M,) of the missing pixels there, from 1; 0 = that one is known or beyond the picture."""
     row, column = rows - rows.min() + 1, columns - columns.min() + 1  # within a box and a rim of one
-    number = torch.full((int(row.max()) + 2, int(column.max()) + 2), -1, dtype=torch.int32)
-    number[row, column] = torch.arange(len(row), dtype=torch.int32)
+    number = torch.zeros(int(row.max()) + 2, int(column.max()) + 2, dtype=torch.int32)
+    number[row, column] = torch.arange(1, len(row) + 1, dtype=torch.int32)
     return [number[row + down, column + across] for down, across in _STEPS]
 
 
@@ -47,7 +47,7 @@ def _joined(
     for (down, across), other in zip(_STEPS, links, strict=True):
         row, column = pixels[0] + down, pixels[1] + across
         inside = (row >= 0) & (row < h) & (column >= 0) & (column < w)
-        missing, there = other >= 0, other.clamp(min=0)
+        missing, there = other > 0, (other - 1).clamp(min=0)
         step = plane[_moved(source, down, across, h, w)] - values
         back = values[there] - plane[_moved((source[0][there], source[1][there]), -down, -across, h, w)]
         neighbour = torch.where(missing, values[there], plane[(row * w + column) * inside])
@@ -61,13 +61,13 @@ def _moved(at: tuple[Tensor, Tensor], down: int, across: int, h: int, w: int) ->
 
 
 def _solved(b: Tensor, degree: Tensor, links: list[Tensor]) -> Tensor:
-    """x of degree x - (sum of linked x) = b, all (M,); -1 = no link. Sums are doubles: threads do not change them."""
+    """x of degree x - (sum of linked x) = b, all (M,); 0 = no link. Sums are doubles: threads do not change them."""
 
     def product(x: Tensor) -> Tensor:
-        padded = torch.cat([x.new_zeros(1), x])  # the first is what -1 finds
+        padded = torch.cat([x.new_zeros(1), x])  # the first is what 0 finds
         out = degree * x
         for other in links:
-            out -= padded.index_select(0, other + 1)
+            out -= padded.index_select(0, other)
         return out
 
     x, rest = torch.zeros_like(b), b.clone()

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ..one_thread import one_thread
-from .patch_grid import SIDE, patch_grid, whole_patches
+from .patch_grid import SIDE, near_missing, patch_grid, whole_patches
 from .patch_search import Draw, Matches, anywhere, best_matches, twice_as_large
-from .patch_vote import average, best, weights
+from .patch_vote import average, best, depths, weights
 from .seams import without_seams
 
 MOST_PIXELS = 1 << 22
@@ -51,18 +51,19 @@ def textured(x: Tensor, known: Tensor, before: Matches | None, draw: Draw) -> tu
     rows, columns = torch.nonzero(~known, as_tuple=True)
     if min(known.shape) < SIDE or not 0 < len(rows) <= (_MOST_AT_FIRST if before is None else MOST_PIXELS):
         return x, None
-    whole = whole_patches(known)
+    near = near_missing(known)
+    whole = whole_patches(near)
     if not bool(whole.any()):
         return x, None
     how = _FIRST if before is None else _NEXT
-    grid = patch_grid(known, how.step)
+    grid = patch_grid(near, how.step)
     start = anywhere(grid, whole, draw) if before is None else twice_as_large(before, grid, whole, draw)
     picture = x[0].permute(1, 2, 0).contiguous()
-    reach = max(known.shape)
+    depth, reach = depths(grid, known), max(known.shape)
     for turn in range(how.passes):
         trust = how.trusts[min(turn, 1)]
         found = best_matches(picture, known, trust, whole, grid, start, how.rounds, reach, draw)
-        weight = weights(found, known)
+        weight = weights(found, depth)
         if turn + 1 < how.passes:
             picture[rows, columns] = average(picture, found, weight, rows, columns)
             start = found.rows, found.columns
