@@ -11,6 +11,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -177,6 +178,21 @@ def test_done_ends_it_with_the_mask_and_cancel_without() -> None:
     with client(other) as page:
         assert page.ask("POST", page.root + "cancel")[0] == 200
         assert other.wait() is None
+
+
+def test_the_page_is_told_before_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[bool] = []
+    send = server._Handler._send
+
+    def watched(self: server._Handler, status: HTTPStatus, kind: str, content: bytes) -> None:
+        ended.append(self.server.session._over.is_set())
+        send(self, status, kind, content)
+
+    monkeypatch.setattr(server._Handler, "_send", watched)
+    with client(one := new_session()) as page:
+        page.ask("POST", page.root + "cancel")
+        assert one.wait() is None
+    assert ended == [False]
 
 
 def test_it_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,7 +128,11 @@ class _Handler(BaseHTTPRequestHandler):
         except MemoryError:
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "out of memory")
         else:
-            self._send(HTTPStatus.OK, kind, content)
+            try:
+                self._send(HTTPStatus.OK, kind, content)
+            finally:
+                if route in (_done, _cancel):  # not before: who waits may end the program in mid-answer
+                    self.server.session.end()
 
     def _refuse(self, status: HTTPStatus, why: str) -> None:
         self.close_connection = True

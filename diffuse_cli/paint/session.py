@@ -64,8 +64,11 @@ class Session:
         self._patience = _GOODBYE if leaving else _UNHEARD
 
     def finish(self, mask: Hole | None) -> None:
-        """The user is done; None = without a mask."""
+        """What the user decided; None = without a mask. `end` follows, once the page has been told."""
         self.mask = mask
+
+    def end(self) -> None:
+        """Whoever waits may go on."""
         self._over.set()
 
     def wait(self) -> Hole | None:
