@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # several run beside each other, as do the programs that they start
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 import torch
