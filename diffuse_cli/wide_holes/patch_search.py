@@ -1,5 +1,6 @@
 """For each patch over what is missing, the known patch that is most like it: PatchMatch (Barnes et al. 2009)."""
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ _OFFSETS = [
     if (down + across) % 2 == 0
 ]
 """The pixels of a patch that are compared: every other one, as on a chessboard."""
+_LOOKS = (0, 3, 8, len(_OFFSETS))
+"""After so many of them those that are already too unlike are left out: most are, and a sum of squares only grows."""
 _JUMPS = (4, 1)
 _BLOCK = 1 << 15
 """Patches compared at once: what is gathered of them stays in a core's cache."""
@@ -84,16 +87,15 @@ def best_matches(
     h, w = known.shape
     everyone = torch.arange(len(grid.rows))
     rows, columns = start[0].clone(), start[1].clone()
-    cost = compare(everyone, rows, columns)
+    cost = compare(everyone, rows, columns, torch.full((len(everyone),), math.inf))[1]
 
     def attempt(row: Tensor, column: Tensor, ok: Tensor) -> None:
         ok = ok & (row >= RADIUS) & (row < h - RADIUS) & (column >= RADIUS) & (column < w - RADIUS)
         ok &= whole[row * ok, column * ok] & ((row != rows) | (column != columns))
         which = torch.nonzero(ok)[:, 0]
-        tried = compare(which, row[which], column[which])
-        better = tried < cost[which]
-        which = which[better]
-        rows[which], columns[which], cost[which] = row[which], column[which], tried[better]
+        found, tried = compare(which, row[which], column[which], cost[which])
+        which = which[found]
+        rows[which], columns[which], cost[which] = row[which], column[which], tried
 
     for _ in range(rounds):
         for jump in _JUMPS:
@@ -118,23 +120,28 @@ class _Comparison:
         self.trust = trust
         self.centres = grid.rows * self.width + grid.columns
 
-    def __call__(self, which: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """Costs (K,) of these patches (K,) beside those centred there (K,)."""
+    def __call__(self, which: Tensor, rows: Tensor, columns: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
+        """Which (B,) of these patches (K,) are less unlike those centred there (K,) than `least` (K,): and their costs."""
         other = rows * self.width + columns
-        cost = torch.empty(len(which))
+        found, costs = [], []
         for begin in range(0, len(which), _BLOCK):
             block = slice(begin, begin + _BLOCK)
-            cost[block] = self._block(self.centres[which[block]], other[block])
-        return cost
+            number, cost = self._block(self.centres[which[block]], other[block], least[block])
+            found.append(number + begin)
+            costs.append(cost)
+        return (torch.cat(found), torch.cat(costs)) if found else (which, least)
 
-    def _block(self, here: Tensor, there: Tensor) -> Tensor:
-        cost = torch.zeros(len(here))
-        for down, across in _OFFSETS:
-            step = down * self.width + across
-            apart = self.pixels.index_select(0, here + step) - self.pixels.index_select(0, there + step)
-            weight = torch.where(self.known.index_select(0, here + step), 1.0, self.trust)
-            cost.add_(apart.square_().sum(1).mul_(weight))
-        return cost
+    def _block(self, here: Tensor, there: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
+        number, cost = torch.arange(len(here)), torch.zeros(len(here))
+        for begin, end in itertools.pairwise(_LOOKS):
+            for down, across in _OFFSETS[begin:end]:
+                step = down * self.width + across
+                apart = self.pixels.index_select(0, here + step) - self.pixels.index_select(0, there + step)
+                weight = torch.where(self.known.index_select(0, here + step), 1.0, self.trust)
+                cost.add_(apart.square_().sum(1).mul_(weight))
+            good = torch.nonzero(cost < least)[:, 0]
+            here, there, least, number, cost = (each[good] for each in (here, there, least, number, cost))
+        return number, cost
 
 
 def uniform(seed: int, sample: int, stage: int) -> Draw:
