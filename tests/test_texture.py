@@ -65,7 +65,7 @@ def test_the_best_match_is_found() -> None:
     known = holed((40, 80), slice(12, 28), slice(52, 68))
     near, draw = near_missing(known), uniform(0, 0, 0)
     grid, whole = patch_grid(near, 1), whole_patches(near)
-    found = best_matches(x, known, 1.0, whole, grid, anywhere(grid, whole, draw), 12, 80, draw)
+    found = best_matches(x, known, 1.0, whole, grid, anywhere(len(grid.rows), whole, draw), 12, 80, draw)
     assert float((found.cost == 0).float().mean()) > 0.95
     twins = found.cost == 0
     assert torch.equal(found.rows[twins], grid.rows[twins])

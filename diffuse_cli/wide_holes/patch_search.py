@@ -43,13 +43,13 @@ class Matches:
     cost: Tensor
 
 
-def anywhere(grid: PatchGrid, whole: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
-    """For each patch of the grid a known one, drawn from all: rows and columns (N,).
+def anywhere(count: int, whole: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+    """Known patches, drawn from all: rows and columns (count,).
 
     Args: whole (H, W) bool: centres of known patches, one at least.
     """
     rows, columns = torch.nonzero(whole, as_tuple=True)
-    chosen = (draw(len(grid.rows)) * len(rows)).long()
+    chosen = (draw(count) * len(rows)).long()
     return rows[chosen], columns[chosen]
 
 
@@ -63,9 +63,10 @@ def twice_as_large(found: Matches, grid: PatchGrid, whole: Tensor, draw: Draw) -
     column = grid.columns + 2 * (found.columns[which] - found.grid.columns[which])
     h, w = whole.shape
     row, column = row.clamp(RADIUS, h - 1 - RADIUS), column.clamp(RADIUS, w - 1 - RADIUS)
-    lost = (which < 0) | ~whole[row, column]
-    rows, columns = anywhere(grid, whole, draw)
-    return torch.where(lost, rows, row), torch.where(lost, columns, column)
+    lost = torch.nonzero((which < 0) | ~whole[row, column])[:, 0]
+    if len(lost):
+        row[lost], column[lost] = anywhere(len(lost), whole, draw)
+    return row, column
 
 
 def best_matches(

@@ -34,7 +34,7 @@ class _Effort:
 
 _FIRST = _Effort(passes=5, rounds=4, step=1, trusts=(0.02, 0.3))
 """Of the coarsest scale, whose estimate is hardly trusted at first."""
-_NEXT = _Effort(passes=2, rounds=2, step=2, trusts=(0.3, 0.3))
+_NEXT = _Effort(passes=1, rounds=1, step=2, trusts=(0.3, 0.3))
 
 
 @one_thread()
@@ -57,7 +57,7 @@ def textured(x: Tensor, known: Tensor, before: Matches | None, draw: Draw) -> tu
         return x, None
     how = _FIRST if before is None else _NEXT
     grid = patch_grid(near, how.step)
-    start = anywhere(grid, whole, draw) if before is None else twice_as_large(before, grid, whole, draw)
+    start = anywhere(len(grid.rows), whole, draw) if before is None else twice_as_large(before, grid, whole, draw)
     picture = x[0].permute(1, 2, 0).contiguous()
     depth, reach = depths(grid, known), max(known.shape)
     for turn in range(how.passes):
