@@ -122,7 +122,7 @@ class _Comparison:
         self.centres = grid.rows * self.width + grid.columns
 
     def __call__(self, which: Tensor, rows: Tensor, columns: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
-        """Which (B,) of these patches (K,) are less unlike those centred there (K,) than `least` (K,), and how unlike."""
+        """Which (B,) of these patches (K,) are less unlike those there than `least` (K,), and how unlike (B,)."""
         other = rows * self.width + columns
         found, costs = [], []
         for begin in range(0, len(which), _BLOCK):
