@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .degradation import resize
 from .denoiser import Denoise
-from .host_arrays import empty_array
+from .host_arrays import copied, empty_array, row_blocks
+from .shrinker import Shrinker, shrinker, taps
 
 Floats = NDArray[np.float64]
 
@@ -28,22 +28,6 @@ _SLACK = 0.25
 _DONE = 0.02
 _PROGRESS, _PATIENCE = 0.98, 40
 """What no picture in the range shrinks to is given up when so many rounds have not come nearer by a fiftieth."""
-
-
-def shrinker(small: int, large: int) -> tuple[NDArray[np.intp], Floats]:
-    """One axis of the shrinker, R: the first tap of each row (small,), and the weights from there on (small, taps).
-
-    Keys' cubic with a = -0.5, stretched by the factor, cut off at the borders and normalised, as Pillow and torch do.
-    """
-    factor = large / small
-    centres = factor * (np.arange(small) + 0.5)
-    first = np.maximum((centres - 2 * factor + 0.5).astype(np.intp), 0)
-    last = np.minimum((centres + 2 * factor + 0.5).astype(np.intp), large)
-    taps = first[:, None] + np.arange(int((last - first).max()))
-    t = np.abs(taps - centres[:, None] + 0.5) / factor
-    near, far = (1.5 * t - 2.5) * t**2 + 1, ((-0.5 * t + 2.5) * t - 4) * t + 2
-    weights = np.where(t < 1, near, np.where(t < 2, far, 0.0)) * (taps < last[:, None])
-    return first, weights / weights.sum(1, keepdims=True)
 
 
 def _gram(first: NDArray[np.intp], weights: Floats) -> Floats:
@@ -84,7 +68,7 @@ def _solve(lower: Floats, b: NDArray[np.float32]) -> None:
 
 
 def _factor(small: int, large: int) -> Floats | None:
-    return None if small == large else _cholesky(_gram(*shrinker(small, large)))
+    return None if small == large else _cholesky(_gram(*taps(small, large)))
 
 
 def projection(y: Tensor, size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
@@ -95,20 +79,24 @@ def projection(y: Tensor, size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
         size: (H, W) of the pictures to be projected; at least y's.
     Returns: a function of x (1, C, H, W); where C channels are equal in x and in y, they stay so.
     """
-    down, across = _factor(y.shape[-2], size[0]), _factor(y.shape[-1], size[1])
+    small = (y.shape[-2], y.shape[-1])
+    down, across = _factor(small[0], size[0]), _factor(small[1], size[1])
+    shrinks = shrinker(small, size)
 
     def project(x: Tensor) -> Tensor:
-        out = _empty_like(x)
-        for channel in range(x.shape[1]):  # one by one: the small pictures are many and the large ones large
-            part = x[:, channel : channel + 1]
-            missing = (y[:, channel : channel + 1] - resize(part, (y.shape[-2], y.shape[-1]))).numpy()[0, 0]
+        out = _empty(tuple(x.shape))
+        missing = empty_array(small, np.float32)
+        for given, before, after in zip(y[0], x[0], out[0], strict=True):  # channels: together they would be large
+            for rows, part in shrinks.shrunk(before):
+                missing[rows] = given[rows] - part
             if down is not None:
                 _solve(down, missing)
             if across is not None:
-                turned = np.ascontiguousarray(missing.T)
+                turned = copied(missing.T)
                 _solve(across, turned)
-                missing = np.ascontiguousarray(turned.T)
-            out[:, channel : channel + 1] = part + _adjoint(torch.from_numpy(missing)[None, None], size)
+                missing = copied(turned.T)
+            for rows, part in shrinks.adjoint(torch.from_numpy(missing)):
+                torch.add(before[rows], part, out=after[rows])
         return out
 
     return project
@@ -117,25 +105,6 @@ def projection(y: Tensor, size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
 def consistent(denoise: Denoise, project: Callable[[Tensor], Tensor]) -> Denoise:
     """A denoiser all of whose estimates are consistent."""
     return lambda x, sigma: project(denoise(x, sigma))
-
-
-def _adjoint(r: Tensor, size: tuple[int, int]) -> Tensor:
-    """A^T r."""
-    large = torch.zeros(1, 1, *size)
-    return _shrunk_and_adjoint(large, lambda _: r, (r.shape[-2], r.shape[-1]))[1]
-
-
-def _shrunk_and_adjoint(
-    x: Tensor, residual: Callable[[Tensor], Tensor], size: tuple[int, int]
-) -> tuple[Tensor, Tensor]:
-    """`residual` of A x, and A^T of it: the shrinker is linear, so its gradient is its adjoint."""
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        small = resize(x, size)
-    r = residual(small.detach())
-    if small is x:
-        return r, r
-    return r, torch.autograd.grad(small, x, r)[0]
 
 
 def within_range(x: Tensor, y: Tensor, depth: int) -> Tensor:
@@ -150,23 +119,26 @@ def within_range(x: Tensor, y: Tensor, depth: int) -> Tensor:
         depth: bits in which y was stored.
     """
     slack = _SLACK * 2 / (2**depth - 1)
+    shrinks = shrinker((y.shape[-2], y.shape[-1]), (x.shape[-2], x.shape[-1]))
     steepest = _norm(y.shape[-2], x.shape[-2]) * _norm(y.shape[-1], x.shape[-1])
-    out = _empty_like(x)
-    for c in range(x.shape[1]):
-        out[:, c : c + 1] = _within_range(x[:, c : c + 1], y[:, c : c + 1], slack, steepest)
+    out = _empty(tuple(x.shape))
+    for begin, given, found in zip(x[0], y[0], out[0], strict=True):
+        for rows in row_blocks(found.numpy()):
+            torch.clamp(begin[rows], -1, 1, out=found[rows])
+        _descend(found, given, shrinks, slack, steepest)
     return out
 
 
-def _empty_like(x: Tensor) -> Tensor:
-    """(1, C, H, W) of arbitrary content; a large one lies in a mapped file."""
-    return torch.from_numpy(empty_array(tuple(x.shape), np.float32))
+def _empty(shape: tuple[int, ...]) -> Tensor:
+    """Of arbitrary content; a large one lies in a mapped file."""
+    return torch.from_numpy(empty_array(shape, np.float32))
 
 
 def _norm(small: int, large: int) -> float:
     """Upper bound of the largest eigenvalue of R R^T: the largest sum of a row (Gershgorin)."""
     if small == large:
         return 1.0
-    gram = np.abs(_gram(*shrinker(small, large)))
+    gram = np.abs(_gram(*taps(small, large)))
     rows = gram[0].copy()
     for d in range(1, min(_BAND, small - 1) + 1):
         rows[: small - d] += gram[d, : small - d]
@@ -174,24 +146,32 @@ def _norm(small: int, large: int) -> float:
     return float(rows.max())
 
 
-def _within_range(x: Tensor, y: Tensor, slack: float, steepest: float) -> Tensor:
-    low, high = y <= -1, y >= 1
-    size = (y.shape[-2], y.shape[-1])
-
-    def residual(small: Tensor) -> Tensor:
-        r = torch.nn.functional.softshrink(y - small, slack)
-        return torch.where(high, r.clamp_min(0), torch.where(low, r.clamp_max(0), r))
-
-    ahead = before = x.clamp(-1, 1)
+def _descend(ahead: Tensor, y: Tensor, shrinks: Shrinker, slack: float, steepest: float) -> None:
+    """One channel (H, W) within the range, brought near to what shrinks to y (h, w); in place, rows by rows."""
+    before, rest = _empty(tuple(ahead.shape)), _empty(tuple(y.shape))
+    for rows in row_blocks(before.numpy()):
+        before[rows] = ahead[rows]
     t, best, idle = 1.0, math.inf, 0
     for _ in range(_MOST_ROUNDS):
-        r, upwards = _shrunk_and_adjoint(ahead, residual, size)
-        worst = float(r.abs().max())
+        worst = 0.0
+        for rows, part in shrinks.shrunk(ahead):
+            rest[rows] = _residual(y[rows], part, slack)
+            worst = max(worst, float(rest[rows].abs().max()))
         idle, best = (0, worst) if worst < _PROGRESS * best else (idle + 1, best)
         if worst <= _DONE * slack or idle > _PATIENCE:
-            return ahead
-        after = (ahead + upwards / steepest).clamp_(-1, 1)
+            return
         t_after = (1 + math.sqrt(1 + 4 * t * t)) / 2
-        ahead = (after + (t - 1) / t_after * (after - before)).clamp_(-1, 1)
-        before, t = after, t_after
-    return before
+        for rows, upwards in shrinks.adjoint(rest):
+            after = upwards.div_(steepest).add_(ahead[rows]).clamp_(-1, 1)
+            step = (after - before[rows]).mul_((t - 1) / t_after)
+            before[rows] = after
+            torch.clamp(step.add_(after), -1, 1, out=ahead[rows])
+        t = t_after
+    for rows in row_blocks(before.numpy()):
+        ahead[rows] = before[rows]
+
+
+def _residual(y: Tensor, shrunk: Tensor, slack: float) -> Tensor:
+    """What is missing of y, a part of a level aside, and what lies beyond an end of the range at which y was cut."""
+    r = torch.nn.functional.softshrink(y - shrunk, slack)
+    return torch.where(y >= 1, r.clamp_min(0), torch.where(y <= -1, r.clamp_max(0), r))

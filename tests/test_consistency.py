@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffuse_cli import restore as restore_any
-from diffuse_cli.consistency import projection, shrinker, within_range
+from diffuse_cli.consistency import projection, within_range
 from diffuse_cli.degradation import resize
 from diffuse_cli.device import Model
 from diffuse_cli.image_file.image_io import Picture, to_levels, to_unit
 from diffuse_cli.requests.super_resolve import SuperResolve
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import Settings
+from diffuse_cli.shrinker import shrinker, taps
 from tests.conftest import EXAMPLES, Run
 from tests.test_request import as_jpeg, flat
 
@@ -66,12 +67,28 @@ def test_the_shrinker_is_pillows(size: tuple[int, int]) -> None:
 @settings(max_examples=60, deadline=None)
 def test_the_matrix_is_the_shrinkers(small: int, factor: float) -> None:
     large = max(round(small * factor), small + 1)
-    first, weights = shrinker(small, large)
+    first, weights = taps(small, large)
     matrix = np.zeros((small, large + weights.shape[1]))
     for i in range(small):
         matrix[i, first[i] : first[i] + weights.shape[1]] = weights[i]
     assert (matrix[:, large:] == 0).all()
     np.testing.assert_allclose(matrix[:, :large], resize(torch.eye(large)[None, None], (small, large))[0, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize(("small", "large"), [((70, 150), (151, 300)), ((1, 200), (1, 200)), ((130, 5), (523, 5))])
+def test_blocks_are_the_shrinker_and_its_adjoint(small: tuple[int, int], large: tuple[int, int]) -> None:
+    """Several blocks of each, axes that are not shrunk, and <A x, r> = <x, A^T r>."""
+    torch.manual_seed(0)
+    x, r = torch.randn(large), torch.randn(small)
+    a = shrinker(small, large)
+    shrunk_x, adjoint = torch.full(small, torch.nan), torch.full(large, torch.nan)
+    for rows, part in a.shrunk(x):
+        shrunk_x[rows] = part
+    for rows, part in a.adjoint(r):
+        adjoint[rows] = part
+    torch.testing.assert_close(shrunk_x, resize(x[None, None], small)[0, 0], atol=2e-5, rtol=0)
+    both = float((shrunk_x * r).sum(dtype=torch.float64)), float((x * adjoint).sum(dtype=torch.float64))
+    assert both[0] == pytest.approx(both[1], rel=1e-4, abs=1e-3)
 
 
 @given(st.integers(6, 20), st.integers(6, 20), st.floats(1.5, 5), st.integers(0, 1000))
