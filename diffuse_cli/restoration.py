@@ -108,15 +108,30 @@ def _filled(
         known = observe(y, one, cond, gray=gray, sampling=sampling)
         return estimate(known, settings, model, progress, mean=mean, on_step=on_step)
 
-    wide = None if task.hole is None or not task.is_exact else widest(task.hole, task.at_once)
-    if wide is not None:
-        y = wide_filled(y, wide, settings, model, part_of(progress, 0, 0.9), gray=gray)
-        task, progress = replace(task, hole=wide.missing & ~wide.part), part_of(progress, 0.9, 1)
-        if task.leaves_alone:
-            return y
-    if task.guide is not None and task.sigma_y is not None:
-        return _at_levels(task, task.guide, task.sigma_y, of, progress)
-    return of(task, progress)
+    def all_of(one: Task, progress: Progress | None) -> Tensor:
+        if one.guide is not None and one.sigma_y is not None:
+            return _at_levels(one, one.guide, one.sigma_y, of, progress)
+        return of(one, progress)
+
+    hole = None if task.hole is None else _enlarged(task.hole, task.size)
+    wide = None if hole is None else widest(hole, task.at_once)
+    if wide is None:
+        return all_of(task, progress)
+    if not task.is_exact:  # what is around a wide hole is restored before, as if it were all that is known of it
+        restored = all_of(task, part_of(progress, 0, 0.5))
+        alone = replace(wide, missing=wide.part)
+        return wide_filled(restored, alone, settings, model, part_of(progress, 0.5, 1), gray=gray)
+    y = wide_filled(y, wide, settings, model, part_of(progress, 0, 0.9), gray=gray)
+    task = replace(task, hole=wide.missing & ~wide.part)
+    return y if task.leaves_alone else of(task, part_of(progress, 0.9, 1))
+
+
+def _enlarged(hole: NDArray[np.bool_], size: tuple[int, int] | None) -> NDArray[np.bool_]:
+    """A hole (h, w) in a result of this size, None = its own."""
+    if size is None or size == hole.shape:
+        return hole
+    large: NDArray[np.bool_] = F.interpolate(torch.from_numpy(hole)[None, None].float(), size=size)[0, 0].numpy() > 0.5
+    return large
 
 
 def between(sample: Tensor, mean: Tensor, fidelity: float) -> Tensor:
@@ -224,7 +239,7 @@ def faded(whole: Tensor, filled: Tensor, hole: NDArray[np.bool_], cover: NDArray
     Args: whole, filled: (1, 3, H, W); hole, cover: (h, w), brought to their size.
     """
     size = (filled.shape[-2], filled.shape[-1])
-    inside = F.interpolate(torch.from_numpy(hole)[None, None].float(), size=size, mode="nearest") > 0.5
+    inside = torch.from_numpy(_enlarged(hole, size))[None, None]
     share = torch.from_numpy(cover)[None, None]
     share = share if share.shape[-2:] == size else F.interpolate(share, size=size, mode="bilinear")
     return torch.where(inside, torch.lerp(whole, filled, share), filled)

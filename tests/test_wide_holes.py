@@ -1,6 +1,7 @@
 """Holes wider than the network's reach: how wide they are, what is halved, and that what is known stays."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ from diffuse_cli.image_file.image_io import Picture, to_unit
 from diffuse_cli.image_file.picture import integers
 from diffuse_cli.recipe import read
 from diffuse_cli.requests.inpaint import Inpaint
+from diffuse_cli.requests.restore import Restore
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import Settings
 from diffuse_cli.wide_holes.scales import coarse_to_fine, halved, pyramid
 from diffuse_cli.wide_holes.widths import REACH, dilated, eroded, wide_part, widest, width, window_of
-from tests.conftest import Run, pixels
+from tests.conftest import EXAMPLES, Run, pixels
 
 Mask = NDArray[np.bool_]
 
@@ -150,6 +152,30 @@ class TestRestored:
         error = np.abs(restore(picture, task, Settings(textured=textured), model).pixels - pixels) * 127.5
         assert error.max() < most
         assert error[32:36, 40:120].max() < at_rim
+
+
+def steepness(pixels: NDArray[np.float32], inside: Mask) -> float:
+    """Mean absolute difference of neighbours in a region, away from its rim."""
+    region = eroded(inside, 6)
+    return float(np.mean([np.abs(np.diff(pixels, axis=axis, append=0))[region].mean() for axis in (0, 1)]))
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_beside_noise_a_wide_hole_has_texture_too(model: Model, scale: int) -> None:
+    """What is around it is restored as ever, and it is not the blur that it would be if it were filled at once."""
+    with Image.open(EXAMPLES / "cat_noisy.png") as image:
+        given = np.asarray(image.crop((40, 120, 200, 280)))
+    holes = Inpaint(boxes=[(30, 40, 80, 80)])
+    task = Restore(noise=25, jpeg=100, blur=0, scale=scale, holes=holes).task(Picture(pixels=to_unit(given, 8)))
+    picture, how = Picture(pixels=to_unit(given, 8)), Settings(textured=True)
+    made = restore(picture, task, how, model).pixels
+    at_once = restore(picture, replace(task, at_once=1 << 20), how, model).pixels
+    hole = box(made.shape[:2], slice(40 * scale, 120 * scale), slice(30 * scale, 110 * scale))
+    assert np.array_equal(made[~hole], at_once[~hole])
+    around = steepness(made, ~hole)
+    assert steepness(made, hole) > 0.6 * around
+    assert steepness(at_once, hole) < 0.4 * around
+    assert any("80 pixels wide" in note for note in task.notes)
 
 
 def test_the_program_and_python(diffuse: Run, toy_file: Path, tmp_path: Path) -> None:

@@ -23,10 +23,9 @@ MAX_GROW = 200
 Box = tuple[int, int, int, int]
 Polygon = tuple[tuple[float, float], ...]
 
-WIDE = "a hole is "
-_WIDE_NOTE = WIDE + (
-    "{across} pixels wide, so it is filled with pieces of the picture, by a guess: --seed N guesses again, --steps 1 "
-    "keeps the smooth mean"
+_WIDE_NOTE = (
+    "a hole is {across} pixels wide, so it is filled with pieces of the picture, by a guess: --seed N guesses again, "
+    "--steps 1 keeps the smooth mean"
 )
 
 

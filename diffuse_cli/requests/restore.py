@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import UsageError
 from .denoise import MAX_NOISE, Denoise
-from .inpaint import WIDE, Inpaint
+from .inpaint import Inpaint
 from .request import check_range
 from .super_resolve import MAX_SCALE
 
@@ -96,9 +96,7 @@ class Restore:
 
         noise, jpeg, blur = _resolved(self, found)
         notes = () if found is None else (_restore_note(self, noise, jpeg, blur),)
-        is_exact = noise == 0 and jpeg == 100 and blur == 0 and self.scale == 1  # or wide holes are filled at once
-        of_holes = [note for note in holes.notes if is_exact or not note.startswith(WIDE)]
-        plain = replace(holes, notes=(*notes, *of_holes))
+        plain = replace(holes, notes=(*notes, *holes.notes))
         as_stored = jpeg == 100 or picture.source.jpeg is not None
         if blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored:
             alone = Denoise(noise=noise).task(picture)  # through y, or as a guide where a coder was at the noise
