@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .denoiser import Denoise
 from .host_arrays import copied, empty_array, row_blocks
+from .one_thread import one_thread
 from .shrinker import Shrinker, shrinker, taps
 
 Floats = NDArray[np.float64]
@@ -83,6 +84,7 @@ def projection(y: Tensor, size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
     down, across = _factor(small[0], size[0]), _factor(small[1], size[1])
     shrinks = shrinker(small, size)
 
+    @one_thread()
     def project(x: Tensor) -> Tensor:
         out = _empty(tuple(x.shape))
         missing = empty_array(small, np.float32)
@@ -107,6 +109,7 @@ def consistent(denoise: Denoise, project: Callable[[Tensor], Tensor]) -> Denoise
     return lambda x, sigma: project(denoise(x, sigma))
 
 
+@one_thread()
 def within_range(x: Tensor, y: Tensor, depth: int) -> Tensor:
     """A consistent picture that keeps to [-1, 1], near one that does not.
 

@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "ncnn_network": {"errors", "network"},
     "task": {"degradation", "image_file.picture", "wide_holes.widths"},
     "shrinker": set(),
-    "consistency": {"denoiser", "host_arrays", "shrinker"},
+    "consistency": {"denoiser", "host_arrays", "one_thread", "shrinker"},
     "wide_holes.widths": {"host_arrays"},
     "wide_holes.scales": {"degradation", "denoiser", "fill"},
     "wide_holes.patch_grid": {"wide_holes.widths"},
