@@ -45,6 +45,7 @@ def enlarged(damaged: Case, method: str, model: Model) -> Levels:
 
 
 def main(folder: str, report: str) -> None:
+    torch.set_num_threads(1)  # for seconds that other programs beside it change little
     model = prepare("photo", device="cpu")
     measures, left_out = perceptual_measures()
     found: dict[tuple[float, str], list[dict[str, float]]] = {}
