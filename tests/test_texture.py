@@ -7,6 +7,7 @@ from torch import Tensor
 
 from diffuse_cli.device import Model
 from diffuse_cli.image_file.image_io import Picture
+from diffuse_cli.mask_shapes import steps_inside
 from diffuse_cli.requests.extend import Extend
 from diffuse_cli.requests.inpaint import Inpaint
 from diffuse_cli.restoration import restore
@@ -14,6 +15,7 @@ from diffuse_cli.settings import Settings
 from diffuse_cli.wide_holes import texture
 from diffuse_cli.wide_holes.patch_grid import RADIUS, near_missing, patch_grid, whole_patches
 from diffuse_cli.wide_holes.patch_search import anywhere, best_matches, uniform
+from diffuse_cli.wide_holes.patch_vote import depths
 from diffuse_cli.wide_holes.seams import without_seams
 from diffuse_cli.wide_holes.texture import textured
 
@@ -55,6 +57,14 @@ def test_patches_are_whole_and_known() -> None:
         assert whole[row, column]
     for row, column in ((2, 3), (3, 37), (7, 15), (22, 15), (15, 15)):
         assert not whole[row, column]
+
+
+def test_depths_in_blocks_of_rows_are_those_of_the_whole() -> None:
+    known = holed((600, 90), slice(40, 560), slice(20, 70))
+    known[300:302] = True
+    grid = patch_grid(near_missing(known), 2)
+    whole = steps_inside(~known[None, None], 24)[0, 0]
+    assert torch.equal(depths(grid, known), whole[grid.rows, grid.columns])
 
 
 def test_the_best_match_is_found() -> None:

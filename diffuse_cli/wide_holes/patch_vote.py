@@ -14,15 +14,24 @@ _CENTRED = 0.02
 _FAINT = 1e-6
 _DEEPEST = 24
 """Steps from what is known beyond which all counts the same."""
+_ROWS = 256
+"""Rows whose depths are found at once."""
 _BLOCK = 1 << 18
 """Pixels taken at once, so that the numbers on the way take little memory."""
 
 
 def depths(grid: PatchGrid, known: Tensor) -> Tensor:
     """(N,), how many steps each patch's centre is from what is known (H, W), at most 24."""
-    around = window_of((~known).numpy(), RADIUS + 1, 1)
-    depth = steps_inside(~known[around][None, None], _DEEPEST)[0, 0]
-    return depth[grid.rows - around[0].start, grid.columns - around[1].start]
+    columns = window_of((~known).numpy(), RADIUS + 1, 1)[1]
+    depth = torch.empty(len(grid.rows))
+    for top in range(0, len(known), _ROWS):
+        first = max(top - _DEEPEST, 0)
+        begin, end = torch.searchsorted(grid.rows, torch.tensor([top, top + _ROWS])).tolist()
+        if begin < end:
+            region = ~known[first : top + _ROWS + _DEEPEST, columns]
+            steps = steps_inside(region[None, None], _DEEPEST)[0, 0]
+            depth[begin:end] = steps[grid.rows[begin:end] - first, grid.columns[begin:end] - columns.start]
+    return depth
 
 
 def weights(found: Matches, depth: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ _SCREEN = 1e-3
 """What a pixel's own value counts, beside 1 of a difference."""
 _ITERATIONS = 80
 _ENOUGH = 1e-4
+_BLOCK = 1 << 18
+"""Pixels whose differences are found at once: what is gathered on the way is many times theirs."""
 _STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
 
@@ -44,15 +46,18 @@ def _joined(
     """The same of one channel (H * W,): (M,)."""
     values = plane[source[0] * w + source[1]]
     wanted, degree = torch.zeros_like(values), torch.full_like(values, _SCREEN)
-    for (down, across), other in zip(_STEPS, links, strict=True):
-        row, column = pixels[0] + down, pixels[1] + across
-        inside = (row >= 0) & (row < h) & (column >= 0) & (column < w)
-        missing, there = other > 0, (other - 1).clamp(min=0)
-        step = plane[_moved(source, down, across, h, w)] - values
-        back = values[there] - plane[_moved((source[0][there], source[1][there]), -down, -across, h, w)]
-        neighbour = torch.where(missing, values[there], plane[(row * w + column) * inside])
-        wanted += ((neighbour - values) - torch.where(missing, (step + back) / 2, step)) * inside
-        degree += inside
+    for begin in range(0, len(values), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        for (down, across), other in zip(_STEPS, links, strict=True):
+            row, column = pixels[0][block] + down, pixels[1][block] + across
+            inside = (row >= 0) & (row < h) & (column >= 0) & (column < w)
+            missing, there = other[block] > 0, (other[block] - 1).clamp(min=0)
+            here = source[0][block], source[1][block]
+            step = plane[_moved(here, down, across, h, w)] - values[block]
+            back = values[there] - plane[_moved((source[0][there], source[1][there]), -down, -across, h, w)]
+            neighbour = torch.where(missing, values[there], plane[(row * w + column) * inside])
+            wanted[block] += ((neighbour - values[block]) - torch.where(missing, (step + back) / 2, step)) * inside
+            degree[block] += inside
     return values + _solved(wanted, degree, links)
 
 
