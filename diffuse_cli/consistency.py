@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .denoiser import Denoise
-from .host_arrays import copied, empty_array, row_blocks
+from .host_arrays import copied, empty_array
 from .one_thread import one_thread
 from .shrinker import Shrinker, shrinker, taps
 
@@ -126,8 +126,7 @@ def within_range(x: Tensor, y: Tensor, depth: int) -> Tensor:
     steepest = _norm(y.shape[-2], x.shape[-2]) * _norm(y.shape[-1], x.shape[-1])
     out = _empty(tuple(x.shape))
     for begin, given, found in zip(x[0], y[0], out[0], strict=True):
-        for rows in row_blocks(found.numpy()):
-            torch.clamp(begin[rows], -1, 1, out=found[rows])
+        torch.clamp(begin, -1, 1, out=found)
         _descend(found, given, shrinks, slack, steepest)
     return out
 
@@ -151,9 +150,7 @@ def _norm(small: int, large: int) -> float:
 
 def _descend(ahead: Tensor, y: Tensor, shrinks: Shrinker, slack: float, steepest: float) -> None:
     """One channel (H, W) within the range, brought near to what shrinks to y (h, w); in place, rows by rows."""
-    before, rest = _empty(tuple(ahead.shape)), _empty(tuple(y.shape))
-    for rows in row_blocks(before.numpy()):
-        before[rows] = ahead[rows]
+    before, rest = torch.from_numpy(copied(ahead.numpy())), _empty(tuple(y.shape))
     t, best, idle = 1.0, math.inf, 0
     for _ in range(_MOST_ROUNDS):
         worst = 0.0
@@ -170,8 +167,7 @@ def _descend(ahead: Tensor, y: Tensor, shrinks: Shrinker, slack: float, steepest
             before[rows] = after
             torch.clamp(step.add_(after), -1, 1, out=ahead[rows])
         t = t_after
-    for rows in row_blocks(before.numpy()):
-        ahead[rows] = before[rows]
+    ahead.copy_(before)
 
 
 def _residual(y: Tensor, shrunk: Tensor, slack: float) -> Tensor:

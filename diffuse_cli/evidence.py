@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .degradation import resize_window
 from .denoiser import Observation
 from .fill import WindowedFill
+from .mask_shapes import resized
 from .tiling import host_copy, plan_tiles
 
 _SIDE = 1024
@@ -105,8 +105,7 @@ class GuidedWithHoles:
 def guided_with_holes(base: Observation, guide: Tensor, missing: Tensor, size: tuple[int, int]) -> GuidedWithHoles:
     """Args: guide (1, 3, h, w), missing (h, w) of it, size (H, W) of the output."""
     whole = filled_picture(guide, missing)
-    missing_large = F.interpolate(missing.float()[None, None], size=size, mode="nearest")[0, 0] > 0
-    fill = WindowedFill(lambda rows, columns: resize_window(whole, size, rows, columns), missing_large)
+    fill = WindowedFill(lambda rows, columns: resize_window(whole, size, rows, columns), resized(missing, size))
     return GuidedWithHoles(base=base, fill=fill)
 
 

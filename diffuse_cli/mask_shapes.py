@@ -39,6 +39,11 @@ def fading(mask: Mask, pixels: int) -> NDArray[np.float32]:
     return np.asarray((steps / (pixels + 1))[0, 0].numpy(), dtype=np.float32)
 
 
+def resized(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """A mask (h, w) bool at the size of a result, each pixel as the nearest one of it: (H, W) bool."""
+    return F.interpolate(mask[None, None].float(), size=size, mode="nearest")[0, 0] > 0
+
+
 def steps_inside(region: Tensor, most: int) -> Tensor:
     """How many steps each pixel of a region (1, 1, H, W) bool is from the pixels outside, 1 at its border.
 

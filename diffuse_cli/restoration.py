@@ -18,6 +18,7 @@ from .estimating import OnStep, Progress, calls, estimate, part_of
 from .evidence import filled_picture
 from .host_arrays import copied, row_blocks
 from .image_file.image_io import Levels, Picture, to_levels, to_unit
+from .mask_shapes import resized
 from .observing import Known, guided, no_state, observe
 from .settings import Settings
 from .style.repainting import pyramid, repainted
@@ -113,7 +114,9 @@ def _filled(
             return _at_levels(one, one.guide, one.sigma_y, of, progress)
         return of(one, progress)
 
-    hole = None if task.hole is None else _enlarged(task.hole, task.size)
+    hole = task.hole
+    if hole is not None and task.size is not None:
+        hole = resized(torch.from_numpy(hole), task.size).numpy()
     wide = None if hole is None else widest(hole, task.at_once)
     if wide is None:
         return all_of(task, progress)
@@ -124,14 +127,6 @@ def _filled(
     y = wide_filled(y, wide, settings, model, part_of(progress, 0, 0.9), gray=gray)
     task = replace(task, hole=wide.missing & ~wide.part)
     return y if task.leaves_alone else of(task, part_of(progress, 0.9, 1))
-
-
-def _enlarged(hole: NDArray[np.bool_], size: tuple[int, int] | None) -> NDArray[np.bool_]:
-    """A hole (h, w) in a result of this size, None = its own."""
-    if size is None or size == hole.shape:
-        return hole
-    large: NDArray[np.bool_] = F.interpolate(torch.from_numpy(hole)[None, None].float(), size=size)[0, 0].numpy() > 0.5
-    return large
 
 
 def between(sample: Tensor, mean: Tensor, fidelity: float) -> Tensor:
@@ -239,7 +234,7 @@ def faded(whole: Tensor, filled: Tensor, hole: NDArray[np.bool_], cover: NDArray
     Args: whole, filled: (1, 3, H, W); hole, cover: (h, w), brought to their size.
     """
     size = (filled.shape[-2], filled.shape[-1])
-    inside = torch.from_numpy(_enlarged(hole, size))[None, None]
+    inside = resized(torch.from_numpy(hole), size)
     share = torch.from_numpy(cover)[None, None]
     share = share if share.shape[-2:] == size else F.interpolate(share, size=size, mode="bilinear")
     return torch.where(inside, torch.lerp(whole, filled, share), filled)

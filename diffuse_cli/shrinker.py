@@ -20,6 +20,7 @@ def taps(small: int, large: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]
     """One axis of the shrinker, R: the first tap of each row (small,), and the weights from there on (small, taps).
 
     Keys' cubic with a = -0.5, stretched by the factor, cut off at the borders and normalised, as Pillow and torch do.
+    In doubles, as Pillow has it, where `degradation.resize_window` has torch's floats.
     """
     factor = large / small
     centres = factor * (np.arange(small) + 0.5)

@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "settings": {"errors"},
     "sampler": {"denoiser", "errors", "settings", "tiling"},
     "tiling": {"denoiser", "host_arrays"},
-    "evidence": {"degradation", "denoiser", "fill", "tiling"},
+    "evidence": {"degradation", "denoiser", "fill", "mask_shapes", "tiling"},
     "checkpoint": {"errors", "file_hash", "image_file.image_io", "network"},
     "compilation": {"errors", "network"},
     "device": {"checkpoint", "compilation", "errors", "ncnn_network", "network", "settings"},
@@ -57,7 +57,7 @@ ALLOWED: dict[str, set[str]] = {
         "tiling",
     },
     "restoration": {
-        "consistency", "degradation", "denoiser", "device", "estimating", "evidence", "host_arrays",
+        "consistency", "degradation", "denoiser", "device", "estimating", "evidence", "host_arrays", "mask_shapes",
         "image_file.image_io", "observing", "settings", "style.repainting", "task", "tiling", "wide_holes.filling",
         "wide_holes.widths",
     },
