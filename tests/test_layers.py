@@ -45,7 +45,7 @@ ALLOWED: dict[str, set[str]] = {
         "wide_holes.seams",
     },
     "wide_holes.filling": {
-        "allocation", "denoiser", "device", "estimating", "observing", "settings", "tiling", "wide_holes.patch_search",
+        "denoiser", "device", "estimating", "observing", "settings", "tiling", "wide_holes.patch_search",
         "wide_holes.scales", "wide_holes.texture", "wide_holes.widths",
     },
     "noise_map": {

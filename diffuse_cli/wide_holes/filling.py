@@ -6,7 +6,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..allocation import give_back
 from ..denoiser import Observation, nothing_known
 from ..device import Model
 from ..estimating import Progress, estimate, part_of
@@ -18,8 +17,6 @@ from .scales import coarse_to_fine
 from .texture import textured
 from .widths import REACH, WideHole
 
-_MANY = 1 << 20
-"""Missing pixels from which what the network's tiles have left is given back first: patches take as much again."""
 _COARSEST = 12
 """Pixels to which a hole is halved where it gets texture: two patches across, so that what is known has its say."""
 
@@ -46,8 +43,6 @@ def wide_filled(
         if not settings.has_texture or known.needed is None:
             return x
         draw = uniform(settings.seed, settings.sample, halvings)
-        if int(known.needed.sum()) > _MANY:
-            give_back()
         x, found = textured(x, torch.from_numpy(~known.needed), found, draw)
         return x
 
