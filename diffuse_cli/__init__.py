@@ -11,7 +11,6 @@ Importing this imports nothing heavy; the functions come without torch, and the 
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "generate", "restore", "restore_samples", "stylize"]
 
 if TYPE_CHECKING:

@@ -29,28 +29,28 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from . import checkpoint
-from .answers import UNCERTAINTY_SAMPLES, Answers
-from .device import Device, Dtype, Model, prepare
+from .degradation.estimation.noise_map import map_of
+from .diffusion import checkpoint
+from .diffusion.model import Device, Dtype, Model, prepare
+from .diffusion.settings import GENERATE_STEPS, Engine, Settings, Solver, Tile, natural_size, sample_steps
 from .errors import UsageError
-from .image_file.image_io import Picture, read_picture, to_levels, to_unit
-from .mask_picture import mask_of
-from .noise_map import map_of
-from .requests.compose import Compose, cover_of
-from .requests.denoise import Denoise
-from .requests.enhance import Enhance
-from .requests.extend import Anchor, Extend
-from .requests.inpaint import Box, Inpaint, Polygon
-from .requests.request import Request
-from .requests.restore import UNDONE, Restore, restore_only
-from .requests.stylize import Stylize
-from .requests.super_resolve import SuperResolve
-from .settings import GENERATE_STEPS, Engine, Settings, Solver, Tile, natural_size, sample_steps
+from .images.image_io import Picture, read_picture, to_levels, to_unit
+from .images.mask_picture import mask_of
+from .restoration.answers import UNCERTAINTY_SAMPLES, Answers
+from .tasks.compose import Compose, cover_of
+from .tasks.denoise import Denoise
+from .tasks.enhance import Enhance
+from .tasks.extend import Anchor, Extend
+from .tasks.inpaint import Box, Inpaint, Polygon
+from .tasks.restore import UNDONE, Restore, restore_only
+from .tasks.stylize import Stylize
+from .tasks.super_resolve import SuperResolve
+from .tasks.task import Request
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .task import Task
+    from .restoration.problem import Task
 
 TaskName = Literal[
     "denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg", "enhance", "compose", "extend"
@@ -164,11 +164,11 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
     seen, resolved = _seen(picture, task, own)
     with _threads(threads):
         if answers.average:
-            from .samples import Samples
+            from .restoration.samples import Samples
 
             restored = Samples(seen, resolved, model).average(settings, answers.count)
         else:
-            from .restoration import restore as restore_picture
+            from .restoration.restore import restore as restore_picture
 
             restored = restore_picture(seen, resolved, settings, model)
     return _like(picture, seen, restored, resolved.corner)
@@ -206,7 +206,7 @@ def restore_samples(
     Args: as `restore`; samples: how many, at least 2. Sample k is the same whatever their number is.
     Raises: errors.DiffuseError: as `restore`.
     """
-    from .samples import Samples
+    from .restoration.samples import Samples
 
     answers, own, compute = _asked({**options, "samples": samples}, uncertainty=True)
     base, model, threads = _compute(compute)
@@ -252,9 +252,9 @@ def stylize(
         options: as for `restore`.
     Raises: errors.DiffuseError: as `restore`.
     """
-    from .restoration import restore as restore_picture
-    from .style.delta import with_style
-    from .style.studio import Studio, styled_by
+    from .restoration.restore import restore as restore_picture
+    from .tasks.style.delta import with_style
+    from .tasks.style.studio import Studio, styled_by
 
     values: dict[str, Any] = dict(options)
     path = checkpoint.find(values.get("model", checkpoint.DEFAULT_MODEL))
@@ -289,8 +289,8 @@ def generate(
         options: as for `restore`; `sample` is the picture's number, k on the command line.
     Raises: errors.DiffuseError: as `restore`.
     """
-    from .generation import generate as draw
-    from .restoration import to_array
+    from .diffusion.generation import generate as draw
+    from .images.tensors import to_array
 
     values: dict[str, Any] = dict(options)
     settings, model, threads = _compute({"steps": GENERATE_STEPS, **values})

@@ -9,16 +9,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from diffuse_cli.denoiser import Posterior
-from diffuse_cli.device import prepare
-from diffuse_cli.fusion import fuse
-from diffuse_cli.image_file.picture import Picture, to_unit
-from diffuse_cli.observing import Known, observe
-from diffuse_cli.requests.denoise import Denoise
-from diffuse_cli.requests.inpaint import Inpaint
-from diffuse_cli.requests.request import Request
-from diffuse_cli.requests.super_resolve import SuperResolve
-from diffuse_cli.restoration import to_tensor
+from diffuse_cli.diffusion.conditioning import Known
+from diffuse_cli.diffusion.denoiser import Posterior
+from diffuse_cli.diffusion.fusion import fuse
+from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.images.picture import Picture, to_unit
+from diffuse_cli.images.tensors import to_tensor
+from diffuse_cli.restoration.observe import observe
+from diffuse_cli.tasks.denoise import Denoise
+from diffuse_cli.tasks.inpaint import Inpaint
+from diffuse_cli.tasks.super_resolve import SuperResolve
+from diffuse_cli.tasks.task import Request
 
 HERE = Path(__file__).resolve().parent
 HEADS = ("given", "fused x", "its std sigma, per pixel", "centre mu of the prior", "D: the posterior mean")

@@ -10,9 +10,9 @@ import skimage.data
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from diffuse_cli.damage import Damage
-from diffuse_cli.image_file import image_io
-from diffuse_cli.image_file.image_io import Picture, to_levels, to_unit
+from diffuse_cli.degradation.damage import Damage
+from diffuse_cli.images import image_io
+from diffuse_cli.images.image_io import Picture, to_levels, to_unit
 
 HERE = Path(__file__).resolve().parent
 

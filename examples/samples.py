@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from diffuse_cli import restore, restore_samples
-from diffuse_cli.image_file.image_io import to_levels
-from diffuse_cli.uncertainty import std_view
+from diffuse_cli.images.image_io import to_levels
+from diffuse_cli.restoration.uncertainty import std_view
 
 HERE = Path(__file__).resolve().parent
 JOBS = (

@@ -26,7 +26,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from diffuse_cli import checkpoint, recipe
+from diffuse_cli.diffusion import checkpoint
+from diffuse_cli.provenance import recipe
 
 PROGRAM = Path(sys.executable).with_name("diffuse")
 OPTIONS = ["--noise", "25", "--dtype", "fp32", "--threads", "1"]

@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from diffuse_cli import checkpoint
 from diffuse_cli.cli.app import app
-from diffuse_cli.device import Model, prepare
-from diffuse_cli.network import NetworkConfig, UNet
+from diffuse_cli.diffusion import checkpoint
+from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.network import NetworkConfig, UNet
 
 from .running import Ended, Program
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from diffuse_cli.checkpoint import read_info
-from diffuse_cli.measure.report import HIGHER_IS_BETTER, differences, figure
+from diffuse_cli.diffusion.checkpoint import read_info
+from diffuse_cli.evaluation.report import HIGHER_IS_BETTER, differences, figure
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "checkpoints" / "measured"

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from diffuse_cli.errors import PictureError
-from diffuse_cli.image_file.image_io import Encoding, Picture, Source, read_pages, to_unit, write_pages, write_picture
-from diffuse_cli.image_file.picture import integers
+from diffuse_cli.images.image_io import Encoding, Picture, Source, read_pages, to_unit, write_pages, write_picture
+from diffuse_cli.images.picture import integers
 
 LIMIT_SECONDS, LIMIT_MEMORY = 10.0, 2 * 2**30
 OPTIONAL = {".heic": "pillow_heif", ".jxl": "imagecodecs"}

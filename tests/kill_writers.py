@@ -14,15 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from diffuse_cli.image_file.image_io import (
-    Picture,
-    Source,
-    read_picture,
-    remove_stale,
-    to_unit,
-    write_pages,
-    write_picture,
-)
+from diffuse_cli.images.image_io import Picture, Source, read_picture, to_unit, write_pages, write_picture
+from diffuse_cli.system.files import remove_stale
 
 NAMES = ("deep.png", "photo.jpg", "pages.tif", "web.webp", "floats.npy")
 

@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diffuse_cli.checkpoint import find, told
-from diffuse_cli.degradation import blur
-from diffuse_cli.device import prepare
-from diffuse_cli.image_file.image_io import Picture, read_picture, to_levels, to_unit
-from diffuse_cli.requests.compose import Compose
-from diffuse_cli.restoration import restore
-from diffuse_cli.settings import Settings
-from diffuse_cli.tone.light import encoded, linear
+from diffuse_cli.degradation.operators import blur
+from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.images.image_io import Picture, read_picture, to_levels, to_unit
+from diffuse_cli.images.srgb import encoded, linear
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.tasks.compose import Compose
 
 Levels = NDArray[Any]
 SIDE = 128

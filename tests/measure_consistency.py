@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diffuse_cli.checkpoint import find, told
-from diffuse_cli.degradation import resize
-from diffuse_cli.device import Model, prepare
-from diffuse_cli.image_file.image_io import read_picture, to_levels
-from diffuse_cli.measure.evaluate import perceptual_measures, pictures
-from diffuse_cli.measure.metrics import psnr
-from diffuse_cli.measure.protocol import Case, Condition, Levels, case
-from diffuse_cli.restoration import restore
-from diffuse_cli.settings import Settings
+from diffuse_cli.degradation.operators import resize
+from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.evaluation.evaluate import perceptual_measures, pictures
+from diffuse_cli.evaluation.metrics import psnr
+from diffuse_cli.evaluation.protocol import Case, Condition, Levels, case
+from diffuse_cli.images.image_io import read_picture, to_levels
+from diffuse_cli.restoration.restore import restore
 
 PICTURES = 5
 FACTORS = (2, 2.7, 4)

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from diffuse_cli.checkpoint import find, told
-from diffuse_cli.denoiser import c_noise, nothing_known, precondition
-from diffuse_cli.device import prepare
-from diffuse_cli.image_file.image_io import read_picture
-from diffuse_cli.measure.hardware import cpu_name
-from diffuse_cli.network import UNet
-from diffuse_cli.restoration import to_tensor
+from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.denoiser import c_noise, nothing_known, precondition
+from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.network import UNet
+from diffuse_cli.evaluation.hardware import cpu_name
+from diffuse_cli.images.image_io import read_picture
+from diffuse_cli.images.tensors import to_tensor
 
 SIDE, SIGMA, CALIBRATING = 512, 25 / 127.5, 6
 SKIPPED = (0, 4)

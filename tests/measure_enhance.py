@@ -20,15 +20,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diffuse_cli.checkpoint import find, told
-from diffuse_cli.device import Model, prepare
-from diffuse_cli.image_file.image_io import Picture, read_picture, to_levels, to_unit
-from diffuse_cli.measure.metrics import psnr, ssim
-from diffuse_cli.requests.denoise import Denoise
-from diffuse_cli.requests.enhance import Enhance
-from diffuse_cli.restoration import restore
-from diffuse_cli.settings import Settings
-from diffuse_cli.tone.light import encoded, linear
+from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.evaluation.metrics import psnr, ssim
+from diffuse_cli.images.image_io import Picture, read_picture, to_levels, to_unit
+from diffuse_cli.images.srgb import encoded, linear
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.tasks.denoise import Denoise
+from diffuse_cli.tasks.enhance import Enhance
 
 Levels = NDArray[Any]
 NLM_STRENGTH = 30.0

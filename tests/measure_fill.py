@@ -15,15 +15,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuse_cli.checkpoint import find, told
-from diffuse_cli.device import Model, prepare
-from diffuse_cli.image_file.image_io import Picture, read_picture, to_levels, to_unit
-from diffuse_cli.measure.lpips import lpips
-from diffuse_cli.requests.extend import Extend
-from diffuse_cli.requests.inpaint import Inpaint
-from diffuse_cli.restoration import restore
-from diffuse_cli.settings import Settings
-from diffuse_cli.task import Task
+from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.evaluation.lpips import lpips
+from diffuse_cli.images.image_io import Picture, read_picture, to_levels, to_unit
+from diffuse_cli.restoration.problem import Task
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.tasks.extend import Extend
+from diffuse_cli.tasks.inpaint import Inpaint
 
 Levels = NDArray[Any]
 WAYS = {

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuse_cli import restore
-from diffuse_cli.image_file.image_io import read_picture
+from diffuse_cli.images.image_io import read_picture
 
 Floats = NDArray[np.float64]
 # IEC 61966-2-1 and ISO 22028-2, with Bradford's adaptation from D50 to D65.

@@ -21,22 +21,22 @@ import numpy as np
 import torch
 from PIL import Image
 
-from diffuse_cli.checkpoint import find, told
-from diffuse_cli.damage import Damage
-from diffuse_cli.device import Model, prepare
-from diffuse_cli.estimation.compression import estimate_compression
-from diffuse_cli.estimation.estimate import estimate
-from diffuse_cli.estimation.marks import find_marks
-from diffuse_cli.image_file.image_io import Picture, through_jpeg, to_levels, to_unit
-from diffuse_cli.mask_shapes import grown
-from diffuse_cli.masks import MaskKind
-from diffuse_cli.measure.evaluate import clean_levels, pictures
-from diffuse_cli.measure.metrics import psnr
-from diffuse_cli.measure.protocol import Condition, Levels, TaskName, case
-from diffuse_cli.requests.restore import Restore
-from diffuse_cli.restoration import restore
-from diffuse_cli.settings import Settings
-from diffuse_cli.task import Task
+from diffuse_cli.degradation.damage import Damage
+from diffuse_cli.degradation.estimation.compression import estimate_compression
+from diffuse_cli.degradation.estimation.estimate import estimate
+from diffuse_cli.degradation.estimation.marks import find_marks
+from diffuse_cli.degradation.mask_shapes import grown
+from diffuse_cli.degradation.random_masks import MaskKind
+from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.evaluation.evaluate import clean_levels, pictures
+from diffuse_cli.evaluation.metrics import psnr
+from diffuse_cli.evaluation.protocol import Condition, Levels, TaskName, case
+from diffuse_cli.images.image_io import Picture, through_jpeg, to_levels, to_unit
+from diffuse_cli.restoration.problem import Task
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.tasks.restore import Restore
 
 Row = dict[str, Any]
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from diffuse_cli.batches.batch import End
-from diffuse_cli.batches.inputs import Found
-from diffuse_cli.batches.plan import Job
-from diffuse_cli.image_file.picture import Picture, to_unit
-from diffuse_cli.view.report import Report
+from diffuse_cli.cli.batch.inputs import Found
+from diffuse_cli.cli.batch.pipeline import End
+from diffuse_cli.cli.batch.plan import Job
+from diffuse_cli.cli.report.report import Report
+from diffuse_cli.images.picture import Picture, to_unit
 
 from .browser import CHROMIUM, until
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from diffuse_cli.checkpoint import find, read_info
-from diffuse_cli.device import prepare
-from diffuse_cli.image_file.encoding import PICTURE_SUFFIXES
-from diffuse_cli.measure.evaluate import Evaluation, evaluate
-from diffuse_cli.measure.protocol import Condition
-from diffuse_cli.measure.report import Report, aligned, dump, table
-from diffuse_cli.settings import Settings, sample_steps
+from diffuse_cli.diffusion.checkpoint import find, read_info
+from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.settings import Settings, sample_steps
+from diffuse_cli.evaluation.evaluate import Evaluation, evaluate
+from diffuse_cli.evaluation.protocol import Condition
+from diffuse_cli.evaluation.report import Report, aligned, dump, table
+from diffuse_cli.images.encoding import PICTURE_SUFFIXES
 
 SIDE = 128
 STEPS = (4, 6, 8, 12)

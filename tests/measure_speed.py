@@ -21,18 +21,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffuse_cli import estimating, tiling
-from diffuse_cli.allocation import keep_buffers
-from diffuse_cli.compilation import compile_network
-from diffuse_cli.device import Model, prepare
-from diffuse_cli.estimating import estimate
-from diffuse_cli.measure.command_speed import diffuse, picture, run
-from diffuse_cli.measure.hardware import cpu_name
-from diffuse_cli.ncnn_network import NcnnNetwork
-from diffuse_cli.network import UNet
-from diffuse_cli.observing import observe
-from diffuse_cli.settings import Settings
-from diffuse_cli.task import Task
+from diffuse_cli.diffusion import inference as estimating
+from diffuse_cli.diffusion import tiling
+from diffuse_cli.diffusion.engines.compilation import compile_network
+from diffuse_cli.diffusion.engines.ncnn import NcnnNetwork
+from diffuse_cli.diffusion.inference import estimate
+from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.network import UNet
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.evaluation.command_speed import diffuse, picture, run
+from diffuse_cli.evaluation.hardware import cpu_name
+from diffuse_cli.restoration.observe import observe
+from diffuse_cli.restoration.problem import Task
+from diffuse_cli.system.process import keep_buffers
 
 ROUNDS = 5
 SIDE = 640

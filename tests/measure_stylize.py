@@ -21,19 +21,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from diffuse_cli import checkpoint
-from diffuse_cli.checkpoint import find, told
-from diffuse_cli.device import Model, prepare
+from diffuse_cli.diffusion import checkpoint
+from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.settings import Settings, sample_steps
 from diffuse_cli.errors import PictureError
-from diffuse_cli.file_hash import file_sha256
-from diffuse_cli.image_file.image_io import Picture, read_picture, to_levels, to_unit
-from diffuse_cli.measure.lpips import distance, imported_weights
-from diffuse_cli.measure.style_distance import copied_patches, gram_distance, sliced_wasserstein
-from diffuse_cli.requests.stylize import Stylize
-from diffuse_cli.restoration import restore
-from diffuse_cli.settings import Settings, sample_steps
-from diffuse_cli.style.delta import Style, read_style, with_style
-from diffuse_cli.style.studio import Studio, sitter
+from diffuse_cli.evaluation.lpips import distance, imported_weights
+from diffuse_cli.evaluation.style_distance import copied_patches, gram_distance, sliced_wasserstein
+from diffuse_cli.images.image_io import Picture, read_picture, to_levels, to_unit
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.system.files import file_sha256
+from diffuse_cli.tasks.style.delta import Style, read_style, with_style
+from diffuse_cli.tasks.style.studio import Studio, sitter
+from diffuse_cli.tasks.stylize import Stylize
 
 PHOTOS = ("astronaut", "coffee")
 SIDE = 320

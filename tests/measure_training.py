@@ -15,13 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diffuse_cli.device import gains_by_bf16
-from diffuse_cli.network import NetworkConfig
-from diffuse_cli.train import ema, state
-from diffuse_cli.train.bank import Bank, pack
-from diffuse_cli.train.batch import Steps
-from diffuse_cli.train.config import TrainConfig
-from diffuse_cli.train.model import Trainable, losses, renormalise
+from diffuse_cli.diffusion.model import gains_by_bf16
+from diffuse_cli.diffusion.network import NetworkConfig
+from diffuse_cli.training import ema, state
+from diffuse_cli.training.bank import Bank, pack
+from diffuse_cli.training.batch import Steps
+from diffuse_cli.training.config import TrainConfig
+from diffuse_cli.training.model import Trainable, losses, renormalise
 
 MACS_PER_PIXEL = 0.18e6
 """Of the default network; a step costs three times that, forward and backward."""

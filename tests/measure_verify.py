@@ -17,11 +17,11 @@ import numpy as np
 from PIL import Image
 from typer.testing import CliRunner
 
-from diffuse_cli import recipe
-from diffuse_cli.checkpoint import find, told
 from diffuse_cli.cli.app import app
-from diffuse_cli.image_file.encoding import Encoding
-from diffuse_cli.image_file.image_io import Picture, read_picture
+from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.images.encoding import Encoding
+from diffuse_cli.images.image_io import Picture, read_picture
+from diffuse_cli.provenance import recipe
 from diffuse_cli.provenance.declared import of_recipe
 from diffuse_cli.provenance.verification import verify
 

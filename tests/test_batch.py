@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from diffuse_cli.batches import batch, inputs, plan
-from diffuse_cli.batches.batch import BusyError, End, SkippedError
-from diffuse_cli.batches.inputs import Found
-from diffuse_cli.batches.plan import Job, Naming
+from diffuse_cli.cli.batch import inputs, plan
+from diffuse_cli.cli.batch import pipeline as batch
+from diffuse_cli.cli.batch.inputs import Found
+from diffuse_cli.cli.batch.pipeline import BusyError, End, SkippedError
+from diffuse_cli.cli.batch.plan import Job, Naming
 from diffuse_cli.errors import PictureError, UsageError
 
 SUFFIXES = (".png", ".jpg")

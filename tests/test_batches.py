@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 import diffuse_cli
-from diffuse_cli import recipe
+from diffuse_cli.provenance import recipe
 
 from .conftest import PROGRAM, Run, pixels
 

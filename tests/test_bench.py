@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 from torch import nn
 
-from diffuse_cli import checkpoint
-from diffuse_cli.device import Model
-from diffuse_cli.measure import benchmark as benchmark_module
-from diffuse_cli.measure import command_speed, network_speed
-from diffuse_cli.measure.benchmark import benchmark, tables
-from diffuse_cli.measure.command_speed import CommandFailedError, picture, run
-from diffuse_cli.measure.network_speed import REFERENCES, macs_per_pixel, profile, seconds_of
+from diffuse_cli.diffusion import checkpoint
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.evaluation import benchmark as benchmark_module
+from diffuse_cli.evaluation import command_speed, network_speed
+from diffuse_cli.evaluation.benchmark import benchmark, tables
+from diffuse_cli.evaluation.command_speed import CommandFailedError, picture, run
+from diffuse_cli.evaluation.network_speed import REFERENCES, macs_per_pixel, profile, seconds_of
 
 from .conftest import Run
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from diffuse_cli import checkpoint
+from diffuse_cli.diffusion import checkpoint
+from diffuse_cli.diffusion.network import NetworkConfig, UNet
 from diffuse_cli.errors import CheckpointError
-from diffuse_cli.network import NetworkConfig, UNet
 
 from .conftest import ROOT, SHARED, needs_shared
 

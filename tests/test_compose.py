@@ -11,19 +11,19 @@ from PIL import Image
 from torch import Tensor
 
 from diffuse_cli import restore
-from diffuse_cli.composition.matching import light_gains, lit, missing_blur
-from diffuse_cli.composition.membrane import corrected
-from diffuse_cli.composition.placing import Layer, place
-from diffuse_cli.composition.region import seam_distance
-from diffuse_cli.device import Model
+from diffuse_cli.degradation.mask_shapes import steps_inside
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import DiffuseError, PictureError, UsageError
-from diffuse_cli.image_file.image_io import Picture, to_levels, to_unit
-from diffuse_cli.image_file.picture import integers
-from diffuse_cli.mask_shapes import steps_inside
-from diffuse_cli.requests.compose import Compose
-from diffuse_cli.requests.extend import ANCHORS, Extend, margins_of
-from diffuse_cli.restoration import restore as restored_by
-from diffuse_cli.settings import Settings
+from diffuse_cli.images.image_io import Picture, to_levels, to_unit
+from diffuse_cli.images.picture import integers
+from diffuse_cli.restoration.restore import restore as restored_by
+from diffuse_cli.tasks.compose import Compose
+from diffuse_cli.tasks.composition.matching import light_gains, lit, missing_blur
+from diffuse_cli.tasks.composition.membrane import corrected
+from diffuse_cli.tasks.composition.placing import Layer, place
+from diffuse_cli.tasks.composition.region import seam_distance
+from diffuse_cli.tasks.extend import ANCHORS, Extend, margins_of
 
 from .conftest import Run, pixels
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from diffuse_cli import configuration
 from diffuse_cli.cli import manual
+from diffuse_cli.cli import settings_files as configuration
 from diffuse_cli.errors import UsageError
 
 from .conftest import ROOT, Run

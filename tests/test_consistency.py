@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffuse_cli import restore as restore_any
-from diffuse_cli.consistency import projection, within_range
-from diffuse_cli.degradation import resize
-from diffuse_cli.device import Model
-from diffuse_cli.image_file.image_io import Picture, to_levels, to_unit
-from diffuse_cli.requests.super_resolve import SuperResolve
-from diffuse_cli.restoration import restore
-from diffuse_cli.settings import Settings
-from diffuse_cli.shrinker import shrinker, taps
+from diffuse_cli.degradation.operators import resize
+from diffuse_cli.degradation.resampling import shrinker, taps
+from diffuse_cli.diffusion.data_consistency import projection, within_range
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.images.image_io import Picture, to_levels, to_unit
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.tasks.super_resolve import SuperResolve
 from tests.conftest import EXAMPLES, Run
 from tests.test_request import as_jpeg, flat
 

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from diffuse_cli.damage import Damage
-from diffuse_cli.degradation import Description, blur, degrade, resize, shot_noise
+from diffuse_cli.degradation.damage import Damage
+from diffuse_cli.degradation.operators import Description, blur, degrade, resize, shot_noise
+from diffuse_cli.degradation.random_masks import KINDS, MaskKind, random_mask
 from diffuse_cli.errors import PictureError, UsageError
-from diffuse_cli.image_file.image_io import Picture, to_unit
-from diffuse_cli.masks import KINDS, MaskKind, random_mask
+from diffuse_cli.images.image_io import Picture, to_unit
 
 from .conftest import Run, pixels
 

@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from diffuse_cli.degradation import Description, resize
-from diffuse_cli.denoiser import Observation, Posterior, coefficients, nothing_known
-from diffuse_cli.device import Model
-from diffuse_cli.fill import pull_push
+from diffuse_cli.degradation.operators import Description, resize
+from diffuse_cli.diffusion.denoiser import Observation, Posterior, coefficients, nothing_known
+from diffuse_cli.diffusion.fill import pull_push
+from diffuse_cli.diffusion.model import Model
 
 from .conftest import SHARED, needs_shared
 
@@ -28,7 +28,7 @@ def golden() -> dict[str, Tensor]:
 @pytest.fixture(scope="module")
 def reference() -> Model:
     """The weights that the golden tensors belong to; ours may have moved on."""
-    from diffuse_cli.device import prepare
+    from diffuse_cli.diffusion.model import prepare
 
     return prepare(SHARED / "reference" / "photo.safetensors", device="cpu", dtype="fp32")
 

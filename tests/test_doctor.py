@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from diffuse_cli import checkpoint
-from diffuse_cli.diagnosis import doctor, installed, self_test
-from diffuse_cli.diagnosis.finding import Finding
+from diffuse_cli.cli.doctor import doctor, installed, self_test
+from diffuse_cli.cli.doctor.finding import Finding
+from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.errors import CheckpointError
-from diffuse_cli.image_file.optional_formats import INSTALL
+from diffuse_cli.images.optional_formats import INSTALL
 
 from .conftest import Run
 
 
 def test_the_packaged_pixels_are_of_the_shipped_checkpoint() -> None:
-    """If not, after a change of the checkpoint: python -m diffuse_cli.diagnosis.self_test"""
+    """If not, after a change of the checkpoint: python -m diffuse_cli.cli.doctor.self_test"""
     findings = list(self_test.self_test())
     assert {finding.verdict for finding in findings} == {"ok"}, findings
     assert {finding.name.split(",")[0] for finding in findings} == set(self_test.REQUESTS)
@@ -78,7 +78,7 @@ def test_the_command(diffuse: Run) -> None:
 def test_exit_codes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     import typer
 
-    from diffuse_cli.cli.doctor import doctor as command
+    from diffuse_cli.cli.commands.doctor import doctor as command
 
     for topic, code in (("self-test", 1), ("checkpoints", 3)):
         wrong = Finding(topic=topic, name="x", says="no", verdict="wrong", remedy="mend it")

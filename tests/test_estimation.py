@@ -13,13 +13,13 @@ from PIL import Image
 from scipy import ndimage
 from skimage import data as samples
 
-from diffuse_cli.degradation import blur
-from diffuse_cli.estimation.compression import estimate_compression
-from diffuse_cli.estimation.estimate import estimate
-from diffuse_cli.estimation.noise_model import estimate_noise_model, whiteness
-from diffuse_cli.estimation.resampling import estimate_resampling
-from diffuse_cli.estimation.spectrum import estimate_blur, radial_power
-from diffuse_cli.image_file.image_io import Picture, read_picture, to_unit
+from diffuse_cli.degradation.estimation.compression import estimate_compression
+from diffuse_cli.degradation.estimation.estimate import estimate
+from diffuse_cli.degradation.estimation.noise_model import estimate_noise_model, whiteness
+from diffuse_cli.degradation.estimation.resampling import estimate_resampling
+from diffuse_cli.degradation.estimation.spectrum import estimate_blur, radial_power
+from diffuse_cli.degradation.operators import blur
+from diffuse_cli.images.image_io import Picture, read_picture, to_unit
 
 Floats = NDArray[np.float32]
 

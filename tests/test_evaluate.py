@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffuse_cli import checkpoint
-from diffuse_cli.device import Model
+from diffuse_cli.diffusion import checkpoint
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import CheckpointError, UsageError
-from diffuse_cli.measure import lpips as lpips_module
-from diffuse_cli.measure.evaluate import Evaluation, evaluate, perceptual_measures
-from diffuse_cli.measure.generation_quality import evaluate_generation
-from diffuse_cli.measure.protocol import conditions
-from diffuse_cli.measure.report import Report, bootstrap_interval, differences, dump, load, table
-from diffuse_cli.settings import Settings
+from diffuse_cli.evaluation import lpips as lpips_module
+from diffuse_cli.evaluation.evaluate import Evaluation, evaluate, perceptual_measures
+from diffuse_cli.evaluation.generation_quality import evaluate_generation
+from diffuse_cli.evaluation.protocol import conditions
+from diffuse_cli.evaluation.report import Report, bootstrap_interval, differences, dump, load, table
 
 from .conftest import EXAMPLES, Run
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from diffuse_cli import fill as fill_module
-from diffuse_cli import host_arrays
-from diffuse_cli.degradation import Description, resize, resize_window
-from diffuse_cli.denoiser import Observation, nothing_known
-from diffuse_cli.evidence import filled, filled_picture
-from diffuse_cli.fill import WindowedFill, fill_guide, pull_push
-from diffuse_cli.observing import guided
+from diffuse_cli.degradation.operators import Description, resize
+from diffuse_cli.degradation.resampling import resize_window
+from diffuse_cli.diffusion import fill as fill_module
+from diffuse_cli.diffusion.conditioning import guided
+from diffuse_cli.diffusion.denoiser import Observation, nothing_known
+from diffuse_cli.diffusion.evidence import filled, filled_picture
+from diffuse_cli.diffusion.fill import WindowedFill, fill_guide, pull_push
+from diffuse_cli.system import arrays as host_arrays
 
 SIZES = [(1, 1), (1, 9), (3, 2), (37, 19), (64, 64), (101, 230), (257, 515)]
 ALL = slice(None)

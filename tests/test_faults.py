@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffuse_cli.atomic import TEMPORARY_SUFFIX, remove_stale, replaced_whole
 from diffuse_cli.errors import PictureError
-from diffuse_cli.image_file import image_io
-from diffuse_cli.image_file.image_io import Picture, read_picture, to_unit, write_picture
+from diffuse_cli.images import image_io
+from diffuse_cli.images.image_io import Picture, read_picture, to_unit, write_picture
+from diffuse_cli.system.files import TEMPORARY_SUFFIX, remove_stale, replaced_whole
 
 from .conftest import PROGRAM, ROOT, Run
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from diffuse_cli.fill import pull_push
+from diffuse_cli.diffusion.fill import pull_push
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (37, 19), (64, 64)])

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffuse_cli.fusion import fuse
+from diffuse_cli.diffusion.fusion import fuse
 
 SIGMAS = st.floats(1e-3, 80)
 

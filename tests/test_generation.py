@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffuse_cli.device import Model
+from diffuse_cli.diffusion.generation import cascade, generate, towards
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
-from diffuse_cli.generation import cascade, generate, towards
-from diffuse_cli.settings import Settings
 
 from .conftest import Run, pixels
 
@@ -42,7 +42,7 @@ def test_every_stage_has_its_own_noise_and_the_result_repeats(toy: Model) -> Non
 
 
 def test_labels_change_the_picture_and_unknown_ones_are_named(toy: Model) -> None:
-    from diffuse_cli.network import NetworkConfig, UNet
+    from diffuse_cli.diffusion.network import NetworkConfig, UNet
 
     torch.manual_seed(1)
     network = UNet(NetworkConfig(channels=(8,), blocks=(1,), emb=16, cond=6, labels=("cat", "dog")))

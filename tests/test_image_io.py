@@ -24,8 +24,8 @@ from PIL.JpegImagePlugin import get_sampling
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from diffuse_cli.errors import PictureError, UsageError
-from diffuse_cli.image_file import image_io
-from diffuse_cli.image_file.image_io import (
+from diffuse_cli.images import image_io
+from diffuse_cli.images.image_io import (
     JpegCoding,
     Levels,
     Picture,
@@ -37,6 +37,7 @@ from diffuse_cli.image_file.image_io import (
     to_unit,
     write_picture,
 )
+from diffuse_cli.system.files import TEMPORARY_SUFFIX
 
 HAS_FORMATS = all(importlib.util.find_spec(name) for name in ("tifffile", "imagecodecs", "pillow_heif", "rawpy"))
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -683,7 +684,7 @@ def test_the_temporary_file_is_hidden_recognisable_and_near(tmp_path: Path, monk
     write_picture(picture(), tmp_path / ("n" * 251 + ".png"))
     assert seen[0].parent == tmp_path
     assert seen[0].name.startswith(f".{os.getpid()}-")
-    assert seen[0].name.endswith(image_io.TEMPORARY_SUFFIX)
+    assert seen[0].name.endswith(TEMPORARY_SUFFIX)
 
 
 def test_threads_share_pillow_and_leave_its_settings_alone(tmp_path: Path) -> None:
@@ -698,15 +699,15 @@ def test_threads_share_pillow_and_leave_its_settings_alone(tmp_path: Path) -> No
 
 
 def test_torch_is_not_imported() -> None:
-    code = "import sys, diffuse_cli.image_file.image_io; sys.exit('torch' in sys.modules)"
+    code = "import sys, diffuse_cli.images.image_io; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
 def test_encoders_never_write_past_the_stream(tmp_path: Path, kind: str) -> None:
     """Pillow's own writing to a descriptor loses bytes on a disk that is getting full, without a word."""
-    from diffuse_cli.image_file.encoder import encode
-    from diffuse_cli.image_file.encoding import PLAIN
+    from diffuse_cli.images.encoder import encode
+    from diffuse_cli.images.encoding import PLAIN
 
     with (tmp_path / "descriptor").open("wb") as other:
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from diffuse_cli.batches.journal import Journal
+from diffuse_cli.cli.batch.journal import Journal
 from diffuse_cli.errors import UsageError
 
 HOLD = """

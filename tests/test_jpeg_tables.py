@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffuse_cli.estimation.jpeg_tables import ijg_table, quality_of
+from diffuse_cli.degradation.estimation.jpeg_tables import ijg_table, quality_of
 
 
 def _saved_tables(mode: str = "RGB", **options: object) -> dict[int, list[int]]:

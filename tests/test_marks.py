@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from diffuse_cli import recipe
-from diffuse_cli.damage import Damage
+from diffuse_cli.degradation.damage import Damage
+from diffuse_cli.degradation.estimation.components import components
+from diffuse_cli.degradation.estimation.marks import find_marks, torn
+from diffuse_cli.degradation.mask_shapes import fading, grown, polygon_mask
+from diffuse_cli.degradation.random_masks import MaskKind
 from diffuse_cli.errors import PictureError, UsageError
-from diffuse_cli.estimation.components import components
-from diffuse_cli.estimation.marks import find_marks, torn
-from diffuse_cli.image_file.image_io import Picture, to_unit
-from diffuse_cli.mask_shapes import fading, grown, polygon_mask
-from diffuse_cli.masks import MaskKind
-from diffuse_cli.requests.inpaint import Inpaint
+from diffuse_cli.images.image_io import Picture, to_unit
+from diffuse_cli.provenance import recipe
+from diffuse_cli.tasks.inpaint import Inpaint
 
 from .conftest import EXAMPLES, pixels
 from .running import Program

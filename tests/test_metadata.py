@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from diffuse_cli.errors import PictureError, UsageError
-from diffuse_cli.image_file import exif, metadata, optional_formats
-from diffuse_cli.image_file.image_io import Encoding, Picture, read_picture, to_unit, write_picture
+from diffuse_cli.images import exif, metadata, optional_formats
+from diffuse_cli.images.image_io import Encoding, Picture, read_picture, to_unit, write_picture
 
 XMP = (
     b'<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
@@ -188,7 +188,7 @@ def test_a_missing_extra_is_named(name: str, tmp_path: Path, monkeypatch: pytest
 
 
 def test_optional_libraries_are_not_imported_before_they_are_needed() -> None:
-    code = "import sys, diffuse_cli.image_file.image_io; print([m for m in sys.argv[1:] if m in sys.modules])"
+    code = "import sys, diffuse_cli.images.image_io; print([m for m in sys.argv[1:] if m in sys.modules])"
     command = [sys.executable, "-c", code, *optional_formats._MODULES.values(), "torch", "cv2"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
 

@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from diffuse_cli.errors import CheckpointError
-from diffuse_cli.measure import lpips as lpips_module
-from diffuse_cli.measure.lpips import distance, import_weights, lpips, read_archive
-from diffuse_cli.measure.metrics import colour_tensor, haarpsi, luma, psnr, sliced_wasserstein, ssim
+from diffuse_cli.evaluation import lpips as lpips_module
+from diffuse_cli.evaluation.lpips import distance, import_weights, lpips, read_archive
+from diffuse_cli.evaluation.metrics import colour_tensor, haarpsi, luma, psnr, sliced_wasserstein, ssim
 
 from .conftest import EXAMPLES, pixels
 

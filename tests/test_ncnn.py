@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from diffuse_cli import recipe, restore
-from diffuse_cli.device import Model, chosen_dtype, prepare
+from diffuse_cli import restore
+from diffuse_cli.diffusion.inference import estimate
+from diffuse_cli.diffusion.model import Model, chosen_dtype, prepare
+from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
-from diffuse_cli.estimating import estimate
-from diffuse_cli.settings import Settings
+from diffuse_cli.provenance import recipe
 
 from .conftest import Run, pixels
 from .test_paths import LEVEL, dusty

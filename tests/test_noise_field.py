@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffuse_cli.noise_field import noise_field
+from diffuse_cli.degradation.noise_field import noise_field
 
 PINNED = [
     [[235, 515, -1217], [209, 1396, 262]],

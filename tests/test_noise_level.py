@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from diffuse_cli.estimation.noise_level import NoiseEstimate, estimate_noise, estimate_noise_jpeg
+from diffuse_cli.degradation.estimation.noise_level import NoiseEstimate, estimate_noise, estimate_noise_jpeg
 
 CBSD68 = Path(__file__).parents[2] / "shared" / "data" / "test" / "CBSD68"
 
@@ -247,7 +247,7 @@ def test_small_and_constant_jpegs_read_nothing(shape: tuple[int, int]) -> None:
 
 def test_importing_is_cheap() -> None:
     code = (
-        "import sys, diffuse_cli.estimation.noise_level, diffuse_cli.estimation.jpeg_tables;"
+        "import sys, diffuse_cli.degradation.estimation.noise_level, diffuse_cli.degradation.estimation.jpeg_tables;"
         "sys.exit(any(m in sys.modules for m in ('torch', 'scipy', 'skimage', 'PIL')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,18 +12,18 @@ from PIL import Image
 from skimage import data
 
 from diffuse_cli import restore as restore_any
-from diffuse_cli.denoiser import SIGMA_DATA
-from diffuse_cli.device import Model
+from diffuse_cli.degradation.estimation.noise_level import left_of_clipped
+from diffuse_cli.degradation.estimation.noise_map import map_of
+from diffuse_cli.degradation.estimation.varying_noise import estimate_varying_noise
+from diffuse_cli.diffusion.denoiser import SIGMA_DATA
+from diffuse_cli.diffusion.fusion import fuse, remainder
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import PictureError, UsageError
-from diffuse_cli.estimation.noise_level import left_of_clipped
-from diffuse_cli.estimation.varying_noise import estimate_varying_noise
-from diffuse_cli.fusion import fuse, remainder
-from diffuse_cli.image_file.image_io import Picture, read_picture, to_unit
-from diffuse_cli.noise_map import map_of
-from diffuse_cli.requests.denoise import Denoise
-from diffuse_cli.restoration import restore
-from diffuse_cli.settings import Settings
-from diffuse_cli.task import Task
+from diffuse_cli.images.image_io import Picture, read_picture, to_unit
+from diffuse_cli.restoration.problem import Task
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.tasks.denoise import Denoise
 from tests.conftest import Run, pixels, toy_network
 from tests.test_request import as_jpeg, flat
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffuse_cli.batches.batch import End
+from diffuse_cli.cli.batch.pipeline import End
+from diffuse_cli.cli.paint.server import serving
+from diffuse_cli.cli.paint.session import Hole, Session
+from diffuse_cli.cli.report.previews import jpeg
+from diffuse_cli.cli.report.report import Report
 from diffuse_cli.errors import PictureError
-from diffuse_cli.image_file.picture import Picture
-from diffuse_cli.paint.server import serving
-from diffuse_cli.paint.session import Hole, Session
-from diffuse_cli.view.previews import jpeg
-from diffuse_cli.view.report import Report
+from diffuse_cli.images.picture import Picture
 
 from .browser import Open, browse, chromium, until
 from .test_view import job

@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffuse_cli import recipe
+from diffuse_cli.cli.paint import server, session
+from diffuse_cli.cli.paint.server import serving
+from diffuse_cli.cli.paint.session import Hole, Session, encoded_mask
 from diffuse_cli.errors import PictureError
-from diffuse_cli.paint import server, session
-from diffuse_cli.paint.server import serving
-from diffuse_cli.paint.session import Hole, Session, encoded_mask
+from diffuse_cli.provenance import recipe
 
 from .conftest import EXAMPLES, PROGRAM, Run, pixels
 

@@ -12,16 +12,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffuse_cli import compilation, estimating, host_arrays, tiling
-from diffuse_cli.denoiser import Observation, Posterior, together
-from diffuse_cli.device import Model, prepare
+from diffuse_cli.diffusion import inference as estimating
+from diffuse_cli.diffusion import tiling
+from diffuse_cli.diffusion.conditioning import Known
+from diffuse_cli.diffusion.denoiser import Observation, Posterior, together
+from diffuse_cli.diffusion.engines import compilation
+from diffuse_cli.diffusion.inference import estimate
+from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
-from diffuse_cli.estimating import estimate
-from diffuse_cli.image_file.image_io import Picture
-from diffuse_cli.observing import Known, observe
-from diffuse_cli.samples import Samples
-from diffuse_cli.settings import Settings
-from diffuse_cli.task import Task
+from diffuse_cli.images.image_io import Picture
+from diffuse_cli.restoration.observe import observe
+from diffuse_cli.restoration.problem import Task
+from diffuse_cli.restoration.samples import Samples
+from diffuse_cli.system import arrays as host_arrays
 
 from .conftest import Run, pixels
 
@@ -100,7 +104,7 @@ def test_compiled_is_what_plain_is(toy: Model, toy_file: Path) -> None:
 
 @needs_compiler
 def test_a_compiled_result_tells_it_and_is_replayed(diffuse: Run, cat: Path, toy_file: Path, tmp_path: Path) -> None:
-    from diffuse_cli import recipe
+    from diffuse_cli.provenance import recipe
 
     how = ["--noise", "20", "--model", str(toy_file), "--dtype", "fp32"]
     ended = diffuse("denoise", cat, *how, "--compile", "-o", "compiled.png")

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from diffuse_cli.errors import UsageError
-from diffuse_cli.measure.plot import check, draw_benchmark, draw_evaluation
-from diffuse_cli.measure.report import COLUMNS, load
+from diffuse_cli.evaluation.plot import check, draw_benchmark, draw_evaluation
+from diffuse_cli.evaluation.report import COLUMNS, load
 
 from .conftest import EXAMPLES, ROOT, Run
 

@@ -8,13 +8,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from diffuse_cli.device import prepare
+from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
-from diffuse_cli.measure.baselines import available, bicubic, untouched
-from diffuse_cli.measure.evaluate import clean_levels, core_results, pictures
-from diffuse_cli.measure.metrics import psnr
-from diffuse_cli.measure.protocol import TASKS, Condition, TaskName, case, conditions
-from diffuse_cli.settings import Settings
+from diffuse_cli.evaluation.baselines import available, bicubic, untouched
+from diffuse_cli.evaluation.evaluate import clean_levels, core_results, pictures
+from diffuse_cli.evaluation.metrics import psnr
+from diffuse_cli.evaluation.protocol import TASKS, Condition, TaskName, case, conditions
 
 from .conftest import EXAMPLES, SHARED, needs_shared, pixels
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from diffuse_cli import checkpoint
-from diffuse_cli.device import prepare
+from diffuse_cli.diffusion import checkpoint
+from diffuse_cli.diffusion.model import prepare
 from diffuse_cli.errors import PictureError
-from diffuse_cli.file_hash import file_sha256
-from diffuse_cli.image_file.image_io import read_picture
-from diffuse_cli.style.fine_tuning import Lesson
-from diffuse_cli.style.studio import LESSON, Studio, cached, sitter
+from diffuse_cli.images.image_io import read_picture
+from diffuse_cli.system.files import file_sha256
+from diffuse_cli.tasks.style.fine_tuning import Lesson
+from diffuse_cli.tasks.style.studio import LESSON, Studio, cached, sitter
 
 from .conftest import EXAMPLES, PROGRAM, ROOT
 

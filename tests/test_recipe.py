@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffuse_cli import recipe
-from diffuse_cli.image_file.image_io import Encoding, Picture, Source, read_picture, write_picture
-from diffuse_cli.image_file.xmp import with_provenance
-from diffuse_cli.settings import Settings
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.images.image_io import Encoding, Picture, Source, read_picture, write_picture
+from diffuse_cli.images.xmp import with_provenance
+from diffuse_cli.provenance import recipe
 
 RECIPE = {
     "operation": "denoise",

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from diffuse_cli import recipe
 from diffuse_cli.cli.app import app
-from diffuse_cli.image_file.image_io import Picture, read_picture, write_picture
+from diffuse_cli.images.image_io import Picture, read_picture, write_picture
+from diffuse_cli.provenance import recipe
 from diffuse_cli.provenance.replay import Option, arguments
 
 from .conftest import pixels

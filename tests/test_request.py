@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from diffuse_cli.errors import PictureError, UsageError
-from diffuse_cli.image_file.image_io import Picture, read_picture, to_unit
-from diffuse_cli.mask_picture import mask_of
-from diffuse_cli.requests.denoise import Denoise
-from diffuse_cli.requests.inpaint import Inpaint
-from diffuse_cli.requests.super_resolve import SuperResolve
+from diffuse_cli.images.image_io import Picture, read_picture, to_unit
+from diffuse_cli.images.mask_picture import mask_of
+from diffuse_cli.tasks.denoise import Denoise
+from diffuse_cli.tasks.inpaint import Inpaint
+from diffuse_cli.tasks.super_resolve import SuperResolve
 
 
 def flat(size: tuple[int, int] = (64, 64), *, gray: bool = False, noise: float = 0.0) -> Picture:

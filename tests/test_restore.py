@@ -11,17 +11,17 @@ import pytest
 from PIL import Image
 
 import diffuse_cli
-from diffuse_cli import recipe
-from diffuse_cli.cli.restorer import _resolved
-from diffuse_cli.damage import Damage
+from diffuse_cli.cli.run.restorer import _resolved
+from diffuse_cli.degradation.damage import Damage
+from diffuse_cli.degradation.estimation.patching import patched
 from diffuse_cli.errors import UsageError
-from diffuse_cli.estimation.patching import patched
-from diffuse_cli.image_file.image_io import Picture, to_unit
+from diffuse_cli.images.image_io import Picture, to_unit
+from diffuse_cli.provenance import recipe
 from diffuse_cli.provenance.source_type import fitting
-from diffuse_cli.requests.denoise import Denoise
-from diffuse_cli.requests.inpaint import Inpaint
-from diffuse_cli.requests.request import Request
-from diffuse_cli.requests.restore import Restore, restore_only
+from diffuse_cli.tasks.denoise import Denoise
+from diffuse_cli.tasks.inpaint import Inpaint
+from diffuse_cli.tasks.restore import Restore, restore_only
+from diffuse_cli.tasks.task import Request
 
 from .conftest import EXAMPLES, pixels
 from .running import Program

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from diffuse_cli.estimation.jpeg_tables import quality_of
-from diffuse_cli.image_file.image_io import Encoding, read_picture, write_picture
+from diffuse_cli.degradation.estimation.jpeg_tables import quality_of
+from diffuse_cli.images.image_io import Encoding, read_picture, write_picture
 
 from .conftest import PROGRAM
 from .round_trip_inputs import HAS_EXIFTOOL, HAS_IPTC, HAS_LIBRARIES, HAS_METADATA, PRIVATE, add_metadata, make_all

@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from diffuse_cli.denoiser import Posterior, nothing_known, sigma_start
-from diffuse_cli.device import Model
+from diffuse_cli.degradation.noise_field import noise_field
+from diffuse_cli.diffusion.denoiser import Posterior, nothing_known, sigma_start
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.sampling import karras_sigmas, sample_dpmpp_2m, sample_euler, sample_heun
 from diffuse_cli.errors import UsageError
-from diffuse_cli.noise_field import noise_field
-from diffuse_cli.sampler import karras_sigmas, sample_dpmpp_2m, sample_euler, sample_heun
 
 from .conftest import SHARED, needs_shared
 

@@ -14,20 +14,21 @@ from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from diffuse_cli import recipe, restore, restore_samples
-from diffuse_cli.answers import Answers
+from diffuse_cli import restore, restore_samples
 from diffuse_cli.cli.app import app
-from diffuse_cli.degradation import LEVEL
-from diffuse_cli.device import Model
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.sampling import karras_sigmas, sample_dpmpp_2m
+from diffuse_cli.diffusion.settings import Settings, sample_steps
 from diffuse_cli.errors import UsageError
-from diffuse_cli.image_file.image_io import Picture
-from diffuse_cli.restoration import restore as restore_picture
-from diffuse_cli.sampler import karras_sigmas, sample_dpmpp_2m
-from diffuse_cli.samples import Samples
-from diffuse_cli.settings import Settings, sample_steps
-from diffuse_cli.task import Task
-from diffuse_cli.trace import Trace
-from diffuse_cli.uncertainty import round_up, std_picture, std_view
+from diffuse_cli.images.image_io import Picture
+from diffuse_cli.images.units import LEVEL
+from diffuse_cli.provenance import recipe
+from diffuse_cli.restoration.answers import Answers
+from diffuse_cli.restoration.problem import Task
+from diffuse_cli.restoration.restore import restore as restore_picture
+from diffuse_cli.restoration.samples import Samples
+from diffuse_cli.restoration.trace import Trace
+from diffuse_cli.restoration.uncertainty import round_up, std_picture, std_view
 
 from .conftest import PROGRAM, pixels, toy_network
 

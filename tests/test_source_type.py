@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffuse_cli import recipe
-from diffuse_cli.image_file import content_credentials, xmp
-from diffuse_cli.image_file.image_io import Encoding, Picture, Source, read_picture, write_picture
-from diffuse_cli.provenance.source_type import VOCABULARY, combined, fitting
+from diffuse_cli.images import content_credentials, xmp
+from diffuse_cli.images.image_io import Encoding, Picture, Source, read_picture, write_picture
+from diffuse_cli.images.source_type import VOCABULARY, combined
+from diffuse_cli.images.xmp import IPTC_NAMESPACE
+from diffuse_cli.provenance import recipe
+from diffuse_cli.provenance.source_type import fitting
 
 from .conftest import Run
 
@@ -32,7 +34,7 @@ def packet(inside: str) -> bytes:
 
 
 def stating(name: str, form: int = 0) -> bytes:
-    return packet(FORMS[form].format(ns=recipe.IPTC_NAMESPACE, uri=URI + name))
+    return packet(FORMS[form].format(ns=IPTC_NAMESPACE, uri=URI + name))
 
 
 def jumbf(content: bytes = b"") -> bytes:

@@ -14,25 +14,26 @@ from PIL import Image
 from platformdirs import user_cache_path
 from safetensors.torch import load_file, save_file
 
-from diffuse_cli import checkpoint, stylize
-from diffuse_cli.degradation import luma
-from diffuse_cli.device import Model, prepare
+from diffuse_cli import stylize
+from diffuse_cli.diffusion import checkpoint
+from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import CheckpointError, PictureError, UsageError
-from diffuse_cli.image_file.image_io import Picture, to_levels, to_unit
-from diffuse_cli.image_file.picture import integers
-from diffuse_cli.measure.style_distance import copied_patches, gram_distance, sliced_wasserstein
-from diffuse_cli.recipe import read as read_recipe
-from diffuse_cli.requests.stylize import Stylize
-from diffuse_cli.restoration import restore as restored_by
-from diffuse_cli.settings import Settings
-from diffuse_cli.style import studio
-from diffuse_cli.style.colour_transport import Colours, colours_of, transport, transported
-from diffuse_cli.style.delta import Style, read_style, with_style
-from diffuse_cli.style.fine_tuning import Lesson, batch_of, fine_tuned
-from diffuse_cli.style.fine_tuning import pyramid as sizes_of
-from diffuse_cli.style.repainting import pyramid, repainted
-from diffuse_cli.style.studio import LARGEST, Sitter, Studio, sitter
-from diffuse_cli.task import Repainting
+from diffuse_cli.evaluation.style_distance import copied_patches, gram_distance, sliced_wasserstein
+from diffuse_cli.images.image_io import Picture, to_levels, to_unit
+from diffuse_cli.images.picture import integers
+from diffuse_cli.images.units import luma
+from diffuse_cli.provenance.recipe import read as read_recipe
+from diffuse_cli.restoration.problem import Repainting
+from diffuse_cli.restoration.repainting import pyramid, repainted
+from diffuse_cli.restoration.restore import restore as restored_by
+from diffuse_cli.tasks.style import studio
+from diffuse_cli.tasks.style.colour_transport import Colours, colours_of, transport, transported
+from diffuse_cli.tasks.style.delta import Style, read_style, with_style
+from diffuse_cli.tasks.style.fine_tuning import Lesson, batch_of, fine_tuned
+from diffuse_cli.tasks.style.fine_tuning import pyramid as sizes_of
+from diffuse_cli.tasks.style.studio import LARGEST, Sitter, Studio, sitter
+from diffuse_cli.tasks.stylize import Stylize
 
 from .conftest import Run, pixels
 from .running import Program

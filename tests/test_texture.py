@@ -5,19 +5,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffuse_cli.device import Model
-from diffuse_cli.image_file.image_io import Picture
-from diffuse_cli.mask_shapes import steps_inside
-from diffuse_cli.requests.extend import Extend
-from diffuse_cli.requests.inpaint import Inpaint
-from diffuse_cli.restoration import restore
-from diffuse_cli.settings import Settings
-from diffuse_cli.wide_holes import texture
-from diffuse_cli.wide_holes.patch_grid import RADIUS, near_missing, patch_grid, whole_patches
-from diffuse_cli.wide_holes.patch_search import anywhere, best_matches, uniform
-from diffuse_cli.wide_holes.patch_vote import depths
-from diffuse_cli.wide_holes.seams import without_seams
-from diffuse_cli.wide_holes.texture import textured
+from diffuse_cli.degradation.mask_shapes import steps_inside
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.images.image_io import Picture
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.restoration.wide_holes import texture
+from diffuse_cli.restoration.wide_holes.patch_grid import RADIUS, near_missing, patch_grid, whole_patches
+from diffuse_cli.restoration.wide_holes.patch_search import anywhere, best_matches, uniform
+from diffuse_cli.restoration.wide_holes.patch_vote import depths
+from diffuse_cli.restoration.wide_holes.seams import without_seams
+from diffuse_cli.restoration.wide_holes.texture import textured
+from diffuse_cli.tasks.extend import Extend
+from diffuse_cli.tasks.inpaint import Inpaint
 
 
 def holed(size: tuple[int, int], rows: slice, columns: slice) -> Tensor:

@@ -9,17 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffuse_cli import settings
-from diffuse_cli.degradation import Description
-from diffuse_cli.denoiser import Posterior
-from diffuse_cli.device import Model
-from diffuse_cli.estimating import estimate
-from diffuse_cli.image_file.image_io import read_picture
-from diffuse_cli.observing import observe
-from diffuse_cli.restoration import to_tensor
-from diffuse_cli.settings import Settings, tile_side
-from diffuse_cli.task import Task
-from diffuse_cli.tiling import MARGIN, Window, batched, plan_tiles, tiled
+from diffuse_cli.degradation.operators import Description
+from diffuse_cli.diffusion import settings
+from diffuse_cli.diffusion.denoiser import Posterior
+from diffuse_cli.diffusion.inference import estimate
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings, tile_side
+from diffuse_cli.diffusion.tiling import MARGIN, Window, batched, plan_tiles, tiled
+from diffuse_cli.images.image_io import read_picture
+from diffuse_cli.images.tensors import to_tensor
+from diffuse_cli.restoration.observe import observe
+from diffuse_cli.restoration.problem import Task
 
 from .conftest import EXAMPLES
 

@@ -7,19 +7,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffuse_cli.box_mean import box_mean
-from diffuse_cli.device import Model
-from diffuse_cli.estimating import estimate
-from diffuse_cli.observing import observe
-from diffuse_cli.settings import Settings
-from diffuse_cli.task import Task
-from diffuse_cli.tone.clarity import clarify
-from diffuse_cli.tone.curve import Curve
-from diffuse_cli.tone.enhancement import Wish, enhance
-from diffuse_cli.tone.guided import guided_filter
-from diffuse_cli.tone.light import encoded, linear
-from diffuse_cli.tone.light_noise import light_noise
-from diffuse_cli.tone.white_balance import gains
+from diffuse_cli.degradation.operators import box_mean
+from diffuse_cli.diffusion.inference import estimate
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.images.srgb import encoded, linear
+from diffuse_cli.restoration.observe import observe
+from diffuse_cli.restoration.problem import Task
+from diffuse_cli.tasks.tone.clarity import clarify
+from diffuse_cli.tasks.tone.curve import Curve
+from diffuse_cli.tasks.tone.enhancement import Wish, enhance
+from diffuse_cli.tasks.tone.guided import guided_filter
+from diffuse_cli.tasks.tone.light_noise import light_noise
+from diffuse_cli.tasks.tone.white_balance import gains
 
 CURVES = [
     Curve(gain=(4.0, 4.0, 4.0)),

@@ -9,14 +9,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from diffuse_cli.denoiser import Observation, precondition
-from diffuse_cli.network import NetworkConfig, UNet
-from diffuse_cli.train import ema
-from diffuse_cli.train.batch import Batch
-from diffuse_cli.train.config import Mix, TrainConfig
-from diffuse_cli.train.model import Trainable, fresh, losses, renormalise
-from diffuse_cli.train.muon import Muon, orthogonalised
-from diffuse_cli.train.schedule import rate
+from diffuse_cli.diffusion.denoiser import Observation, precondition
+from diffuse_cli.diffusion.network import NetworkConfig, UNet
+from diffuse_cli.training import ema
+from diffuse_cli.training.batch import Batch
+from diffuse_cli.training.config import Mix, TrainConfig
+from diffuse_cli.training.model import Trainable, fresh, losses, renormalise
+from diffuse_cli.training.muon import Muon, orthogonalised
+from diffuse_cli.training.schedule import rate
 
 from .conftest import SHARED, needs_shared
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffuse_cli.errors import UsageError
-from diffuse_cli.train.bank import Bank, Sources, pack
-from diffuse_cli.train.batch import Steps
-from diffuse_cli.train.config import Length, Mix, TrainConfig, read_config
-from diffuse_cli.train.masks import hole
-from diffuse_cli.train.pictures import files_of, read_all
-from diffuse_cli.train.recipe import draw, keyed, layout
+from diffuse_cli.training.bank import Bank, Sources, pack
+from diffuse_cli.training.batch import Steps
+from diffuse_cli.training.config import Length, Mix, TrainConfig, read_config
+from diffuse_cli.training.holes import hole
+from diffuse_cli.training.pictures import files_of, read_all
+from diffuse_cli.training.sample_spec import draw, keyed, layout
 
 from .conftest import EXAMPLES
 

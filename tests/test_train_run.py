@@ -16,16 +16,16 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from diffuse_cli import checkpoint
+from diffuse_cli.diffusion import checkpoint
+from diffuse_cli.diffusion.network import NetworkConfig
 from diffuse_cli.errors import CheckpointError, PictureError, UsageError
-from diffuse_cli.image_file.image_io import TEMPORARY_SUFFIX
-from diffuse_cli.network import NetworkConfig
-from diffuse_cli.train import loop, state
-from diffuse_cli.train.config import Length, Mix, TrainConfig
-from diffuse_cli.train.export import export
-from diffuse_cli.train.journal import records
-from diffuse_cli.train.loop import Request, Watch, train
-from diffuse_cli.train.plot import draw
+from diffuse_cli.system.files import TEMPORARY_SUFFIX
+from diffuse_cli.training import loop, state
+from diffuse_cli.training.config import Length, Mix, TrainConfig
+from diffuse_cli.training.export import export
+from diffuse_cli.training.log import records
+from diffuse_cli.training.loop import Request, Watch, train
+from diffuse_cli.training.plot import draw
 
 from .conftest import EXAMPLES, PROGRAM, ROOT, SHARED, Run, needs_shared
 
@@ -206,9 +206,9 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from diffuse_cli.image_file import image_io
-from diffuse_cli.train import state
-from diffuse_cli.train.config import TrainConfig
-from diffuse_cli.train.state import NetworkConfig
+from diffuse_cli.training import state
+from diffuse_cli.training.config import TrainConfig
+from diffuse_cli.training.state import NetworkConfig
 
 run, config = Path(sys.argv[1]), TrainConfig(channels=(8, 16), blocks=(1, 1), emb=16, crop=32)
 found = state.resume(run, config, NetworkConfig(channels=(8, 16), blocks=(1, 1), emb=16, crop=32), torch.device("cpu"))
@@ -270,7 +270,7 @@ def test_a_full_disk_keeps_the_last_state(photographs: Path, tmp_path: Path) -> 
 
 def torchrun(*options: str) -> list[str]:
     return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *options,
-            "-m", "diffuse_cli.train"]  # fmt: skip
+            "-m", "diffuse_cli", "train"]  # fmt: skip
 
 
 def assert_close(a: Path, b: Path) -> None:

@@ -12,19 +12,19 @@ from PIL import Image, ImageCms
 from typer.testing import CliRunner, Result
 
 import diffuse_cli
-from diffuse_cli import recipe
 from diffuse_cli.cli.app import app
-from diffuse_cli.damage import Damage
-from diffuse_cli.degradation import Description
-from diffuse_cli.device import Model
-from diffuse_cli.image_file.image_io import Encoding, Picture, Source, read_picture, to_unit, write_picture
+from diffuse_cli.degradation.damage import Damage
+from diffuse_cli.degradation.operators import Description
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.images.image_io import Encoding, Picture, Source, read_picture, to_unit, write_picture
+from diffuse_cli.provenance import recipe
 from diffuse_cli.provenance.declared import Declared, of_recipe
 from diffuse_cli.provenance.verification import Figure, verify
-from diffuse_cli.requests.denoise import Denoise
-from diffuse_cli.requests.restore import Restore
-from diffuse_cli.requests.super_resolve import SuperResolve
-from diffuse_cli.restoration import restore
-from diffuse_cli.settings import Settings
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.tasks.denoise import Denoise
+from diffuse_cli.tasks.restore import Restore
+from diffuse_cli.tasks.super_resolve import SuperResolve
 
 from .conftest import EXAMPLES
 
@@ -250,7 +250,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def save(pixels: NDArray[np.float32], mask: NDArray[np.bool_], name: str, folder: Path) -> None:
     from diffuse_cli.errors import PictureError
-    from diffuse_cli.file_hash import file_sha256
+    from diffuse_cli.system.files import file_sha256
 
     sha256 = {name: file_sha256(folder / name, PictureError) for name in ("mask.png", "in.png")}
     told = {

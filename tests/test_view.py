@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffuse_cli import recipe
-from diffuse_cli.batches.batch import End
-from diffuse_cli.batches.inputs import Found
-from diffuse_cli.batches.plan import Job
+from diffuse_cli.cli.batch.inputs import Found
+from diffuse_cli.cli.batch.pipeline import End
+from diffuse_cli.cli.batch.plan import Job
+from diffuse_cli.cli.report.previews import Previews, previews
+from diffuse_cli.cli.report.report import Report, is_report
 from diffuse_cli.errors import PictureError
-from diffuse_cli.image_file.picture import Picture
-from diffuse_cli.view.comparison import comparison
-from diffuse_cli.view.previews import Previews, previews
-from diffuse_cli.view.rendering import interest, rendered, root_mean_square
-from diffuse_cli.view.report import Report, is_report
+from diffuse_cli.images.comparison import comparison
+from diffuse_cli.images.picture import Picture
+from diffuse_cli.images.rendering import interest, rendered, root_mean_square
+from diffuse_cli.provenance import recipe
 
 from .conftest import EXAMPLES, PROGRAM, Run, pixels
 

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffuse_cli import restore as restore_any
-from diffuse_cli.denoiser import Observation, nothing_known
-from diffuse_cli.device import Model
-from diffuse_cli.image_file.image_io import Picture, to_unit
-from diffuse_cli.image_file.picture import integers
-from diffuse_cli.recipe import read
-from diffuse_cli.requests.inpaint import Inpaint
-from diffuse_cli.requests.restore import Restore
-from diffuse_cli.restoration import restore
-from diffuse_cli.settings import Settings
-from diffuse_cli.wide_holes.scales import coarse_to_fine, halved, pyramid
-from diffuse_cli.wide_holes.widths import REACH, dilated, eroded, wide_part, widest, width, window_of
+from diffuse_cli.diffusion.denoiser import Observation, nothing_known
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.images.image_io import Picture, to_unit
+from diffuse_cli.images.picture import integers
+from diffuse_cli.provenance.recipe import read
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.restoration.wide_holes.scales import coarse_to_fine, halved, pyramid
+from diffuse_cli.restoration.wide_holes.widths import REACH, dilated, eroded, wide_part, widest, width, window_of
+from diffuse_cli.tasks.inpaint import Inpaint
+from diffuse_cli.tasks.restore import Restore
 from tests.conftest import EXAMPLES, Run, pixels
 
 Mask = NDArray[np.bool_]

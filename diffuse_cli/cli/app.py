@@ -9,12 +9,12 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 from typer.core import TyperGroup
 
-from .. import __version__
-from ..allocation import wait_passively
 from ..errors import DiffuseError
-from .config import default_map
-from .display import one_line
-from .stopping import Terminated, on_sigterm
+from ..system.process import wait_passively
+from ..version import __version__
+from .commands.config import default_map
+from .run.display import one_line
+from .run.stopping import Terminated, on_sigterm
 
 # The parser's own error class, which typer does not export: the base of BadParameter's base.
 ParserError = cast(type[Exception], typer.BadParameter.__mro__[2])
@@ -123,7 +123,7 @@ COMMANDS = (
     "estimate", "degrade", "info", "replay", "verify", "train", "evaluate", "bench", "models", "config", "doctor",
 )  # fmt: skip
 for _name in COMMANDS:
-    importlib.import_module(f".{_name}", __package__).add_to(app)
+    importlib.import_module(f".commands.{_name}", __package__).add_to(app)
 
 
 def main() -> None:

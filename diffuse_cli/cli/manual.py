@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from .. import __version__
+from ..version import __version__
 
 COMPLETIONS = {
     "bash": "bash-completion/completions/diffuse",

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from PIL import Image
 
-from .. import recipe
-from ..image_file.content_credentials import manifest
-from ..image_file.image_io import MAX_PIXELS, Picture, read_pages
-from ..image_file.xmp import has_manifest_elsewhere, values
+from ..images.content_credentials import manifest
+from ..images.image_io import MAX_PIXELS, Picture, read_pages
+from ..images.xmp import has_manifest_elsewhere, values
+from . import recipe
 
 _MAKE, _MODEL, _SOFTWARE, _ARTIST, _COPYRIGHT, _EXIF_IFD, _TAKEN = 271, 272, 305, 315, 33432, 0x8769, 36867
 _DC: Final = "http://purl.org/dc/elements/1.1/"

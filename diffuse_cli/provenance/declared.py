@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ..degradation import LEVEL, Description
+from ..degradation.estimation.noise_map import KnownNoise, estimated_map, given_map
+from ..degradation.operators import Description
 from ..errors import UsageError
-from ..noise_map import KnownNoise, estimated_map, given_map
-from ..requests.extend import margins_of
-from ..requests.inpaint import Inpaint
-from ..requests.restore import KNOWN_BLUR
+from ..images.units import LEVEL
+from ..tasks.extend import margins_of
+from ..tasks.inpaint import Inpaint
+from ..tasks.restore import KNOWN_BLUR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..image_file.picture import Picture
+    from ..images.picture import Picture
 
 _SHA256_DIGITS: Final = 64
 RESTORING: Final = frozenset({"denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg", "extend"})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import UsageError
-from ..file_hash import file_sha256
+from ..system.files import file_sha256
 
 _OPTION_OF_KEY: Final = {"boxes": "box", "polygons": "polygon", "samples": "count"}
 """Options that recipes call otherwise: the plural, or what they mean."""
@@ -113,7 +113,7 @@ def pixel_difference(before: Path, after: Path) -> str:
     """
     import numpy as np
 
-    from ..image_file.image_io import read_picture
+    from ..images.image_io import read_picture
 
     a, b = (read_picture(path) for path in (before, after))
     if a.pixels.shape != b.pixels.shape:

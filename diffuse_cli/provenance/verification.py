@@ -20,11 +20,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..degradation import LEVEL, Description, blur, resize
-from ..estimation.blocks import LUMA
-from ..image_file.encoder import through_jpeg
-from ..image_file.image_io import PLAIN, Encoding, Picture, Source, encode_pages, read_pages, to_levels
-from ..noise_field import noise_field
+from ..degradation.estimation.blocks import LUMA
+from ..degradation.noise_field import noise_field
+from ..degradation.operators import Description, blur, resize
+from ..images.encoder import through_jpeg
+from ..images.image_io import PLAIN, Encoding, Picture, Source, encode_pages, read_pages, to_levels
+from ..images.units import LEVEL
 from .declared import Declared
 
 BLOCK: Final = 16

@@ -17,13 +17,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from diffuse_cli.denoiser import SIGMA_MAX, Posterior, nothing_known
-from diffuse_cli.device import prepare
-from diffuse_cli.generation import towards
-from diffuse_cli.image_file.image_io import Picture, write_picture
-from diffuse_cli.noise_field import noise_field
-from diffuse_cli.sampler import SOLVERS, karras_sigmas
-from diffuse_cli.settings import GENERATE_STEPS, LABEL_GUIDANCE
+from diffuse_cli.degradation.noise_field import noise_field
+from diffuse_cli.diffusion.denoiser import SIGMA_MAX, Posterior, nothing_known
+from diffuse_cli.diffusion.generation import towards
+from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.sampling import SOLVERS, karras_sigmas
+from diffuse_cli.diffusion.settings import GENERATE_STEPS, LABEL_GUIDANCE
+from diffuse_cli.images.image_io import Picture, write_picture
 
 SIDE = 28
 RECOGNISED = 0.8

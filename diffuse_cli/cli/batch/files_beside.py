@@ -1,0 +1,85 @@
+"""Which file belongs to which picture, as its mask or noise map: one for all, or one for each by its name."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from ...errors import PictureError, UsageError
+from ...images.encoding import PICTURE_SUFFIXES
+from ...system.files import file_sha256, shown
+from .plan import filled
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Beside(Generic[T]):
+    """A file that belongs to a picture.
+
+    Attributes:
+        value: what it was read as.
+        sha256: of the file.
+    """
+
+    value: T
+    sha256: str
+
+
+class FilesBeside(Generic[T]):
+    """--mask FILE, --mask DIR/ or --mask 'masks/{stem}.png', and the same of other options.
+
+    Attributes:
+        files: those that are known before any picture is, none of which is to be overwritten.
+    """
+
+    def __init__(self, name: str, *, option: str, what: str, read: Callable[[Path], T]) -> None:
+        """A file for all pictures is read at once.
+
+        Args: name: what the option was given; option: "--mask"; what: "mask", as messages call it; read: a file of it.
+        Raises: UsageError: there is no such file or folder, or a template's field is unknown. PictureError: the one
+            file cannot be read.
+        """
+        self.name, self.option, self.what, self.read = name, option, what, read
+        self.is_folder = Path(name).is_dir()
+        self.is_template = not self.is_folder and "{" in name and not Path(name).exists()
+        self._read = functools.lru_cache(maxsize=4)(self._read_file)
+        self.files: tuple[Path, ...] = ()
+        if self.is_template:
+            self._templated(Path("x.png"))
+        elif not self.is_folder:
+            if not Path(name).exists():
+                raise UsageError(f"{name}: no such {what} {'folder' if name.endswith('/') else 'file'}")
+            self.files = (Path(name),)
+            self._read(Path(name))
+
+    def of(self, picture: Path) -> Beside[T]:
+        """A picture's own.
+
+        Raises: PictureError: it is missing, or cannot be read.
+        """
+        if self.is_folder:
+            return self._read(self._in_folder(picture))
+        return self._read(self._templated(picture) if self.is_template else Path(self.name))
+
+    def _templated(self, picture: Path) -> Path:
+        values: dict[str, object] = {"dir": str(picture.parent), "stem": picture.stem, "ext": picture.suffix}
+        return Path(filled(self.name, values, self.option))
+
+    def _in_folder(self, picture: Path) -> Path:
+        """Of the picture's name, or with another suffix."""
+        same = Path(self.name) / picture.name
+        if same.is_file():
+            return same
+        others = [same.with_suffix(suffix) for suffix in PICTURE_SUFFIXES if same.with_suffix(suffix).is_file()]
+        if len(others) > 1:
+            names = f"{shown(others[0])} and {shown(others[1])}"
+            raise PictureError(f"{shown(picture)}: {names} could both be its {self.what}")
+        return others[0] if others else same
+
+    def _read_file(self, path: Path) -> Beside[T]:
+        if not path.exists():
+            needed = f"every picture needs one under {self.option} {self.name}"
+            raise PictureError(f"{shown(path)}: no such {self.what}; {needed}")
+        return Beside(value=self.read(path), sha256=file_sha256(path, PictureError))

@@ -1,0 +1,399 @@
+"""What a batch will do, as data, before anything is done: which output each input gets. Knows names, no pixels."""
+
+import functools
+import hashlib
+import os
+import string
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from ...errors import UsageError
+from .inputs import PIPE, Found, check_length
+
+OnExists = Literal["fail", "skip", "overwrite", "rename"]
+Action = Literal["make", "replace", "skip"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Naming:
+    """How outputs are called.
+
+    Attributes:
+        output: -o as given; None = `{stem}.{op}{ext}` beside the input.
+        op: the command's name.
+        suffix: of outputs that are not named one by one; None = the inputs'.
+        seed: for `{seed}`.
+        samples: outputs an input; several have their number in their names.
+    """
+
+    output: str | None
+    op: str
+    suffix: str | None = None
+    seed: int = 0
+    samples: int = 1
+
+    @property
+    def is_pipe(self) -> bool:
+        """Whether results go to stdout."""
+        return self.output == str(PIPE)
+
+    @property
+    def is_template(self) -> bool:
+        """Whether -o is a template: it holds a brace, and is no folder that exists."""
+        return self.output is not None and "{" in self.output and not Path(self.output).is_dir()
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether -o means a folder: it is one, or it ends with a slash."""
+        if self.output is None or self.is_template:
+            return False
+        return self.output.endswith(("/", os.sep, os.altsep or os.sep)) or Path(self.output).is_dir()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One picture to read and one to write.
+
+    Attributes:
+        found: the input.
+        output: what it becomes.
+        sample: the result's number, where an input has several.
+        part: what it shows beside the restored picture, such as "uncertainty"; "" = that picture.
+        action: what will be done; "replace" is "make" onto a file that exists.
+        why: of skipping.
+        problem: why it will fail, known already.
+    """
+
+    found: Found
+    output: Path
+    sample: int = 0
+    part: str = ""
+    action: Action = "make"
+    why: str = ""
+    problem: str = ""
+
+    @property
+    def source(self) -> Path:
+        """The input's file."""
+        return self.found.path
+
+
+def plan(
+    found: Sequence[Found],
+    naming: Naming,
+    *,
+    on_exists: OnExists = "fail",
+    is_made: Callable[[Job], bool] | None = None,
+    problem: Callable[[Path, str], str] = lambda _output, _part: "",
+    inputs: Sequence[Path] = (),
+    parts: Mapping[str, Naming] = MappingProxyType({}),
+) -> list[Job]:
+    """Say what will be read and written.
+
+    Args:
+        is_made: whether a job's existing output is what the job would make: then it is skipped. None = not asked.
+        problem: what makes the name of an output, which is that part, impossible; "" = nothing.
+        inputs: further files that must not be overwritten.
+        parts: what each input becomes beside the restored pictures, and how that is called. It comes after them.
+    Raises: UsageError: a missing input, a collision, an output that is an input or exists under "fail", a folder that
+        is not there or cannot be written. Problems of listed files are in their jobs instead.
+    """
+    check_inputs(found)
+    jobs = _jobs(found, naming, parts, problem)
+    piped, jobs = [job for job in jobs if job.output == PIPE], [job for job in jobs if job.output != PIPE]
+    check_collisions(jobs)
+    check_free([job.output for job in jobs], [*(one.path for one in found if one.path != PIPE), *inputs])
+    jobs = _settle(jobs, on_exists, is_made)
+    for part, names in {"": naming, **parts}.items():
+        check_folders(
+            [job.output for job in jobs if job.action != "skip" and job.part == part],
+            may_create=names.is_folder or names.is_template,
+        )
+    return piped + jobs
+
+
+def _jobs(
+    found: Sequence[Found], naming: Naming, parts: Mapping[str, Naming], problem: Callable[[Path, str], str]
+) -> list[Job]:
+    """An input's restored pictures, then its other parts, then the next input's."""
+    names = {"": naming, **parts}
+    for part, one in parts.items():
+        if one.is_pipe:
+            raise UsageError(f"--{part} -: only a restored picture goes to stdout; name a file")
+    outputs = {part: targets(found, one) for part, one in names.items()}
+    return [
+        Job(found=one, output=target, sample=k, part=part, problem=_problem(one, target, part, problem))
+        for number, one in enumerate(found)
+        for part in names
+        for k, target in enumerate(outputs[part][number])
+    ]
+
+
+def _problem(found: Found, output: Path, part: str, problem: Callable[[Path, str], str]) -> str:
+    """Of a listed file, which fails alone; what the command line names is refused."""
+    if text := problem(output, part):
+        if not found.listed:
+            raise UsageError(text)
+        return text
+    return ""
+
+
+# Names ---------------------------------------------------------------------------------------------------------------
+
+
+def targets(found: Sequence[Found], naming: Naming) -> list[list[Path]]:
+    """The outputs of each input.
+
+    Raises: UsageError: one name for several, or no name.
+    """
+    output = naming.output
+    if naming.is_pipe or (output is None and [one.path for one in found] == [PIPE]):
+        if len(found) * naming.samples > 1:
+            raise UsageError(f"-o -: one picture goes to stdout; {_fewer(found, naming)}, or give a folder (-o DIR/)")
+        return [[PIPE]]
+    if output is not None and not naming.is_template and not naming.is_folder:
+        if len(found) * naming.samples > 1:
+            many = f"{len(found)} inputs" if len(found) > 1 else f"{naming.samples} pictures"
+            raise UsageError(f"{output}: one output file for {many}; give a folder ({output}/) or a template")
+        return [[Path(output)]]
+    if any(one.path == PIPE for one in found) and not naming.is_template:
+        raise UsageError(f"{output}: what comes from stdin has no name; name the output file itself")
+    return [[_target(one, naming, k) for k in range(naming.samples)] for one in found]
+
+
+def _fewer(found: Sequence[Found], naming: Naming) -> str:
+    """What brings many pictures down to one."""
+    return "name one input" if len(found) > 1 else f"--average makes one of {naming.samples} samples"
+
+
+def _target(found: Found, naming: Naming, k: int) -> Path:
+    suffix = found.path.suffix if naming.suffix is None else naming.suffix
+    number = f".{k}" if naming.samples > 1 else ""
+    if naming.output is None:
+        return found.path.with_name(f"{found.path.stem}.{naming.op}{number}{suffix}")
+    if naming.is_folder:
+        return Path(naming.output) / found.below.with_name(f"{found.below.stem}{number}{suffix}")
+    values = {
+        "dir": str(found.path.parent), "stem": found.path.stem, "ext": suffix, "op": naming.op, "seed": naming.seed,
+        "k": k,
+    }  # fmt: skip
+    template = naming.output + ("{stem}{ext}" if naming.output.endswith(("/", os.sep)) else "")
+    path = Path(filled(template, values, "-o"))
+    return path if "{k}" in template else path.with_name(f"{path.stem}{number}{path.suffix}")
+
+
+def filled(template: str, values: dict[str, object], option: str) -> str:
+    """A template with its fields in place; `{{` is a brace.
+
+    Raises: UsageError: an unknown field, or a brace without its other half.
+    """
+    try:
+        parts = list(string.Formatter().parse(template))
+        for _, name, form, conversion in parts:
+            if name is not None and (name not in values or form or conversion):
+                known = " ".join(f"{{{key}}}" for key in values)
+                raise UsageError(f"{option} {template}: {{{name}}} is no field; there are {known}, and {{{{ is a brace")
+    except ValueError as error:
+        raise UsageError(f"{option} {template}: {error}; {{{{ is a brace") from None
+    return "".join(text + ("" if name is None else str(values[name])) for text, name, _, _ in parts)
+
+
+# What is refused -----------------------------------------------------------------------------------------------------
+
+
+def check_inputs(found: Iterable[Found]) -> None:
+    """Refuse what is not there, but for listed files, which fail one by one.
+
+    Raises: UsageError: no such file, or a folder where files are named.
+    """
+    for one in found:
+        if one.listed or one.path == PIPE:
+            continue
+        check_length(one.path)
+        if one.path.is_dir():
+            raise UsageError(f"{one.path}: is a folder; name the pictures in it")
+        if not one.path.exists():
+            raise UsageError(f"{one.path}: no such file")
+
+
+def check_collisions(jobs: Iterable[Job]) -> None:
+    """Refuse two outputs of one name, or of names that differ in case only: on some file systems one would be lost.
+
+    Raises: UsageError: there are two.
+    """
+    seen: dict[str, Path] = {}
+    for job in jobs:
+        key = _key(job.output)
+        if key in seen and seen[key] == job.source:
+            raise UsageError(f"{job.output}: would be written twice from {job.source}; give each result its own name")
+        if key in seen:
+            raise UsageError(
+                f"{job.output}: would be written from both {seen[key]} and {job.source}; -r keeps folders apart, and "
+                "a template like -o 'out/{stem}{ext}' can"
+            )
+        seen[key] = job.source
+
+
+def check_free(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Refuse outputs that are folders or inputs.
+
+    Raises: UsageError: one is.
+    """
+    sources = {identity for path in inputs if (identity := _identity(path)) is not None}
+    names = {_key(path) for path in inputs}
+    for path in outputs:
+        check_length(path)
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder; -o takes a file name, or a folder as {path}/")
+        # The same name in another case is the same file where the picture may be copied to, if not here.
+        if _key(path) in names or ((identity := _identity(path)) is not None and identity in sources):
+            raise UsageError(f"{path}: is an input; an input is never overwritten, choose another -o")
+
+
+def check_outputs(outputs: Sequence[Path], *, force: bool, inputs: Sequence[Path] = ()) -> None:
+    """Refuse outputs that would overwrite something, or that cannot be written.
+
+    Raises: UsageError: one would.
+    """
+    check_free(outputs, inputs)
+    refuse_existing([path for path in outputs if os.path.lexists(path)] if not force else [], "-f replaces")
+    check_folders(outputs, may_create=False)
+
+
+def refuse_existing(
+    paths: Collection[Path], choices: str = "-f replaces, --on-exists skip leaves, --resume goes on"
+) -> None:
+    """Refuse to overwrite these.
+
+    Args: choices: what the command offers instead.
+    Raises: UsageError: there are any.
+    """
+    if paths:
+        more = f", and {len(paths) - 1} more outputs do" if len(paths) > 1 else ""
+        raise UsageError(f"{min(paths)}: exists{more}; {choices}")
+
+
+def _settle(jobs: Sequence[Job], on_exists: OnExists, is_made: Callable[[Job], bool] | None) -> list[Job]:
+    """What is done where an output exists."""
+    settled, in_the_way = [], []
+    taken = {_key(job.output) for job in jobs}
+    for job in jobs:
+        if job.problem or not os.path.lexists(job.output):
+            settled.append(job)
+        elif is_made is not None and is_made(job):
+            settled.append(replace(job, action="skip", why="made before, by the same recipe from the same input"))
+        elif on_exists == "fail":
+            in_the_way.append(job.output)
+        elif on_exists == "skip":
+            settled.append(replace(job, action="skip", why="exists"))
+        elif on_exists == "overwrite":
+            settled.append(replace(job, action="replace"))
+        else:
+            settled.append(replace(job, output=_free_name(job.output, taken)))
+    refuse_existing(in_the_way)
+    return settled
+
+
+def _free_name(path: Path, taken: set[str]) -> Path:
+    """The first of name.1.png, name.2.png, ... that nothing has."""
+    number = 1
+    while True:
+        free = path.with_name(f"{path.stem}.{number}{path.suffix}")
+        if _key(free) not in taken and not os.path.lexists(free):
+            taken.add(_key(free))
+            return free
+        number += 1
+
+
+def check_folders(outputs: Iterable[Path], *, may_create: bool) -> None:
+    """Refuse folders that are not there and may not be created, or that cannot be written.
+
+    Raises: UsageError: there is one.
+    """
+    for folder in sorted({path.parent for path in outputs}):
+        there = folder
+        while may_create and not os.path.lexists(there):
+            there = there.parent
+        if not there.is_dir():
+            if os.path.lexists(there):
+                raise UsageError(f"{there}: is a file, not a folder; choose another -o")
+            raise UsageError(f"{folder}: no such folder; create it, or end -o with a slash")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise UsageError(f"{there}: cannot be written to; choose another -o")
+
+
+def make_folders(jobs: Iterable[Job]) -> None:
+    """Create what outputs lie in.
+
+    Raises: UsageError: a folder cannot be created.
+    """
+    for folder in sorted({job.output.parent for job in jobs if job.action != "skip" and not job.problem}):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{folder}: cannot be created: {error.strerror}") from None
+
+
+def _key(path: Path) -> str:
+    """The same for names that are one file on some file system."""
+    return unicodedata.normalize("NFC", str(_resolved(path.parent) / path.name)).casefold()
+
+
+@functools.lru_cache(maxsize=4096)
+def _resolved(folder: Path) -> Path:
+    return folder.resolve()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        info = path.stat()
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino
+
+
+# Parts and places ----------------------------------------------------------------------------------------------------
+
+
+def shard_of(text: str) -> tuple[int, int]:
+    """i/n as (i, n).
+
+    Raises: UsageError: it is no such thing, or i is not in 1 .. n.
+    """
+    first, _, second = text.partition("/")
+    if not (first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
+        raise UsageError(f"--shard {text}: give it as i/n with i from 1 to n, like 2/8")
+    return int(first), int(second)
+
+
+def shard(jobs: Iterable[Job], i: int, n: int) -> list[Job]:
+    """The i-th of n parts of a plan, i from 1.
+
+    A job's part depends on its name alone (below the folder it was found in), so it is the same on every machine,
+    whatever is added or finished meanwhile.
+    """
+    return [job for job in jobs if is_in_part(job.found, i, n)]
+
+
+def is_in_part(found: Found, i: int, n: int) -> bool:
+    """Whether a picture belongs to the i-th of n parts, i from 1."""
+    return int.from_bytes(hashlib.sha256(os.fsencode(found.below)).digest()[:8], "big") % n == i - 1
+
+
+def place(found: Sequence[Found], naming: Naming) -> Path:
+    """The folder that a batch writes to, or below; the same for two runs of one command line."""
+    if naming.output is not None and naming.is_folder:
+        return Path(os.path.abspath(naming.output))
+    if naming.output is not None:
+        before = naming.output.split("{")[0]
+        return Path(os.path.abspath(os.path.dirname(before) or "."))
+    return Path(os.path.commonpath([os.path.abspath(one.root) for one in found] or [os.getcwd()]))
+
+
+def shown_skips(skipped: dict[str, int]) -> str:
+    """What a scan left out, in words."""
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))

@@ -1,0 +1,1 @@
+"""One module a command: its options become a task, and the run does the rest."""

@@ -1,0 +1,62 @@
+"""`diffuse bench`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..options.options import DeviceName, DtypeName
+from ..run.display import Display
+from ..run.planning import check_measured
+
+
+def bench(
+    full: Annotated[bool, typer.Option("--full", help="Pictures of 100 megapixels, too (many minutes).")] = False,
+    json_file: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="All figures, as JSON.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.png|.svg|.pdf", help="Draw the figures, too.")] = None,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing files.")] = False,
+    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="The checkpoint (see diffuse models).")] = "photo",
+    dtype: Annotated[DtypeName, typer.Option(help="Of the commands; the core is timed in each.")] = DtypeName.auto,
+    threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="No progress; the tables and errors still show.")
+    ] = False,
+) -> None:
+    """Measure speed and memory on this machine's CPU: at most ten minutes on two cores.
+
+    Start-up; the real commands on synthetic pictures of 0.25, 1 and 12 megapixels, files included, per megapixel of
+    the result without start-up; the bare core, its multiply-accumulates a pixel, and what fraction it reaches of the
+    fastest 3x3 convolution found in the same run; beside it networks of FFDNet's and DnCNN's shape with random weights,
+    at their own best tile, layout and dtype; and where the core's time goes.
+    """
+    check_measured(json_file, plot, force=force)
+    from ...diffusion.checkpoint import find, read_info
+    from ...diffusion.model import prepare
+    from ...evaluation.benchmark import benchmark, tables
+    from ...evaluation.report import aligned
+    from ...system.files import write_bytes
+    from ...system.process import keep_buffers
+
+    keep_buffers()
+    info = read_info(find(model))
+    with Display(quiet=quiet, total=1) as display:
+        loaded = prepare(model, device=DeviceName.cpu.value, dtype=dtype.value, threads=threads)
+        report = benchmark(loaded, info, full=full, say=lambda line: None if quiet else display.say(line))
+    if plot is not None:
+        from ...evaluation.plot import draw_benchmark
+
+        draw_benchmark(report, plot)
+    data = (json.dumps(report, indent=1) + "\n").encode()
+    if json_file == "-":
+        typer.echo(data.decode(), nl=False)
+        return
+    for cells in tables(report):
+        typer.echo("\n".join(aligned(cells)) + "\n")
+    if json_file is not None:
+        write_bytes(data, Path(json_file))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(bench)

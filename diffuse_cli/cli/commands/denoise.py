@@ -1,0 +1,84 @@
+"""`diffuse denoise`."""
+
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+
+from ...errors import UsageError
+from ..options.options import Compute, Files, Keeping, Which, shared
+
+if TYPE_CHECKING:
+    from ...tasks.task import Request
+    from ..batch.plan import Job
+
+
+@shared
+def denoise(
+    files: Files,
+    noise: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|LEVEL|poisson|auto-map",
+            help="Std of the noise in 8-bit levels. auto estimates one for the picture, poisson also how it depends on "
+            "brightness, auto-map on brightness and place.",
+        ),
+    ] = "auto",
+    noise_map: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|DIR/",
+            help="A gray picture of its std at each pixel: 8 bits = levels, 16 bits = levels x 256; a folder, or a "
+            "name like 'maps/{stem}.png', has one for each picture.",
+        ),
+    ] = None,
+    strength: Annotated[float, typer.Option(metavar="0..1", help="0 = the input, 1 = the estimate.")] = 1.0,
+    chroma_strength: Annotated[
+        float | None,
+        typer.Option(metavar="0..1", help="The same for the colour noise alone.", show_default="as --strength"),
+    ] = None,
+    *,
+    which: Which,
+    keeping: Keeping,
+    compute: Compute,
+) -> None:
+    """Remove noise. Without options the noise level is estimated, and printed."""
+    from dataclasses import replace
+
+    from ...degradation.estimation.noise_map import map_of
+    from ...images.image_io import read_picture
+    from ...tasks.denoise import Denoise
+    from ..batch.files_beside import FilesBeside
+    from ..run.restorer import restore_files
+
+    request = Denoise(noise=_noise(noise), strength=strength, chroma_strength=chroma_strength)
+    if noise_map is None:
+        restore_files("denoise", request, files, keeping, compute, which)
+        return
+    if noise != "auto":
+        raise UsageError("--noise and --noise-map both say what the noise is; give one of them")
+    maps = FilesBeside(
+        noise_map,
+        option="--noise-map",
+        what="noise map",
+        read=lambda path: map_of(read_picture(path, max_pixels=files.max_pixels)),
+    )
+
+    def of(job: "Job") -> "tuple[Request, dict[str, str]]":
+        found = maps.of(job.source)
+        return replace(request, noise_map=found.value), {"noise_map": found.sha256}
+
+    restore_files("denoise", of, files, keeping, compute, which, others=maps.files)
+
+
+def _noise(text: str) -> "float | Literal['auto', 'poisson', 'auto-map']":
+    if text in ("auto", "poisson", "auto-map"):
+        return cast("Literal['auto', 'poisson', 'auto-map']", text)
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"--noise {text}: give a level, like 25, or auto, poisson or auto-map") from None
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(denoise)

@@ -1,0 +1,52 @@
+"""`diffuse extend`."""
+
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from ...errors import UsageError
+from ..options.options import Compute, Files, Keeping, Which, shared, two_numbers, whole_number
+
+if TYPE_CHECKING:
+    from ...tasks.extend import Anchor
+
+
+@shared
+def extend(
+    files: Files,
+    to_size: Annotated[str | None, typer.Option(metavar="WxH", help="The canvas.")] = None,
+    pad: Annotated[str | None, typer.Option(metavar="L,T,R,B", help="Pixels left, top, right, bottom.")] = None,
+    anchor: Annotated[
+        str,
+        typer.Option(metavar="WHERE", help="Where on the canvas the picture stays: center, top, left, top-left, ..."),
+    ] = "center",
+    *,
+    which: Which,
+    keeping: Keeping,
+    compute: Compute,
+) -> None:
+    """Paint beyond the frame; the picture itself stays bit for bit what it was.
+
+    It goes from coarse to fine, as in inpaint's wide holes, with pieces of the picture itself: --seed picks other ones,
+    --steps 1 is the mean without them, --fidelity 0 begins with a sample.
+    """
+    from ...tasks.extend import Extend
+    from ..run.restorer import restore_files
+
+    request = Extend(
+        to_size=None if to_size is None else two_numbers("to-size", to_size), pad=None if pad is None else _pad(pad),
+        anchor=cast("Anchor", anchor),
+    )  # fmt: skip
+    restore_files("extend", request, files, keeping, compute, which)
+
+
+def _pad(text: str) -> tuple[int, int, int, int]:
+    numbers = [whole_number("pad", part) for part in text.split(",")]
+    if len(numbers) != 4:
+        raise UsageError(f"--pad {text}: give four numbers, left,top,right,bottom")
+    return numbers[0], numbers[1], numbers[2], numbers[3]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(extend)

@@ -1,0 +1,177 @@
+"""`diffuse generate`."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...diffusion.settings import GENERATE_STEPS, LABEL_GUIDANCE, label_guidance, natural_size
+from ...errors import UsageError
+from ...provenance import recipe
+from ..batch.inputs import PIPE
+from ..batch.plan import Job
+from ..options.options import Coding, Compute, Output, shared, two_numbers
+from ..run.display import Display
+from ..run.planning import Wanted, plan_drawing, show_plan
+from ..run.results import Results
+from ..run.working import begin, work_through
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ...diffusion.model import Model
+    from ...diffusion.settings import Settings
+    from ...images.picture import Picture
+
+
+@shared
+def generate(
+    files: Output,
+    count: Annotated[
+        int | None,
+        typer.Option("-n", "--count", metavar="N", min=1, help="How many.", show_default="1; 16 with --grid"),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="Beyond the training crops: small, then enlarged.", show_default="64x64"),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What they show, where the checkpoint has labels.")
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(
+            metavar="W",
+            help="Towards the label: 1 = as learnt, more = more typical.",
+            show_default=f"{LABEL_GUIDANCE:g}",
+        ),
+    ] = None,
+    grid: Annotated[bool, typer.Option("--grid", help="Write one contact sheet instead: generate.{seed}.png.")] = False,
+    steps: Annotated[int, typer.Option(metavar="N", help="Solver steps of each stage.")] = GENERATE_STEPS,
+    *,
+    coding: Coding,
+    compute: Compute,
+) -> None:
+    """Draw pictures from what the checkpoint has learnt: generate.{seed}.{k}.png, k = 0, 1, ..."""
+    from ...diffusion import checkpoint
+
+    count = count or (16 if grid else 1)
+    info = checkpoint.read_info(checkpoint.find(compute.model))
+    width, height = natural_size(info.crop) if size is None else two_numbers("size", size)
+    if steps < 2 or min(width, height) < 1:
+        raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
+    settings = [compute.settings(steps, sample=k) for k in range(count)]
+    encoding = coding.encoding()
+    if label is not None:
+        checkpoint.label_index(label, info.labels)
+    weight = label_guidance(guidance, label)
+    told = {
+        "size": [width, height],
+        **({} if label is None else {"label": label, "guidance": weight}),
+        **({"samples": count} if grid else {}),
+    }
+
+    def wanted(job: Job) -> dict[str, Any]:
+        from ...diffusion.model import chosen_dtype
+
+        dtype = chosen_dtype(compute.device.value, compute.dtype.value, compute.engine.value)
+        digest = checkpoint.file_sha256(checkpoint.find(compute.model))
+        coded = encoding.told(job.output) if job.output != PIPE else {"format": "PNG"}
+        computing = recipe.of_computing("generate", settings[job.sample], digest, dtype, compute.compile)
+        return {**computing, **told, **coded}
+
+    jobs = 1 if grid else count
+    name = "{op}.{seed}{ext}" if grid else "{op}.{seed}.{k}{ext}"
+    what = plan_drawing("generate", files, encoding, wanted, seed=compute.seed, count=jobs, name=name)
+    if files.dry_run:
+        show_plan(what, files)
+        return
+    with Display(quiet=files.quiet, total=jobs) as display:
+        begin(what, files, display)
+        drawer = _Drawer(
+            samples=settings if grid else None, settings=settings, size=(height, width), label=label,
+            guidance=guidance, wanted=wanted, model=compute.load(),
+            results=Results(batch=what, files=files, encoding=encoding, display=display),
+        )  # fmt: skip
+        work_through(what, files, drawer, display)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawer:
+    """How each picture is drawn and written.
+
+    Attributes:
+        samples: what one contact sheet shows; None = each is a picture of its own.
+        size: (height, width).
+    """
+
+    samples: "list[Settings] | None"
+    settings: "list[Settings]"
+    size: tuple[int, int]
+    label: str | None
+    guidance: float | None
+    wanted: Wanted
+    model: "Model"
+    results: Results
+
+    def weight(self, job: Job) -> int:
+        """Its pixels."""
+        return self.size[0] * self.size[1] * len(self.samples or (0,))
+
+    def read(self, job: Job) -> dict[str, Any]:
+        """There is nothing to read but the recipe."""
+        self.results.claim(job)
+        made = recipe.plain(self.wanted(job))
+        self.results.check_still_due(job, made)
+        return made
+
+    def restore(self, job: Job, read: dict[str, Any]) -> "tuple[Picture, dict[str, Any]]":
+        """Draw it."""
+        from ...images.picture import Picture
+
+        self.results.display.show(f"sample {job.sample}")
+        drawn = [self.draw(setting) for setting in self.samples or [self.settings[job.sample]]]
+        picture = Picture(pixels=drawn[0] if self.samples is None else _sheet(drawn))
+        return self.results.signed(picture, read), read
+
+    def draw(self, setting: "Settings") -> "NDArray[np.float32]":
+        """One sample, (H, W, 3), or (H, W, 1) where the checkpoint has seen only gray."""
+        from ...diffusion.generation import generate as draw
+        from ...images.tensors import to_array
+
+        progress = self.results.display.progress
+        x = draw(self.size, setting, self.model, label=self.label, guidance=self.guidance, progress=progress)
+        return to_array(x, 1 if self.model.network.config.gray else 3)
+
+    def write(self, job: Job, restored: "tuple[Picture, dict[str, Any]]") -> dict[str, Any]:
+        """Write it."""
+        picture, made = restored
+        encoding = self.results.encoding
+        self.results.write(job, [picture], made, encoding.like("PNG") if job.output == PIPE else encoding)
+        self.results.show(job, None, picture, made)
+        return {"recipe": made}
+
+    def let_go(self, job: Job) -> None:
+        """Work on it has ended."""
+        self.results.let_go(job)
+
+
+def _sheet(arrays: "list[NDArray[np.float32]]") -> "NDArray[np.float32]":
+    """A contact sheet, as square as it gets, with two pixels of mid-gray between the pictures."""
+    import numpy as np
+
+    h, w, channels = arrays[0].shape
+    columns = int(np.ceil(np.sqrt(len(arrays))))
+    rows = -(-len(arrays) // columns)
+    gap = 2
+    sheet = np.zeros((rows * (h + gap) - gap, columns * (w + gap) - gap, channels), np.float32)
+    for k, array in enumerate(arrays):
+        top, left = (k // columns) * (h + gap), (k % columns) * (w + gap)
+        sheet[top : top + h, left : left + w] = array
+    return sheet
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(generate)

@@ -1,0 +1,45 @@
+"""`diffuse inpaint`."""
+
+from typing import Annotated
+
+import typer
+
+from ..options.masking import Holes, Masking
+from ..options.options import Compute, Files, Keeping, Which, shared
+
+
+@shared
+def inpaint(
+    files: Files,
+    masking: Masking,
+    paint: Annotated[
+        bool, typer.Option("--paint", help="Paint the mask on a page that this machine alone can open.")
+    ] = False,
+    *,
+    which: Which,
+    keeping: Keeping,
+    compute: Compute,
+) -> None:
+    """Fill the masked pixels; every other pixel stays bit for bit what it was.
+
+    Mask and boxes refer to the picture as displayed, with its EXIF orientation applied.
+    """
+    from ..run.restorer import restore_files
+
+    if paint:
+        from ..paint.painting import Painting
+
+        painting = Painting(masking=masking, files=files, compute=compute, which=which)
+        restore_files(
+            "inpaint", painting.of, files, keeping, compute, which, others=painting.others, prepare=painting.paint
+        )
+        return
+    if not masking.given:
+        masking.check_unused()
+    holes = Holes(masking=masking, max_pixels=files.max_pixels)
+    restore_files("inpaint", holes.of, files, keeping, compute, which, others=holes.files, saved=holes.saved)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(inpaint)

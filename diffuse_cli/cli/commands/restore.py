@@ -1,0 +1,129 @@
+"""`diffuse restore`, and `deblur` and `dejpeg`, its short names for one thing."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..options.masking import Holes, Masking
+from ..options.options import Compute, Files, Keeping, Which, number_or_auto, shared
+
+if TYPE_CHECKING:
+    from ...tasks.task import Request
+    from ..batch.plan import Job
+
+
+@shared
+def restore(
+    files: Files,
+    noise: Annotated[
+        str | None,
+        typer.Option(metavar="auto|LEVEL", help="Std of its noise in 8-bit levels, 0 = none.", show_default="auto"),
+    ] = None,
+    jpeg: Annotated[
+        str | None,
+        typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was, 100 = none.", show_default="auto"),
+    ] = None,
+    blur: Annotated[
+        str | None,
+        typer.Option(metavar="auto|PX", help="Std of its blur (a Gaussian) in pixels, 0 = none.", show_default="auto"),
+    ] = None,
+    scale: Annotated[float, typer.Option(metavar="S", help="Enlarge by this factor too, 1 <= S <= 8.")] = 1.0,
+    only: Annotated[
+        str | None, typer.Option(metavar="noise,jpeg,blur", help="Undo these alone.", show_default="all three")
+    ] = None,
+    *,
+    masking: Masking,
+    which: Which,
+    keeping: Keeping,
+    compute: Compute,
+) -> None:
+    """Undo whatever happened to a picture, all at once: noise, JPEG, blur, holes, a size too small.
+
+    What happened is found out for each picture, as `diffuse estimate` tells it, unless an option says it. What is not
+    found is not undone: a good picture stays as it is. A JPEG whose traces are removed is written with quality 95, not
+    with the tables that made them.
+    """
+    from ...tasks.restore import UNDONE, restore_only
+
+    asked = {"noise": noise, "jpeg": jpeg, "blur": blur}
+    given = {name: None if text is None else number_or_auto(name, text) for name, text in asked.items()}
+    told = restore_only(UNDONE if only is None else [name.strip() for name in only.split(",")], given)
+    restore_with("restore", {**told, "scale": scale}, files, masking, keeping, compute, which)
+
+
+@shared
+def deblur(
+    files: Files,
+    blur: Annotated[
+        str, typer.Option(metavar="auto|PX", help="Std of the blur (a Gaussian) in pixels; auto estimates it.")
+    ] = "auto",
+    noise: Annotated[
+        str, typer.Option(metavar="auto|LEVEL", help="Std of the noise in 8-bit levels; auto estimates it.")
+    ] = "auto",
+    *,
+    which: Which,
+    keeping: Keeping,
+    compute: Compute,
+) -> None:
+    """Undo a blur; short for `restore --only blur`.
+
+    Noise would be made stronger with it, so it is removed, too, where there is a blur to undo.
+    """
+    from ...tasks.restore import restore_only
+
+    told = restore_only(("blur",), {"blur": number_or_auto("blur", blur)})
+    level = number_or_auto("noise", noise)
+    options = {**told, "noise": "if-blurred" if level == "auto" else level}
+    restore_with("deblur", options, files, Masking(), keeping, compute, which)
+
+
+@shared
+def dejpeg(
+    files: Files,
+    jpeg: Annotated[
+        str, typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was; auto finds it out.")
+    ] = "auto",
+    *,
+    which: Which,
+    keeping: Keeping,
+    compute: Compute,
+) -> None:
+    """Remove the traces of JPEG, also in a PNG that was one; short for `restore --only jpeg`."""
+    from ...tasks.restore import restore_only
+
+    told = restore_only(("jpeg",), {"jpeg": number_or_auto("jpeg", jpeg)})
+    restore_with("dejpeg", told, files, Masking(), keeping, compute, which)
+
+
+def restore_with(
+    op: str, told: Mapping[str, Any], files: Files, masking: Masking, keeping: Keeping, compute: Compute, which: Which
+) -> None:
+    """Restore every input.
+
+    Args: told: the options of `request.Restore`, but for its holes.
+    Raises: UsageError, CheckpointError: as `restorer.restore_files`.
+    """
+    from ...tasks.restore import Restore
+    from ..run.restorer import restore_files
+
+    plain = Restore(**told)
+    if not masking.given:
+        masking.check_unused()
+        restore_files(op, plain, files, keeping, compute, which)
+        return
+    holes = Holes(masking=masking, max_pixels=files.max_pixels)
+
+    def of(job: "Job") -> "tuple[Request, Mapping[str, Any]]":
+        missing, facts = holes.of(job)
+        return replace(plain, holes=missing), facts
+
+    restore_files(op, of, files, keeping, compute, which, others=holes.files, saved=holes.saved)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(restore)
+    app.command()(deblur)
+    app.command()(dejpeg)

@@ -1,0 +1,155 @@
+"""`diffuse stylize`."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...diffusion.checkpoint import SUFFIX
+from ...errors import PictureError, UsageError
+from ...system.files import file_sha256
+from ..batch import plan
+from ..batch.inputs import PIPE
+from ..options.masking import mask_files
+from ..options.options import Compute, Files, Keeping, Which, shared
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...diffusion.model import Model
+    from ...tasks.style.delta import Style
+    from ...tasks.style.studio import Sitter
+    from ...tasks.stylize import Stylize
+    from ..batch.plan import Job
+    from ..run.display import Display
+    from ..run.planning import Batch
+
+
+@shared
+def stylize(
+    files: Files,
+    style: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A picture, whose texture is learned once, or what --save-style wrote."),
+    ] = None,
+    strength: Annotated[
+        float, typer.Option(metavar="0..1", help="0 = the photo; colours change up to 0.5, strokes grow up to 1.")
+    ] = 0.5,
+    keep_luma: Annotated[
+        bool, typer.Option("--keep-luma", help="Keep the photo's light and shade: only colours change.")
+    ] = False,
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|DIR/", help="White = change, black = keep, bit for bit; or 'masks/{stem}.png' for each photo."
+        ),
+    ] = None,
+    save_style: Annotated[
+        Path | None, typer.Option(metavar=f"FILE{SUFFIX}", help="Write what was learned of the style.")
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Solver steps at each scale; 1 = colours alone.", show_default="6"),
+    ] = None,
+    *,
+    keeping: Keeping,
+    compute: Compute,
+) -> None:
+    """Give photographs the look of another picture: its colours, and its texture, in strokes.
+
+    The network is trained on the style's picture for a few minutes, once: what it learned is kept by the picture's
+    hash in the user's cache, and in the file that --save-style names. --seed draws other strokes.
+    """
+    from ...tasks.stylize import Stylize
+    from ..run.restorer import restore_files
+
+    if style is None:
+        raise UsageError("whose look? Give --style PICTURE, or a file that --save-style wrote")
+    given, told = _read(style, files)
+    asked = Stylize(colours=given.colours, strength=strength, keep_luma=keep_luma)
+    masks = None if mask is None else mask_files(mask, files.max_pixels)
+    teaching = _Teaching(given=given, name=style, save=save_style, files=files, compute=compute)
+
+    def of(job: "Job") -> "tuple[Stylize, Mapping[str, Any]]":
+        if masks is None:
+            return asked, {"style": told}
+        found = masks.of(job.source)
+        return replace(asked, mask=found.value), {"style": told, "mask": found.sha256}
+
+    restore_files(
+        "stylize", of, files, keeping, compute, Which(steps=1) if steps == 1 else Which(fidelity=0.0, steps=steps),
+        others=(style, *(masks.files if masks else ())), prepare=teaching.check,
+        adapt=teaching.teach if strength > 0 and steps != 1 else None,
+    )  # fmt: skip
+
+
+def _read(path: Path, files: Files) -> "tuple[Sitter | Style, str]":
+    """A style's picture, or a style that was learned before; and its file's sha256.
+
+    Raises: UsageError: there is no such file. PictureError, CheckpointError: it cannot be read.
+    """
+    from ...tasks.style.studio import Sitter, styled_by
+
+    if not path.is_file():
+        raise UsageError(f"{path}: no such style; --style takes a picture, or what --save-style wrote")
+    given = styled_by(path, files.max_pixels)
+    return given, given.sha256 if isinstance(given, Sitter) else file_sha256(path, PictureError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Teaching:
+    """The network learns the style, once for all pictures.
+
+    Attributes:
+        name: of the style's file.
+        save: where what it learned is written, too.
+    """
+
+    given: "Sitter | Style"
+    name: Path
+    save: Path | None
+    files: Files
+    compute: Compute
+
+    def check(self, what: "Batch") -> None:
+        """What is saved loses nothing.
+
+        Raises: UsageError: its name is none of a style, is one of the files read or written, or exists already.
+        """
+        if self.save is None:
+            return
+        if self.save.suffix != SUFFIX:
+            raise UsageError(f"--save-style {self.save}: let the name end in {SUFFIX}")
+        taken = [path for job in what.jobs for path in (job.source, job.output) if path != PIPE]
+        replaced = self.files.exists == "overwrite" or self.files.resume
+        plan.check_outputs([self.save], force=replaced, inputs=[*taken, self.name])
+
+    def teach(self, model: "Model", display: "Display") -> "Model":
+        """The model with the style.
+
+        Raises: CheckpointError: the style was learned for other weights. PictureError: it cannot be written.
+        """
+        from ...diffusion import checkpoint
+        from ...tasks.style.delta import with_style
+        from ...tasks.style.studio import Studio
+
+        def begin(steps: int) -> None:
+            display.prepare(f"learning {self.name.name}")
+            if not self.files.quiet:
+                display.say(f"{self.name}: learning its texture in {steps} steps, once; this takes some minutes")
+
+        path = checkpoint.find(self.compute.model)
+        studio = Studio(
+            path=path, sha256=checkpoint.file_sha256(path), begin=begin,
+            progress=lambda done, total: display.progress(done % total, total),
+        )  # fmt: skip
+        learned = studio.style_of(self.given, str(self.name), model)
+        if self.save is not None:
+            learned.save(self.save)
+        return with_style(model, learned, str(self.name))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(stylize)

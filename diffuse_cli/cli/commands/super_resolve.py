@@ -1,0 +1,36 @@
+"""`diffuse super-resolve`."""
+
+from typing import Annotated
+
+import typer
+
+from ..options.options import Compute, Files, Keeping, Which, shared, two_numbers
+
+
+@shared
+def super_resolve(
+    files: Files,
+    scale: Annotated[float | None, typer.Option(metavar="S", help="Factor, 1 < S <= 8, any real number.")] = None,
+    to_size: Annotated[str | None, typer.Option(metavar="WxH", help="Fit inside this size, aspect kept.")] = None,
+    long_edge: Annotated[int | None, typer.Option(metavar="N", help="Bring the longer side to N pixels.")] = None,
+    consistent: Annotated[
+        bool,
+        typer.Option("--consistent", help="Shrunk again (bicubic, in float), the result is the input, to a level."),
+    ] = False,
+    *,
+    which: Which,
+    keeping: Keeping,
+    compute: Compute,
+) -> None:
+    """Enlarge by any factor up to 8."""
+    from ...tasks.super_resolve import SuperResolve
+    from ..run.restorer import restore_files
+
+    size = None if to_size is None else two_numbers("to-size", to_size)
+    request = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent)
+    restore_files("super-resolve", request, files, keeping, compute, which)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(super_resolve)

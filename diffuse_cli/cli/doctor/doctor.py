@@ -1,0 +1,45 @@
+"""Everything that `diffuse doctor` looks at, in its order."""
+
+from collections.abc import Iterator
+
+from ...diffusion.checkpoint import find, named, verify
+from ...errors import CheckpointError
+from . import installed, machine
+from .finding import Finding
+from .self_test import self_test
+
+
+def examine(*, testing: bool = True) -> Iterator[Finding]:
+    """Findings as they are made.
+
+    Args: testing: compute the self-test, too, which takes some seconds.
+    """
+    yield from machine.program()
+    yield from machine.hardware()
+    yield from machine.folders()
+    yield from installed.formats()
+    yield from installed.extras()
+    broken = False
+    for finding in _checkpoints():
+        broken |= finding.verdict == "wrong"
+        yield finding
+    if testing and not broken:
+        yield from self_test()
+
+
+def _checkpoints() -> Iterator[Finding]:
+    remedy = "install diffuse-cli again"
+    if not named():
+        yield Finding(topic="checkpoints", name="all", says="there is none", verdict="wrong", remedy=remedy)
+    for name in named():
+        path = find(name)
+        try:
+            _, agrees = verify(path)
+        except CheckpointError as error:
+            yield Finding(topic="checkpoints", name=name, says=str(error), verdict="wrong", remedy=remedy)
+            continue
+        if agrees is False:
+            says = f"{path}: its tensors are not the ones its sha256 states"
+            yield Finding(topic="checkpoints", name=name, says=says, verdict="wrong", remedy=remedy)
+        else:
+            yield Finding(topic="checkpoints", name=name, says=f"{path}, {path.stat().st_size / 1e6:.1f} MB")

@@ -1,0 +1,124 @@
+"""Whether the shipped weights compute on this machine what they computed where they were released.
+
+Three small pictures are restored and compared with packaged ones. In fp32 they agree to a level; bf16 rounds more.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...diffusion.checkpoint import DEFAULT_MODEL, file_sha256, find
+from ...diffusion.model import chosen_dtype, prepare
+from ...diffusion.settings import Settings
+from ...errors import DiffuseError
+from ...images.image_io import read_picture, to_levels, write_picture
+from ...images.picture import Picture
+from ...restoration.restore import restore
+from ...tasks.denoise import Denoise
+from ...tasks.inpaint import Inpaint
+from ...tasks.super_resolve import SuperResolve
+from ...tasks.task import Request
+from .finding import Finding
+
+if TYPE_CHECKING:
+    from ...diffusion.model import Device, Dtype, Model
+
+GOLDEN: Final = "golden"
+"""The folder of pixels, in this package."""
+_INPUT: Final = "input.png"
+_RELEASE: Final = "release.json"
+REQUESTS: Final[dict[str, Request]] = {
+    "denoise": Denoise(noise=25.0),
+    "inpaint": Inpaint(boxes=[(20, 14, 24, 10)]),
+    "super-resolve": SuperResolve(scale=2.0),
+}
+TOLERANCE: Final = {"fp32": (1.0, 0.05), "bf16": (12.0, 1.0)}
+"""Levels that one pixel, and the mean pixel, may differ by."""
+
+
+def self_test() -> Iterator[Finding]:
+    """The reference on the processor in fp32, and what "auto" means, where that is something else.
+
+    Raises: CheckpointError: the shipped checkpoint is missing or corrupt.
+    """
+    path = find(DEFAULT_MODEL)
+    release = json.loads(_golden(_RELEASE).read_text(encoding="utf-8"))
+    if file_sha256(path) != release["checkpoint"]:
+        yield Finding(
+            topic="self-test", name=DEFAULT_MODEL, verdict="missing",
+            says=f"{path} is not the checkpoint that the packaged pixels are of, so they say nothing",
+        )  # fmt: skip
+        return
+    yield from _compare("cpu", "fp32")
+    dtype = chosen_dtype("auto", "auto")
+    if dtype != "fp32" or _has_accelerator():
+        yield from _compare("auto", dtype)
+
+
+def _has_accelerator() -> bool:
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
+def _compare(device: "Device", dtype: "Dtype") -> Iterator[Finding]:
+    """Each picture."""
+    model = prepare(DEFAULT_MODEL, device=device, dtype=dtype)
+    for name in REQUESTS:
+        begin = time.monotonic()
+        where = f"{name}, {device} {dtype}"
+        try:
+            found = computed(name, model)
+        except DiffuseError as error:
+            yield Finding(topic="self-test", name=where, says=str(error), verdict="wrong", remedy=_REMEDY)
+            continue
+        difference = np.abs(found.astype(np.float32) - expected(name))
+        most, mean = float(difference.max()), float(difference.mean())
+        says = f"differs by at most {most:g} levels, {mean:.3f} on average ({time.monotonic() - begin:.1f} s)"
+        limits = TOLERANCE[dtype]
+        if most <= limits[0] and mean <= limits[1]:
+            yield Finding(topic="self-test", name=where, says=says)
+        else:
+            yield Finding(topic="self-test", name=where, says=says, verdict="wrong", remedy=_REMEDY)
+
+
+_REMEDY: Final = "do not trust results from here; try --device cpu --dtype fp32, another torch, diffuse models verify"
+
+
+def computed(name: str, model: "Model") -> NDArray[np.uint8]:
+    """What this machine makes of a request: 8-bit levels (H, W, 3)."""
+    with as_file(_golden(_INPUT)) as path:
+        picture = read_picture(path)
+    restored = restore(picture, REQUESTS[name].task(picture), Settings(), model)
+    return to_levels(restored.pixels, 8).astype(np.uint8)
+
+
+def expected(name: str) -> NDArray[np.uint8]:
+    """What the release made of it."""
+    with as_file(_golden(f"{name}.png")) as path:
+        return to_levels(read_picture(path).pixels, 8).astype(np.uint8)
+
+
+def _golden(name: str) -> Traversable:
+    return files(__package__).joinpath(GOLDEN, name)
+
+
+def record(folder: Path) -> None:
+    """Write what this machine computes as what is expected; for those who change the shipped checkpoint."""
+    model = prepare(DEFAULT_MODEL, device="cpu", dtype="fp32")
+    for name in REQUESTS:
+        levels = computed(name, model)
+        write_picture(Picture(pixels=(levels / np.float32(127.5) - 1).astype(np.float32)), folder / f"{name}.png")
+    release = {"checkpoint": file_sha256(find(DEFAULT_MODEL))}
+    (folder / _RELEASE).write_text(json.dumps(release) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    record(Path(__file__).parent / GOLDEN)

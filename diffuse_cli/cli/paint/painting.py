@@ -1,0 +1,163 @@
+"""`diffuse inpaint --paint`: the mask is painted on a page of this machine, before the work begins."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ...errors import PictureError, UsageError
+from ..batch import plan
+from ..batch.inputs import PIPE
+from ..batch.plan import Job
+from ..options.masking import Holes, Masking
+from ..options.options import Compute, Files, Which
+from ..run.display import one_line
+from ..run.planning import Batch
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ...images.picture import Picture
+    from ...tasks.inpaint import Inpaint
+    from .session import Session
+
+
+@dataclass(kw_only=True)
+class Painting:
+    """A mask that is still to be painted.
+
+    Attributes:
+        which: of the answers previews and the result are.
+        hole: (H, W), what was painted.
+    """
+
+    masking: Masking
+    files: Files
+    compute: Compute
+    which: Which
+    hole: "NDArray[np.bool_] | None" = None
+    sha256: str = ""
+    others: tuple[Path, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Find out now what can be wrong.
+
+        Raises: UsageError: a mask file that cannot be written or read, or --resume, which needs a mask beforehand.
+        """
+        if self.files.resume:
+            raise UsageError("--resume: what is still to be painted cannot have been done; leave it out")
+        if self.masking.invert_mask:
+            raise UsageError("--invert-mask: paint what is to be filled; leave it out")
+        if self.masking.given:
+            self.others = self._given.files
+
+    @property
+    def save_mask(self) -> Path | None:
+        """Where the mask is written, too."""
+        return None if self.masking.save_mask is None else Path(self.masking.save_mask)
+
+    @cached_property
+    def _given(self) -> Holes:
+        """The mask that painting begins with."""
+        return Holes(masking=self.masking, max_pixels=self.files.max_pixels)
+
+    def of(self, job: Job) -> "tuple[Inpaint, Mapping[str, Any]]":
+        """What is to be filled, and what the recipe says of the mask."""
+        from ...tasks.inpaint import Inpaint
+
+        if self.hole is None:
+            raise PictureError(f"{job.source}: its mask was not painted; report this as a bug")
+        return Inpaint(mask=self.hole, feather=self.masking.feather), {"mask": self.sha256}
+
+    def paint(self, batch: Batch) -> None:
+        """Show the page, and wait for the mask.
+
+        Raises: UsageError: not exactly one picture. PictureError: it cannot be read, or no mask was painted.
+        """
+        from .server import serving
+        from .session import encoded_mask
+
+        job = self._only(batch)
+        if self.save_mask is not None:
+            taken = [job.source, job.output, *self.others]
+            plan.check_outputs([self.save_mask], force=self.files.exists == "overwrite", inputs=taken)
+        session = self._session(job)
+        with serving(session) as address:
+            self._invite(address)
+            self.hole = session.wait()
+        if self.hole is None:
+            raise PictureError(f"{job.source}: no mask was painted, so nothing is done")
+        data = encoded_mask(self.hole)
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        if self.save_mask is not None:
+            from ...system.files import write_bytes
+
+            write_bytes(data, self.save_mask)
+
+    def _only(self, batch: Batch) -> Job:
+        if len(batch.jobs) != 1:
+            raise UsageError(f"--paint: one picture at a time, not {len(batch.jobs)}")
+        (job,) = batch.jobs
+        if PIPE in (job.source, job.output):
+            raise UsageError("--paint: name the picture and its result; neither goes through a pipe")
+        if job.action == "skip":
+            raise UsageError(f"{job.output}: {job.why}, so there is nothing to paint for")
+        return job
+
+    def _session(self, job: Job) -> "Session":
+        from PIL import Image
+
+        from ...images.image_io import read_picture
+        from ...images.rendering import rendered
+        from ..report.previews import jpeg
+        from .session import Session, canvas_size
+
+        picture = read_picture(job.source, max_pixels=self.files.max_pixels)
+        height, width = picture.pixels.shape[:2]
+        initial = self._given.of(job)[0].task(picture).hole if self.masking.given else None
+
+        def shown(one: "Picture") -> bytes:
+            return jpeg(rendered(one).resize(canvas_size((width, height)), Image.Resampling.LANCZOS), 95)
+
+        return Session(
+            name=job.source.name, size=(width, height), image=shown(picture), initial=initial,
+            preview=lambda hole: shown(self._filled(picture, hole)), suggest=lambda: self._suggested(picture),
+        )  # fmt: skip
+
+    def _suggested(self, picture: "Picture") -> "NDArray[np.bool_]":
+        """What looks damaged; however much it is, it is looked at before it is used."""
+        import numpy as np
+
+        from ...tasks.inpaint import Inpaint
+
+        strength = self.masking.mask_strength
+        hole = Inpaint(mask="auto", mask_strength=strength, mask_limit=100).task(picture).hole
+        return np.zeros(picture.pixels.shape[:2], bool) if hole is None else hole
+
+    def _filled(self, picture: "Picture", hole: "NDArray[np.bool_]") -> "Picture":
+        """The result of a mask."""
+        from ...restoration.restore import restore
+        from ...tasks.inpaint import Inpaint
+
+        settings = self.which.answers().settings("inpaint", self.compute.settings(1))
+        task = Inpaint(mask=hole, feather=self.masking.feather).task(picture)
+        return restore(picture, task, settings, self._model)
+
+    @cached_property
+    def _model(self) -> Any:  # noqa: ANN401 - a `device.Model`, whose name would import torch
+        return self.compute.load()
+
+    def _invite(self, address: str) -> None:
+        """Say where the page is, and open it where there is a screen."""
+        import webbrowser
+
+        typer.echo(one_line(f"paint what is to be filled at {address} (Ctrl-C gives up)"), err=True)
+        if sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")):
+            webbrowser.open(address)

@@ -1,0 +1,319 @@
+"""From the options to a plan: which pictures, where results go, what is there already. Loads no model."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ...errors import PictureError, UsageError
+from ...system.files import file_sha256
+from ..batch import inputs, plan
+from ..batch.inputs import PIPE, Found
+from ..batch.journal import Journal, usual
+from ..batch.plan import Job, Naming
+from ..options.options import Files, Output, Sources
+from .display import one_line
+from .showing import Showing, showing
+
+if TYPE_CHECKING:
+    from ...images.encoding import Encoding
+
+Wanted = Callable[[Job], Mapping[str, Any]]
+"""What a job's recipe will say, as far as it is known before its input is read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """What is to be done, and where it is written down.
+
+    Attributes:
+        journal: None = nothing is written down.
+        ignored: what scans left out, by reason.
+        notes: what the user is to know before it begins.
+        showing: what is made to be looked at; None = nothing.
+    """
+
+    op: str
+    jobs: list[Job]
+    journal: Journal | None
+    ignored: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    showing: Showing | None = None
+
+
+def plan_files(
+    op: str,
+    files: Files,
+    encoding: "Encoding",
+    wanted: Wanted,
+    *,
+    suffix: str | None = None,
+    seed: int = 0,
+    samples: int = 1,
+    parts: Mapping[str, str] = MappingProxyType({}),
+    others: Sequence[Path] = (),
+) -> Batch:
+    """The plan for pictures that are named, listed or found.
+
+    Args:
+        suffix: of results, where `encoding` does not say it.
+        samples: pictures that each input becomes.
+        parts: what it becomes beside them, such as a map, and the file, folder or template that this is written to.
+        others: further files that must not be overwritten.
+    Raises: UsageError: it cannot be carried out.
+    """
+    naming = Naming(output=files.output, op=op, suffix=suffix or encoding.suffix, seed=seed, samples=samples)
+    exists = files.exists
+    part = plan.shard_of(files.shard) if files.shard is not None else (1, 1)
+    findings = find_sources(files)
+    journal, note = _journal(files, op, findings.found, naming)
+    found = _without_own_results(op, findings, journal)
+    _check_pipes(found, naming, files)
+    jobs = plan.plan(
+        found,
+        naming,
+        on_exists=exists,
+        is_made=_Made(wanted, journal, encoding) if files.resume else None,
+        problem=_problem(encoding),
+        inputs=others,
+        parts={part: Naming(output=to, op=op, suffix=".png", seed=seed) for part, to in parts.items()},
+    )
+    _check_quality(jobs, encoding)
+    jobs = plan.shard(jobs, *part)
+    notes = (*note, *_notes(files, jobs, encoding))
+    shows = showing(op, files, jobs, others)
+    return Batch(op=op, jobs=jobs, journal=journal, ignored=dict(findings.skipped), notes=notes, showing=shows)
+
+
+def plan_drawing(
+    op: str, files: Output, encoding: "Encoding", wanted: Wanted, *, seed: int, count: int, name: str
+) -> Batch:
+    """The plan for pictures that are made from nothing.
+
+    Args: name: of those that are not named one by one, such as {op}.{seed}.{k}{ext}.
+    Raises: UsageError: it cannot be carried out.
+    """
+    suffix = encoding.suffix or ".png"
+    nothing = Path(op)
+    output = files.output
+    if output is None or Naming(output=output, op=op).is_folder:
+        folder = (output or "").replace("{", "{{").replace("}", "}}")
+        output = os.path.join(folder, name)
+    naming = Naming(output=output, op=op, suffix=suffix, seed=seed, samples=count)
+    found = [Found(path=nothing, below=nothing, root=Path(), listed=True)]
+    journal, note = _journal(files, op, found, naming)
+    _check_pipes((), naming, files)
+    jobs = plan.plan(
+        found, naming, on_exists=files.exists, is_made=_Made(wanted, journal, encoding) if files.resume else None,
+        problem=_problem(encoding),
+    )  # fmt: skip
+    for job in jobs:
+        if job.problem:
+            raise UsageError(job.problem)
+    _check_quality(jobs, encoding)
+    notes = (*note, *_notes(files, jobs, encoding))
+    return Batch(op=op, jobs=jobs, journal=journal, notes=notes, showing=showing(op, files, jobs))
+
+
+def show_plan(batch: Batch, files: Output) -> None:
+    """--dry-run: what would be done, on stdout."""
+    for job in batch.jobs:
+        if files.json:
+            line = {"type": "image", "status": "planned", "input": str(job.source), "output": str(job.output)}
+            line |= {"part": job.part} if job.part else {}
+            reason = {"reason": job.problem or job.why} if job.problem or job.why else {}
+            typer.echo(json.dumps({**line, "action": "fail" if job.problem else job.action, **reason}))
+        elif job.problem:
+            typer.echo(one_line(f"{job.source}: will fail: {job.problem}"))
+        elif job.action == "skip":
+            typer.echo(one_line(f"{job.source}: skip: {job.output}: {job.why}"))
+        else:
+            typer.echo(one_line(f"{job.source} -> {job.output}{' (replaced)' if job.action == 'replace' else ''}"))
+
+
+def find_sources(files: Sources) -> inputs.Findings:
+    """The pictures that are named, listed or found.
+
+    Raises: UsageError: as `inputs.find`; no list where one is needed, or it cannot be read.
+    """
+    from ...images.encoding import PICTURE_SUFFIXES
+
+    return inputs.find(files.inputs or (), suffixes=PICTURE_SUFFIXES, recursive=files.recursive, listed=_listed(files))
+
+
+# Inputs --------------------------------------------------------------------------------------------------------------
+
+
+def _listed(files: Sources) -> list[Path]:
+    if files.files_from is None:
+        if files.null:
+            raise UsageError("-0: is about a list; give --files-from LIST, or --files-from - for stdin")
+        if not files.inputs:
+            raise UsageError("which pictures? Name files, folders or globs, or give --files-from LIST")
+        return []
+    if files.files_from == str(PIPE):
+        if PIPE in (files.inputs or ()):
+            raise UsageError("-: stdin is a picture or a list of names, not both")
+        return inputs.read_list(sys.stdin.buffer.read(), null=files.null)
+    try:
+        return inputs.read_list(Path(files.files_from).read_bytes(), null=files.null)
+    except OSError as error:
+        raise UsageError(f"{files.files_from}: the list cannot be read: {error.strerror}") from None
+
+
+def _without_own_results(op: str, findings: inputs.Findings, journal: Journal | None) -> list[Found]:
+    """Without what this command made from a picture of the same search; other commands' results are inputs."""
+    from ...provenance import recipe
+
+    made_from = {}
+    for one in findings.found:
+        if one.scanned:
+            record = (journal and journal.made(one.path)) or {}
+            told = recipe.read(one.path) or record.get("recipe") or {}
+            if told.get("operation") == op:
+                made_from[one.path] = str(told.get("input"))
+    if not made_from:
+        return findings.found
+    originals = _hashes_among(set(made_from.values()), [one for one in findings.found if one.path not in made_from])
+    own = {path for path, digest in made_from.items() if digest in originals}
+    if own:
+        findings.skipped["made by this command from others of them"] = len(own)
+    return [one for one in findings.found if one.path not in own]
+
+
+def _hashes_among(wanted: set[str], found: Sequence[Found]) -> set[str]:
+    """Those of the hashes that belong to one of these files; no more of them are read than need be."""
+    there: set[str] = set()
+    for one in found:
+        if there == wanted:
+            break
+        there |= {sha256_of(one.path)} & wanted
+    return there
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file, "" if it cannot be read."""
+    try:
+        return file_sha256(path, PictureError)
+    except PictureError:
+        return ""
+
+
+def _check_pipes(found: Sequence[Found], naming: Naming, files: Output) -> None:
+    """Pictures go neither to a terminal nor among lines of JSON."""
+    from_pipe = any(one.path == PIPE for one in found)
+    if from_pipe and sys.stdin.isatty():
+        raise UsageError("-: reads a picture from stdin, which is a terminal; pipe one in, as in: cat a.png | ...")
+    if not (naming.is_pipe or (from_pipe and naming.output is None)):
+        return
+    if files.json:
+        raise UsageError("--json: stdout is where the picture goes; name an output file with -o FILE")
+    if sys.stdout.isatty() and not files.dry_run:
+        raise UsageError("-o -: a picture is not written to a terminal; redirect it (> out.png), or give -o FILE")
+
+
+# Outputs -------------------------------------------------------------------------------------------------------------
+
+
+def coding_of(part: str, encoding: "Encoding") -> "Encoding":
+    """How a part is coded: the options are about the restored pictures, anything else is as its name says."""
+    from ...images.encoding import PLAIN
+
+    return PLAIN if part else encoding
+
+
+def _problem(encoding: "Encoding") -> Callable[[Path, str], str]:
+    from ...images.encoding import check_writable_format
+
+    def problem(output: Path, part: str) -> str:
+        if output == PIPE:
+            return ""
+        try:
+            kind = check_writable_format(output, coding_of(part, encoding))
+        except UsageError as error:
+            return str(error)
+        if part == "uncertainty" and kind not in ("PNG", "TIFF"):
+            return f"{output}: {kind} does not keep 16-bit numbers exactly; name the map .png or .tif"
+        return ""
+
+    return problem
+
+
+def _check_quality(jobs: Sequence[Job], encoding: "Encoding") -> None:
+    from ...images.encoding import check_quality
+
+    named = [job.output for job in jobs if job.output != PIPE and not job.problem and not job.part]
+    if named:
+        check_quality(named, encoding)
+
+
+def _notes(files: Output, jobs: Sequence[Job], encoding: "Encoding") -> tuple[str, ...]:
+    if not files.resume or all(holds_recipe(job.output, files, coding_of(job.part, encoding)) for job in jobs):
+        return ()
+    return ("--resume: recipes are not in all of the outputs themselves, so the journal tells which are done",)
+
+
+def holds_recipe(output: Path, files: Output, encoding: "Encoding") -> bool:
+    """Whether an output will tell how it was made."""
+    from ...provenance import recipe
+
+    try:
+        return files.provenance and encoding.kind(output) in recipe.HOLDING
+    except UsageError:
+        return False
+
+
+def _journal(files: Output, op: str, found: Sequence[Found], naming: Naming) -> tuple[Journal | None, tuple[str, ...]]:
+    """The journal, unless the results go through a pipe; and what is to be said if there is none."""
+    if files.journal is not None:
+        return Journal(files.journal), ()
+    if naming.is_pipe or any(one.path == PIPE for one in found) or (files.dry_run and not files.resume):
+        return None, ()
+    try:
+        return Journal(usual(op, plan.place(found, naming))), ()
+    except UsageError as error:
+        return None, (f"{error}; without it, other processes on the same pictures are not noticed",)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Whether an output is what its job would make."""
+
+    wanted: Wanted
+    journal: Journal | None
+    encoding: "Encoding"
+
+    def __call__(self, job: Job) -> bool:
+        from ...provenance import recipe
+
+        try:
+            wanted = recipe.plain(self.wanted(job))
+        except PictureError:  # its mask is missing; that is said when it is its turn
+            return False
+        source = {"input": sha256_of(job.source)} if "input" in wanted else {}
+        found = recipe.read(job.output)
+        if found is None and self.journal is not None:
+            record = self.journal.made(job.output) or {}
+            found = record.get("recipe") if record.get("output_sha256") == sha256_of(job.output) else None
+        return recipe.agrees(found, wanted | source)
+
+
+def check_measured(json_file: str | None, plot: Path | None, *, force: bool) -> None:
+    """See before anything is measured that the figures can be written.
+
+    Raises: UsageError: matplotlib is missing, a format that it does not draw, or a file that exists.
+    """
+    written = [] if json_file is None or json_file == "-" else [Path(json_file)]
+    if plot is not None:
+        from ...evaluation.plot import check
+
+        check(plot)
+        written.append(plot)
+    if written:
+        plan.check_outputs(written, force=force)

@@ -1,0 +1,113 @@
+"""Inputs on their way from their files: each is read, and computed on, once for all of its results."""
+
+import hashlib
+import io
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ...errors import PictureError
+from ..batch.inputs import PIPE
+from ..batch.plan import Job
+from .planning import sha256_of
+
+if TYPE_CHECKING:
+    from ...images.picture import Picture
+    from ...restoration.problem import Task
+    from ...restoration.samples import Samples
+    from ...tasks.task import Request
+
+IN_HAND: Final = 2
+"""Inputs that are kept for their further results; reading runs ahead, so two overlap."""
+
+
+class Input:
+    """A file of one or more pages, and what is known of the first. `lock` is held while it is read."""
+
+    def __init__(self, path: Path, request: "Request", max_pixels: int) -> None:
+        """Nothing is read yet. Args: request: what is asked for; max_pixels: of a page, at most."""
+        self.path, self.request, self.max_pixels = path, request, max_pixels
+        self.lock = threading.Lock()
+        self.is_told = False
+        self.samples: Samples | None = None
+        self._data: bytes | None = None
+        self._digest = ""
+        self._state: tuple[int, int] | None = None
+        self._opened: tuple[Picture, Task] | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Of the file."""
+        if not self._digest:
+            if self.path == PIPE:
+                self._data = sys.stdin.buffer.read()
+            self._state = _state(self.path)
+            self._digest = sha256_of(self.path) if self._data is None else hashlib.sha256(self._data).hexdigest()
+        return self._digest
+
+    def opened(self) -> "tuple[Picture, Task]":
+        """The first page, and what is known of it.
+
+        Raises: PictureError: it cannot be read, or does not fit what was asked for.
+        """
+        if self._opened is None:
+            pages = self._pages()
+            first = next(pages)
+            self._check_unchanged()
+            self._opened = first, self.request.task(first)
+        return self._opened
+
+    def pages(self) -> "Iterator[tuple[Picture, Task]]":
+        """All pages; each but the first is read when the one before is done with. Raises what `opened` raises."""
+        with self.lock:
+            first, task = self.opened()
+        yield first, task
+        if first.source.pages == 1:
+            return
+        self._check_unchanged()
+        pages = self._pages()
+        next(pages)
+        for page in pages:
+            yield page, self.request.task(page)
+
+    def _pages(self) -> "Iterator[Picture]":
+        from ...images.image_io import read_pages
+
+        data = None if self._data is None else io.BytesIO(self._data)
+        return read_pages(self.path, max_pixels=self.max_pixels, data=data)
+
+    def _check_unchanged(self) -> None:
+        if self._state != _state(self.path):
+            raise PictureError(f"{self.path}: it changed while it was read; wait until it is written, and try again")
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        info = path.stat()
+    except OSError:
+        return None
+    return info.st_size, info.st_mtime_ns
+
+
+class Inputs:
+    """The inputs in hand, where an input has several results. May be called from several threads."""
+
+    def __init__(self, of: "Callable[[Job], Request]", max_pixels: int, *, shared: bool) -> None:
+        """Args: of: what is asked for; shared: whether inputs have several results, one after the other."""
+        self.of, self.max_pixels, self.shared = of, max_pixels, shared
+        self._kept: OrderedDict[Path, Input] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, job: Job) -> Input:
+        """A job's input."""
+        if not self.shared:
+            return Input(job.source, self.of(job), self.max_pixels)
+        with self._lock:
+            if job.source not in self._kept:
+                self._kept[job.source] = Input(job.source, self.of(job), self.max_pixels)
+                if len(self._kept) > IN_HAND:
+                    self._kept.popitem(last=False)
+            return self._kept[job.source]

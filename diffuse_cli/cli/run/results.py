@@ -1,0 +1,118 @@
+"""A result on its way to its file: claimed, checked against what came there meanwhile, written, and written down."""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import PictureError
+from ...provenance import recipe
+from ..batch.inputs import PIPE
+from ..batch.pipeline import BusyError, SkippedError
+from ..batch.plan import Job
+from ..options.options import Output
+from .display import Display
+from .planning import Batch, holds_recipe, sha256_of
+
+if TYPE_CHECKING:
+    from ...images.encoding import Encoding
+    from ...images.picture import Picture
+    from ...restoration.problem import Task
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Results:
+    """Where the results of a batch go."""
+
+    batch: Batch
+    files: Output
+    encoding: "Encoding"
+    display: Display
+
+    def claim(self, job: Job) -> None:
+        """Take a picture in hand.
+
+        Raises: BusyError: another process has it.
+        """
+        journal = self.batch.journal
+        if journal is not None and not journal.claim(job.output):
+            raise BusyError
+
+    def let_go(self, job: Job) -> None:
+        """Others may have it."""
+        if self.batch.journal is not None:
+            self.batch.journal.release(job.output)
+
+    def check_still_due(self, job: Job, wanted: Mapping[str, Any]) -> None:
+        """Look again at what the plan found, since another process may have been faster.
+
+        Raises: SkippedError: it made the same. PictureError: there is something now that was not to be replaced.
+        """
+        if job.output == PIPE:
+            return
+        record = self.batch.journal.made_meanwhile(job.output) if self.batch.journal is not None else None
+        same = record is not None and recipe.agrees(record.get("recipe"), recipe.plain(wanted))
+        if same and os.path.lexists(job.output):
+            raise SkippedError("made meanwhile by another process")
+        if job.action == "make" and os.path.lexists(job.output):
+            if self.files.exists == "skip":
+                raise SkippedError("exists")
+            raise PictureError(f"{job.output}: was not there when the batch began, and is not replaced; run it again")
+
+    def write(self, job: Job, pages: "Iterable[Picture]", made: Mapping[str, Any], encoding: "Encoding") -> None:
+        """Write a result, and write it down.
+
+        Args: pages: with their provenance, where they are to tell it; made: the recipe.
+        Raises: PictureError: as `image_io.write_pages`.
+        """
+        from ...images.image_io import encode_pages, write_pages
+
+        if job.output == PIPE:
+            sys.stdout.buffer.write(encode_pages(pages, PIPE, encoding=encoding))
+            sys.stdout.buffer.flush()
+            return
+        like = job.source if job.source.exists() else None
+        write_pages(pages, job.output, encoding=encoding, like=like)
+        self.write_down(job.output, made, encoding)
+
+    def shows(self, job: Job) -> bool:
+        """Whether `show` is to be told of a picture."""
+        return self.batch.showing is not None and self.batch.showing.wants(job)
+
+    def show(
+        self, job: Job, before: "Picture | None", after: "Picture", made: Mapping[str, Any], task: "Task | None" = None
+    ) -> None:
+        """A picture and its result, which is written, for --compare and --report.
+
+        Raises: PictureError: the comparison cannot be written.
+        """
+        if self.batch.showing is not None:
+            self.batch.showing.show(job, before, after, made, task)
+
+    def write_down(self, output: Path, made: Mapping[str, Any], encoding: "Encoding") -> None:
+        """One line in the journal, with the result's hash where the result itself cannot tell its recipe."""
+        if self.batch.journal is None:
+            return
+        told = holds_recipe(output, self.files, encoding) and recipe.read(output) is not None
+        facts = {} if told else {"output_sha256": sha256_of(output)}
+        try:
+            self.batch.journal.add("done", output, recipe=recipe.plain(made), **facts)
+        except OSError as error:
+            self.display.say(f"{self.batch.journal.path}: cannot be written ({error.strerror})")
+
+    def signed(self, picture: "Picture", made: Mapping[str, Any]) -> "Picture":
+        """The picture, telling how it was made, unless it is not to; then what it said of its origin is not wrong."""
+        from dataclasses import replace
+
+        from ...images.source_type import combined
+        from ...images.xmp import without_source_type
+        from ...provenance.source_type import fitting
+
+        source = picture.source
+        if self.files.provenance:
+            source = replace(source, provenance=recipe.to_rdf(made, source.source_type))
+        elif combined(source.source_type, fitting(made)) != source.source_type:
+            source = replace(source, xmp=without_source_type(source.xmp))
+        return replace(picture, source=source)

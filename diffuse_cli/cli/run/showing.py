@@ -1,0 +1,154 @@
+"""--compare and --report: where they are written, and what of a batch is kept for them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import UsageError
+from ..batch import plan
+from ..batch.inputs import PIPE
+from ..batch.plan import Job, Naming
+from ..options.options import Files, Output
+
+if TYPE_CHECKING:
+    from ...images.picture import Picture
+    from ...restoration.problem import Task
+    from ..report.report import Report
+
+
+_OVERLAY = "uncertainty"
+"""The part of an answer that the report shows over its picture."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Showing:
+    """What is made to be looked at.
+
+    Attributes:
+        report: None = none.
+        comparisons: the file of each output that gets one.
+        provenance: comparisons tell how they were made.
+    """
+
+    report: "Report | None" = None
+    comparisons: Mapping[Path, Path]
+    provenance: bool = True
+
+    def wants(self, job: Job) -> bool:
+        """Whether a picture is to be kept until its result is written."""
+        if job.part:
+            return self.report is not None and job.part == _OVERLAY
+        return self.report is not None or job.output in self.comparisons
+
+    def show(
+        self, job: Job, before: "Picture | None", after: "Picture", made: Mapping[str, Any], task: "Task | None" = None
+    ) -> None:
+        """A picture and its result, which is written.
+
+        Raises: PictureError: the comparison cannot be written.
+        """
+        if job.part:
+            self._lay_over(job, after)
+            return
+        if self.report is not None:
+            notes = () if task is None else (*task.notes, *task.warnings)
+            self.report.show(job, before, after, notes=notes)
+        target = self.comparisons.get(job.output)
+        if target is not None and before is not None:
+            self._compare(target, job, before, after, made)
+
+    def _lay_over(self, job: Job, shown: "Picture") -> None:
+        """Where the samples differ, over the picture in the report."""
+        from ...restoration.uncertainty import coloured_std, std_of
+
+        if self.report is not None:
+            std, top = std_of(shown)
+            note = f"from black, where the samples agree, to light yellow, where their std is {top:g} levels"
+            self.report.lay_over(job, coloured_std(std, top), note)
+
+    def _compare(self, target: Path, job: Job, before: "Picture", after: "Picture", made: Mapping[str, Any]) -> None:
+        import numpy as np
+
+        from ...images.comparison import comparison
+        from ...images.image_io import write_picture
+        from ...images.picture import Picture, Source, to_unit
+        from ...images.rendering import rendered
+        from ...provenance import recipe
+
+        sheet = comparison(rendered(before), rendered(after), ("before", _title(made)))
+        provenance = recipe.to_rdf(made) if self.provenance else b""
+        pixels = to_unit(np.asarray(sheet), 8)
+        write_picture(Picture(pixels=pixels, source=Source(icc=before.source.icc, provenance=provenance)), target)
+
+
+def _title(made: Mapping[str, Any]) -> str:
+    """The result's label: the operation and what it was told or found."""
+    words = [str(made.get("operation"))]
+    for key in ("noise", "scale", "jpeg_quality", "blur"):
+        value = made.get(key)
+        if isinstance(value, int | float) and value:
+            words.append(f"{key.replace('_', ' ')} {value:.3g}")
+    return " ".join(words)
+
+
+def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] = ()) -> Showing | None:
+    """What the options ask for, None = nothing.
+
+    Args: others: further files that must not be overwritten.
+    Raises: UsageError: a file cannot be written, exists, is an input or a result, or stands for several pictures.
+    """
+    compare = files.compare if isinstance(files, Files) else None
+    if compare is None and files.report is None:
+        return None
+    taken = [*(job.source for job in jobs), *(job.output for job in jobs if job.output != PIPE), *others]
+    overlaid = any(job.part == _OVERLAY for job in jobs)
+    jobs = [job for job in jobs if not job.part]
+    comparisons = {} if compare is None else _comparisons(compare, op, files, jobs, taken)
+    taken += comparisons.values()
+    report = None if files.report is None else _report(op, files, files.report, jobs, taken, overlaid=overlaid)
+    return Showing(report=report, comparisons=comparisons, provenance=files.provenance)
+
+
+def _comparisons(compare: str, op: str, files: Output, jobs: Sequence[Job], taken: Sequence[Path]) -> dict[Path, Path]:
+    """Named as -o names results, always PNG."""
+    due = [job for job in jobs if job.action != "skip" and not job.problem]
+    naming = Naming(output=compare, op=op, suffix=".png", samples=1 + max((job.sample for job in jobs), default=0))
+    if compare == str(PIPE):
+        raise UsageError("--compare -: a comparison is written to a file; name one")
+    if not (naming.is_template or naming.is_folder):
+        if not compare.lower().endswith(".png"):
+            raise UsageError(f"--compare {compare}: a comparison is a PNG; call it {compare}.png")
+        if len(jobs) > 1:
+            raise UsageError(
+                f"--compare {compare}: one file for {len(jobs)} pictures; give a folder ({compare}/), or use --report"
+            )
+    names = plan.targets([job.found for job in due], naming)
+    jobs = [replace(job, output=targets[job.sample]) for job, targets in zip(due, names, strict=True)]
+    plan.check_collisions(jobs)
+    targets = [job.output for job in jobs]
+    plan.check_free(targets, taken)
+    if files.exists == "fail":
+        plan.refuse_existing([path for path in targets if os.path.lexists(path)])
+    plan.check_folders(targets, may_create=naming.is_folder or naming.is_template)
+    plan.make_folders(jobs)
+    return {job.output: target for job, target in zip(due, targets, strict=True)}
+
+
+def _report(
+    op: str, files: Output, target: Path, jobs: Sequence[Job], taken: Sequence[Path], *, overlaid: bool
+) -> "Report":
+    from ..report.report import Report, is_report
+
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--report {target}: a report is HTML; call it {target}.html")
+    plan.check_free([target], taken)
+    if os.path.lexists(target) and not files.force:
+        again = files.exists != "fail" or files.resume
+        if not (again and is_report(target)):
+            what = "exists" if is_report(target) else "exists, and is no report"
+            raise UsageError(f"{target}: {what}; -f replaces it")
+    if target.parent not in {job.output.parent for job in jobs}:  # those will be there
+        plan.check_folders([target], may_create=False)
+    return Report(target=target, op=op, count=len(jobs), megabytes=files.report_size, overlaid=overlaid)

@@ -1,0 +1,116 @@
+"""Settings that stand between the flags and the defaults: DIFFUSE_* variables, ./diffuse.toml, the user's config file.
+
+A key is an option's name; what stands at the top of a file, or in DIFFUSE_OPTION, holds for every command that has the
+option, and what stands in a table [command], or in DIFFUSE_COMMAND_OPTION, for that command alone.
+"""
+
+import os
+import shlex
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+
+Options = Mapping[str, Collection[str]]
+"""The names of every command's options, with underscores."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """A value, and where it was found."""
+
+    value: Any
+    origin: str
+
+
+def files() -> list[Path]:
+    """The files that are looked at, the one that counts more first."""
+    from platformdirs import user_config_path
+
+    return [Path("diffuse.toml"), user_config_path("diffuse") / "config.toml"]
+
+
+def settings(
+    options: Options, *, environment: Mapping[str, str], many: Collection[str] = ()
+) -> dict[str, dict[str, Setting]]:
+    """The settings of each command.
+
+    Args: many: options that may be given several times; a variable's words are then one value each.
+    Raises: UsageError: a file cannot be read, or names a command or an option that there is not.
+    """
+    found: dict[str, dict[str, Setting]] = {command: {} for command in options}
+    for path in reversed(files()):
+        if path.is_file():
+            _take(found, _in_file(path, options))
+    _take(found, _in_environment(environment, options, many))
+    return found
+
+
+def _take(found: dict[str, dict[str, Setting]], more: Mapping[str, Mapping[str, Setting]]) -> None:
+    for command, values in more.items():
+        found[command].update(values)
+
+
+def _in_file(path: Path, options: Options) -> dict[str, dict[str, Setting]]:
+    content = _parsed(path)
+    tables = {key: value for key, value in content.items() if isinstance(value, dict)}
+    found: dict[str, dict[str, Setting]] = {command: {} for command in options}
+    for key, value in content.items():
+        if key not in tables:
+            name = key.replace("-", "_")
+            having = [command for command in options if name in options[command]]
+            if not having:
+                raise UsageError(f"{path}: {key}: no command has such an option (see diffuse config COMMAND)")
+            for command in having:
+                found[command][name] = Setting(value=value, origin=str(path))
+    for command, table in tables.items():
+        if command not in options:
+            raise UsageError(f"{path}: [{command}]: there is no such command; there are {', '.join(options)}")
+        found[command] |= _in_table(path, command, table, options[command])
+    return found
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: the settings cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{path}: is not TOML: {error}") from None
+
+
+def _in_table(path: Path, command: str, table: Mapping[str, Any], names: Collection[str]) -> dict[str, Setting]:
+    found = {}
+    for key, value in table.items():
+        if key.replace("-", "_") not in names:
+            raise UsageError(f"{path}: [{command}] {key}: no such option (see diffuse config {command})")
+        found[key.replace("-", "_")] = Setting(value=value, origin=f"{path} [{command}]")
+    return found
+
+
+def _in_environment(
+    environment: Mapping[str, str], options: Options, many: Collection[str]
+) -> dict[str, dict[str, Setting]]:
+    found: dict[str, dict[str, Setting]] = {}
+    for command, names in options.items():
+        found[command] = {}
+        for name in names:
+            own = f"DIFFUSE_{command.replace('-', '_')}_{name}".upper()
+            for variable in (f"DIFFUSE_{name}".upper(), own):
+                if variable in environment:
+                    text = environment[variable]
+                    value: Any = shlex.split(text) if name in many else text
+                    found[command][name] = Setting(value=value, origin=variable)
+    return found
+
+
+def of_environment(options: Options, many: Collection[str]) -> dict[str, dict[str, Setting]]:
+    """The settings, with this process's variables.
+
+    Raises: UsageError: as `settings`.
+    """
+    return settings(options, environment=os.environ, many=many)

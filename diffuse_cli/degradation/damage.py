@@ -1,0 +1,116 @@
+"""Damage done on purpose: test inputs whose history is known, by the same operators that restoring describes."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import PictureError, UsageError
+from ..images.image_io import SUBSAMPLINGS, Picture, Source, jpeg_coding
+from ..images.units import LEVEL
+from .noise_field import noise_field
+from .operators import Description, blur, degrade, shrunk_size
+from .random_masks import MaskKind, random_marks
+
+MAX_SCALE = 8.0
+HIDDEN = 1.0
+"""What is painted over hidden pixels: white, like dust and scratches on a print."""
+_SOFTNESS = 0.7
+"""Std of a worn mark's rim, in pixels; _RIM: how far it reaches, _SEEN: the least cover that counts as hidden."""
+_RIM, _SEEN = 3, 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Damage:
+    """What is to happen to a picture, in this order.
+
+    Attributes:
+        blur: std of a Gaussian blur in pixels.
+        scale: factor of shrinking, antialiased bicubic.
+        poisson: shot noise, in 8-bit levels per photon.
+        noise: std of white noise in 8-bit levels.
+        mask: kind of marks that hide pixels; mask_share: the share of the picture that they hide.
+        worn: the marks look like those of old prints, each with a tone of its own (light, one in four dark) and a soft
+            rim; otherwise they are white.
+        jpeg: quality of a JPEG file, None = no JPEG; subsampling: of its chroma.
+        seed: of noise and marks.
+    Raises: UsageError: nothing is to happen, or a value is out of range.
+    """
+
+    blur: float = 0.0
+    scale: float = 1.0
+    poisson: float = 0.0
+    noise: float = 0.0
+    mask: MaskKind | None = None
+    mask_share: float = 0.1
+    worn: bool = False
+    jpeg: int | None = None
+    subsampling: str = "4:2:0"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        ranges = {"blur": (0, 50), "scale": (1, MAX_SCALE), "poisson": (0, 255), "noise": (0, 1000)}
+        for name, (low, high) in ranges.items():
+            if not low <= getattr(self, name) <= high:
+                raise UsageError(f"--{name} must lie in {low} .. {high:g}, not {getattr(self, name):g}")
+        if not 0 < self.mask_share < 0.95:
+            raise UsageError(f"--mask-share must lie between 0 and 0.95, not {self.mask_share:g}")
+        if self.jpeg is not None and not 1 <= self.jpeg <= 100:
+            raise UsageError(f"--jpeg must lie in 1 .. 100, not {self.jpeg}")
+        if self.subsampling not in SUBSAMPLINGS:
+            raise UsageError(f"--subsampling must be one of {', '.join(SUBSAMPLINGS)}, not {self.subsampling}")
+        if not 0 <= self.seed < 2**64:
+            raise UsageError(f"--seed must lie in 0 .. 2^64 - 1, not {self.seed}")
+        if not (self.blur or self.scale > 1 or self.poisson or self.noise or self.mask or self.jpeg):
+            raise UsageError("what is to happen? Give --blur, --scale, --poisson, --noise, --mask-random or --jpeg")
+
+    def inflict(self, picture: Picture) -> tuple[Picture, NDArray[np.bool_] | None]:
+        """The damaged picture, and which of its pixels are hidden.
+
+        The same seed gives every picture of one size the same noise and marks. JPEG is in what the file says: writing
+        the picture as JPEG uses the quality asked for.
+
+        Raises: PictureError: the picture has transparency.
+        """
+        if picture.alpha is not None:
+            raise PictureError("has transparency, which no degradation here describes; flatten it first")
+        x = torch.from_numpy(picture.pixels.transpose(2, 0, 1).copy())[None].expand(1, 3, *picture.pixels.shape[:2])
+        size = shrunk_size(picture.pixels.shape[:2], self.scale)
+        noise = torch.from_numpy(noise_field(size, seed=self.seed, gray=picture.is_gray))[None]
+        what = Description(blur=self.blur, scale=self.scale, noise=self.noise / LEVEL)
+        y = degrade(x, what, noise=noise, shots=self.poisson, seed=self.seed)
+        hole = None
+        if self.mask is not None:
+            marks = torch.from_numpy(random_marks(size, self.mask, share=self.mask_share, seed=self.seed))
+            if self.worn:
+                y, marked = _worn(y, marks, light_only=self.mask == "tears", seed=self.seed)
+            else:
+                marked = marks > 0
+                y = torch.where(marked, HIDDEN, y)
+            hole = marked.numpy()
+        pixels = y[0, : picture.pixels.shape[2]].permute(1, 2, 0).contiguous().clamp(-1, 1).numpy()
+        source, depth = Source(icc=picture.source.icc, source_type=picture.source.source_type), picture.depth
+        if self.jpeg is not None:
+            source, depth = replace(source, jpeg=jpeg_coding(self.jpeg, self.subsampling)), 8
+        return Picture(pixels=pixels, depth=depth, source=source), hole
+
+
+def _worn(y: Tensor, marks: Tensor, *, light_only: bool, seed: int) -> tuple[Tensor, Tensor]:
+    """Paint marks as dust, scratches and tears look on a print.
+
+    Args: y: (1, 3, H, W); marks: (H, W), 0 = none, else a mark's number.
+    Returns: the picture, and where it shows a mark: (H, W).
+    """
+    rng = np.random.default_rng([seed, 3])
+    count = int(marks.max()) + 1
+    light, dark = rng.uniform(0.4, 1.0, count), rng.uniform(-1.0, -0.6, count)
+    tones = torch.from_numpy(np.where(light_only | (rng.random(count) < 0.75), light, dark).astype(np.float32))
+    number = marks[None, None].float()
+    beside = F.max_pool2d(number, 2 * _RIM + 1, 1, _RIM)  # rims have the tone of what they surround
+    tone = tones[torch.where(number > 0, number, beside).long()]
+    cover = blur((number > 0).float(), _SOFTNESS)
+    return y + cover * (tone - y), cover[0, 0] > _SEEN

@@ -1,0 +1,225 @@
+"""Where an old photograph is damaged: dust, scratches, tears and missing corners, by what can be seen of them.
+
+Candidates are what an opening or a closing removes (top-hats: Giakoumis, Nikolaidis, Pitas 2006): things narrower than
+the filter in some direction, lighter or darker than what is around them, by more than the texture there does. Each part
+is then measured: how far it stands out from both sides, whether it has one tone of its own, how thin it is, how much
+else in its neighbourhood looks like a mark. A line through these measures, fitted on photographs with and without marks
+painted on them, decides. Tears and missing corners are flat areas of paper white or scanner black at the border.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..mask_shapes import grown
+from ..operators import box_mean
+from .blocks import luma_weights
+from .components import components
+
+Floats = NDArray[np.float64]
+
+_RADII: Final = (2, 5)
+"""Of the openings, in pixels, at up to a megapixel; they grow with the root of larger sizes."""
+_NEIGHBOURHOOD: Final = 33
+_LEAST_RISE: Final = 8.0
+"""Levels by which a mark is lighter or darker than what is around it, at least."""
+_RISE: Final = 3.0
+"""The same, in multiples of the mean rise around it."""
+_FEWEST: Final = 4
+"""Pixels of a part that are enough to measure it."""
+_LEAST_COLOUR: Final = 2.0
+"""Mean difference of the channels, in levels, of a picture in colour."""
+FEATURES: Final = (
+    "height", "outstanding", "one tone", "thinness", "size", "crowd", "extreme", "steepness", "less colour", "colour",
+)  # fmt: skip
+"""What `features` measures of each part."""
+
+
+_GRAY: Final = (-0.088, 1.861, -0.429, -0.246, 0.781, -1.217, -0.195, 2.644, -9.05)
+_COLOUR: Final = (0.341, 1.504, -0.266, -0.325, 0.874, -1.156, 0.456, 2.755, -1.624, -0.768, -10.62)
+"""Weights of the measures, and an offset: above 0 is a mark. Gray pictures go by the first eight.
+
+Logistic regressions on the parts of 44 training photographs, at 420 to 800 pixels a side, with and without dust and
+scratches painted on them, worn and white, and noise; the offset is where, on six other training photographs, about
+0.25 % of the area of clean ones is taken for marks.
+"""
+_SPAN: Final = 6.0
+"""How far --mask-strength moves it."""
+_GROWN: Final = 2
+"""Pixels around what is found that are taken for its rim."""
+_FLAT: Final = 2.0
+"""Std of levels, in 5x5 pixels and in all, up to which an area is paper or a scanner's lid."""
+_PAPER, _BLACK = 170.0, 25.0
+"""Levels from which paper, and up to which a scanner's lid, is told from the picture."""
+_UNCLIPPED: Final = (2.5, 252.5)
+"""Tones between which an area is not a clipped part of the picture."""
+_MOST_SIDE: Final = 0.35
+"""Of a side of the picture that a tear takes; more is sky."""
+_STEP: Final = 15.0
+"""Levels between a tear and the picture beside it."""
+_RARE: Final = 0.01
+"""Share of the picture elsewhere that has a tear's tone."""
+
+
+def find_marks(levels: NDArray[np.float32], strength: float = 0.5) -> NDArray[np.bool_]:
+    """Where dust, scratches, tears and missing corners seem to be, with their soft rims.
+
+    Args: levels: (H, W, C), 0..255; strength: 0 = what is surely damage .. 1 = whatever may be.
+    Returns: (H, W).
+    """
+    found = torn(levels)
+    line = np.array(_COLOUR if _is_coloured(levels) else _GRAY)
+    for parts in candidates(levels):
+        scores = parts.measures[:, : len(line) - 1] @ line[:-1] + line[-1]
+        large = parts.measures[:, FEATURES.index("size")] >= math.log(_FEWEST)
+        kept = np.concatenate([[False], large & (scores > _SPAN * (0.5 - strength))])
+        found |= kept[parts.labels]
+    return grown(found, _GROWN)
+
+
+def _is_coloured(levels: NDArray[np.float32]) -> bool:
+    return levels.shape[2] == 3 and float((levels.max(2) - levels.min(2)).mean()) > _LEAST_COLOUR
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Parts:
+    """Candidates.
+
+    Attributes:
+        labels: (H, W), 0 = none, else a part's number from 1.
+        measures: (N, 8), the features of each part.
+    """
+
+    labels: NDArray[np.int64]
+    measures: Floats
+
+
+def candidates(levels: NDArray[np.float32]) -> list[Parts]:
+    """Light parts and dark parts that may be marks.
+
+    Args: levels: (H, W, C), 0..255.
+    """
+    luma = torch.from_numpy((levels @ luma_weights(levels.shape[2])).astype(np.float32))[None, None]
+    grow = max(math.sqrt(luma.numel() / 2**20), 1.0)
+    chroma = levels.max(2) - levels.min(2) if levels.shape[2] == 3 else np.zeros(levels.shape[:2], np.float32)
+    return [_parts(x, chroma, [round(r * grow) for r in _RADII]) for x in (luma, 255 - luma)]
+
+
+def _parts(luma: Tensor, chroma: NDArray[np.float32], radii: list[int]) -> Parts:
+    rise = torch.stack([luma - _opened(luma, r) for r in radii]).amax(0)
+    usual = box_mean(rise, _NEIGHBOURHOOD // 2)
+    seen = rise > torch.clamp(_RISE * usual, min=_LEAST_RISE)
+    labels, count = components(seen[0, 0].numpy())
+    return Parts(labels=labels, measures=_features(luma, chroma, seen, labels, count))
+
+
+def _opened(x: Tensor, radius: int) -> Tensor:
+    """Grayscale opening by a square of 2 radius + 1 pixels."""
+    return _spread(-_spread(-x, radius), radius)
+
+
+def _spread(x: Tensor, radius: int) -> Tensor:
+    """Maximum over a square; its sides one after the other."""
+    side = 2 * radius + 1
+    x = F.max_pool2d(x, (1, side), 1, (0, radius))
+    return F.max_pool2d(x, (side, 1), 1, (radius, 0))
+
+
+def _features(luma: Tensor, chroma: NDArray[np.float32], seen: Tensor, labels: NDArray[np.int64], count: int) -> Floats:
+    """See `FEATURES`."""
+    # What is around a mark is told from pixels that are none, nor a mark's soft rim.
+    free = 1 - _spread(seen.float(), 1)
+    weight = box_mean(free, 6).clamp_min(1e-3)
+    mean = box_mean(free * luma, 6) / weight
+    spread = (box_mean(free * (luma - mean) ** 2, 6) / weight).clamp_min(0).sqrt()
+    crowd = box_mean(seen.float(), 32)
+    inside = labels > 0
+    index = labels[inside] - 1
+
+    def average(x: NDArray[Any]) -> Floats:
+        return np.asarray(np.bincount(index, x[inside].astype(np.float64), count) / np.maximum(size, 1))
+
+    size = np.bincount(index, minlength=count).astype(np.float64)
+    plane, around = luma[0, 0].numpy(), mean[0, 0].numpy()
+    half, upper, top = (_quantile(plane[inside], index, count, share) for share in (0.5, 0.75, 0.9))
+    height = np.maximum(upper - average(around), 1)
+    rows, columns = np.nonzero(inside)
+    length = np.hypot(_extent(rows, index, count), _extent(columns, index, count)) + 1
+    measures = [
+        np.log(height),
+        np.log(height / (average(spread[0, 0].numpy()) + 2)),
+        np.log((top - half + 3) / height),
+        np.log(length**2 / np.maximum(size, 1)),
+        np.log(np.maximum(size, 1)),
+        np.log(average(crowd[0, 0].numpy()) + 0.003),
+        np.log(258 - upper),
+        np.log((average(_steepest(luma)) + 1) / height),
+        np.log((average(chroma) + 4) / (average(box_mean(torch.from_numpy(chroma)[None, None], 6)[0, 0].numpy()) + 4)),
+        np.log(average(chroma) + 4),
+    ]
+    return np.stack(measures, 1)
+
+
+def _steepest(luma: Tensor) -> NDArray[np.float32]:
+    """Largest slope within a pixel, in levels a pixel."""
+    x = F.pad(luma, (1, 1, 1, 1), mode="replicate")
+    across, down = (x[..., 1:-1, 2:] - x[..., 1:-1, :-2]) / 2, (x[..., 2:, 1:-1] - x[..., :-2, 1:-1]) / 2
+    return np.asarray(_spread((across**2 + down**2).sqrt(), 1)[0, 0].numpy())
+
+
+def _quantile(values: NDArray[np.float32], index: NDArray[np.int64], count: int, share: float) -> Floats:
+    """Of the values of each part."""
+    order = np.lexsort((values, index))
+    sizes = np.bincount(index, minlength=count)
+    at = np.cumsum(sizes) - sizes + np.floor(share * (sizes - 1) + 0.5).astype(np.int64)
+    return np.asarray(values[order][at], dtype=np.float64)
+
+
+def _extent(positions: NDArray[np.int64], index: NDArray[np.int64], count: int) -> Floats:
+    lowest, highest = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
+    np.minimum.at(lowest, index, positions)
+    np.maximum.at(highest, index, positions)
+    return np.asarray(highest - lowest, dtype=np.float64)
+
+
+def torn(levels: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tears and missing corners: flat areas of paper white or black that come in from the border.
+
+    Each has one tone, differs sharply from the picture beside it, is met by few pixels elsewhere in the picture, and
+    takes but a part of the side that it comes from, as sky does not.
+    """
+    luma = (levels @ luma_weights(levels.shape[2])).astype(np.float32)
+    x = torch.from_numpy(luma)[None, None]
+    mean = box_mean(x, 2)
+    flat = ((box_mean((x - mean) ** 2, 2)).sqrt() < _FLAT)[0, 0].numpy()
+    found = np.zeros(luma.shape, bool)
+    for tone in (luma > _PAPER, luma < _BLACK):
+        labels, _ = components(flat & tone)
+        at_border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+        for number in np.unique(at_border[at_border > 0]):
+            part = labels == number
+            if _is_torn(luma, flat, part):
+                found |= grown(part, 2)  # the filter's own reach
+    return found
+
+
+def _is_torn(luma: NDArray[np.float32], flat: NDArray[np.bool_], part: NDArray[np.bool_]) -> bool:
+    sides = [part[0], part[-1], part[:, 0], part[:, -1]]
+    if part.sum() < 30 or max(side.mean() for side in sides) > _MOST_SIDE:
+        return False
+    tone, spread = float(np.median(luma[part])), float(luma[part].std())
+    # Clipped skies are flat, too, and so are shadows, nearly.
+    if spread > (_FLAT if tone > _PAPER else _FLAT / 2) or not _UNCLIPPED[0] < tone < _UNCLIPPED[1]:
+        return False
+    near = grown(part, 4)  # beyond its ragged rim, which is not flat
+    beside = grown(near, 4) & ~near
+    if not beside.any() or np.median(np.abs(luma[beside] - tone)) < _STEP:
+        return False
+    alike = flat & (np.abs(luma - tone) <= 1 + 2 * spread) & ~near
+    return float(alike.mean()) < _RARE

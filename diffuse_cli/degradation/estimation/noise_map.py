@@ -1,0 +1,112 @@
+"""Noise that is not the same everywhere: a map of its std, given as a gray picture or found out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import PictureError, UsageError
+
+if TYPE_CHECKING:
+    from ...images.image_io import Picture
+
+_TRAINED = 128.0
+"""The most noise, in 8-bit levels, that the weights have seen as an observation."""
+
+
+def map_of(picture: "Picture") -> NDArray[np.float32]:
+    """A gray picture as a map (H, W) of noise std in 8-bit levels: 8 bits as they are, 16 bits 256 times as fine.
+
+    A floating-point file's white, 1, is level 255.
+    Raises: PictureError: it has colours.
+    """
+    if not picture.is_gray:
+        raise PictureError("a noise map is a gray picture, whose levels are the noise's std; this one has colours")
+    white = 65535 / 256 if picture.depth == 16 and not picture.floating else 255.0
+    std: NDArray[np.float32] = (picture.pixels[..., 0] + 1) * np.float32(white / 2)
+    return np.maximum(std, 0)
+
+
+def check_map(std: NDArray[np.float32]) -> None:
+    """Refuse what is no map of stds.
+
+    Raises: UsageError: not (H, W), or some of it negative or not finite.
+    """
+    if std.ndim != 2 or 0 in std.shape:
+        raise UsageError(f"a noise map must be (H, W), not {std.shape}")
+    if not (np.isfinite(std).all() and std.min() >= 0):
+        raise UsageError("a noise map holds stds, finite numbers >= 0")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class KnownNoise:
+    """The noise of one picture, in 8-bit levels.
+
+    Attributes:
+        level: its std; of a map, the root mean square.
+        std: (H, W), None = the same everywhere.
+        notes, warnings: what the user is told, one line each.
+        facts: what the recipe tells.
+    """
+
+    level: float
+    std: NDArray[np.float32] | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+
+def given_map(std: NDArray[np.float32], picture: "Picture") -> KnownNoise:
+    """A map as it was given.
+
+    Raises: PictureError: it is of another size than the picture.
+    """
+    h, w = picture.pixels.shape[:2]
+    if std.shape != (h, w):
+        size = f"{std.shape[1]}x{std.shape[0]}"
+        raise PictureError(f"the noise map is {size} but the picture, as displayed, {w}x{h}; resize the map")
+    level = _rms(std)
+    most = float(std.max())
+    beyond = (f"noise of up to {most:.0f} levels is more than the weights were trained on ({_TRAINED:.0f})",)
+    return KnownNoise(level=level, std=std, warnings=beyond if most > _TRAINED else ())
+
+
+def estimated_map(picture: "Picture", *, by_place: bool) -> KnownNoise:
+    """The noise of a picture by brightness and, if asked for, by place; one level where neither can be told."""
+    from ...images.units import LEVEL
+    from .picture_noise import is_white, measured_noise
+    from .varying_noise import estimate_varying_noise
+
+    found = measured_noise(picture)
+    one = KnownNoise(level=found.level, facts={"noise": found.level})
+    how = f"noise {found.level:.1f} (estimated: {found.method})"
+    if found.level == 0:
+        return _told(one, f"no noise measurable ({found.method}), so nothing is removed; --noise LEVEL insists")
+    if not is_white(picture, found.level):
+        return _told(one, f"{how}; in a JPEG it cannot be told where it is more, so it counts as the same everywhere")
+    levels = (picture.pixels + 1) * np.float32(LEVEL)
+    clips = bool(levels.min() >= 0 and levels.max() <= 2 * LEVEL)
+    varying = estimate_varying_noise(levels, found.level, by_place=by_place, clips=clips)
+    if varying is None:
+        return _told(one, f"{how}, the same everywhere as far as can be told")
+    level = _rms(varying.std)
+    facts = {
+        "noise": level,
+        "noise_gain": varying.gain,
+        "noise_offset": varying.offset,
+        "noise_shading": varying.shading,
+    }
+    place = f", its std {varying.shading:.1f} times as large at one place as at another" if varying.shading > 1 else ""
+    line = f"variance {varying.gain:.2f} x level + {varying.offset:.1f}{place}"
+    note = f"noise {level:.1f} on average (estimated: patches), {line}"
+    return KnownNoise(level=level, std=varying.std, facts=facts, notes=(note,))
+
+
+def _rms(std: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(np.square(std, dtype=np.float64))))
+
+
+def _told(noise: KnownNoise, note: str) -> KnownNoise:
+    return KnownNoise(level=noise.level, facts=noise.facts, notes=(note,))

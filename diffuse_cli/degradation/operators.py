@@ -1,0 +1,113 @@
+"""What happened to a picture: its description for the core, the prior that implies, and doing it to a picture."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import UsageError
+from ..images.units import LEVEL
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Description:
+    """What happened to a guide picture, in the core's own units.
+
+    Attributes:
+        scale: resize factor from the guide to the output, clamped to >= 1 where it is used.
+        noise: std of white noise before upsizing, [-1, 1] units.
+        quality: JPEG quality, >= 100 for none.
+        blur: std of a Gaussian blur in pixels of the full-size picture.
+    Raises: UsageError: a value that is not finite, or negative.
+    """
+
+    scale: float = 1.0
+    noise: float = 0.0
+    quality: float = 100.0
+    blur: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what the formulas below cannot take."""
+        for name in ("scale", "noise", "quality", "blur"):
+            value = getattr(self, name)
+            if not math.isfinite(value) or value < 0:
+                raise UsageError(f"{name} must be a finite number >= 0, not {value}")
+
+    @property
+    def octaves(self) -> float:
+        """How often the picture was halved."""
+        return max(math.log2(self.scale), 0.0) if self.scale > 0 else 0.0
+
+    def cond(self) -> tuple[float, float, float, float]:
+        """The four numbers that the network is told."""
+        quality = min(self.quality, 100.0)
+        return self.octaves, 4 * self.noise, (100 - quality) / 50, self.blur / 2
+
+    def sigma_p(self) -> float:
+        """Std of the clean picture around the guide."""
+        lost = max(self.octaves, math.log2(1 + self.blur**2))
+        q = 0.8 / (self.quality + 2) ** 0.8 + 0.015 if self.quality < 100 else 0.0
+        return math.sqrt(0.0036 * lost**1.5 + self.noise**2 + q**2 + 0.01**2)
+
+
+def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize (B, C, h, w) to (B, C, *size): antialiased bicubic, a = -0.5, half-pixel centres, not clamped."""
+    if tuple(x.shape[-2:]) == size:
+        return x
+    if size[1] == 1 < size[0]:  # torch (2.14) mixes the rows of a result of one column
+        return resize(x.mT.contiguous(), (1, size[0])).mT
+    return F.interpolate(x, size=size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def blur(x: Tensor, std: float) -> Tensor:
+    """Gaussian blur of (B, C, H, W) by `std` pixels, borders replicated; the kernel reaches 4 stds."""
+    if std == 0:
+        return x
+    reach = math.ceil(4 * std)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device) / std) ** 2)
+    kernel = (kernel / kernel.sum()).repeat(x.shape[1], 1)
+    x = F.pad(x, (reach, reach, reach, reach), mode="replicate")
+    x = F.conv2d(x, kernel[:, None, :, None], groups=x.shape[1])
+    return F.conv2d(x, kernel[:, None, None, :], groups=x.shape[1])
+
+
+def degrade(x: Tensor, what: Description, *, noise: Tensor, shots: float = 0.0, seed: int = 0) -> Tensor:
+    """Do to a picture what the description says, up to the JPEG coder, in the order in which a camera does it.
+
+    Blur, shrinking, shot noise, read noise. A coder belongs to a file, so JPEG is left to what writes one.
+
+    Args:
+        x: (1, 3, H, W) clean, [-1, 1] units.
+        noise: (1, 3, h, w) standard normal, of the shrunk size (`shrunk_size`); equal channels for a gray picture.
+        shots: 8-bit levels per photon: the variance of shot noise is `shots` times the level. 0 = none.
+        seed: of the shot noise.
+    Returns: (1, 3, h, w), not clipped.
+    """
+    size = shrunk_size((x.shape[-2], x.shape[-1]), what.scale)
+    x = resize(blur(x, what.blur), size)
+    if shots > 0:
+        x = shot_noise(x, shots, seed)
+    return x + what.noise * noise if what.noise else x
+
+
+def shrunk_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """(height, width) after shrinking by `scale`, at least one pixel."""
+    return max(round(size[0] / scale), 1), max(round(size[1] / scale), 1)
+
+
+def shot_noise(x: Tensor, shots: float, seed: int) -> Tensor:
+    """Poisson noise of (1, 3, H, W): so many 8-bit levels per photon. Equal channels stay equal."""
+    photons = ((x.double() + 1) * (LEVEL / shots)).clamp_min(0)
+    planes = photons[:, :1] if bool((x == x[:, :1]).all()) else photons
+    drawn = torch.from_numpy(np.random.default_rng([seed, 1]).poisson(planes.numpy())).expand(x.shape)
+    return (drawn * (shots / LEVEL) - 1).to(x.dtype)
+
+
+def box_mean(x: Tensor, radius: int) -> Tensor:
+    """Mean of (B, C, H, W) over windows of 2 radius + 1 pixels; at the borders, of the pixels that are there."""
+    side = 2 * radius + 1
+    across = F.avg_pool2d(x, (1, side), 1, (0, radius), count_include_pad=False)
+    return F.avg_pool2d(across, (side, 1), 1, (radius, 0), count_include_pad=False)

@@ -1,0 +1,1 @@
+"""The core: network, preconditioning, fusion, samplers, tiles, data consistency, checkpoints. Tensors only."""

@@ -1,0 +1,247 @@
+"""safetensors with their config: the weights that a file holds, and the files that a name stands for.
+
+Nothing here unpickles. The header is read without torch, so that `models list` and label names cost nothing.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_data_path
+
+from ..errors import CheckpointError, UsageError
+from ..system import files as file_hash
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from .network import UNet
+
+FORMAT = "diffuse-1"
+READABLE_FORMATS = (FORMAT, "diffuse-reference-1")
+DEFAULT_MODEL = "photo"
+SUFFIX = ".safetensors"
+_HEADER_LIMIT = 100_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckpointInfo:
+    """What a checkpoint says of itself, from its header alone.
+
+    Attributes:
+        path: the file.
+        config: the network's shape, as JSON gives it.
+        metadata: all string metadata: format, training summary, sha256 of the tensors, ...
+        shapes: the tensors' shapes.
+        dtypes: the tensors' types, as safetensors names them.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    metadata: dict[str, str]
+    shapes: dict[str, tuple[int, ...]]
+    dtypes: dict[str, str]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names that `generate --label` takes."""
+        return tuple(self.config.get("labels", ()))
+
+    @property
+    def crop(self) -> int:
+        """Side of the training crops."""
+        return int(self.config.get("crop", 96))
+
+    def check_task(self, task: str) -> None:
+        """Refuse a task that these weights never saw, where the file says which they saw.
+
+        Raises: CheckpointError: its `tasks` (names with commas) do not hold this one.
+        """
+        tasks = [name.strip() for name in self.metadata.get("tasks", task).split(",")]
+        if task not in tasks:
+            raise CheckpointError(f"{self.path}: was not trained for {task}, only for {', '.join(tasks)}")
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the file holds."""
+        total = 0
+        for shape in self.shapes.values():
+            count = 1
+            for n in shape:
+                count *= n
+            total += count
+        return total
+
+
+def folders() -> list[Path]:
+    """Where named checkpoints lie: packaged with the program, beside it in a checkout, and the user's own."""
+    here = Path(__file__).resolve().parents[1]
+    return [here / "checkpoints", here.parent / "checkpoints", user_data_path("diffuse") / "checkpoints"]
+
+
+def named() -> dict[str, Path]:
+    """Every checkpoint that `--model NAME` can mean; the first folder wins."""
+    found: dict[str, Path] = {}
+    for folder in folders():
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            found.setdefault(path.stem, path)
+    return found
+
+
+def find(model: str | Path = DEFAULT_MODEL) -> Path:
+    """The file of a model given by name or by path.
+
+    Raises: CheckpointError: neither a known name nor a file.
+    """
+    path = Path(model)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise CheckpointError(f"{path}: is a folder; --model takes a {SUFFIX} file or a name")
+    known = named()
+    if str(model) in known:
+        return known[str(model)]
+    names = ", ".join(known) or "none"
+    raise CheckpointError(f"{model}: no such model; the names known here are {names}, and --model takes a file too")
+
+
+def file_sha256(path: Path) -> str:
+    """Of a checkpoint's file, by which a recipe names it.
+
+    Raises: CheckpointError: it cannot be read.
+    """
+    return file_hash.file_sha256(path, CheckpointError)
+
+
+def read_info(path: Path) -> CheckpointInfo:
+    """Read the header of a checkpoint.
+
+    Raises: CheckpointError: not a safetensors file, truncated, or not one of this program's.
+    """
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            length = int.from_bytes(file.read(8), "little")
+            if size < 8 or not 2 <= length <= min(size - 8, _HEADER_LIMIT):
+                raise CheckpointError(f"{path}: not a safetensors file, or truncated; fetch it again")
+            header = json.loads(file.read(length))
+            return _parse(path, header, size - 8 - length)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise CheckpointError(f"{path}: not a safetensors file; the header makes no sense") from None
+
+
+def _parse(path: Path, header: dict[str, Any], data_size: int) -> CheckpointInfo:
+    metadata = {str(k): str(v) for k, v in header.pop("__metadata__", {}).items()}
+    if any(entry["data_offsets"][1] > data_size for entry in header.values()):
+        raise CheckpointError(f"{path}: truncated, tensors reach beyond the end of the file; fetch it again")
+    if "config" not in metadata:
+        raise CheckpointError(f"{path}: a safetensors file without a config, so not a checkpoint of this program")
+    if metadata.get("format", FORMAT) not in READABLE_FORMATS:
+        raise CheckpointError(f"{path}: format {metadata['format']} is not one of {', '.join(READABLE_FORMATS)}")
+    config = json.loads(metadata["config"])
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path}: its config is not a JSON object")
+    return CheckpointInfo(
+        path=path,
+        config=config,
+        metadata=metadata,
+        shapes={k: tuple(v["shape"]) for k, v in header.items()},
+        dtypes={k: v["dtype"] for k, v in header.items()},
+    )
+
+
+def label_index(label: str, labels: tuple[str, ...]) -> int:
+    """Where a label stands among a checkpoint's.
+
+    Raises: UsageError: it is none of them.
+    """
+    if label not in labels:
+        names = ", ".join(labels) or "none: it was trained without labels"
+        raise UsageError(f"--label {label}: unknown to this checkpoint; its labels are {names}")
+    return labels.index(label)
+
+
+def load(path: Path) -> "UNet":
+    """Rebuild the network of a checkpoint, folded, on the CPU in fp32.
+
+    Raises: CheckpointError: the file is missing, corrupt, foreign, or does not fit its own config.
+    """
+    from .network import NetworkConfig, UNet
+
+    info = read_info(path)
+    try:
+        network = UNet(NetworkConfig.from_json(info.config))
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    wanted = {k: tuple(v.shape) for k, v in network.state_dict().items()}
+    wrong = sorted(k for k in wanted.keys() | info.shapes.keys() if wanted.get(k) != info.shapes.get(k))
+    if wrong:
+        raise CheckpointError(f"{path}: its tensors do not fit its config (first: {wrong[0]})")
+    tensors = _tensors(path)
+    if not all(bool(t.isfinite().all()) for t in tensors.values()):
+        raise CheckpointError(f"{path}: holds weights that are not finite")
+    network.load_state_dict({k: v.float() for k, v in tensors.items()})
+    return network.fold()
+
+
+def _tensors(path: Path) -> "dict[str, Tensor]":
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: cannot be read as safetensors: {error}") from None
+
+
+def tensors_sha256(tensors: "dict[str, Tensor]") -> str:
+    """sha256 over each tensor's name, type, shape and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def verify(path: Path) -> tuple[str, bool | None]:
+    """The sha256 of a checkpoint's tensors, and whether it is the one stated (None: it states none).
+
+    Raises: CheckpointError: as `load`, which this does first.
+    """
+    load(path)
+    actual = tensors_sha256(_tensors(path))
+    stated = read_info(path).metadata.get("sha256")
+    return actual, None if stated is None else stated == actual
+
+
+def told(path: Path) -> dict[str, str]:
+    """A checkpoint's name, the hash of its tensors and its steps: which weights a report is of.
+
+    Raises: CheckpointError: as `verify`.
+    """
+    return {"name": path.stem, "sha256": verify(path)[0], "steps": read_info(path).metadata.get("steps", "")}
+
+
+def save(path: Path, tensors: "dict[str, Tensor]", config: dict[str, object], summary: dict[str, str]) -> None:
+    """Write a release checkpoint: matrices in fp16, scalars and buffers in fp32.
+
+    Args: summary: further metadata, such as `steps`, `data`, `training`, `licence`.
+    Raises: PictureError: the disk fails; a file that was there before still is then.
+    """
+    from safetensors.torch import save as serialise
+
+    from ..system.files import write_bytes
+
+    release = {k: _release_dtype(v) for k, v in tensors.items()}
+    metadata = {**summary, "format": FORMAT, "config": json.dumps(config), "sha256": tensors_sha256(release)}
+    write_bytes(serialise(release, metadata), path)
+
+
+def _release_dtype(tensor: "Tensor") -> "torch.Tensor":
+    return (tensor.half() if tensor.ndim > 1 else tensor.float()).contiguous()

@@ -1,0 +1,221 @@
+"""D(x, sigma): the posterior mean of the clean picture x0 given all that is known.
+
+The diffusion state x_t = x0 + sigma_t n and a pixelwise observation y = x0 + sigma_y n are fused into one (x, sigma);
+a degraded version of the picture, or the fill of its holes, is the centre mu of the prior.
+
+Preconditioning after Karras et al. 2022 (arXiv:2206.00364, Table 1), around a prior N(mu, sigma_p^2).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .engines.gpu_copies import fetch, send
+from .fusion import fuse
+from .network import UNet
+
+SIGMA_DATA = 0.5
+"""Prior std without a guide."""
+SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
+
+Denoise = Callable[[Tensor, Tensor], Tensor]
+"""(x_t (B, 3, H, W), sigma_t () or (B, 1, 1, 1)) -> E[x0 | x_t, all that is known]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
+    """What is known of a picture beside the diffusion state. Sizes of 1 stand for a constant.
+
+    Attributes:
+        mu: (B, 3, H, W) or (B, 3, 1, 1), the guide or the fill; 0 without.
+        sigma_p: (B, 1, H, W) or (B, 1, 1, 1), std of the clean picture around mu.
+        cond: (B, 4 + K), the description, then the label.
+        y, sigma_y: (B, 3, H, W), (B, 1, H, W) or (B, 1, 1, 1): a pixelwise observation and the std of its noise.
+        gray: the picture's channels are equal, so the estimate's must be.
+    """
+
+    mu: Tensor
+    sigma_p: Tensor
+    cond: Tensor
+    y: Tensor | None = None
+    sigma_y: Tensor | None = None
+    gray: bool = False
+
+    def crop(self, rows: slice, columns: slice) -> "Observation":
+        """The same of a window."""
+
+        def cut(t: Tensor) -> Tensor:
+            return t[..., rows if t.shape[-2] > 1 else slice(None), columns if t.shape[-1] > 1 else slice(None)]
+
+        window = replace(self, mu=cut(self.mu), sigma_p=cut(self.sigma_p))
+        if self.y is None or self.sigma_y is None:
+            return window
+        return replace(window, y=cut(self.y), sigma_y=cut(self.sigma_y))
+
+    def to(self, device: torch.device) -> "Observation":
+        """The same on another device."""
+        if self.cond.device == device:
+            return self
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved: dict[str, Any] = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in values.items()}
+        return replace(self, **moved)
+
+    def spread(self) -> float:
+        """Upper bound of the posterior std of any pixel, given y and the prior: where sampling has to start from."""
+        if self.sigma_y is None:
+            return float(self.sigma_p.max())
+        both = fuse(self.sigma_p, self.sigma_p, self.sigma_y, self.sigma_y)[1]
+        return float(both.max())
+
+
+def together(parts: Sequence[Observation]) -> Observation:
+    """Observations of windows of equal size, of one picture each, as one batch."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+
+    def join(values: Sequence[Tensor]) -> Tensor:
+        shape = [max(sizes) for sizes in zip(*(value.shape for value in values), strict=True)]  # a constant beside maps
+        return torch.cat([value.expand(shape) for value in values])
+
+    joined = replace(
+        first,
+        mu=join([part.mu for part in parts]),
+        sigma_p=join([part.sigma_p for part in parts]),
+        cond=torch.cat([part.cond for part in parts]),
+    )
+    pixels = [(part.y, part.sigma_y) for part in parts if part.y is not None and part.sigma_y is not None]
+    return replace(joined, y=join([y for y, _ in pixels]), sigma_y=join([s for _, s in pixels])) if pixels else joined
+
+
+class Evidence(Protocol):
+    """What is known of a whole picture, window by window. An `Observation` is the plainest kind."""
+
+    @property
+    def gray(self) -> bool:
+        """The picture's channels are equal."""
+
+    def crop(self, rows: slice, columns: slice) -> Observation:
+        """What is known of a window."""
+
+    def spread(self) -> float:
+        """Upper bound of the posterior std of any pixel."""
+
+
+def nothing_known(batch: int, cond: int, device: torch.device) -> Observation:
+    """The observation of `generate`, and of a denoiser whose noisy picture is the state itself."""
+    return Observation(
+        mu=torch.zeros(batch, 3, 1, 1, device=device),
+        sigma_p=torch.full((batch, 1, 1, 1), SIGMA_DATA, device=device),
+        cond=torch.zeros(batch, cond, device=device),
+    )
+
+
+def c_noise(sigma: Tensor) -> Tensor:
+    """How the network is told a sigma; inf maps to 1.25."""
+    return torch.where(torch.isinf(sigma), 1.25, sigma.clamp(SIGMA_MIN, SIGMA_MAX).log() / 4)
+
+
+def coefficients(sigma: Tensor, sigma_p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """c_skip, c_out, c_in of x0 around mu (Karras et al. 2022, Table 1), right for sigma = 0 and inf as well."""
+    c_in = (sigma**2 + sigma_p**2).rsqrt()
+    c_skip = 1 / (1 + (sigma / sigma_p) ** 2)
+    c_out = sigma_p / torch.sqrt(1 + (sigma_p / sigma) ** 2)
+    return c_skip, c_out, c_in
+
+
+def precondition(seen: Observation, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The network's input (B, 8, H, W), and D's linear part and c_out: D = linear + c_out * F(input).
+
+    Args: x (B, 3, H, W), sigma (B, 1, H, W): the fused state and its std; x is not read where sigma is inf.
+    """
+    c_skip, c_out, c_in = coefficients(sigma, seen.sigma_p)
+    offset = torch.where(torch.isinf(sigma), 0.0, x - seen.mu)
+    planes = [c_in * offset, 2 * seen.mu, c_noise(sigma), c_noise(seen.sigma_p)]
+    net_in = torch.cat([p.expand(-1, -1, *x.shape[-2:]) for p in planes], 1)
+    return net_in, seen.mu + c_skip * offset, c_out
+
+
+class Posterior:
+    """A denoiser that knows the evidence: fusion, preconditioning, network. Itself just `(x, sigma) -> denoised`.
+
+    The evidence stays where it is (in host memory); what a call needs travels to the network and back.
+    """
+
+    def __init__(self, network: UNet, evidence: Evidence, *, exact: UNet | None = None) -> None:
+        """Args: network: folded; exact: the same in fp32, for windows where `network` gives something not finite."""
+        self.network = network
+        self.evidence = evidence
+        self.exact = exact
+
+    def windows(self, windows: Sequence[tuple[slice, slice]]) -> "Posterior":
+        """The posterior of windows (rows, columns) of equal size, as one batch."""
+        evidence = together([self.evidence.crop(rows, columns) for rows, columns in windows])
+        return Posterior(self.network, evidence, exact=self.exact)
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """x (B, 3, H, W), sigma () or (B, 1, 1, 1), inf = x is not read -> D (B, 3, H, W), fp32, [-1, 1] units."""
+        return self.begin(x, sigma)()
+
+    @torch.no_grad()
+    def begin(self, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
+        """Begin a call; what is returned waits for it, and returns D where x was.
+
+        On a GPU the copies run beside the computing of what was begun before, from and to pinned memory.
+        """
+        seen = self.evidence.crop(slice(0, x.shape[-2]), slice(0, x.shape[-1]))
+        if self.network.device.type != "cuda" or x.device.type == "cuda":
+            there = seen.to(self.network.device), x.to(self.network.device)
+            denoised = self._denoised(self.network, *there, sigma).to(x.device)
+            return lambda: self._rescued(denoised, seen, x, sigma)
+        there = self._sent(seen, x)
+        arrived = fetch(self._denoised(self.network, *there, sigma))
+        return lambda: self._rescued(arrived(), seen, x, sigma)
+
+    def _sent(self, seen: Observation, x: Tensor) -> tuple[Observation, Tensor]:
+        """Evidence and state on their way to the GPU."""
+        values = {f.name: getattr(seen, f.name) for f in fields(seen)}
+        names = [name for name, value in values.items() if isinstance(value, Tensor)]
+        *tensors, state = send([*(values[name] for name in names), x], self.network.device)
+        moved: dict[str, Any] = dict(zip(names, tensors, strict=True))
+        return replace(seen, **moved), state
+
+    @torch.no_grad()
+    def _rescued(self, denoised: Tensor, seen: Observation, x: Tensor, sigma: Tensor) -> Tensor:
+        """The result, computed again in fp32 where the fast network's is not finite."""
+        if self.exact is None or bool(denoised.isfinite().all()):
+            return denoised
+        there = seen.to(self.exact.device), x.to(self.exact.device)
+        return self._denoised(self.exact, *there, sigma).to(x.device)
+
+    def _denoised(self, network: UNet, seen: Observation, x: Tensor, sigma: Tensor) -> Tensor:
+        sigma_t = sigma.to(x).reshape(-1, 1, 1, 1).expand(x.shape[0], 1, 1, 1)
+        sigma_x = sigma_t.expand(-1, 1, *x.shape[-2:])
+        if seen.y is not None and seen.sigma_y is not None:
+            x, sigma_x = fuse(x, sigma_x, seen.y, seen.sigma_y)
+        net_in, linear, c_out = precondition(seen, x, sigma_x)
+        h, w = x.shape[-2:]
+        padded = pad_to_multiple(net_in, network.config.multiple)
+        f: Tensor = network(padded, c_noise(sigma_t).flatten(), seen.cond)
+        denoised = linear + c_out * f[..., :h, :w].float()
+        if seen.gray:
+            denoised = denoised.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+        return torch.where(sigma_x == 0, x, denoised)
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Replicate the last row and column up to a multiple."""
+    h, w = x.shape[-2:]
+    return F.pad(x, (0, -w % multiple, 0, -h % multiple), mode="replicate")
+
+
+def sigma_start(evidence: Evidence) -> float:
+    """Sigma at which sampling starts around the mean: 8 posterior stds, so that little of the variance is lost.
+
+    With start s_0 and posterior variance V, exact integration ends with variance V s_0^2/(V + s_0^2): 98 % here.
+    """
+    return min(8 * evidence.spread(), SIGMA_MAX)

@@ -1,0 +1,107 @@
+"""Pictures from nothing: restoration without an observation, and a cascade for sizes beyond the training crops."""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..degradation.operators import Description
+from ..errors import UsageError
+from .conditioning import Known, guided, no_state
+from .denoiser import SIGMA_MAX, Denoise, Observation, Posterior, nothing_known
+from .inference import Progress, calls, draw, estimate, part_of, tile_counter
+from .model import Model
+from .settings import Settings, label_guidance, tile_side
+from .tiling import plan_tiles, tiled
+
+STAGE_SCALE = 4.0
+"""A stage of the cascade enlarges by at most this."""
+
+
+def generate(
+    size: tuple[int, int],
+    settings: Settings,
+    model: Model,
+    *,
+    label: str | None = None,
+    guidance: float | None = None,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Draw a picture from the prior.
+
+    Args:
+        size: (height, width).
+        label: one of the checkpoint's.
+        guidance: how far towards the label (see `towards`); None = `settings.LABEL_GUIDANCE`.
+    Returns: (1, 3, *size), [-1, 1] units, not clipped.
+    Raises: UsageError: an unknown label, a size below 1, fewer than 2 steps, guidance that is none or without a label.
+    """
+    if settings.steps < 2 or min(size) < 1:
+        raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
+    weight = label_guidance(guidance, label)
+    config = model.network.config
+    nothing = nothing_known(1, config.cond, torch.device("cpu"))
+    seen = replace(nothing, cond=_label_cond(nothing.cond, model, label), gray=config.gray)
+    sizes = cascade(size, config.crop)
+    x = _first(seen, weight, sizes[0], settings, model, part_of(progress, 0, 1 / len(sizes)))
+    for stage, larger in enumerate(sizes[1:], start=1):
+        scale = max(larger[0] / x.shape[-2], larger[1] / x.shape[-1])
+        up = guided(seen, x.clamp(-1, 1), Description(scale=scale), larger)
+        known = Known(observation=up, x_t=no_state(larger), sigma_t=math.inf)
+        x = estimate(
+            known, settings, model, part_of(progress, stage / len(sizes), (stage + 1) / len(sizes)), stage=stage
+        )
+    return x
+
+
+def cascade(size: tuple[int, int], base: int = 96) -> list[tuple[int, int]]:
+    """(height, width) of each stage, from at most `base` pixels to `size`, by equal factors of at most 4.
+
+    Args: base: longest side that is generated at once: that of the training crops.
+    """
+    factor = max(max(size) / base, 1.0)
+    stages = math.ceil(math.log(factor) / math.log(STAGE_SCALE) - 1e-9)
+    shrunk = [factor ** (1 - k / stages) for k in range(stages)] if stages else []
+    return [(max(round(size[0] / f), 1), max(round(size[1] / f), 1)) for f in shrunk] + [size]
+
+
+def _first(
+    seen: Observation,
+    guidance: float,
+    size: tuple[int, int],
+    settings: Settings,
+    model: Model,
+    progress: Progress | None,
+) -> Tensor:
+    tiles = plan_tiles(size, tile_side(settings))
+    tick = tile_counter(progress, len(tiles) * calls(settings) * (1 if guidance == 1 else 2))
+    unlabelled = replace(seen, cond=torch.zeros_like(seen.cond))
+    denoise, without = (
+        tiled(Posterior(model.network, one, exact=model.exact), tiles, on_tile=tick) for one in (seen, unlabelled)
+    )
+    if guidance != 1:
+        denoise = towards(denoise, without, guidance)
+    return draw(denoise, torch.zeros(1, 3, *size), SIGMA_MAX, settings, gray=seen.gray)
+
+
+def towards(denoise: Denoise, without: Denoise, guidance: float) -> Denoise:
+    """Classifier-free guidance (Ho and Salimans 2022, equation 6): further along what the label changes.
+
+    Args:
+        denoise, without: the denoiser that knows the label, and the one that does not.
+        guidance: 0 = the label is ignored, 1 = the model as it is, more = more typical and less varied.
+    """
+
+    def guided_denoise(x_t: Tensor, sigma_t: Tensor) -> Tensor:
+        return torch.lerp(without(x_t, sigma_t), denoise(x_t, sigma_t), guidance)
+
+    return guided_denoise
+
+
+def _label_cond(cond: Tensor, model: Model, label: str | None) -> Tensor:
+    if label is None:
+        return cond
+    known = cond.clone()
+    known[:, 4 + model.label_index(label)] = 1
+    return known

@@ -1,0 +1,136 @@
+"""Where the network runs and in which type: the weights of a checkpoint, made ready to compute."""
+
+import copy
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ..errors import UsageError
+from . import checkpoint
+from .engines.compilation import check_compiler, compile_network
+from .settings import Engine
+
+if TYPE_CHECKING:
+    import torch
+
+    from .network import UNet
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Dtype = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """A checkpoint on a device.
+
+    Attributes:
+        network: what computes.
+        exact: the same weights in fp32 on torch, where `network` computes in less, or by another engine.
+        compiled: `network` went through torch.compile.
+        engine: what computes it.
+    """
+
+    network: "UNet"
+    exact: "UNet | None"
+    compiled: bool = False
+    engine: Engine = "torch"
+
+    def label_index(self, label: str) -> int:
+        """Where a label stands among those that `generate` can be asked for.
+
+        Raises: UsageError: it is none of them.
+        """
+        return checkpoint.label_index(label, self.network.config.labels)
+
+
+def prepare(
+    model: str | Path = checkpoint.DEFAULT_MODEL,
+    *,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    threads: int | None = None,
+    compiled: bool = False,
+    engine: Engine = "torch",
+) -> Model:
+    """Load a checkpoint, by name or file, onto a device.
+
+    Args:
+        threads: CPU threads to compute with; None leaves torch's own choice.
+        compiled: by torch.compile, now, for windows of any size.
+    Raises: CheckpointError: as `checkpoint.load`. UsageError: a device or an engine that is not there, or nothing to
+        compile with, or what does not go together.
+    """
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    path = checkpoint.find(model)
+    place = _device(device, engine)
+    if engine == "ncnn":
+        if compiled:
+            raise UsageError("--compile is for --engine torch; leave one of them out")
+        check_ncnn()
+    if compiled:
+        check_compiler(place)
+    exact = checkpoint.load(path).to(place).channels_last_()
+    half = chosen_dtype(device, dtype, engine) == "bf16"
+    return of_weights(exact, torch.bfloat16 if half else torch.float32, compiled=compiled, engine=engine)
+
+
+def of_weights(exact: "UNet", dtype: "torch.dtype", *, compiled: bool, engine: Engine = "torch") -> Model:
+    """A model of a folded network in fp32, that computes in `dtype`; compiled now, if it is to be."""
+    if engine == "ncnn":
+        from .engines.ncnn import NcnnNetwork
+
+        return Model(network=NcnnNetwork(exact, dtype), exact=exact, engine=engine)
+    half = dtype != exact.dtype
+    network = copy.deepcopy(exact).half_(dtype) if half else exact
+    if compiled:
+        compile_network(network)
+    return Model(network=network, exact=exact if half else None, compiled=compiled)
+
+
+def chosen_dtype(device: Device, dtype: Dtype, engine: Engine = "torch") -> Dtype:
+    """What "auto" means on this machine; with ncnn fp32, which is hardly slower there than bf16.
+
+    Raises: UsageError: a device that is not there.
+    """
+    place = _device(device, engine)
+    return ("bf16" if engine == "torch" and gains_by_bf16(place) else "fp32") if dtype == "auto" else dtype
+
+
+def check_ncnn() -> None:
+    """Whether ncnn can be used.
+
+    Raises: UsageError: it is not installed.
+    """
+    if importlib.util.find_spec("ncnn") is None:
+        raise UsageError("--engine ncnn: it is not installed; pip install 'diffuse-cli[ncnn]', or leave the option out")
+
+
+def _device(wanted: Device, engine: Engine = "torch") -> "torch.device":
+    import torch
+
+    if engine == "ncnn":
+        if wanted not in ("auto", "cpu"):
+            raise UsageError(f"--engine ncnn computes on the CPU; leave --device {wanted} out")
+        return torch.device("cpu")
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if present[name]))
+    if not present[wanted]:
+        raise UsageError(f"--device {wanted}: there is none here; leave the option out, or take --device cpu")
+    return torch.device(wanted)
+
+
+def gains_by_bf16(device: "torch.device") -> bool:
+    """Whether 3x3 convolutions run faster in bf16: matrix units or AVX-512 BF16 on a CPU, tensor cores on a GPU."""
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+        return any(probe() for probe in probes if probe is not None)
+    return False

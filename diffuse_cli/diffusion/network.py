@@ -1,0 +1,280 @@
+"""F: a U-Net of magnitude-preserving layers, without normalisation layers.
+
+In the spirit of Karras et al. 2024 (EDM2, arXiv:2312.02696): weights of unit mean square per output channel, sums and
+concatenations that keep the mean square of what they join. Nothing in it looks further than a few hundred pixels.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import CheckpointError
+
+RELU_GAIN = math.sqrt(2)
+BALANCE = 0.3
+_NORM = math.hypot(1 - BALANCE, BALANCE)
+RESIDUAL_GAIN, PASS_GAIN = BALANCE / _NORM, (1 - BALANCE) / _NORM
+FOURIER_FEATURES = 128
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkConfig:
+    """The shape of the network, as the checkpoint states it.
+
+    Attributes:
+        in_ch: input channels: x, mu, c_noise(sigma), c_noise(sigma_p).
+        cond: 4 numbers of the description, then one a label.
+        channels: width of each level, finest first.
+        blocks: blocks of each level, each way.
+        patch: pixels that are folded into channels before the first layer, a side.
+        emb: width of the embedding of sigma_t and cond.
+        labels: what the pictures of each label show, cond - 4 names.
+        crop: side of the pictures that it was trained on, which is what `generate` draws at once.
+        gray: it was trained on gray pictures alone, so it generates gray ones.
+    Raises: CheckpointError: values that no network can have.
+    """
+
+    in_ch: int = 8
+    cond: int = 4
+    channels: tuple[int, ...] = (64, 96, 128, 160)
+    blocks: tuple[int, ...] = (2, 2, 2, 2)
+    patch: int = 2
+    emb: int = 384
+    labels: tuple[str, ...] = ()
+    crop: int = 96
+    gray: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a config that this family of networks does not cover."""
+        sizes = (*self.channels, *self.blocks, self.patch, self.emb, self.crop)
+        if not all(isinstance(v, int) and 0 < v <= 65536 for v in sizes):
+            raise CheckpointError("the config's channels, blocks, patch, emb and crop must be positive integers")
+        if self.in_ch != 8 or self.cond < 4 or len(self.channels) != len(self.blocks) or not self.channels:
+            raise CheckpointError("the config describes another kind of network (in_ch 8, cond >= 4, blocks a level)")
+        if self.labels and len(self.labels) != self.cond - 4:
+            raise CheckpointError(f"the config names {len(self.labels)} labels for cond = {self.cond}")
+
+    @classmethod
+    def from_json(cls, values: object) -> "NetworkConfig":
+        """Read what the checkpoint's metadata holds; unknown keys are an error, not a surprise later."""
+        if not isinstance(values, dict):
+            raise CheckpointError("the config is not a JSON object")
+        unknown = values.keys() - {f.name for f in fields(cls)}
+        if unknown:
+            raise CheckpointError(f"the config has unknown keys: {', '.join(sorted(unknown))}")
+        try:
+            arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+            return cls(**arguments)
+        except TypeError as error:
+            raise CheckpointError(f"the config has a value of the wrong type: {error}") from None
+
+    def to_json(self) -> dict[str, object]:
+        """The config as the metadata holds it; labels, crop and gray only where they are not the default."""
+        plain = {f.name: f.default for f in fields(self) if f.name in ("labels", "crop", "gray")}
+        return {k: v for k, v in asdict(self).items() if k not in plain or v != plain[k]}
+
+    @property
+    def multiple(self) -> int:
+        """Height and width of the input must be multiples of this."""
+        return self.patch << (len(self.channels) - 1)
+
+
+def mp_sum(a: Tensor, b: Tensor, t: float) -> Tensor:
+    """Weighted sum of two unit signals, of unit mean square again (EDM2, equation 88)."""
+    return ((1 - t) * a + t * b) / math.hypot(1 - t, t)
+
+
+def mp_cat(a: Tensor, b: Tensor) -> Tensor:
+    """Concatenate channels so that both halves contribute equally (EDM2, equation 103)."""
+    na, nb = a.shape[1], b.shape[1]
+    c = math.sqrt((na + nb) / 2)
+    return torch.cat([a * (c / math.sqrt(na)), b * (c / math.sqrt(nb))], 1)
+
+
+def normalised(weight: Tensor) -> Tensor:
+    """A weight of unit mean square per output channel (EDM2, equation 47)."""
+    rms = weight.square().mean(tuple(range(1, weight.ndim)), keepdim=True).sqrt()
+    return weight / (1e-4 + rms)
+
+
+class Linear(nn.Module):
+    """A matrix or kernel without bias; `gain / sqrt(fan_in)` is folded into the weight by `UNet.fold`."""
+
+    def __init__(self, fan_in: int, out: int, kernel: int = 0, gain: float = 1.0) -> None:
+        """Args: kernel: side of the convolution kernel, 0 for a plain matrix; gain: what the layer multiplies by."""
+        super().__init__()
+        self.kernel = kernel
+        self.weight = nn.Parameter(torch.empty((out, fan_in, kernel, kernel) if kernel else (out, fan_in)))
+        self.scale = gain / math.sqrt(self.weight[0].numel())
+
+    def fold_(self, gain: float = 1.0) -> None:
+        """Multiply the gain into the weight, once."""
+        self.weight.mul_(self.scale * gain)
+        self.scale = 1.0
+
+    def trained(self, gain: Tensor | None = None) -> Tensor:
+        """What `fold_` makes of the normalised weight: a differentiable function of weight and gain, for training."""
+        scale = self.scale if gain is None else self.scale * gain
+        return normalised(self.weight) * scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, fan_in[, H, W]) -> (B, out[, H, W])."""
+        return F.conv2d(x, self.weight, padding=self.kernel // 2) if self.kernel else F.linear(x, self.weight)
+
+
+class Fourier(nn.Module):
+    """Random Fourier features of a scalar, of unit mean square."""
+
+    freqs: Tensor
+    phases: Tensor
+
+    def __init__(self, features: int) -> None:
+        """Args: features: how many."""
+        super().__init__()
+        self.register_buffer("freqs", torch.empty(features))
+        self.register_buffer("phases", torch.empty(features))
+
+    def forward(self, v: Tensor) -> Tensor:
+        """(B,) -> (B, features)."""
+        return math.sqrt(2) * torch.cos(v[:, None] * self.freqs + self.phases)
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions beside a pass-through; the first one's output is modulated by the embedding.
+
+    `wide_input` (going up): conv0 takes the concatenated x as it is, and only the pass-through is brought to the new
+    width; going down, x itself is brought to the new width first.
+    """
+
+    def __init__(self, width_in: int, width: int, emb: int, *, wide_input: bool) -> None:
+        """Args: width_in, width: channels before and after; emb: width of the embedding."""
+        super().__init__()
+        self.wide_input = wide_input
+        self.conv0 = Linear(width_in if wide_input else width, width, 3, RELU_GAIN)
+        self.conv1 = Linear(width, width, 3, RELU_GAIN * RESIDUAL_GAIN)
+        self.emb = Linear(emb, width)
+        self.emb_gain = nn.Parameter(torch.empty([]))
+        skip_gain = PASS_GAIN if wide_input else 1.0
+        self.skip = Linear(width_in, width, 1, skip_gain) if width_in != width else None
+
+    def forward(self, x: Tensor, e: Tensor) -> Tensor:
+        """x (B, width_in, H, W), e (B, emb) in fp32 -> (B, width, H, W)."""
+        if self.skip is not None and not self.wide_input:
+            x = self.skip(x)
+        film = (self.emb(e) + 1).to(x.dtype)[:, :, None, None]
+        y: Tensor = self.conv1(F.relu_(self.conv0(F.relu(x)).mul_(film)))
+        if self.skip is not None and self.wide_input:
+            return y.add_(self.skip(x))
+        return y.add_(x, alpha=PASS_GAIN)
+
+
+class UNet(nn.Module):
+    """The network. For inference: construct, load the checkpoint's tensors, `fold()`.
+
+    Training computes `trained_weights()` at every step instead and calls the same `forward` with them.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        """Args: config: the checkpoint's own. Weights are uninitialised until they are loaded."""
+        super().__init__()
+        self.config = config
+        c = config.channels
+        self.fourier = Fourier(FOURIER_FEATURES)
+        self.emb_noise = Linear(FOURIER_FEATURES, config.emb)
+        self.emb_cond = Linear(config.cond + 1, config.emb)
+        self.stem = Linear(config.in_ch * config.patch**2 + 1, c[0], 3)
+        self.enc, self.dec = nn.ModuleList(), nn.ModuleList()
+        width = c[0]
+        for ch, n in zip(c, config.blocks, strict=True):
+            self.enc.append(self._level(width, ch, n, wide_input=False))
+            width = ch
+        self.mid = self._level(width, width, 1, wide_input=True)
+        for ch, n in zip(reversed(c), reversed(config.blocks), strict=True):
+            self.dec.append(self._level(width + ch, ch, n, wide_input=True))
+            width = ch
+        self.out = Linear(width, 3 * config.patch**2, 3)
+        self.out_gain = nn.Parameter(torch.empty([]))
+
+    def _level(self, width_in: int, width: int, blocks: int, *, wide_input: bool) -> nn.ModuleList:
+        widths = [width_in] + [width] * blocks
+        return nn.ModuleList(Block(a, b, self.config.emb, wide_input=wide_input) for a, b in pairwise(widths))
+
+    @torch.no_grad()
+    def fold(self) -> "UNet":
+        """Multiply every constant and learned gain into the weights: the inference network computes no scaling."""
+        for _, layer, gain in self.layers():
+            layer.fold_(1.0 if gain is None else float(gain.detach()))
+            if gain is not None:
+                gain.fill_(1)
+        return self.eval().requires_grad_(False)
+
+    def layers(self) -> Iterator[tuple[str, Linear, nn.Parameter | None]]:
+        """Every layer by name, with the learned gain that multiplies it."""
+        gains = {"out": self.out_gain}
+        gains |= {f"{name}.emb": block.emb_gain for name, block in self.named_modules() if isinstance(block, Block)}
+        for name, module in self.named_modules():
+            if isinstance(module, Linear):
+                yield name, module, gains.get(name)
+
+    def trained_weights(self, dtype: torch.dtype) -> dict[str, Tensor]:
+        """What `fold()` and `half_(dtype)` would leave of normalised weights, by name, differentiable."""
+        folded = {name: (layer, layer.trained(gain)) for name, layer, gain in self.layers()}
+        return {f"{name}.weight": w.to(dtype) if layer.kernel else w for name, (layer, w) in folded.items()}
+
+    def channels_last_(self) -> "UNet":
+        """Lay out every kernel as the activations are."""
+        for parameter in self.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        return self
+
+    def half_(self, dtype: torch.dtype) -> "UNet":
+        """Convolutions in `dtype`; the Fourier features and the embeddings stay fp32."""
+        for module in self.modules():
+            if isinstance(module, Linear) and module.kernel:
+                module.weight.data = module.weight.data.to(dtype)
+        return self
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the convolutions compute in."""
+        return self.stem.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.stem.weight.device
+
+    def embed(self, noise: Tensor, cond: Tensor) -> Tensor:
+        """noise (B,) is c_noise(sigma_t), cond (B, 4 + K) -> (B, emb), fp32."""
+        with_one = torch.cat([cond, torch.ones_like(cond[:, :1])], 1)
+        return RELU_GAIN * F.relu(mp_sum(self.emb_noise(self.fourier(noise)), self.emb_cond(with_one), 0.5))
+
+    def forward(self, x: Tensor, noise: Tensor, cond: Tensor) -> Tensor:
+        """(B, 8, H, W), (B,), (B, 4 + K) -> (B, 3, H, W), in the convolutions' dtype.
+
+        H and W must be multiples of `config.multiple`.
+        """
+        e = self.embed(noise, cond)
+        x = F.pixel_unshuffle(x.to(self.dtype), self.config.patch)
+        x = torch.cat([x, torch.ones_like(x[:, :1])], 1).contiguous(memory_format=torch.channels_last)
+        x = self.stem(x)
+        skips = []
+        for i, level in enumerate(self.enc):
+            x = F.avg_pool2d(x, 2) if i else x
+            for block in cast(nn.ModuleList, level):
+                x = block(x, e)
+            skips.append(x)
+        x = self.mid[0](x, e)
+        for i, level in enumerate(self.dec):
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest") if i else x
+            x = mp_cat(x, skips.pop())
+            for block in cast(nn.ModuleList, level):
+                x = block(x, e)
+        return F.pixel_shuffle(self.out(x), self.config.patch)

@@ -1,0 +1,116 @@
+"""How to compute: what decides pixels beside the picture and the weights. Costs nothing to import."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import UsageError
+
+Engine = Literal["torch", "ncnn"]
+Solver = Literal["dpmpp-2m", "heun", "euler"]
+Tile = int | Literal["auto", "off"]
+MIN_TILE = 64
+AUTO_TILE = 1024
+"""Side of a tile without its margins under `auto`, whatever memory happens to be free."""
+NCNN_TILE = 512
+"""The same with ncnn, whose transforms take several times the memory, and the more time the larger they are."""
+MAX_AUTO_TILE = 2048
+"""More memory than that takes makes nothing faster."""
+LEAST_MEMORY = 768 << 20
+_PROGRAM_BYTES = 448 << 20
+"""What the program takes by itself and for reading and writing."""
+_BYTES_PER_PIXEL: dict[Engine, int] = {"torch": 1300, "ncnn": 3600}
+"""What each pixel of a tile with margins takes, in fp32."""
+_MARGINS, _STEP = 128, 64
+GENERATE_STEPS = 24
+"""Solver steps of `generate`, which has no mean to give."""
+LABEL_GUIDANCE = 1.5
+"""Of labelled pictures; examples/fashion/README.md has what it does to recognition and variety."""
+_GENERATE_SIDE = 64
+_SAMPLE_STEPS = {"denoise": 6, "inpaint": 6, "super-resolve": 6}
+"""Solver steps of a sample by command, as measured: with fewer the samples differ too little (model card, Samples)."""
+
+
+def sample_steps(op: str) -> int:
+    """Solver steps of a command's samples, if nothing is said."""
+    return _SAMPLE_STEPS.get(op, 6)
+
+
+def natural_size(crop: int) -> tuple[int, int]:
+    """Size of a generated picture if nothing is said: that of the training crops, which is drawn at once, if small."""
+    return min(crop, _GENERATE_SIDE), min(crop, _GENERATE_SIDE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """How to compute.
+
+    Attributes:
+        steps: 1 = the posterior mean, one denoiser call; more = a posterior sample in that many solver steps.
+        textured: a mean, too, has texture in holes wider than the network's reach; samples have it anyway.
+        fidelity: how far a sample is moved towards the mean: 0 = not at all, 1 = all the way.
+        seed, sample: which noise.
+        solver: of the probability-flow ODE.
+        tile: side of a tile in pixels; "auto" depends on `memory` alone; "off" = in one piece.
+        memory: bytes that the program may take while it computes, as far as tiles decide it; None = usual.
+        engine: what computes the network, as far as it decides how large a tile is.
+    Raises: UsageError: a value out of range.
+    """
+
+    steps: int = 1
+    textured: bool = False
+    fidelity: float = 0.0
+    seed: int = 0
+    sample: int = 0
+    solver: Solver = "dpmpp-2m"
+    tile: Tile = "auto"
+    memory: int | None = None
+    engine: Engine = "torch"
+
+    def __post_init__(self) -> None:
+        """Refuse what nothing could compute with."""
+        if not 0 <= self.fidelity <= 1:
+            raise UsageError(f"--fidelity must lie in 0 .. 1, not {self.fidelity}")
+        if self.steps < 1:
+            raise UsageError(f"--steps must be at least 1, not {self.steps}")
+        if not 0 <= self.seed < 2**64:
+            raise UsageError(f"--seed must lie in 0 .. 2^64 - 1, not {self.seed}")
+        if not 0 <= self.sample < 2**32:
+            raise UsageError(f"sample must lie in 0 .. 2^32 - 1, not {self.sample}")
+        if self.memory is not None and self.memory < LEAST_MEMORY:
+            raise UsageError(f"--memory must be at least {LEAST_MEMORY >> 20}M, which the program takes by itself")
+        if self.memory is not None and self.tile != "auto":
+            raise UsageError("--memory is for --tile auto; give one of --memory and --tile")
+        if isinstance(self.tile, int) and self.tile < MIN_TILE:
+            raise UsageError(f"--tile must be at least {MIN_TILE} pixels, not {self.tile}")
+
+    @property
+    def has_texture(self) -> bool:
+        """Whether wide holes are given the texture of what is around them."""
+        return self.textured or self.steps > 1
+
+
+def tile_side(settings: Settings) -> int | None:
+    """Side of a tile without its margins that the settings mean, None = one piece."""
+    if settings.tile == "off":
+        return None
+    if settings.tile != "auto":
+        return settings.tile
+    if settings.memory is None:
+        return AUTO_TILE if settings.engine == "torch" else NCNN_TILE
+    window = math.isqrt((settings.memory - _PROGRAM_BYTES) // _BYTES_PER_PIXEL[settings.engine])
+    return min(max((window - _MARGINS) // _STEP * _STEP, MIN_TILE), MAX_AUTO_TILE)
+
+
+def label_guidance(guidance: float | None, label: str | None) -> float:
+    """What is meant by a guidance, or by none.
+
+    Raises: UsageError: it is negative or not finite, or there is no label to guide towards.
+    """
+    if guidance is None:
+        return 1.0 if label is None else LABEL_GUIDANCE
+    if label is None:
+        raise UsageError("--guidance is how far towards a label: give --label, too")
+    if not 0 <= guidance < math.inf:
+        raise UsageError(f"--guidance must be 0 or more, not {guidance}")
+    return guidance

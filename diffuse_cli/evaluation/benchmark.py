@@ -1,0 +1,96 @@
+"""The benchmark: start-up, the real commands, the bare core, and what this machine's convolutions could do."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ..diffusion.checkpoint import CheckpointInfo
+from ..diffusion.model import Model
+from ..version import __version__
+from .command_speed import startup, time_commands
+from .hardware import cpu_name
+from .network_speed import DTYPES, REFERENCES, as_json, convolution_peaks, profile, time_core, time_reference
+from .region_speed import time_regions
+
+FORMAT = "diffuse-benchmark/1"
+SIZES, FULL_SIZES = (0.25, 1.0, 12.0), (0.25, 1.0, 12.0, 100.0)
+REGION_SIZE, FULL_REGION_SIZE = 6.0, 24.0
+
+
+def benchmark(model: Model, info: CheckpointInfo, *, full: bool, say: Callable[[str], None]) -> dict[str, Any]:
+    """Time everything, one thing after the other.
+
+    Args:
+        model: in the dtype that the commands shall use.
+        full: pictures of 100 megapixels, too.
+        say: told what comes next.
+    Raises: CommandFailedError: a command did not succeed.
+    """
+    say("the fastest convolutions")
+    peaks = convolution_peaks()
+    networks, shares = [], {}
+    for dtype, network in _networks(model, peaks).items():
+        say(f"the core in {dtype}")
+        networks += time_core(network, dtype, peaks)
+        shares[dtype] = profile(network)
+    for name in REFERENCES:
+        say(name)
+        networks.append(time_reference(name, peaks))
+    say("start-up")
+    started = startup()
+    used = "bf16" if model.exact is not None else "fp32"
+    options = ["--model", str(info.path), "--dtype", used, "--threads", str(torch.get_num_threads())]
+    say("regions of a picture")
+    regions = time_regions(model, FULL_REGION_SIZE if full else REGION_SIZE)
+    commands = time_commands(FULL_SIZES if full else SIZES, options, say)
+    return {
+        "format": FORMAT,
+        "version": __version__,
+        "machine": {"cpu": cpu_name(), "threads": torch.get_num_threads(), "torch": torch.__version__},
+        "checkpoint": info.path.stem,
+        "dtype": used,
+        "convolution_peak": as_json(peaks),
+        "networks": networks,
+        "profile": shares,
+        "startup": started,
+        "regions": regions,
+        "commands": commands,
+    }
+
+
+def _networks(model: Model, peaks: dict[str, Any]) -> dict[str, Any]:
+    """The core in every dtype that is not emulated here."""
+    import copy
+
+    exact = model.exact or model.network
+    return {
+        dtype: exact if dtype == "fp32" else copy.deepcopy(exact).half_(DTYPES[dtype]).channels_last_()
+        for dtype in peaks
+    }
+
+
+def tables(report: dict[str, Any]) -> list[list[list[str]]]:
+    """A report as tables of cells: networks, where the time goes, start-up, regions, commands."""
+    peaks = [["3x3 convolution, best", "TFLOPS", "channels", "side", "layout"]]
+    for dtype, peak in report["convolution_peak"].items():
+        peaks.append([dtype, f"{peak['tflops']:.3f}", str(peak["channels"]), str(peak["side"]), peak["layout"]])
+    networks = [["network", "dtype", "layout", "tile", "s/Mpx", "MMAC/pixel", "of the peak"]]
+    for row in report["networks"]:
+        speed = [f"{row['seconds_per_megapixel']:.3g}", f"{row['macs_per_pixel'] / 1e6:.3f}"]
+        share = f"{100 * row['fraction_of_peak']:.0f} %"
+        networks.append([row["network"], row["dtype"], row["layout"], str(row["tile"]), *speed, share])
+    kinds = [["the core's time", *report["profile"]]]
+    for kind in next(iter(report["profile"].values())):
+        kinds.append([kind, *(f"{100 * shares[kind]:.1f} %" for shares in report["profile"].values())])
+    started = [["start-up", "s"], *([what, f"{seconds:.2f}"] for what, seconds in report["startup"].items())]
+    commands = [[f"command, {report['dtype']}", "Mpx", "s", "s/Mpx, net", "peak MiB"]]
+    for row in report["commands"]:
+        net = f"{row['seconds_per_megapixel']:.3g}" if "seconds_per_megapixel" in row else ""
+        size = f"{row['megapixels']:g}" if row["megapixels"] else "64x64"
+        commands.append([row["command"], size, f"{row['seconds']:.2f}", net, f"{row['peak_mib']:.0f}"])
+    regions = [["without files", "Mpx", "s", "of the whole"]]
+    for row in report["regions"]:
+        share = f"{100 * row['of_the_whole']:.1f} %"
+        regions.append([row["task"], f"{row['megapixels']:.1f}", f"{row['seconds']:.2f}", share])
+    return [peaks, networks, kinds, started, regions, commands]

@@ -1,0 +1,318 @@
+"""Measured quality: every method on every picture under every condition, summed up in a report."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..diffusion.checkpoint import CheckpointInfo, told
+from ..diffusion.model import Model
+from ..diffusion.settings import Settings
+from ..errors import DiffuseError, PictureError, UsageError
+from ..images.encoding import PICTURE_SUFFIXES
+from ..images.image_io import read_picture, to_levels
+from ..images.units import LEVEL
+from ..restoration.samples import Samples
+from ..version import __version__
+from . import baselines
+from .calibration import calibration
+from .hardware import cpu_name
+from .lpips import lpips
+from .metrics import haarpsi, psnr, ssim
+from .protocol import Case, Condition, Levels, case
+from .report import FORMAT, Report, bootstrap_interval
+
+Measure = Callable[[Levels, Levels], float]
+Turn = Callable[[str], AbstractContextManager[None]]
+"""Entered for each picture, by its name."""
+MIN_SIDE = 11
+"""SSIM's window must fit into what is compared."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """What is to be measured.
+
+    Attributes:
+        sets: picture files by the name of their test set.
+        conditions: of one task.
+        settings: steps > 1 measures samples beside the mean; samples: how many of each picture; fidelities: what is
+            measured between the first and the mean.
+        gray: colour pictures are made gray first.
+        baseline: other tools are measured on the same pictures.
+    """
+
+    sets: dict[str, list[Path]]
+    conditions: Sequence[Condition]
+    settings: Settings
+    samples: int = 1
+    fidelities: Sequence[float] = ()
+    gray: bool = False
+    baseline: bool = False
+
+
+@dataclass(kw_only=True, slots=True)
+class Outcome:
+    """A report, and the pictures that are missing from it, with the reason."""
+
+    report: Report
+    failed: list[tuple[Path, DiffuseError]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """What one method reached on one picture.
+
+    Attributes:
+        folder: name of the test set; picture: the file's name.
+        values: by measure; `seconds` and `megapixels` of the result beside them.
+    """
+
+    folder: str
+    condition: Condition
+    method: str
+    picture: str
+    values: dict[str, float]
+
+
+class Result(NamedTuple):
+    """What a method makes of a case: its pictures, seconds for each, and what else is measured."""
+
+    method: str
+    made: list[Levels]
+    seconds: float
+    facts: Mapping[str, float] = MappingProxyType({})
+
+
+Results = Callable[[Case], Iterable[Result]]
+
+
+def pictures(folder: Path, limit: int | None) -> list[Path]:
+    """The picture files of a folder in the order of their names, or `limit` of them, evenly spread.
+
+    Raises: UsageError: no folder, or none in it.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; --data takes a folder of pictures")
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith("."))
+    if not paths:
+        raise UsageError(f"{folder}: no pictures in it ({' '.join(PICTURE_SUFFIXES)})")
+    count = min(limit or len(paths), len(paths))
+    return [paths[k * len(paths) // count] for k in range(count)]
+
+
+def sets_of(folders: Sequence[Path], limit: int | None) -> tuple[dict[str, list[Path]], int]:
+    """Picture files by the name of their set (a folder's own, or its path where two have one name), and how many.
+
+    Raises: UsageError: as `pictures`.
+    """
+    names = [folder.resolve().name for folder in folders]
+    keys = [name if names.count(name) == 1 else str(folder) for name, folder in zip(names, folders, strict=True)]
+    sets = {key: pictures(folder, limit) for key, folder in zip(keys, folders, strict=True)}
+    return sets, sum(map(len, sets.values()))
+
+
+def clean_levels(path: Path, *, gray: bool) -> Levels:
+    """A picture of a test set: (H, W, C) uint8; gray as Pillow's L.
+
+    Raises: PictureError: it cannot be read, has transparency, or is too small to be measured.
+    """
+    picture = read_picture(path)
+    if picture.alpha is not None:
+        raise PictureError(f"{path}: has transparency, so there is no one right result; flatten it first")
+    levels = to_levels(picture.pixels, 8)
+    if gray and levels.shape[2] == 3:
+        levels = np.asarray(Image.fromarray(levels).convert("L"))[..., None]
+    return levels
+
+
+def perceptual_measures() -> tuple[dict[str, Measure], list[str]]:
+    """The perceptual measures that are installed, and what to do about the others, one line each.
+
+    Raises: CheckpointError: damaged weights.
+    """
+    found: dict[str, Measure | None] = {"haarpsi": haarpsi(), "lpips": lpips()}
+    remedies = {
+        "haarpsi": f"HaarPSI is left out: {baselines.EXTRA}",
+        "lpips": "LPIPS is left out: its weights are imported once by diffuse models import-lpips",
+    }
+    return {k: v for k, v in found.items() if v}, [remedies[k] for k, v in found.items() if not v]
+
+
+def evaluate(what: Evaluation, model: Model, info: CheckpointInfo, turn: Turn, say: Callable[[str], None]) -> Outcome:
+    """Damage every picture under every condition and measure what each method makes of it.
+
+    A picture that fails under one condition counts under none, so that all rows are over the same pictures.
+
+    Args:
+        info: of the checkpoint that `model` is.
+        say: told what is left out because it is not installed.
+    Raises: CheckpointError: damaged weights of a measure.
+    """
+    measures, left_out = perceptual_measures()
+    methods = [core_results(model, what.settings, what.samples, what.fidelities)]
+    if what.baseline:
+        others, missing = baselines.available(what.conditions[0].task)
+        methods.append(baseline_results(others))
+        left_out += [f"baselines by {module} are left out: {baselines.EXTRA}" for module in missing]
+    for line in left_out:
+        say(line)
+    scores: list[Score] = []
+    failed: list[tuple[Path, DiffuseError]] = []
+    for folder, paths in what.sets.items():
+        for path in paths:
+            with turn(path.name):
+                try:
+                    cases = _cases(path, what.conditions, gray=what.gray)
+                    scores += [s for c in cases for s in _scores(c, folder, path.name, methods, measures)]
+                except DiffuseError as error:
+                    failed.append((path, error))
+    table = [row | {"gray": what.gray} for row in rows(scores)]
+    head = heading(what.settings, model, info) | {"left_out": left_out, "failed": failures(failed)}
+    return Outcome(report=head | {"rows": table}, failed=failed)
+
+
+def heading(settings: Settings, model: Model, info: CheckpointInfo) -> Report:
+    """Which weights were measured, how, and on what."""
+    return {
+        "format": FORMAT,
+        "version": __version__,
+        "checkpoint": told(info.path),
+        "settings": {name: getattr(settings, name) for name in ("steps", "seed", "solver", "tile")}
+        | {"dtype": str(model.network.dtype).removeprefix("torch."), "device": model.network.device.type},
+        "machine": {"cpu": cpu_name(), "threads": torch.get_num_threads(), "torch": torch.__version__},
+    }
+
+
+def failures(failed: list[tuple[Path, DiffuseError]]) -> list[dict[str, str]]:
+    """Pictures that could not be measured, as a report lists them."""
+    return [{"file": path.name, "error": str(error)} for path, error in failed]
+
+
+def _cases(path: Path, conditions: Sequence[Condition], *, gray: bool) -> Iterator[Case]:
+    clean = clean_levels(path, gray=gray)
+    for condition in conditions:
+        damaged = case(clean, condition, path.name)
+        _check_size(damaged, path)
+        yield damaged
+
+
+def _check_size(damaged: Case, path: Path) -> None:
+    h, w = damaged.compared(damaged.clean).shape[:2]
+    if min(h, w) < MIN_SIDE:
+        raise PictureError(f"{path}: too small to be measured under {damaged.condition}; {MIN_SIDE} pixels must remain")
+
+
+def _scores(
+    damaged: Case, folder: str, picture: str, methods: Sequence[Results], measures: dict[str, Measure]
+) -> Iterator[Score]:
+    for results in methods:
+        for method, made, seconds, facts in results(damaged):
+            each = [_measured(damaged, levels, measures) for levels in made]
+            values = {name: float(np.mean([m[name] for m in each])) for name in each[0]}
+            values |= {**facts, "seconds": seconds, "megapixels": damaged.clean.shape[0] * damaged.clean.shape[1] / 1e6}
+            if damaged.condition.blind and damaged.condition.task == "denoise":
+                values |= _blind_values(damaged)
+            yield Score(folder=folder, condition=damaged.condition, method=method, picture=picture, values=values)
+
+
+def _blind_values(damaged: Case) -> dict[str, float]:
+    """The level that was estimated, and its distance from the std really present, both in levels."""
+    estimated = damaged.task.noise * LEVEL
+    present = float((damaged.damaged_levels - damaged.clean.astype(np.float64)).std())
+    return {"estimated": estimated, "noise_error": abs(estimated - present)}
+
+
+def _measured(damaged: Case, levels: Levels, measures: dict[str, Measure]) -> dict[str, float]:
+    a, b = damaged.compared(levels), damaged.compared(damaged.clean)
+    near = {"psnr": psnr(a, b), "ssim": ssim(a, b)}
+    return near | {name: measure(levels, damaged.clean) for name, measure in measures.items()}
+
+
+def core_results(model: Model, settings: Settings, samples: int, fidelities: Sequence[float] = ()) -> Results:
+    """The core's posterior mean and, with more than one step, its samples, their means, and what lies between.
+
+    Fidelities are of sample 0. Means are of 4, 8, 16, ... samples, and of all of them, with how the samples are spread.
+    """
+
+    def results(damaged: Case) -> Iterator[Result]:
+        answer = Samples(damaged.damaged, damaged.task, model)
+        (mean,), seconds = _restored(answer, [replace(settings, steps=1, fidelity=0.0)])
+        yield Result("diffuse", _rounded([mean]), seconds)
+        if settings.steps == 1:
+            return
+        made, seconds = _restored(answer, [replace(settings, sample=k) for k in range(samples)])
+        yield Result(f"diffuse, sample in {settings.steps} steps", _rounded(made), seconds)
+        for fidelity in fidelities:
+            between = mean + np.float32(1 - fidelity) * (made[0] - mean)
+            yield Result(f"diffuse, fidelity {fidelity:g}", _rounded([between]), seconds)
+        for count in averaged(samples):
+            spread = calibration(mean, made[:count], damaged.clean)
+            average = _rounded([np.mean(made[:count], 0)])
+            yield Result(f"diffuse, mean of {count} samples", average, count * seconds, spread)
+
+    return results
+
+
+def averaged(samples: int) -> list[int]:
+    """Of how many samples there are means: 4, 8, 16, ... and all."""
+    powers = [2**k for k in range(2, 15) if 2**k < samples]
+    return [*powers, samples] if samples > 1 else []
+
+
+def _restored(answer: Samples, each: list[Settings]) -> tuple[list[NDArray[np.float32]], float]:
+    begin = time.perf_counter()
+    made = [answer.restored(settings).pixels for settings in each]
+    return made, (time.perf_counter() - begin) / len(each)
+
+
+def _rounded(made: list[NDArray[np.float32]]) -> list[Levels]:
+    return [to_levels(pixels, 8) for pixels in made]
+
+
+def baseline_results(methods: dict[str, baselines.Method]) -> Results:
+    """The baselines' results."""
+
+    def results(damaged: Case) -> Iterator[Result]:
+        for name, method in methods.items():
+            begin = time.perf_counter()
+            levels = method(damaged)
+            yield Result(name, [levels], time.perf_counter() - begin)
+
+    return results
+
+
+def rows(scores: Iterable[Score]) -> list[dict[str, Any]]:
+    """One row for each test set, condition and method, as the report holds it."""
+    grouped: dict[tuple[str, Condition, str], list[Score]] = {}
+    for score in scores:
+        grouped.setdefault((score.folder, score.condition, score.method), []).append(score)
+    return [_row(group) for group in grouped.values()]
+
+
+def _row(group: list[Score]) -> dict[str, Any]:
+    first, count = group[0], len(group)
+    names = [name for name in first.values if name not in ("seconds", "megapixels")]
+    columns = {name: np.array([s.values[name] for s in group]) for name in names}
+    seconds, megapixels = (sum(s.values[k] for s in group) for k in ("seconds", "megapixels"))
+    return {
+        "set": first.folder,
+        "task": first.condition.task,
+        "condition": str(first.condition),
+        "level": first.condition.level,
+        "protocol": "blind" if first.condition.blind else "files" if first.condition.as_files else "",
+        "method": first.method,
+        "pictures": count,
+        "mean": {name: round(float(column.mean()), 5) for name, column in columns.items()},
+        "interval": {name: bootstrap_interval(column) for name, column in columns.items()},
+        "seconds_per_megapixel": round(seconds / megapixels, 4),
+        "images": [{"name": s.picture} | {k: round(v, 5) for k, v in s.values.items()} for s in group],
+    }

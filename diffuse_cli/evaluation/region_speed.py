@@ -1,0 +1,55 @@
+"""How long restoring takes, files apart: a whole picture, one box of a hundredth of it, and dust all over it."""
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..degradation.noise_field import noise_field
+from ..diffusion.inference import estimate
+from ..diffusion.model import Model
+from ..diffusion.settings import Settings
+from ..restoration.observe import observe
+from ..restoration.problem import Task
+
+DUST_SHARE, SPECK = 0.002, 4
+"""The share of the pixels that specks hide, and their side."""
+
+
+def time_regions(model: Model, megapixels: float) -> list[dict[str, Any]]:
+    """Seconds of `observe` and `estimate`: fill, preconditioning, network, tiles; and the share of the whole pass."""
+    width = round((megapixels * 1e6 * 4 / 3) ** 0.5 / 16) * 16
+    size = (width * 3 // 4, width)
+    y = torch.from_numpy(0.3 * noise_field((64, 64), seed=0)).repeat(1, -(-size[0] // 64), -(-size[1] // 64))
+    y = y[None, :, : size[0], : size[1]].contiguous(memory_format=torch.channels_last)
+    tasks = {
+        "denoise, the whole": Task(noise=15 / 127.5),
+        "inpaint, one box of a hundredth": Task(hole=_box(size)),
+        "inpaint, dust everywhere": Task(hole=_dust(size)),
+    }
+    rows: list[dict[str, Any]] = []
+    for name, task in tasks.items():
+        begin = time.perf_counter()
+        known = observe(y, task, model.network.config.cond, gray=False, sampling=False)
+        estimate(known, Settings(), model)
+        seconds = time.perf_counter() - begin
+        rows.append({"task": name, "megapixels": size[0] * size[1] / 1e6, "seconds": seconds})
+    return [row | {"of_the_whole": row["seconds"] / rows[0]["seconds"]} for row in rows]
+
+
+def _box(size: tuple[int, int]) -> NDArray[np.bool_]:
+    hole = np.zeros(size, bool)
+    hole[size[0] // 3 : size[0] // 3 + size[0] // 10, size[1] // 3 : size[1] // 3 + size[1] // 10] = True
+    return hole
+
+
+def _dust(size: tuple[int, int]) -> NDArray[np.bool_]:
+    rng, hole = np.random.default_rng(0), np.zeros(size, bool)
+    specks = int(DUST_SHARE * size[0] * size[1] / SPECK**2)
+    tops, lefts = rng.integers(0, size[0] - SPECK, specks), rng.integers(0, size[1] - SPECK, specks)
+    for row in range(SPECK):
+        for column in range(SPECK):
+            hole[tops + row, lefts + column] = True
+    return hole

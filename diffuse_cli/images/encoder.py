@@ -1,0 +1,182 @@
+"""A Picture becomes the bytes of a file of some format."""
+
+import io
+import struct
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, BinaryIO, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, PngImagePlugin
+from PIL.JpegImagePlugin import JpegImageFile
+
+from ..system.arrays import row_blocks
+from .encoding import Encoding, lossy_quality
+from .metadata import handed_on, iptc_record, jpeg_coding_of, raw_profile
+from .npy import write_npy
+from .optional_formats import write_heif, write_jxl
+from .picture import JpegCoding, Levels, Picture, Source, levels_of, to_floats, with_depth
+from .png16 import write_png16
+from .tiff import write_tiff
+
+SUBSAMPLINGS: Final = ("4:4:4", "4:2:2", "4:2:0")
+"""Of a JPEG's chroma, in the order of Pillow's numbers."""
+
+
+def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Encoding) -> None:
+    """Write the pages to a stream; only a TIFF takes more than one.
+
+    Raises: OSError, ValueError, ...: whatever the encoder or the stream raises.
+    """
+    if kind == "TIFF":
+        write_tiff(stream, (_tiff_page(_of_depth(page, encoding), encoding) for page in pages))
+        return
+    for page in pages:
+        picture = _of_depth(page, encoding)
+        _encode_one(stream, picture, kind, _said(picture, encoding), encoding)
+
+
+def _of_depth(picture: Picture, encoding: Encoding) -> Picture:
+    return picture if encoding.depth == "keep" else with_depth(picture, int(encoding.depth))
+
+
+def _said(picture: Picture, encoding: Encoding) -> Source:
+    """What the file is to say beside its pixels."""
+    source = handed_on(picture, encoding.metadata)
+    return replace(source, icc=_fitting_profile(source.icc, gray=picture.pixels.shape[2] == 1))
+
+
+def _fitting_profile(icc: bytes, *, gray: bool) -> bytes:
+    """The profile, unless it speaks of other channels than the file has."""
+    return icc if icc[16:20] == (b"GRAY" if gray else b"RGB ") else b""
+
+
+def _tiff_page(picture: Picture, encoding: Encoding) -> tuple[NDArray[Any], Source]:
+    return to_floats(picture) if picture.floating else levels_of(picture), _said(picture, encoding)
+
+
+def _encode_one(stream: BinaryIO, picture: Picture, kind: str, source: Source, encoding: Encoding) -> None:
+    if kind == "NPY":
+        write_npy(stream, picture)
+    elif kind == "HEIF":
+        write_heif(stream, picture, source, lossy_quality(kind, picture.source, encoding))
+    elif kind == "JXL":
+        write_jxl(stream, picture, source, lossy_quality(kind, picture.source, encoding))
+    else:
+        levels = levels_of(picture)
+        if levels.dtype == np.uint8:
+            _write_with_pillow(stream, levels, kind, source, encoding)
+        elif kind == "PNG":
+            options = _options(kind, source, encoding, gray=levels.shape[2] < 3)
+            chunks = PngImagePlugin.getchunks(Image.new("L", (1, 1)), **options)
+            ancillary = [chunk[:2] for chunk in chunks if chunk[0] not in (b"IHDR", b"IDAT", b"IEND")]
+            write_png16(stream, levels.astype(np.uint16, copy=False), ancillary)
+        else:
+            height, width, channels = levels.shape
+            stream.write(b"P%d\n%d %d\n65535\n" % (6 if channels == 3 else 5, width, height))
+            for rows in row_blocks(levels):
+                stream.write(levels[rows].astype(">u2").tobytes())
+
+
+def _write_with_pillow(stream: BinaryIO, levels: Levels, kind: str, source: Source, encoding: Encoding) -> None:
+    plain = levels[..., 0] if levels.shape[2] == 1 else levels
+    options = _options(kind, source, encoding, gray=levels.shape[2] < 3)
+    if options.get("progressive"):
+        # libjpeg needs room for the whole file then; Pillow's guess is too small for fine tables.
+        ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, min(8 * plain.size, 2**31 - 1))
+    Image.fromarray(plain).save(cast("BinaryIO", _Writer(stream)), kind, **options)
+
+
+class _Writer:
+    """A stream without a descriptor.
+
+    Given a file, Pillow writes to its descriptor and overlooks that a disk that is getting full took but a part.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.write = stream.write
+        self.flush = stream.flush
+
+
+def _options(kind: str, source: Source, encoding: Encoding, *, gray: bool) -> dict[str, Any]:
+    """What Pillow is told beside the pixels."""
+    options: dict[str, Any] = {}
+    if source.icc:
+        options["icc_profile"] = source.icc
+    if source.exif:
+        options["exif"] = b"Exif\0\0" + source.exif
+    if kind in ("PNG", "JPEG", "BMP") and (source.dpi or kind == "BMP"):
+        options["dpi"] = source.dpi or (0, 0)  # without it, Pillow says 96 in a BMP
+    if kind == "PNG":
+        options["pnginfo"] = _png_chunks(source)
+    elif source.xmp:
+        options["xmp"] = source.xmp
+    return options | _coding_options(kind, source, encoding, gray=gray)
+
+
+def _coding_options(kind: str, source: Source, encoding: Encoding, *, gray: bool) -> dict[str, Any]:
+    quality = lossy_quality(kind, source, encoding)
+    if kind == "JPEG":
+        options = {**_jpeg_options(source.jpeg, encoding.quality), "extra": _segments(source)}
+        comment = dict(source.texts).get("Comment", dict(source.texts).get("Description"))
+        return options if comment is None else {**options, "comment": comment.encode()}
+    if kind == "WEBP":
+        # exact: the colour under transparent pixels is kept
+        return {"lossless": True, "exact": True} if quality is None else {"quality": quality}
+    if kind == "AVIF":
+        return {"quality": quality, "subsampling": "4:0:0" if gray else "4:4:4"}
+    return {}
+
+
+def _png_chunks(source: Source) -> PngImagePlugin.PngInfo:
+    chunks = PngImagePlugin.PngInfo()
+    for name, data in source.colour_chunks:
+        if not source.icc or name != b"sRGB":  # a file may have but one of them
+            chunks.add(name, data)
+    if source.xmp:  # where Pillow ignores xmp= without a word
+        chunks.add_itxt("XML:com.adobe.xmp", source.xmp.decode("utf-8", "replace"))
+    for key, text in source.texts:
+        chunks.add_itxt(key, text) if not text.isascii() else chunks.add_text(key, text)
+    if record := iptc_record(source.photoshop):
+        # exiftool, ImageMagick and exiv2 look for the record here, inside Photoshop's block or bare.
+        chunks.add_text("Raw profile type iptc", raw_profile("iptc", record), zip=True)
+    return chunks
+
+
+def _segments(source: Source) -> bytes:
+    """A JPEG's segments for Photoshop's resources, and those of unknown kinds."""
+    block = source.photoshop
+    photoshop = [(13, b"Photoshop 3.0\0" + block[at : at + 65000]) for at in range(0, len(block), 65000)]
+    found = [*photoshop, *source.segments]
+    return b"".join(b"\xff" + bytes([0xE0 + n]) + struct.pack(">H", len(data) + 2) + data for n, data in found)
+
+
+def _jpeg_options(coding: JpegCoding | None, quality: int | None) -> dict[str, Any]:
+    options: dict[str, Any] = {"quality": quality or 95, "subsampling": "4:4:4"}
+    if coding is None:
+        return options
+    # 4:4:4 loses nothing of a kind that Pillow cannot write
+    options |= {"subsampling": max(coding.subsampling, 0), "progressive": coding.progressive}
+    if quality is None:
+        options |= {"qtables": [list(table) for table in coding.tables]}
+        del options["quality"]
+    return options
+
+
+def jpeg_coding(quality: int, subsampling: str) -> JpegCoding:
+    """How the IJG encoder codes at a quality (1..100), for a picture that is to be written so."""
+    stream = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(stream, "JPEG", quality=quality)
+    with Image.open(stream) as image:
+        assert isinstance(image, JpegImageFile)
+        return replace(jpeg_coding_of(image), subsampling=SUBSAMPLINGS.index(subsampling))
+
+
+def through_jpeg(levels: NDArray[np.uint8], quality: int, subsampling: str) -> NDArray[np.uint8]:
+    """What a JPEG of this quality (1..100, the IJG encoder's) leaves of (H, W, 1 or 3) levels; no file is written."""
+    stream = io.BytesIO()
+    plane = levels[..., 0] if levels.shape[2] == 1 else levels
+    Image.fromarray(plane).save(stream, "JPEG", quality=quality, subsampling=subsampling)
+    with Image.open(stream) as image:
+        return np.array(image).reshape(levels.shape)

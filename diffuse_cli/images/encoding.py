@@ -1,0 +1,206 @@
+"""Which format a result is written in, how, and whether it can hold the picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from ..errors import PictureError, UsageError
+from ..system.files import shown
+from .metadata import Policy
+from .optional_formats import RAW_SUFFIXES, check_installed
+from .picture import Picture, Source
+
+FORMAT_OF_SUFFIX: Final = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+    ".avif": "AVIF",
+    ".npy": "NPY",
+    ".heic": "HEIF",
+    ".heif": "HEIF",
+    ".jxl": "JXL",
+}
+PICTURE_SUFFIXES: Final = (*FORMAT_OF_SUFFIX, ".gif", ".pbm", *sorted(RAW_SUFFIXES))
+"""What a folder's pictures are told by."""
+_SUFFIX_OF_NAME = {
+    "png": ".png", "jpeg": ".jpg", "jpg": ".jpg", "webp": ".webp", "tiff": ".tif", "tif": ".tif", "bmp": ".bmp",
+    "ppm": ".ppm", "pgm": ".pgm", "avif": ".avif", "npy": ".npy", "heic": ".heic", "heif": ".heif", "jxl": ".jxl",
+}  # fmt: skip
+_HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL"})
+_HOLDS_FLOATS = frozenset({"TIFF", "NPY"})
+_HOLDS_ALPHA = frozenset({"PNG", "WEBP", "TIFF", "AVIF", "NPY", "HEIF", "JXL"})
+_LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM", "NPY"})
+_TAKES_QUALITY = frozenset({"JPEG", "WEBP", "AVIF", "HEIF", "JXL"})
+_BITS_OF_HEIF = frozenset({10, 12})
+
+Depth = Literal["keep", "8", "16"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encoding:
+    """How results are written.
+
+    Attributes:
+        format: "png", "jpeg", ...; None = what the name says.
+        quality: 1..100 of a lossy format; None = a JPEG's own tables again, 95 otherwise.
+        depth: bits per channel; "keep" = the input's.
+        metadata: what is handed on, see `metadata.handed_on`.
+        keep_times: results get their inputs' time stamps.
+    Raises: UsageError: a value out of range.
+    """
+
+    format: str | None = None
+    quality: int | None = None
+    depth: Depth = "keep"
+    metadata: Policy = "keep"
+    keep_times: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.format is not None and self.format.lower() not in _SUFFIX_OF_NAME:
+            raise UsageError(f"--format must be one of {', '.join(_SUFFIX_OF_NAME)}, not {self.format}")
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise UsageError(f"--quality must lie in 1 .. 100, not {self.quality}")
+        if self.depth not in get_args(Depth):
+            raise UsageError(f"--depth must be keep, 8 or 16, not {self.depth}")
+        if self.metadata not in get_args(Policy):
+            raise UsageError(f"--metadata must be keep, safe or strip, not {self.metadata}")
+
+    def told(self, path: Path) -> dict[str, object]:
+        """What the recipe of a result of this name says of its coding.
+
+        Raises: UsageError: as `kind`.
+        """
+        asked = {"quality": self.quality, "depth": self.depth, "metadata": self.metadata}
+        return {"format": self.kind(path), **{key: value for key, value in asked.items() if value is not None}}
+
+    def like(self, format_read: str) -> "Encoding":
+        """The same for a result without a name: in the input's format, if none was asked for.
+
+        Args: format_read: by Pillow's name.
+        Raises: UsageError: it is read only.
+        """
+        if self.format is not None:
+            return self
+        name = next((name for name, suffix in _SUFFIX_OF_NAME.items() if FORMAT_OF_SUFFIX[suffix] == format_read), None)
+        if name is None:
+            raise UsageError(f"{format_read or 'this format'} is read but never written; give --format png")
+        return replace(self, format=name)
+
+    @property
+    def suffix(self) -> str | None:
+        """Of results that are not named one by one; None = the input's."""
+        return None if self.format is None else _SUFFIX_OF_NAME[self.format.lower()]
+
+    def kind(self, path: Path) -> str:
+        """The format that a result of this name gets, by Pillow's name.
+
+        Raises: UsageError: the name's suffix is unknown, or says something else than `format`.
+        """
+        suffix = path.suffix.lower()
+        named = FORMAT_OF_SUFFIX.get(suffix)
+        if self.suffix is not None:
+            wanted = FORMAT_OF_SUFFIX[self.suffix]
+            if named not in (None, wanted):
+                raise UsageError(f"{shown(path)}: --format {self.format} does not go with {path.suffix}; leave one out")
+            return wanted
+        if named is None:
+            raise UsageError(f"{shown(path)}: {_unknown(path)}")
+        return named
+
+
+def _unknown(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix in RAW_SUFFIXES:
+        return "camera RAW is read but never written; give --format tiff, or name a file like -o out.tif"
+    if suffix == ".gif":
+        return "GIF is read but not written, since it holds 256 colours; give --format png, or -o out.png"
+    what = f"the suffix {path.suffix!a}" if suffix else "a name without a suffix"
+    return f"{what} is no picture format; use one of {' '.join(FORMAT_OF_SUFFIX)}, or give --format"
+
+
+PLAIN: Final = Encoding()
+
+
+def check_quality(paths: Sequence[Path], encoding: Encoding) -> None:
+    """Refuse a quality that none of the results could have.
+
+    Raises: UsageError: that, or an unknown suffix.
+    """
+    kinds = {encoding.kind(path) for path in paths}
+    if encoding.quality is not None and not kinds & _TAKES_QUALITY:
+        raise UsageError(f"--quality {encoding.quality}: {', '.join(sorted(kinds))} has no quality; leave it out")
+
+
+def check_writable_format(path: Path, encoding: Encoding = PLAIN) -> str:
+    """The format that a result of this name gets, by Pillow's name.
+
+    Raises: UsageError: the suffix is unknown, or the format needs the extra [formats], which is not installed.
+    """
+    kind = encoding.kind(path)
+    if kind in ("HEIF", "JXL"):
+        check_installed(kind, path)
+    return kind
+
+
+def is_lossless(path: Path, picture: Picture, encoding: Encoding = PLAIN) -> bool:
+    """Whether what is written to this path comes back bit for bit.
+
+    Raises: UsageError: the suffix is unknown.
+    """
+    kind = encoding.kind(path)
+    if kind in ("WEBP", "JXL"):
+        return lossy_quality(kind, picture.source, encoding) is None
+    return kind in _LOSSLESS
+
+
+def lossy_quality(kind: str, source: Source, encoding: Encoding) -> int | None:
+    """The quality of a WebP, JPEG XL, AVIF or HEIF; None = lossless, which the first two are by default.
+
+    A lossy WebP stays one. JPEG XL takes 100 as lossless, as its own encoder does.
+    """
+    if kind == "JXL" and encoding.quality == 100:
+        return None
+    if encoding.quality is not None:
+        return encoding.quality
+    if kind == "JXL" or (kind == "WEBP" and not (source.format == "WEBP" and source.lossy)):
+        return None
+    return 95
+
+
+def check_fits(picture: Picture, path: Path, encoding: Encoding = PLAIN) -> None:
+    """Refuse to lose depth, alpha, colour or pages; worth asking before the work is done.
+
+    Raises: UsageError: the suffix is unknown. PictureError: the format cannot hold them.
+    """
+    kind = encoding.kind(path)
+    floating = picture.floating and encoding.depth == "keep"
+    deep = (picture.depth == 16 if encoding.depth == "keep" else encoding.depth == "16") and not floating
+    colour = picture.pixels.shape[2] == 3
+    problem = ""
+    if floating and kind not in _HOLDS_FLOATS:
+        problem = f"{kind} cannot hold floating-point numbers; use -o out.tif, or --depth 16"
+    elif deep and kind not in _HOLDS_16_BIT and not (kind == "HEIF" and picture.source.bits in _BITS_OF_HEIF):
+        problem = f"{kind} cannot hold 16 bits per channel, but PNG, TIFF and PPM can; use -o out.png, or --depth 8"
+    elif picture.alpha is not None and kind not in _HOLDS_ALPHA:
+        problem = f"{kind} cannot hold transparency; use -o out.png"
+    elif colour and path.suffix.lower() == ".pgm":
+        problem = "PGM cannot hold colour; use -o out.ppm"
+    elif picture.source.pages > 1 and kind != "TIFF":
+        problem = f"{kind} cannot hold {picture.source.pages} pages; use -o out.tif"
+    elif kind == "JXL" and picture.source.icc and not is_srgb(picture.source.icc):
+        problem = "JPEG XL with a colour profile other than sRGB cannot be written; use -o out.png"
+    if problem:
+        raise PictureError(f"{shown(path)}: {problem}")
+
+
+def is_srgb(icc: bytes) -> bool:
+    """Whether a profile calls itself sRGB, as those of cameras and programs do that mean it."""
+    return b"sRGB" in icc[:4096] or "sRGB".encode("utf-16-be") in icc[:4096]

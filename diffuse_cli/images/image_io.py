@@ -1,0 +1,235 @@
+"""Image files: a file becomes a Picture and a Picture a file, with nothing lost that nobody asked to lose."""
+
+import io
+import itertools
+import os
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import PictureError
+from ..system.files import disk_trouble, reason, replaced_whole, shown
+from . import content_credentials, optional_formats, tiff
+from .encoder import SUBSAMPLINGS, encode, jpeg_coding, through_jpeg
+from .encoding import PLAIN, Encoding, check_fits, check_quality, check_writable_format, is_lossless
+from .npy import MAGIC as NPY_MAGIC
+from .npy import read_npy
+from .picture import JpegCoding, Levels, Picture, Source, of_array, to_levels, to_unit
+from .pillow_reader import PillowReader, decoding, quiet_pillow
+from .source_type import strongest
+from .xmp import has_manifest_elsewhere, source_types
+
+__all__ = [
+    "MAX_PIXELS", "PLAIN", "SUBSAMPLINGS", "Encoding", "JpegCoding", "Levels", "Picture", "Source",
+    "as_coded", "check_fits", "check_quality", "check_writable_format", "encode_pages", "is_lossless", "jpeg_coding",
+    "read_pages", "read_picture", "through_jpeg", "to_levels", "to_unit", "write_pages",
+    "write_picture",
+]  # fmt: skip
+
+MAX_PIXELS: Final = 500_000_000
+
+
+# Reading -------------------------------------------------------------------------------------------------------------
+
+
+def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read an image file; what it is, is told by its content, not by its name.
+
+    Args:
+        path: PNG, JPEG, WebP, TIFF, BMP, PBM/PGM/PPM, AVIF, .npy or a still GIF; with the extra [formats] also HEIC,
+            JPEG XL, camera RAW, and the rarer kinds of AVIF and TIFF.
+        max_pixels: refuse, before decoding, what has more: a small file can hold a picture that fills the memory.
+    Raises: PictureError: it is none of these, damaged, too large, animated, has several pages, or is of a kind (CMYK,
+        signed integers, ...) that would lose something; it changed while it was read; or the disk fails.
+    """
+    pages = read_pages(path, max_pixels=max_pixels)
+    picture = next(pages)
+    pages.close()
+    if picture.source.pages > 1:
+        raise PictureError(f"{shown(path)}: it has {picture.source.pages} pages; save one of them as a picture first")
+    return picture
+
+
+def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | None = None) -> Generator[Picture]:
+    """Read the pages of a TIFF, or the one picture of any other file, one after the other.
+
+    Args, Raises: as `read_picture`; data: the file's content, where it has come from elsewhere.
+    """
+    with _named(path), path.open("rb") if data is None else data as file:
+        stream: BinaryIO = file if file.seekable() else io.BytesIO(file.read())  # a pipe
+        state = _state(file)
+        number, count = 0, 1
+        while number < count:
+            picture, count = _page(stream, path, number, max_pixels)
+            if _state(file) != state:
+                raise PictureError("the file changed while it was read; wait until it is written, and try again")
+            yield replace(picture, source=replace(_with_claims(picture.source, stream), pages=count))
+            number += 1
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors name the file."""
+    try:
+        yield
+    except PictureError as error:
+        raise PictureError(f"{shown(path)}: {error}") from error
+    except OSError as error:
+        raise PictureError(f"{shown(path)}: {disk_trouble(error)}") from error
+
+
+def _state(file: BinaryIO | io.BytesIO) -> tuple[int, int]:
+    if isinstance(file, io.BytesIO):
+        return 0, 0
+    info = os.fstat(file.fileno())
+    return info.st_size, info.st_mtime_ns
+
+
+def _page(stream: BinaryIO, path: Path, number: int, max_pixels: int) -> tuple[Picture, int]:
+    """A page, and how many there are."""
+    stream.seek(0)
+    head = stream.read(16)
+    if not head:
+        raise PictureError("the file is empty (0 bytes); copy it from its source again")
+    with quiet_pillow(), decoding():
+        if head.startswith(NPY_MAGIC):
+            return of_array(read_npy(stream, max_pixels), Source(format="NPY")), 1
+        if kind := optional_formats.kind_of(stream, path):
+            return optional_formats.read(kind, stream, max_pixels), 1
+        if head.startswith(tiff.MAGICS):
+            return _tiff_page(stream, number, max_pixels)
+        return PillowReader(stream).picture(max_pixels), 1
+
+
+def _tiff_page(stream: BinaryIO, number: int, max_pixels: int) -> tuple[Picture, int]:
+    """By Pillow, else by our own reader, else by tifffile."""
+    directories = tiff.directories(stream)
+    frames = [frame for frame, ifd in enumerate(directories) if tiff.is_page(ifd)] or [0]
+    frame = frames[number]
+    try:
+        return PillowReader(stream, frame).picture(max_pixels), len(frames)
+    except tiff.UnusualTiffError:
+        pass
+    try:
+        samples = tiff.read_plain(stream, directories[frame], max_pixels)
+        return of_array(samples, tiff.source_of_directory(stream, directories[frame])), len(frames)
+    except tiff.UnusualTiffError:
+        return optional_formats.read_tiff(stream, frame, max_pixels), len(frames)
+
+
+def _with_claims(source: Source, stream: BinaryIO) -> Source:
+    """What the file claims of its origin, and that its content credentials will not be carried over."""
+    store = content_credentials.manifest(stream)
+    left = source.left_behind
+    if store:
+        left += ("content credentials (C2PA), whose signature no longer applies",)
+    elif has_manifest_elsewhere(source.xmp):
+        left += ("a link to content credentials (C2PA), whose signature no longer applies",)
+    names = [*source_types(source.xmp), *content_credentials.source_types(store)]
+    return replace(source, left_behind=left, source_type=strongest(names))
+
+
+def as_coded(pixels: NDArray[np.float32], coding: JpegCoding) -> NDArray[np.float32]:
+    """A displayed picture (H, W, C) turned back to how the JPEG's blocks lie."""
+    if coding.orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if coding.orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels.swapaxes(0, 1) if coding.orientation in (5, 6, 7, 8) else pixels
+
+
+# Writing -------------------------------------------------------------------------------------------------------------
+
+
+def write_picture(picture: Picture, path: Path, *, encoding: Encoding = PLAIN, like: Path | None = None) -> None:
+    """Write a picture in the format of the path's suffix, whole or not at all.
+
+    Depth, grayness, alpha, profile, EXIF, XMP, IPTC, comments and resolution are kept, as far as `encoding` does not
+    say otherwise. A JPEG that was a JPEG keeps its tables, its subsampling and its scans, another has quality 95 and
+    full chroma; a WebP is lossless unless it was a lossy one.
+    An existing file is replaced, a symbolic link too (what it points to is left alone).
+
+    Args:
+        like: the file that it was made from; the result gets its permissions, and its time stamps if asked for.
+    Raises: UsageError: the suffix is unknown. PictureError: the format cannot hold the depth, the alpha or the colour,
+        some pixels are not finite, or the disk fails. Nothing is left behind then.
+    """
+    write_pages([picture], path, encoding=encoding, like=like)
+
+
+def write_pages(pages: Iterable[Picture], path: Path, *, encoding: Encoding = PLAIN, like: Path | None = None) -> None:
+    """Write pages that are made one by one: to a TIFF any number of them, to another format one.
+
+    Args, Raises: as `write_picture`; what making a page raises comes through. Nothing is left behind then.
+    """
+    kind = check_writable_format(path, encoding)
+    making = _Making(pages, path, encoding)
+    making.first()  # before there is a file, which a killed run would leave
+    with (
+        _told(path, kind, making),
+        quiet_pillow(),
+        replaced_whole(path, like=like, keep_times=encoding.keep_times) as stream,
+    ):
+        encode(stream, making, kind, encoding)
+
+
+def encode_pages(pages: Iterable[Picture], name: Path, *, encoding: Encoding) -> bytes:
+    """What `write_pages` writes, for a pipe.
+
+    Args: name: what errors call it; its suffix, or `encoding`, says the format.
+    """
+    kind = check_writable_format(name, encoding)
+    making = _Making(pages, name, encoding)
+    making.first()
+    stream = io.BytesIO()
+    with _told(name, kind, making), quiet_pillow():
+        encode(stream, making, kind, encoding)
+    return stream.getvalue()
+
+
+@contextmanager
+def _told(path: Path, kind: str, making: "_Making") -> Iterator[None]:
+    """What goes wrong in writing, in one line that names the file."""
+    try:
+        yield
+    except PictureError as error:
+        if making.failed or str(error).startswith(shown(path)):
+            raise
+        raise PictureError(f"{shown(path)}: {error}") from error
+    except OSError as error:
+        if error.errno is None:  # the encoder's own words
+            raise PictureError(f"{shown(path)}: cannot be written ({reason(error)}); try -o out.png") from error
+        raise PictureError(f"{shown(path)}: cannot be written: {disk_trouble(error)}") from error
+    except (ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
+        if making.failed:
+            raise
+        raise PictureError(f"{shown(path)}: cannot be written as {kind} ({reason(error)}); try -o out.png") from error
+
+
+class _Making:
+    """Pages on their way to the encoder: each is checked, and what fails in making one is told from the encoder's."""
+
+    def __init__(self, pages: Iterable[Picture], path: Path, encoding: Encoding) -> None:
+        self.pages, self.path, self.encoding = iter(pages), path, encoding
+        self.made: list[Picture] = []
+        self.failed = False
+
+    def first(self) -> None:
+        """Make the first page."""
+        self.made = [self._make(next(self.pages))]
+
+    def __iter__(self) -> Iterator[Picture]:
+        while self.made:
+            yield self.made.pop()
+            self.failed = True
+            self.made = [self._make(picture) for picture in itertools.islice(self.pages, 1)]
+            self.failed = False
+
+    def _make(self, picture: Picture) -> Picture:
+        check_fits(picture, self.path, self.encoding)
+        return picture

@@ -1,0 +1,352 @@
+"""Formats that the extra [formats] brings: HEIC, JPEG XL, deep AVIF, camera RAW and unusual TIFFs."""
+
+import importlib
+import io
+import logging
+import struct
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import PictureError, UsageError
+from ..system.files import shown
+from . import exif
+from .metadata import exif_tags, orientation, source_of, whole_exif
+from .picture import Picture, Source, check_size, levels_of, of_array, upright
+from .pillow_reader import is_deep_avif
+from .tiff import MAGICS, directories, divided_by_alpha, source_of_directory
+from .xmp import upright_xmp
+
+INSTALL: Final = "pip install 'diffuse-cli[formats]'"
+_RAW_NAMES = "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
+RAW_SUFFIXES: Final = frozenset(f".{name}" for name in _RAW_NAMES.split())
+"""Of camera RAW files, which are read but never written."""
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"MiHE", b"MiHB")
+_AVIF_BRANDS = (b"avif", b"avis")
+_RAW_MAGICS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
+_JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
+_DEVELOPERS = "darktable, RawTherapee or your camera's own program"
+_MODULES = {"HEIF": "pillow_heif", "JXL": "imagecodecs", "AVIF": "imagecodecs", "TIFF": "tifffile", "RAW": "rawpy"}
+_NAMES = {
+    "HEIF": "HEIC", "JXL": "JPEG XL", "AVIF": "10- or 12-bit AVIF", "TIFF": "this kind of TIFF", "RAW": "camera RAW",
+}  # fmt: skip
+
+
+def _module(kind: str) -> Any:  # noqa: ANN401 - a library that may not be there
+    """The library that knows a format.
+
+    Raises: PictureError: it is not installed.
+    """
+    try:
+        return importlib.import_module(_MODULES[kind])
+    except ImportError:
+        other = f", or develop it with {_DEVELOPERS}" if kind == "RAW" else ""
+        raise PictureError(f"{_NAMES[kind]} needs the extra [formats]: {INSTALL}{other}") from None
+
+
+def check_installed(kind: str, path: Path) -> None:
+    """Refuse a result that nobody here can write, before the work is done.
+
+    Raises: UsageError: the format's library is not installed.
+    """
+    try:
+        _module(kind)
+    except PictureError as error:
+        raise UsageError(f"{shown(path)}: {error}") from None
+
+
+def kind_of(file: BinaryIO, path: Path) -> str:
+    """Which of these formats a file has, by its content: "HEIF", "JXL", "AVIF" (a deep one), "RAW"; "" = none."""
+    file.seek(0)
+    head = file.read(64)
+    brand = head[8:12] if head[4:8] == b"ftyp" else b""
+    if head.startswith(_JXL):
+        return "JXL"
+    if brand in _AVIF_BRANDS or (brand in (b"mif1", b"msf1") and b"avif" in head):
+        return "AVIF" if is_deep_avif(file) else ""
+    if brand in _HEIF_BRANDS:
+        return "HEIF"
+    return "RAW" if _is_raw(head, brand, file, path) else ""
+
+
+def _is_raw(head: bytes, brand: bytes, file: BinaryIO, path: Path) -> bool:
+    """Whether it is a camera's RAW file: most are TIFFs whose first page is but a preview."""
+    if brand == b"crx " or head.startswith(_RAW_MAGICS):
+        return True
+    if not head.startswith(MAGICS):
+        return False
+    if head[8:10] == b"CR" or path.suffix.lower() in RAW_SUFFIXES:
+        return True
+    with suppress(Exception):  # the reader will say what is wrong with it
+        block = Image.Exif()
+        file.seek(0)
+        block.load_from_fp(file)
+        return 50706 in block  # DNGVersion
+    return False
+
+
+def read(kind: str, file: BinaryIO, max_pixels: int) -> Picture:
+    """Decode a file of one of these formats.
+
+    Raises: PictureError: its library is not installed, or it has more than `max_pixels`. Whatever the library raises.
+    """
+    module = _module(kind)
+    file.seek(0)
+    return {"HEIF": _read_heif, "JXL": _read_jxl, "AVIF": _read_avif, "RAW": _read_raw}[kind](module, file, max_pixels)
+
+
+# HEIC ----------------------------------------------------------------------------------------------------------------
+
+
+def _read_heif(pillow_heif: Any, file: BinaryIO, max_pixels: int) -> Picture:  # noqa: ANN401
+    container = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
+    image = container[container.primary_index]
+    width, height = image.size
+    check_size(width, height, max_pixels)
+    if len(container) > 1 and container.mimetype.endswith("-sequence"):
+        raise PictureError("an animation, of which diffuse would see only the first; save it as single pictures")
+    info = image.info
+    levels = np.asarray(image)
+    levels = levels[..., None] if levels.ndim == 2 else levels
+    if image.premultiplied_alpha:
+        levels = divided_by_alpha(levels)
+    left = [] if len(container) == 1 else [f"{len(container) - 1} more pictures"]
+    gain_map = any("hdrgainmap" in str(name).lower() for name in info.get("aux", {}))
+    left += ["an HDR gain map"] if gain_map else []
+    left += ["a depth map"] if info.get("depth_images") else []
+    source = Source(
+        format="HEIF",
+        lossy=True,
+        icc=info.get("icc_profile") or b"",
+        exif=whole_exif(info.get("exif") or b""),
+        xmp=upright_xmp(info.get("xmp") or b""),
+        bits=info.get("bit_depth", 8) if levels.dtype == np.uint16 else 0,
+        left_behind=tuple(left),
+    )
+    return of_array(levels, source)
+
+
+def write_heif(stream: BinaryIO, picture: Picture, source: Source, quality: int | None) -> None:
+    """HEVC in HEIF, with full chroma; 16 bits, which come from a 10- or 12-bit file, as 12."""
+    pillow_heif = _module("HEIF")
+    levels = levels_of(picture)
+    mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[levels.shape[2]] + (";16" if picture.depth == 16 else "")
+    before = pillow_heif.options.SAVE_HDR_TO_12_BIT
+    pillow_heif.options.SAVE_HDR_TO_12_BIT = picture.depth == 16
+    try:
+        image = pillow_heif.from_bytes(mode, (levels.shape[1], levels.shape[0]), levels.tobytes())
+        if source.icc:
+            image.info["icc_profile"], image.info["icc_profile_type"] = source.icc, "prof"
+        data = io.BytesIO()
+        image.save(data, quality=quality, chroma=444, exif=source.exif or None, xmp=source.xmp or None)
+        stream.write(data.getvalue())
+    finally:
+        pillow_heif.options.SAVE_HDR_TO_12_BIT = before
+
+
+# AVIF of more than 8 bits --------------------------------------------------------------------------------------------
+
+
+def _read_avif(imagecodecs: Any, file: BinaryIO, max_pixels: int) -> Picture:  # noqa: ANN401
+    data = file.read()
+    image = Image.open(io.BytesIO(data), formats=["AVIF"])
+    check_size(*image.size, max_pixels)
+    if getattr(image, "is_animated", False):
+        raise PictureError("an animation, of which diffuse would see only the first; save it as single pictures")
+    levels = imagecodecs.avif_decode(data, numthreads=1)
+    levels = levels[..., None] if levels.ndim == 2 else levels
+    match = int(levels.max()).bit_length()
+    bits = 12 if match > 10 or _av1_is_12_bit(data) else 10
+    deep = np.rint(levels * (65535 / (2**bits - 1))).astype(np.uint16)
+    assert isinstance(image, Image.Image)
+    source = source_of(image, file)
+    return of_array(upright(deep, orientation(image)), source)
+
+
+def _av1_is_12_bit(data: bytes) -> bool:
+    at = data.find(b"av1C")
+    return at >= 0 and bool(data[at + 6] & 0x20)
+
+
+# JPEG XL -------------------------------------------------------------------------------------------------------------
+
+
+def _read_jxl(imagecodecs: Any, file: BinaryIO, max_pixels: int) -> Picture:  # noqa: ANN401
+    data = file.read()
+    width, height = _jxl_size(data)
+    check_size(width, height, max_pixels)
+    array = imagecodecs.jpegxl_decode(data, numthreads=1)
+    if array.ndim == 4 or (array.ndim == 3 and array.shape[2] > 4):
+        raise PictureError("an animation, of which diffuse would see only the first; save it as single pictures")
+    array = array[..., None] if array.ndim == 2 else array
+    boxes = _boxes(data)
+    block = boxes.get(b"Exif", b"")
+    at = 4 + int.from_bytes(block[:4], "big")  # an offset to the block comes first (ISO/IEC 23008-12, annex A)
+    return of_array(
+        array,
+        Source(
+            format="JXL",
+            lossy=False,
+            icc=_jxl_profile(data),
+            exif=whole_exif(block[at:]),
+            xmp=upright_xmp(boxes.get(b"xml ", b"")),
+        ),
+    )
+
+
+def _jxl_profile(data: bytes) -> bytes:
+    """The colour profile, where it is not sRGB, which a JPEG XL without one means."""
+    decoder = importlib.import_module("pillow_jxl").Decoder(num_threads=1)
+    icc = decoder(data)[3] or b""
+    described = b"RGB_D65_SRG_" in icc or "RGB_D65_SRG".encode("utf-16-be") in icc
+    described |= b"Gra_D65_" in icc or "Gra_D65".encode("utf-16-be") in icc
+    return b"" if described else bytes(icc)
+
+
+def write_jxl(stream: BinaryIO, picture: Picture, source: Source, quality: int | None) -> None:
+    """JPEG XL in its container, with EXIF and XMP; quality None = lossless."""
+    imagecodecs = _module("JXL")
+    levels = levels_of(picture)
+    levels = levels[..., 0] if levels.shape[2] == 1 else levels
+    if quality is None:
+        data = imagecodecs.jpegxl_encode(levels, lossless=True, usecontainer=True, numthreads=1)
+    else:
+        distance = 0.1 + (100 - quality) * 0.09  # as libjxl's encoders understand quality from 30 on
+        data = imagecodecs.jpegxl_encode(levels, distance=distance, usecontainer=True, numthreads=1)
+    stream.write(data)
+    if source.exif:
+        stream.write(_box(b"Exif", bytes(4) + source.exif))
+    if source.xmp:
+        stream.write(_box(b"xml ", source.xmp))
+
+
+def _box(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(data)) + name + data
+
+
+def _boxes(data: bytes) -> dict[bytes, bytes]:
+    """The boxes of a container (ISO/IEC 18181-2), the first of each name."""
+    found: dict[bytes, bytes] = {}
+    if data.startswith(_JXL[0]):
+        return found
+    at = 0
+    while at + 8 <= len(data):
+        size, start = int.from_bytes(data[at : at + 4], "big"), at + 8
+        if size == 1:
+            size, start = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
+        end = len(data) if size == 0 else at + size
+        if end <= at or end > len(data):
+            break
+        found.setdefault(data[at + 4 : at + 8], data[start:end])
+        at = end
+    return found
+
+
+class _Bits:
+    """The bits of a JPEG XL codestream, from the lowest of each byte on."""
+
+    def __init__(self, data: bytes) -> None:
+        """Args: data: the codestream."""
+        self.value, self.at = int.from_bytes(data[:32], "little"), 16  # after the signature
+
+    def take(self, count: int) -> int:
+        """The next number of so many bits."""
+        taken = (self.value >> self.at) & ((1 << count) - 1)
+        self.at += count
+        return taken
+
+
+def _jxl_size(data: bytes) -> tuple[int, int]:
+    """(width, height), before anything is decoded (ISO/IEC 18181-1, annex D.2, SizeHeader)."""
+    boxes = _boxes(data)
+    stream = data if data.startswith(_JXL[0]) else boxes.get(b"jxlc", boxes.get(b"jxlp", bytes(4))[4:])
+    if not stream.startswith(_JXL[0]):
+        raise ValueError("no codestream")
+    bits = _Bits(stream)
+
+    def side(small: int) -> int:
+        return 8 * (bits.take(5) + 1) if small else bits.take((9, 13, 18, 30)[bits.take(2)]) + 1
+
+    small = bits.take(1)
+    height = side(small)
+    ratio = bits.take(3)
+    if ratio:
+        up, down = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[ratio - 1]
+        return height * up // down, height
+    return side(small), height
+
+
+# Camera RAW ----------------------------------------------------------------------------------------------------------
+
+
+def _read_raw(rawpy: Any, file: BinaryIO, max_pixels: int) -> Picture:  # noqa: ANN401
+    """Developed with the camera's white balance into 16-bit sRGB, not brightened."""
+    data = file.read()
+    with rawpy.imread(io.BytesIO(data)) as raw:
+        check_size(raw.sizes.width, raw.sizes.height, max_pixels)
+        levels = raw.postprocess(use_camera_wb=True, output_bps=16, no_auto_bright=True)
+    rebuilt = Image.Exif()
+    with suppress(Exception):  # what is no TIFF inside has its EXIF elsewhere
+        block = Image.Exif()
+        block.load_from_fp(io.BytesIO(data))
+        rebuilt.update(exif_tags(block))
+        rebuilt.tobytes()
+    return of_array(levels, Source(format="RAW", exif=rebuilt.tobytes()[6:] if rebuilt else b""))
+
+
+# Unusual TIFFs -------------------------------------------------------------------------------------------------------
+
+
+def read_tiff(file: BinaryIO, frame: int, max_pixels: int) -> Picture:
+    """A page that neither Pillow nor `tiff.read_plain` reads: packed bits, planes, tiles of floats, other codecs.
+
+    Raises: PictureError: tifffile is not installed, or does not read it, or it is no picture.
+    """
+    tifffile = _module("TIFF")
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong is said by the error
+    file.seek(0)
+    with tifffile.TiffFile(file) as container:
+        page = container.pages[frame]
+        check_size(page.imagewidth, page.imagelength, max_pixels)
+        check_size(page.tilewidth, page.tilelength * page.tiledepth, max_pixels)
+        _check_tifffile_page(page)
+        array = page.asarray()
+        if page.planarconfig == 2 and array.ndim == 3:
+            array = np.moveaxis(array, 0, -1)
+        array = _tiff_samples(array[..., None] if array.ndim == 2 else array, page)
+        turn = int(page.tags[exif.ORIENTATION].value) if exif.ORIENTATION in page.tags else 1
+    return of_array(upright(array, turn), _tiff_source(file, frame))
+
+
+def _check_tifffile_page(page: Any) -> None:  # noqa: ANN401
+    if page.photometric not in (0, 1, 2):
+        raise PictureError(f"a TIFF in {page.photometric.name} colours; convert it to RGB first")
+    if page.imagedepth != 1 or page.tiledepth != 1 or page.samplesperpixel > 8:
+        raise PictureError("a TIFF of several depths or many channels, which is no picture; save a part of it as one")
+    if page.sampleformat not in (1, 3) or page.bitspersample not in (*range(1, 17), 32, 64):
+        raise PictureError("a TIFF of signed or complex numbers; convert it to 32-bit floating point first")
+    if page.sampleformat == 1 and page.bitspersample > 16:
+        raise PictureError(f"a TIFF of {page.bitspersample}-bit integers; convert it to 32-bit floating point first")
+
+
+def _tiff_samples(array: NDArray[Any], page: Any) -> NDArray[Any]:  # noqa: ANN401
+    """uint8, uint16 or floats (H, W, 1 to 4), alpha not multiplied in."""
+    bits = page.bitspersample
+    if array.dtype.kind in "ub" and bits not in (8, 16):
+        full = 255 if bits < 8 else 65535
+        array = np.rint(array.astype(np.float64) * full / (2**bits - 1)).astype(np.uint8 if bits < 8 else np.uint16)
+    if page.photometric == 0:
+        array = 1 - array if array.dtype.kind == "f" else np.invert(array)
+    colours = 3 if page.photometric == 2 else 1
+    extra = page.extrasamples[0] if page.extrasamples and array.shape[2] > colours else 0
+    if extra not in (1, 2):
+        return array[..., :colours]
+    return divided_by_alpha(array[..., : colours + 1]) if extra == 1 else array[..., : colours + 1]
+
+
+def _tiff_source(file: BinaryIO, frame: int) -> Source:
+    return source_of_directory(file, directories(file)[frame])

@@ -1,0 +1,243 @@
+"""A picture, and all that its file said about it."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import PictureError
+from ..system.arrays import copied, empty_array, row_blocks
+
+Levels = NDArray[np.uint8] | NDArray[np.uint16]
+"""Integers as a file holds them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JpegCoding:
+    """How a JPEG was coded.
+
+    Attributes:
+        tables: quantisation tables, 64 numbers each in row order: luma, chroma, and a second chroma where it differs.
+        subsampling: of the chroma: 0 = 4:4:4, 1 = 4:2:2, 2 = 4:2:0, -1 = another, or a gray picture.
+        progressive: whether it was coded in several scans.
+        orientation: how the decoded picture was turned to be displayed, as EXIF numbers it; 1 = not at all.
+    """
+
+    tables: tuple[tuple[int, ...], ...]
+    subsampling: int
+    progressive: bool
+    orientation: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """What a file said beside its pixels.
+
+    Attributes:
+        format: Pillow's name of the format ("PNG", "JPEG", ...); "" = from no file.
+        lossy: the coding had thrown something away (JPEG, AVIF, lossy WebP).
+        icc: the colour profile, b"" = none.
+        exif: a TIFF block without the "Exif" lead-in, orientation 1 (it is applied); b"" = none.
+        xmp: the packet, b"" = none.
+        photoshop: Photoshop's image resources, among them the IPTC record ("8BIM...", without lead-in); b"" = none.
+        texts: comments, by keyword.
+        segments: a JPEG's APPn segments of kinds unknown here, number and data.
+        colour_chunks: a PNG's chunks that tell what its numbers mean (gAMA, cHRM, cICP, ...), name and data.
+        dpi: horizontal and vertical dots per inch.
+        jpeg: None unless it was a JPEG.
+        bits: per channel, where neither 8 nor 16 (10-bit HEIC), else 0.
+        samples: (H, W, C) of a floating-point file, alpha included, 0 = black .. 1 = white, as displayed: what has not
+            been changed is written from here, since 0..1 -> -1..1 -> 0..1 rounds. None for integers.
+        pages: of the file; a picture is one of them.
+        left_behind: what is not carried over (a gain map, frames, ...), in words.
+        source_type: IPTC's name for how it came to be, the strongest of what XMP and a C2PA manifest say; "" = nothing.
+        provenance: how a result was made, as an element of RDF that its XMP is to hold (see recipe); b"" = not told.
+    """
+
+    format: str = ""
+    lossy: bool = False
+    icc: bytes = b""
+    exif: bytes = b""
+    xmp: bytes = b""
+    photoshop: bytes = b""
+    texts: tuple[tuple[str, str], ...] = ()
+    segments: tuple[tuple[int, bytes], ...] = ()
+    colour_chunks: tuple[tuple[bytes, bytes], ...] = ()
+    dpi: tuple[float, float] | None = None
+    jpeg: JpegCoding | None = None
+    bits: int = 0
+    samples: NDArray[np.floating[Any]] | None = field(default=None, repr=False)
+    pages: int = 1
+    left_behind: tuple[str, ...] = ()
+    source_type: str = ""
+    provenance: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Picture:
+    """A picture and all that its file said about it.
+
+    Attributes:
+        pixels: (H, W, C) in [-1, 1], C = 3 colour or 1 gray, as displayed (orientation applied).
+        alpha: (H, W), the file's integers of `depth` bits; None = opaque.
+        depth: bits per channel, 8 or 16.
+        floating: it is to be written as 32-bit floats, 0 = black .. 1 = white, not clipped; depth is then 16, alpha's.
+        source: what else the file said.
+    Raises: ValueError: shapes or types that do not fit together.
+    """
+
+    pixels: NDArray[np.float32]
+    alpha: Levels | None = None
+    depth: int = 8
+    floating: bool = False
+    source: Source = field(default_factory=Source)
+
+    def __post_init__(self) -> None:
+        """Check that pixels, alpha and depth fit together."""
+        shape = self.pixels.shape
+        if len(shape) != 3 or shape[2] not in (1, 3) or 0 in shape or self.pixels.dtype != np.float32:
+            raise ValueError(f"pixels are {shape} {self.pixels.dtype}, not float32 (H, W, 1) or (H, W, 3)")
+        if self.depth not in (8, 16):
+            raise ValueError(f"depth is {self.depth}, not 8 or 16")
+        if self.alpha is not None and (self.alpha.shape != shape[:2] or self.alpha.dtype.itemsize * 8 != self.depth):
+            raise ValueError(f"alpha is {self.alpha.shape} {self.alpha.dtype}, the pixels {shape}, {self.depth} bit")
+
+    @property
+    def is_gray(self) -> bool:
+        """Whether it has no colour: one channel, or three equal ones."""
+        pixels = self.pixels
+        return pixels.shape[2] == 1 or all(bool((pixels[r] == pixels[r, :, :1]).all()) for r in row_blocks(pixels))
+
+
+def to_unit(levels: Levels, depth: int) -> NDArray[np.float32]:
+    """Levels 0 .. 2^depth - 1 of any shape, as numbers in [-1, 1]."""
+    pixels = empty_array(levels.shape, np.float32)
+    for rows in row_blocks(pixels):
+        pixels[rows] = levels[rows]
+        pixels[rows] /= np.float32((2**depth - 1) / 2)
+        pixels[rows] -= 1
+    return pixels
+
+
+def to_levels(pixels: NDArray[np.float32], depth: int) -> Levels:
+    """Numbers in [-1, 1], of any shape, as the nearest of the levels 0 .. 2^depth - 1. The inverse of `to_unit`.
+
+    Raises: PictureError: some are not finite.
+    """
+    if not (np.isfinite(pixels.min()) and np.isfinite(pixels.max())):
+        raise PictureError("the result holds numbers that are not finite, so it is not written; report this as a bug")
+    shape = pixels.shape
+    levels: Levels = empty_array(shape, np.uint8) if depth == 8 else empty_array(shape, np.uint16)
+    for rows in row_blocks(pixels):
+        block = pixels[rows] + np.float32(1)
+        block *= np.float32((2**depth - 1) / 2)
+        np.rint(block, out=block)
+        levels[rows] = np.clip(block, 0, 2**depth - 1, out=block)
+    return levels
+
+
+def integers(levels: NDArray[Any], depth: int) -> Levels:
+    """Whole numbers of any type as the type of so many bits."""
+    return copied(levels, np.uint8) if depth == 8 else copied(levels, np.uint16)
+
+
+def with_depth(picture: "Picture", depth: int) -> "Picture":
+    """The picture with 8 or 16 bits per channel, alpha included; floats become integers."""
+    alpha = picture.alpha
+    if alpha is not None and depth != picture.depth:
+        alpha = to_levels(to_unit(alpha, picture.depth), depth)
+    return replace(picture, alpha=alpha, depth=depth, floating=False)
+
+
+def to_floats(picture: "Picture") -> NDArray[np.floating[Any]]:
+    """Samples (H, W, C), alpha included, 0 = black .. 1 = white; what was not changed has the input file's bits."""
+    floats: NDArray[np.floating[Any]] = (picture.pixels + np.float32(1)) / np.float32(2)
+    if picture.alpha is not None:
+        alpha = picture.alpha[..., None] / np.float32(2**picture.depth - 1)
+        floats = np.concatenate([floats, alpha.astype(np.float32)], axis=2)
+    before = picture.source.samples
+    if before is None:
+        return floats
+    if before.shape != floats.shape:  # enlarged
+        return floats.astype(before.dtype)
+    colours = picture.pixels.shape[2]
+    same = np.zeros(floats.shape, bool)
+    same[..., :colours] = of_floats(before[..., :colours]) == picture.pixels
+    if picture.alpha is not None:
+        same[..., colours] = to_levels(of_floats(before[..., -1]), picture.depth) == picture.alpha
+    return np.where(same, before, floats.astype(before.dtype))
+
+
+def of_floats(samples: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Numbers 0 = black .. 1 = white as [-1, 1], of any shape, not clipped."""
+    return np.asarray(2 * samples.astype(np.float64) - 1, np.float32)
+
+
+def levels_of(picture: Picture) -> Levels:
+    """A picture's integers (H, W, 1 to 4), alpha last."""
+    levels = to_levels(picture.pixels, picture.depth)
+    if picture.alpha is None:
+        return levels
+    shape = *levels.shape[:2], levels.shape[2] + 1
+    joined: Levels = empty_array(shape, np.uint8) if picture.depth == 8 else empty_array(shape, np.uint16)
+    joined[..., :-1], joined[..., -1] = levels, picture.alpha
+    return joined
+
+
+def of_array(array: NDArray[Any], source: Source) -> Picture:
+    """What a decoder that knows no Picture has made of a file.
+
+    Args:
+        array: (H, W, 1 to 4), bool, uint8, uint16, or floats 0 = black .. 1 = white; the last of 2 or 4 is alpha.
+    Raises: PictureError: some numbers are not finite, or white is not 1.
+    """
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * np.uint8(255)
+    array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    colours = 1 if array.shape[2] < 3 else 3
+    alpha = array[..., -1] if array.shape[2] > colours else None
+    if array.dtype in (np.uint8, np.uint16):
+        depth = 8 * array.dtype.itemsize
+        alpha = None if alpha is None else integers(alpha, depth)
+        return Picture(pixels=to_unit(array[..., :colours], depth), alpha=alpha, depth=depth, source=source)
+    _check_floats(array)
+    if alpha is not None:
+        alpha = to_levels(of_floats(alpha), 16)
+    pixels = of_floats(array[..., :colours])
+    return Picture(pixels=pixels, alpha=alpha, depth=16, floating=True, source=replace(source, samples=array))
+
+
+MOST_LIGHT = 100.0
+"""The brightest that a floating-point picture may be, where white is 1."""
+
+
+def _check_floats(samples: NDArray[np.floating[Any]]) -> None:
+    low, high = float(samples.min()), float(samples.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise PictureError("some of its numbers are not finite; set them to something, and inpaint them with a --mask")
+    if max(-low, high) > MOST_LIGHT:
+        raise PictureError(f"its numbers go from {low:g} to {high:g}, but white is to be 1; divide them first")
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Refuse, before decoding, what has too many pixels.
+
+    Raises: PictureError: it has more than `max_pixels`.
+    """
+    if width * height > max_pixels:
+        raise PictureError(
+            f"{width}x{height} is more than {max_pixels / 1e6:g} million pixels, the limit; "
+            "raise it with --max-pixels, or cut the picture into parts first"
+        )
+
+
+def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn and mirror (H, W, C) as the EXIF orientation asks for."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array

@@ -1,0 +1,13 @@
+"""Units of pixels: 8-bit levels, and luma."""
+
+import torch
+from torch import Tensor
+
+LEVEL = 127.5
+"""8-bit levels per unit of the core: a noise level n is sigma = n / LEVEL."""
+
+
+def luma(x: Tensor) -> Tensor:
+    """(B, 3, H, W) -> (B, 1, H, W), BT.601 weights."""
+    weights = torch.tensor([0.299, 0.587, 0.114], dtype=x.dtype, device=x.device)
+    return torch.einsum("bchw,c->bhw", x, weights)[:, None]

@@ -1,0 +1,179 @@
+"""How a result was made: a small JSON in the result's own metadata, by which it is told from every other.
+
+It holds all that decides pixels, resolved, and the hashes of what went in; no paths, names, times, threads or machines.
+"""
+
+import html
+import json
+import mmap
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from ..diffusion.settings import Settings, tile_side
+from ..images.source_type import VOCABULARY, combined
+from ..images.xmp import IPTC_NAMESPACE, RECIPE_NAMESPACE
+from ..version import __version__
+from .source_type import fitting
+
+Recipe = Mapping[str, Any]
+"""What JSON can hold, by name."""
+
+
+HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL"})
+"""Formats whose metadata a recipe goes into."""
+
+
+_FILLING: Final = ("inpaint", "extend", "restore")
+"""Operations that fill holes, which have texture if they are wide, unless the mean is asked for."""
+
+
+def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str, compiled: bool = False) -> dict[str, Any]:
+    """The part that tells how a picture was computed.
+
+    Args: checkpoint: sha256 of its file; dtype: "fp32" or "bf16"; compiled: by torch.compile, which rounds otherwise.
+    """
+    noise: dict[str, Any] = {"seed": settings.seed, "sample": settings.sample, "solver": settings.solver}
+    drawn = {**noise, "fidelity": settings.fidelity} if settings.steps > 1 else {}
+    if op in _FILLING:
+        drawn |= {"wide_holes": "texture" if settings.has_texture else "mean"}
+        if settings.has_texture:
+            drawn = {"seed": settings.seed} | drawn
+    return {
+        "diffuse": __version__,
+        "operation": op,
+        "checkpoint": checkpoint,
+        "dtype": dtype,
+        "compile": compiled,
+        "engine": settings.engine,
+        "tile": tile_side(settings) or "off",
+        "steps": settings.steps,
+        **drawn,
+    }
+
+
+def of_average(computing: Recipe, samples: int) -> dict[str, Any]:
+    """The same of the mean of so many samples."""
+    return {**_of_several(computing, samples), "average": True}
+
+
+def _of_several(computing: Recipe, samples: int) -> dict[str, Any]:
+    return {**{key: value for key, value in computing.items() if key != "sample"}, "samples": samples}
+
+
+def of_part(part: str, computing: Recipe, samples: int | None) -> dict[str, Any]:
+    """The same of something else than the restored picture, that is made of so many samples, or of the first."""
+    told = {key: value for key, value in computing.items() if key != "fidelity"} | {"part": part}
+    return told if samples is None else _of_several(told, samples)
+
+
+def agrees(found: Recipe | None, wanted: Recipe) -> bool:
+    """Whether a recipe that was found says all that is wanted; it may say more, such as what was estimated."""
+    return found is not None and all(key in found and found[key] == value for key, value in wanted.items())
+
+
+def dump(recipe: Recipe) -> str:
+    """The same text for the same recipe."""
+    return json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as it will be read again: tuples become lists."""
+    return dict(json.loads(dump(recipe)))
+
+
+def to_rdf(recipe: Recipe, before: str = "") -> bytes:
+    """A recipe as an element of XMP, with IPTC's digital source type (Photo Metadata Standard 2023.1).
+
+    Args: before: the input's type, "" = it said none. A stronger one stays; one that gives way is told by the recipe.
+    """
+    kind = combined(before, fitting(recipe))
+    if before and kind != before:
+        recipe = {**recipe, "input_source_type": before}
+    source_type = "" if kind is None else f' Iptc4xmpExt:DigitalSourceType="{html.escape(_uri(kind))}"'
+    return (
+        '<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" rdf:about=""'
+        f' xmlns:diffuse="{RECIPE_NAMESPACE}" xmlns:Iptc4xmpExt="{IPTC_NAMESPACE}"'
+        f' diffuse:recipe="{html.escape(dump(recipe))}"{source_type}/>'
+    ).encode()
+
+
+def _uri(kind: str) -> str:
+    """A term by its URI; what the input said in words of its own stays as it was."""
+    return VOCABULARY + kind if kind.isalpha() else kind
+
+
+# Found again ---------------------------------------------------------------------------------------------------------
+
+_IN_XMP = re.compile(rb"diffuse:recipe(?:\s*=\s*'([^']*)'|\s*=\s*\"([^\"]*)\"|>([^<]*)<)")
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """The recipe in a picture's metadata, None where there is none or no such file. Decodes no pixels."""
+    try:
+        with path.open("rb") as file:
+            found = _IN_XMP.search(_metadata(file))
+    except (OSError, ValueError):
+        return None
+    if found is None:
+        return None
+    text = next(part for part in found.groups() if part is not None)
+    try:
+        recipe = json.loads(html.unescape(text.decode()))
+    except ValueError:
+        return None
+    return recipe if isinstance(recipe, dict) else None
+
+
+def _metadata(file: BinaryIO) -> bytes:
+    """Those bytes of a file among which its XMP is; of the formats that people have most, not the pixels."""
+    head = file.read(12)
+    file.seek(0)
+    if head.startswith(b"\x89PNG"):
+        return _png_metadata(file)
+    if head.startswith(b"\xff\xd8"):
+        return _jpeg_metadata(file)
+    if head.startswith(b"RIFF"):
+        return _riff_metadata(file)
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+        at = whole.find(b"diffuse:recipe")
+        return b"" if at < 0 else whole[at : at + 65536]
+
+
+def _png_metadata(file: BinaryIO) -> bytes:
+    """The text chunks before the pixels."""
+    file.seek(8)
+    found = []
+    while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
+        size = int.from_bytes(head[:4], "big")
+        if head[4:] == b"iTXt":
+            found.append(file.read(size))
+            file.seek(4, 1)
+        else:
+            file.seek(size + 4, 1)
+    return b"\n".join(found)
+
+
+def _jpeg_metadata(file: BinaryIO) -> bytes:
+    """The APP1 segments before the picture."""
+    file.seek(2)
+    found = []
+    while len(head := file.read(4)) == 4 and head[0] == 0xFF and head[1] != 0xDA:
+        size = int.from_bytes(head[2:], "big") - 2
+        if head[1] == 0xE1:
+            found.append(file.read(size))
+        else:
+            file.seek(max(size, 0), 1)
+    return b"\n".join(found)
+
+
+def _riff_metadata(file: BinaryIO) -> bytes:
+    """The chunk of XMP of a WebP."""
+    file.seek(12)
+    while len(head := file.read(8)) == 8:
+        size = int.from_bytes(head[4:], "little")
+        if head[:4] == b"XMP ":
+            return file.read(size)
+        file.seek(size + size % 2, 1)
+    return b""

@@ -1,0 +1,35 @@
+"""A problem in the core's terms."""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..diffusion.conditioning import Known, guided, no_state, varying, with_hole
+from ..diffusion.denoiser import nothing_known
+from .problem import Task
+
+
+def observe(y: Tensor, task: Task, cond: int, *, gray: bool, sampling: bool) -> Known:
+    """Say a task in the core's terms.
+
+    Args:
+        y: (1, 3, H, W), the picture as it came.
+        cond: length of the network's condition.
+        sampling: one noise level goes through y, so that samples differ; the mean takes the picture as its state.
+    """
+    base = replace(nothing_known(1, cond, y.device), gray=gray)
+    hole = None if task.hole is None or not task.hole.any() else torch.from_numpy(task.hole)
+    if task.guide is not None:
+        size = task.size or (y.shape[-2], y.shape[-1])
+        seen = guided(base, y, task.guide, size, hole)
+        return Known(observation=seen, x_t=no_state(size), sigma_t=math.inf, small=y if task.consistent else None)
+    if hole is not None:
+        return with_hole(base, y, hole, task.noise if task.sigma_y is None else torch.from_numpy(task.sigma_y))
+    if task.sigma_y is not None:
+        return varying(base, y, torch.from_numpy(task.sigma_y)[None, None], sampling=sampling)
+    if sampling:
+        sigma_y = torch.full((1, 1, 1, 1), task.noise, device=y.device)
+        return Known(observation=replace(base, y=y, sigma_y=sigma_y), x_t=y, sigma_t=math.inf)
+    return Known(observation=base, x_t=y, sigma_t=task.noise)

@@ -1,0 +1,148 @@
+"""Several answers about one picture, each computed once: its mean, samples, what lies between, and how they differ."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..diffusion.inference import Progress, calls, part_of
+from ..diffusion.model import Model
+from ..diffusion.settings import Settings
+from ..errors import UsageError
+from ..images.image_io import Picture
+from ..images.tensors import to_tensor
+from ..images.units import LEVEL
+from ..system.arrays import empty_array, row_blocks
+from .problem import Task
+from .restore import between, finished, posterior_mean, posterior_sample
+from .trace import Trace
+
+
+class Samples:
+    """Answers about one picture. Sample k depends on the seed and on k, never on how many there are or their order."""
+
+    def __init__(
+        self, picture: Picture, task: Task, model: Model, *, moments: bool = False, traces: bool = False
+    ) -> None:
+        """Keep what is known.
+
+        Args:
+            moments: samples are counted as they are drawn, so that `average` and `std` need not draw them again.
+            traces: the same with the steps of sample 0, for `traced`.
+        """
+        self.picture, self.task, self.model = task.picture or picture, task, model
+        self._mean: tuple[bool, Tensor] | None = None
+        self._moments = _Moments() if moments else None
+        self._trace = Trace() if traces else None
+
+    def mean(self, settings: Settings, progress: Progress | None = None) -> Tensor:
+        """The posterior mean, (1, 3, H, W)."""
+        if not self._has_mean(settings):
+            found = posterior_mean(self.picture, self.task, settings, self.model, progress)
+            self._mean = settings.textured, found
+        assert self._mean is not None
+        return self._mean[1]
+
+    def _has_mean(self, settings: Settings) -> bool:
+        """Whether it is known; that of wide holes depends on how these are filled."""
+        return self._mean is not None and self._mean[0] == settings.textured
+
+    def restored(self, settings: Settings, progress: Progress | None = None) -> Picture:
+        """What `restoration.restore` makes of the picture under these settings; raises what that raises."""
+        if self.task.leaves_alone:
+            return self.picture
+        if settings.steps == 1:
+            return finished(self.picture, self.task, self.mean(settings, progress))
+        first = 0 if self._has_mean(settings) else 1 / (1 + calls(settings))
+        mean = self.mean(settings, part_of(progress, 0, first))
+        sample = self._sample(settings, mean, part_of(progress, first, 1))
+        if self._moments is not None and settings.sample not in self._moments.counted:
+            whole = finished(self.picture, self.task, sample)
+            self._moments.count(settings.sample, whole.pixels)
+            if settings.fidelity == 0:
+                return whole
+        return finished(self.picture, self.task, between(sample, mean, settings.fidelity))
+
+    def _sample(self, settings: Settings, mean: Tensor, progress: Progress | None) -> Tensor:
+        trace = self._trace if settings.sample == 0 else None
+        if trace is not None:
+            trace.begin(mean)
+        return posterior_sample(self.picture, self.task, settings, self.model, mean, progress, trace)
+
+    def average(self, settings: Settings, count: int, progress: Progress | None = None) -> Picture:
+        """The mean of `count` samples from settings.sample on, moved towards the posterior mean by the fidelity.
+
+        Raises what `restored` raises.
+        """
+        if self.task.leaves_alone:
+            return self.picture
+        mean = finished(self.picture, self.task, self.mean(settings))
+        samples = self._drawn(settings, count, progress).mean
+        pixels: NDArray[np.float32] = empty_array(samples.shape, np.float32)
+        for rows in row_blocks(pixels):
+            pixels[rows] = samples[rows] + np.float32(settings.fidelity) * (mean.pixels[rows] - samples[rows])
+        return replace(mean, pixels=pixels)
+
+    def std(self, settings: Settings, count: int, progress: Progress | None = None) -> NDArray[np.float32]:
+        """How much the samples differ: (H, W), in 8-bit levels.
+
+        The root of the unbiased variance over `count` samples at fidelity 0, averaged over the channels; a gray
+        picture's are one variable. 0 where every pixel is known.
+        Raises: UsageError: fewer than two samples. What `restored` raises.
+        """
+        if count < 2:
+            raise UsageError(f"how much samples differ takes two of them, not {count}")
+        if self.task.leaves_alone:
+            return np.zeros(self.picture.pixels.shape[:2], np.float32)
+        std = self._drawn(settings, count, progress).std()
+        std *= np.float32(LEVEL)
+        return std
+
+    def traced(self, settings: Settings, progress: Progress | None = None) -> Trace:
+        """The steps of sample 0. Raises what `restored` raises."""
+        if self._trace is None or not self._trace.steps:
+            self._trace = self._trace or Trace()
+            if self.task.leaves_alone:
+                self._trace.begin(to_tensor(self.picture.pixels))
+            self.restored(replace(settings, sample=0), progress)
+        return self._trace
+
+    def _drawn(self, settings: Settings, count: int, progress: Progress | None) -> "_Moments":
+        """The moments of just these samples; what is missing of them is drawn."""
+        wanted = range(settings.sample, settings.sample + count)
+        if self._moments is None or not self._moments.counted <= set(wanted):
+            self._moments = _Moments()
+        missing = [k for k in wanted if k not in self._moments.counted]
+        for turn, k in enumerate(missing):
+            share = part_of(progress, turn / len(missing), (turn + 1) / len(missing))
+            self.restored(replace(settings, sample=k, fidelity=0.0), share)
+        return self._moments
+
+
+class _Moments:
+    """Mean and variance of pictures that are seen one after the other (Welford 1962)."""
+
+    def __init__(self) -> None:
+        self.counted: set[int] = set()
+        self.mean: NDArray[np.float32] = np.zeros((0, 0, 0), np.float32)
+        self.squares: NDArray[np.float32] = self.mean
+
+    def count(self, k: int, pixels: NDArray[np.float32]) -> None:
+        """Count sample k in, (H, W, C)."""
+        if not self.counted:
+            self.mean, self.squares = (empty_array(pixels.shape, np.float32) for _ in range(2))
+            self.mean[:] = self.squares[:] = 0
+        self.counted.add(k)
+        for rows in row_blocks(pixels):
+            off = pixels[rows] - self.mean[rows]
+            self.mean[rows] += off / np.float32(len(self.counted))
+            self.squares[rows] += off * (pixels[rows] - self.mean[rows])
+
+    def std(self) -> NDArray[np.float32]:
+        """Root of the unbiased variance, averaged over the channels: (H, W)."""
+        std: NDArray[np.float32] = empty_array(self.squares.shape[:2], np.float32)
+        for rows in row_blocks(self.squares):
+            variance = self.squares[rows] / np.float32(len(self.counted) - 1)
+            std[rows] = np.sqrt(variance.mean(2))
+        return std

@@ -1,0 +1,58 @@
+"""The way of a sample, as one picture: what its pixels were expected to be at each step, with the step's sigma."""
+
+import math
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from ..degradation.operators import resize
+from ..images.image_io import Picture, Source, to_levels, to_unit
+from ..images.tensors import to_array
+from ..images.units import LEVEL
+
+SIDE: Final = 384
+"""Pixels of the longer side of each estimate in the sheet; larger ones are shrunk."""
+_LEAST_WIDTH, _GAP, _LABEL, _TEXT = 96, 4, 18, 13
+
+
+class Trace:
+    """Told of each step of a sample, it keeps a small picture of the estimate there."""
+
+    def __init__(self) -> None:
+        """Nothing is kept yet."""
+        self.steps: list[tuple[float, Image.Image]] = []
+
+    def begin(self, mean: Tensor) -> None:
+        """The sample starts from this mean (1, 3, H, W)."""
+        self(math.inf, mean)
+
+    def __call__(self, sigma: float, denoised: Tensor) -> None:
+        """What a step at this sigma expects, (1, 3, H, W)."""
+        h, w = denoised.shape[-2:]
+        factor = SIDE / max(h, w)
+        if factor < 1:
+            denoised = resize(denoised, (max(round(h * factor), 1), max(round(w * factor), 1)))
+        # What is out of memory begins again with smaller tiles, and Heun's method asks twice at a sigma.
+        self.steps = [step for step in self.steps if step[0] > sigma]
+        self.steps.append((sigma, Image.fromarray(to_levels(to_array(denoised, 3), 8))))
+
+    def sheet(self, pages: int = 1) -> Picture:
+        """All of them in rows, from the first to the last, each below its label."""
+        width, height = self.steps[0][1].size
+        cell = max(width, _LEAST_WIDTH) + _GAP, height + _LABEL + _GAP
+        columns = math.ceil(math.sqrt(len(self.steps) * cell[1] / cell[0]))
+        rows = math.ceil(len(self.steps) / columns)
+        canvas = Image.new("RGB", (columns * cell[0] + _GAP, rows * cell[1] + _GAP), (32, 32, 32))
+        draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(_TEXT)
+        for number, (sigma, image) in enumerate(self.steps):
+            x, y = _GAP + number % columns * cell[0], _GAP + number // columns * cell[1]
+            draw.text((x, y), _label(sigma), (255, 255, 255), font)
+            canvas.paste(image, (x, y + _LABEL))
+        return Picture(pixels=to_unit(np.asarray(canvas), 8), source=Source(pages=pages))
+
+
+def _label(sigma: float) -> str:
+    """In 8-bit levels, as noise is told everywhere."""
+    return "mean" if math.isinf(sigma) else f"sigma {sigma * LEVEL:.3g}"

@@ -1,0 +1,1 @@
+"""Files that appear whole, mapped arrays, threads and memory of the process."""

@@ -1,0 +1,168 @@
+"""Files appear whole or not at all, and what goes wrong with them is said in one line."""
+
+import errno
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from ..errors import DiffuseError, PictureError
+
+try:
+    import fcntl
+except ImportError:  # not POSIX: there a dead run's temporary is told by its age alone
+    fcntl = None  # type: ignore[assignment]
+
+TEMPORARY_SUFFIX: Final = ".diffuse-tmp"
+"""Ends the name of a file that is being written: `.{process id}-{random}.diffuse-tmp`."""
+
+_REMEDY = {
+    errno.ENOENT: "there is no such file or folder (any more); check the name",
+    errno.EISDIR: "this is a folder; name a file in it",
+    errno.ENOTDIR: "a part of this path is a file, not a folder; check the name",
+    errno.EACCES: "access is not permitted; change its permissions, or choose another place",
+    errno.EPERM: "access is not permitted; change its permissions, or choose another place",
+    errno.EROFS: "the disk is read-only; choose another place",
+    errno.ENOSPC: "the disk is full; free some space, or choose another place",
+    errno.EDQUOT: "the disk quota is used up; free some space, or choose another place",
+    errno.EFBIG: "larger than the limit for files here; raise the limit (ulimit -f), or choose another place",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.ELOOP: "the symbolic link leads in a circle; name the file itself",
+}
+
+
+def shown(path: Path) -> str:
+    """A path on one line that any terminal can show: newlines and broken encodings are escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def disk_trouble(error: OSError) -> str:
+    """What the system refused, and the remedy."""
+    return _REMEDY.get(error.errno or 0, f"{error.strerror or reason(error)}; check the disk and try again")
+
+
+@contextmanager
+def replaced_whole(path: Path, *, like: Path | None = None, keep_times: bool = False) -> Iterator[BinaryIO]:
+    """A stream whose bytes become the file when all are on the disk; before that, nothing is seen of them.
+
+    The file has the permissions of the one that it replaces, else those of `like`, else those of any new file. The
+    writer holds a lock on the temporary, by which `remove_stale` tells it from a dead run's.
+
+    Args:
+        like: the file that it was made from.
+        keep_times: it also gets `like`'s time stamps.
+    Raises: OSError: the disk fails. Nothing is left behind then.
+    """
+    temporary = path.parent / f".{os.getpid()}-{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+    try:
+        with temporary.open("xb") as stream:  # opened plainly, so the umask gives it the rights of any new file
+            if fcntl is not None:
+                with suppress(OSError):  # some network disks have no locks
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield stream
+            stream.flush()
+            _copy_facts(stream, path, like, keep_times)
+            os.fsync(stream.fileno())
+            temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    with suppress(OSError):  # some systems have no such thing as opening a folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _copy_facts(stream: BinaryIO, path: Path, like: Path | None, keep_times: bool) -> None:
+    """Permissions and time stamps."""
+    with suppress(OSError):  # a file that vanished, or a disk that knows no permissions: the new file's own do
+        model = path.lstat() if path.exists() and not path.is_symlink() else like.stat() if like is not None else None
+        if model is not None:
+            os.chmod(stream.fileno(), model.st_mode & 0o777)
+    if like is not None and keep_times:
+        info = like.stat()
+        os.utime(stream.fileno(), ns=(info.st_atime_ns, info.st_mtime_ns))
+
+
+def remove_stale(folders: Iterable[Path]) -> list[Path]:
+    """Remove what runs that were killed in mid-write left in these folders.
+
+    Returns: what was removed. A file whose writer may still live is left alone, and so is one that cannot be removed.
+    """
+    removed = []
+    for folder in set(folders):
+        for path in folder.glob(f".*-*{TEMPORARY_SUFFIX}"):
+            with suppress(OSError, ValueError):
+                if _is_stale(path):
+                    path.unlink()
+                    removed.append(path)
+    return removed
+
+
+_SURELY_LOCKED_AFTER = 60.0
+"""Seconds from a temporary's creation, which its writer needs a moment of to lock it."""
+
+
+def _is_stale(path: Path) -> bool:
+    """Whether nobody holds its lock, and its process is dead or had ample time to lock it.
+
+    The lock also tells of writers that this process cannot see: in another container, or on another machine.
+    """
+    writer = int(path.name[1:].split("-", 1)[0])
+    old = time.time() - path.stat().st_mtime > _SURELY_LOCKED_AFTER
+    if fcntl is None:
+        return time.time() - path.stat().st_mtime > 86400
+    if _lives(writer) and not old:
+        return False
+    with path.open("rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def write_bytes(data: bytes, path: Path) -> None:
+    """Write a small file beside a picture, whole or not at all.
+
+    Raises: PictureError: the disk fails. Nothing is left behind then.
+    """
+    try:
+        with replaced_whole(path) as stream:
+            stream.write(data)
+    except OSError as error:
+        raise PictureError(f"{shown(path)}: cannot be written: {disk_trouble(error)}") from error
+
+
+def file_sha256(path: Path, refusal: type[DiffuseError]) -> str:
+    """Of a file, read piece by piece.
+
+    Args: refusal: what is raised where it cannot be read: that decides the exit code.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise refusal(f"{path}: cannot be read: {error.strerror}") from None

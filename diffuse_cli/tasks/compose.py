@@ -1,0 +1,193 @@
+"""`diffuse compose`'s request: one picture put into another."""
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import PictureError, UsageError
+from ..images.source_type import strongest
+from .task import check_range, told
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from ..images.picture import Picture
+    from ..restoration.problem import Task
+    from .composition.blending import Composed, Condition
+    from .composition.placing import Layer
+
+MOST_INSERT_SCALE = 8.0
+MOST_BAND = 256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compose:
+    """Put a cut-out into a picture, or join two pictures along a mask.
+
+    Attributes:
+        insert: the cut-out, or the other picture.
+        mask: (h, w) of the insert's size, 0 = left out .. 1 = taken; None = what its alpha says, or all of it.
+        at: (x, y) of its top left corner, may be negative; None = it has the picture's size and is joined to it.
+        scale, rotate: factor, and degrees counter-clockwise.
+        band: width in pixels of what is painted anew along the seam, half of it to each side.
+        blend: "seam" = matched, blended by gradients, and the band painted anew; "gradient" = all but the last;
+            "alpha" = laid over as it is.
+        match: share of the correction of its light, 0..1; "auto" = 1, but a half for what has an alpha of its own: a
+            thing before a background need not have its light.
+        seed: of grain that is added.
+    Raises: UsageError: a value out of range.
+    """
+
+    insert: "Picture"
+    mask: "NDArray[np.float32] | None" = field(default=None, repr=False)
+    at: tuple[int, int] | None = (0, 0)
+    scale: float = 1.0
+    rotate: float = 0.0
+    band: int = 32
+    blend: Literal["seam", "gradient", "alpha"] = "seam"
+    match: "float | Literal['auto']" = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the ranges, and the mask's size."""
+        if not 0 < self.scale <= MOST_INSERT_SCALE:
+            raise UsageError(f"--scale must be more than 0 and at most {MOST_INSERT_SCALE:g}, not {self.scale:g}")
+        check_range("rotate", self.rotate, -360, 360)
+        check_range("band", self.band, 4, MOST_BAND)
+        if self.match != "auto":
+            check_range("match", self.match, 0, 1)
+        if self.blend not in ("seam", "gradient", "alpha"):
+            raise UsageError(f"--blend must be seam, gradient or alpha, not {self.blend}")
+        size = self.insert.pixels.shape[:2]
+        if self.mask is not None and self.mask.shape != size:
+            (mh, mw), (h, w) = self.mask.shape, size
+            raise UsageError(f"the mask is {mw}x{mh} but the picture that it is of {w}x{h}; resize the mask")
+
+    def task(self, picture: "Picture") -> "Task":
+        """What is known about this picture with the other in it.
+
+        Raises: PictureError: the other is to be joined, but has another size.
+        """
+        import torch
+
+        from ..restoration.problem import Task
+        from .composition.blending import compose
+
+        h, w = picture.pixels.shape[:2]
+        if self.at is None and self.insert.pixels.shape[:2] != (h, w):
+            ih, iw = self.insert.pixels.shape[:2]
+            raise PictureError(f"--join: the other picture is {iw}x{ih}, this one {w}x{h}; crop or resize one of them")
+        layer = self._layer(picture)
+        if not bool((layer.cover > 0).any()):
+            return Task(warnings=("nothing of the cut-out lies inside the picture, so nothing is changed",))
+        base, gray = _tensor(picture), picture.is_gray
+        found = compose(
+            base, layer, self.blend, self.band, of_base=_condition(picture), of_layer=self._condition(),
+            match=self._match(), seed=self.seed, gray=gray,
+        )  # fmt: skip
+        notes = (*self._profile_note(picture), _note(found, self.blend))
+        told = Task(facts=_facts(found, self._match()), notes=notes)
+        if self.blend != "seam":
+            return replace(told, picture=_with(picture, found.x + found.grain, self.insert))
+        sigma_y = found.sigma_y[0, 0]
+        known = sigma_y[sigma_y.isfinite()]
+        return replace(
+            told, picture=_with(picture, found.x, self.insert), sigma_y=sigma_y.numpy(),
+            noise=float(known.square().mean().sqrt()) if len(known) else 0.0, hole=torch.isinf(sigma_y).numpy(),
+            grain=_array(found.grain, picture),
+        )  # fmt: skip
+
+    def told(self) -> dict[str, Any]:
+        """Every option but the pictures, which are told by their hashes."""
+        return told(self, without={"insert", "mask"})
+
+    def _layer(self, picture: "Picture") -> "Layer":
+        import torch
+
+        from ..images.units import luma
+        from .composition.placing import place
+
+        x = _tensor(self.insert)
+        if picture.is_gray:
+            x = luma(x).expand(-1, 3, -1, -1)
+        size = (picture.pixels.shape[0], picture.pixels.shape[1])
+        cover = torch.from_numpy(self._cover())[None, None]
+        return place(x, cover, size, at=self.at or (0, 0), scale=self.scale, rotate=self.rotate)
+
+    def _cover(self) -> "NDArray[np.float32]":
+        import numpy as np
+
+        cover = np.ones(self.insert.pixels.shape[:2], np.float32)
+        if self.insert.alpha is not None:
+            cover *= self.insert.alpha / np.float32(2**self.insert.depth - 1)
+        return cover if self.mask is None else cover * self.mask
+
+    def _match(self) -> float:
+        if self.match != "auto":
+            return self.match
+        return 1.0 if self.insert.alpha is None else 0.5
+
+    def _condition(self) -> "Condition":
+        """The insert's, as it is after scaling: shrinking averages noise and blur away."""
+        found = _condition(self.insert)
+        noise = found.noise * min(self.scale, 1.0)
+        return replace(found, noise=noise, blur=None if found.blur is None else found.blur * self.scale)
+
+    def _profile_note(self, picture: "Picture") -> tuple[str, ...]:
+        same = self.insert.source.icc == picture.source.icc
+        return (
+            () if same else ("the two have different colour profiles; the numbers of both are taken for the first's",)
+        )
+
+
+def cover_of(mask: "Picture") -> "NDArray[np.float32]":
+    """A mask's picture as what it takes, 0..1."""
+    cover: NDArray[np.float32] = ((mask.pixels.mean(2) + 1) / 2).clip(0, 1)
+    return cover
+
+
+def _tensor(picture: "Picture") -> "Tensor":
+    import torch
+
+    return torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].expand(-1, 3, -1, -1).contiguous()
+
+
+def _array(x: "Tensor", picture: "Picture") -> "NDArray[np.float32]":
+    array: NDArray[np.float32] = x[0, : picture.pixels.shape[2]].permute(1, 2, 0).contiguous().numpy()
+    return array
+
+
+def _with(picture: "Picture", x: "Tensor", insert: "Picture") -> "Picture":
+    """The composition; what either picture claims of its origin holds for it, the stronger claim for both."""
+    origin = strongest([name for name in (picture.source.source_type, insert.source.source_type) if name])
+    return replace(picture, pixels=_array(x, picture), source=replace(picture.source, source_type=origin))
+
+
+def _condition(picture: "Picture") -> "Condition":
+    import numpy as np
+
+    from ..degradation.estimation.picture_noise import measured_noise
+    from ..degradation.estimation.spectrum import estimate_blur
+    from ..images.units import LEVEL
+    from .composition.blending import Condition
+
+    level = measured_noise(picture).level
+    blur = estimate_blur((picture.pixels + 1) * np.float32(LEVEL), level)
+    return Condition(noise=level / LEVEL, blur=blur.std if blur.spread < 0.4 else None)
+
+
+def _facts(found: "Composed", match: float) -> dict[str, Any]:
+    return {"light": [round(g, 4) for g in found.gains], "blurred": round(found.blurred, 3), "matched": match}
+
+
+def _note(found: "Composed", blend: str) -> str:
+    if blend == "alpha":
+        return "laid over as it is"
+    mean = sum(found.gains) / 3
+    words = [f"its light times {mean:.2f}"]
+    if found.blurred:
+        words.append(f"blurred by {found.blurred:.1f} pixels")
+    if bool((found.grain != 0).any()):
+        words.append("grain added")
+    return ", ".join(words)

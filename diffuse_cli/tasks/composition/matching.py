@@ -1,0 +1,79 @@
+"""A cut-out made to belong: the light of its surroundings, their sharpness, and their grain.
+
+After Sunkavalli et al. 2010 ("Multi-scale image harmonization"), who match before they blend.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ...degradation.mask_shapes import steps_inside
+from ...degradation.operators import blur
+from ...images.srgb import encoded, linear
+from .placing import Layer
+
+_MOST_STOPS, _MOST_TINT = 2.0, 0.4
+"""How far exposure, and each channel's part in it, is moved: what lies beside the seam may have another colour."""
+_RIM = 0.08
+"""Width of the rims that are compared, of the shorter side of what is covered."""
+_DARKEST = 0.003
+_LEAST_BLUR = 0.3
+
+
+def rim_width(cover: Tensor) -> int:
+    """In pixels, 4 to 48."""
+    inside = cover[0, 0] >= 0.5
+    rows, columns = int(inside.any(1).sum()), int(inside.any(0).sum())
+    return min(max(round(_RIM * min(rows, columns)), 4), 48)
+
+
+def light_gains(base: Tensor, layer: Layer, share: float) -> tuple[float, float, float]:
+    """What the layer's channels are multiplied by in linear light: the ratio of the means of the logarithm beside the
+    seam, outside to inside, within 2 stops of exposure.
+
+    Args: base: (1, 3, H, W), [-1, 1]; share: of the correction, 0..1.
+    """
+    width, inside = rim_width(layer.cover), layer.cover >= 0.5
+    in_steps, out_steps = steps_inside(inside, width + 1), steps_inside(~inside, width + 1)
+    within = (in_steps > 0) & (in_steps <= width) & (layer.cover > 0.99)
+    around = (out_steps > 0) & (out_steps <= width) & (layer.cover == 0)
+    if not (within.any() and around.any()):
+        return 1.0, 1.0, 1.0
+
+    def mean_log(x: Tensor, where: Tensor) -> Tensor:
+        light = linear((x[:, :, where[0, 0]] + 1) / 2).clamp_min(_DARKEST)
+        return light.log2().mean(2)[0]
+
+    apart = mean_log(base, around) - mean_log(layer.x, within)
+    exposure = apart.mean().clamp(-_MOST_STOPS, _MOST_STOPS)
+    stops = (exposure + (apart - apart.mean()).clamp(-_MOST_TINT, _MOST_TINT)) * share
+    red, green, blue = (2.0**s for s in stops.tolist())
+    return red, green, blue
+
+
+def lit(x: Tensor, gains: tuple[float, float, float]) -> Tensor:
+    """A picture (1, 3, H, W) in [-1, 1] under another light; white stays white, as by a shoulder."""
+    if gains == (1.0, 1.0, 1.0):
+        return x
+    g = torch.tensor(gains)[:, None, None]
+    light = linear((x + 1) / 2)
+    brighter = g * light / (1 + (g - 1).clamp_min(0) * light.clamp_min(0) ** 2)
+    return 2 * encoded(brighter) - 1
+
+
+def missing_blur(base: float | None, insert: float | None) -> float:
+    """Std of the Gaussian that makes a sharper cut-out as soft as its surroundings, 0 where it is not sharper."""
+    if base is None or insert is None or base <= insert:
+        return 0.0
+    std = math.sqrt(base**2 - insert**2)
+    return std if std >= _LEAST_BLUR else 0.0
+
+
+def softened(layer: Layer, std: float) -> Layer:
+    """Blurred, its colours weighted by what they cover."""
+    if std == 0:
+        return layer
+    weight = blur(layer.cover, std).clamp_min(1e-3)
+    x = torch.where(layer.cover > 0, blur(layer.x * layer.cover, std) / weight, layer.x)
+    return Layer(x=x, cover=layer.cover)

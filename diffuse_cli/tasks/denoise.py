@@ -1,0 +1,108 @@
+"""`diffuse denoise`'s request: white noise, known or to be found out, is to go."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from ..degradation.estimation.noise_map import KnownNoise, check_map, estimated_map, given_map
+from ..errors import UsageError
+from .task import check_range, told
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..degradation.estimation.noise_level import NoiseEstimate
+    from ..images.image_io import Picture
+    from ..restoration.problem import Task
+
+MAX_NOISE = 1000.0
+_ESTIMATED: Final = {
+    "auto": "noise", "poisson": "noise by brightness", "auto-map": "noise by brightness and place",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Denoise:
+    """Remove white noise.
+
+    Attributes:
+        noise: its std in 8-bit levels; "auto" = estimate it for each picture; "poisson" = by brightness, too: variance
+            = gain * level + offset; "auto-map" = that, times a factor that changes smoothly over the picture.
+        noise_map: (H, W) its std at each pixel in 8-bit levels; instead of `noise`.
+        strength: 0 = the input, 1 = the estimate.
+        chroma_strength: the same for the colour noise alone; None = as strength.
+    Raises: UsageError: a value out of range, or both a noise and a map.
+    """
+
+    noise: "float | Literal['auto', 'poisson', 'auto-map']" = "auto"
+    noise_map: "NDArray[np.float32] | None" = None
+    strength: float = 1.0
+    chroma_strength: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not isinstance(self.noise, str):
+            check_range("noise", self.noise, 0, MAX_NOISE)
+        elif self.noise not in ("auto", "poisson", "auto-map"):
+            raise UsageError(f"--noise must be a number, auto, poisson or auto-map, not {self.noise}")
+        if self.noise_map is not None:
+            check_map(self.noise_map)
+            if self.noise != "auto":
+                raise UsageError("--noise and --noise-map both say what the noise is; give one of them")
+        check_range("strength", self.strength, 0, 1)
+        if self.chroma_strength is not None:
+            check_range("chroma-strength", self.chroma_strength, 0, 1)
+
+    def task(self, picture: "Picture") -> "Task":
+        """What is known about this picture.
+
+        Raises: PictureError: the map is of another size.
+        """
+        import numpy as np
+
+        from ..degradation.estimation.picture_noise import coded_quality, is_white
+        from ..degradation.operators import Description
+        from ..images.units import LEVEL
+        from ..restoration.problem import Task
+
+        noise = self._noise(picture)
+        level = noise.level
+        guided = level > 0 and not is_white(picture, level)
+        return Task(
+            noise=level / LEVEL,
+            sigma_y=None if noise.std is None else noise.std / np.float32(LEVEL),
+            guide=Description(noise=level / LEVEL, quality=coded_quality(picture)) if guided else None,
+            strength=self.strength,
+            chroma_strength=self.strength if self.chroma_strength is None else self.chroma_strength,
+            notes=noise.notes,
+            warnings=noise.warnings,
+            facts=noise.facts,
+        )
+
+    def told(self) -> dict[str, Any]:
+        """What is removed; both strengths, whether one followed from the other or not."""
+        given = told(self, without={"noise_map"})
+        given["chroma_strength"] = given.get("chroma_strength", self.strength)
+        if isinstance(self.noise, str):
+            del given["noise"]
+            if self.noise_map is None:
+                given["estimated"] = [_ESTIMATED[self.noise]]
+        return given
+
+    def _noise(self, picture: "Picture") -> KnownNoise:
+        from ..degradation.estimation.picture_noise import measured_noise
+
+        if self.noise_map is not None:
+            return given_map(self.noise_map, picture)
+        if not isinstance(self.noise, str):
+            return KnownNoise(level=float(self.noise))
+        if self.noise != "auto":
+            return estimated_map(picture, by_place=self.noise == "auto-map")
+        found = measured_noise(picture)
+        return KnownNoise(level=found.level, notes=(_noise_note(found),), facts={"noise": found.level})
+
+
+def _noise_note(found: "NoiseEstimate") -> str:
+    if found.level == 0:
+        return f"no noise measurable ({found.method}), so nothing is removed; --noise LEVEL insists"
+    return f"noise {found.level:.1f} (estimated: {found.method})"

@@ -1,0 +1,143 @@
+"""`diffuse enhance`'s request: better light, without the noise that it would show."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from .task import check_range, told
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from ..degradation.operators import Description
+    from ..images.picture import Picture
+    from ..restoration.problem import Task
+    from .tone.enhancement import Toned
+
+MOST_STOPS = 6.0
+_LIFTED = 1.5
+"""Slope of the curve from which on a JPEG's own errors are worth removing: they are lifted as noise is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Enhance:
+    """Give a picture better light: in linear light, as it needs or as is asked.
+
+    Attributes:
+        exposure: stops; what the highlights have no room for lifts the shadows. "auto" = towards middle gray, up to
+            where the highlights are white; it never darkens.
+        contrast: slope in the middle tones, 1 = as it is. "auto" = a veil over the blacks is taken away.
+        clarity: local contrast, 0 = as it is, 1 = twice as much detail. "auto" = some where a veil was.
+        white_balance: "auto" = a cast is taken away where three estimators agree on it; "off".
+        strength: 0 = the input, 1 = all of it.
+    Raises: UsageError: a value out of range.
+    """
+
+    exposure: "float | Literal['auto']" = "auto"
+    contrast: "float | Literal['auto']" = "auto"
+    clarity: "float | Literal['auto']" = "auto"
+    white_balance: Literal["auto", "off"] = "auto"
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name, low, high in (("exposure", -MOST_STOPS, MOST_STOPS), ("contrast", 0.5, 2.0), ("clarity", -1.0, 2.0)):
+            value = getattr(self, name)
+            if value != "auto":
+                check_range(name, value, low, high)
+        check_range("strength", self.strength, 0, 1)
+
+    def task(self, picture: "Picture") -> "Task":
+        """What is known about this picture: how it looks in its new light, and its noise there."""
+        from ..degradation.estimation.picture_noise import is_white, measured_noise
+        from ..restoration.problem import Task
+        from .tone.enhancement import Wish, enhance
+
+        if self.strength == 0:
+            return Task()
+        wish = Wish(
+            exposure=self.exposure, contrast=self.contrast, clarity=self.clarity,
+            balanced=self.white_balance == "auto", strength=self.strength,
+        )  # fmt: skip
+        coded = measured_noise(picture).level if picture.source.jpeg is not None else None
+        white = coded is None or is_white(picture, coded)
+        toned = enhance(_tensor(picture), wish, depth=picture.depth, level=None if white else coded)
+        notes = (*_profile_note(picture), _note(toned))
+        if toned.is_untouched and toned.sigma is None:
+            return Task(notes=notes)
+        channels = picture.pixels.shape[2]
+        pixels = toned.x[0, :channels].permute(1, 2, 0).contiguous().numpy()
+        sigma = toned.sigma
+        task = Task(
+            noise=0.0 if sigma is None else float(sigma.square().mean().sqrt()),
+            sigma_y=None if sigma is None else sigma[0, 0].numpy(),
+            picture=replace(picture, pixels=pixels), strength=self.strength, chroma_strength=self.strength,
+            facts={"tone": _found(toned)}, notes=notes,
+        )  # fmt: skip
+        if white:
+            return task
+        return replace(task, guide=_coded(picture, toned))
+
+    def told(self) -> dict[str, Any]:
+        """Every option."""
+        return told(self)
+
+
+def _tensor(picture: "Picture") -> "torch.Tensor":
+    """(1, 3, H, W); what is fully transparent shows the mean colour, so that it has no say."""
+    import torch
+
+    pixels: NDArray[np.float32] = picture.pixels
+    if picture.alpha is not None and (seen := picture.alpha > 0).any() and not seen.all():
+        pixels = pixels.copy()
+        pixels[~seen] = pixels[seen].mean(0)
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].expand(-1, 3, -1, -1).contiguous()
+
+
+def _coded(picture: "Picture", toned: "Toned") -> "Description | None":
+    """A JPEG whose noise is no longer white, as a guide: its steps are lifted with it, so its quality is less.
+
+    In the IJG's scale the steps go with 200 - 2 q above quality 50, and with 5000 / q below.
+    """
+    from ..degradation.estimation.picture_noise import coded_quality
+    from ..degradation.operators import Description
+
+    if toned.sigma is None and toned.slope < _LIFTED:
+        return None
+    quality = coded_quality(picture)
+    if quality < 100:
+        steps = (200 - 2 * quality if quality >= 50 else 5000 / quality) * max(toned.slope, 1.0)
+        quality = 100 - steps / 2 if steps <= 100 else 5000 / steps
+    return Description(noise=0.0 if toned.sigma is None else float(toned.sigma.median()), quality=max(quality, 1.0))
+
+
+def _profile_note(picture: "Picture") -> tuple[str, ...]:
+    from ..images.srgb import foreign_profile
+
+    name = foreign_profile(picture.source.icc)
+    return () if name is None else (f"its colour profile is {name}; light is reckoned by sRGB's curve all the same",)
+
+
+def _found(toned: "Toned") -> dict[str, float]:
+    values = {
+        "exposure": toned.stops, "lift": toned.lifted, "black": toned.black, "cast": toned.cast,
+        "clarity": toned.clarity, "noise": toned.noise,
+    }  # fmt: skip
+    return {name: round(value, 4) for name, value in values.items()}
+
+
+def _note(toned: "Toned") -> str:
+    words = []
+    if toned.stops:
+        words.append(f"exposure {toned.stops:+.1f} EV")
+    if toned.lifted:
+        words.append(f"shadows {toned.lifted:+.1f} EV")
+    if toned.black:
+        words.append(f"a veil of {100 * toned.black:.1f} % of the light taken away")
+    if toned.cast:
+        words.append(f"a cast of {toned.cast:.0f} degrees taken away")
+    if toned.clarity:
+        words.append(f"clarity {toned.clarity:+.2f}")
+    tone = ", ".join(words) or "the tone is left as it is"
+    return f"{tone}; " + (f"noise {toned.noise:.1f} where it shows" if toned.noise else "no noise measurable")

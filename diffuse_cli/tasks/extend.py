@@ -1,0 +1,108 @@
+"""`diffuse extend`'s request: a picture on a larger canvas, what lies beyond it to be painted."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from ..errors import PictureError, UsageError
+from .task import told
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..images.picture import Picture
+    from ..restoration.problem import Task
+
+Anchor = Literal[
+    "center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"
+]  # fmt: skip
+ANCHORS: tuple[Anchor, ...] = get_args(Anchor)
+_AT_ONCE = 8
+"""Pixels that are filled at once: of what lies beyond the frame only one side is known, and a mean of it is a blur."""
+MOST_GROWTH = 4.0
+"""Times the picture's own width or height: of what is farther away it says nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extend:
+    """Paint beyond the frame; the picture itself stays as it is, pixel for pixel.
+
+    Attributes:
+        to_size: (width, height) of the canvas; or
+        pad: (left, top, right, bottom), pixels that are added.
+        anchor: where on the canvas of `to_size` the picture stays.
+    Raises: UsageError: neither size nor pad, or both; a value out of range.
+    """
+
+    to_size: tuple[int, int] | None = None
+    pad: tuple[int, int, int, int] | None = None
+    anchor: Anchor = "center"
+
+    def __post_init__(self) -> None:
+        """Check that the canvas is given once."""
+        if (self.to_size is None) == (self.pad is None):
+            raise UsageError("give exactly one of --to-size WxH and --pad LEFT,TOP,RIGHT,BOTTOM")
+        if self.anchor not in ANCHORS:
+            raise UsageError(f"--anchor must be one of {', '.join(ANCHORS)}, not {self.anchor}")
+        if self.pad is not None and (min(self.pad) < 0 or max(self.pad) == 0):
+            raise UsageError("--pad takes four numbers of pixels, none negative, one at least not 0")
+        if self.pad is not None and self.anchor != "center":
+            raise UsageError("--anchor is about --to-size; --pad says itself where the picture stays")
+
+    def task(self, picture: "Picture") -> "Task":
+        """What is known about the larger picture.
+
+        Raises: PictureError: the canvas is no larger than the picture, or much larger.
+        """
+        from ..restoration.problem import Task
+
+        h, w = picture.pixels.shape[:2]
+        left, top, right, bottom = self._margins(w, h)
+        if left + right > (MOST_GROWTH - 1) * w or top + bottom > (MOST_GROWTH - 1) * h:
+            raise PictureError(
+                f"the canvas is more than {MOST_GROWTH:g} times as wide or high as the picture, {w}x{h}; extend less"
+            )
+        larger = on_canvas(picture, left, top, right, bottom)
+        return Task(
+            picture=larger, hole=margins_of((h, w), left, top, right, bottom), opaque=True,
+            at_once=_AT_ONCE, facts={"margins": [left, top, right, bottom]}, corner=(top, left),
+        )  # fmt: skip
+
+    def told(self) -> dict[str, Any]:
+        """Every option that is given."""
+        return told(self)
+
+    def _margins(self, w: int, h: int) -> tuple[int, int, int, int]:
+        if self.pad is not None:
+            return self.pad
+        width, height = self.to_size or (w, h)
+        if width < w or height < h or (width, height) == (w, h):
+            raise PictureError(f"the picture is {w}x{h}, and {width}x{height} is no larger canvas for it")
+        across, down = width - w, height - h
+        left = 0 if "left" in self.anchor else across if "right" in self.anchor else across // 2
+        top = 0 if "top" in self.anchor else down if "bottom" in self.anchor else down // 2
+        return left, top, across - left, down - top
+
+
+def margins_of(size: tuple[int, int], left: int, top: int, right: int, bottom: int) -> "NDArray[np.bool_]":
+    """(H, W) of the canvas, True where the picture of that size is not."""
+    import numpy as np
+
+    hole = np.ones((size[0] + top + bottom, size[1] + left + right), bool)
+    hole[top : top + size[0], left : left + size[1]] = False
+    return hole
+
+
+def on_canvas(picture: "Picture", left: int, top: int, right: int, bottom: int) -> "Picture":
+    """The picture with black, transparent margins (where it has an alpha), and its file's own numbers with it."""
+    import numpy as np
+
+    from ..images.picture import integers
+
+    around = ((top, bottom), (left, right))
+    alpha = None if picture.alpha is None else integers(np.pad(picture.alpha, around), picture.depth)
+    source = picture.source
+    if source.samples is not None:
+        source = replace(source, samples=np.pad(source.samples, (*around, (0, 0))))
+    pixels = np.pad(picture.pixels, (*around, (0, 0)), constant_values=-1)
+    return replace(picture, pixels=pixels, alpha=alpha, source=source)

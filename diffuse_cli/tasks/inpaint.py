@@ -1,0 +1,169 @@
+"""`diffuse inpaint`'s request: missing pixels are to be filled, the others kept."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import PictureError, UsageError
+from ..images.mask_picture import check_size
+from ..restoration.wide_holes.widths import widest
+from .task import check_range, told
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..images.image_io import Picture
+    from ..restoration.problem import Task
+
+MAX_GROW = 200
+"""Pixels by which a mask can be grown, and over which it can fade."""
+Box = tuple[int, int, int, int]
+Polygon = tuple[tuple[float, float], ...]
+
+_WIDE_NOTE = (
+    "a hole is {across} pixels wide, so it is filled with pieces of the picture, by a guess: --seed N guesses again, "
+    "--steps 1 keeps the smooth mean"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inpaint:
+    """Fill missing pixels, keep the others bit for bit.
+
+    Attributes:
+        mask: (H, W), True = fill; "alpha" = the picture's transparent pixels; "auto" = what looks like dust, scratches,
+            tears and missing corners; None = the boxes and polygons alone.
+        boxes: (x, y, width, height) rectangles to fill as well; polygons: (x, y) of their corners.
+        invert_mask: fill what mask, boxes and polygons leave, instead.
+        grow: pixels by which what is to be filled is grown, in the end.
+        feather: pixels over which the filling fades in, inside of that.
+        mask_strength: of "auto": from 0, what is surely damage, to 1, whatever may be.
+        mask_limit: of "auto": the most of the picture that may look damaged, in percent.
+    Raises: UsageError: nothing to fill, a box without area, a polygon of less than three corners, a value out of range.
+    """
+
+    mask: "NDArray[np.bool_] | Literal['alpha', 'auto'] | None" = None
+    boxes: "Sequence[Box]" = ()
+    polygons: "Sequence[Polygon]" = ()
+    invert_mask: bool = False
+    grow: int = 0
+    feather: int = 0
+    mask_strength: float = 0.5
+    mask_limit: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Check that there is something to fill."""
+        if self.mask is None and not self.boxes and not self.polygons:
+            raise UsageError(
+                "what is to be filled? Give --mask FILE, --mask alpha, --mask auto, --box x,y,w,h or --polygon x,y,..."
+            )
+        for box in self.boxes:
+            if box[2] <= 0 or box[3] <= 0:
+                raise UsageError(f"--box {','.join(map(str, box))}: width and height must be positive")
+        for points in self.polygons:
+            if len(points) < 3:
+                raise UsageError(f"--polygon {_shown(points)}: give three corners or more, x,y of each")
+        check_range("grow", self.grow, 0, MAX_GROW)
+        check_range("feather", self.feather, 0, MAX_GROW)
+        check_range("mask-strength", self.mask_strength, 0, 1)
+        check_range("mask-limit", self.mask_limit, 0, 100)
+
+    def task(self, picture: "Picture") -> "Task":
+        """What is known about this picture.
+
+        Raises: PictureError: a mask of another size, a box beside the picture, no alpha, too much that looks damaged.
+        """
+        from ..restoration.problem import Task
+
+        hole, notes = self._hole(picture)
+        source = self.mask if isinstance(self.mask, str) else ""
+        warning = ""
+        if not hole.any() and source != "auto":
+            warning = "the mask is empty, so nothing is filled (white = fill)"
+        elif hole.all():
+            warning = "the mask covers the whole picture, so nothing of it is kept (white = fill)"
+        warnings = (warning,) if warning else ()
+        wide = widest(hole)
+        if wide is not None:
+            notes = (*notes, _WIDE_NOTE.format(across=wide.across))
+        return Task(
+            hole=hole, cover=self._cover(hole), opaque=source == "alpha", notes=notes, warnings=warnings
+        )  # fmt: skip
+
+    def told(self) -> dict[str, Any]:
+        """What is filled, but for the mask's hash."""
+        of_finding = set() if isinstance(self.mask, str) and self.mask == "auto" else {"mask_strength", "mask_limit"}
+        return told(self, without={"mask", *of_finding})
+
+    def _cover(self, hole: "NDArray[np.bool_]") -> "NDArray[np.float32] | None":
+        if self.feather == 0:
+            return None
+        from ..degradation.mask_shapes import fading
+
+        return fading(hole, self.feather)
+
+    def _hole(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
+        from ..degradation.mask_shapes import grown
+
+        hole, notes = self._masked(picture)
+        h, w = hole.shape
+        for x, y, across, down in self.boxes:
+            if x >= w or y >= h or x + across <= 0 or y + down <= 0:
+                raise PictureError(f"--box {x},{y},{across},{down} lies outside the picture, which is {w}x{h}")
+            hole[max(y, 0) : y + down, max(x, 0) : x + across] = True
+        for points in self.polygons:
+            hole |= _polygon(points, (h, w))
+        if self.invert_mask:
+            hole = ~hole
+        return grown(hole, self.grow) if self.grow else hole, notes
+
+    def _masked(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
+        """What the mask alone says, and what there is to tell of it."""
+        import numpy as np
+
+        h, w = picture.pixels.shape[:2]
+        if self.mask is None:
+            return np.zeros((h, w), bool), ()
+        if isinstance(self.mask, str):
+            return (_transparent(picture), ()) if self.mask == "alpha" else self._found(picture)
+        check_size(self.mask, picture)
+        return self.mask.copy(), ()
+
+    def _found(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
+        """--mask auto."""
+        from ..degradation.estimation.marks import find_marks
+        from ..images.units import LEVEL
+
+        found = find_marks((picture.pixels + 1) * LEVEL, self.mask_strength)
+        share = 100 * float(found.mean())
+        if share > self.mask_limit:
+            raise PictureError(
+                f"{share:.1f} % of the picture looks damaged, more than {self.mask_limit:g} %: probably wrong; "
+                f"--mask-limit {math.ceil(share)} insists, a smaller --mask-strength finds less"
+            )
+        if share == 0:
+            return found, ("nothing looks like dust, scratches or tears",)
+        return found, (f"{share:.2f} % of the picture looks like dust, scratches or tears, and is filled",)
+
+
+def _polygon(points: Polygon, size: tuple[int, int]) -> "NDArray[np.bool_]":
+    from ..degradation.mask_shapes import polygon_mask
+
+    inside = polygon_mask(size, points)
+    if not inside.any():
+        raise PictureError(f"--polygon {_shown(points)} lies outside the picture, which is {size[1]}x{size[0]}")
+    return inside
+
+
+def _shown(points: Polygon) -> str:
+    return ",".join(f"{value:g}" for point in points for value in point)
+
+
+def _transparent(picture: "Picture") -> "NDArray[np.bool_]":
+    if picture.alpha is None:
+        raise PictureError("--mask alpha: the picture has no alpha channel; give --mask FILE")
+    transparent: NDArray[np.bool_] = picture.alpha < 2 ** (picture.depth - 1)
+    return transparent

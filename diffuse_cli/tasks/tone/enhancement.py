@@ -1,0 +1,158 @@
+"""A picture in better light, and the noise that it has there."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ...degradation.operators import blur
+from ...images.srgb import encoded, linear
+from .clarity import clarify
+from .curve import Curve
+from .evidence import MOST_EXPOSURE, Seen, black_level, exposure, look
+from .light_noise import LightNoise, light_noise, rounding
+from .white_balance import gains
+
+_SLOPE_BLUR = 1.5
+"""Std, in pixels, of the blur under which the curve's slope is read."""
+_WHITE = 0.998
+_MOST_CLARITY = 0.5
+_VEIL_CLARITY = 4.0
+"""Clarity for a veil of so much light; half the light gone into a veil calls for the most of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What is asked for; "auto" = as the picture needs.
+
+    Attributes:
+        exposure: in stops.
+        contrast: slope in the middle tones; "auto" = a veil is taken away.
+        clarity: of local contrast; 0 = as it is.
+        balanced: whether the light is made white.
+        strength: share of all of it, 0..1.
+    """
+
+    exposure: "float | Literal['auto']" = "auto"
+    contrast: "float | Literal['auto']" = "auto"
+    clarity: "float | Literal['auto']" = "auto"
+    balanced: bool = True
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Toned:
+    """A picture in its new tone.
+
+    Attributes:
+        x: (1, 3, H, W) in [-1, 1], not clipped.
+        sigma: (1, 1, H, W), std of its noise in [-1, 1] units; None = no noise was found.
+        stops, lifted: exposure, and how much more the shadows were lifted.
+        cast: degrees of colour taken out of the light.
+        black: the veil's light.
+        clarity: how much.
+        slope: of the curve on encoded values, median over the picture.
+        noise: its level before, in 8-bit levels, as visible as after the lift.
+    """
+
+    x: Tensor
+    sigma: Tensor | None
+    stops: float
+    lifted: float
+    cast: float
+    black: float
+    clarity: float
+    slope: float
+    noise: float
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the tone is as it was."""
+        return self.stops == self.lifted == self.cast == self.black == self.clarity == 0
+
+
+def enhance(x: Tensor, wish: Wish, *, depth: int, level: float | None = None) -> Toned:
+    """Give a picture the tone that is wished for.
+
+    Args:
+        x: (1, 3, H, W) in [-1, 1], equal channels for a gray picture.
+        depth: bits of the file, whose rounding is noise, too.
+        level: std of noise in 8-bit levels of the picture as it is, where it is known; None = it is estimated.
+    """
+    light = linear((x + 1) / 2)
+    rough = look(light, LightNoise(), _WHITE)
+    stops = exposure(rough)[0] if wish.exposure == "auto" else wish.exposure
+    brighter = max(2.0**stops, 1.0)
+    noise, found = light_noise(light, brighter) if level is None else (_even(level), level)
+    seen = look(light, noise, _WHITE)
+    curve, cast, lifted = _curve(seen, noise, wish, stops)
+    clarity = _clarity(seen, curve, wish)
+    toned, sigma = _apply(light, curve, clarity, noise, depth)
+    return Toned(
+        x=2 * toned - 1, sigma=None if noise.is_none else 2 * sigma, stops=stops * wish.strength, lifted=lifted,
+        cast=cast, black=curve.black, clarity=clarity,
+        slope=_median_slope(seen, curve), noise=found,
+    )  # fmt: skip
+
+
+def _even(level: float) -> LightNoise:
+    """Noise that is even in encoded values as light has it at middle gray, nearly proportional to the light."""
+    return LightNoise(gain=(level / 255 / 1.2) ** 2 / 0.18)
+
+
+def _curve(seen: Seen, noise: LightNoise, wish: Wish, stops: float) -> tuple[Curve, float, float]:
+    """The curve, the cast that it takes away, and the lift in stops."""
+    s = wish.strength
+    if wish.exposure == "auto":
+        stops, lift = exposure(seen)
+    else:  # what the highlights have no room for lifts the shadows instead
+        room = max(-_log2(seen.white), 0.0)
+        stops, lift = min(wish.exposure, room), max(wish.exposure - room, 0.0)
+        stops = max(stops, -MOST_EXPOSURE)
+    white, cast = gains(seen.light, seen.usable) if wish.balanced else ((1.0, 1.0, 1.0), 0.0)
+    room = 1.0
+    if max(white) > 1:  # a channel at white stays there
+        top = seen.light.flatten(2).amax(2)[0] * 2.0**stops
+        room = min(1.0, *(float(1 / (t * w)) for t, w in zip(top, white, strict=True) if t * w > 1), 1.0)
+    gain = tuple((w * room * 2.0**stops) ** s for w in white)
+    veil = black_level(seen, noise) * 2.0**stops * s if wish.contrast == "auto" else 0.0
+    curve = Curve(
+        gain=(gain[0], gain[1], gain[2]),
+        black=min(veil, 0.5),
+        lift=2.0 ** (lift * s),
+        contrast=1.0 if wish.contrast == "auto" else wish.contrast**s,
+    )
+    return curve, cast * s, lift * s
+
+
+def _log2(x: float) -> float:
+    return float(torch.tensor(x, dtype=torch.float64).log2())
+
+
+def _clarity(seen: Seen, curve: Curve, wish: Wish) -> float:
+    if wish.clarity != "auto":
+        return wish.clarity * wish.strength
+    return min(_VEIL_CLARITY * curve.black, _MOST_CLARITY) * wish.strength
+
+
+def _median_slope(seen: Seen, curve: Curve) -> float:
+    v, step = encoded(seen.light), 0.01
+    slope = (curve(linear(v + step)) - curve(linear(v - step))) / (2 * step)
+    return float(slope.median())
+
+
+def _apply(light: Tensor, curve: Curve, clarity: float, noise: LightNoise, depth: int) -> tuple[Tensor, Tensor]:
+    """The toned picture (1, 3, H, W), encoded, and the std of its noise (1, 1, H, W), one for the three channels."""
+    v = curve(light)
+    sigma = torch.zeros_like(v[:, :1])
+    if not noise.is_none:
+        smooth = blur(light, _SLOPE_BLUR)
+        std = torch.hypot(noise.sigma(smooth), rounding(smooth, depth))
+        carried, bias = curve.through(smooth, std, clips=bool(light.min() >= 0))
+        v = v - bias
+        sigma = carried.square().mean(1, keepdim=True).sqrt()
+    if clarity:
+        v, grown = clarify(v, clarity)
+        sigma = sigma * grown
+    return v, sigma

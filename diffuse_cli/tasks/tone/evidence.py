@@ -1,0 +1,110 @@
+"""What a picture's tone lacks, read from smoothed linear light; where it lacks nothing, nothing is changed."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...degradation.operators import blur
+from ...images.srgb import luminance
+from .light_noise import LightNoise
+
+MIDDLE = 0.18
+"""Light of middle gray."""
+MOST_EXPOSURE = 6.0
+_LONG_EDGE = 1024
+_SMOOTHING = 1.5
+"""Std of the blur, in pixels, under which tone is read: noise is down by a factor of 5."""
+_WHITE_SHARE = 0.001
+_BLACK_SHARE = 0.001
+_LIFT_BEYOND, _MOST_LIFT = 2.0, 1.0
+"""Stops: how much too dark a picture is left whose highlights are white, and how much more is lifted at most."""
+_FAINTEST_EXPOSURE, _PLAIN_EXPOSURE = 0.2, 0.5
+_BRIGHT = 1.0
+"""Stops by which the middle of a well exposed picture may lie above middle gray."""
+_VEIL = 0.012
+"""Light of the darkest pixels, beyond which it counts as a veil: a tenth of the way to white in encoded values."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """A picture as its tone is read from.
+
+    Attributes:
+        light: (1, 3, h, w), linear, smoothed.
+        usable: (1, 1, h, w), 1 where it is neither clipped nor noise alone.
+        noise: what the smoothing leaves of white noise.
+        black: light of the darkest channel that all but a thousandth of the pixels stay above.
+        white: light of the brightest channel that all but a thousandth of the pixels stay below.
+    """
+
+    light: Tensor
+    usable: Tensor
+    noise: float
+    black: float
+    white: float
+
+
+def look(light: Tensor, noise: LightNoise, white: float) -> Seen:
+    """Smooth a picture and take it down to a size that tells as much.
+
+    Args: light: (1, 3, H, W); white: from where on a channel counts as clipped.
+    """
+    factor = max(max(light.shape[-2:]) // _LONG_EDGE, 1)
+    clipped = (light.amax(1, keepdim=True) >= white).to(light.dtype)
+    small = F.avg_pool2d(light, factor) if min(light.shape[-2:]) >= factor else light
+    lost = F.max_pool2d(clipped, factor) if small is not light else clipped
+    smooth = blur(small, _SMOOTHING)
+    left = 1 / (2 * math.sqrt(math.pi) * _SMOOTHING * factor)  # what the smoothing leaves of white noise
+    dark = smooth.amin(1, keepdim=True) <= 3 * left * noise.sigma(smooth).amax(1, keepdim=True)
+    usable = (1 - lost) * (~dark).to(light.dtype)
+    return Seen(
+        light=smooth, usable=usable, noise=left, black=_black(light, smooth, noise), white=_white(light, smooth, noise)
+    )
+
+
+def _black(light: Tensor, smooth: Tensor, noise: LightNoise) -> float:
+    """As `_white`: smoothing makes small dark things lighter."""
+    sharp = _quantile(light.amin(1), _BLACK_SHARE)
+    sharp += 3 * float(noise.sigma(torch.tensor(max(sharp, 0.0))))
+    return min(_quantile(smooth.amin(1), _BLACK_SHARE), sharp)
+
+
+def _white(light: Tensor, smooth: Tensor, noise: LightNoise) -> float:
+    """The sharp picture has the small highlights, but its brightest pixels are noise's, too, and by 3 stds at most."""
+    sharp = _quantile(light.amax(1), 1 - _WHITE_SHARE)
+    sharp -= 3 * float(noise.sigma(torch.tensor(max(sharp, 0.0))))
+    return max(_quantile(smooth.amax(1), 1 - _WHITE_SHARE), sharp, 1e-4)
+
+
+def exposure(seen: Seen) -> tuple[float, float]:
+    """Stops of gain, at most what the highlights leave room for, and of lift of the shadows beyond it.
+
+    The mean of the logarithm between the 5th and 95th percentile goes towards middle gray. Bright pictures are left:
+    snow is bright.
+    """
+    y = luminance(seen.light).flatten().clamp_min(1e-5)
+    low, high = _quantile(y, 0.05), _quantile(y, 0.95)
+    mean = float(y[(y >= low) & (y <= high)].log2().mean())
+    wanted, room = math.log2(MIDDLE) - mean, max(-math.log2(seen.white), 0.0)
+    gain = min(max(min(wanted + _BRIGHT, room), 0.0), MOST_EXPOSURE)
+    lift = min(max(wanted - gain - _LIFT_BEYOND, 0.0), _MOST_LIFT)
+    return gain * _ramp(gain, _FAINTEST_EXPOSURE, _PLAIN_EXPOSURE), lift
+
+
+def black_level(seen: Seen, noise: LightNoise) -> float:
+    """Light of the darkest channel of the darkest thousandth, less the noise's share: a veil, 0 if too thin to tell."""
+    darkest = seen.black
+    noisy = 2 * seen.noise * float(noise.sigma(torch.tensor(darkest)))
+    veil = darkest - noisy
+    return max(veil, 0.0) * _ramp(veil / seen.white, _VEIL, 3 * _VEIL)
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return min(max((value - low) / (high - low), 0.0), 1.0)
+
+
+def _quantile(x: Tensor, share: float) -> float:
+    return float(x.flatten().kthvalue(min(int(share * x.numel()) + 1, x.numel())).values)

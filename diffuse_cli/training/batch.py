@@ -1,0 +1,191 @@
+"""A batch as the network sees it: every sample's recipe carried out by the operators that restoring describes."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..degradation.operators import Description, degrade, resize, shrunk_size
+from ..diffusion.denoiser import SIGMA_DATA, Observation, c_noise, precondition
+from ..diffusion.fill import fill_guide, pull_push
+from ..diffusion.fusion import fuse
+from ..images.image_io import through_jpeg
+from ..images.units import LEVEL, luma
+from ..system.process import one_thread
+from .bank import Bank
+from .config import Task, TrainConfig
+from .holes import hole
+from .sample_spec import Observed, Recipe, Rng, draw, keyed, layout, validation
+
+INF = math.inf
+VALIDATION_STEP = 2**31
+"""The step that keys the validation crops, which no training reaches."""
+
+
+class Batch(NamedTuple):
+    """What a step needs, B samples of P x P pixels, fp32.
+
+    Attributes:
+        net_in: (B, 8, P, P), F's input.
+        noise: (B,), c_noise(sigma_t).
+        cond: (B, 4 + K).
+        x0: (B, 3, P, P), clean.
+        linear, c_out: (B, 3, P, P), (B, 1, P, P): D = linear + c_out * F.
+        pictures: (B,), which picture of the bank each sample comes from.
+    """
+
+    net_in: Tensor
+    noise: Tensor
+    cond: Tensor
+    x0: Tensor
+    linear: Tensor
+    c_out: Tensor
+    pictures: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device."""
+        return self if device.type == "cpu" else Batch(*(t.to(device, non_blocking=True) for t in self))
+
+
+class Steps(Dataset[Batch]):
+    """The batches of a run by step: pure functions of (seed, step, sample), whoever asks and when.
+
+    The map-style dataset of a DataLoader. Of the global batch it makes the samples `rank`, `rank + world`, ...
+    """
+
+    def __init__(self, bank: Bank, config: TrainConfig, *, rank: int = 0, world: int = 1) -> None:
+        """Args: bank: pictures to train on."""
+        self.bank, self.config = bank, config
+        self.plan = list(enumerate(layout(config.mix, config.batch)))[rank::world]
+        self.tasks: list[Task] = [task for _, (task, _) in self.plan]
+
+    def samples(self) -> list[int]:
+        """Numbers of its samples in the global batch."""
+        return [sample for sample, _ in self.plan]
+
+    def __getitem__(self, step: int) -> Batch:
+        """The batch of a step."""
+        with one_thread():
+            return self._batch(step)
+
+    def _batch(self, step: int) -> Batch:
+        config, crops, recipes, rngs = self.config, [], [], []
+        for sample, (task, place) in self.plan:
+            rng = keyed(config.seed, step, sample)
+            crops.append(_clean(self.bank, config, rng))
+            recipes.append(draw(task, place, config.crop, rng))
+            rngs.append(rng)
+        return collate(crops, recipes, rngs, len(self.bank.labels))
+
+
+def validation_batch(bank: Bank, config: TrainConfig, task: Task, count: int) -> Batch:
+    """Held-out crops, the same at every call, under the task's fixed degradation."""
+    crops, rngs = [], []
+    for sample in range(count):
+        rng = keyed(0, VALIDATION_STEP, sample)
+        crops.append(_clean(bank, config, rng))
+        rngs.append(rng)
+    return collate(crops, [validation(task, config.crop)] * count, rngs, len(bank.labels))
+
+
+class Clean(NamedTuple):
+    """A clean crop (3, P, P), its label (-1 = none) and picture, and whether its channels are equal."""
+
+    x0: Tensor
+    label: int
+    picture: int
+    gray: bool
+
+
+def _clean(bank: Bank, config: TrainConfig, rng: Rng) -> Clean:
+    levels, picture = bank.crop(rng, config.textured)
+    if config.flip and rng.random() < 0.5:
+        levels = levels[:, ::-1]
+    x0 = torch.from_numpy(np.ascontiguousarray(levels.transpose(2, 0, 1))).float() / LEVEL - 1
+    gray = bool(rng.random() < config.gray)
+    if gray:
+        x0 = luma(x0[None])[0].expand(3, -1, -1)
+    label = -1 if rng.random() < config.label_dropout else bank.label(picture)
+    return Clean(x0, label, picture, gray or bank.is_gray)
+
+
+def collate(crops: Sequence[Clean], recipes: Sequence[Recipe], rngs: Sequence[Rng], labels: int) -> Batch:
+    """Carry out each crop's recipe. Args: labels: how many the network knows."""
+    x0 = torch.stack([crop.x0 for crop in crops])
+    count, _, size, _ = x0.shape
+    x_t, y, mu = x0.clone(), x0.clone(), torch.zeros_like(x0)
+    sigma_y = torch.full((count, 1, size, size), INF)
+    sigma_p = torch.full((count, 1, size, size), SIGMA_DATA)
+    cond = torch.zeros(count, 4 + labels)
+    for k, (crop, recipe, rng) in enumerate(zip(crops, recipes, rngs, strict=True)):
+        if math.isfinite(recipe.sigma_t):
+            x_t[k] += recipe.sigma_t * _noise(size, rng, gray=crop.gray)
+        if recipe.observed is not None:
+            sigma_y[k] = _sigma_y(recipe.observed, x0[k], rng)
+            known = torch.where(torch.isinf(sigma_y[k]), 0.0, sigma_y[k])
+            y[k] += known * _noise(size, rng, gray=crop.gray)
+        if recipe.guide is not None:
+            mu[k], sigma_p[k] = _guide(x0[k : k + 1], recipe, rng, gray=crop.gray)
+            cond[k, :4] = torch.tensor(recipe.guide.cond())
+        if crop.label >= 0:
+            cond[k, 4 + crop.label] = 1
+    filled = [k for k, recipe in enumerate(recipes) if recipe.fill]
+    if filled:
+        mu[filled], sigma_p[filled] = pull_push(y[filled], sigma_y[filled])
+    sigma_t = torch.tensor([recipe.sigma_t for recipe in recipes]).reshape(-1, 1, 1, 1)
+    x, sigma = fuse(x_t, sigma_t, y, sigma_y)
+    seen = Observation(mu=mu, sigma_p=sigma_p, cond=cond)
+    net_in, linear, c_out = precondition(seen, x, sigma)
+    pictures = torch.tensor([crop.picture for crop in crops])
+    return Batch(net_in, c_noise(sigma_t).flatten(), cond, x0, linear, c_out, pictures)
+
+
+def _noise(size: int, rng: Rng, *, gray: bool) -> Tensor:
+    """(3, size, size) standard normal; equal channels for a gray picture."""
+    drawn = rng.standard_normal((1 if gray else 3, size, size), dtype=np.float32)
+    return torch.from_numpy(drawn).expand(3, -1, -1)
+
+
+def _sigma_y(observed: Observed, x0: Tensor, rng: Rng) -> Tensor:
+    """(1, P, P), the std of y's noise."""
+    size = x0.shape[-1]
+    sigma = torch.full((1, size, size), observed.level)
+    if observed.varies == "field":
+        coarse = torch.from_numpy(rng.standard_normal((1, 1, 4, 4), dtype=np.float32))
+        smooth = F.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=False)[0]
+        sigma = sigma * (0.5 * smooth).exp()
+    elif observed.varies == "signal":
+        shot = (observed.shot * (x0.mean(0, keepdim=True) + 1) / 2 + 0.05).sqrt()
+        sigma = sigma * shot / shot.mean()
+    if observed.hole:
+        sigma = torch.where(torch.from_numpy(hole(size, rng)), INF, sigma)
+    return sigma
+
+
+def _guide(x0: Tensor, recipe: Recipe, rng: Rng, *, gray: bool) -> tuple[Tensor, Tensor]:
+    """mu (3, P, P) and sigma_p (1, P, P) of a clean (1, 3, P, P)."""
+    what = recipe.guide or Description()
+    size = x0.shape[-1]
+    small = shrunk_size((size, size), what.scale)
+    y = degrade(x0, what, noise=_noise(small[0], rng, gray=gray)[None] if what.noise else torch.zeros(()))
+    guide = _as_file(y, what.quality, recipe.subsampling)
+    missing = torch.from_numpy(hole(small[0], rng)) if recipe.guide_hole else None
+    sigma_p = torch.full((1, size, size), what.sigma_p())
+    if missing is None:
+        return resize(guide, (size, size))[0], sigma_p
+    mu, sigma_p = fill_guide(guide, missing, sigma_p, (size, size))
+    return mu[0], sigma_p[0]
+
+
+def _as_file(y: Tensor, quality: float, subsampling: str) -> Tensor:
+    """(1, 3, h, w) as an 8-bit file keeps it, JPEG below quality 100."""
+    levels = ((y.clamp(-1, 1) + 1) * LEVEL).round()
+    if quality < 100:
+        array = levels[0].permute(1, 2, 0).to(torch.uint8).contiguous().numpy()
+        levels = torch.from_numpy(through_jpeg(array, int(quality), subsampling)).permute(2, 0, 1)[None].float()
+    return levels / LEVEL - 1

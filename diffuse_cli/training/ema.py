@@ -1,0 +1,34 @@
+"""Averages of the weights whose reach grows with the run: power-function EMA (Karras et al. 2024, section 3.1)."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..diffusion.network import UNet
+
+Weights = dict[str, Tensor]
+
+
+def exponent(length: float) -> float:
+    """gamma of an average whose std is `length` of the run (EDM2, equation 126)."""
+    inverse = length**-2
+    roots = np.roots([1.0, 7.0, 16.0 - inverse, 12.0 - inverse])
+    return float(max(root.real for root in roots if abs(root.imag) < 1e-9))
+
+
+def keep(step: int, length: float, horizon: int) -> float:
+    """How much of the average stays when the weights after `step` steps (1, 2, ...) join it."""
+    beta = (1 - 1 / step) ** (exponent(length) + 1)
+    return float(min(beta, 1 - 1 / horizon))
+
+
+def copy_of(net: UNet) -> Weights:
+    """The weights as they are, to begin an average with."""
+    return {name: value.detach().clone() for name, value in net.state_dict().items()}
+
+
+@torch.no_grad()
+def update(average: Weights, net: UNet, beta: float) -> None:
+    """average <- beta * average + (1 - beta) * weights."""
+    values = net.state_dict()
+    torch._foreach_lerp_(list(average.values()), [values[name] for name in average], 1 - beta)

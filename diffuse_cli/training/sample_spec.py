@@ -1,0 +1,155 @@
+"""What happens to each sample of a batch: drawn by the task, keyed by (seed, step, sample)."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ..degradation.operators import Description
+from ..diffusion.denoiser import SIGMA_MAX, SIGMA_MIN
+from .config import Mix, Task
+
+Rng = np.random.Generator
+INF = math.inf
+SMALLEST_GUIDE = 8
+"""A guide is at least so many pixels wide."""
+
+
+def keyed(seed: int, step: int, sample: int) -> Rng:
+    """The generator of everything random about one sample of one step."""
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, step, sample])))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observed:
+    """A pixelwise observation y of the clean picture.
+
+    Attributes:
+        level: std of its noise, [-1, 1] units; 0 = exact.
+        varies: over the picture: not, as a smooth random field, or with the signal.
+        shot: share of the signal-dependent part, where it varies with the signal.
+        hole: some pixels are missing.
+    """
+
+    level: float
+    varies: Literal["not", "field", "signal"] = "not"
+    shot: float = 0.0
+    hole: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """What is known about one sample.
+
+    Attributes:
+        task: whose sample it is.
+        sigma_t: std of the diffusion state's noise; inf = no state.
+        guide: what happened to the guide; None = no guide.
+        subsampling: of the guide's JPEG.
+        guide_hole: pixels of the guide are missing.
+        observed: y, if there is one.
+        fill: mu is the fill of y.
+    """
+
+    task: Task
+    sigma_t: float = INF
+    guide: Description | None = None
+    subsampling: str = "4:2:0"
+    guide_hole: bool = False
+    observed: Observed | None = None
+    fill: bool = False
+
+
+def draw(task: Task, place: float, crop: int, rng: Rng) -> Recipe:
+    """Draw what happens to a sample.
+
+    Args:
+        place: 0..1, the sample's place among the batch's of its task: kinds within a task have fixed shares.
+        crop: side of the clean crop in pixels.
+    """
+    if task == "denoise":
+        return _denoise(place, rng)
+    if task == "inpaint":
+        observed = Observed(level=rng.random() * 0.4 if rng.random() < 0.25 else 0.0, hole=True)
+        sigma_t = INF if rng.random() < 0.4 else _lognormal(rng, -0.4, 1.4)
+        return Recipe(task=task, sigma_t=sigma_t, observed=observed, fill=True)
+    if task == "generate":
+        return Recipe(task=task, sigma_t=INF if rng.random() < 0.03 else _lognormal(rng, -0.2, 1.6))
+    what = {"resize": _resized, "mixture": _mixture, "jpeg": _compressed}[task](place, crop, rng)
+    sigma_t = INF if rng.random() < 0.5 else _lognormal(rng, -0.6, 1.2, 0.01, 30.0) * what.sigma_p()
+    return Recipe(
+        task=task, sigma_t=sigma_t, guide=what, subsampling="4:2:0" if rng.random() < 0.7 else "4:4:4",
+        guide_hole=bool(rng.random() < 0.15), observed=_also(rng) if rng.random() < 0.2 else None,
+    )  # fmt: skip
+
+
+def _denoise(place: float, rng: Rng) -> Recipe:
+    if place >= 0.2:  # one level, the state's own
+        common = rng.random() < 0.55
+        sigma_t = _lognormal(rng, -1.2, 1.4) if common else _loguniform(rng, 0.01, 0.7)
+        return Recipe(task="denoise", sigma_t=sigma_t)
+    varies: Literal["field", "signal"] = "field" if rng.random() < 0.5 else "signal"
+    observed = Observed(level=_loguniform(rng, 0.02, 0.5), varies=varies, shot=rng.random())
+    return Recipe(task="denoise", observed=observed, sigma_t=INF if rng.random() < 0.6 else _lognormal(rng, -1.0, 1.3))
+
+
+def _resized(place: float, crop: int, rng: Rng) -> Description:
+    scale = (2.0, 3.0, 4.0, rng.uniform(1.3, 8))[int(4 * place)]
+    return Description(scale=_exact_scale(crop, scale))
+
+
+def _mixture(place: float, crop: int, rng: Rng) -> Description:
+    third = int(3 * place)
+    scale = float(rng.choice([1.5, 2, 2, 3, 4])) if third == 2 else 1.0
+    blurred = third != 1 and rng.random() < 0.6
+    noisy, compressed = rng.random() < 0.7, rng.random() < 0.6
+    return Description(
+        scale=_exact_scale(crop, scale),
+        blur=rng.uniform(0.4, 3.0) if blurred else 0.0,
+        noise=rng.random() ** 2 * 0.4 if noisy else 0.0,
+        quality=float(rng.integers(15, 96)) if compressed else 100.0,
+    )
+
+
+def _compressed(place: float, crop: int, rng: Rng) -> Description:
+    return Description(quality=float(rng.integers(8, 96)))
+
+
+def _also(rng: Rng) -> Observed:
+    """An observation beside a guide: noisy everywhere, or of some pixels only, then exact half of the time."""
+    level = _loguniform(rng, 0.02, 0.5)
+    if rng.random() < 0.5:
+        return Observed(level=level)
+    return Observed(level=level if rng.random() < 0.5 else 0.0, hole=True)
+
+
+def _exact_scale(crop: int, scale: float) -> float:
+    """The factor that shrinks a crop to a whole number of pixels."""
+    return crop / max(round(crop / scale), min(SMALLEST_GUIDE, crop))
+
+
+def _lognormal(rng: Rng, mean: float, std: float, low: float = SIGMA_MIN, high: float = SIGMA_MAX) -> float:
+    return min(max(math.exp(rng.normal(mean, std)), low), high)
+
+
+def _loguniform(rng: Rng, low: float, high: float) -> float:
+    return float(low * (high / low) ** rng.random())
+
+
+def layout(mix: Mix, batch: int) -> list[tuple[Task, float]]:
+    """Task and place of every sample of a batch, in order."""
+    return [(task, (k + 0.5) / n) for task, n in mix.counts(batch).items() for k in range(n)]
+
+
+def validation(task: Task, crop: int) -> Recipe:
+    """The fixed case by which a task is validated: the posterior mean of a middling degradation."""
+    fixed = {
+        "denoise": Recipe(task="denoise", sigma_t=25 / 127.5),
+        "resize": Recipe(task="resize", guide=Description(scale=_exact_scale(crop, 3.0))),
+        "mixture": Recipe(task="mixture", guide=Description(blur=1.0, noise=10 / 127.5, quality=60.0)),
+        "inpaint": Recipe(task="inpaint", observed=Observed(level=0.0, hole=True), fill=True),
+        "jpeg": Recipe(task="jpeg", guide=Description(quality=20.0)),
+        "generate": Recipe(task="generate", sigma_t=1.0),
+    }
+    return fixed[task]

@@ -1,0 +1,48 @@
+"""How good an average of the weights is: PSNR per task on crops that were held out."""
+
+import copy
+
+import torch
+
+from ..diffusion.denoiser import pad_to_multiple
+from ..diffusion.network import UNet
+from .bank import Bank
+from .batch import Batch, validation_batch
+from .config import TASKS, Task, TrainConfig
+from .ema import Weights
+from .model import psnr
+
+CROPS = 24
+"""A task."""
+
+
+class Validation:
+    """Fixed held-out crops, one degradation a task, made once."""
+
+    def __init__(self, bank: Bank, config: TrainConfig) -> None:
+        """Args: bank: of the pictures held out."""
+        self.bank, self.config = bank, config
+        self.batches: dict[Task, Batch] = {}
+
+    @torch.no_grad()
+    def __call__(self, net: UNet, average: Weights, dtype: torch.dtype) -> dict[str, float]:
+        """PSNR in dB of each task that the run trains."""
+        if self.bank.count == 0:
+            return {}
+        network = restorer(net, average, dtype)
+        return {task: round(self._task(network, task), 4) for task in TASKS if getattr(self.config.mix, task) > 0}
+
+    def _task(self, network: UNet, task: Task) -> float:
+        if task not in self.batches:
+            self.batches[task] = validation_batch(self.bank, self.config, task, CROPS)
+        batch = self.batches[task].to(network.device)
+        size = batch.net_in.shape[-1]
+        padded = pad_to_multiple(batch.net_in, network.config.multiple)
+        return psnr(network(padded, batch.noise, batch.cond)[..., :size, :size].float(), batch)
+
+
+def restorer(net: UNet, average: Weights, dtype: torch.dtype) -> UNet:
+    """The network as restoring uses it, of an average's weights."""
+    network = copy.deepcopy(net)
+    network.load_state_dict(average)
+    return network.fold().half_(dtype)
