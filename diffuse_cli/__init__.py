@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = ["__version__", "generate", "restore", "restore_samples", "stylize"]
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .api import generate, restore, restore_samples, stylize
 

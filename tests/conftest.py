@@ -20,8 +20,7 @@ from diffuse_cli.cli.app import app
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.network import NetworkConfig, UNet
-
-from .running import Ended, Program
+from tests.running import Ended, Program
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"

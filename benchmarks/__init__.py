@@ -1,0 +1,1 @@
+"""What is measured: quality, speed, and the tables of the documents made from both."""

@@ -1,0 +1,206 @@
+"""How well damage is estimated, and what that costs.
+
+python -m benchmarks.quality_repair PART --data DIR ... [--limit N]
+
+    estimators   findings against the truth, for damage alone and mixed
+    oracle       restore with everything on auto, against the same network told the truth
+    undegraded   what restore does to pictures that nothing happened to
+    marks        the detector of --mask auto: precision and recall by pixel (2 pixels of tolerance), false alarms
+
+Prints JSON, as checkpoints/measured/repair-PART.json holds it. PSNR counts all channels together, of 8-bit results.
+"""
+
+import argparse
+import json
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from diffuse_cli.degradation.damage import Damage
+from diffuse_cli.degradation.estimation.compression import estimate_compression
+from diffuse_cli.degradation.estimation.estimate import estimate
+from diffuse_cli.degradation.estimation.marks import find_marks
+from diffuse_cli.degradation.mask_shapes import grown
+from diffuse_cli.degradation.random_masks import MaskKind
+from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.evaluation.evaluate import clean_levels, pictures
+from diffuse_cli.evaluation.metrics import psnr
+from diffuse_cli.evaluation.protocol import Condition, Levels, TaskName, case
+from diffuse_cli.images.image_io import Picture, through_jpeg, to_levels, to_unit
+from diffuse_cli.restoration.problem import Task
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.tasks.restore import Restore
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Clean:
+    """A picture of a test set."""
+
+    set: str
+    name: str
+    levels: Levels
+
+
+def clean(folders: list[Path], limit: int | None) -> Iterator[Clean]:
+    for folder in folders:
+        for path in pictures(folder, limit):
+            yield Clean(folder.name, path.name, clean_levels(path, gray=False))
+
+
+# Estimators ----------------------------------------------------------------------------------------------------------
+
+DAMAGE: dict[str, dict[str, Any]] = {
+    "none": {},
+    "noise 5": {"noise": 5},
+    "noise 15": {"noise": 15},
+    "noise 25": {"noise": 25},
+    "noise 50": {"noise": 50},
+    "shot noise 2": {"poisson": 2},
+    "JPEG 30": {"jpeg": 30},
+    "JPEG 80": {"jpeg": 80},
+    "blur 1.2": {"blur": 1.2},
+    "blur 2.4": {"blur": 2.4},
+    "noise 15, then JPEG 80": {"noise": 15, "jpeg": 80},
+    "blur 1.6, then noise 10": {"blur": 1.6, "noise": 10},
+    "shrunk x2, then JPEG 70": {"scale": 2, "jpeg": 70},
+}
+
+
+def damaged(levels: Levels, what: dict[str, Any]) -> Picture:
+    """As a PNG would hold it: a JPEG is coded, decoded, and its tables forgotten."""
+    picture = Picture(pixels=to_unit(levels, 8))
+    if not what:
+        return picture
+    inflicted = to_levels(Damage(**what).inflict(picture)[0].pixels, 8).astype(np.uint8)
+    return Picture(pixels=to_unit(through_jpeg(inflicted, what["jpeg"], "4:2:0") if "jpeg" in what else inflicted, 8))
+
+
+def estimators(folders: list[Path], limit: int | None) -> Row:
+    """Mean absolute error of each finding, and how often what did not happen was found."""
+    found: dict[str, list[Row]] = {name: [] for name in DAMAGE}
+    qualities: list[tuple[int, int | None]] = []
+    for one in clean(folders, limit):
+        for name, what in DAMAGE.items():
+            seen = estimate(damaged(one.levels, what))
+            found[name].append({
+                "set": one.set, "picture": one.name, "noise": seen.noise.value, "jpeg": seen.jpeg.value,
+                "blur": seen.blur.value, "gain": seen.noise_model.gain, "confidence": {
+                    key: getattr(seen, key).confidence for key in ("noise", "jpeg", "blur")
+                },
+            })  # fmt: skip
+        for quality in (10, 20, 30, 40, 50, 60, 70, 80, 90, 95):
+            for chroma in ("4:2:0", "4:4:4"):
+                coded = through_jpeg(one.levels, quality, chroma).astype(np.float32)
+                qualities.append((quality, estimate_compression(coded).quality))
+        print(one.name, file=sys.stderr)
+    rows = [{"damage": name, "truth": DAMAGE[name], "images": images} for name, images in found.items()]
+    right = sum(q == read for q, read in qualities)
+    return {"rows": rows, "jpeg_quality": {"cases": len(qualities), "right": right}}
+
+
+# Against the oracle --------------------------------------------------------------------------------------------------
+
+TASKS: dict[TaskName, tuple[float, ...]] = {
+    "denoise": (15, 25, 50), "jpeg": (10, 20, 40), "deblur": (0.8, 1.6, 2.4), "restore": (1, 2, 3),
+}  # fmt: skip
+
+
+def reached(picture: Picture, task: Task, truth: Levels, model: Model) -> float:
+    result = restore(picture, task, Settings(), model)
+    return psnr(to_levels(result.pixels, 8), truth)
+
+
+def oracle(folders: list[Path], limit: int | None) -> Row:
+    model = prepare("photo", device="cpu", dtype="auto")
+    rows: list[Row] = []
+    conditions = [
+        Condition(task=task, level=level, as_files=task == "denoise")
+        for task, usual in TASKS.items()
+        for level in usual
+    ]
+    for one in clean(folders, limit):
+        for condition in conditions:
+            damage = case(one.levels, condition, one.name)
+            scale = 2.0 if condition.task == "restore" and condition.level == 3 else 1.0
+            auto = replace(Restore(scale=scale).task(damage.damaged), size=damage.task.size)
+            told, blind = (reached(damage.damaged, task, one.levels, model) for task in (damage.task, auto))
+            rows.append({
+                "set": one.set, "picture": one.name, "task": condition.task, "condition": str(condition), "told": told,
+                "auto": blind, "note": auto.notes[0],
+            })  # fmt: skip
+            print(one.name, str(condition), f"{told:.2f} {blind:.2f}", auto.notes[0], file=sys.stderr, flush=True)
+    return {"rows": rows, "dtype": str(model.network.dtype)}
+
+
+def undegraded(folders: list[Path], limit: int | None) -> Row:
+    model = prepare("photo", device="cpu", dtype="auto")
+    rows: list[Row] = []
+    for one in clean(folders, limit):
+        picture = Picture(pixels=to_unit(one.levels, 8))
+        task = Restore().task(picture)
+        value = 100.0 if task.leaves_alone else reached(picture, task, one.levels, model)
+        rows.append({"set": one.set, "picture": one.name, "psnr": value, "note": task.notes[0]})
+        print(one.set, one.name, f"{value:.2f}", task.notes[0], file=sys.stderr, flush=True)
+    return {"rows": rows}
+
+
+# Marks ---------------------------------------------------------------------------------------------------------------
+
+MARKS: dict[MaskKind, float] = {"dust": 0.005, "scratches": 0.01, "tears": 0.02}
+VISIBLE = 20.0
+"""Levels by which a mark must differ from what it hides to count."""
+
+
+def marks(folders: list[Path], limit: int | None) -> Row:
+    """On colour pictures and on the same made gray."""
+    rows: list[Row] = []
+    for one in clean(folders, limit):
+        gray = np.asarray(Image.fromarray(one.levels.squeeze()).convert("L"))[..., None]
+        for kind, levels in (("colour", one.levels), ("gray", gray)) if one.levels.shape[2] == 3 else (("gray", gray),):
+            head = {"set": one.set, "picture": one.name, "kind": kind}
+            rows.append({**head, "marks": "none", "found": float(find_marks(levels.astype(np.float32)).mean())})
+            for mark, share in MARKS.items():
+                damage = Damage(mask=mark, mask_share=share, worn=True, noise=3, seed=zlib.crc32(one.name.encode()))
+                picture, truth = damage.inflict(Picture(pixels=to_unit(levels, 8)))
+                seen = to_levels(picture.pixels, 8).astype(np.float32)
+                found = find_marks(seen)
+                if truth is None:
+                    raise AssertionError(mark)
+                visible = truth & (np.abs(seen.mean(2) - levels.mean(2)) > VISIBLE)
+                rows.append({
+                    **head, "marks": mark, "found": float(found.mean()), "truth": float(truth.mean()),
+                    "right": int((found & grown(truth, 2)).sum()), "flagged": int(found.sum()),
+                    "met": int((visible & grown(found, 2)).sum()), "there": int(visible.sum()),
+                })  # fmt: skip
+        print(one.name, file=sys.stderr, flush=True)
+    return {"rows": rows}
+
+
+PARTS: dict[str, Callable[[list[Path], int | None], Row]] = {
+    "estimators": estimators, "oracle": oracle, "undegraded": undegraded, "marks": marks,
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--data", type=Path, action="append", required=True)
+    parser.add_argument("--limit", type=int)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    print(json.dumps({"checkpoint": told(find("photo"))} | PARTS[options.part](options.data, options.limit), indent=1))
+
+
+if __name__ == "__main__":
+    main()

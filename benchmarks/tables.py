@@ -1,0 +1,571 @@
+"""Write the measured tables of README.md and the model card from checkpoints/measured/*.json.
+
+python -m benchmarks.tables
+
+The files there are what `diffuse evaluate --json` and `diffuse bench --json` wrote; no figure is typed by hand. A
+table stands between `<!-- figures: NAME -->` and `<!-- end of figures -->`. With --check nothing is written, and the
+exit code says whether every table matches its files.
+"""
+
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from diffuse_cli.diffusion.checkpoint import read_info
+from diffuse_cli.evaluation.report import HIGHER_IS_BETTER, differences, figure
+
+ROOT = Path(__file__).resolve().parents[1]
+MEASURED = ROOT / "checkpoints" / "measured"
+CHECKPOINT = ROOT / "checkpoints" / "photo.safetensors"
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "examples" / "verify.md",
+    ROOT / "examples" / "fine-tuning.md",
+    ROOT / "checkpoints" / "README.md",
+)
+BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+MEASURES = ("psnr", "ssim", "haarpsi", "lpips")
+
+Row = dict[str, Any]
+
+
+_read: dict[str, dict[str, Any]] = {}
+"""Reports that the table at hand is made of."""
+
+
+def report(name: str) -> dict[str, Any]:
+    """What a command measured."""
+    if name not in _read:
+        _read[name] = json.loads((MEASURED / f"{name}.json").read_text())
+    return _read[name]
+
+
+def rows(name: str, **wanted: object) -> list[Row]:
+    return [row for row in report(name)["rows"] if all(row[k] == v for k, v in wanted.items())]
+
+
+def markdown(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
+    lines = [list(head), *map(list, body)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def means(name: str, measure: str = "psnr", method: str = "diffuse", **wanted: object) -> list[str]:
+    return [f"{row['mean'][measure]:.2f}" for row in rows(name, method=method, **wanted)]
+
+
+def denoise() -> str:
+    files = {
+        "CBSD68 colour, 8-bit files": "denoise-files",
+        "CBSD68 colour, float": "denoise",
+        "CBSD68 gray, 8-bit files": "denoise-files-gray",
+        "CBSD68 gray, float": "denoise-gray",
+    }
+    body = [[what, *means(name)] for what, name in files.items()]
+    return markdown(["PSNR in dB, one call; noise", "15", "25", "50"], body)
+
+
+def enlarge() -> str:
+    body = []
+    for folder in ("Set5", "Set14"):
+        for method in ("diffuse", "bicubic"):
+            body.append([f"{folder}, {method}", *means("super-resolve", method=method, set=folder)])
+    return markdown(["PSNR on Y in dB, one call", "x2", "x3", "x4"], body)
+
+
+def blind() -> str:
+    body = []
+    for kind, name in (("colour", "denoise-blind"), ("gray", "denoise-blind-gray")):
+        clean, *noisy = rows(name, method="diffuse")
+        kept = [image["psnr"] for image in clean["images"]]
+        unchanged = sum(value == 100 for value in kept)
+        worst = f" (the others at {min(kept):.1f} dB or more)" if unchanged < len(kept) else ""
+        error = [f"{row['mean']['noise_error']:.2f}" for row in noisy]
+        body.append([f"CBSD68 {kind}, 8-bit files, {len(kept)} pictures", *error, f"{unchanged} of {len(kept)}{worst}"])
+    return markdown(["mean error in levels; noise", "5", "15", "25", "50", "clean pictures left unchanged"], body)
+
+
+def bf16() -> str:
+    body = []
+    for exact, half in (("denoise-files", "denoise-files-bf16"), ("super-resolve", "super-resolve-bf16")):
+        for found in differences(report(exact), report(half)):
+            if found.measure == "psnr" and "diffuse" in found.row:
+                body.append([found.row.replace(", diffuse", ""), f"{found.mean:+.3f}", str(found.pictures)])
+    return markdown(["bf16 against fp32", "PSNR in dB", "pictures"], body)
+
+
+def _from_mse(row: Row, other: Row, share: float) -> float:
+    """Mean PSNR if every picture's error were that of `row` plus a share of what `other` has more."""
+    errors = [[10 ** (-image["psnr"] / 10) for image in one["images"]] for one in (row, other)]
+    return sum(-10 * math.log10(a + share * (b - a)) for a, b in zip(*errors, strict=True)) / len(errors[0])
+
+
+def _sampled(name: str = "samples-spread") -> Iterable[tuple[str, Row, Row, list[Row]]]:
+    """Of each condition: its name, the mean's row, the samples' row, and all of its rows."""
+    for condition in dict.fromkeys((row["set"], row["condition"]) for row in rows(name)):
+        own = rows(name, set=condition[0], condition=condition[1])
+        sample = next(row for row in own if "sample in" in row["method"])
+        yield ", ".join(condition), own[0], sample, own
+
+
+def fidelity() -> str:
+    """With the PSNR that the law says; the best of the perceptual measures is bold."""
+    body = []
+    for name, mean, sample, own in _sampled():
+        table = [(0.0, sample), *((float(r["method"].split()[-1]), r) for r in own if "fidelity" in r["method"])]
+        table.append((1.0, mean))
+        for f, row in table:
+            law = _from_mse(mean, sample, (1 - f) ** 2)
+            cells = [_cell(row | {"interval": {"psnr": None}}, [r for _, r in table], measure) for measure in MEASURES]
+            body.append([name, f"{f:g}", cells[0], f"{law:.2f}", *cells[1:]])
+    return markdown(["", "fidelity", "PSNR dB", "by the law", "SSIM", "HaarPSI", "LPIPS"], body)
+
+
+def averages() -> str:
+    body = []
+    for name, mean, sample, own in _sampled():
+        r = 10 ** (_from_mse(mean, sample, 0) / 10 - _from_mse(mean, sample, 1) / 10) - 1
+        found = {int(row["method"].split()[3]): row for row in own if "mean of" in row["method"]}
+        cells = []
+        for count, row in {1: sample, 4: found[4], 16: found[16]}.items():
+            exact = _from_mse(mean, mean, 0) - 10 * math.log10(1 + 1 / count)
+            cells.append(f"{row['mean']['psnr']:.2f} ({exact:.2f})")
+        body.append([name, f"{mean['mean']['psnr']:.2f}", *cells, f"{r:.2f}"])
+    heads = ["PSNR dB (if the samples were exact)", "the mean", "1 sample", "mean of 4", "mean of 16", "r"]
+    return markdown(heads, body)
+
+
+def uncertainty() -> str:
+    body = []
+    for name, _, _, own in _sampled():
+        row = next(row["mean"] for row in own if row["method"].endswith("mean of 8 samples"))
+        shares = [f"{100 * row[key]:.1f} %" for key in ("within_1", "within_2")]
+        rest = [f"{row[key]:.2f}" for key in ("std_correlation", "dispersion", "std_scale")]
+        body.append([name, *shares, *rest])
+    body.append(["exact samples", "64.9 %", "91.4 %", "", "1", "1"])
+    heads = ["std of 8 samples", "errors within 1 std", "within 2", "correlation", "dispersion", "scale"]
+    return markdown(heads, body)
+
+
+def steps() -> str:
+    body = []
+    for row in rows("sample-steps"):
+        if "sample in" in row["method"]:
+            values = [figure(measure, row["mean"][measure]) for measure in MEASURES]
+            body.append([f"{row['set']}, {row['condition']}", row["method"].split()[3], *values])
+    return markdown(["a sample", "steps", "PSNR dB", "SSIM", "HaarPSI", "LPIPS"], body)
+
+
+def full() -> str:
+    """Every row of every report; the best of each measure is bold, also where it is not ours."""
+    names = [
+        "denoise-baselines", "denoise", "denoise-gray", "denoise-files", "denoise-files-gray", "super-resolve",
+        "jpeg-gray", "jpeg", "deblur", "inpaint", "restore", "samples", "samples-denoise",
+    ]  # fmt: skip
+    body: list[list[str]] = []
+    for name in names:
+        table = rows(name)
+        for row in table:
+            rivals = [r for r in table if (r["set"], r["condition"]) == (row["set"], row["condition"])]
+            what = filter(None, [row["condition"], "gray" if row["gray"] else "", row["protocol"]])
+            cells = [_cell(row, rivals, measure) for measure in MEASURES]
+            body.append([f"{row['set']} ({row['pictures']})", ", ".join(what), row["method"], *cells])
+    return markdown(["set (pictures)", "damage", "method", "PSNR dB (95 %)", "SSIM", "HaarPSI", "LPIPS"], body)
+
+
+def _cell(row: Row, rivals: list[Row], measure: str) -> str:
+    if measure not in row["mean"]:
+        return ""
+    value = row["mean"][measure]
+    best = (max if HIGHER_IS_BETTER[measure] else min)(r["mean"][measure] for r in rivals)
+    shown = figure(measure, value)
+    text = f"**{shown}**" if value == best and len(rivals) > 1 else shown
+    if measure == "psnr" and row["interval"]["psnr"]:
+        low, high = row["interval"]["psnr"]
+        text += f" ({low:.1f}..{high:.1f})"
+    return text
+
+
+def generated() -> str:
+    body = [[row["set"], row["method"], str(row["pictures"]), f"{row['mean']['swd']:.0f}"] for row in rows("generate")]
+    return markdown(["set", "compared with its crops", "pictures", "sliced Wasserstein distance"], body)
+
+
+def noise_maps() -> str:
+    methods = ["one level, estimated", "one level, true", "poisson", "auto-map", "true map"]
+    found = {(row["noise"], row["method"]): f"{row['psnr']:.2f}" for row in rows("noise-maps")}
+    noises = dict.fromkeys(noise for noise, _ in found)
+    body = [[noise, *(found[noise, method] for method in methods)] for noise in noises]
+    return markdown([f"PSNR in dB, {report('noise-maps')['pictures']} pictures", *methods], body)
+
+
+def consistency() -> str:
+    body = []
+    for row in rows("consistency"):
+        quality = [f"{row['psnr']:.2f}", *(figure(name, row[name]) for name in ("haarpsi", "lpips"))]
+        agreement = [f"{row['apart']:.2f}", f"{100 * row['wrong']:.2f} %"]
+        body.append([f"x{row['factor']:g}", row["method"], *quality, *agreement, f"{row['seconds']:.1f}"])
+    head = ["", "method", "PSNR on Y in dB", "HaarPSI", "LPIPS", "levels apart, at most", "not the input's", "s"]
+    return markdown(head, body)
+
+
+def commands() -> str:
+    found = report("bench")
+    body = []
+    for row in found["commands"]:
+        size = f"{row['megapixels']:g} megapixels" if row["megapixels"] else "64x64 pixels"
+        net = f"{row['seconds_per_megapixel']:.2f}" if row["megapixels"] else ""
+        body.append([row["command"], size, f"{row['seconds']:.1f}", net, f"{row['peak_mib']:.0f}"])
+    return markdown([f"command, {found['dtype']}", "picture", "s", "s/Mpx, net", "peak MiB"], body)
+
+
+def networks() -> str:
+    body = []
+    for row in report("bench")["networks"]:
+        numbers = [f"{row['seconds_per_megapixel']:.2f}", f"{row['macs_per_pixel'] / 1e6:.2f}"]
+        share = f"{100 * row['fraction_of_peak']:.0f} %"
+        body.append([row["network"], row["dtype"], row["layout"], str(row["tile"]), *numbers, share])
+    return markdown(["network", "type", "layout", "tile", "s/Mpx", "MMAC a pixel", "of the convolution peak"], body)
+
+
+def where_the_time_goes() -> str:
+    shares = report("bench")["profile"]
+    kinds = next(iter(shares.values()))
+    body = [[kind, *(f"{100 * share[kind]:.1f} %" for share in shares.values())] for kind in kinds]
+    return markdown(["of one call of the core", *shares], body)
+
+
+def engines() -> str:
+    body = []
+    for row in rows("speed-engines"):
+        numbers = [f"{row['seconds_per_megapixel']:.2f}", f"{row['cpu_seconds']:.0f}", f"{row['peak_mib']:.0f}"]
+        body.append([row["engine"], row["dtype"], *numbers, f"{row['psnr']:.3f}"])
+    head = ["engine", "type", "network, s/Mpx", "denoise --tile 1024, 12 megapixels, s", "peak MiB"]
+    return markdown([*head, "CBSD68, noise 25, PSNR in dB"], body)
+
+
+def other_engines() -> str:
+    """Those that did not become one."""
+    head = ["engine", "network, s/Mpx", "noise 25, PSNR in dB"]
+    found = rows("speed-other-engines")
+    return markdown(head, ([r["engine"], f"{r['seconds_per_megapixel']:.2f}", f"{r['psnr']:.3f}"] for r in found))
+
+
+def batches() -> str:
+    body = []
+    for row in rows("speed-batches"):
+        if "apart" in row:
+            way = row["seconds_per_megapixel"]
+            cells = [f"{seconds:.2f} s/Mpx" for seconds in way.values()]
+            body.append([row["what"], *cells, f"{row['apart']:.1g}"])
+        else:
+            body.append([row["what"], *(f"{seconds:.2f} s" for seconds in row["seconds"].values()), ""])
+    return markdown(["one thread", "one by one", "in batches", "outputs apart, at most"], body)
+
+
+def compiled() -> str:
+    """Whole commands, and the network alone."""
+    found = rows("speed-compile")
+    ways = list(dict.fromkeys(row["way"] for row in found if "megapixels" in row))
+    body = []
+    for megapixels in (1, 12):
+        of = {row["way"]: row for row in found if row.get("megapixels") == megapixels}
+        body.append([f"denoise, {megapixels} megapixels, s", *(f"{of[way]['cpu_seconds']:.0f}" for way in ways)])
+    for what in dict.fromkeys(row["what"] for row in found if "megapixels" not in row):
+        of = {row["way"]: row["seconds_per_megapixel"] for row in found if row["what"] == what}
+        body.append([f"{what}, s/Mpx", f"{of['plain']:.2f}", "", f"{of['compiled']:.2f}"])
+    return markdown(["one thread", *ways], body)
+
+
+def large() -> str:
+    """Pictures of up to hundreds of megapixels."""
+    body = []
+    for row in rows("speed-large"):
+        per = f"{row['cpu_seconds_per_megapixel']:.2f}" if "cpu_seconds_per_megapixel" in row else ""
+        size = f"{row['megapixels']:g}" if row["megapixels"] >= 1 else "64x64 pixels"
+        body.append([row["command"], size, f"{row['cpu_seconds']:.0f}", per, f"{row['peak_mib']:.0f}"])
+    return markdown(["command", "megapixels", "s", "s/Mpx more than 64x64", "peak MiB"], body)
+
+
+def memory() -> str:
+    """What --memory promises, and what is taken."""
+    body = [
+        [row["memory"], row["dtype"], f"{row['peak_mib']:.0f}", f"{row['cpu_seconds']:.0f}"]
+        for row in rows("speed-memory")
+    ]
+    return markdown(["--memory", "type", "peak MiB", "s"], body)
+
+
+def fills() -> str:
+    """What wide holes are filled with."""
+    found = rows("fill")
+    ways = [way for way in dict.fromkeys(row["way"] for row in found) if way != "the picture"]
+    body = []
+    for missing in dict.fromkeys(row["missing"] for row in found):
+        of = {row["way"]: row for row in found if row["missing"] == missing}
+        cells = [f"{of[way]['lpips']:.3f} / {of[way]['psnr']:.2f} / {of[way]['step']:.0f}" for way in ways]
+        body.append([missing, *cells, f"{of['the picture']['step']:.0f}"])
+    return markdown(["LPIPS / PSNR of what was missing / step", *ways, "the picture's own step"], body)
+
+
+def restored_blindly() -> str:
+    """Restore with everything on auto against the network told the truth, and left alone."""
+    found = report("repair-oracle")["rows"]
+    body = []
+    for condition in dict.fromkeys(row["condition"] for row in found):
+        some = [row for row in found if row["condition"] == condition]
+        told, auto = (sum(row[key] for row in some) / len(some) for key in ("told", "auto"))
+        worst = max(row["told"] - row["auto"] for row in some)
+        body.append([condition, f"{told:.2f}", f"{auto:.2f}", f"{told - auto:.2f}", f"{worst:.2f}"])
+    return markdown(["damage", "told the truth, dB", "auto, dB", "loss", "worst of 12 pictures"], body)
+
+
+def left_alone() -> str:
+    body = []
+    found = report("repair-undegraded")["rows"]
+    for folder in dict.fromkeys(row["set"] for row in found):
+        values = sorted(row["psnr"] for row in found if row["set"] == folder)
+        middle = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
+        same = sum(value == 100 for value in values)
+        shown = "unchanged" if middle == 100 else f"{middle:.1f}"
+        body.append([folder, str(len(values)), shown, f"{values[0]:.1f}", str(same)])
+    return markdown(["undamaged pictures", "of them", "median PSNR to the input, dB", "worst", "unchanged"], body)
+
+
+def marks_found() -> str:
+    """Pictures of which more than 5 % looks damaged are refused, and counted apart."""
+    found, body = report("repair-marks")["rows"], []
+    for kind in ("colour", "gray"):
+        clean = sorted(row["found"] for row in found if row["kind"] == kind and row["marks"] == "none")
+        alarms = f"{100 * clean[len(clean) // 2]:.2f} % ({100 * clean[-1]:.1f} %)"
+        for mark in ("dust", "scratches", "tears"):
+            rows = [row for row in found if row["kind"] == kind and row["marks"] == mark]
+            kept = [row for row in rows if row["found"] <= 0.05]
+            precision = sum(row["right"] for row in kept) / sum(row["flagged"] for row in kept)
+            recall = sum(row["met"] for row in kept) / sum(row["there"] for row in kept)
+            refused = str(len(rows) - len(kept))
+            body.append([f"{mark}, {kind}", f"{precision:.2f}", f"{recall:.2f}", refused, alarms])
+    return markdown(
+        ["marks", "precision", "recall", "refused of 16", "area flagged on clean ones: median (most)"], body
+    )
+
+
+def estimated() -> str:
+    """Errors where something happened; how often something is found where nothing did."""
+    found, body = report("repair-estimators"), []
+    for row in found["rows"]:
+        truth, images = row["truth"], row["images"]
+        noise, blur = truth.get("noise", 0), truth.get("blur", 0)
+        noises = [image["noise"] or 0 for image in images]
+        blurs = [image["blur"] or 0 for image in images]
+        right = sum(image["jpeg"] == truth.get("jpeg") for image in images)
+        level = f"{sum(abs(value - noise) for value in noises) / len(noises):.2f}" if "poisson" not in truth else ""
+        std = f"{sum(abs(value - blur) for value in blurs) / len(blurs):.2f}" if "scale" not in truth else ""
+        gain = sum(image["gain"] for image in images) / len(images)
+        body.append([row["damage"], level, std, f"{right} of {len(images)}", f"{gain:.2f}"])
+    head = ["damage", "noise: mean error, levels", "blur: mean error, pixels", "JPEG quality right", "mean gain"]
+    return markdown(head, body)
+
+
+def qualities() -> str:
+    counted = report("repair-estimators")["jpeg_quality"]
+    return markdown(
+        ["JPEGs saved again as PNG", "quality read right"], [[str(counted["cases"]), str(counted["right"])]]
+    )
+
+
+WIDENED = (0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5)
+
+
+def verify() -> str:
+    """What passes if every limit is taken that many times as wide."""
+    found = rows("verify")
+    body = []
+    for kind, name in sorted({(row["kind"], row["name"]) for row in found}):
+        strains = [row["strain"] for row in found if (row["kind"], row["name"]) == (kind, name)]
+        passing = [str(sum(strain <= factor for strain in strains)) for factor in WIDENED]
+        body.append([f"{kind}: {name}", str(len(strains)), *passing])
+    return markdown(["pass, limits times", "of", *(f"{factor:g}" for factor in WIDENED)], body)
+
+
+def enhanced() -> str:
+    table = report("enhance")["rows"]
+    methods = list(dict.fromkeys(row["method"] for row in table))
+    body = []
+    for method in methods:
+        of = {row["stops"]: row["mean"] for row in table if row["method"] == method}
+        body.append([method, *(f"{of[stops]['psnr']:.2f} / {of[stops]['ssim']:.4f}" for stops in sorted(of))])
+    return markdown(["PSNR in dB / SSIM", "2 stops darker", "4 stops darker"], body)
+
+
+def untouched() -> str:
+    found = report("enhance")["untouched"]
+    psnr = sorted(one["psnr"] for one in found)
+    grown = max(max(one["black"], one["white"]) for one in found)
+    left = sum(value == 100 for value in psnr)
+    middle = (psnr[(len(psnr) - 1) // 2] + psnr[len(psnr) // 2]) / 2
+    median = "unchanged" if middle == 100 else f"{middle:.1f} dB"
+    cells = [str(len(psnr)), str(left), median, f"{psnr[0]:.1f} dB", f"{100 * max(grown, 0):.3f} %"]
+    return markdown(["pictures", "unchanged", "median PSNR to the input", "the most changed", "most clipped"], [cells])
+
+
+def composed() -> str:
+    body = []
+    for row in report("compose")["rows"]:
+        mean = row["mean"]
+        steps = [f"{mean[name]:.2f}" for name in ("noise_jump", "band_jump")]
+        body.append([row["method"], f"{mean['gradient']:.0f}", *steps, f"{mean['changed_beyond']:.0f}"])
+    head = ["", "mean squared step across the seam", "noise, inside - outside", "noise, seam - outside"]
+    return markdown([*head, "pixels changed beyond the band"], body)
+
+
+def _styled(style: str | None, method: str, strength: float, measure: str) -> float:
+    """The mean over photographs, and over styles where none is named."""
+    own = rows("stylize", method=method, strength=strength)
+    values: list[float] = [row[measure] for row in own if style in (None, row["style"])]
+    return sum(values) / len(values)
+
+
+STYLE_MEASURES = ("lpips", "gram", "sw", "nearest_tenth", "nearest_median")
+
+
+def styled() -> str:
+    """Over all styles and photographs."""
+    body = []
+    for method, strengths in (("diffuse", (0.0, 0.25, 0.5, 0.75, 1.0)), ("colours alone", (0.5,))):
+        for strength in strengths:
+            name = "colours alone" if method != "diffuse" else f"strength {strength:g}"
+            values = [_styled(None, method, strength, measure) for measure in STYLE_MEASURES]
+            body.append([name, *(f"{value:.3f}" for value in values[:3]), *(f"{value:.1f}" for value in values[3:])])
+    heads = ["", "LPIPS to the photo", "Gram to the style", "sliced Wasserstein to it"]
+    return markdown([*heads, "nearest patch: a tenth are nearer than", "median"], body)
+
+
+def styled_against_colours() -> str:
+    """How much lower than the style's colours alone, at strength .5, and what halves of the style differ by."""
+    body = []
+    for style, floor in report("stylize")["floors"].items():
+        ours, alone = ([_styled(style, m, 0.5, k) for k in ("gram", "sw")] for m in ("diffuse", "colours alone"))
+        cells = [f"{100 * (a / b - 1):+.0f} %" for a, b in zip(ours, alone, strict=True)]
+        body.append([style, *cells, f"{floor['gram']:.3f}", f"{floor['sw']:.3f}"])
+    heads = ["strength 0.5 against colours alone", "Gram", "sliced Wasserstein"]
+    return markdown([*heads, "Gram of the style's two halves", "sliced Wasserstein of them"], body)
+
+
+def style_cost() -> str:
+    found = report("stylize")
+    learning = max(found["learning_cpu_s"].values())
+    body = [
+        ["learning a style", f"{learning:.0f}"],
+        ["a megapixel in a learned style", f"{found['megapixel_cpu_s']:.0f}"],
+    ]
+    return markdown(["", "seconds of one core"], body)
+
+
+CHANGED_TASKS = ("denoise", "super-resolve", "jpeg", "inpaint")
+
+
+def fine_tuned() -> str:
+    """What a short run on textures changed, on textures that it did not see."""
+    body = []
+    for task in CHANGED_TASKS:
+        before, after = (means(f"textures-{when}-{task}") for when in ("before", "after"))
+        changes = _changes("textures", task)
+        body += [[what, a, b, change] for a, b, (what, change, _) in zip(before, after, changes, strict=True)]
+    return markdown(["PSNR in dB", "photo", "fine-tuned", "change (95 %)"], body)
+
+
+def bettered() -> str:
+    """What the last training changed, on photographs that it did not see."""
+    body = [row for task in CHANGED_TASKS for row in _changes("heldout", task)]
+    return markdown(["held-out photographs", "PSNR in dB (95 %)", "pictures"], body)
+
+
+def _changes(of: str, task: str) -> list[list[str]]:
+    """Each condition, the change of PSNR on the pictures that both reports hold, and how many."""
+    before, after = report(f"{of}-before-{task}"), report(f"{of}-after-{task}")
+    body = []
+    for row, change in zip(before["rows"], (c for c in differences(before, after) if c.measure == "psnr"), strict=True):
+        interval = "..".join(f"{end:+.2f}" for end in change.interval or ())
+        body.append([row["condition"], f"{change.mean:+.2f} ({interval})", str(change.pictures)])
+    return body
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "denoise": denoise,
+    "enlarge": enlarge,
+    "blind": blind,
+    "bf16": bf16,
+    "consistency": consistency,
+    "noise-maps": noise_maps,
+    "fidelity": fidelity,
+    "averages": averages,
+    "uncertainty": uncertainty,
+    "sample-steps": steps,
+    "full": full,
+    "generated": generated,
+    "commands": commands,
+    "networks": networks,
+    "where-the-time-goes": where_the_time_goes,
+    "engines": engines,
+    "other-engines": other_engines,
+    "batches": batches,
+    "compiled": compiled,
+    "large": large,
+    "memory": memory,
+    "fills": fills,
+    "verify": verify,
+    "enhance": enhanced,
+    "untouched": untouched,
+    "compose": composed,
+    "styles": styled,
+    "fine-tuned": fine_tuned,
+    "bettered": bettered,
+    "styles-against-colours": styled_against_colours,
+    "style-cost": style_cost,
+    "restored-blindly": restored_blindly,
+    "left-alone": left_alone,
+    "marks-found": marks_found,
+    "estimated": estimated,
+    "qualities": qualities,
+}
+
+
+def filled(text: str) -> str:
+    """A page with every table made anew."""
+    return BLOCK.sub(lambda m: f"{m[1]}{_table(m[2])}{m[3]}", text)
+
+
+def _table(name: str) -> str:
+    """A table, and what of it was measured with other weights than the released ones."""
+    _read.clear()
+    table = TABLES[name]()
+    told = {k: found.get("checkpoint") for k, found in _read.items() if not k.startswith("heldout-before")}
+    released = read_info(CHECKPOINT).metadata["steps"]
+    older: dict[str, list[str]] = {}
+    for k, weights in told.items():
+        if isinstance(weights, dict) and weights["name"] == "photo" and weights["steps"] != released:
+            older.setdefault(weights["steps"], []).append(k)
+    for steps, names in older.items():
+        which = "" if len(names) == len(told) else f" ({', '.join(f'`{k}`' for k in names)})"
+        table += f"\nMeasured with earlier weights, of {steps} steps{which}.\n"
+    return table
+
+
+def main() -> None:
+    """Write the pages, or check them."""
+    stale = [page for page in PAGES if filled(page.read_text()) != page.read_text()]
+    if "--check" in sys.argv[1:]:
+        for page in stale:
+            print(f"{page}: a table does not match its files; run python -m benchmarks.tables", file=sys.stderr)
+        sys.exit(bool(stale))
+    for page in stale:
+        page.write_text(filled(page.read_text()))
+
+
+if __name__ == "__main__":
+    main()

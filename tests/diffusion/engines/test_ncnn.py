@@ -1,0 +1,83 @@
+"""The network computed by ncnn is the network."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from diffuse_cli import restore
+from diffuse_cli.diffusion.inference import estimate
+from diffuse_cli.diffusion.model import Model, chosen_dtype, prepare
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.errors import UsageError
+from diffuse_cli.provenance import recipe
+from tests.conftest import Run, pixels
+from tests.restoration.test_paths import LEVEL, dusty
+
+pytest.importorskip("ncnn")
+
+
+@pytest.fixture(scope="module")
+def by_ncnn() -> Model:
+    """The shipped weights."""
+    return prepare("photo", device="cpu", engine="ncnn")
+
+
+@pytest.mark.parametrize("size", [(64, 64), (96, 208), (16, 16)])
+def test_it_gives_what_torch_gives(by_ncnn: Model, model: Model, size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    x, noise, cond = torch.randn(2, 8, *size), torch.tensor([1.25, -0.6]), torch.rand(2, 4)
+    with torch.no_grad():
+        torch.testing.assert_close(by_ncnn.network(x, noise, cond), model.network(x, noise, cond), atol=1e-4, rtol=0)
+
+
+def test_it_is_near_in_bf16(model: Model) -> None:
+    half = prepare("photo", device="cpu", engine="ncnn", dtype="bf16")
+    assert half.network.dtype == torch.bfloat16
+    torch.manual_seed(0)
+    x, noise, cond = torch.randn(1, 8, 64, 96), torch.tensor([0.1]), torch.zeros(1, 4)
+    with torch.no_grad():
+        apart = (half.network(x, noise, cond) - model.network(x, noise, cond)).abs().max()
+    assert 1e-4 < apart < 0.2
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_pictures_agree_within_one_level(toy: Model, toy_file: Path, noise: float) -> None:
+    other = prepare(toy_file, device="cpu", engine="ncnn")
+    assert (other.engine, other.network.dtype) == ("ncnn", torch.float32)
+    known = dusty(noise=noise, steps=1)
+    difference = (estimate(known, Settings(tile=160), other) - estimate(known, Settings(tile=160), toy)).abs().max()
+    assert 0 < difference < LEVEL / 10
+
+
+def test_a_result_tells_it_and_is_replayed(diffuse: Run, cat: Path, toy_file: Path, tmp_path: Path) -> None:
+    how = ["--noise", "20", "--model", str(toy_file)]
+    ended = diffuse("denoise", cat, *how, "--engine", "ncnn", "-o", "a.png")
+    assert ended.returncode == 0, ended.stderr
+    assert diffuse("denoise", cat, *how, "--dtype", "fp32", "-o", "plain.png").returncode == 0
+    told = recipe.read(tmp_path / "a.png") or {}
+    assert (told["engine"], told["dtype"]) == ("ncnn", "fp32")
+    assert abs(pixels(tmp_path / "a.png").astype(int) - pixels(tmp_path / "plain.png")).max() <= 1
+    again = diffuse("replay", "a.png", "--input", cat, "--model", toy_file)
+    assert again.returncode == 0, again.stderr
+
+
+def test_python_has_the_engine_too(toy_file: Path) -> None:
+    noisy = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    by_torch = restore(noisy, "denoise", noise=20, model=toy_file, dtype="fp32")
+    by_ncnn = restore(noisy, "denoise", noise=20, model=toy_file, engine="ncnn")
+    assert np.abs(by_ncnn.astype(int) - by_torch).max() <= 1
+    with pytest.raises(UsageError, match="computes on the CPU"):
+        restore(noisy, "denoise", noise=20, model=toy_file, engine="ncnn", device="cuda")
+
+
+def test_what_does_not_go_together_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="--compile is for --engine torch"):
+        prepare("photo", engine="ncnn", compiled=True)
+    with pytest.raises(UsageError, match="computes on the CPU"):
+        prepare("photo", device="cuda", engine="ncnn")
+    assert chosen_dtype("auto", "auto", "ncnn") == "fp32"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'diffuse-cli\[ncnn\]'"):
+        prepare("photo", engine="ncnn")

@@ -1,0 +1,149 @@
+"""The literature's protocols: what they do to a picture, against the figures that others published."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.errors import UsageError
+from diffuse_cli.evaluation.baselines import available, bicubic, untouched
+from diffuse_cli.evaluation.evaluate import clean_levels, core_results, pictures
+from diffuse_cli.evaluation.metrics import psnr
+from diffuse_cli.evaluation.protocol import TASKS, Condition, TaskName, case, conditions
+from tests.conftest import EXAMPLES, SHARED, needs_shared, pixels
+
+TEST = SHARED / "data" / "test"
+
+
+@pytest.fixture(scope="module")
+def clean() -> NDArray[np.uint8]:
+    return pixels(EXAMPLES / "coffee_small.png")[:60, :70, :3]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_usual_condition_makes_a_case(task: TaskName, clean: NDArray[np.uint8]) -> None:
+    usual = conditions(task, (), as_files=False, blind=False)
+    assert len({str(c) for c in usual}) == len(usual) >= 3
+    for condition in usual:
+        for picture in (clean, clean[..., :1]):
+            made, again = case(picture, condition, "a.png"), case(picture, condition, "a.png")
+            assert made.damaged.pixels.shape[2] == picture.shape[2]
+            assert not made.task.leaves_alone
+            np.testing.assert_array_equal(made.damaged.pixels, again.damaged.pixels)
+
+
+def test_noise_is_neither_clipped_nor_rounded_unless_as_files(clean: NDArray[np.uint8]) -> None:
+    expected = clean + np.random.RandomState(0).normal(0, 50, clean.shape)
+    floating = case(clean, Condition(task="denoise", level=50), "a")
+    np.testing.assert_allclose((floating.damaged.pixels + 1) * 127.5, expected, atol=1e-3)
+    files = case(clean, Condition(task="denoise", level=50, as_files=True), "a")
+    np.testing.assert_array_equal(files.damaged_levels, expected.round().clip(0, 255))
+
+
+def test_masks_differ_by_name_and_hide_what_they_should(clean: NDArray[np.uint8]) -> None:
+    made = case(clean, Condition(task="inpaint", level=20, kind="strokes"), "a.png")
+    hole = made.task.hole
+    assert hole is not None
+    np.testing.assert_array_equal(made.damaged_levels[~hole], clean[~hole])
+    assert (made.damaged_levels[hole] == 255).all()
+    other = case(clean, Condition(task="inpaint", level=20, kind="strokes"), "b.png").task.hole
+    assert other is not None
+    assert (hole != other).any()
+
+
+def test_a_border_is_left_out_and_pictures_are_cropped_to_the_factor(clean: NDArray[np.uint8]) -> None:
+    made = case(clean, Condition(task="super-resolve", level=4), "a")
+    assert made.clean.shape == (60, 68, 3)
+    assert made.compared(made.clean).shape == (52, 60, 1)
+    odd = case(clean, Condition(task="super-resolve", level=2.5), "a")
+    assert odd.clean.shape == clean.shape
+    assert odd.task.size == clean.shape[:2]
+
+
+@pytest.mark.parametrize(
+    ("task", "level", "flags"),
+    [
+        ("denoise", -1, {}),
+        ("super-resolve", 9, {}),
+        ("super-resolve", 1, {}),
+        ("jpeg", 10.5, {}),
+        ("restore", 4, {}),
+        ("inpaint", 100, {}),
+        ("deblur", float("nan"), {}),
+        ("jpeg", 10, {"as_files": True}),
+        ("inpaint", 10, {"blind": True}),
+    ],
+)
+def test_levels_out_of_range_are_refused(task: TaskName, level: float, flags: dict[str, bool]) -> None:
+    with pytest.raises(UsageError, match="--"):
+        conditions(task, (level,), **{"as_files": False, "blind": False, **flags})
+
+
+@pytest.mark.parametrize("gray", [False, True], ids=["colour", "gray"])
+@pytest.mark.parametrize("task", TASKS)
+def test_baselines_come_nearer_than_the_input(task: TaskName, gray: bool, clean: NDArray[np.uint8]) -> None:
+    methods, missing = available(task)
+    assert missing == []
+    condition = conditions(task, (), as_files=False, blind=False)[-1]
+    damaged = case(clean[..., :1] if gray else clean, condition, "a")
+    damage = psnr(untouched(damaged), damaged.clean) if task not in ("super-resolve", "restore") else 10.0
+    for name, method in methods.items():
+        levels = method(damaged)
+        assert levels.shape == damaged.clean.shape, name
+        assert psnr(levels, damaged.clean) >= damage, name
+
+
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    methods, missing = available("denoise")
+    assert missing == ["cv2"]
+    assert "the input" in methods
+    assert "non-local means" not in methods
+
+
+@needs_shared
+class TestPublished:
+    """Figures that the papers state, or that the reference weights reach."""
+
+    def mean(self, folder: str, condition: Condition, limit: int | None = None, *, model: str | Path = "") -> float:
+        results = core_results(prepare(model, dtype="fp32"), Settings(), 1) if model else None
+        found = []
+        for path in pictures(TEST / folder, limit):
+            made = case(clean_levels(path, gray=folder.endswith("gray")), condition, path.name)
+            if results is not None:
+                levels = next(iter(results(made)))[1][0]
+            else:
+                levels = bicubic(made) if condition.task == "super-resolve" else untouched(made)
+            found.append(psnr(made.compared(levels), made.compared(made.clean)))
+        return float(np.mean(found))
+
+    def test_the_input_of_ffdnet(self) -> None:
+        assert self.mean("CBSD68", Condition(task="denoise", level=25), 20) == pytest.approx(20.17, abs=0.02)
+
+    def test_bicubic(self) -> None:
+        assert self.mean("Set5", Condition(task="super-resolve", level=4)) == pytest.approx(28.42, abs=0.02)
+        assert self.mean("Set5", Condition(task="super-resolve", level=2)) == pytest.approx(33.66, abs=0.03)
+
+    def test_the_reference_weights(self) -> None:
+        stated = json.loads((SHARED / "reference" / "metrics.json").read_text())["float"]["fp32"]
+        weights = SHARED / "reference" / "photo.safetensors"
+        small = self.mean("Set5", Condition(task="super-resolve", level=4), model=weights)
+        assert small == pytest.approx(stated["Set5 x4"], abs=0.02)
+        jpeg = self.mean("Classic5_gray", Condition(task="jpeg", level=10), model=weights)
+        assert jpeg == pytest.approx(stated["Classic5 gray JPEG 10"], abs=0.02)
+
+
+def test_limits_are_spread_evenly(tmp_path: Path) -> None:
+    for k in range(10):
+        Image.new("L", (4, 4)).save(tmp_path / f"{k}.png")
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / ".hidden.png").write_text("no picture")
+    assert [p.stem for p in pictures(tmp_path, 4)] == ["0", "2", "5", "7"]
+    assert len(pictures(tmp_path, None)) == len(pictures(tmp_path, 99)) == 10

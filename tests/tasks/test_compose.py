@@ -1,0 +1,186 @@
+"""Compositing and extending: what is to stay stays to the bit, and what is put in belongs."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from diffuse_cli import restore
+from diffuse_cli.degradation.mask_shapes import steps_inside
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.errors import DiffuseError, PictureError, UsageError
+from diffuse_cli.images.image_io import Picture, to_levels, to_unit
+from diffuse_cli.images.picture import integers
+from diffuse_cli.restoration.restore import restore as restored_by
+from diffuse_cli.tasks.compose import Compose
+from diffuse_cli.tasks.composition.matching import light_gains, lit, missing_blur
+from diffuse_cli.tasks.composition.membrane import corrected
+from diffuse_cli.tasks.composition.placing import Layer, place
+from diffuse_cli.tasks.composition.region import seam_distance
+from diffuse_cli.tasks.extend import ANCHORS, Extend, margins_of
+from tests.conftest import Run, pixels
+
+
+def random_picture(size: tuple[int, int], seed: int = 0, channels: int = 3, depth: int = 8) -> Picture:
+    rng = np.random.default_rng(seed)
+    return Picture(pixels=to_unit(integers(rng.integers(0, 2**depth, (*size, channels)), depth), depth), depth=depth)
+
+
+def smooth(size: tuple[int, int], seed: int = 0) -> Tensor:
+    """(1, 3, *size), soft colours in [-1, 1]."""
+    coarse = torch.rand((1, 3, 4, 5), generator=torch.Generator().manual_seed(seed)) * 1.4 - 0.7
+    return torch.nn.functional.interpolate(coarse, size=size, mode="bilinear", align_corners=True)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("at", "band"), [((20, 10), 8), ((-15, -9), 16), ((50, 40), 32), ((0, 0), 5)])
+def test_beyond_the_band_nothing_changes(toy: Model, at: tuple[int, int], band: int, channels: int, depth: int) -> None:
+    base = random_picture((64, 80), channels=channels, depth=depth)
+    insert = random_picture((30, 40), seed=1)
+    request = Compose(insert=insert, at=at, band=band)
+    after = restored_by(base, request.task(base), Settings(), toy)
+    inside = np.zeros((64, 80), bool)
+    inside[max(at[1], 0) : at[1] + 30, max(at[0], 0) : at[0] + 40] = True
+    reach = band // 2
+    rows, columns = np.nonzero(inside)
+    v, u = np.mgrid[:64, :80]
+    beyond = (np.maximum(rows.min() - v, v - rows.max()) > reach) | (
+        np.maximum(columns.min() - u, u - columns.max()) > reach
+    )
+    assert beyond.any()
+    assert np.array_equal(to_levels(after.pixels, depth)[beyond], to_levels(base.pixels, depth)[beyond])
+    assert not np.array_equal(to_levels(after.pixels, depth)[inside], to_levels(base.pixels, depth)[inside])
+
+
+def test_steps_count_from_the_border() -> None:
+    region = torch.zeros(1, 1, 9, 9, dtype=torch.bool)
+    region[..., 2:7, 1:8] = True
+    steps = steps_inside(region, 10)[0, 0]
+    assert steps[4].tolist() == [0, 1, 2, 3, 3, 3, 2, 1, 0]
+    distance = seam_distance(region.float(), 10)[0, 0]
+    assert distance[4, :2].tolist() == [0.5, 0.5]
+
+
+def test_placing_copies_crops_and_turns() -> None:
+    x, cover = torch.rand(1, 3, 4, 6), torch.ones(1, 1, 4, 6)
+    there = place(x, cover, (10, 10), at=(-2, 7))
+    assert torch.equal(there.x[..., 7:10, 0:4], x[..., :3, 2:])
+    assert there.cover.sum() == 12
+    turned = place(x, cover, (10, 10), at=(0, 0), rotate=90)
+    assert torch.allclose(turned.x[..., :6, :4], torch.rot90(x, 1, (-2, -1)), atol=1e-6)
+    assert place(x, cover, (10, 10), at=(40, 0)).cover.sum() == 0
+    askew = place(x, cover, (20, 20), at=(5, 5), scale=2, rotate=30)
+    assert float(askew.cover.sum()) == pytest.approx(96, rel=0.1)
+
+
+def test_what_is_transparent_does_not_bleed_in() -> None:
+    x, cover = torch.full((1, 3, 16, 16), -1.0), torch.zeros(1, 1, 16, 16)
+    x[..., 4:12, 4:12], cover[..., 4:12, 4:12] = 0.5, 1.0
+    layer = place(x, cover, (40, 40), at=(4, 4), scale=1.7, rotate=20)
+    seen = (layer.cover > 0.2).expand_as(layer.x)
+    assert (layer.x[seen] - 0.5).abs().max() < 0.04
+
+
+def test_a_darker_copy_gets_the_light_of_its_surroundings() -> None:
+    base = smooth((80, 80))
+    cover = torch.zeros(1, 1, 80, 80)
+    cover[..., 20:60, 20:60] = 1
+    dark = lit(base, (0.5, 0.5, 0.5))
+    gains = light_gains(base, Layer(x=dark, cover=cover), 1.0)
+    assert gains == pytest.approx((2.0, 2.0, 2.0), rel=0.25)
+    assert light_gains(base, Layer(x=dark, cover=cover), 0.0) == (1.0, 1.0, 1.0)
+    assert missing_blur(1.5, 0.9) == pytest.approx(1.2)
+    assert missing_blur(0.9, 1.5) == missing_blur(None, 1.0) == 0.0
+
+
+def test_the_membrane_meets_the_picture_at_the_seam() -> None:
+    base = smooth((80, 80))
+    cover = torch.zeros(1, 1, 80, 80)
+    cover[..., 20:60, 20:60] = 1
+    shifted = Layer(x=base - 0.3, cover=cover)
+    assert (corrected(base, shifted) - base)[..., 20:60, 20:60].abs().max() < 0.04
+
+
+def test_grain_is_that_of_the_picture(toy: Model) -> None:
+    rng = np.random.default_rng(0)
+    noisy = 128 + 10 * rng.standard_normal((160, 160, 3))
+    base = Picture(pixels=to_unit(noisy.round().astype(np.uint8), 8))
+    flat = Picture(pixels=np.zeros((100, 100, 3), np.float32))
+    after = restored_by(base, Compose(insert=flat, at=(30, 30), blend="gradient").task(base), Settings(), toy)
+    assert (to_levels(after.pixels, 8)[60:110, 60:110].astype(float)).std() == pytest.approx(10, rel=0.1)
+
+
+@pytest.mark.parametrize("anchor", ANCHORS)
+def test_extending_keeps_the_picture_where_it_is_anchored(toy: Model, anchor: str) -> None:
+    picture = random_picture((20, 30), depth=16)
+    task = Extend(to_size=(41, 33), anchor=anchor).task(picture)  # type: ignore[arg-type]
+    after = restored_by(picture, task, Settings(), toy)
+    assert after.pixels.shape == (33, 41, 3)
+    top = 0 if "top" in anchor else 13 if "bottom" in anchor else 6
+    left = 0 if "left" in anchor else 11 if "right" in anchor else 5
+    assert np.array_equal(after.pixels[top : top + 20, left : left + 30], picture.pixels)
+    assert task.corner == (top, left)
+
+
+def test_what_cannot_be_composed_or_extended_is_refused() -> None:
+    picture = random_picture((20, 30))
+    with pytest.raises(PictureError, match="20x10"):
+        Compose(insert=random_picture((10, 20)), at=None).task(picture)
+    with pytest.raises(UsageError, match="the mask is 30x20"):
+        Compose(insert=random_picture((10, 20)), mask=np.ones((20, 30), np.float32))
+    for bad in ({}, {"to_size": (9, 9), "pad": (1, 1, 1, 1)}, {"pad": (-1, 0, 0, 0)}, {"pad": (0, 0, 0, 0)}):
+        with pytest.raises(UsageError):
+            Extend(**bad)
+    for small in ((30, 20), (20, 40), (200, 20)):
+        with pytest.raises(PictureError):
+            Extend(to_size=small).task(picture)
+    assert margins_of((2, 3), 1, 0, 0, 2).sum() == 4 * 4 - 6
+    outside = Compose(insert=random_picture((4, 4)), at=(100, 0)).task(picture)
+    assert "nothing is changed" in outside.warnings[0]
+    assert outside.leaves_alone
+
+
+def test_python_gives_back_the_very_floats(toy_file: Path) -> None:
+    rng = np.random.default_rng(3)
+    array = rng.random((24, 32, 3))
+    extended = restore(array, "extend", pad=(5, 0, 3, 2), model=toy_file, steps=1)
+    assert np.array_equal(extended[:24, 5:37], array)
+    composed = restore(array, "compose", insert=rng.random((8, 8, 3)), at=(2, 2), band=4, model=toy_file)
+    assert np.array_equal(composed[:, 14:], array[:, 14:])
+    assert not math.isnan(composed.sum())
+    with pytest.raises(DiffuseError, match="either insert"):
+        restore(array, "compose", model=toy_file)
+
+
+def test_commands(diffuse: Run, cat: Path, toy_file: Path, tmp_path: Path) -> None:
+    with Image.open(cat) as image:
+        image.crop((0, 0, 20, 16)).save(tmp_path / "cut.png")
+        Image.new("L", image.size, 255).save(tmp_path / "mask.png")
+    model = ("--model", toy_file)
+    line = ("compose", cat, "--insert", "cut.png", "--at", "30,20", "--band", "6", *model, "-o", "out.png")
+    assert diffuse(*line).returncode == 0
+    changed = (pixels(tmp_path / "out.png") != pixels(cat)).any(2)
+    rows, columns = np.nonzero(changed)
+    assert (rows.min(), columns.min()) >= (17, 27)
+    assert rows.max() < 39
+    assert columns.max() < 53
+    again = diffuse(*line, "--resume", "--json")
+    assert json.loads(again.stdout.splitlines()[0])["status"] == "skipped"
+    other = diffuse(*line[:5], "31,20", *line[6:], "--resume", "-f", "--json")
+    assert json.loads(other.stdout.splitlines()[0])["status"] == "done"
+    joined = diffuse("compose", cat, "--join", cat, "--mask", "mask.png", *model, "-o", "joined.png")
+    assert joined.returncode == 0
+    assert diffuse("compose", cat, *model, "-o", "none.png").returncode == 2
+    assert diffuse("compose", cat, "--insert", "nothing.png", *model).returncode == 2
+    assert diffuse("compose", cat, "--insert", "cut.png", *model, "-o", "cut.png", "-f").returncode == 2  # an input
+    wide = diffuse("extend", cat, "--pad", "4,0,8,2", "--steps", "1", *model, "-o", "wide.png")
+    assert wide.returncode == 0
+    assert np.array_equal(pixels(tmp_path / "wide.png")[:64, 4:100], pixels(cat))
+    assert diffuse("extend", cat, "--to-size", "10x10", *model).returncode == 1

@@ -1,0 +1,171 @@
+"""Training's data: what is read, what a crop is, and that a batch is a pure function of (seed, step, sample)."""
+
+import gzip
+import io
+import struct
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from diffuse_cli.errors import UsageError
+from diffuse_cli.training.bank import Bank, Sources, pack
+from diffuse_cli.training.batch import Steps
+from diffuse_cli.training.config import Length, Mix, TrainConfig, read_config
+from diffuse_cli.training.holes import hole
+from diffuse_cli.training.pictures import files_of, read_all
+from diffuse_cli.training.sample_spec import draw, keyed, layout
+from tests.conftest import EXAMPLES
+
+CONFIG = TrainConfig(crop=24, batch=16, holdout=0, mix=Mix(denoise=4, resize=4, mixture=3, inpaint=3, jpeg=2))
+
+
+def packed(data: Path, folder: Path, config: TrainConfig = CONFIG) -> Sources:
+    folder.mkdir(exist_ok=True)
+    return pack([data], [], folder, config, folder_labels=True, warn=lambda line: None)
+
+
+def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
+    head = bytes([0, 0, 8, array.ndim]) + b"".join(struct.pack(">i", n) for n in array.shape)
+    path.write_bytes((gzip.compress if path.suffix == ".gz" else bytes)(head + array.tobytes()))
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_idx_files_bring_their_labels(tmp_path: Path, suffix: str) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (12, 28, 26), np.uint8)
+    write_idx(tmp_path / f"train-images-idx3-ubyte{suffix}", images)
+    write_idx(tmp_path / f"train-labels-idx1-ubyte{suffix}", np.arange(12, dtype=np.uint8) % 11)
+    found = list(read_all(files_of([tmp_path]), folder_labels=False))
+    assert [f.label for f in found] == [str(k % 11) for k in range(12)]
+    for one, image in zip(found, images, strict=True):
+        assert one.levels is not None
+        assert np.array_equal(one.levels[..., 1], image)
+    sources = packed(tmp_path, tmp_path / "run")
+    assert sources.label_names() == tuple(str(k) for k in range(11))
+    assert sources.gray
+
+
+def test_idx_files_that_are_cut_or_do_not_fit(tmp_path: Path) -> None:
+    path = tmp_path / "a-images-idx3-ubyte"
+    write_idx(path, np.zeros((4, 28, 28), np.uint8))
+    write_idx(tmp_path / "a-labels-idx1-ubyte", np.zeros(3, np.uint8))
+    with pytest.raises(UsageError, match="3 labels for 4 pictures"):
+        list(read_all(files_of([path]), folder_labels=False))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UsageError, match="not a whole IDX file"):
+        list(read_all(files_of([path]), folder_labels=False))
+
+
+def test_tar_shards_bring_records_and_labels(tmp_path: Path) -> None:
+    path = tmp_path / "shard-0000.tar"
+    with Image.open(EXAMPLES / "cat_noisy.png") as image, tarfile.open(path, "w") as shard:
+        for k in range(3):
+            stream = io.BytesIO()
+            image.crop((k, 0, k + 40, 40)).save(stream, "PNG")
+            for name, data in ((f"0{k}.png", stream.getvalue()), (f"0{k}.cls", b"cat" if k else b"dog\n")):
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                shard.addfile(member, io.BytesIO(data))
+    found = list(read_all(files_of([tmp_path]), folder_labels=False))
+    assert [(f.name, f.label) for f in found] == [
+        ("shard-0000.tar/00.png", "dog"), ("shard-0000.tar/01.png", "cat"), ("shard-0000.tar/02.png", "cat"),
+    ]  # fmt: skip
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(UsageError, match="not a whole tar file"):
+        list(read_all(files_of([tmp_path]), folder_labels=False))
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Bank:
+    """Two crops of a photograph, and one of a gray one."""
+    data = tmp_path / "data"
+    data.mkdir()
+    with Image.open(EXAMPLES / "cat_noisy.png") as image:
+        for k in range(2):
+            image.crop((100 * k, 0, 100 * k + 90, 60)).save(data / f"{k}.png")
+    sources = packed(data, tmp_path / "run")
+    return Bank(tmp_path / "run", sources, CONFIG, held_out=False)
+
+
+def test_crops_are_the_pictures_pixels(bank: Bank, tmp_path: Path) -> None:
+    with Image.open(tmp_path / "data" / "0.png") as image:
+        whole = np.array(image.convert("RGB"))
+    full = Bank(tmp_path / "run", packed(tmp_path / "data", tmp_path / "run"),
+                replace(CONFIG, pyramid=(1.0, 0.0, 0.0, 0.0)), held_out=False)  # fmt: skip
+    windows = np.lib.stride_tricks.sliding_window_view(whole, (24, 24, 3))
+    found = 0
+    for k in range(20):
+        crop, picture = full.crop(keyed(0, 0, k), 0.5)
+        assert crop.shape == (24, 24, 3)
+        if picture == 0:
+            found += 1
+            assert bool((windows == crop).all((-1, -2, -3)).any())
+    assert found > 3
+
+
+def test_pictures_are_decoded_once(bank: Bank, tmp_path: Path) -> None:
+    before = (tmp_path / "run" / "pictures.u8").stat().st_mtime_ns
+    packed(tmp_path / "data", tmp_path / "run")
+    assert (tmp_path / "run" / "pictures.u8").stat().st_mtime_ns == before
+    (tmp_path / "data" / "1.png").unlink()
+    assert len(packed(tmp_path / "data", tmp_path / "run").pictures) == 1
+
+
+def test_batches_are_pure_functions_of_their_keys(bank: Bank) -> None:
+    steps = Steps(bank, CONFIG)
+    first, again = steps[3], Steps(bank, CONFIG)[3]
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first.x0, steps[4].x0)
+    assert not torch.equal(first.x0, Steps(bank, replace(CONFIG, seed=1))[3].x0)
+    assert all(bool(t.isfinite().all()) for t in first)
+
+
+def test_processes_share_a_batch_among_them(bank: Bank) -> None:
+    whole = Steps(bank, CONFIG)[7]
+    for rank in range(2):
+        part = Steps(bank, CONFIG, rank=rank, world=2)[7]
+        for a, b in zip(whole, part, strict=True):
+            torch.testing.assert_close(a[rank::2], b, rtol=1e-6, atol=1e-6)
+
+
+def test_recipes_keep_the_documented_shares() -> None:
+    places = layout(Mix(), 32)
+    drawn = [draw(task, place, 96, keyed(0, step, k)) for step in range(60) for k, (task, place) in enumerate(places)]
+    guided = [r for r in drawn if r.guide is not None]
+    assert len(guided) / len(drawn) == pytest.approx(15 / 32)
+    assert sum(r.guide_hole for r in guided) / len(guided) == pytest.approx(0.15, abs=0.04)
+    assert sum(r.observed is not None for r in guided) / len(guided) == pytest.approx(0.2, abs=0.04)
+    assert sum(np.isinf(r.sigma_t) for r in guided) / len(guided) == pytest.approx(0.5, abs=0.05)
+    scales = {round(r.guide.scale, 2) for r in drawn if r.task == "resize" and r.guide is not None}
+    assert {2.0, 3.0, 4.0} < scales
+    assert all(1.2 < scale <= 96 / 8 for scale in scales)
+
+
+@pytest.mark.parametrize("size", [8, 12, 24, 33, 96])
+def test_holes_leave_something_and_take_something(size: int) -> None:
+    shares = [hole(size, keyed(0, 0, k)).mean() for k in range(60)]
+    assert all(0.003 < share < 0.97 for share in shares)
+    assert len(set(shares)) > 20
+
+
+def test_configs_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("batch = 8\nema = [0.1]\n[mix]\ngenerate = 1\n")
+    config = read_config(path, lr=0.001, seed=None)
+    assert (config.batch, config.ema, config.lr, config.mix.generate) == (8, (0.1,), 0.001, 1.0)
+    assert TrainConfig.from_values(config.to_json()) == config
+    bad = {
+        "rate = 1": "unknown keys: rate", "batch = 'x'": "type int", "decay = 2": "0 .. 1", "= 3": "not TOML",
+        "[mix]\nnoise = 1": "unknown keys: noise", "ema = [0.5]": "ema",
+    }  # fmt: skip
+    for text, message in bad.items():
+        path.write_text(text)
+        with pytest.raises(UsageError, match=message):
+            read_config(path)
+    with pytest.raises(UsageError, match="how long"):
+        Length()
