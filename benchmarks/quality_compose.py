@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from diffuse_cli.degradation.operators import blur
-from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.images.image_io import Picture, read_picture, to_levels, to_unit
@@ -94,7 +94,7 @@ def main() -> None:
         picture, insert = (Picture(pixels=to_unit(part, 8)) for part in (base, cut))
         alpha = base.copy()
         alpha[box] = cut
-        task = Compose(insert=insert, at=(left, top), band=BAND).task(picture)
+        task = Compose(insert=insert, at=(left, top), band=BAND).problem(picture)
         ours = to_levels(restore(picture, task, Settings(), model).pixels, 8)
         centre = (left + SIDE // 2, top + SIDE // 2)
         mask = np.full((SIDE, SIDE), 255, np.uint8)
@@ -121,7 +121,7 @@ def report(folder: Path, rows: dict[str, list[dict[str, float]]]) -> str:
          "images": found}
         for method, found in rows.items()
     ]  # fmt: skip
-    return json.dumps({"checkpoint": told(find("photo")), "set": folder.name, "rows": table}, indent=1) + "\n"
+    return json.dumps({"checkpoint": to_recipe(find("photo")), "set": folder.name, "rows": table}, indent=1) + "\n"
 
 
 if __name__ == "__main__":

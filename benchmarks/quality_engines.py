@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.denoiser import c_noise, nothing_known, precondition
 from diffuse_cli.diffusion.model import prepare
 from diffuse_cli.diffusion.network import UNet
@@ -133,7 +133,7 @@ def main() -> None:
                 best = min(best, time.process_time() - begin)
             rows.append(row | {"seconds_per_megapixel": best / SIDE**2 * 1e6})
     machine = {"cpu": cpu_name(), "torch": torch.__version__}
-    report = {"checkpoint": told(find("photo")), "machine": machine, "pictures": len(tested), "rows": rows}
+    report = {"checkpoint": to_recipe(find("photo")), "machine": machine, "pictures": len(tested), "rows": rows}
     Path(sys.argv[2]).write_text(json.dumps(report, indent=1) + "\n")
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.evaluation.metrics import psnr, ssim
@@ -59,9 +59,9 @@ def with_nlm(levels: NDArray[np.uint8], strength: float = NLM_STRENGTH) -> Level
 
 def ways(dark: Picture, model: Model) -> dict[str, Levels]:
     """What each method makes of a dark picture, in 8-bit levels."""
-    task = Enhance().task(dark)
+    task = Enhance().problem(dark)
     toned = task.picture or dark
-    even = Denoise().task(replace(toned, pixels=toned.pixels.clip(-1, 1)))
+    even = Denoise().problem(replace(toned, pixels=toned.pixels.clip(-1, 1)))
     classic = gamma_clahe(dark)
     return {
         "diffuse enhance": levels(restore(dark, task, Settings(), model)),
@@ -110,7 +110,7 @@ def main() -> None:
             for method, found in ways(darkened(clean, stops, number), model).items():
                 near = fitted(found, clean)
                 rows.setdefault((stops, method), []).append({"psnr": psnr(near, clean), "ssim": ssim(near, clean)})
-        kept = restore(picture, Enhance().task(picture), Settings(), model)
+        kept = restore(picture, Enhance().problem(picture), Settings(), model)
         after = to_levels(kept.pixels, 8)
         more = np.subtract(clipped(after), clipped(clean))
         good.append({"psnr": psnr(after, clean), "black": float(more[0]), "white": float(more[1])})
@@ -129,7 +129,7 @@ def report(
         for (stops, method), found in rows.items()
     ]  # fmt: skip
     found = {
-        "checkpoint": told(find("photo")),
+        "checkpoint": to_recipe(find("photo")),
         "set": folder.name,
         "files": [path.name for path in files],
         "rows": table,

@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.evaluation.lpips import lpips
 from diffuse_cli.images.image_io import Picture, read_picture, to_levels, to_unit
-from diffuse_cli.restoration.problem import Task
+from diffuse_cli.restoration.problem import Problem
 from diffuse_cli.restoration.restore import restore
 from diffuse_cli.tasks.extend import Extend
 from diffuse_cli.tasks.inpaint import Inpaint
@@ -33,16 +33,16 @@ WAYS = {
 }
 
 
-def tasks(picture: Picture) -> dict[str, Task]:
+def tasks(picture: Picture) -> dict[str, Problem]:
     """What is missing, by name."""
     h, w = picture.pixels.shape[:2]
     across, down = w // 10, h // 10
     whole = Picture(pixels=picture.pixels[down : h - down, across : w - across].copy(), depth=8)
-    found = {"a margin of a tenth": Extend(pad=(across, down, across, down)).task(whole)}
+    found = {"a margin of a tenth": Extend(pad=(across, down, across, down)).problem(whole)}
     for side in (28, 40, 60):
         corners = [(int(w * x) - side // 2, int(h * y) - side // 2) for y in (0.3, 0.7) for x in (0.25, 0.5, 0.75)]
-        found[f"boxes of {side}"] = Inpaint(boxes=[(x, y, side, side) for x, y in corners]).task(picture)
-    found["a box of 96"] = Inpaint(boxes=[(w // 2 - 48, h // 2 - 48, 96, 96)]).task(picture)
+        found[f"boxes of {side}"] = Inpaint(boxes=[(x, y, side, side) for x, y in corners]).problem(picture)
+    found["a box of 96"] = Inpaint(boxes=[(w // 2 - 48, h // 2 - 48, 96, 96)]).problem(picture)
     return found
 
 
@@ -95,7 +95,7 @@ def main() -> None:
         | {name: float(np.mean([value[name] for value in values])) for name in values[0]}
         for (missing, way), values in every.items()
     ]
-    report = {"set": folder.name, "checkpoint": told(find("photo")), "rows": rows}
+    report = {"set": folder.name, "checkpoint": to_recipe(find("photo")), "rows": rows}
     out.write_text(json.dumps(report, indent=1) + "\n")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.evaluation.metrics import psnr
@@ -79,8 +79,8 @@ def scores(clean: Stored, model: Model) -> Iterator[tuple[str, str, float]]:
             "true map": Denoise(noise_map=std),
         }
         yield noise, "noisy", psnr(to_levels(picture.pixels, 8), clean)
-        for method, request in requests.items():
-            restored = restore(picture, request.task(picture), Settings(), model)
+        for method, task in requests.items():
+            restored = restore(picture, task.problem(picture), Settings(), model)
             yield noise, method, psnr(to_levels(restored.pixels, 8), clean)
 
 
@@ -94,7 +94,7 @@ def main(folder: str, report: str) -> None:
         print(path.name, file=sys.stderr)
     rows = [{"noise": n, "method": m, "psnr": round(float(np.mean(v)), 3)} for (n, m), v in found.items()]
     head = {
-        "checkpoint": told(find("photo")),
+        "checkpoint": to_recipe(find("photo")),
         "pictures": len(paths),
         "dtype": str(model.network.dtype).removeprefix("torch."),
         "rows": rows,

@@ -25,18 +25,18 @@ from PIL import Image
 
 from diffuse_cli.degradation.damage import Damage
 from diffuse_cli.degradation.estimation.compression import estimate_compression
-from diffuse_cli.degradation.estimation.estimate import estimate
+from diffuse_cli.degradation.estimation.estimate import estimate_degradation
 from diffuse_cli.degradation.estimation.marks import find_marks
 from diffuse_cli.degradation.mask_shapes import grown
 from diffuse_cli.degradation.random_masks import MaskKind
-from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.evaluation.evaluate import clean_levels, pictures
 from diffuse_cli.evaluation.metrics import psnr
 from diffuse_cli.evaluation.protocol import Condition, Levels, TaskName, case
 from diffuse_cli.images.image_io import Picture, through_jpeg, to_levels, to_unit
-from diffuse_cli.restoration.problem import Task
+from diffuse_cli.restoration.problem import Problem
 from diffuse_cli.restoration.restore import restore
 from diffuse_cli.tasks.restore import Restore
 
@@ -82,7 +82,7 @@ def damaged(levels: Levels, what: dict[str, Any]) -> Picture:
     picture = Picture(pixels=to_unit(levels, 8))
     if not what:
         return picture
-    inflicted = to_levels(Damage(**what).inflict(picture)[0].pixels, 8).astype(np.uint8)
+    inflicted = to_levels(Damage(**what).apply(picture)[0].pixels, 8).astype(np.uint8)
     return Picture(pixels=to_unit(through_jpeg(inflicted, what["jpeg"], "4:2:0") if "jpeg" in what else inflicted, 8))
 
 
@@ -92,7 +92,7 @@ def estimators(folders: list[Path], limit: int | None) -> Row:
     qualities: list[tuple[int, int | None]] = []
     for one in clean(folders, limit):
         for name, what in DAMAGE.items():
-            seen = estimate(damaged(one.levels, what))
+            seen = estimate_degradation(damaged(one.levels, what))
             found[name].append({
                 "set": one.set, "picture": one.name, "noise": seen.noise.value, "jpeg": seen.jpeg.value,
                 "blur": seen.blur.value, "gain": seen.noise_model.gain, "confidence": {
@@ -116,7 +116,7 @@ TASKS: dict[TaskName, tuple[float, ...]] = {
 }  # fmt: skip
 
 
-def reached(picture: Picture, task: Task, truth: Levels, model: Model) -> float:
+def reached(picture: Picture, task: Problem, truth: Levels, model: Model) -> float:
     result = restore(picture, task, Settings(), model)
     return psnr(to_levels(result.pixels, 8), truth)
 
@@ -133,8 +133,8 @@ def oracle(folders: list[Path], limit: int | None) -> Row:
         for condition in conditions:
             damage = case(one.levels, condition, one.name)
             scale = 2.0 if condition.task == "restore" and condition.level == 3 else 1.0
-            auto = replace(Restore(scale=scale).task(damage.damaged), size=damage.task.size)
-            told, blind = (reached(damage.damaged, task, one.levels, model) for task in (damage.task, auto))
+            auto = replace(Restore(scale=scale).problem(damage.damaged), size=damage.problem.size)
+            told, blind = (reached(damage.damaged, problem, one.levels, model) for problem in (damage.problem, auto))
             rows.append({
                 "set": one.set, "picture": one.name, "task": condition.task, "condition": str(condition), "told": told,
                 "auto": blind, "note": auto.notes[0],
@@ -148,7 +148,7 @@ def undegraded(folders: list[Path], limit: int | None) -> Row:
     rows: list[Row] = []
     for one in clean(folders, limit):
         picture = Picture(pixels=to_unit(one.levels, 8))
-        task = Restore().task(picture)
+        task = Restore().problem(picture)
         value = 100.0 if task.leaves_alone else reached(picture, task, one.levels, model)
         rows.append({"set": one.set, "picture": one.name, "psnr": value, "note": task.notes[0]})
         print(one.set, one.name, f"{value:.2f}", task.notes[0], file=sys.stderr, flush=True)
@@ -172,7 +172,7 @@ def marks(folders: list[Path], limit: int | None) -> Row:
             rows.append({**head, "marks": "none", "found": float(find_marks(levels.astype(np.float32)).mean())})
             for mark, share in MARKS.items():
                 damage = Damage(mask=mark, mask_share=share, worn=True, noise=3, seed=zlib.crc32(one.name.encode()))
-                picture, truth = damage.inflict(Picture(pixels=to_unit(levels, 8)))
+                picture, truth = damage.apply(Picture(pixels=to_unit(levels, 8)))
                 seen = to_levels(picture.pixels, 8).astype(np.float32)
                 found = find_marks(seen)
                 if truth is None:
@@ -199,7 +199,11 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(json.dumps({"checkpoint": told(find("photo"))} | PARTS[options.part](options.data, options.limit), indent=1))
+    print(
+        json.dumps(
+            {"checkpoint": to_recipe(find("photo"))} | PARTS[options.part](options.data, options.limit), indent=1
+        )
+    )
 
 
 if __name__ == "__main__":

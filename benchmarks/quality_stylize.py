@@ -22,7 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from diffuse_cli.diffusion import checkpoint
-from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.settings import Settings, sample_steps
 from diffuse_cli.errors import PictureError
@@ -32,7 +32,7 @@ from diffuse_cli.images.image_io import Picture, read_picture, to_levels, to_uni
 from diffuse_cli.restoration.restore import restore
 from diffuse_cli.system.files import file_sha256
 from diffuse_cli.tasks.style.delta import Style, read_style, with_style
-from diffuse_cli.tasks.style.studio import Studio, sitter
+from diffuse_cli.tasks.style.studio import StyleTrainer, sitter
 from diffuse_cli.tasks.stylize import Stylize
 
 PHOTOS = ("astronaut", "coffee")
@@ -58,7 +58,7 @@ def learned(path: Path, folder: Path, model: Model) -> tuple[Style, float | None
     if kept.is_file():
         return read_style(kept), None
     weights = checkpoint.find()
-    studio = Studio(path=weights, sha256=checkpoint.file_sha256(weights))
+    studio = StyleTrainer(path=weights, sha256=checkpoint.file_sha256(weights))
     begin = time.process_time()
     style = studio.style_of(sitter(read_picture(path), file_sha256(path, PictureError)), str(path), model)
     style.save(kept)
@@ -95,7 +95,7 @@ def rows_of(name: str, style: Style, model: Model, gauge: Gauge) -> list[dict[st
     for shown in PHOTOS:
         picture = photo(shown)
         for strength in STRENGTHS:
-            task = Stylize(colours=style.colours, strength=strength).task(picture)
+            task = Stylize(colours=style.colours, strength=strength).problem(picture)
             made = {"diffuse": DRAWN, "colours alone": Settings()} if strength == 0.5 else {"diffuse": DRAWN}
             for method, settings in made.items():
                 x = tensor(restore(picture, task, settings, styled))
@@ -111,7 +111,7 @@ def seconds_of(style: Style, model: Model) -> float:
     picture = Picture(pixels=to_unit(np.asarray(image), 8))
     begin = time.process_time()
     styled = with_style(model, style, "")
-    restore(picture, Stylize(colours=style.colours).task(picture), DRAWN, styled)
+    restore(picture, Stylize(colours=style.colours).problem(picture), DRAWN, styled)
     return time.process_time() - begin
 
 
@@ -120,7 +120,7 @@ def main() -> None:
     out, model = Path(sys.argv[1]), prepare()
     before: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
     found: dict[str, Any] = {
-        "checkpoint": told(find("photo")),
+        "checkpoint": to_recipe(find("photo")),
         "photos": PHOTOS,
         "side": SIDE,
         "floors": {},

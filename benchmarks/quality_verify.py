@@ -18,11 +18,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from diffuse_cli.cli.app import app
-from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.images.encoding import Encoding
 from diffuse_cli.images.image_io import Picture, read_picture
 from diffuse_cli.provenance import recipe
-from diffuse_cli.provenance.declared import of_recipe
+from diffuse_cli.provenance.declared import from_recipe
 from diffuse_cli.provenance.verification import verify
 
 SIZE = (160, 144)
@@ -101,7 +101,7 @@ def make(case: Case, crops: Path, folder: Path) -> list[tuple[Path, Path]]:
 
 def strain(after: Picture, before: Picture, told: dict[str, Any]) -> float:
     """The worst of a result's figures: 1 = at its limit."""
-    figures = verify(after, before, of_recipe(told, before), Encoding(quality=told.get("quality")))
+    figures = verify(after, before, from_recipe(told, before), Encoding(quality=told.get("quality")))
     return max(figure.strain for figure in figures)
 
 
@@ -121,7 +121,11 @@ def tampered(
         yield "inpaint, lossless: one pixel changed by one level", replace(after, pixels=pixel), told
     elif op == "denoise" and told.get("noise", 0) > 0 and "jpeg_quality" not in told:
         for factor, name in ((1.5, "stronger"), (1 / 1.5, "weaker")):
-            yield f"denoise: noise declared 1.5 times {name}", after, {**told, "noise": told["noise"] * factor}
+            yield (
+                f"denoise: noise declared 1.5 times {name}",
+                after,
+                {**told, "noise": told["noise"] * factor},
+            )
     else:
         yield f"{op}: another picture", replace(after, pixels=other.pixels), told
     if op == "deblur":
@@ -174,7 +178,7 @@ def main() -> None:
     report.write_text(
         json.dumps(
             {
-                "checkpoint": told(find("photo")),
+                "checkpoint": to_recipe(find("photo")),
                 "pictures": [path.stem for path in pictures],
                 "size": SIZE,
                 "rows": rows,

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from diffuse_cli.degradation.operators import resize
-from diffuse_cli.diffusion.checkpoint import find, told
+from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.evaluation.evaluate import perceptual_measures, pictures
@@ -40,7 +40,7 @@ def resized(levels: Levels, size: tuple[int, int]) -> NDArray[np.float32]:
 def enlarged(damaged: Case, method: str, model: Model) -> Levels:
     if method == "bicubic":
         return resized(damaged.damaged_levels, damaged.clean.shape[:2]).round().astype(np.uint8)
-    task = replace(damaged.task, consistent="--consistent" in method)
+    task = replace(damaged.problem, consistent="--consistent" in method)
     return to_levels(restore(damaged.damaged, task, Settings(), model).pixels, 8)
 
 
@@ -67,7 +67,7 @@ def main(folder: str, report: str) -> None:
         sys.stderr.write(f"{path.name}\n")
     rows = [{"factor": f, "method": m} | mean(values) for (f, m), values in found.items()]
     head = {
-        "checkpoint": told(find("photo")),
+        "checkpoint": to_recipe(find("photo")),
         "pictures": len(paths),
         "dtype": str(model.network.dtype).removeprefix("torch."),
         "left_out": left_out,

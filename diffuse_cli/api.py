@@ -36,7 +36,7 @@ from .diffusion.settings import GENERATE_STEPS, Engine, Settings, Solver, Tile, 
 from .errors import UsageError
 from .images.image_io import Picture, read_picture, to_levels, to_unit
 from .images.mask_picture import mask_of
-from .restoration.answers import UNCERTAINTY_SAMPLES, Answers
+from .restoration.sampling_request import UNCERTAINTY_SAMPLES, SamplingRequest
 from .tasks.compose import Compose, cover_of
 from .tasks.denoise import Denoise
 from .tasks.enhance import Enhance
@@ -45,12 +45,12 @@ from .tasks.inpaint import Box, Inpaint, Polygon
 from .tasks.restore import UNDONE, Restore, restore_only
 from .tasks.stylize import Stylize
 from .tasks.super_resolve import SuperResolve
-from .tasks.task import Request
+from .tasks.task import Task
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .restoration.problem import Task
+    from .restoration.problem import Problem
 
 TaskName = Literal[
     "denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg", "enhance", "compose", "extend"
@@ -254,7 +254,7 @@ def stylize(
     """
     from .restoration.restore import restore as restore_picture
     from .tasks.style.delta import with_style
-    from .tasks.style.studio import Studio, styled_by
+    from .tasks.style.studio import StyleTrainer, styled_by
 
     values: dict[str, Any] = dict(options)
     path = checkpoint.find(values.get("model", checkpoint.DEFAULT_MODEL))
@@ -264,10 +264,10 @@ def stylize(
     if isinstance(where, str):
         raise UsageError(f"stylize takes a mask that says where the picture is changed, not {where}")
     seen = _picture_of(picture)
-    resolved = Stylize(colours=given.colours, strength=strength, keep_luma=keep_luma, mask=where).task(seen)
+    resolved = Stylize(colours=given.colours, strength=strength, keep_luma=keep_luma, mask=where).problem(seen)
     with _threads(threads):
         if settings.steps > 1 and not resolved.leaves_alone:
-            studio = Studio(path=path, sha256=checkpoint.file_sha256(path))
+            studio = StyleTrainer(path=path, sha256=checkpoint.file_sha256(path))
             model = with_style(model, studio.style_of(given, "the style", model), "the style")
         made = restore_picture(seen, resolved, settings, model)
     return _like(picture, seen, made, None)
@@ -301,11 +301,11 @@ def generate(
     return _to_image(Picture(pixels=to_array(x, 1 if config.gray else 3)))
 
 
-def _seen(picture: object, task: str, own: dict[str, Any]) -> "tuple[Picture, Task]":
+def _seen(picture: object, task: str, own: dict[str, Any]) -> "tuple[Picture, Problem]":
     """A picture, and what is known about it; what was found out is logged."""
     request = _request(task, own)
     seen = _picture_of(picture)
-    resolved = request.task(seen)
+    resolved = request.problem(seen)
     for note in resolved.notes:
         log.info(note)
     for warning in resolved.warnings:
@@ -326,9 +326,11 @@ _COMPUTE = ComputeOptions.__annotations__.keys()
 _WHICH = ("fidelity", "steps", "samples", "average")
 
 
-def _asked(options: Mapping[str, Any], *, uncertainty: bool = False) -> tuple[Answers, dict[str, Any], dict[str, Any]]:
+def _asked(
+    options: Mapping[str, Any], *, uncertainty: bool = False
+) -> tuple[SamplingRequest, dict[str, Any], dict[str, Any]]:
     """Which answers are asked for, the task's own options, and how to compute."""
-    answers = Answers(**{k: v for k, v in options.items() if k in _WHICH}, uncertainty=uncertainty)
+    answers = SamplingRequest(**{k: v for k, v in options.items() if k in _WHICH}, uncertainty=uncertainty)
     compute, own = _split({k: v for k, v in options.items() if k not in _WHICH})
     return answers, own, compute
 
@@ -338,7 +340,7 @@ def _split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return {k: v for k, v in items if k in _COMPUTE}, {k: v for k, v in items if k not in _COMPUTE}
 
 
-def _request(task: str, options: dict[str, Any]) -> Request:
+def _request(task: str, options: dict[str, Any]) -> Task:
     """The task's request, from the options that are its own."""
     plain: dict[str, type[Denoise | Inpaint | SuperResolve]] = {
         "denoise": Denoise, "inpaint": Inpaint, "super-resolve": SuperResolve,

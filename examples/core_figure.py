@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from diffuse_cli.diffusion.conditioning import Known
-from diffuse_cli.diffusion.denoiser import Posterior
+from diffuse_cli.diffusion.conditioning import Conditioning
+from diffuse_cli.diffusion.denoiser import Denoiser
 from diffuse_cli.diffusion.fusion import fuse
 from diffuse_cli.diffusion.model import prepare
 from diffuse_cli.images.picture import Picture, to_unit
@@ -19,7 +19,7 @@ from diffuse_cli.restoration.observe import observe
 from diffuse_cli.tasks.denoise import Denoise
 from diffuse_cli.tasks.inpaint import Inpaint
 from diffuse_cli.tasks.super_resolve import SuperResolve
-from diffuse_cli.tasks.task import Request
+from diffuse_cli.tasks.task import Task
 
 HERE = Path(__file__).resolve().parent
 HEADS = ("given", "fused x", "its std sigma, per pixel", "centre mu of the prior", "D: the posterior mean")
@@ -31,7 +31,7 @@ def cropped(name: str, box: tuple[int, int, int, int]) -> Picture:
         return Picture(pixels=to_unit(np.asarray(image.convert("RGB").crop(box)), 8))
 
 
-def tasks() -> dict[str, tuple[Picture, Request]]:
+def tasks() -> dict[str, tuple[Picture, Task]]:
     scratched = cropped("camera_scratched.png", (120, 60, 280, 180))
     mask = cropped("camera_mask.png", (120, 60, 280, 180)).pixels.mean(2) > 0
     return {
@@ -41,7 +41,7 @@ def tasks() -> dict[str, tuple[Picture, Request]]:
     }
 
 
-def panels(picture: Picture, known: Known, posterior: Posterior) -> list[Panel]:
+def panels(picture: Picture, known: Conditioning, posterior: Denoiser) -> list[Panel]:
     """One for each of HEADS; NaN where there is nothing."""
     seen, state = known.observation, torch.tensor(known.sigma_t).reshape(1, 1, 1, 1)
     denoised = posterior(known.x_t, torch.tensor(known.sigma_t))
@@ -74,9 +74,9 @@ def main(target: Path) -> None:
     for axes, head in zip(grid[0], HEADS, strict=True):
         axes.set_title(head, fontsize=10)
     for row, (name, (picture, request)) in zip(grid, tasks().items(), strict=True):
-        known = observe(to_tensor(picture.pixels), request.task(picture), model.network.config.cond,
+        known = observe(to_tensor(picture.pixels), request.problem(picture), model.network.config.cond,
                         gray=picture.is_gray, sampling=False)  # fmt: skip
-        shown = panels(picture, known, Posterior(model.network, known.observation))
+        shown = panels(picture, known, Denoiser(model.network, known.observation))
         row[0].set_ylabel(name)
         for axes, panel in zip(row, shown, strict=True):
             axes.set_xticks([])

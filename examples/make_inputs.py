@@ -70,7 +70,7 @@ def old_photo() -> Image.Image:
         Damage(mask="dust", mask_share=0.004, worn=True, seed=2),
         Damage(mask="tears", mask_share=0.015, worn=True, seed=2),
     ):
-        picture, _ = damage.inflict(picture)
+        picture, _ = damage.apply(picture)
     return Image.fromarray(to_levels(picture.pixels, 8)[..., 0])
 
 

@@ -25,7 +25,7 @@ PRIVATE = re.compile(r"GPS(?!Version)|Serial|OwnerName|ImageUniqueID|DocumentID|
 
 
 def tags(folder: Path, names: list[str]) -> dict[str, dict[str, Any]]:
-    """exiftool's tags of each file, with both groups in the name, but those that cannot be computed from the file."""
+    """Exiftool's tags of each file, with both groups in the name, but those that cannot be computed from the file."""
     command = ["exiftool", "-j", "-G0:1", "-u", "-a", "-n", "-q", "-q", *names]
     text = subprocess.run(command, cwd=folder, capture_output=True, check=False).stdout
     return {entry["SourceFile"]: entry for entry in json.loads(text)}

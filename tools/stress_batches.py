@@ -159,7 +159,7 @@ out.mkdir()
 begin = time.monotonic()
 for path in paths:
     picture = read_picture(path)
-    write_picture(restore(picture, request.task(picture), settings, model), out / path.name)
+    write_picture(restore(picture, request.problem(picture), settings, model), out / path.name)
 print(time.monotonic() - begin)
 """
 

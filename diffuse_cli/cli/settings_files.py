@@ -32,7 +32,7 @@ def files() -> list[Path]:
     return [Path("diffuse.toml"), user_config_path("diffuse") / "config.toml"]
 
 
-def settings(
+def load(
     options: Options, *, environment: Mapping[str, str], many: Collection[str] = ()
 ) -> dict[str, dict[str, Setting]]:
     """The settings of each command.
@@ -108,9 +108,9 @@ def _in_environment(
     return found
 
 
-def of_environment(options: Options, many: Collection[str]) -> dict[str, dict[str, Setting]]:
+def from_environment(options: Options, many: Collection[str]) -> dict[str, dict[str, Setting]]:
     """The settings, with this process's variables.
 
     Raises: UsageError: as `settings`.
     """
-    return settings(options, environment=os.environ, many=many)
+    return load(options, environment=os.environ, many=many)

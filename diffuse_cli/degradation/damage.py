@@ -12,7 +12,7 @@ from ..errors import PictureError, UsageError
 from ..images.image_io import SUBSAMPLINGS, Picture, Source, jpeg_coding
 from ..images.units import LEVEL
 from .noise_field import noise_field
-from .operators import Description, blur, degrade, shrunk_size
+from .operators import Degradation, blur, degrade, shrunk_size
 from .random_masks import MaskKind, random_marks
 
 MAX_SCALE = 8.0
@@ -68,7 +68,7 @@ class Damage:
         if not (self.blur or self.scale > 1 or self.poisson or self.noise or self.mask or self.jpeg):
             raise UsageError("what is to happen? Give --blur, --scale, --poisson, --noise, --mask-random or --jpeg")
 
-    def inflict(self, picture: Picture) -> tuple[Picture, NDArray[np.bool_] | None]:
+    def apply(self, picture: Picture) -> tuple[Picture, NDArray[np.bool_] | None]:
         """The damaged picture, and which of its pixels are hidden.
 
         The same seed gives every picture of one size the same noise and marks. JPEG is in what the file says: writing
@@ -81,7 +81,7 @@ class Damage:
         x = torch.from_numpy(picture.pixels.transpose(2, 0, 1).copy())[None].expand(1, 3, *picture.pixels.shape[:2])
         size = shrunk_size(picture.pixels.shape[:2], self.scale)
         noise = torch.from_numpy(noise_field(size, seed=self.seed, gray=picture.is_gray))[None]
-        what = Description(blur=self.blur, scale=self.scale, noise=self.noise / LEVEL)
+        what = Degradation(blur=self.blur, scale=self.scale, noise=self.noise / LEVEL)
         y = degrade(x, what, noise=noise, shots=self.poisson, seed=self.seed)
         hole = None
         if self.mask is not None:

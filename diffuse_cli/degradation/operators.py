@@ -13,7 +13,7 @@ from ..images.units import LEVEL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Description:
+class Degradation:
     """What happened to a guide picture, in the core's own units.
 
     Attributes:
@@ -74,7 +74,7 @@ def blur(x: Tensor, std: float) -> Tensor:
     return F.conv2d(x, kernel[:, None, None, :], groups=x.shape[1])
 
 
-def degrade(x: Tensor, what: Description, *, noise: Tensor, shots: float = 0.0, seed: int = 0) -> Tensor:
+def degrade(x: Tensor, what: Degradation, *, noise: Tensor, shots: float = 0.0, seed: int = 0) -> Tensor:
     """Do to a picture what the description says, up to the JPEG coder, in the order in which a camera does it.
 
     Blur, shrinking, shot noise, read noise. A coder belongs to a file, so JPEG is left to what writes one.

@@ -220,7 +220,7 @@ def verify(path: Path) -> tuple[str, bool | None]:
     return actual, None if stated is None else stated == actual
 
 
-def told(path: Path) -> dict[str, str]:
+def to_recipe(path: Path) -> dict[str, str]:
     """A checkpoint's name, the hash of its tensors and its steps: which weights a report is of.
 
     Raises: CheckpointError: as `verify`.

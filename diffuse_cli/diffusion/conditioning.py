@@ -8,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..degradation.operators import Description
-from .denoiser import Evidence, Observation
-from .evidence import Guided, filled, guided_with_holes
+from ..degradation.operators import Degradation
+from .denoiser import Observation, WindowedObservation
 from .fusion import remainder
+from .windowed_observation import Guided, filled, guided_with_holes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class Conditioning:
     """What is known of a picture, and the diffusion state that comes with it.
 
     Attributes:
@@ -26,7 +26,7 @@ class Known:
         needed: (H, W), the pixels that are not given; None = all.
     """
 
-    observation: Evidence
+    observation: WindowedObservation
     x_t: Tensor
     sigma_t: float
     small: Tensor | None = None
@@ -39,7 +39,7 @@ def no_state(size: tuple[int, int]) -> Tensor:
     return torch.zeros(1, 1, 1, 1).expand(1, 3, *size)
 
 
-def varying(base: Observation, y: Tensor, sigma: Tensor, *, sampling: bool) -> Known:
+def varying(base: Observation, y: Tensor, sigma: Tensor, *, sampling: bool) -> Conditioning:
     """A picture whose noise std is a map (1, 1, H, W).
 
     For the mean, the picture is the state as well, at the map's largest std, and the observation adds what is better
@@ -47,13 +47,13 @@ def varying(base: Observation, y: Tensor, sigma: Tensor, *, sampling: bool) -> K
     """
     top = float(sigma.max())
     if sampling or top == 0:
-        return Known(observation=replace(base, y=y, sigma_y=sigma), x_t=y, sigma_t=math.inf)
-    return Known(observation=replace(base, y=y, sigma_y=remainder(sigma, top)), x_t=y, sigma_t=top)
+        return Conditioning(observation=replace(base, y=y, sigma_y=sigma), x_t=y, sigma_t=math.inf)
+    return Conditioning(observation=replace(base, y=y, sigma_y=remainder(sigma, top)), x_t=y, sigma_t=top)
 
 
 def guided(
-    base: Observation, guide: Tensor, what: Description, size: tuple[int, int], hole: Tensor | None = None
-) -> Evidence:
+    base: Observation, guide: Tensor, what: Degradation, size: tuple[int, int], hole: Tensor | None = None
+) -> WindowedObservation:
     """A degraded picture as the guide, brought to the size of the output.
 
     Where it has a hole (h, w) it is filled at its own size, so that resizing does not bleed, and once more at the
@@ -69,14 +69,14 @@ def guided(
     return guided_with_holes(described, guide, hole, size)
 
 
-def with_hole(base: Observation, y: Tensor, hole: Tensor, noise: float | Tensor = 0.0) -> Known:
+def with_hole(base: Observation, y: Tensor, hole: Tensor, noise: float | Tensor = 0.0) -> Conditioning:
     """Missing pixels (H, W), the others known up to noise of this std, a number or (H, W).
 
     All missing is no observation at all.
     """
     if bool(hole.all()):
-        return Known(observation=base, x_t=y, sigma_t=math.inf)
+        return Conditioning(observation=base, x_t=y, sigma_t=math.inf)
     seen = filled(base, y, hole, noise)
     if isinstance(noise, Tensor) or noise > 0:
-        return Known(observation=seen, x_t=y, sigma_t=math.inf)
-    return Known(observation=seen, x_t=y, sigma_t=math.inf, given=y, needed=hole.numpy())
+        return Conditioning(observation=seen, x_t=y, sigma_t=math.inf)
+    return Conditioning(observation=seen, x_t=y, sigma_t=math.inf, given=y, needed=hole.numpy())

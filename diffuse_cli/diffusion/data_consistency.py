@@ -17,7 +17,7 @@ from torch import Tensor
 from ..degradation.resampling import Shrinker, shrinker, taps
 from ..system.arrays import copied, empty_array
 from ..system.process import one_thread
-from .denoiser import Denoise
+from .denoiser import DenoiserFn
 
 Floats = NDArray[np.float64]
 
@@ -104,7 +104,7 @@ def projection(y: Tensor, size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
     return project
 
 
-def consistent(denoise: Denoise, project: Callable[[Tensor], Tensor]) -> Denoise:
+def consistent(denoise: DenoiserFn, project: Callable[[Tensor], Tensor]) -> DenoiserFn:
     """A denoiser all of whose estimates are consistent."""
     return lambda x, sigma: project(denoise(x, sigma))
 

@@ -22,7 +22,7 @@ SIGMA_DATA = 0.5
 """Prior std without a guide."""
 SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
 
-Denoise = Callable[[Tensor, Tensor], Tensor]
+DenoiserFn = Callable[[Tensor, Tensor], Tensor]
 """(x_t (B, 3, H, W), sigma_t () or (B, 1, 1, 1)) -> E[x0 | x_t, all that is known]."""
 
 
@@ -92,7 +92,7 @@ def together(parts: Sequence[Observation]) -> Observation:
     return replace(joined, y=join([y for y, _ in pixels]), sigma_y=join([s for _, s in pixels])) if pixels else joined
 
 
-class Evidence(Protocol):
+class WindowedObservation(Protocol):
     """What is known of a whole picture, window by window. An `Observation` is the plainest kind."""
 
     @property
@@ -140,25 +140,25 @@ def precondition(seen: Observation, x: Tensor, sigma: Tensor) -> tuple[Tensor, T
     return net_in, seen.mu + c_skip * offset, c_out
 
 
-class Posterior:
+class Denoiser:
     """A denoiser that knows the evidence: fusion, preconditioning, network. Itself just `(x, sigma) -> denoised`.
 
     The evidence stays where it is (in host memory); what a call needs travels to the network and back.
     """
 
-    def __init__(self, network: UNet, evidence: Evidence, *, exact: UNet | None = None) -> None:
+    def __init__(self, network: UNet, evidence: WindowedObservation, *, exact: UNet | None = None) -> None:
         """Args: network: folded; exact: the same in fp32, for windows where `network` gives something not finite."""
         self.network = network
         self.evidence = evidence
         self.exact = exact
 
-    def windows(self, windows: Sequence[tuple[slice, slice]]) -> "Posterior":
+    def windows(self, windows: Sequence[tuple[slice, slice]]) -> "Denoiser":
         """The posterior of windows (rows, columns) of equal size, as one batch."""
         evidence = together([self.evidence.crop(rows, columns) for rows, columns in windows])
-        return Posterior(self.network, evidence, exact=self.exact)
+        return Denoiser(self.network, evidence, exact=self.exact)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """x (B, 3, H, W), sigma () or (B, 1, 1, 1), inf = x is not read -> D (B, 3, H, W), fp32, [-1, 1] units."""
+        """X (B, 3, H, W), sigma () or (B, 1, 1, 1), inf = x is not read -> D (B, 3, H, W), fp32, [-1, 1] units."""
         return self.begin(x, sigma)()
 
     @torch.no_grad()
@@ -213,7 +213,7 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     return F.pad(x, (0, -w % multiple, 0, -h % multiple), mode="replicate")
 
 
-def sigma_start(evidence: Evidence) -> float:
+def sigma_start(evidence: WindowedObservation) -> float:
     """Sigma at which sampling starts around the mean: 8 posterior stds, so that little of the variance is lost.
 
     With start s_0 and posterior variance V, exact integration ends with variance V s_0^2/(V + s_0^2): 98 % here.

@@ -54,7 +54,7 @@ def pull_push(y: Tensor, sigma_y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _push(means: list[Tensor], weights: list[Tensor], finest: int = 0) -> tuple[Tensor, Tensor]:
-    """mu (B, 3, h, w) and level (B, 1, h, w) of the first of these levels, whose number is `finest`."""
+    """Mu (B, 3, h, w) and level (B, 1, h, w) of the first of these levels, whose number is `finest`."""
     mu, level = means[-1], torch.full_like(weights[-1], float(finest + len(weights) - 1))
     for k in range(len(weights) - 2, -1, -1):
         w = weights[k]
@@ -121,7 +121,7 @@ class WindowedFill:
         return torch.cat([found[0], rest[0]], 3), torch.cat([found[1], rest[1]], 3)
 
     def window(self, rows: slice, columns: slice) -> tuple[Tensor, Tensor]:
-        """mu (1, 3, h, w) and sigma_p (1, 1, h, w) of a window."""
+        """Mu (1, 3, h, w) and sigma_p (1, 1, h, w) of a window."""
         spans = [(_span_of(rows), _span_of(columns))]
         for k in range(self.fine):
             pairs = zip(spans[-1], self.sizes[k], self.sizes[k + 1], strict=True)

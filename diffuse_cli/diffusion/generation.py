@@ -6,11 +6,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..degradation.operators import Description
+from ..degradation.operators import Degradation
 from ..errors import UsageError
-from .conditioning import Known, guided, no_state
-from .denoiser import SIGMA_MAX, Denoise, Observation, Posterior, nothing_known
-from .inference import Progress, calls, draw, estimate, part_of, tile_counter
+from .conditioning import Conditioning, guided, no_state
+from .denoiser import SIGMA_MAX, Denoiser, DenoiserFn, Observation, nothing_known
+from .inference import Progress, calls, draw, infer, part_of, tile_counter
 from .model import Model
 from .settings import Settings, label_guidance, tile_side
 from .tiling import plan_tiles, tiled
@@ -47,11 +47,9 @@ def generate(
     x = _first(seen, weight, sizes[0], settings, model, part_of(progress, 0, 1 / len(sizes)))
     for stage, larger in enumerate(sizes[1:], start=1):
         scale = max(larger[0] / x.shape[-2], larger[1] / x.shape[-1])
-        up = guided(seen, x.clamp(-1, 1), Description(scale=scale), larger)
-        known = Known(observation=up, x_t=no_state(larger), sigma_t=math.inf)
-        x = estimate(
-            known, settings, model, part_of(progress, stage / len(sizes), (stage + 1) / len(sizes)), stage=stage
-        )
+        up = guided(seen, x.clamp(-1, 1), Degradation(scale=scale), larger)
+        known = Conditioning(observation=up, x_t=no_state(larger), sigma_t=math.inf)
+        x = infer(known, settings, model, part_of(progress, stage / len(sizes), (stage + 1) / len(sizes)), stage=stage)
     return x
 
 
@@ -78,14 +76,14 @@ def _first(
     tick = tile_counter(progress, len(tiles) * calls(settings) * (1 if guidance == 1 else 2))
     unlabelled = replace(seen, cond=torch.zeros_like(seen.cond))
     denoise, without = (
-        tiled(Posterior(model.network, one, exact=model.exact), tiles, on_tile=tick) for one in (seen, unlabelled)
+        tiled(Denoiser(model.network, one, exact=model.exact), tiles, on_tile=tick) for one in (seen, unlabelled)
     )
     if guidance != 1:
         denoise = towards(denoise, without, guidance)
     return draw(denoise, torch.zeros(1, 3, *size), SIGMA_MAX, settings, gray=seen.gray)
 
 
-def towards(denoise: Denoise, without: Denoise, guidance: float) -> Denoise:
+def towards(denoise: DenoiserFn, without: DenoiserFn, guidance: float) -> DenoiserFn:
     """Classifier-free guidance (Ho and Salimans 2022, equation 6): further along what the label changes.
 
     Args:

@@ -10,13 +10,13 @@ from torch import Tensor
 from ..degradation.noise_field import BLOCK, noise_field
 from ..errors import OutOfMemoryError, PictureError
 from ..system.arrays import row_blocks
-from .conditioning import Known
+from .conditioning import Conditioning
 from .data_consistency import consistent, projection
-from .denoiser import Denoise, Posterior, sigma_start
+from .denoiser import Denoiser, DenoiserFn, sigma_start
 from .model import Model
 from .sampling import SOLVERS, karras_sigmas
 from .settings import MIN_TILE, Settings, tile_side
-from .tiling import BATCH_PIXELS, MARGIN, host_picture, plan_tiles, tiled
+from .tiling import BATCH_PIXELS, MARGIN, empty_picture, plan_tiles, tiled
 
 log = logging.getLogger("diffuse_cli")
 
@@ -27,8 +27,8 @@ OnStep = Callable[[float, Tensor], None]
 """Told of each step of a sample: sigma_t, and E[x0] (1, 3, H, W) there."""
 
 
-def estimate(
-    known: Known,
+def infer(
+    known: Conditioning,
     settings: Settings,
     model: Model,
     progress: Progress | None = None,
@@ -78,7 +78,7 @@ def _is_finite(x: Tensor) -> bool:
 
 
 def _estimate(
-    known: Known,
+    known: Conditioning,
     settings: Settings,
     model: Model,
     side: int | None,
@@ -91,7 +91,7 @@ def _estimate(
     size = known.x_t.shape[-2], known.x_t.shape[-1]
     tiles = plan_tiles(size, side, known.needed)
     tick = tile_counter(progress, len(tiles) * (1 if settings.steps == 1 else (mean is None) + calls(settings)))
-    posterior = Posterior(model.network, known.observation, exact=model.exact)
+    posterior = Denoiser(model.network, known.observation, exact=model.exact)
     most = BATCH_PIXELS if side is None else min(BATCH_PIXELS, (side + 2 * MARGIN) ** 2)  # no more than a tile takes
     denoise = tiled(posterior, tiles, batch_pixels=most, rest=known.given, on_tile=tick)
     if known.small is not None:
@@ -105,7 +105,7 @@ def _estimate(
     return draw(watched, mean, start, settings, gray=known.observation.gray, stage=stage)
 
 
-def _watched(denoise: Denoise, on_step: OnStep) -> Denoise:
+def _watched(denoise: DenoiserFn, on_step: OnStep) -> DenoiserFn:
     def watched(x: Tensor, sigma: Tensor) -> Tensor:
         denoised = denoise(x, sigma)
         on_step(float(sigma), denoised)
@@ -115,11 +115,11 @@ def _watched(denoise: Denoise, on_step: OnStep) -> Denoise:
 
 
 def draw(
-    denoise: Denoise, start: Tensor, sigma: float, settings: Settings, *, gray: bool = False, stage: int = 0
+    denoise: DenoiserFn, start: Tensor, sigma: float, settings: Settings, *, gray: bool = False, stage: int = 0
 ) -> Tensor:
     """A sample: `start` (1, 3, H, W) plus noise of std `sigma`, carried down to 0. Each `stage` has its own noise."""
     h, w = start.shape[-2:]
-    x = host_picture((h, w))
+    x = empty_picture((h, w))
     for top in range(0, h, BLOCK):
         rows = slice(top, min(top + BLOCK, h))
         size, origin = (rows.stop - top, w), (top, 0)

@@ -75,10 +75,10 @@ def prepare(
         check_compiler(place)
     exact = checkpoint.load(path).to(place).channels_last_()
     half = chosen_dtype(device, dtype, engine) == "bf16"
-    return of_weights(exact, torch.bfloat16 if half else torch.float32, compiled=compiled, engine=engine)
+    return from_weights(exact, torch.bfloat16 if half else torch.float32, compiled=compiled, engine=engine)
 
 
-def of_weights(exact: "UNet", dtype: "torch.dtype", *, compiled: bool, engine: Engine = "torch") -> Model:
+def from_weights(exact: "UNet", dtype: "torch.dtype", *, compiled: bool, engine: Engine = "torch") -> Model:
     """A model of a folded network in fp32, that computes in `dtype`; compiled now, if it is to be."""
     if engine == "ncnn":
         from .engines.ncnn import NcnnNetwork

@@ -164,7 +164,7 @@ class Block(nn.Module):
         self.skip = Linear(width_in, width, 1, skip_gain) if width_in != width else None
 
     def forward(self, x: Tensor, e: Tensor) -> Tensor:
-        """x (B, width_in, H, W), e (B, emb) in fp32 -> (B, width, H, W)."""
+        """X (B, width_in, H, W), e (B, emb) in fp32 -> (B, width, H, W)."""
         if self.skip is not None and not self.wide_input:
             x = self.skip(x)
         film = (self.emb(e) + 1).to(x.dtype)[:, :, None, None]
@@ -252,7 +252,7 @@ class UNet(nn.Module):
         return self.stem.weight.device
 
     def embed(self, noise: Tensor, cond: Tensor) -> Tensor:
-        """noise (B,) is c_noise(sigma_t), cond (B, 4 + K) -> (B, emb), fp32."""
+        """Noise (B,) is c_noise(sigma_t), cond (B, 4 + K) -> (B, emb), fp32."""
         with_one = torch.cat([cond, torch.ones_like(cond[:, :1])], 1)
         return RELU_GAIN * F.relu(mp_sum(self.emb_noise(self.fourier(noise)), self.emb_cond(with_one), 0.5))
 

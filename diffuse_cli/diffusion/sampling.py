@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
-from .denoiser import Denoise
+from .denoiser import DenoiserFn
 from .settings import Solver
 from .tiling import by_rows
 
@@ -37,7 +37,7 @@ def _check(sigmas: Tensor) -> None:
         raise UsageError("sigmas must decrease and end at 0")
 
 
-def sample_euler(denoise: Denoise, x: Tensor, sigmas: Tensor) -> tuple[Tensor, int]:
+def sample_euler(denoise: DenoiserFn, x: Tensor, sigmas: Tensor) -> tuple[Tensor, int]:
     """Integrate the probability-flow ODE with Euler's method (first order).
 
     Args:
@@ -53,7 +53,7 @@ def sample_euler(denoise: Denoise, x: Tensor, sigmas: Tensor) -> tuple[Tensor, i
     return x, len(sigmas) - 1
 
 
-def sample_heun(denoise: Denoise, x: Tensor, sigmas: Tensor) -> tuple[Tensor, int]:
+def sample_heun(denoise: DenoiserFn, x: Tensor, sigmas: Tensor) -> tuple[Tensor, int]:
     """Integrate the probability-flow ODE with Heun's method (Karras et al. 2022, Algorithm 1).
 
     Arguments and errors as `sample_euler`. Returns: the sample and the denoiser calls spent, 2N - 1.
@@ -69,7 +69,7 @@ def sample_heun(denoise: Denoise, x: Tensor, sigmas: Tensor) -> tuple[Tensor, in
     return x, 2 * (len(sigmas) - 1) - 1
 
 
-def sample_dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: Tensor) -> tuple[Tensor, int]:
+def sample_dpmpp_2m(denoise: DenoiserFn, x: Tensor, sigmas: Tensor) -> tuple[Tensor, int]:
     """Integrate with DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095, Algorithm 2): second order, one call a step.
 
     Arguments and errors as `sample_euler`. Returns: the sample and the denoiser calls spent, N.
@@ -97,7 +97,7 @@ def _dpmpp_2m_step(
     return ratio * x + (1 - ratio) * ahead
 
 
-SOLVERS: dict[Solver, Callable[[Denoise, Tensor, Tensor], tuple[Tensor, int]]] = {
+SOLVERS: dict[Solver, Callable[[DenoiserFn, Tensor, Tensor], tuple[Tensor, int]]] = {
     "dpmpp-2m": sample_dpmpp_2m,
     "heun": sample_heun,
     "euler": sample_euler,

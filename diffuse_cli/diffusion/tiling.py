@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..system.arrays import empty_array, row_blocks
-from .denoiser import Denoise
+from .denoiser import DenoiserFn
 
 GRID = 16
 """Tile origins lie on multiples of this, so that a tile's pooling grid is the whole picture's."""
@@ -180,7 +180,7 @@ def tiled(
     batch_pixels: int = BATCH_PIXELS,
     rest: Tensor | None = None,
     on_tile: Callable[[], None] = lambda: None,
-) -> Denoise:
+) -> DenoiserFn:
     """Evaluate `denoise` tile by tile, with margins wider than a pixel's practical reach.
 
     Args:
@@ -193,7 +193,7 @@ def tiled(
 
     def over_tiles(x: Tensor, sigma: Tensor) -> Tensor:
         size = (x.shape[-2], x.shape[-1])
-        out = host_picture(size) if rest is None else host_copy(rest)
+        out = empty_picture(size) if rest is None else copied_picture(rest)
         waiting: tuple[list[Tile], Callable[[], Tensor]] | None = None
         for batch in batched(tiles, size, batch_pixels):
             windows = [tile.window(size) for tile in batch]
@@ -216,7 +216,7 @@ def _keep(out: Tensor, batch: list[Tile], result: Callable[[], Tensor], on_tile:
         on_tile()
 
 
-def host_picture(size: tuple[int, int]) -> Tensor:
+def empty_picture(size: tuple[int, int]) -> Tensor:
     """(1, 3, H, W) in host memory or a mapped file, of arbitrary content, laid out as files hold it: (H, W, 3)."""
     return torch.from_numpy(empty_array((*size, 3), np.float32)).permute(2, 0, 1)[None]
 
@@ -226,15 +226,15 @@ def by_rows(combine: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
     size = (pictures[0].shape[-2], pictures[0].shape[-1])
     if len(pictures[0]) > 1 or size[0] * size[1] < BY_ROWS_FROM:
         return combine(*pictures)
-    out = host_picture(size)
+    out = empty_picture(size)
     for rows in row_blocks(out[0].permute(1, 2, 0).numpy()):
         out[..., rows, :] = combine(*(x[..., rows, :] for x in pictures))
     return out
 
 
-def host_copy(x: Tensor) -> Tensor:
+def copied_picture(x: Tensor) -> Tensor:
     """A copy (1, 3, H, W) of a picture, as `host_picture`."""
-    out = host_picture((x.shape[-2], x.shape[-1]))
+    out = empty_picture((x.shape[-2], x.shape[-1]))
     for rows in row_blocks(out[0].permute(1, 2, 0).numpy()):
         out[..., rows, :] = x[..., rows, :]
     return out

@@ -95,7 +95,7 @@ def biharmonic(case: Case) -> Levels:
     """scikit-image's inpaint_biharmonic (Damelin and Hoang 2018)."""
     from skimage.restoration import inpaint_biharmonic
 
-    filled = inpaint_biharmonic(_unit_input(case), case.task.hole, channel_axis=2, split_into_regions=True)
+    filled = inpaint_biharmonic(_unit_input(case), case.problem.hole, channel_axis=2, split_into_regions=True)
     return _unit_result(filled, case)
 
 
@@ -117,7 +117,7 @@ def _inpainted(case: Case, method: int) -> Levels:
 
     levels = np.ascontiguousarray(case.damaged_levels)
     plane = levels[..., 0] if levels.shape[2] == 1 else levels
-    return _like(cv2.inpaint(plane, np.asarray(case.task.hole, np.uint8), 5, method), case)
+    return _like(cv2.inpaint(plane, np.asarray(case.problem.hole, np.uint8), 5, method), case)
 
 
 def _unit_input(case: Case) -> NDArray[np.float64]:

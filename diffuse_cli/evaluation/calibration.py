@@ -14,6 +14,7 @@ def calibration(
     """How samples are spread, over the pixels in which they differ; each channel is a variable.
 
     Args: mean, samples: (H, W, C), [-1, 1]: the posterior mean and at least two samples; clean: the truth in levels.
+
     Returns:
         dispersion: E|sample - mean|^2 / E|truth - mean|^2, 1 if they are exact.
         std_correlation: of the samples' std with the mean's absolute error (Pearson).

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..diffusion.checkpoint import CheckpointInfo, told
+from ..diffusion.checkpoint import CheckpointInfo, to_recipe
 from ..diffusion.model import Model
 from ..diffusion.settings import Settings
 from ..errors import DiffuseError, PictureError, UsageError
@@ -185,7 +185,7 @@ def heading(settings: Settings, model: Model, info: CheckpointInfo) -> Report:
     return {
         "format": FORMAT,
         "version": __version__,
-        "checkpoint": told(info.path),
+        "checkpoint": to_recipe(info.path),
         "settings": {name: getattr(settings, name) for name in ("steps", "seed", "solver", "tile")}
         | {"dtype": str(model.network.dtype).removeprefix("torch."), "device": model.network.device.type},
         "machine": {"cpu": cpu_name(), "threads": torch.get_num_threads(), "torch": torch.__version__},
@@ -226,7 +226,7 @@ def _scores(
 
 def _blind_values(damaged: Case) -> dict[str, float]:
     """The level that was estimated, and its distance from the std really present, both in levels."""
-    estimated = damaged.task.noise * LEVEL
+    estimated = damaged.problem.noise * LEVEL
     present = float((damaged.damaged_levels - damaged.clean.astype(np.float64)).std())
     return {"estimated": estimated, "noise_error": abs(estimated - present)}
 
@@ -244,7 +244,7 @@ def core_results(model: Model, settings: Settings, samples: int, fidelities: Seq
     """
 
     def results(damaged: Case) -> Iterator[Result]:
-        answer = Samples(damaged.damaged, damaged.task, model)
+        answer = Samples(damaged.damaged, damaged.problem, model)
         (mean,), seconds = _restored(answer, [replace(settings, steps=1, fidelity=0.0)])
         yield Result("diffuse", _rounded([mean]), seconds)
         if settings.steps == 1:

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from ..degradation.damage import Damage
-from ..degradation.operators import Description, blur, resize
+from ..degradation.operators import Degradation, blur, resize
 from ..degradation.random_masks import MaskKind, random_mask
 from ..errors import UsageError
 from ..images.image_io import Picture, through_jpeg, to_levels, to_unit
 from ..images.units import LEVEL
-from ..restoration.problem import Task
+from ..restoration.problem import Problem
 from ..tasks.denoise import Denoise
 from ..tasks.restore import Restore
 from .metrics import luma
@@ -120,7 +120,7 @@ class Case:
         condition: what was done.
         clean: (H, W, C) levels to compare with.
         damaged: what a method gets.
-        task: what the core is told.
+        problem: what the core is told.
         border: pixels left out at each side when measuring.
         on_luma: PSNR and SSIM are taken on Y.
     """
@@ -128,7 +128,7 @@ class Case:
     condition: Condition
     clean: Levels
     damaged: Picture
-    task: Task
+    problem: Problem
     border: int = 0
     on_luma: bool = False
 
@@ -164,8 +164,8 @@ def _noisy(clean: Levels, condition: Condition, name: str) -> Case:
         damaged = Picture(pixels=to_unit(_rounded(noisy), 8))
     else:
         damaged = Picture(pixels=(noisy / LEVEL - 1).astype(np.float32), depth=16)
-    request = Denoise(noise="auto" if condition.blind else condition.level)
-    return Case(condition=condition, clean=clean, damaged=damaged, task=request.task(damaged))
+    task = Denoise(noise="auto" if condition.blind else condition.level)
+    return Case(condition=condition, clean=clean, damaged=damaged, problem=task.problem(damaged))
 
 
 def _hidden(clean: Levels, condition: Condition, name: str) -> Case:
@@ -173,7 +173,7 @@ def _hidden(clean: Levels, condition: Condition, name: str) -> Case:
     kind = condition.kind or "strokes"
     hole = random_mask(clean.shape[:2], kind, share=condition.level / 100, seed=zlib.crc32(name.encode()))
     damaged = Picture(pixels=to_unit(np.where(hole[..., None], np.uint8(255), clean), 8))
-    return Case(condition=condition, clean=clean, damaged=damaged, task=Task(hole=hole))
+    return Case(condition=condition, clean=clean, damaged=damaged, problem=Problem(hole=hole))
 
 
 def _small(clean: Levels, condition: Condition, name: str) -> Case:
@@ -185,42 +185,42 @@ def _small(clean: Levels, condition: Condition, name: str) -> Case:
     small = _rounded(_array(resize(_tensor(clean), (round(size[0] / scale), round(size[1] / scale)))))
     return Case(
         condition=condition, clean=clean, damaged=Picture(pixels=to_unit(small, 8)), border=int(np.ceil(scale)),
-        task=Task(guide=Description(scale=scale), size=size), on_luma=True,
+        problem=Problem(guide=Degradation(scale=scale), size=size), on_luma=True,
     )  # fmt: skip
 
 
 def _jpeg(clean: Levels, condition: Condition, name: str) -> Case:
     """Saved as JPEG by Pillow, 4:2:0 in colour."""
     damaged = Picture(pixels=to_unit(through_jpeg(clean, int(condition.level), "4:2:0"), 8))
-    told = Task(guide=Description(quality=condition.level))
-    return Case(condition=condition, clean=clean, damaged=damaged, task=_told(told, damaged, condition))
+    told = Problem(guide=Degradation(quality=condition.level))
+    return Case(condition=condition, clean=clean, damaged=damaged, problem=_told(told, damaged, condition))
 
 
 def _blurred(clean: Levels, condition: Condition, name: str) -> Case:
     """Gaussian blur, rounded."""
     damaged = Picture(pixels=to_unit(_rounded(_array(blur(_tensor(clean), condition.level))), 8))
-    told = Task(guide=Description(blur=condition.level))
-    return Case(condition=condition, clean=clean, damaged=damaged, task=_told(told, damaged, condition))
+    told = Problem(guide=Degradation(blur=condition.level))
+    return Case(condition=condition, clean=clean, damaged=damaged, problem=_told(told, damaged, condition))
 
 
 def _mixed(clean: Levels, condition: Condition, name: str) -> Case:
     """One of the mixtures, described to the core as it was made."""
     what = MIXTURES[int(condition.level)]
-    picture, _ = what.inflict(Picture(pixels=to_unit(clean, 8)))
+    picture, _ = what.apply(Picture(pixels=to_unit(clean, 8)))
     levels: Levels = to_levels(picture.pixels, 8)
     levels = levels if what.jpeg is None else through_jpeg(levels, what.jpeg, what.subsampling)
     size = (clean.shape[0], clean.shape[1])
     damaged = Picture(pixels=to_unit(levels, 8))
-    what_happened = Description(scale=what.scale, noise=what.noise / LEVEL, quality=what.jpeg or 100, blur=what.blur)
-    told = Task(guide=what_happened, size=size if what.scale > 1 else None)
-    return Case(condition=condition, clean=clean, damaged=damaged, task=_told(told, damaged, condition, what.scale))
+    what_happened = Degradation(scale=what.scale, noise=what.noise / LEVEL, quality=what.jpeg or 100, blur=what.blur)
+    told = Problem(guide=what_happened, size=size if what.scale > 1 else None)
+    return Case(condition=condition, clean=clean, damaged=damaged, problem=_told(told, damaged, condition, what.scale))
 
 
-def _told(told: Task, damaged: Picture, condition: Condition, scale: float = 1.0) -> Task:
+def _told(told: Problem, damaged: Picture, condition: Condition, scale: float = 1.0) -> Problem:
     """What the core is told: the truth or, blind, what is found out; only a size that is wanted is always told."""
     if not condition.blind:
         return told
-    return replace(Restore(scale=scale).task(damaged), size=told.size)
+    return replace(Restore(scale=scale).problem(damaged), size=told.size)
 
 
 def _rounded(levels: Levels) -> NDArray[np.uint8]:

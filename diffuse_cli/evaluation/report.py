@@ -122,7 +122,7 @@ class Difference:
 
 
 def differences(a: Report, b: Report) -> list[Difference]:
-    """b against a, paired by picture, for every row that both hold.
+    """B against a, paired by picture, for every row that both hold.
 
     Raises: UsageError: there is none.
     """

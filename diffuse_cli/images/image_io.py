@@ -19,7 +19,7 @@ from .encoder import SUBSAMPLINGS, encode, jpeg_coding, through_jpeg
 from .encoding import PLAIN, Encoding, check_fits, check_quality, check_writable_format, is_lossless
 from .npy import MAGIC as NPY_MAGIC
 from .npy import read_npy
-from .picture import JpegCoding, Levels, Picture, Source, of_array, to_levels, to_unit
+from .picture import JpegCoding, Levels, Picture, Source, from_array, to_levels, to_unit
 from .pillow_reader import PillowReader, decoding, quiet_pillow
 from .source_type import strongest
 from .xmp import has_manifest_elsewhere, source_types
@@ -98,7 +98,7 @@ def _page(stream: BinaryIO, path: Path, number: int, max_pixels: int) -> tuple[P
         raise PictureError("the file is empty (0 bytes); copy it from its source again")
     with quiet_pillow(), decoding():
         if head.startswith(NPY_MAGIC):
-            return of_array(read_npy(stream, max_pixels), Source(format="NPY")), 1
+            return from_array(read_npy(stream, max_pixels), Source(format="NPY")), 1
         if kind := optional_formats.kind_of(stream, path):
             return optional_formats.read(kind, stream, max_pixels), 1
         if head.startswith(tiff.MAGICS):
@@ -117,7 +117,7 @@ def _tiff_page(stream: BinaryIO, number: int, max_pixels: int) -> tuple[Picture,
         pass
     try:
         samples = tiff.read_plain(stream, directories[frame], max_pixels)
-        return of_array(samples, tiff.source_of_directory(stream, directories[frame])), len(frames)
+        return from_array(samples, tiff.source_of_directory(stream, directories[frame])), len(frames)
     except tiff.UnusualTiffError:
         return optional_formats.read_tiff(stream, frame, max_pixels), len(frames)
 

@@ -16,7 +16,7 @@ from ..errors import PictureError, UsageError
 from ..system.files import shown
 from . import exif
 from .metadata import exif_tags, orientation, source_of, whole_exif
-from .picture import Picture, Source, check_size, levels_of, of_array, upright
+from .picture import Picture, Source, check_size, from_array, levels_of, upright
 from .pillow_reader import is_deep_avif
 from .tiff import MAGICS, directories, divided_by_alpha, source_of_directory
 from .xmp import upright_xmp
@@ -127,7 +127,7 @@ def _read_heif(pillow_heif: Any, file: BinaryIO, max_pixels: int) -> Picture:  #
         bits=info.get("bit_depth", 8) if levels.dtype == np.uint16 else 0,
         left_behind=tuple(left),
     )
-    return of_array(levels, source)
+    return from_array(levels, source)
 
 
 def write_heif(stream: BinaryIO, picture: Picture, source: Source, quality: int | None) -> None:
@@ -164,7 +164,7 @@ def _read_avif(imagecodecs: Any, file: BinaryIO, max_pixels: int) -> Picture:  #
     deep = np.rint(levels * (65535 / (2**bits - 1))).astype(np.uint16)
     assert isinstance(image, Image.Image)
     source = source_of(image, file)
-    return of_array(upright(deep, orientation(image)), source)
+    return from_array(upright(deep, orientation(image)), source)
 
 
 def _av1_is_12_bit(data: bytes) -> bool:
@@ -186,7 +186,7 @@ def _read_jxl(imagecodecs: Any, file: BinaryIO, max_pixels: int) -> Picture:  # 
     boxes = _boxes(data)
     block = boxes.get(b"Exif", b"")
     at = 4 + int.from_bytes(block[:4], "big")  # an offset to the block comes first (ISO/IEC 23008-12, annex A)
-    return of_array(
+    return from_array(
         array,
         Source(
             format="JXL",
@@ -295,7 +295,7 @@ def _read_raw(rawpy: Any, file: BinaryIO, max_pixels: int) -> Picture:  # noqa: 
         block.load_from_fp(io.BytesIO(data))
         rebuilt.update(exif_tags(block))
         rebuilt.tobytes()
-    return of_array(levels, Source(format="RAW", exif=rebuilt.tobytes()[6:] if rebuilt else b""))
+    return from_array(levels, Source(format="RAW", exif=rebuilt.tobytes()[6:] if rebuilt else b""))
 
 
 # Unusual TIFFs -------------------------------------------------------------------------------------------------------
@@ -319,7 +319,7 @@ def read_tiff(file: BinaryIO, frame: int, max_pixels: int) -> Picture:
             array = np.moveaxis(array, 0, -1)
         array = _tiff_samples(array[..., None] if array.ndim == 2 else array, page)
         turn = int(page.tags[exif.ORIENTATION].value) if exif.ORIENTATION in page.tags else 1
-    return of_array(upright(array, turn), _tiff_source(file, frame))
+    return from_array(upright(array, turn), _tiff_source(file, frame))
 
 
 def _check_tifffile_page(page: Any) -> None:  # noqa: ANN401

@@ -163,13 +163,13 @@ def to_floats(picture: "Picture") -> NDArray[np.floating[Any]]:
         return floats.astype(before.dtype)
     colours = picture.pixels.shape[2]
     same = np.zeros(floats.shape, bool)
-    same[..., :colours] = of_floats(before[..., :colours]) == picture.pixels
+    same[..., :colours] = from_floats(before[..., :colours]) == picture.pixels
     if picture.alpha is not None:
-        same[..., colours] = to_levels(of_floats(before[..., -1]), picture.depth) == picture.alpha
+        same[..., colours] = to_levels(from_floats(before[..., -1]), picture.depth) == picture.alpha
     return np.where(same, before, floats.astype(before.dtype))
 
 
-def of_floats(samples: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+def from_floats(samples: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Numbers 0 = black .. 1 = white as [-1, 1], of any shape, not clipped."""
     return np.asarray(2 * samples.astype(np.float64) - 1, np.float32)
 
@@ -185,7 +185,7 @@ def levels_of(picture: Picture) -> Levels:
     return joined
 
 
-def of_array(array: NDArray[Any], source: Source) -> Picture:
+def from_array(array: NDArray[Any], source: Source) -> Picture:
     """What a decoder that knows no Picture has made of a file.
 
     Args:
@@ -203,8 +203,8 @@ def of_array(array: NDArray[Any], source: Source) -> Picture:
         return Picture(pixels=to_unit(array[..., :colours], depth), alpha=alpha, depth=depth, source=source)
     _check_floats(array)
     if alpha is not None:
-        alpha = to_levels(of_floats(alpha), 16)
-    pixels = of_floats(array[..., :colours])
+        alpha = to_levels(from_floats(alpha), 16)
+    pixels = from_floats(array[..., :colours])
     return Picture(pixels=pixels, alpha=alpha, depth=16, floating=True, source=replace(source, samples=array))
 
 

@@ -20,7 +20,7 @@ from ..errors import PictureError
 from ..system.arrays import copied, empty_array, row_blocks
 from ..system.files import reason
 from .metadata import orientation, source_of
-from .picture import Levels, Picture, check_size, integers, of_array, to_unit, upright
+from .picture import Levels, Picture, check_size, from_array, integers, to_unit, upright
 from .tiff import BITS, MAGICS, PHOTOMETRIC, PLANAR, UnusualTiffError
 
 READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
@@ -105,7 +105,7 @@ class PillowReader:
             turn = orientation(image)
             source = source_of(image, self.file)
         if depth == 32:
-            return of_array(upright(levels, turn), source)
+            return from_array(upright(levels, turn), source)
         if image.mode == "P" and not source.icc and levels.shape[2] == 3 and _equal_channels(levels):
             levels = levels[..., :1]  # a gray palette; with a profile for colour it must stay colour
         levels = upright(levels, turn)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..degradation.estimation.noise_map import KnownNoise, estimated_map, given_map
-from ..degradation.operators import Description
+from ..degradation.operators import Degradation
 from ..errors import UsageError
 from ..images.units import LEVEL
 from ..tasks.extend import margins_of
@@ -37,7 +37,7 @@ class Declared:
         strength, chroma_strength: how far luma and chroma were moved towards the estimate.
     """
 
-    what: Description
+    what: Degradation
     size: tuple[int, int]
     std: "NDArray[np.float32] | None" = None
     hole: "NDArray[np.bool_] | None" = None
@@ -49,11 +49,11 @@ class Declared:
     @property
     def keeps_known_pixels(self) -> bool:
         """Whether what was not filled is said to be as it was."""
-        untouched = self.what == Description() or self.strength == self.chroma_strength == 0
+        untouched = self.what == Degradation() or self.strength == self.chroma_strength == 0
         return untouched and (self.hole is None or self.hole.shape == self.size)
 
 
-def of_recipe(
+def from_recipe(
     recipe: Mapping[str, Any],
     before: "Picture",
     mask: "NDArray[np.bool_] | None" = None,
@@ -74,13 +74,13 @@ def of_recipe(
     if operation == "extend":
         left, top, right, bottom = (int(number) for number in recipe.get("margins", (0, 0, 0, 0)))
         return Declared(
-            what=Description(), size=(h + top + bottom, w + left + right), opaque=True,
+            what=Degradation(), size=(h + top + bottom, w + left + right), opaque=True,
             hole=margins_of((h, w), left, top, right, bottom), margins=(left, top, right, bottom),
         )  # fmt: skip
     scale = _number(recipe, "scale", 1.0)
     quality = _number(recipe, "jpeg_quality", _number(recipe, "jpeg", 100.0))
     noise = _noise(recipe, before, noise_map)
-    what = Description(
+    what = Degradation(
         scale=scale, noise=noise.level / LEVEL, quality=quality,
         blur=min(_number(recipe, "blur", 0.0) * scale, KNOWN_BLUR),
     )  # fmt: skip
@@ -129,7 +129,7 @@ def _hole(recipe: Mapping[str, Any], before: "Picture", mask: "NDArray[np.bool_]
         raise UsageError("the recipe used a mask; give it again")
     names = {field.name for field in fields(Inpaint)} - {"mask"}
     options = {name: _tuples(recipe[name]) for name in names if recipe.get(name) is not None}
-    return Inpaint(mask=named, **options).task(before).hole
+    return Inpaint(mask=named, **options).problem(before).hole
 
 
 def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..degradation.estimation.blocks import LUMA
 from ..degradation.noise_field import noise_field
-from ..degradation.operators import Description, blur, resize
+from ..degradation.operators import Degradation, blur, resize
 from ..images.encoder import through_jpeg
 from ..images.image_io import PLAIN, Encoding, Picture, Source, encode_pages, read_pages, to_levels
 from ..images.units import LEVEL
@@ -236,7 +236,7 @@ def _explained(after: Picture, before: Picture, declared: Declared, encoding: En
     return _detail_figures(blocks, what, coder) + _unmoved_figures(after, before, declared)
 
 
-def _allowed_detail(y: Floats, restored: Floats, what: Description) -> Floats:
+def _allowed_detail(y: Floats, restored: Floats, what: Degradation) -> Floats:
     """What the input's and, of a deblurred picture, the result's own detail let differ: MOST_ENLARGED of this."""
     detail = _detail(y)
     if what.blur == 0 or restored.shape != y.shape:
@@ -245,7 +245,7 @@ def _allowed_detail(y: Floats, restored: Floats, what: Description) -> Floats:
     return both
 
 
-def _noise_figures(blocks: "_Blocks", what: Description, slack: float) -> list[Figure]:
+def _noise_figures(blocks: "_Blocks", what: Degradation, slack: float) -> list[Figure]:
     """Its size where the picture is flat, its largest anywhere, its whiteness."""
     flat, chance = blocks.flattest(), 4 / np.sqrt(2 * blocks.numbers_a_block)
     low, high, block, correlated = CODED_RESIDUAL
@@ -270,7 +270,7 @@ def _noise_figures(blocks: "_Blocks", what: Description, slack: float) -> list[F
     return figures
 
 
-def _detail_figures(blocks: "_Blocks", what: Description, lost: Floats | float) -> list[Figure]:
+def _detail_figures(blocks: "_Blocks", what: Degradation, lost: Floats | float) -> list[Figure]:
     """Without noise: against the finest detail of the input, and what coders do.
 
     Args: lost: mean square of what the result's own coder does, in each block.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..degradation.operators import Description
+from ..degradation.operators import Degradation
 from ..images.picture import Picture
 from .wide_holes.widths import REACH
 
@@ -32,7 +32,7 @@ class Repainting:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
+class Problem:
     """What is known about one picture.
 
     Attributes:
@@ -61,7 +61,7 @@ class Task:
     picture: Picture | None = None
     noise: float = 0.0
     sigma_y: NDArray[np.float32] | None = None
-    guide: Description | None = None
+    guide: Degradation | None = None
     size: tuple[int, int] | None = None
     hole: NDArray[np.bool_] | None = None
     at_once: int = REACH

@@ -11,54 +11,54 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..degradation.mask_shapes import resized
-from ..degradation.operators import Description, resize
-from ..diffusion.conditioning import Known, guided, no_state
+from ..degradation.operators import Degradation, resize
+from ..diffusion.conditioning import Conditioning, guided, no_state
 from ..diffusion.data_consistency import projection, within_range
 from ..diffusion.denoiser import nothing_known
-from ..diffusion.evidence import filled_picture
-from ..diffusion.inference import OnStep, Progress, calls, estimate, part_of
+from ..diffusion.inference import OnStep, Progress, calls, infer, part_of
 from ..diffusion.model import Model
 from ..diffusion.settings import Settings
-from ..diffusion.tiling import by_rows, host_picture
+from ..diffusion.tiling import by_rows, empty_picture
+from ..diffusion.windowed_observation import filled_picture
 from ..images.image_io import Levels, Picture, to_levels, to_unit
 from ..images.tensors import to_array, to_tensor
 from ..images.units import luma
 from ..system.arrays import copied, row_blocks
 from .observe import observe
-from .problem import Repainting, Task
+from .problem import Problem, Repainting
 from .repainting import pyramid, repainted
 from .wide_holes.filling import wide_filled
 from .wide_holes.widths import widest
 
 
 def restore(
-    picture: Picture, task: Task, settings: Settings, model: Model, progress: Progress | None = None
+    picture: Picture, problem: Problem, settings: Settings, model: Model, progress: Progress | None = None
 ) -> Picture:
     """Restore a picture: its posterior mean given what the task says is known about it, a sample, or what lies between.
 
     Raises: PictureError: the result is not finite. OutOfMemoryError: not even the smallest tile fits.
     """
-    picture = task.picture or picture
-    if task.leaves_alone:
+    picture = problem.picture or picture
+    if problem.leaves_alone:
         return picture
     if settings.steps == 1:
-        return finished(picture, task, posterior_mean(picture, task, settings, model, progress))
+        return to_picture(picture, problem, posterior_mean(picture, problem, settings, model, progress))
     first = 1 / (1 + calls(settings))
-    mean = posterior_mean(picture, task, settings, model, part_of(progress, 0, first))
-    sample = posterior_sample(picture, task, settings, model, mean, part_of(progress, first, 1))
-    return finished(picture, task, between(sample, mean, settings.fidelity))
+    mean = posterior_mean(picture, problem, settings, model, part_of(progress, 0, first))
+    sample = posterior_sample(picture, problem, settings, model, mean, part_of(progress, first, 1))
+    return to_picture(picture, problem, interpolate(sample, mean, settings.fidelity))
 
 
 def posterior_mean(
-    picture: Picture, task: Task, settings: Settings, model: Model, progress: Progress | None = None
+    picture: Picture, problem: Problem, settings: Settings, model: Model, progress: Progress | None = None
 ) -> Tensor:
     """The posterior mean, one call: (1, 3, H, W) of the result's size. Errors as `restore`."""
-    return _estimated(picture, task, replace(settings, steps=1), model, progress)
+    return _estimated(picture, problem, replace(settings, steps=1), model, progress)
 
 
 def posterior_sample(
     picture: Picture,
-    task: Task,
+    problem: Problem,
     settings: Settings,
     model: Model,
     mean: Tensor,
@@ -69,12 +69,12 @@ def posterior_sample(
 
     Args: mean: around which it starts; it may be shared by any number of samples.
     """
-    return _estimated(picture, task, settings, model, progress, mean, on_step)
+    return _estimated(picture, problem, settings, model, progress, mean, on_step)
 
 
 def _estimated(
     picture: Picture,
-    task: Task,
+    problem: Problem,
     settings: Settings,
     model: Model,
     progress: Progress | None,
@@ -82,57 +82,57 @@ def _estimated(
     on_step: OnStep | None = None,
 ) -> Tensor:
     """With the filling of a hole faded in, where it is to be."""
-    filled = _filled(picture, task, settings, model, progress, mean, on_step)
-    if task.hole is None or task.cover is None or not task.hole.any():
+    filled = _filled(picture, problem, settings, model, progress, mean, on_step)
+    if problem.hole is None or problem.cover is None or not problem.hole.any():
         return filled
-    beneath = replace(task, hole=None, cover=None)
+    beneath = replace(problem, hole=None, cover=None)
     if beneath.leaves_alone:
-        whole = to_tensor(bled(task.picture or picture).pixels)
+        whole = to_tensor(extend_colour_under_alpha(problem.picture or picture).pixels)
     else:
         whole = _filled(picture, beneath, replace(settings, steps=1), model, None)
-    return faded(whole, filled, task.hole, task.cover)
+    return feather(whole, filled, problem.hole, problem.cover)
 
 
 def _filled(
     picture: Picture,
-    task: Task,
+    problem: Problem,
     settings: Settings,
     model: Model,
     progress: Progress | None,
     mean: Tensor | None = None,
     on_step: OnStep | None = None,
 ) -> Tensor:
-    picture = task.picture or picture
-    y = to_tensor(bled(picture).pixels)
-    if task.repainting is not None:
-        return _repainted(y, task.repainting, settings, model, progress, on_step, gray=picture.is_gray)
+    picture = problem.picture or picture
+    y = to_tensor(extend_colour_under_alpha(picture).pixels)
+    if problem.repainting is not None:
+        return _repainted(y, problem.repainting, settings, model, progress, on_step, gray=picture.is_gray)
     gray, cond, sampling = picture.is_gray, model.network.config.cond, settings.steps > 1
 
-    def of(one: Task, progress: Progress | None) -> Tensor:
+    def of(one: Problem, progress: Progress | None) -> Tensor:
         known = observe(y, one, cond, gray=gray, sampling=sampling)
-        return estimate(known, settings, model, progress, mean=mean, on_step=on_step)
+        return infer(known, settings, model, progress, mean=mean, on_step=on_step)
 
-    def all_of(one: Task, progress: Progress | None) -> Tensor:
+    def all_of(one: Problem, progress: Progress | None) -> Tensor:
         if one.guide is not None and one.sigma_y is not None:
             return _at_levels(one, one.guide, one.sigma_y, of, progress)
         return of(one, progress)
 
-    hole = task.hole
-    if hole is not None and task.size is not None:
-        hole = resized(torch.from_numpy(hole), task.size).numpy()
-    wide = None if hole is None else widest(hole, task.at_once)
+    hole = problem.hole
+    if hole is not None and problem.size is not None:
+        hole = resized(torch.from_numpy(hole), problem.size).numpy()
+    wide = None if hole is None else widest(hole, problem.at_once)
     if wide is None:
-        return all_of(task, progress)
-    if not task.is_exact:  # what is around a wide hole is restored before, as if it were all that is known of it
-        restored = all_of(task, part_of(progress, 0, 0.5))
+        return all_of(problem, progress)
+    if not problem.is_exact:  # what is around a wide hole is restored before, as if it were all that is known of it
+        restored = all_of(problem, part_of(progress, 0, 0.5))
         alone = replace(wide, missing=wide.part)
         return wide_filled(restored, alone, settings, model, part_of(progress, 0.5, 1), gray=gray)
     y = wide_filled(y, wide, settings, model, part_of(progress, 0, 0.9), gray=gray)
-    task = replace(task, hole=wide.missing & ~wide.part)
-    return y if task.leaves_alone else of(task, part_of(progress, 0.9, 1))
+    problem = replace(problem, hole=wide.missing & ~wide.part)
+    return y if problem.leaves_alone else of(problem, part_of(progress, 0.9, 1))
 
 
-def between(sample: Tensor, mean: Tensor, fidelity: float) -> Tensor:
+def interpolate(sample: Tensor, mean: Tensor, fidelity: float) -> Tensor:
     """x_f = mean + (1 - f) (sample - mean), whose error is MSE(mean) + (1 - f)^2 (MSE(sample) - MSE(mean)).
 
     That holds where the mean is the exact posterior mean. It is the straight line of Freirich et al. 2021 ("A theory of
@@ -142,23 +142,23 @@ def between(sample: Tensor, mean: Tensor, fidelity: float) -> Tensor:
     return by_rows(lambda sample, mean: torch.lerp(sample, mean, fidelity), sample, mean)
 
 
-def finished(picture: Picture, task: Task, restored: Tensor) -> Picture:
+def to_picture(picture: Picture, problem: Problem, restored: Tensor) -> Picture:
     """What (1, 3, H, W) makes of the picture: as strongly as asked for, with its alpha."""
-    picture = task.picture or picture
-    y = to_tensor(bled(picture).pixels)
-    if task.consistent:
-        restored = settle(restored, y, picture)
-    if task.size is None:
-        restored = blend(y, restored, task.strength, task.chroma_strength)
+    picture = problem.picture or picture
+    y = to_tensor(extend_colour_under_alpha(picture).pixels)
+    if problem.consistent:
+        restored = make_consistent(restored, y, picture)
+    if problem.size is None:
+        restored = blend(y, restored, problem.strength, problem.chroma_strength)
     pixels = to_array(restored, picture.pixels.shape[2])
-    if task.grain is not None:
-        pixels = pixels + task.grain
-    if task.size is None and picture.alpha is not None:  # what nobody sees is not changed
-        unseen = _unseen(picture.alpha) if task.hole is None else _unseen(picture.alpha) & ~task.hole
+    if problem.grain is not None:
+        pixels = pixels + problem.grain
+    if problem.size is None and picture.alpha is not None:  # what nobody sees is not changed
+        unseen = _unseen(picture.alpha) if problem.hole is None else _unseen(picture.alpha) & ~problem.hole
         pixels = copied(pixels)
         np.copyto(pixels, picture.pixels, where=unseen[..., None])
-    source = replace(picture.source, jpeg=None) if task.uncoded else picture.source
-    return replace(picture, pixels=pixels, alpha=_alpha(picture, task), source=source)
+    source = replace(picture.source, jpeg=None) if problem.uncoded else picture.source
+    return replace(picture, pixels=pixels, alpha=_alpha(picture, problem), source=source)
 
 
 def _repainted(
@@ -179,11 +179,11 @@ def _repainted(
 
     def draw(start: Tensor, guide: Tensor, halvings: int) -> Tensor:
         size = (start.shape[-2], start.shape[-1])
-        seen = guided(base, guide, Description(scale=how.scale), size)
-        known = Known(observation=seen, x_t=no_state(size), sigma_t=math.inf)
+        seen = guided(base, guide, Degradation(scale=how.scale), size)
+        known = Conditioning(observation=seen, x_t=no_state(size), sigma_t=math.inf)
         part = part_of(progress, *_share_of(halvings, scales))
         watched = on_step if halvings == 0 else None
-        return estimate(
+        return infer(
             known, settings, model, part, stage=halvings, mean=start, sigma=how.sigma, on_step=watched
         )  # fmt: skip
 
@@ -201,10 +201,10 @@ def _share_of(halvings: int, scales: int) -> tuple[float, float]:
 
 
 def _at_levels(
-    task: Task,
-    guide: Description,
+    problem: Problem,
+    guide: Degradation,
     sigma: NDArray[np.float32],
-    estimate_of: Callable[[Task, Progress | None], Tensor],
+    estimate_of: Callable[[Problem, Progress | None], Tensor],
     progress: Progress | None,
 ) -> Tensor:
     """A guide whose noise varies, which the core is told as one number: between the estimates for three of them.
@@ -216,14 +216,14 @@ def _at_levels(
     levels = np.unique(np.linspace(low, high, 3)).tolist()
     parts: list[Tensor] = []
     for i, level in enumerate(levels):
-        one = replace(task, guide=replace(guide, noise=level), sigma_y=None)
+        one = replace(problem, guide=replace(guide, noise=level), sigma_y=None)
         part = estimate_of(one, part_of(progress, i / len(levels), (i + 1) / len(levels)))
         share = np.interp(sigma, levels, np.eye(len(levels))[i])
         parts.append(torch.from_numpy(share.astype(np.float32)) * part)
     return torch.stack(parts).sum(0)
 
 
-def settle(x: Tensor, y: Tensor, picture: Picture) -> Tensor:
+def make_consistent(x: Tensor, y: Tensor, picture: Picture) -> Tensor:
     """An enlargement x of y made consistent, within the range where the file holds integers."""
     size = (x.shape[-2], x.shape[-1])
     x = projection(y, size)(x)
@@ -231,7 +231,7 @@ def settle(x: Tensor, y: Tensor, picture: Picture) -> Tensor:
     return within_range(x, y, picture.depth) if bounded else x
 
 
-def faded(whole: Tensor, filled: Tensor, hole: NDArray[np.bool_], cover: NDArray[np.float32]) -> Tensor:
+def feather(whole: Tensor, filled: Tensor, hole: NDArray[np.bool_], cover: NDArray[np.float32]) -> Tensor:
     """What was filled, over what the picture would be without a hole; outside the hole not touched.
 
     Args: whole, filled: (1, 3, H, W); hole, cover: (h, w), brought to their size.
@@ -243,7 +243,7 @@ def faded(whole: Tensor, filled: Tensor, hole: NDArray[np.bool_], cover: NDArray
     return torch.where(inside, torch.lerp(whole, filled, share), filled)
 
 
-def bled(picture: Picture) -> Picture:
+def extend_colour_under_alpha(picture: Picture) -> Picture:
     """The picture with the colour of what is opaque carried under what is fully transparent.
 
     What lies there is arbitrary, often black, and would show as a fringe when it is blurred into its neighbours.
@@ -262,17 +262,17 @@ def _unseen(alpha: Levels) -> NDArray[np.bool_]:
     return unseen
 
 
-def _alpha(picture: Picture, task: Task) -> Levels | None:
+def _alpha(picture: Picture, problem: Problem) -> Levels | None:
     """The input's alpha, resized with the picture, opaque where transparent pixels were filled."""
     alpha = picture.alpha
     if alpha is None:
         return None
-    if task.size is not None:
-        resized = resize(torch.from_numpy(to_unit(alpha, picture.depth))[None, None], task.size)[0, 0]
+    if problem.size is not None:
+        resized = resize(torch.from_numpy(to_unit(alpha, picture.depth))[None, None], problem.size)[0, 0]
         return to_levels(resized.numpy(), picture.depth)
-    if task.opaque and task.hole is not None:
+    if problem.opaque and problem.hole is not None:
         alpha = alpha.copy()
-        alpha[task.hole] = 2**picture.depth - 1
+        alpha[problem.hole] = 2**picture.depth - 1
     return alpha
 
 
@@ -280,7 +280,7 @@ def blend(y: Tensor, restored: Tensor, strength: float, chroma_strength: float) 
     """The input moved towards the estimate, luma and chroma each by its own share."""
     if strength == chroma_strength == 1:
         return restored
-    out = host_picture((y.shape[-2], y.shape[-1]))
+    out = empty_picture((y.shape[-2], y.shape[-1]))
     for rows in row_blocks(out[0].permute(1, 2, 0).numpy()):
         before, after = y[..., rows, :], restored[..., rows, :]
         change = after - before

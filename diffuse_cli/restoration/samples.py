@@ -14,8 +14,8 @@ from ..images.image_io import Picture
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL
 from ..system.arrays import empty_array, row_blocks
-from .problem import Task
-from .restore import between, finished, posterior_mean, posterior_sample
+from .problem import Problem
+from .restore import interpolate, posterior_mean, posterior_sample, to_picture
 from .trace import Trace
 
 
@@ -23,7 +23,7 @@ class Samples:
     """Answers about one picture. Sample k depends on the seed and on k, never on how many there are or their order."""
 
     def __init__(
-        self, picture: Picture, task: Task, model: Model, *, moments: bool = False, traces: bool = False
+        self, picture: Picture, problem: Problem, model: Model, *, moments: bool = False, traces: bool = False
     ) -> None:
         """Keep what is known.
 
@@ -31,7 +31,7 @@ class Samples:
             moments: samples are counted as they are drawn, so that `average` and `std` need not draw them again.
             traces: the same with the steps of sample 0, for `traced`.
         """
-        self.picture, self.task, self.model = task.picture or picture, task, model
+        self.picture, self.problem, self.model = problem.picture or picture, problem, model
         self._mean: tuple[bool, Tensor] | None = None
         self._moments = _Moments() if moments else None
         self._trace = Trace() if traces else None
@@ -39,7 +39,7 @@ class Samples:
     def mean(self, settings: Settings, progress: Progress | None = None) -> Tensor:
         """The posterior mean, (1, 3, H, W)."""
         if not self._has_mean(settings):
-            found = posterior_mean(self.picture, self.task, settings, self.model, progress)
+            found = posterior_mean(self.picture, self.problem, settings, self.model, progress)
             self._mean = settings.textured, found
         assert self._mean is not None
         return self._mean[1]
@@ -50,34 +50,34 @@ class Samples:
 
     def restored(self, settings: Settings, progress: Progress | None = None) -> Picture:
         """What `restoration.restore` makes of the picture under these settings; raises what that raises."""
-        if self.task.leaves_alone:
+        if self.problem.leaves_alone:
             return self.picture
         if settings.steps == 1:
-            return finished(self.picture, self.task, self.mean(settings, progress))
+            return to_picture(self.picture, self.problem, self.mean(settings, progress))
         first = 0 if self._has_mean(settings) else 1 / (1 + calls(settings))
         mean = self.mean(settings, part_of(progress, 0, first))
         sample = self._sample(settings, mean, part_of(progress, first, 1))
         if self._moments is not None and settings.sample not in self._moments.counted:
-            whole = finished(self.picture, self.task, sample)
+            whole = to_picture(self.picture, self.problem, sample)
             self._moments.count(settings.sample, whole.pixels)
             if settings.fidelity == 0:
                 return whole
-        return finished(self.picture, self.task, between(sample, mean, settings.fidelity))
+        return to_picture(self.picture, self.problem, interpolate(sample, mean, settings.fidelity))
 
     def _sample(self, settings: Settings, mean: Tensor, progress: Progress | None) -> Tensor:
         trace = self._trace if settings.sample == 0 else None
         if trace is not None:
             trace.begin(mean)
-        return posterior_sample(self.picture, self.task, settings, self.model, mean, progress, trace)
+        return posterior_sample(self.picture, self.problem, settings, self.model, mean, progress, trace)
 
     def average(self, settings: Settings, count: int, progress: Progress | None = None) -> Picture:
         """The mean of `count` samples from settings.sample on, moved towards the posterior mean by the fidelity.
 
         Raises what `restored` raises.
         """
-        if self.task.leaves_alone:
+        if self.problem.leaves_alone:
             return self.picture
-        mean = finished(self.picture, self.task, self.mean(settings))
+        mean = to_picture(self.picture, self.problem, self.mean(settings))
         samples = self._drawn(settings, count, progress).mean
         pixels: NDArray[np.float32] = empty_array(samples.shape, np.float32)
         for rows in row_blocks(pixels):
@@ -93,7 +93,7 @@ class Samples:
         """
         if count < 2:
             raise UsageError(f"how much samples differ takes two of them, not {count}")
-        if self.task.leaves_alone:
+        if self.problem.leaves_alone:
             return np.zeros(self.picture.pixels.shape[:2], np.float32)
         std = self._drawn(settings, count, progress).std()
         std *= np.float32(LEVEL)
@@ -103,7 +103,7 @@ class Samples:
         """The steps of sample 0. Raises what `restored` raises."""
         if self._trace is None or not self._trace.steps:
             self._trace = self._trace or Trace()
-            if self.task.leaves_alone:
+            if self.problem.leaves_alone:
                 self._trace.begin(to_tensor(self.picture.pixels))
             self.restored(replace(settings, sample=0), progress)
         return self._trace

@@ -1,11 +1,11 @@
-"""`diffuse compose`'s request: one picture put into another."""
+"""`diffuse compose`: one picture put into another."""
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import PictureError, UsageError
 from ..images.source_type import strongest
-from .task import check_range, told
+from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..images.picture import Picture
-    from ..restoration.problem import Task
+    from ..restoration.problem import Problem
     from .composition.blending import Composed, Condition
     from .composition.placing import Layer
 
@@ -64,14 +64,14 @@ class Compose:
             (mh, mw), (h, w) = self.mask.shape, size
             raise UsageError(f"the mask is {mw}x{mh} but the picture that it is of {w}x{h}; resize the mask")
 
-    def task(self, picture: "Picture") -> "Task":
+    def problem(self, picture: "Picture") -> "Problem":
         """What is known about this picture with the other in it.
 
         Raises: PictureError: the other is to be joined, but has another size.
         """
         import torch
 
-        from ..restoration.problem import Task
+        from ..restoration.problem import Problem
         from .composition.blending import compose
 
         h, w = picture.pixels.shape[:2]
@@ -80,27 +80,27 @@ class Compose:
             raise PictureError(f"--join: the other picture is {iw}x{ih}, this one {w}x{h}; crop or resize one of them")
         layer = self._layer(picture)
         if not bool((layer.cover > 0).any()):
-            return Task(warnings=("nothing of the cut-out lies inside the picture, so nothing is changed",))
+            return Problem(warnings=("nothing of the cut-out lies inside the picture, so nothing is changed",))
         base, gray = _tensor(picture), picture.is_gray
         found = compose(
             base, layer, self.blend, self.band, of_base=_condition(picture), of_layer=self._condition(),
             match=self._match(), seed=self.seed, gray=gray,
         )  # fmt: skip
         notes = (*self._profile_note(picture), _note(found, self.blend))
-        told = Task(facts=_facts(found, self._match()), notes=notes)
+        problem = Problem(facts=_facts(found, self._match()), notes=notes)
         if self.blend != "seam":
-            return replace(told, picture=_with(picture, found.x + found.grain, self.insert))
+            return replace(problem, picture=_with(picture, found.x + found.grain, self.insert))
         sigma_y = found.sigma_y[0, 0]
         known = sigma_y[sigma_y.isfinite()]
         return replace(
-            told, picture=_with(picture, found.x, self.insert), sigma_y=sigma_y.numpy(),
+            problem, picture=_with(picture, found.x, self.insert), sigma_y=sigma_y.numpy(),
             noise=float(known.square().mean().sqrt()) if len(known) else 0.0, hole=torch.isinf(sigma_y).numpy(),
             grain=_array(found.grain, picture),
         )  # fmt: skip
 
-    def told(self) -> dict[str, Any]:
+    def to_recipe(self) -> dict[str, Any]:
         """Every option but the pictures, which are told by their hashes."""
-        return told(self, without={"insert", "mask"})
+        return to_recipe(self, without={"insert", "mask"})
 
     def _layer(self, picture: "Picture") -> "Layer":
         import torch

@@ -1,11 +1,11 @@
-"""`diffuse denoise`'s request: white noise, known or to be found out, is to go."""
+"""`diffuse denoise`: white noise, known or to be found out, is to go."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..degradation.estimation.noise_map import KnownNoise, check_map, estimated_map, given_map
 from ..errors import UsageError
-from .task import check_range, told
+from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..degradation.estimation.noise_level import NoiseEstimate
     from ..images.image_io import Picture
-    from ..restoration.problem import Task
+    from ..restoration.problem import Problem
 
 MAX_NOISE = 1000.0
 _ESTIMATED: Final = {
@@ -53,7 +53,7 @@ class Denoise:
         if self.chroma_strength is not None:
             check_range("chroma-strength", self.chroma_strength, 0, 1)
 
-    def task(self, picture: "Picture") -> "Task":
+    def problem(self, picture: "Picture") -> "Problem":
         """What is known about this picture.
 
         Raises: PictureError: the map is of another size.
@@ -61,17 +61,17 @@ class Denoise:
         import numpy as np
 
         from ..degradation.estimation.picture_noise import coded_quality, is_white
-        from ..degradation.operators import Description
+        from ..degradation.operators import Degradation
         from ..images.units import LEVEL
-        from ..restoration.problem import Task
+        from ..restoration.problem import Problem
 
         noise = self._noise(picture)
         level = noise.level
         guided = level > 0 and not is_white(picture, level)
-        return Task(
+        return Problem(
             noise=level / LEVEL,
             sigma_y=None if noise.std is None else noise.std / np.float32(LEVEL),
-            guide=Description(noise=level / LEVEL, quality=coded_quality(picture)) if guided else None,
+            guide=Degradation(noise=level / LEVEL, quality=coded_quality(picture)) if guided else None,
             strength=self.strength,
             chroma_strength=self.strength if self.chroma_strength is None else self.chroma_strength,
             notes=noise.notes,
@@ -79,9 +79,9 @@ class Denoise:
             facts=noise.facts,
         )
 
-    def told(self) -> dict[str, Any]:
+    def to_recipe(self) -> dict[str, Any]:
         """What is removed; both strengths, whether one followed from the other or not."""
-        given = told(self, without={"noise_map"})
+        given = to_recipe(self, without={"noise_map"})
         given["chroma_strength"] = given.get("chroma_strength", self.strength)
         if isinstance(self.noise, str):
             del given["noise"]

@@ -1,19 +1,19 @@
-"""`diffuse enhance`'s request: better light, without the noise that it would show."""
+"""`diffuse enhance`: better light, without the noise that it would show."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from .task import check_range, told
+from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
-    from ..degradation.operators import Description
+    from ..degradation.operators import Degradation
     from ..images.picture import Picture
-    from ..restoration.problem import Task
-    from .tone.enhancement import Toned
+    from ..restoration.problem import Problem
+    from .tone.enhancement import ToneResult
 
 MOST_STOPS = 6.0
 _LIFTED = 1.5
@@ -48,15 +48,15 @@ class Enhance:
                 check_range(name, value, low, high)
         check_range("strength", self.strength, 0, 1)
 
-    def task(self, picture: "Picture") -> "Task":
+    def problem(self, picture: "Picture") -> "Problem":
         """What is known about this picture: how it looks in its new light, and its noise there."""
         from ..degradation.estimation.picture_noise import is_white, measured_noise
-        from ..restoration.problem import Task
-        from .tone.enhancement import Wish, enhance
+        from ..restoration.problem import Problem
+        from .tone.enhancement import ToneOptions, enhance
 
         if self.strength == 0:
-            return Task()
-        wish = Wish(
+            return Problem()
+        wish = ToneOptions(
             exposure=self.exposure, contrast=self.contrast, clarity=self.clarity,
             balanced=self.white_balance == "auto", strength=self.strength,
         )  # fmt: skip
@@ -65,23 +65,23 @@ class Enhance:
         toned = enhance(_tensor(picture), wish, depth=picture.depth, level=None if white else coded)
         notes = (*_profile_note(picture), _note(toned))
         if toned.is_untouched and toned.sigma is None:
-            return Task(notes=notes)
+            return Problem(notes=notes)
         channels = picture.pixels.shape[2]
         pixels = toned.x[0, :channels].permute(1, 2, 0).contiguous().numpy()
         sigma = toned.sigma
-        task = Task(
+        problem = Problem(
             noise=0.0 if sigma is None else float(sigma.square().mean().sqrt()),
             sigma_y=None if sigma is None else sigma[0, 0].numpy(),
             picture=replace(picture, pixels=pixels), strength=self.strength, chroma_strength=self.strength,
             facts={"tone": _found(toned)}, notes=notes,
         )  # fmt: skip
         if white:
-            return task
-        return replace(task, guide=_coded(picture, toned))
+            return problem
+        return replace(problem, guide=_coded(picture, toned))
 
-    def told(self) -> dict[str, Any]:
+    def to_recipe(self) -> dict[str, Any]:
         """Every option."""
-        return told(self)
+        return to_recipe(self)
 
 
 def _tensor(picture: "Picture") -> "torch.Tensor":
@@ -95,13 +95,13 @@ def _tensor(picture: "Picture") -> "torch.Tensor":
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].expand(-1, 3, -1, -1).contiguous()
 
 
-def _coded(picture: "Picture", toned: "Toned") -> "Description | None":
+def _coded(picture: "Picture", toned: "ToneResult") -> "Degradation | None":
     """A JPEG whose noise is no longer white, as a guide: its steps are lifted with it, so its quality is less.
 
     In the IJG's scale the steps go with 200 - 2 q above quality 50, and with 5000 / q below.
     """
     from ..degradation.estimation.picture_noise import coded_quality
-    from ..degradation.operators import Description
+    from ..degradation.operators import Degradation
 
     if toned.sigma is None and toned.slope < _LIFTED:
         return None
@@ -109,7 +109,7 @@ def _coded(picture: "Picture", toned: "Toned") -> "Description | None":
     if quality < 100:
         steps = (200 - 2 * quality if quality >= 50 else 5000 / quality) * max(toned.slope, 1.0)
         quality = 100 - steps / 2 if steps <= 100 else 5000 / steps
-    return Description(noise=0.0 if toned.sigma is None else float(toned.sigma.median()), quality=max(quality, 1.0))
+    return Degradation(noise=0.0 if toned.sigma is None else float(toned.sigma.median()), quality=max(quality, 1.0))
 
 
 def _profile_note(picture: "Picture") -> tuple[str, ...]:
@@ -119,7 +119,7 @@ def _profile_note(picture: "Picture") -> tuple[str, ...]:
     return () if name is None else (f"its colour profile is {name}; light is reckoned by sRGB's curve all the same",)
 
 
-def _found(toned: "Toned") -> dict[str, float]:
+def _found(toned: "ToneResult") -> dict[str, float]:
     values = {
         "exposure": toned.stops, "lift": toned.lifted, "black": toned.black, "cast": toned.cast,
         "clarity": toned.clarity, "noise": toned.noise,
@@ -127,7 +127,7 @@ def _found(toned: "Toned") -> dict[str, float]:
     return {name: round(value, 4) for name, value in values.items()}
 
 
-def _note(toned: "Toned") -> str:
+def _note(toned: "ToneResult") -> str:
     words = []
     if toned.stops:
         words.append(f"exposure {toned.stops:+.1f} EV")

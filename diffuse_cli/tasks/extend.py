@@ -1,17 +1,17 @@
-"""`diffuse extend`'s request: a picture on a larger canvas, what lies beyond it to be painted."""
+"""`diffuse extend`: a picture on a larger canvas, what lies beyond it to be painted."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..errors import PictureError, UsageError
-from .task import told
+from .task import to_recipe
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from ..images.picture import Picture
-    from ..restoration.problem import Task
+    from ..restoration.problem import Problem
 
 Anchor = Literal[
     "center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"
@@ -49,12 +49,12 @@ class Extend:
         if self.pad is not None and self.anchor != "center":
             raise UsageError("--anchor is about --to-size; --pad says itself where the picture stays")
 
-    def task(self, picture: "Picture") -> "Task":
+    def problem(self, picture: "Picture") -> "Problem":
         """What is known about the larger picture.
 
         Raises: PictureError: the canvas is no larger than the picture, or much larger.
         """
-        from ..restoration.problem import Task
+        from ..restoration.problem import Problem
 
         h, w = picture.pixels.shape[:2]
         left, top, right, bottom = self._margins(w, h)
@@ -63,14 +63,14 @@ class Extend:
                 f"the canvas is more than {MOST_GROWTH:g} times as wide or high as the picture, {w}x{h}; extend less"
             )
         larger = on_canvas(picture, left, top, right, bottom)
-        return Task(
+        return Problem(
             picture=larger, hole=margins_of((h, w), left, top, right, bottom), opaque=True,
             at_once=_AT_ONCE, facts={"margins": [left, top, right, bottom]}, corner=(top, left),
         )  # fmt: skip
 
-    def told(self) -> dict[str, Any]:
+    def to_recipe(self) -> dict[str, Any]:
         """Every option that is given."""
-        return told(self)
+        return to_recipe(self)
 
     def _margins(self, w: int, h: int) -> tuple[int, int, int, int]:
         if self.pad is not None:

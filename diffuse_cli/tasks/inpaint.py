@@ -1,4 +1,4 @@
-"""`diffuse inpaint`'s request: missing pixels are to be filled, the others kept."""
+"""`diffuse inpaint`: missing pixels are to be filled, the others kept."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..errors import PictureError, UsageError
 from ..images.mask_picture import check_size
 from ..restoration.wide_holes.widths import widest
-from .task import check_range, told
+from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..images.image_io import Picture
-    from ..restoration.problem import Task
+    from ..restoration.problem import Problem
 
 MAX_GROW = 200
 """Pixels by which a mask can be grown, and over which it can fade."""
@@ -71,12 +71,12 @@ class Inpaint:
         check_range("mask-strength", self.mask_strength, 0, 1)
         check_range("mask-limit", self.mask_limit, 0, 100)
 
-    def task(self, picture: "Picture") -> "Task":
+    def problem(self, picture: "Picture") -> "Problem":
         """What is known about this picture.
 
         Raises: PictureError: a mask of another size, a box beside the picture, no alpha, too much that looks damaged.
         """
-        from ..restoration.problem import Task
+        from ..restoration.problem import Problem
 
         hole, notes = self._hole(picture)
         source = self.mask if isinstance(self.mask, str) else ""
@@ -89,14 +89,14 @@ class Inpaint:
         wide = widest(hole)
         if wide is not None:
             notes = (*notes, _WIDE_NOTE.format(across=wide.across))
-        return Task(
+        return Problem(
             hole=hole, cover=self._cover(hole), opaque=source == "alpha", notes=notes, warnings=warnings
         )  # fmt: skip
 
-    def told(self) -> dict[str, Any]:
+    def to_recipe(self) -> dict[str, Any]:
         """What is filled, but for the mask's hash."""
         of_finding = set() if isinstance(self.mask, str) and self.mask == "auto" else {"mask_strength", "mask_limit"}
-        return told(self, without={"mask", *of_finding})
+        return to_recipe(self, without={"mask", *of_finding})
 
     def _cover(self, hole: "NDArray[np.bool_]") -> "NDArray[np.float32] | None":
         if self.feather == 0:

@@ -1,4 +1,4 @@
-"""`diffuse restore`'s request: whatever happened to a picture is to be undone, all at once."""
+"""`diffuse restore`: whatever happened to a picture is to be undone, all at once."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from .task import check_range
 if TYPE_CHECKING:
     from ..degradation.estimation.estimate import Estimate
     from ..images.image_io import Picture
-    from ..restoration.problem import Task
+    from ..restoration.problem import Problem
 
 MAX_BLUR = 20.0
 KNOWN_BLUR = 3.0
@@ -58,22 +58,22 @@ class Restore:
         """What is to be found out, of `UNDONE`."""
         return tuple(name for name in UNDONE if getattr(self, name) in ("auto", "if-blurred"))
 
-    def task(self, picture: "Picture") -> "Task":
+    def problem(self, picture: "Picture") -> "Problem":
         """What is known about this picture: what was said, and what was found out.
 
         Raises: PictureError: as `Inpaint.task`.
         """
-        from ..degradation.estimation.estimate import estimate
+        from ..degradation.estimation.estimate import estimate_degradation
         from ..degradation.estimation.patching import patched
-        from ..restoration.problem import Task
+        from ..restoration.problem import Problem
 
-        holes = Task() if self.holes is None else self.holes.task(picture)
+        holes = Problem() if self.holes is None else self.holes.problem(picture)
         if not self.estimated:
             return self._task(picture, None, holes)
         seen = picture if holes.hole is None else replace(picture, pixels=patched(picture.pixels, holes.hole))
-        return self._task(picture, estimate(seen), holes)
+        return self._task(picture, estimate_degradation(seen), holes)
 
-    def told(self) -> dict[str, Any]:
+    def to_recipe(self) -> dict[str, Any]:
         """What is undone, and what is not, or what another line made could be taken for this one's."""
         given = {"noise": self.noise or 0.0, "jpeg": self.jpeg or 100.0, "blur": self.blur or 0.0}
         known: dict[str, Any] = {name: value for name, value in given.items() if name not in self.estimated}
@@ -82,17 +82,17 @@ class Restore:
             known["only"] = [name for name, none in UNDONE.items() if name != "noise" and given[name] != none]
         known["estimated"] = [only_then.get(name, name) for name in self.estimated]
         holes: dict[str, Any] = {"mask": None, "boxes": [], "polygons": [], "invert_mask": False}
-        return {**holes, **known, "scale": self.scale, **({} if self.holes is None else self.holes.told())}
+        return {**holes, **known, "scale": self.scale, **({} if self.holes is None else self.holes.to_recipe())}
 
-    def task_for(self, picture: "Picture", found: "Estimate") -> "Task":
+    def task_for(self, picture: "Picture", found: "Estimate") -> "Problem":
         """The same, where nothing is missing and what can be found out is known."""
-        from ..restoration.problem import Task
+        from ..restoration.problem import Problem
 
-        return self._task(picture, found, Task())
+        return self._task(picture, found, Problem())
 
-    def _task(self, picture: "Picture", found: "Estimate | None", holes: "Task") -> "Task":
+    def _task(self, picture: "Picture", found: "Estimate | None", holes: "Problem") -> "Problem":
         from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY
-        from ..degradation.operators import Description
+        from ..degradation.operators import Degradation
         from ..images.units import LEVEL
 
         noise, jpeg, blur = _resolved(self, found)
@@ -100,14 +100,14 @@ class Restore:
         plain = replace(holes, notes=(*notes, *holes.notes))
         as_stored = jpeg == 100 or picture.source.jpeg is not None
         if blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored:
-            alone = Denoise(noise=noise).task(picture)  # through y, or as a guide where a coder was at the noise
+            alone = Denoise(noise=noise).problem(picture)  # through y, or as a guide where a coder was at the noise
             return replace(plain, noise=alone.noise, guide=alone.guide, uncoded=alone.guide is not None and jpeg < 100)
         quality = jpeg if jpeg <= MAX_JPEG_QUALITY else 100.0
         if blur == 0 and self.scale == 1 and quality == 100:
             return replace(plain, noise=noise / LEVEL)
         h, w = picture.pixels.shape[:2]
         size = (max(round(h * self.scale), 1), max(round(w * self.scale), 1))
-        told = Description(scale=self.scale, noise=noise / LEVEL, quality=quality, blur=min(blur, KNOWN_BLUR))
+        told = Degradation(scale=self.scale, noise=noise / LEVEL, quality=quality, blur=min(blur, KNOWN_BLUR))
         return replace(plain, guide=told, size=size if self.scale > 1 else None, uncoded=quality < 100)
 
 
@@ -129,20 +129,20 @@ def restore_only(only: Collection[str], given: Mapping[str, Any]) -> dict[str, A
     return options
 
 
-def _resolved(request: Restore, found: "Estimate | None") -> tuple[float, float, float]:
+def _resolved(task: Restore, found: "Estimate | None") -> tuple[float, float, float]:
     """Noise, JPEG quality (100 = none) and blur, with what was found out in the place of "auto"."""
     values: dict[str, float] = {}
     for name, none in UNDONE.items():
-        value = getattr(request, name)
-        if name in request.estimated:
+        value = getattr(task, name)
+        if name in task.estimated:
             value = None if found is None else getattr(found, name).value
             if name == "blur" and found is not None and not _is_surely_blurred(found):
                 value = None
         values[name] = none if value is None else float(value)
-    if request.noise == "if-blurred" and values["blur"] == 0:
+    if task.noise == "if-blurred" and values["blur"] == 0:
         values["noise"] = 0.0
     # A blur was before the enlargement if both are to be undone, so in pixels of the result it is larger.
-    return values["noise"], values["jpeg"], values["blur"] * request.scale
+    return values["noise"], values["jpeg"], values["blur"] * task.scale
 
 
 def _is_surely_blurred(found: "Estimate") -> bool:
@@ -151,12 +151,12 @@ def _is_surely_blurred(found: "Estimate") -> bool:
     return std >= LEAST_BLUR and std - 1.5 * spread >= LEAST_BLUR - 0.2
 
 
-def _restore_note(request: Restore, noise: float, jpeg: float, blur: float) -> str:
+def _restore_note(task: Restore, noise: float, jpeg: float, blur: float) -> str:
     words = []
-    if request.noise == "auto" or (request.noise == "if-blurred" and blur):
+    if task.noise == "auto" or (task.noise == "if-blurred" and blur):
         words.append(f"noise {noise:.1f}" if noise else "no noise")
-    if request.jpeg == "auto":
+    if task.jpeg == "auto":
         words.append(f"JPEG quality {jpeg:.0f}" if jpeg < 100 else "no trace of JPEG")
-    if request.blur == "auto":
-        words.append(f"blur {blur / request.scale:.2f}" if blur else "no blur to undo")
+    if task.blur == "auto":
+        words.append(f"blur {blur / task.scale:.2f}" if blur else "no blur to undo")
     return "estimated: " + ", ".join(words)

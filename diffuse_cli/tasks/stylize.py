@@ -1,17 +1,17 @@
-"""`diffuse stylize`'s request: the look of one picture on what another one shows."""
+"""`diffuse stylize`: the look of one picture on what another one shows."""
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..images.mask_picture import check_size
-from .task import check_range, told
+from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from ..images.picture import Picture
-    from ..restoration.problem import Task
+    from ..restoration.problem import Problem
     from .style.colour_transport import Colours
 
 LEVELS = 2
@@ -42,28 +42,28 @@ class Stylize:
         """Check the range."""
         check_range("strength", self.strength, 0, 1)
 
-    def task(self, picture: "Picture") -> "Task":
+    def problem(self, picture: "Picture") -> "Problem":
         """What is known about this picture: how it looks in its new colours, and how it is painted.
 
         Raises: PictureError: a mask of another size.
         """
-        from ..restoration.problem import Repainting, Task
+        from ..restoration.problem import Problem, Repainting
 
         if self.mask is not None:
             check_size(self.mask, picture)
         if self.strength == 0:
-            return Task()
+            return Problem()
         if self.mask is not None and not self.mask.any():
-            return Task(warnings=("the mask is empty, so nothing is changed (white = change)",))
+            return Problem(warnings=("the mask is empty, so nothing is changed (white = change)",))
         how = Repainting(
             sigma=_SIGMA * self.strength, scale=2 ** (1 + _OCTAVES * self.strength), levels=LEVELS,
             keep_luma=self.keep_luma, where=self.mask,
         )  # fmt: skip
-        return Task(picture=self._coloured(in_colour(picture)), repainting=how)
+        return Problem(picture=self._coloured(in_colour(picture)), repainting=how)
 
-    def told(self) -> dict[str, Any]:
+    def to_recipe(self) -> dict[str, Any]:
         """In the words of a recipe: the style, and a mask, are told by their files' hashes."""
-        return told(self, without=("colours", "mask"))
+        return to_recipe(self, without=("colours", "mask"))
 
     def _coloured(self, picture: "Picture") -> "Picture":
         """The picture in the style's colours, where it is to be."""

@@ -1,14 +1,14 @@
-"""`diffuse super-resolve`'s request: a picture is to be larger."""
+"""`diffuse super-resolve`: a picture is to be larger."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PictureError, UsageError
-from .task import told
+from .task import to_recipe
 
 if TYPE_CHECKING:
     from ..images.image_io import Picture
-    from ..restoration.problem import Task
+    from ..restoration.problem import Problem
 
 MAX_SCALE = 8.0
 
@@ -39,23 +39,23 @@ class SuperResolve:
         if min(*(self.to_size or (1, 1)), self.long_edge or 1) < 1:
             raise UsageError("--to-size and --long-edge take positive numbers of pixels")
 
-    def task(self, picture: "Picture") -> "Task":
+    def problem(self, picture: "Picture") -> "Problem":
         """What is known about this picture.
 
         Raises: PictureError: the size asked for is not larger than the picture, or more than 8 times as large.
         """
-        from ..degradation.operators import Description
-        from ..restoration.problem import Task
+        from ..degradation.operators import Degradation
+        from ..restoration.problem import Problem
 
         h, w = picture.pixels.shape[:2]
         scale = self._scale(w, h)
         size = (max(round(h * scale), 1), max(round(w * scale), 1))
         warnings = _against_consistency(picture) if self.consistent else ()
-        return Task(guide=Description(scale=scale), size=size, consistent=self.consistent, warnings=warnings)
+        return Problem(guide=Degradation(scale=scale), size=size, consistent=self.consistent, warnings=warnings)
 
-    def told(self) -> dict[str, Any]:
+    def to_recipe(self) -> dict[str, Any]:
         """Every option that is given."""
-        return told(self)
+        return to_recipe(self)
 
     def _scale(self, w: int, h: int) -> float:
         if self.scale is not None:

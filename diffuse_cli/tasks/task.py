@@ -11,18 +11,18 @@ from ..errors import UsageError
 
 if TYPE_CHECKING:
     from ..images.picture import Picture
-    from ..restoration.problem import Task
+    from ..restoration.problem import Problem
 
 
-class Request(Protocol):
+class Task(Protocol):
     """What is asked for; a dataclass whose fields are its options."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
-    def task(self, picture: "Picture") -> "Task":
+    def problem(self, picture: "Picture") -> "Problem":
         """What is known about this picture."""
 
-    def told(self) -> dict[str, Any]:
+    def to_recipe(self) -> dict[str, Any]:
         """What is asked for, in the words of a recipe, which two requests share only if their results are the same.
 
         What is found out for each picture is named under "estimated". Masks, maps and other pictures are missing: the
@@ -30,9 +30,9 @@ class Request(Protocol):
         """
 
 
-def told(request: Request, *, without: Collection[str] = ()) -> dict[str, Any]:
+def to_recipe(task: Task, *, without: Collection[str] = ()) -> dict[str, Any]:
     """A request's options as they are, as far as they are given."""
-    values = {name: getattr(request, name) for name in request.__dataclass_fields__ if name not in without}
+    values = {name: getattr(task, name) for name in task.__dataclass_fields__ if name not in without}
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..degradation.operators import Description, degrade, resize, shrunk_size
+from ..degradation.operators import Degradation, degrade, resize, shrunk_size
 from ..diffusion.denoiser import SIGMA_DATA, Observation, c_noise, precondition
 from ..diffusion.fill import fill_guide, pull_push
 from ..diffusion.fusion import fuse
@@ -18,9 +18,9 @@ from ..images.image_io import through_jpeg
 from ..images.units import LEVEL, luma
 from ..system.process import one_thread
 from .bank import Bank
-from .config import Task, TrainConfig
+from .config import Objective, TrainConfig
 from .holes import hole
-from .sample_spec import Observed, Recipe, Rng, draw, keyed, layout, validation
+from .sample_spec import Observed, Rng, SampleSpec, draw, keyed, layout, validation
 
 INF = math.inf
 VALIDATION_STEP = 2**31
@@ -62,7 +62,7 @@ class Steps(Dataset[Batch]):
         """Args: bank: pictures to train on."""
         self.bank, self.config = bank, config
         self.plan = list(enumerate(layout(config.mix, config.batch)))[rank::world]
-        self.tasks: list[Task] = [task for _, (task, _) in self.plan]
+        self.tasks: list[Objective] = [task for _, (task, _) in self.plan]
 
     def samples(self) -> list[int]:
         """Numbers of its samples in the global batch."""
@@ -83,7 +83,7 @@ class Steps(Dataset[Batch]):
         return collate(crops, recipes, rngs, len(self.bank.labels))
 
 
-def validation_batch(bank: Bank, config: TrainConfig, task: Task, count: int) -> Batch:
+def validation_batch(bank: Bank, config: TrainConfig, task: Objective, count: int) -> Batch:
     """Held-out crops, the same at every call, under the task's fixed degradation."""
     crops, rngs = [], []
     for sample in range(count):
@@ -114,7 +114,7 @@ def _clean(bank: Bank, config: TrainConfig, rng: Rng) -> Clean:
     return Clean(x0, label, picture, gray or bank.is_gray)
 
 
-def collate(crops: Sequence[Clean], recipes: Sequence[Recipe], rngs: Sequence[Rng], labels: int) -> Batch:
+def collate(crops: Sequence[Clean], recipes: Sequence[SampleSpec], rngs: Sequence[Rng], labels: int) -> Batch:
     """Carry out each crop's recipe. Args: labels: how many the network knows."""
     x0 = torch.stack([crop.x0 for crop in crops])
     count, _, size, _ = x0.shape
@@ -167,9 +167,9 @@ def _sigma_y(observed: Observed, x0: Tensor, rng: Rng) -> Tensor:
     return sigma
 
 
-def _guide(x0: Tensor, recipe: Recipe, rng: Rng, *, gray: bool) -> tuple[Tensor, Tensor]:
-    """mu (3, P, P) and sigma_p (1, P, P) of a clean (1, 3, P, P)."""
-    what = recipe.guide or Description()
+def _guide(x0: Tensor, recipe: SampleSpec, rng: Rng, *, gray: bool) -> tuple[Tensor, Tensor]:
+    """Mu (3, P, P) and sigma_p (1, P, P) of a clean (1, 3, P, P)."""
+    what = recipe.guide or Degradation()
     size = x0.shape[-1]
     small = shrunk_size((size, size), what.scale)
     y = degrade(x0, what, noise=_noise(small[0], rng, gray=gray)[None] if what.noise else torch.zeros(()))

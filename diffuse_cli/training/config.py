@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args
 
 from ..errors import UsageError
 
-Task = Literal["denoise", "resize", "mixture", "inpaint", "jpeg", "generate"]
-TASKS: tuple[Task, ...] = get_args(Task)
+Objective = Literal["denoise", "resize", "mixture", "inpaint", "jpeg", "generate"]
+OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 TrainDtype = Literal["auto", "fp32", "bf16"]
 MIN_CROP = 16
 
@@ -35,15 +35,15 @@ class Mix:
 
     def __post_init__(self) -> None:
         """Refuse shares that are no shares."""
-        shares = [getattr(self, task) for task in TASKS]
+        shares = [getattr(self, task) for task in OBJECTIVES]
         if min(shares) < 0 or not sum(shares) > 0:
             raise UsageError("mix: the shares of the tasks must be >= 0, and one of them above 0")
 
-    def counts(self, batch: int) -> dict[Task, int]:
+    def counts(self, batch: int) -> dict[Objective, int]:
         """How many samples of a batch each task gets; the rounding goes to the task with the largest share."""
-        total = sum(getattr(self, task) for task in TASKS)
-        counts = {task: round(getattr(self, task) / total * batch) for task in TASKS}
-        largest = max(TASKS, key=lambda task: getattr(self, task))
+        total = sum(getattr(self, task) for task in OBJECTIVES)
+        counts = {task: round(getattr(self, task) / total * batch) for task in OBJECTIVES}
+        largest = max(OBJECTIVES, key=lambda task: getattr(self, task))
         counts[largest] += batch - sum(counts.values())
         if counts[largest] < 0:
             raise UsageError(f"batch = {batch} is too small for the mix of tasks")
@@ -122,7 +122,7 @@ class TrainConfig:
         Raises: UsageError: unknown keys, wrong types, values out of range.
         """
         known = {f.name: f for f in fields(cls)}
-        unknown = values.keys() - known.keys() | values.get("mix", {}).keys() - set(TASKS)
+        unknown = values.keys() - known.keys() | values.get("mix", {}).keys() - set(OBJECTIVES)
         if unknown:
             raise UsageError(f"unknown keys: {', '.join(sorted(unknown))}; the keys are {', '.join(known)}")
         default = cls()

@@ -10,7 +10,7 @@ Weights = dict[str, Tensor]
 
 
 def exponent(length: float) -> float:
-    """gamma of an average whose std is `length` of the run (EDM2, equation 126)."""
+    """Gamma of an average whose std is `length` of the run (EDM2, equation 126)."""
     inverse = length**-2
     roots = np.roots([1.0, 7.0, 16.0 - inverse, 12.0 - inverse])
     return float(max(root.real for root in roots if abs(root.imag) < 1e-9))
@@ -29,6 +29,6 @@ def copy_of(net: UNet) -> Weights:
 
 @torch.no_grad()
 def update(average: Weights, net: UNet, beta: float) -> None:
-    """average <- beta * average + (1 - beta) * weights."""
+    """Average <- beta * average + (1 - beta) * weights."""
     values = net.state_dict()
     torch._foreach_lerp_(list(average.values()), [values[name] for name in average], 1 - beta)

@@ -10,7 +10,7 @@ from ..errors import PictureError, UsageError
 FILE = "log.jsonl"
 
 
-class Journal:
+class RunLog:
     """Appends records; each has a kind and a step."""
 
     def __init__(self, folder: Path, *, from_step: int) -> None:

@@ -22,10 +22,10 @@ from ..errors import PictureError, UsageError
 from . import run_folder, state
 from .bank import SOURCES, Bank, Sources, pack, read_sources
 from .batch import Batch, Steps
-from .config import TASKS, Length, Task, TrainConfig, TrainDtype
+from .config import OBJECTIVES, Length, Objective, TrainConfig, TrainDtype
 from .distributed import Crew, joined
 from .ema import Weights
-from .log import Journal
+from .log import RunLog
 from .model import Trainable, losses
 from .schedule import rate
 from .state import State
@@ -40,7 +40,7 @@ PIXELS_PER_SECOND = 400_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class TrainingRun:
     """What to train on, where, and how to compute; none of it but the first four decides the result.
 
     Attributes:
@@ -71,7 +71,7 @@ class Request:
 
 
 @dataclass(kw_only=True)
-class Watch:
+class Callbacks:
     """How the caller follows a run and stops it.
 
     Attributes:
@@ -85,7 +85,7 @@ class Watch:
     stopping: Callable[[], bool] = lambda: False
 
 
-def train(config: TrainConfig, length: Length, request: Request, watch: Watch) -> bool:
+def train(config: TrainConfig, length: Length, request: TrainingRun, watch: Callbacks) -> bool:
     """Train, or go on with the run in `request.out`, to its end or until it is stopped.
 
     Returns: whether the end was reached.
@@ -108,7 +108,7 @@ def train(config: TrainConfig, length: Length, request: Request, watch: Watch) -
 class _Run:
     """One process's part of a run."""
 
-    def __init__(self, config: TrainConfig, length: Length, request: Request, watch: Watch, crew: Crew) -> None:
+    def __init__(self, config: TrainConfig, length: Length, request: TrainingRun, watch: Callbacks, crew: Crew) -> None:
         self.config, self.length, self.request, self.watch, self.crew = config, length, request, watch, crew
         sources = self._pack()
         labels = _labels(sources, config, request)
@@ -124,7 +124,7 @@ class _Run:
         kept = state.resume(request.out, config, network, crew.device)
         self.state: State = kept or state.start(request.init, config, network, crew.device)
         self.dtype = _dtype(request.dtype, crew.device)
-        self.journal = Journal(request.out, from_step=self.state.step) if crew.leads else None
+        self.journal = RunLog(request.out, from_step=self.state.step) if crew.leads else None
         self.board = _board(request) if crew.leads else None
         self.steps = Steps(self.bank, config, rank=crew.rank, world=crew.world)
         self.total = length.steps(config.batch)
@@ -288,10 +288,10 @@ class _Tally:
     def __init__(self) -> None:
         self.steps = self.timed = 0
         self.seconds = 0.0
-        self.sums = dict.fromkeys(TASKS, 0.0)
-        self.counts = dict.fromkeys(TASKS, 0)
+        self.sums = dict.fromkeys(OBJECTIVES, 0.0)
+        self.counts = dict.fromkeys(OBJECTIVES, 0)
 
-    def add(self, each: Tensor, tasks: list[Task]) -> None:
+    def add(self, each: Tensor, tasks: list[Objective]) -> None:
         self.steps += 1
         for task, value in zip(tasks, each.tolist(), strict=True):
             self.sums[task] += value
@@ -301,12 +301,14 @@ class _Tally:
         """Over all samples, and by task, of all processes."""
         table = torch.tensor([[*self.sums.values()], [*self.counts.values()]], dtype=torch.float64, device=crew.device)
         sums, counts = crew.mean(table).tolist()
-        each: dict[str, float] = {task: round(s / n, 6) for task, s, n in zip(TASKS, sums, counts, strict=True) if n}
+        each: dict[str, float] = {
+            task: round(s / n, 6) for task, s, n in zip(OBJECTIVES, sums, counts, strict=True) if n
+        }
         mean: float = round(sum(sums) / sum(counts), 6)
         return mean, each
 
 
-def _labels(sources: Sources, config: TrainConfig, request: Request) -> tuple[str, ...]:
+def _labels(sources: Sources, config: TrainConfig, request: TrainingRun) -> tuple[str, ...]:
     """Names of the labels: the folders', or the config's for a data set's numbers.
 
     Raises: UsageError: there are none where they are asked for, or too few names.
@@ -363,7 +365,7 @@ def _keep_freed_memory() -> None:
         mallopt(parameter, value)
 
 
-def _board(request: Request) -> Any:  # noqa: ANN401 - tensorboard is optional
+def _board(request: TrainingRun) -> Any:  # noqa: ANN401 - tensorboard is optional
     if not request.tensorboard:
         return None
     try:

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from ..degradation.operators import Description
+from ..degradation.operators import Degradation
 from ..diffusion.denoiser import SIGMA_MAX, SIGMA_MIN
-from .config import Mix, Task
+from .config import Mix, Objective
 
 Rng = np.random.Generator
 INF = math.inf
@@ -39,7 +39,7 @@ class Observed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recipe:
+class SampleSpec:
     """What is known about one sample.
 
     Attributes:
@@ -52,16 +52,16 @@ class Recipe:
         fill: mu is the fill of y.
     """
 
-    task: Task
+    task: Objective
     sigma_t: float = INF
-    guide: Description | None = None
+    guide: Degradation | None = None
     subsampling: str = "4:2:0"
     guide_hole: bool = False
     observed: Observed | None = None
     fill: bool = False
 
 
-def draw(task: Task, place: float, crop: int, rng: Rng) -> Recipe:
+def draw(task: Objective, place: float, crop: int, rng: Rng) -> SampleSpec:
     """Draw what happens to a sample.
 
     Args:
@@ -73,38 +73,40 @@ def draw(task: Task, place: float, crop: int, rng: Rng) -> Recipe:
     if task == "inpaint":
         observed = Observed(level=rng.random() * 0.4 if rng.random() < 0.25 else 0.0, hole=True)
         sigma_t = INF if rng.random() < 0.4 else _lognormal(rng, -0.4, 1.4)
-        return Recipe(task=task, sigma_t=sigma_t, observed=observed, fill=True)
+        return SampleSpec(task=task, sigma_t=sigma_t, observed=observed, fill=True)
     if task == "generate":
-        return Recipe(task=task, sigma_t=INF if rng.random() < 0.03 else _lognormal(rng, -0.2, 1.6))
+        return SampleSpec(task=task, sigma_t=INF if rng.random() < 0.03 else _lognormal(rng, -0.2, 1.6))
     what = {"resize": _resized, "mixture": _mixture, "jpeg": _compressed}[task](place, crop, rng)
     sigma_t = INF if rng.random() < 0.5 else _lognormal(rng, -0.6, 1.2, 0.01, 30.0) * what.sigma_p()
-    return Recipe(
+    return SampleSpec(
         task=task, sigma_t=sigma_t, guide=what, subsampling="4:2:0" if rng.random() < 0.7 else "4:4:4",
         guide_hole=bool(rng.random() < 0.15), observed=_also(rng) if rng.random() < 0.2 else None,
     )  # fmt: skip
 
 
-def _denoise(place: float, rng: Rng) -> Recipe:
+def _denoise(place: float, rng: Rng) -> SampleSpec:
     if place >= 0.2:  # one level, the state's own
         common = rng.random() < 0.55
         sigma_t = _lognormal(rng, -1.2, 1.4) if common else _loguniform(rng, 0.01, 0.7)
-        return Recipe(task="denoise", sigma_t=sigma_t)
+        return SampleSpec(task="denoise", sigma_t=sigma_t)
     varies: Literal["field", "signal"] = "field" if rng.random() < 0.5 else "signal"
     observed = Observed(level=_loguniform(rng, 0.02, 0.5), varies=varies, shot=rng.random())
-    return Recipe(task="denoise", observed=observed, sigma_t=INF if rng.random() < 0.6 else _lognormal(rng, -1.0, 1.3))
+    return SampleSpec(
+        task="denoise", observed=observed, sigma_t=INF if rng.random() < 0.6 else _lognormal(rng, -1.0, 1.3)
+    )
 
 
-def _resized(place: float, crop: int, rng: Rng) -> Description:
+def _resized(place: float, crop: int, rng: Rng) -> Degradation:
     scale = (2.0, 3.0, 4.0, rng.uniform(1.3, 8))[int(4 * place)]
-    return Description(scale=_exact_scale(crop, scale))
+    return Degradation(scale=_exact_scale(crop, scale))
 
 
-def _mixture(place: float, crop: int, rng: Rng) -> Description:
+def _mixture(place: float, crop: int, rng: Rng) -> Degradation:
     third = int(3 * place)
     scale = float(rng.choice([1.5, 2, 2, 3, 4])) if third == 2 else 1.0
     blurred = third != 1 and rng.random() < 0.6
     noisy, compressed = rng.random() < 0.7, rng.random() < 0.6
-    return Description(
+    return Degradation(
         scale=_exact_scale(crop, scale),
         blur=rng.uniform(0.4, 3.0) if blurred else 0.0,
         noise=rng.random() ** 2 * 0.4 if noisy else 0.0,
@@ -112,8 +114,8 @@ def _mixture(place: float, crop: int, rng: Rng) -> Description:
     )
 
 
-def _compressed(place: float, crop: int, rng: Rng) -> Description:
-    return Description(quality=float(rng.integers(8, 96)))
+def _compressed(place: float, crop: int, rng: Rng) -> Degradation:
+    return Degradation(quality=float(rng.integers(8, 96)))
 
 
 def _also(rng: Rng) -> Observed:
@@ -137,19 +139,19 @@ def _loguniform(rng: Rng, low: float, high: float) -> float:
     return float(low * (high / low) ** rng.random())
 
 
-def layout(mix: Mix, batch: int) -> list[tuple[Task, float]]:
+def layout(mix: Mix, batch: int) -> list[tuple[Objective, float]]:
     """Task and place of every sample of a batch, in order."""
     return [(task, (k + 0.5) / n) for task, n in mix.counts(batch).items() for k in range(n)]
 
 
-def validation(task: Task, crop: int) -> Recipe:
+def validation(task: Objective, crop: int) -> SampleSpec:
     """The fixed case by which a task is validated: the posterior mean of a middling degradation."""
     fixed = {
-        "denoise": Recipe(task="denoise", sigma_t=25 / 127.5),
-        "resize": Recipe(task="resize", guide=Description(scale=_exact_scale(crop, 3.0))),
-        "mixture": Recipe(task="mixture", guide=Description(blur=1.0, noise=10 / 127.5, quality=60.0)),
-        "inpaint": Recipe(task="inpaint", observed=Observed(level=0.0, hole=True), fill=True),
-        "jpeg": Recipe(task="jpeg", guide=Description(quality=20.0)),
-        "generate": Recipe(task="generate", sigma_t=1.0),
+        "denoise": SampleSpec(task="denoise", sigma_t=25 / 127.5),
+        "resize": SampleSpec(task="resize", guide=Degradation(scale=_exact_scale(crop, 3.0))),
+        "mixture": SampleSpec(task="mixture", guide=Degradation(blur=1.0, noise=10 / 127.5, quality=60.0)),
+        "inpaint": SampleSpec(task="inpaint", observed=Observed(level=0.0, hole=True), fill=True),
+        "jpeg": SampleSpec(task="jpeg", guide=Degradation(quality=20.0)),
+        "generate": SampleSpec(task="generate", sigma_t=1.0),
     }
     return fixed[task]

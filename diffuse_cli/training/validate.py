@@ -8,7 +8,7 @@ from ..diffusion.denoiser import pad_to_multiple
 from ..diffusion.network import UNet
 from .bank import Bank
 from .batch import Batch, validation_batch
-from .config import TASKS, Task, TrainConfig
+from .config import OBJECTIVES, Objective, TrainConfig
 from .ema import Weights
 from .model import psnr
 
@@ -22,7 +22,7 @@ class Validation:
     def __init__(self, bank: Bank, config: TrainConfig) -> None:
         """Args: bank: of the pictures held out."""
         self.bank, self.config = bank, config
-        self.batches: dict[Task, Batch] = {}
+        self.batches: dict[Objective, Batch] = {}
 
     @torch.no_grad()
     def __call__(self, net: UNet, average: Weights, dtype: torch.dtype) -> dict[str, float]:
@@ -30,9 +30,9 @@ class Validation:
         if self.bank.count == 0:
             return {}
         network = restorer(net, average, dtype)
-        return {task: round(self._task(network, task), 4) for task in TASKS if getattr(self.config.mix, task) > 0}
+        return {task: round(self._task(network, task), 4) for task in OBJECTIVES if getattr(self.config.mix, task) > 0}
 
-    def _task(self, network: UNet, task: Task) -> float:
+    def _task(self, network: UNet, task: Objective) -> float:
         if task not in self.batches:
             self.batches[task] = validation_batch(self.bank, self.config, task, CROPS)
         batch = self.batches[task].to(network.device)

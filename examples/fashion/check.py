@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from diffuse_cli.degradation.noise_field import noise_field
-from diffuse_cli.diffusion.denoiser import SIGMA_MAX, Posterior, nothing_known
+from diffuse_cli.diffusion.denoiser import SIGMA_MAX, Denoiser, nothing_known
 from diffuse_cli.diffusion.generation import towards
 from diffuse_cli.diffusion.model import prepare
 from diffuse_cli.diffusion.sampling import SOLVERS, karras_sigmas
@@ -75,7 +75,7 @@ def generated(model: str, each: int, guidance: float) -> Tensor:
         seen.cond[:, 4 + label] = 1
         noise = [noise_field((SIDE, SIDE), seed=label, sample=k, gray=True) for k in range(each)]
         nothing = nothing_known(each, network.config.cond, torch.device("cpu"))
-        denoise = towards(Posterior(network, seen), Posterior(network, nothing), guidance)
+        denoise = towards(Denoiser(network, seen), Denoiser(network, nothing), guidance)
         x, _ = SOLVERS["dpmpp-2m"](denoise, SIGMA_MAX * torch.from_numpy(np.stack(noise)), sigmas)
         drawn.append(x.mean(1, keepdim=True).clamp(-1, 1))
     return torch.cat(drawn)

@@ -19,7 +19,7 @@ def test_the_packaged_pixels_are_of_the_shipped_checkpoint() -> None:
     """If not, after a change of the checkpoint: python -m diffuse_cli.cli.doctor.self_test"""
     findings = list(self_test.self_test())
     assert {finding.verdict for finding in findings} == {"ok"}, findings
-    assert {finding.name.split(",")[0] for finding in findings} == set(self_test.REQUESTS)
+    assert {finding.name.split(",")[0] for finding in findings} == set(self_test.TASKS)
 
 
 def test_other_pixels_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ def test_what_counts_more(user_file: Path) -> None:
     user_file.write_text("steps = 2\n[denoise]\non-exists = 'skip'\nnoise = 9\n")
     Path("diffuse.toml").write_text("steps = 3\n[denoise]\nnoise = 10\n")
     environment = {"DIFFUSE_STEPS": "4", "DIFFUSE_DENOISE_STEPS": "5", "DIFFUSE_BOX": "'1,2,3,4' 5,6,7,8"}
-    found = configuration.settings(OPTIONS, environment=environment, many=["box"])
+    found = configuration.load(OPTIONS, environment=environment, many=["box"])
     values = {(c, n): (s.value, s.origin) for c, settings in found.items() for n, s in settings.items()}
     assert values == {
         ("denoise", "steps"): ("5", "DIFFUSE_DENOISE_STEPS"),
@@ -42,7 +42,7 @@ def test_what_counts_more(user_file: Path) -> None:
 def test_what_a_file_must_not_say(user_file: Path, text: str) -> None:
     Path("diffuse.toml").write_text(text)
     with pytest.raises(UsageError, match=r"diffuse\.toml"):
-        configuration.settings(OPTIONS, environment={})
+        configuration.load(OPTIONS, environment={})
 
 
 def test_commands_take_them_and_config_shows_them(diffuse: Run, cat: Path) -> None:
@@ -60,7 +60,7 @@ def test_commands_take_them_and_config_shows_them(diffuse: Run, cat: Path) -> No
 
 
 def test_manual_and_completions_are_those_of_the_code() -> None:
-    """python -m diffuse_cli.cli.manual share writes them again."""
+    """Python -m diffuse_cli.cli.manual share writes them again."""
     for name, text in manual.pages().items():
         assert (ROOT / "share" / name).read_text(encoding="utf-8") == text, name
 

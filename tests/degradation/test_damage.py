@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from diffuse_cli.degradation.damage import Damage
-from diffuse_cli.degradation.operators import Description, blur, degrade, resize, shot_noise
+from diffuse_cli.degradation.operators import Degradation, blur, degrade, resize, shot_noise
 from diffuse_cli.degradation.random_masks import KINDS, MaskKind, random_mask
 from diffuse_cli.errors import PictureError, UsageError
 from diffuse_cli.images.image_io import Picture, to_unit
@@ -44,7 +44,7 @@ def test_shot_noise_has_the_mean_of_the_picture_and_its_variance() -> None:
 def test_order_is_the_cameras_and_sizes_follow() -> None:
     """Noise comes after blur and shrinking: on a flat picture its std is the one asked for."""
     noise = torch.randn(1, 3, 50, 60)
-    y = degrade(torch.zeros(1, 3, 100, 120), Description(blur=2, scale=2, noise=0.3), noise=noise)
+    y = degrade(torch.zeros(1, 3, 100, 120), Degradation(blur=2, scale=2, noise=0.3), noise=noise)
     torch.testing.assert_close(y, 0.3 * noise)
 
 
@@ -64,16 +64,16 @@ def test_one_pixel_can_be_masked_too() -> None:
 
 def test_gray_pictures_stay_gray_and_transparent_ones_are_refused() -> None:
     gray = Picture(pixels=np.zeros((30, 40, 1), np.float32))
-    assert Damage(noise=20, poisson=1).inflict(gray)[0].pixels.shape == (30, 40, 1)
+    assert Damage(noise=20, poisson=1).apply(gray)[0].pixels.shape == (30, 40, 1)
     colour = Picture(pixels=np.zeros((30, 40, 3), np.float32))
-    assert Damage(noise=20, poisson=1).inflict(colour)[0].is_gray
+    assert Damage(noise=20, poisson=1).apply(colour)[0].is_gray
     with pytest.raises(PictureError, match="transparency"):
-        Damage(noise=20).inflict(Picture(pixels=gray.pixels, alpha=np.zeros((30, 40), np.uint8)))
+        Damage(noise=20).apply(Picture(pixels=gray.pixels, alpha=np.zeros((30, 40), np.uint8)))
 
 
 def test_deep_pictures_stay_deep() -> None:
     deep = Picture(pixels=to_unit(np.full((64, 64, 1), 30000, np.uint16), 16), depth=16)
-    damaged, _ = Damage(noise=10).inflict(deep)
+    damaged, _ = Damage(noise=10).apply(deep)
     assert damaged.depth == 16
     assert damaged.pixels.std() * 127.5 == pytest.approx(10, rel=0.05)
 

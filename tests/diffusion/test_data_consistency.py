@@ -115,13 +115,13 @@ class TestResults:
             levels = np.asarray(image.convert("RGB").crop((10, 10, 58, 50)))
         given = levels if depth == 8 else levels.astype(np.uint16) * 257 - levels % 3
         picture = Picture(pixels=to_unit(given, depth), depth=depth)
-        task = SuperResolve(scale=scale, consistent=True).task(picture)
+        task = SuperResolve(scale=scale, consistent=True).problem(picture)
         made = to_levels(restore(picture, task, Settings(steps=steps), toy).pixels, depth)
         again = np.rint(shrunk(made.astype(np.float32), given.shape[:2])).clip(0, 2**depth - 1)
         wrong = again != given
         assert wrong.mean() < 0.002
         assert np.abs(again - given).max() <= 1
-        plain = restore(picture, SuperResolve(scale=scale).task(picture), Settings(steps=steps), toy).pixels
+        plain = restore(picture, SuperResolve(scale=scale).problem(picture), Settings(steps=steps), toy).pixels
         loose = np.rint(shrunk((plain + 1) * (2**depth - 1) / 2, given.shape[:2]))
         assert (loose != given).mean() > 0.5
 
@@ -131,22 +131,22 @@ class TestResults:
             pixels=to_unit(rng.integers(90, 160, (20, 24, 1)).astype(np.uint8), 8),
             alpha=rng.choice([0, 60, 255], (5, 6)).astype(np.uint8).repeat(4, 0).repeat(4, 1),
         )
-        made = restore(gray, SuperResolve(scale=3, consistent=True).task(gray), Settings(), toy)
+        made = restore(gray, SuperResolve(scale=3, consistent=True).problem(gray), Settings(), toy)
         assert made.pixels.shape == (60, 72, 1)
         assert gray.alpha is not None
         visible = gray.alpha > 0
         np.testing.assert_allclose(shrunk(made.pixels, (20, 24))[visible], gray.pixels[visible], atol=0.6 / 127.5)
         bright = Picture(pixels=rng.normal(0, 2, (20, 24, 3)).astype(np.float32), depth=16, floating=True)
-        free = restore(bright, SuperResolve(scale=2, consistent=True).task(bright), Settings(), toy).pixels
+        free = restore(bright, SuperResolve(scale=2, consistent=True).problem(bright), Settings(), toy).pixels
         np.testing.assert_allclose(shrunk(free, (20, 24)), bright.pixels, atol=1e-3)
 
     def test_a_jpeg_or_noise_warns(self, tmp_path: Path) -> None:
         request = SuperResolve(scale=2, consistent=True)
-        assert request.task(flat((64, 64))).warnings == ()
-        assert "its noise" in request.task(flat((64, 64), noise=15)).warnings[0]
+        assert request.problem(flat((64, 64))).warnings == ()
+        assert "its noise" in request.problem(flat((64, 64), noise=15)).warnings[0]
         jpeg = as_jpeg(flat((64, 64), noise=15), tmp_path, quality=60, subsampling="4:2:0")
-        assert "JPEG compression" in request.task(jpeg).warnings[0]
-        assert SuperResolve(scale=2).task(jpeg).warnings == ()
+        assert "JPEG compression" in request.problem(jpeg).warnings[0]
+        assert SuperResolve(scale=2).problem(jpeg).warnings == ()
 
     def test_python_and_the_program(self, diffuse: Run, cat: Path, toy_file: Path) -> None:
         result = diffuse("super-resolve", cat, "--scale", "1.7", "--consistent", "-o", "o.png", "--model", toy_file)

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from diffuse_cli.degradation.operators import Description, resize
-from diffuse_cli.diffusion.denoiser import Observation, Posterior, coefficients, nothing_known
+from diffuse_cli.degradation.operators import Degradation, resize
+from diffuse_cli.diffusion.denoiser import Denoiser, Observation, coefficients, nothing_known
 from diffuse_cli.diffusion.fill import pull_push
 from diffuse_cli.diffusion.model import Model
 from tests.conftest import SHARED, needs_shared
@@ -36,9 +36,9 @@ def close(actual: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(actual, expected, rtol=0, atol=TOLERANCE)
 
 
-def described(golden: dict[str, Tensor], name: str) -> Description:
+def described(golden: dict[str, Tensor], name: str) -> Degradation:
     scale, noise, quality, blur = golden[f"{name}.description"].tolist()
-    return Description(scale=scale, noise=noise, quality=quality, blur=blur)
+    return Degradation(scale=scale, noise=noise, quality=quality, blur=blur)
 
 
 @needs_shared
@@ -59,20 +59,20 @@ class TestGolden:
     @pytest.mark.parametrize("name", ["denoise", "padded", "batch", "generate"])
     def test_state_alone(self, golden: dict[str, Tensor], reference: Model, name: str) -> None:
         x_t = golden[f"{name}.x_t"]
-        posterior = Posterior(reference.network, nothing_known(len(x_t), 4, CPU))
+        posterior = Denoiser(reference.network, nothing_known(len(x_t), 4, CPU))
         close(posterior(x_t, golden[f"{name}.sigma_t"]), golden[f"{name}.output"])
 
     def test_varying_noise(self, golden: dict[str, Tensor], reference: Model) -> None:
         y = golden["varying.y"]
         seen = replace(nothing_known(1, 4, CPU), y=y, sigma_y=golden["varying.sigma_y"])
-        close(Posterior(reference.network, seen)(torch.full_like(y, math.nan), INF), golden["varying.output"])
+        close(Denoiser(reference.network, seen)(torch.full_like(y, math.nan), INF), golden["varying.output"])
 
     @pytest.mark.parametrize("sigma_t", ["inf", "0.7"])
     def test_inpaint(self, golden: dict[str, Tensor], reference: Model, sigma_t: str) -> None:
         y, sigma_y = golden["inpaint.y"], golden["inpaint.sigma_y"]
         mu, sigma_p = pull_push(y, sigma_y)
         seen = replace(nothing_known(1, 4, CPU), mu=mu, sigma_p=sigma_p, y=y, sigma_y=sigma_y)
-        out = Posterior(reference.network, seen)(golden[f"inpaint.{sigma_t}.x_t"], torch.tensor(float(sigma_t)))
+        out = Denoiser(reference.network, seen)(golden[f"inpaint.{sigma_t}.x_t"], torch.tensor(float(sigma_t)))
         close(out, golden[f"inpaint.{sigma_t}.output"])
         known = (sigma_y == 0).expand_as(out)
         assert torch.equal(out[known], y[known])
@@ -82,7 +82,7 @@ class TestGolden:
         seen = self.guide(golden["guided.mu"], described(golden, "guided"))
         close(seen.cond, golden["guided.cond"])
         close(seen.sigma_p.flatten(), golden["guided.sigma_p"])
-        out = Posterior(reference.network, seen)(golden[f"guided.{sigma_t}.x_t"], torch.tensor(float(sigma_t)))
+        out = Denoiser(reference.network, seen)(golden[f"guided.{sigma_t}.x_t"], torch.tensor(float(sigma_t)))
         close(out, golden[f"guided.{sigma_t}.output"])
 
     def test_blurred_only(self, golden: dict[str, Tensor], reference: Model) -> None:
@@ -90,7 +90,7 @@ class TestGolden:
         seen = self.guide(mu, described(golden, "clean"))
         close(seen.cond, golden["clean.cond"])
         close(seen.sigma_p.flatten(), golden["clean.sigma_p"])
-        close(Posterior(reference.network, seen)(mu, INF), golden["clean.output"])
+        close(Denoiser(reference.network, seen)(mu, INF), golden["clean.output"])
 
     def test_guide_with_holes_and_observation(self, golden: dict[str, Tensor], reference: Model) -> None:
         what = described(golden, "guided")
@@ -99,10 +99,10 @@ class TestGolden:
         sigma_p = (what.sigma_p() ** 2 + fill**2 - 0.01**2).sqrt()
         close(sigma_p, golden["both.sigma_p"])
         seen = replace(self.guide(mu, what), sigma_p=sigma_p, y=golden["both.y"], sigma_y=golden["both.sigma_y"])
-        close(Posterior(reference.network, seen)(golden["both.x_t"], golden["both.sigma_t"]), golden["both.output"])
+        close(Denoiser(reference.network, seen)(golden["both.x_t"], golden["both.sigma_t"]), golden["both.output"])
 
     @staticmethod
-    def guide(mu: Tensor, what: Description) -> Observation:
+    def guide(mu: Tensor, what: Degradation) -> Observation:
         sigma_p, cond = torch.full((1, 1, 1, 1), what.sigma_p()), torch.tensor([what.cond()])
         return replace(nothing_known(1, 4, CPU), mu=mu, sigma_p=sigma_p, cond=cond)
 
@@ -133,7 +133,7 @@ def test_state_observation_and_prior_combine_as_gaussians(toy: Model) -> None:
     mu, y, x = (torch.randn(1, 3, 16, 16, generator=g) for _ in range(3))
     sigma_y = torch.rand(1, 1, 16, 16, generator=g) + 0.05
     seen = replace(nothing_known(1, 4, CPU), mu=mu, sigma_p=torch.full((1, 1, 1, 1), 0.3), y=y, sigma_y=sigma_y)
-    out = Posterior(silent(toy).network, seen)(x, torch.tensor(0.4))
+    out = Denoiser(silent(toy).network, seen)(x, torch.tensor(0.4))
     tau = 0.3**-2 + 0.4**-2 + sigma_y**-2
     torch.testing.assert_close(out, (mu * 0.3**-2 + x * 0.4**-2 + y * sigma_y**-2) / tau, rtol=1e-4, atol=1e-5)
 
@@ -150,7 +150,7 @@ def test_known_pixels_are_bit_exact_and_missing_ones_never_read(toy: Model, dtyp
     mu, sigma_p = pull_push(y, sigma_y)
     seen = replace(nothing_known(1, 4, CPU), mu=mu, sigma_p=sigma_p, y=y, sigma_y=sigma_y)
     for sigma in (math.inf, 3.0, 0.01):
-        out = Posterior(network, seen)(torch.full_like(y, 0.1), torch.tensor(sigma))
+        out = Denoiser(network, seen)(torch.full_like(y, 0.1), torch.tensor(sigma))
         known = ~hole.expand_as(out)
         assert torch.equal(out[known], y[known])
         assert out.isfinite().all()
@@ -159,7 +159,7 @@ def test_known_pixels_are_bit_exact_and_missing_ones_never_read(toy: Model, dtyp
 
 def test_gray_stays_gray(toy: Model) -> None:
     x = torch.rand(1, 1, 16, 24).expand(-1, 3, -1, -1)
-    out = Posterior(toy.network, replace(nothing_known(1, 4, CPU), gray=True))(x, torch.tensor(0.2))
+    out = Denoiser(toy.network, replace(nothing_known(1, 4, CPU), gray=True))(x, torch.tensor(0.2))
     assert torch.equal(out[:, 0], out[:, 1])
     assert torch.equal(out[:, 0], out[:, 2])
 
@@ -171,8 +171,8 @@ def test_falls_back_to_the_exact_network_where_the_fast_one_overflows(toy: Model
     broken.out.weight.data.fill_(math.nan)
     x = torch.rand(1, 3, 16, 16)
     seen = nothing_known(1, 4, CPU)
-    rescued = Posterior(broken, seen, exact=toy.network)(x, torch.tensor(0.2))
-    assert torch.equal(rescued, Posterior(toy.network, seen)(x, torch.tensor(0.2)))
+    rescued = Denoiser(broken, seen, exact=toy.network)(x, torch.tensor(0.2))
+    assert torch.equal(rescued, Denoiser(toy.network, seen)(x, torch.tensor(0.2)))
 
 
 def test_no_activation_falls_out_of_channels_last(toy: Model) -> None:

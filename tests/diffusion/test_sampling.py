@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from diffuse_cli.degradation.noise_field import noise_field
-from diffuse_cli.diffusion.denoiser import Posterior, nothing_known, sigma_start
+from diffuse_cli.diffusion.denoiser import Denoiser, nothing_known, sigma_start
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.sampling import karras_sigmas, sample_dpmpp_2m, sample_euler, sample_heun
 from diffuse_cli.errors import UsageError
@@ -72,7 +72,7 @@ def test_the_default_is_the_nearest_to_the_converged_solution_on_the_golden_case
     else:
         sigma_p = golden["guided.sigma_p"].reshape(1, 1, 1, 1)
         seen = replace(seen, mu=golden["guided.mu"], sigma_p=sigma_p, cond=golden["guided.cond"])
-    posterior, start = Posterior(model.network, seen), sigma_start(seen)
+    posterior, start = Denoiser(model.network, seen), sigma_start(seen)
     mean = posterior(torch.zeros(1, 3, 64, 80), torch.tensor(math.inf))
     x = mean + start * torch.from_numpy(noise_field((64, 80), seed=0))[None]
     converged = sample_dpmpp_2m(posterior, x, karras_sigmas(24, start))[0]

@@ -15,8 +15,8 @@ from diffuse_cli.diffusion.model import prepare
 from diffuse_cli.errors import PictureError
 from diffuse_cli.images.image_io import read_picture
 from diffuse_cli.system.files import file_sha256
-from diffuse_cli.tasks.style.fine_tuning import Lesson
-from diffuse_cli.tasks.style.studio import LESSON, Studio, cached, sitter
+from diffuse_cli.tasks.style.fine_tuning import StyleTraining
+from diffuse_cli.tasks.style.studio import LESSON, StyleTrainer, cached, sitter
 from tests.conftest import EXAMPLES, PROGRAM, ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -51,7 +51,7 @@ def learned_already(path: Path) -> None:
     model = prepare()
     weights = checkpoint.find()
     known = sitter(read_picture(path), file_sha256(path, PictureError))
-    place = Studio(path=weights, sha256=checkpoint.file_sha256(weights), lesson=Lesson(steps=1, batch=3))
+    place = StyleTrainer(path=weights, sha256=checkpoint.file_sha256(weights), lesson=StyleTraining(steps=1, batch=3))
     style = place.style_of(known, str(path), model)
     kept = cached(known.sha256, place.sha256, LESSON, model.network.dtype)
     kept.parent.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ def test_every_usual_condition_makes_a_case(task: TaskName, clean: NDArray[np.ui
         for picture in (clean, clean[..., :1]):
             made, again = case(picture, condition, "a.png"), case(picture, condition, "a.png")
             assert made.damaged.pixels.shape[2] == picture.shape[2]
-            assert not made.task.leaves_alone
+            assert not made.problem.leaves_alone
             np.testing.assert_array_equal(made.damaged.pixels, again.damaged.pixels)
 
 
@@ -47,11 +47,11 @@ def test_noise_is_neither_clipped_nor_rounded_unless_as_files(clean: NDArray[np.
 
 def test_masks_differ_by_name_and_hide_what_they_should(clean: NDArray[np.uint8]) -> None:
     made = case(clean, Condition(task="inpaint", level=20, kind="strokes"), "a.png")
-    hole = made.task.hole
+    hole = made.problem.hole
     assert hole is not None
     np.testing.assert_array_equal(made.damaged_levels[~hole], clean[~hole])
     assert (made.damaged_levels[hole] == 255).all()
-    other = case(clean, Condition(task="inpaint", level=20, kind="strokes"), "b.png").task.hole
+    other = case(clean, Condition(task="inpaint", level=20, kind="strokes"), "b.png").problem.hole
     assert other is not None
     assert (hole != other).any()
 
@@ -62,7 +62,7 @@ def test_a_border_is_left_out_and_pictures_are_cropped_to_the_factor(clean: NDAr
     assert made.compared(made.clean).shape == (52, 60, 1)
     odd = case(clean, Condition(task="super-resolve", level=2.5), "a")
     assert odd.clean.shape == clean.shape
-    assert odd.task.size == clean.shape[:2]
+    assert odd.problem.size == clean.shape[:2]
 
 
 @pytest.mark.parametrize(

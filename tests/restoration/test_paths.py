@@ -14,16 +14,16 @@ from torch import Tensor
 
 from diffuse_cli.diffusion import inference as estimating
 from diffuse_cli.diffusion import tiling
-from diffuse_cli.diffusion.conditioning import Known
-from diffuse_cli.diffusion.denoiser import Observation, Posterior, together
+from diffuse_cli.diffusion.conditioning import Conditioning
+from diffuse_cli.diffusion.denoiser import Denoiser, Observation, together
 from diffuse_cli.diffusion.engines import compilation
-from diffuse_cli.diffusion.inference import estimate
+from diffuse_cli.diffusion.inference import infer
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.images.image_io import Picture
 from diffuse_cli.restoration.observe import observe
-from diffuse_cli.restoration.problem import Task
+from diffuse_cli.restoration.problem import Problem
 from diffuse_cli.restoration.samples import Samples
 from diffuse_cli.system import arrays as host_arrays
 from tests.conftest import Run, pixels
@@ -34,7 +34,7 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
-def dusty(*, noise: float, steps: int, gray: bool = False) -> Known:
+def dusty(*, noise: float, steps: int, gray: bool = False) -> Conditioning:
     """Nine specks of one size among noise, or a picture of noise alone where there is none."""
     rng = np.random.default_rng(0)
     y = torch.from_numpy(rng.uniform(-1, 1, (1, 1 if gray else 3, 720, 900)).astype(np.float32)).expand(1, 3, -1, -1)
@@ -42,7 +42,7 @@ def dusty(*, noise: float, steps: int, gray: bool = False) -> Known:
     for top in (100, 340, 580):
         for left in (100, 420, 740):
             hole[top : top + 5, left : left + 7] = True
-    task = Task(hole=hole) if noise == 0 else Task(noise=noise)
+    task = Problem(hole=hole) if noise == 0 else Problem(noise=noise)
     return observe(y, task, 4, gray=gray, sampling=steps > 1)
 
 
@@ -53,21 +53,21 @@ def test_batches_are_what_single_tiles_are(
 ) -> None:
     known, settings = dusty(noise=noise, steps=steps), Settings(tile=160, steps=steps)
     sizes: list[int] = []
-    real = Posterior.begin
+    real = Denoiser.begin
 
-    def counted(self: Posterior, x: Tensor, sigma: Tensor) -> object:
+    def counted(self: Denoiser, x: Tensor, sigma: Tensor) -> object:
         sizes.append(len(x))
         return real(self, x, sigma)
 
-    monkeypatch.setattr(Posterior, "begin", counted)
-    together = estimate(known, settings, toy)
+    monkeypatch.setattr(Denoiser, "begin", counted)
+    together = infer(known, settings, toy)
     assert max(sizes) > 1
     monkeypatch.setattr(estimating, "BATCH_PIXELS", 0)
     sizes.clear()
-    alone = estimate(known, settings, toy)
+    alone = infer(known, settings, toy)
     assert set(sizes) == {1}
     assert (together - alone).abs().max() < 1e-4
-    whole = estimate(known, Settings(tile="off", steps=steps), toy)
+    whole = infer(known, Settings(tile="off", steps=steps), toy)
     assert (together - whole).abs().max() < LEVEL
 
 
@@ -96,8 +96,8 @@ def test_compiled_is_what_plain_is(toy: Model, toy_file: Path) -> None:
     assert not toy.compiled
     known = dusty(noise=0.0, steps=1)
     for tile in (160, "off"):
-        plain = estimate(known, Settings(tile=tile), toy)
-        made = estimate(known, Settings(tile=tile), compiled)
+        plain = infer(known, Settings(tile=tile), toy)
+        made = infer(known, Settings(tile=tile), compiled)
         assert 0 < (made - plain).abs().max() < LEVEL / 10, "and not the very same code"
 
 
@@ -147,7 +147,7 @@ def test_samples_of_large_pictures_lie_in_files_and_are_the_same(toy: Model, mon
     settings = Settings(steps=3, fidelity=0.3)
 
     def answers() -> list[NDArray[np.float32]]:
-        samples = Samples(picture, Task(noise=0.2), toy, moments=True)
+        samples = Samples(picture, Problem(noise=0.2), toy, moments=True)
         return [samples.restored(settings).pixels, samples.average(settings, 3).pixels, samples.std(settings, 3)]
 
     in_memory = answers()

@@ -23,10 +23,10 @@ from diffuse_cli.errors import UsageError
 from diffuse_cli.images.image_io import Picture
 from diffuse_cli.images.units import LEVEL
 from diffuse_cli.provenance import recipe
-from diffuse_cli.restoration.answers import Answers
-from diffuse_cli.restoration.problem import Task
+from diffuse_cli.restoration.problem import Problem
 from diffuse_cli.restoration.restore import restore as restore_picture
 from diffuse_cli.restoration.samples import Samples
+from diffuse_cli.restoration.sampling_request import SamplingRequest
 from diffuse_cli.restoration.trace import Trace
 from diffuse_cli.restoration.uncertainty import round_up, std_picture, std_view
 from tests.conftest import PROGRAM, pixels, toy_network
@@ -61,7 +61,7 @@ def noisy(clean: NDArray[np.float32]) -> Picture:
     return Picture(pixels=(clean + noise).astype(np.float32))
 
 
-DENOISE = Task(noise=NOISE)
+DENOISE = Problem(noise=NOISE)
 
 
 def mse(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
@@ -138,7 +138,7 @@ class TestGaussian:
         hole = np.zeros((32, 32), bool)
         hole[10:14, 8:20] = True
         picture = Picture(pixels=np.zeros((32, 32, 3), np.float32))
-        std = Samples(picture, Task(hole=hole), exact).std(Settings(steps=6), 8)
+        std = Samples(picture, Problem(hole=hole), exact).std(Settings(steps=6), 8)
         assert (std[~hole] == 0).all()
         assert (std[hole] > 1).all()
 
@@ -184,13 +184,13 @@ class TestSharing:
         assert calls == 1 + 4 * 3
 
     def test_what_needs_no_work_is_sure(self, toy: Model, noisy: Picture) -> None:
-        answer = Samples(noisy, Task(), toy)
+        answer = Samples(noisy, Problem(), toy)
         assert (answer.std(SAMPLED, 4) == 0).all()
         assert np.array_equal(answer.average(SAMPLED, 4).pixels, noisy.pixels)
         assert [sigma for sigma, _ in answer.traced(SAMPLED).steps] == [math.inf]
 
     def test_strength_holds_for_samples_too(self, toy: Model, noisy: Picture) -> None:
-        half = Task(noise=NOISE, strength=0.5, chroma_strength=0.5)
+        half = Problem(noise=NOISE, strength=0.5, chroma_strength=0.5)
         full, less = (Samples(noisy, task, toy).std(Settings(steps=2), 3) for task in (DENOISE, half))
         assert np.allclose(less, full / 2, rtol=1e-3, atol=1e-3)
 
@@ -212,7 +212,7 @@ class TestAnswers:
         ],
     )
     def test_defaults(self, asked: dict[str, float], pictures: int, steps: int, fidelity: float) -> None:
-        answers = Answers(**asked)  # type: ignore[arg-type]
+        answers = SamplingRequest(**asked)  # type: ignore[arg-type]
         settings = answers.settings("denoise", Settings())
         assert (answers.pictures, settings.steps, settings.fidelity) == (pictures, steps, fidelity)
 
@@ -227,7 +227,7 @@ class TestAnswers:
     )  # fmt: skip
     def test_what_means_nothing_is_refused(self, asked: dict[str, float]) -> None:
         with pytest.raises(UsageError, match="--"):
-            Answers(**asked)  # type: ignore[arg-type]
+            SamplingRequest(**asked)  # type: ignore[arg-type]
 
 
 class TestPictures:

@@ -45,7 +45,7 @@ def test_beyond_the_band_nothing_changes(toy: Model, at: tuple[int, int], band: 
     base = random_picture((64, 80), channels=channels, depth=depth)
     insert = random_picture((30, 40), seed=1)
     request = Compose(insert=insert, at=at, band=band)
-    after = restored_by(base, request.task(base), Settings(), toy)
+    after = restored_by(base, request.problem(base), Settings(), toy)
     inside = np.zeros((64, 80), bool)
     inside[max(at[1], 0) : at[1] + 30, max(at[0], 0) : at[0] + 40] = True
     reach = band // 2
@@ -113,14 +113,14 @@ def test_grain_is_that_of_the_picture(toy: Model) -> None:
     noisy = 128 + 10 * rng.standard_normal((160, 160, 3))
     base = Picture(pixels=to_unit(noisy.round().astype(np.uint8), 8))
     flat = Picture(pixels=np.zeros((100, 100, 3), np.float32))
-    after = restored_by(base, Compose(insert=flat, at=(30, 30), blend="gradient").task(base), Settings(), toy)
+    after = restored_by(base, Compose(insert=flat, at=(30, 30), blend="gradient").problem(base), Settings(), toy)
     assert (to_levels(after.pixels, 8)[60:110, 60:110].astype(float)).std() == pytest.approx(10, rel=0.1)
 
 
 @pytest.mark.parametrize("anchor", ANCHORS)
 def test_extending_keeps_the_picture_where_it_is_anchored(toy: Model, anchor: str) -> None:
     picture = random_picture((20, 30), depth=16)
-    task = Extend(to_size=(41, 33), anchor=anchor).task(picture)  # type: ignore[arg-type]
+    task = Extend(to_size=(41, 33), anchor=anchor).problem(picture)  # type: ignore[arg-type]
     after = restored_by(picture, task, Settings(), toy)
     assert after.pixels.shape == (33, 41, 3)
     top = 0 if "top" in anchor else 13 if "bottom" in anchor else 6
@@ -132,7 +132,7 @@ def test_extending_keeps_the_picture_where_it_is_anchored(toy: Model, anchor: st
 def test_what_cannot_be_composed_or_extended_is_refused() -> None:
     picture = random_picture((20, 30))
     with pytest.raises(PictureError, match="20x10"):
-        Compose(insert=random_picture((10, 20)), at=None).task(picture)
+        Compose(insert=random_picture((10, 20)), at=None).problem(picture)
     with pytest.raises(UsageError, match="the mask is 30x20"):
         Compose(insert=random_picture((10, 20)), mask=np.ones((20, 30), np.float32))
     for bad in ({}, {"to_size": (9, 9), "pad": (1, 1, 1, 1)}, {"pad": (-1, 0, 0, 0)}, {"pad": (0, 0, 0, 0)}):
@@ -140,9 +140,9 @@ def test_what_cannot_be_composed_or_extended_is_refused() -> None:
             Extend(**bad)
     for small in ((30, 20), (20, 40), (200, 20)):
         with pytest.raises(PictureError):
-            Extend(to_size=small).task(picture)
+            Extend(to_size=small).problem(picture)
     assert margins_of((2, 3), 1, 0, 0, 2).sum() == 4 * 4 - 6
-    outside = Compose(insert=random_picture((4, 4)), at=(100, 0)).task(picture)
+    outside = Compose(insert=random_picture((4, 4)), at=(100, 0)).problem(picture)
     assert "nothing is changed" in outside.warnings[0]
     assert outside.leaves_alone
 

@@ -21,7 +21,7 @@ from diffuse_cli.provenance.source_type import fitting
 from diffuse_cli.tasks.denoise import Denoise
 from diffuse_cli.tasks.inpaint import Inpaint
 from diffuse_cli.tasks.restore import Restore, restore_only
-from diffuse_cli.tasks.task import Request
+from diffuse_cli.tasks.task import Task
 from tests.conftest import EXAMPLES, pixels
 from tests.running import Program
 
@@ -34,7 +34,7 @@ def photo(side: int = 192) -> Picture:
 
 
 def blurred(noise: float) -> Picture:
-    return Damage(blur=1.6, noise=noise).inflict(photo())[0]
+    return Damage(blur=1.6, noise=noise).apply(photo())[0]
 
 
 class TestRequest:
@@ -51,35 +51,35 @@ class TestRequest:
 
     def test_noise_is_told_with_a_blur_and_not_without(self) -> None:
         deblur = Restore(**restore_only(("blur",), {}))
-        task = deblur.task(blurred(4))
+        task = deblur.problem(blurred(4))
         assert task.guide is not None
         assert task.guide.blur == pytest.approx(1.6, abs=0.4)
         assert task.guide.noise * 127.5 == pytest.approx(4, abs=1)
-        assert deblur.task(Damage(noise=15).inflict(photo())[0]).leaves_alone
+        assert deblur.problem(Damage(noise=15).apply(photo())[0]).leaves_alone
 
     def test_what_is_known_is_not_looked_for(self) -> None:
         request = Restore(noise=20, jpeg=None, blur=0.0)
         assert request.estimated == ()
-        task = request.task(photo())
+        task = request.problem(photo())
         assert task.noise * 127.5 == pytest.approx(20)
         assert task.guide is None
         assert task.notes == ()
 
     def test_noise_enters_once(self) -> None:
         for told in (Restore(noise=20, jpeg=60, blur=None), Restore(noise=20, jpeg=None, blur=1.5)):
-            task = told.task(photo())
+            task = told.problem(photo())
             assert task.guide is not None
             assert task.noise == 0
             assert task.guide.noise * 127.5 == pytest.approx(20)
 
     def test_holes_beside_noise_and_beside_a_guide(self) -> None:
         holes = Inpaint(boxes=[(10, 10, 20, 20)])
-        noisy = Restore(noise=20, jpeg=None, blur=None, holes=holes).task(photo())
+        noisy = Restore(noise=20, jpeg=None, blur=None, holes=holes).problem(photo())
         assert noisy.hole is not None
         assert noisy.hole.sum() == 400
         assert noisy.noise * 127.5 == pytest.approx(20)
         assert noisy.guide is None
-        guided = Restore(noise=None, jpeg=None, blur=None, scale=2, holes=holes).task(photo())
+        guided = Restore(noise=None, jpeg=None, blur=None, scale=2, holes=holes).problem(photo())
         assert guided.hole is not None
         assert guided.guide is not None
         assert (guided.hole.sum(), guided.size, guided.guide.scale) == (400, (384, 384), 2)
@@ -88,14 +88,14 @@ class TestRequest:
         """Beside noise, too: what is around the hole is restored first."""
         holes = Inpaint(boxes=[(10, 10, 150, 150)])
         for noise in (0.0, 9):
-            task = Restore(noise=noise, jpeg=None, blur=None, holes=holes).task(photo())
+            task = Restore(noise=noise, jpeg=None, blur=None, holes=holes).problem(photo())
             assert [note for note in task.notes if "pieces of the picture" in note]
 
     def test_noise_is_measured_beside_the_holes(self) -> None:
         """A torn corner has none, and would be taken for the flattest part of the picture."""
-        noisy = Damage(noise=8).inflict(photo())[0]
+        noisy = Damage(noise=8).apply(photo())[0]
         noisy.pixels[:60, :50] = 0.9
-        torn = Restore(holes=Inpaint(boxes=[(0, 0, 50, 60)])).task(noisy)
+        torn = Restore(holes=Inpaint(boxes=[(0, 0, 50, 60)])).problem(noisy)
         assert torn.noise * 127.5 == pytest.approx(8, abs=1.5)
 
     @pytest.mark.parametrize(
@@ -126,23 +126,23 @@ class TestRecipe:
             (Restore(), Restore(noise=12)),
         ],
     )
-    def test_another_request(self, made: Request, asked: Request) -> None:
-        told = recipe.plain({**made.told(), **_resolved(made.told(), made.task(photo(64)))})
-        assert recipe.agrees(told, recipe.plain(made.told()))
-        assert not recipe.agrees(told, recipe.plain(asked.told()))
+    def test_another_request(self, made: Task, asked: Task) -> None:
+        told = recipe.plain({**made.to_recipe(), **_resolved(made.to_recipe(), made.problem(photo(64)))})
+        assert recipe.agrees(told, recipe.plain(made.to_recipe()))
+        assert not recipe.agrees(told, recipe.plain(asked.to_recipe()))
 
     def test_what_was_found_is_told(self) -> None:
         picture = blurred(4)
-        told = _resolved(Restore().told(), Restore().task(picture))
+        told = _resolved(Restore().to_recipe(), Restore().problem(picture))
         assert told["noise"] == pytest.approx(4, abs=1)
         assert told["blur"] == pytest.approx(1.6, abs=0.4)
         assert told["jpeg"] == 100
-        assert _resolved(Denoise().told(), Denoise().task(picture))["noise"] == pytest.approx(4, abs=1)
+        assert _resolved(Denoise().to_recipe(), Denoise().problem(picture))["noise"] == pytest.approx(4, abs=1)
 
     def test_a_picture_that_is_left_alone_is_not_called_altered(self) -> None:
         def kind(request: Restore, picture: Picture) -> str | None:
-            told = request.told()
-            return fitting(recipe.plain({"operation": "restore", **told, **_resolved(told, request.task(picture))}))
+            told = request.to_recipe()
+            return fitting(recipe.plain({"operation": "restore", **told, **_resolved(told, request.problem(picture))}))
 
         smooth = Picture(pixels=np.zeros((64, 64, 3), np.float32))
         assert kind(Restore(), smooth) is None

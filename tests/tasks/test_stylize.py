@@ -30,14 +30,14 @@ from diffuse_cli.restoration.restore import restore as restored_by
 from diffuse_cli.tasks.style import studio
 from diffuse_cli.tasks.style.colour_transport import Colours, colours_of, transport, transported
 from diffuse_cli.tasks.style.delta import Style, read_style, with_style
-from diffuse_cli.tasks.style.fine_tuning import Lesson, batch_of, fine_tuned
+from diffuse_cli.tasks.style.fine_tuning import StyleTraining, batch_of, fine_tuned
 from diffuse_cli.tasks.style.fine_tuning import pyramid as sizes_of
-from diffuse_cli.tasks.style.studio import LARGEST, Sitter, Studio, sitter
+from diffuse_cli.tasks.style.studio import LARGEST, StylePicture, StyleTrainer, sitter
 from diffuse_cli.tasks.stylize import Stylize
 from tests.conftest import Run, pixels
 from tests.running import Program
 
-SHORT = Lesson(steps=3, batch=3, crop=32)
+SHORT = StyleTraining(steps=3, batch=3, crop=32)
 DRAWN = Settings(steps=2)
 
 
@@ -48,7 +48,7 @@ def picture_of(size: tuple[int, int] = (48, 64), seed: int = 0, channels: int = 
     return Picture(pixels=to_unit(levels, depth), depth=depth)
 
 
-def style_picture(seed: int = 7) -> Sitter:
+def style_picture(seed: int = 7) -> StylePicture:
     return sitter(picture_of((56, 72), seed), sha256=f"{seed:064x}")
 
 
@@ -97,7 +97,7 @@ def test_gray_and_constant_pictures_get_colours_too(x: torch.Tensor) -> None:
 
 def test_strength_0_is_the_picture(toy: Model) -> None:
     photo = picture_of()
-    task = Stylize(colours=style_picture().colours, strength=0).task(photo)
+    task = Stylize(colours=style_picture().colours, strength=0).problem(photo)
     assert task.leaves_alone
     assert np.array_equal(restored_by(photo, task, DRAWN, toy).pixels, photo.pixels)
     with pytest.raises(UsageError, match="strength"):
@@ -106,11 +106,11 @@ def test_strength_0_is_the_picture(toy: Model) -> None:
 
 def test_one_step_is_the_colours_alone(toy: Model) -> None:
     photo, style = picture_of(), style_picture()
-    made = restored_by(photo, Stylize(colours=style.colours, strength=1).task(photo), Settings(), toy)
+    made = restored_by(photo, Stylize(colours=style.colours, strength=1).problem(photo), Settings(), toy)
     x = torch.from_numpy(photo.pixels).permute(2, 0, 1)[None]
     wanted = transported(x, colours_of(x), style.colours, 1.0).clamp(-1, 1)[0].permute(1, 2, 0).numpy()
     assert np.allclose(made.pixels, wanted, atol=1e-6)
-    drawn = restored_by(photo, Stylize(colours=style.colours, strength=1).task(photo), DRAWN, toy)
+    drawn = restored_by(photo, Stylize(colours=style.colours, strength=1).problem(photo), DRAWN, toy)
     assert np.abs(drawn.pixels - wanted).max() > 0.05
 
 
@@ -119,13 +119,13 @@ def test_outside_the_mask_nothing_changes(toy: Model, depth: int) -> None:
     photo = picture_of(depth=depth)
     mask = np.zeros((48, 64), bool)
     mask[10:30, 20:50] = True
-    made = restored_by(photo, Stylize(colours=style_picture().colours, mask=mask).task(photo), DRAWN, toy)
+    made = restored_by(photo, Stylize(colours=style_picture().colours, mask=mask).problem(photo), DRAWN, toy)
     before, after = to_levels(photo.pixels, depth), to_levels(made.pixels, depth)
     assert np.array_equal(after[~mask], before[~mask])
     assert (after[mask] != before[mask]).any(1).mean() > 0.9
     with pytest.raises(PictureError, match="the mask is 64x48 but the picture, as displayed, 32x24"):
-        Stylize(colours=style_picture().colours, mask=mask).task(picture_of((24, 32)))
-    nothing = Stylize(colours=style_picture().colours, mask=np.zeros((48, 64), bool)).task(photo)
+        Stylize(colours=style_picture().colours, mask=mask).problem(picture_of((24, 32)))
+    nothing = Stylize(colours=style_picture().colours, mask=np.zeros((48, 64), bool)).problem(photo)
     assert nothing.leaves_alone
     assert "nothing is changed" in nothing.warnings[0]
 
@@ -134,18 +134,18 @@ def test_what_is_transparent_stays_and_has_no_say(toy: Model) -> None:
     alpha = np.full((48, 64), 255, np.uint8)
     alpha[:, 32:] = 0
     photo = replace(picture_of(), alpha=alpha)
-    made = restored_by(photo, Stylize(colours=style_picture().colours).task(photo), DRAWN, toy)
+    made = restored_by(photo, Stylize(colours=style_picture().colours).problem(photo), DRAWN, toy)
     assert np.array_equal(made.pixels[:, 32:], photo.pixels[:, 32:])
     assert np.abs(made.pixels[:, :32] - photo.pixels[:, :32]).max() > 0.05
     other = replace(photo, pixels=np.where((alpha > 0)[..., None], photo.pixels, np.float32(1)))
-    again = restored_by(other, Stylize(colours=style_picture().colours).task(other), DRAWN, toy)
+    again = restored_by(other, Stylize(colours=style_picture().colours).problem(other), DRAWN, toy)
     assert np.array_equal(again.pixels[:, :32], made.pixels[:, :32])
 
 
 def test_keeping_luma_keeps_it(toy: Model) -> None:
     photo = picture_of()
     request = Stylize(colours=style_picture().colours, strength=1, keep_luma=True)
-    made = restored_by(photo, request.task(photo), DRAWN, toy)
+    made = restored_by(photo, request.problem(photo), DRAWN, toy)
     before, after = (torch.from_numpy(p.pixels).permute(2, 0, 1)[None] for p in (photo, made))
     assert torch.allclose(luma(after), luma(before), atol=1e-5)
     assert (after - before).abs().max() > 0.1
@@ -153,14 +153,14 @@ def test_keeping_luma_keeps_it(toy: Model) -> None:
 
 def test_a_gray_photo_gets_colours(toy: Model) -> None:
     photo = picture_of(channels=1)
-    made = restored_by(photo, Stylize(colours=style_picture().colours).task(photo), DRAWN, toy)
+    made = restored_by(photo, Stylize(colours=style_picture().colours).problem(photo), DRAWN, toy)
     assert made.pixels.shape == (48, 64, 3)
     assert not made.is_gray
 
 
 def test_seeds_draw_other_strokes_and_the_same_ones_again(toy: Model) -> None:
     photo = picture_of()
-    task = Stylize(colours=style_picture().colours).task(photo)
+    task = Stylize(colours=style_picture().colours).problem(photo)
     one, again, other = (restored_by(photo, task, Settings(steps=2, seed=s), toy).pixels for s in (1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
@@ -197,9 +197,9 @@ def test_crops_of_every_size_and_only_fine_levels_learn(toy_file: Path) -> None:
     assert all(float(change.abs().max()) > 0 for change in delta.values())
 
 
-def learned(toy_file: Path, given: "Sitter | Style", begun: list[int] | None = None) -> Style:
+def learned(toy_file: Path, given: "StylePicture | Style", begun: list[int] | None = None) -> Style:
     begin = (lambda steps: None) if begun is None else begun.append
-    place = Studio(path=toy_file, sha256=checkpoint.file_sha256(toy_file), lesson=SHORT, begin=begin)
+    place = StyleTrainer(path=toy_file, sha256=checkpoint.file_sha256(toy_file), lesson=SHORT, begin=begin)
     return place.style_of(given, "style.png", prepare(str(toy_file), device="cpu", dtype="fp32"))
 
 
@@ -254,7 +254,9 @@ def test_damaged_and_foreign_styles_are_refused(toy_file: Path, tmp_path: Path) 
     with pytest.raises(CheckpointError, match="a damaged style"):
         read_style(path)
     with pytest.raises(CheckpointError, match=r"s\.safetensors: was learned for another checkpoint"):
-        Studio(path=toy_file, sha256="0" * 64).style_of(style, "s.safetensors", prepare(str(toy_file), device="cpu"))
+        StyleTrainer(path=toy_file, sha256="0" * 64).style_of(
+            style, "s.safetensors", prepare(str(toy_file), device="cpu")
+        )
     misfit = replace(style, delta={"stem.weight": torch.zeros(1)})
     with pytest.raises(CheckpointError, match="does not fit"):
         with_style(prepare(str(toy_file), device="cpu"), misfit, "s.safetensors")

@@ -31,20 +31,20 @@ def as_jpeg(picture: Picture, folder: Path, *, quality: int, subsampling: str) -
 
 
 def test_a_level_becomes_a_sigma() -> None:
-    task = Denoise(noise=25.5).task(flat())
+    task = Denoise(noise=25.5).problem(flat())
     assert task.noise == pytest.approx(0.2)
     assert task.guide is None
     assert task.notes == ()
 
 
 def test_estimated_noise_is_told() -> None:
-    task = Denoise().task(flat(noise=12))
+    task = Denoise().problem(flat(noise=12))
     assert task.noise * 127.5 == pytest.approx(12, abs=1)
     assert "noise 1" in task.notes[0]
 
 
 def test_a_noise_free_picture_is_left_alone() -> None:
-    task = Denoise().task(flat())
+    task = Denoise().problem(flat())
     assert task.leaves_alone
     assert "no noise measurable" in task.notes[0]
 
@@ -66,7 +66,7 @@ def test_where_a_jpegs_noise_enters(
 ) -> None:
     """Once: through the guide where the coder has bent it, else as white noise."""
     picture = as_jpeg(flat((128, 128), gray=gray, noise=level), tmp_path, quality=quality, subsampling=subsampling)
-    task = Denoise(noise=level).task(picture)
+    task = Denoise(noise=level).problem(picture)
     assert (task.guide is not None) == guided
     if task.guide is not None:
         assert task.guide.quality == quality
@@ -76,7 +76,7 @@ def test_where_a_jpegs_noise_enters(
 def test_a_turned_jpeg_is_measured_on_its_own_grid(tmp_path: Path) -> None:
     """Noise that is read off the blocks must not depend on how the picture is displayed."""
     picture = as_jpeg(flat((123, 201), noise=15), tmp_path, quality=80, subsampling="4:2:0")
-    readings = [Denoise().task(picture).noise]
+    readings = [Denoise().problem(picture).noise]
     with Image.open(tmp_path / "x.jpg") as image:
         for orientation in range(2, 9):
             exif = Image.Exif()
@@ -87,7 +87,7 @@ def test_a_turned_jpeg_is_measured_on_its_own_grid(tmp_path: Path) -> None:
             (tmp_path / "turned.jpg").write_bytes(data[:2] + app1 + data[2:])
             turned = read_picture(tmp_path / "turned.jpg")
             assert (turned.pixels.shape[0] == image.height) == (orientation < 5)
-            readings.append(Denoise().task(turned).noise)
+            readings.append(Denoise().problem(turned).noise)
     assert readings[0] * 127.5 == pytest.approx(15, abs=3)
     assert readings == pytest.approx([readings[0]] * 8)
 
@@ -100,23 +100,23 @@ def test_masks_are_white_from_the_middle_up() -> None:
 def test_boxes_and_mask_add_up_and_can_be_inverted() -> None:
     mask = np.zeros((64, 64), bool)
     mask[0, 0] = True
-    task = Inpaint(mask=mask, boxes=[(10, 20, 3, 4), (-5, -5, 6, 6), (60, 60, 100, 100)]).task(flat())
+    task = Inpaint(mask=mask, boxes=[(10, 20, 3, 4), (-5, -5, 6, 6), (60, 60, 100, 100)]).problem(flat())
     assert task.hole is not None
     assert task.hole.sum() == 12 + 1 + 16
     assert task.hole[20:24, 10:13].all()
-    inverted = Inpaint(mask=mask, invert_mask=True).task(flat())
+    inverted = Inpaint(mask=mask, invert_mask=True).problem(flat())
     assert inverted.hole is not None
     assert inverted.hole.sum() == 64 * 64 - 1
 
 
 def test_sizes() -> None:
     picture = flat((30, 41))
-    assert SuperResolve(scale=1.5).task(picture).size == (45, 62)
-    assert SuperResolve(to_size=(82, 1000)).task(picture).size == (60, 82)
-    assert SuperResolve(long_edge=100).task(picture).size == (73, 100)
+    assert SuperResolve(scale=1.5).problem(picture).size == (45, 62)
+    assert SuperResolve(to_size=(82, 1000)).problem(picture).size == (60, 82)
+    assert SuperResolve(long_edge=100).problem(picture).size == (73, 100)
     with pytest.raises(PictureError, match="already"):
-        SuperResolve(long_edge=41).task(picture)
+        SuperResolve(long_edge=41).problem(picture)
     with pytest.raises(PictureError, match="8"):
-        SuperResolve(long_edge=400).task(picture)
+        SuperResolve(long_edge=400).problem(picture)
     with pytest.raises(UsageError, match="one of"):
         SuperResolve(scale=2, long_edge=100)

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from diffuse_cli.degradation.operators import box_mean
-from diffuse_cli.diffusion.inference import estimate
+from diffuse_cli.diffusion.inference import infer
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.images.srgb import encoded, linear
 from diffuse_cli.restoration.observe import observe
-from diffuse_cli.restoration.problem import Task
+from diffuse_cli.restoration.problem import Problem
 from diffuse_cli.tasks.tone.clarity import clarify
 from diffuse_cli.tasks.tone.curve import Curve
-from diffuse_cli.tasks.tone.enhancement import Wish, enhance
+from diffuse_cli.tasks.tone.enhancement import ToneOptions, enhance
 from diffuse_cli.tasks.tone.guided import guided_filter
 from diffuse_cli.tasks.tone.light_noise import light_noise
 from diffuse_cli.tasks.tone.white_balance import gains
@@ -86,24 +86,24 @@ def test_clarity_tells_what_it_does_to_noise() -> None:
 @pytest.mark.parametrize("stops", [1.0, 2.0, 4.0])
 def test_exposure_is_found_again(stops: float) -> None:
     dark = encoded(photograph() * 2**-stops)
-    toned = enhance(2 * dark - 1, Wish(), depth=16)
+    toned = enhance(2 * dark - 1, ToneOptions(), depth=16)
     assert toned.stops == pytest.approx(stops, abs=0.3)
     assert (toned.x - (2 * encoded(photograph()) - 1)).abs().mean() < 0.06
 
 
 def test_what_is_good_is_left_and_strength_0_leaves_all() -> None:
     good = 2 * encoded(photograph()) - 1
-    assert torch.allclose(enhance(good, Wish(), depth=8).x, good, atol=0.02)
+    assert torch.allclose(enhance(good, ToneOptions(), depth=8).x, good, atol=0.02)
     poor = 2 * encoded(0.2 * photograph() + 0.1) - 1
-    assert torch.allclose(enhance(poor, Wish(strength=0.0), depth=8, level=0.0).x, poor, atol=1e-5)
-    assert (enhance(poor, Wish(), depth=8, level=0.0).x - poor).abs().mean() > 0.1
+    assert torch.allclose(enhance(poor, ToneOptions(strength=0.0), depth=8, level=0.0).x, poor, atol=1e-5)
+    assert (enhance(poor, ToneOptions(), depth=8, level=0.0).x - poor).abs().mean() > 0.1
 
 
 @pytest.mark.parametrize("stops", [-1.0, 0.5, 3.0])
 def test_an_exposure_that_is_asked_for_clips_nothing(stops: float) -> None:
     light = photograph()
     before = (light.amax(1) >= 1).float().mean()
-    toned = enhance(2 * encoded(light) - 1, Wish(exposure=stops), depth=8, level=0.0)
+    toned = enhance(2 * encoded(light) - 1, ToneOptions(exposure=stops), depth=8, level=0.0)
     assert (toned.x.amax(1) >= 1).float().mean() <= before + 0.001
 
 
@@ -133,9 +133,9 @@ def test_the_noise_of_light_is_read_at_any_exposure() -> None:
 def test_an_even_sigma_y_is_one_noise_level(toy: Model) -> None:
     y = torch.rand((1, 3, 32, 48), generator=torch.Generator().manual_seed(5)) - 0.5
     cond = toy.network.config.cond
-    even = observe(y, Task(noise=0.1, sigma_y=np.full((32, 48), 0.1, np.float32)), cond, gray=False, sampling=False)
-    plain = observe(y, Task(noise=0.1), cond, gray=False, sampling=False)
-    assert torch.allclose(estimate(even, Settings(), toy), estimate(plain, Settings(), toy), atol=1e-5)
+    even = observe(y, Problem(noise=0.1, sigma_y=np.full((32, 48), 0.1, np.float32)), cond, gray=False, sampling=False)
+    plain = observe(y, Problem(noise=0.1), cond, gray=False, sampling=False)
+    assert torch.allclose(infer(even, Settings(), toy), infer(plain, Settings(), toy), atol=1e-5)
 
 
 def test_a_sigma_y_keeps_what_is_exact_and_reads_nothing_that_is_missing(toy: Model) -> None:
@@ -143,12 +143,12 @@ def test_a_sigma_y_keeps_what_is_exact_and_reads_nothing_that_is_missing(toy: Mo
     noise = np.zeros((32, 48), np.float32)
     noise[8:24, 8:40], noise[12:20, 16:32] = 0.1, math.inf
     cond = toy.network.config.cond
-    task = Task(sigma_y=noise, hole=np.isinf(noise))
+    task = Problem(sigma_y=noise, hole=np.isinf(noise))
     known = observe(y, task, cond, gray=False, sampling=False)
-    found = estimate(known, Settings(), toy)
+    found = infer(known, Settings(), toy)
     exact = torch.from_numpy(noise == 0)
     assert torch.equal(found[..., exact], y[..., exact])
     other = y.clone()
     other[..., 12:20, 16:32] = math.nan
-    again = estimate(observe(other, task, cond, gray=False, sampling=False), Settings(), toy)
+    again = infer(observe(other, task, cond, gray=False, sampling=False), Settings(), toy)
     assert torch.equal(found, again)

@@ -24,7 +24,7 @@ from diffuse_cli.training import loop, state
 from diffuse_cli.training.config import Length, Mix, TrainConfig
 from diffuse_cli.training.export import export
 from diffuse_cli.training.log import records
-from diffuse_cli.training.loop import Request, Watch, train
+from diffuse_cli.training.loop import Callbacks, TrainingRun, train
 from diffuse_cli.training.plot import draw
 from tests.conftest import EXAMPLES, PROGRAM, ROOT, SHARED, Run, needs_shared
 
@@ -70,8 +70,8 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def request(data: Path, out: Path) -> Request:
-    return Request(data=(data,), out=out, dtype="fp32", threads=1, log_every=4, validate_every=6, compiled=False)
+def request(data: Path, out: Path) -> TrainingRun:
+    return TrainingRun(data=(data,), out=out, dtype="fp32", threads=1, log_every=4, validate_every=6, compiled=False)
 
 
 def tensors(run: Path) -> dict[str, Tensor]:
@@ -89,14 +89,14 @@ def whole(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An uninterrupted run."""
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("runs") / "whole"
-    assert train(CONFIG, LENGTH, request(photographs, out), Watch())
+    assert train(CONFIG, LENGTH, request(photographs, out), Callbacks())
     return out
 
 
-def stop_after(steps: int) -> Watch:
+def stop_after(steps: int) -> Callbacks:
     """Stops when so many steps are done."""
     calls = iter(range(10**6))
-    return Watch(stopping=lambda: next(calls) >= steps)
+    return Callbacks(stopping=lambda: next(calls) >= steps)
 
 
 GOLDEN = {4: 1.809505, 8: 1.746127, 12: 2.072714}
@@ -123,29 +123,29 @@ def test_the_log_holds_what_it_promises(whole: Path) -> None:
 def test_a_stopped_run_goes_on_to_the_same_end(photographs: Path, whole: Path, tmp_path: Path, stop: int) -> None:
     out = tmp_path / "run"
     assert not train(CONFIG, LENGTH, request(photographs, out), stop_after(stop))
-    assert train(CONFIG, LENGTH, request(photographs, out), Watch())
+    assert train(CONFIG, LENGTH, request(photographs, out), Callbacks())
     assert_equal(out, whole)
 
 
 def test_workers_make_the_same_batches(photographs: Path, whole: Path, tmp_path: Path) -> None:
-    assert train(CONFIG, LENGTH, replace(request(photographs, tmp_path / "run"), workers=2), Watch())
+    assert train(CONFIG, LENGTH, replace(request(photographs, tmp_path / "run"), workers=2), Callbacks())
     assert_equal(tmp_path / "run", whole)
 
 
 def test_a_longer_run_goes_on_from_a_finished_one(photographs: Path, tmp_path: Path) -> None:
     flat = replace(CONFIG, decay=0.0)
     for steps in (3, 6):
-        assert train(flat, Length(images=8 * steps), request(photographs, tmp_path / "a"), Watch())
-    assert train(flat, Length(images=8 * 6), request(photographs, tmp_path / "b"), Watch())
+        assert train(flat, Length(images=8 * steps), request(photographs, tmp_path / "a"), Callbacks())
+    assert train(flat, Length(images=8 * 6), request(photographs, tmp_path / "b"), Callbacks())
     assert_equal(tmp_path / "a", tmp_path / "b")
 
 
 def test_minutes_are_counted_over_restarts(photographs: Path, tmp_path: Path) -> None:
     length = Length(minutes=0.01)
-    assert train(CONFIG, length, request(photographs, tmp_path / "run"), Watch())
+    assert train(CONFIG, length, request(photographs, tmp_path / "run"), Callbacks())
     steps = int(json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])["step"])
     assert steps > 1
-    assert train(CONFIG, length, request(photographs, tmp_path / "run"), Watch())
+    assert train(CONFIG, length, request(photographs, tmp_path / "run"), Callbacks())
     assert json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])["step"] == steps
 
 
@@ -244,7 +244,7 @@ def test_a_kill_while_the_state_is_written_loses_nothing(
     assert len(left) == 1
     assert left[0].stat().st_size > len(before) / 3
     assert (out / state.FILE).read_bytes() == before
-    assert train(CONFIG, LENGTH, request(photographs, out), Watch())
+    assert train(CONFIG, LENGTH, request(photographs, out), Callbacks())
     assert_equal(out, whole)
     assert not left[0].exists()
 
@@ -376,7 +376,9 @@ def test_unusable_pictures_are_named_skipped_and_counted(photographs: Path, tmp_
     Image.new("RGBA", (40, 40), (9, 9, 9, 100)).save(data / "glass.png")
     (data / "notes.txt").write_text("no picture")
     said: list[str] = []
-    assert not train(CONFIG, LENGTH, request(data, tmp_path / "run"), Watch(warn=said.append, stopping=lambda: True))
+    assert not train(
+        CONFIG, LENGTH, request(data, tmp_path / "run"), Callbacks(warn=said.append, stopping=lambda: True)
+    )
     assert [name for name in ("broken.png", "flat.png", "glass.png") if name in " ".join(said)] == [
         "broken.png", "flat.png", "glass.png",
     ]  # fmt: skip
@@ -386,31 +388,31 @@ def test_unusable_pictures_are_named_skipped_and_counted(photographs: Path, tmp_
 
 def test_no_pictures(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no pictures"):
-        train(CONFIG, LENGTH, request(tmp_path, tmp_path / "run"), Watch())
+        train(CONFIG, LENGTH, request(tmp_path, tmp_path / "run"), Callbacks())
     with pytest.raises(UsageError, match="no such file"):
-        train(CONFIG, LENGTH, request(tmp_path / "nowhere", tmp_path / "run"), Watch())
+        train(CONFIG, LENGTH, request(tmp_path / "nowhere", tmp_path / "run"), Callbacks())
     Image.new("RGB", (20, 20)).save(tmp_path / "small.png")
     with pytest.raises(UsageError, match="smaller than the crop"):
-        train(CONFIG, LENGTH, request(tmp_path, tmp_path / "run"), Watch())
+        train(CONFIG, LENGTH, request(tmp_path, tmp_path / "run"), Callbacks())
 
 
 def test_a_folder_of_another_run_is_refused(photographs: Path, whole: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"lr \(0\.02 -> 0\.5\)"):
-        train(replace(CONFIG, lr=0.5), LENGTH, request(photographs, whole), Watch())
+        train(replace(CONFIG, lr=0.5), LENGTH, request(photographs, whole), Callbacks())
     data = tmp_path / "data"
     shutil.copytree(photographs, data)
     (data / "cat_1.png").unlink()
     with pytest.raises(UsageError, match="the pictures differ"):
-        train(CONFIG, LENGTH, request(data, whole), Watch())
+        train(CONFIG, LENGTH, request(data, whole), Callbacks())
 
 
 def test_two_runs_do_not_share_a_folder(photographs: Path, tmp_path: Path) -> None:
     def again() -> bool:
         with pytest.raises(UsageError, match="another run is at work"):
-            train(CONFIG, LENGTH, request(photographs, tmp_path / "run"), Watch())
+            train(CONFIG, LENGTH, request(photographs, tmp_path / "run"), Callbacks())
         return True
 
-    assert not train(CONFIG, LENGTH, request(photographs, tmp_path / "run"), Watch(stopping=again))
+    assert not train(CONFIG, LENGTH, request(photographs, tmp_path / "run"), Callbacks(stopping=again))
 
 
 def labelled(photographs: Path, folder: Path, *names: str) -> Path:
@@ -422,17 +424,19 @@ def labelled(photographs: Path, folder: Path, *names: str) -> Path:
 def test_labels_come_from_folders_and_must_fit(photographs: Path, tmp_path: Path) -> None:
     data = labelled(photographs, tmp_path / "data", "day", "night")
     run = replace(request(data, tmp_path / "run"), labels=True)
-    assert train(CONFIG, Length(images=16), run, Watch())
+    assert train(CONFIG, Length(images=16), run, Callbacks())
     export(tmp_path / "run", tmp_path / "m.safetensors")
     assert checkpoint.read_info(tmp_path / "m.safetensors").labels == ("day", "night")
     other = labelled(photographs, tmp_path / "other", "day", "dusk")
     start = replace(request(other, tmp_path / "tuned"), labels=True, init=str(tmp_path / "m.safetensors"))
     with pytest.raises(CheckpointError, match="its labels are day, night, this run's day, dusk"):
-        train(CONFIG, LENGTH, start, Watch())
+        train(CONFIG, LENGTH, start, Callbacks())
     with pytest.raises(UsageError, match="dusk"):
-        train(replace(CONFIG, labels=("day", "night")), LENGTH, replace(start, out=tmp_path / "x", init=None), Watch())
+        train(
+            replace(CONFIG, labels=("day", "night")), LENGTH, replace(start, out=tmp_path / "x", init=None), Callbacks()
+        )
     with pytest.raises(UsageError, match="no picture has a label"):
-        train(CONFIG, LENGTH, replace(request(photographs, tmp_path / "y"), labels=True), Watch())
+        train(CONFIG, LENGTH, replace(request(photographs, tmp_path / "y"), labels=True), Callbacks())
 
 
 def test_a_state_that_cannot_be_read_is_refused(photographs: Path, whole: Path, tmp_path: Path) -> None:
@@ -440,7 +444,7 @@ def test_a_state_that_cannot_be_read_is_refused(photographs: Path, whole: Path, 
     shutil.copytree(whole, out)
     (out / state.FILE).write_bytes((out / state.FILE).read_bytes()[:2000])
     with pytest.raises(CheckpointError, match="cannot be read"):
-        train(CONFIG, LENGTH, request(photographs, out), Watch())
+        train(CONFIG, LENGTH, request(photographs, out), Callbacks())
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_step(
@@ -455,7 +459,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
     monkeypatch.setattr(loop, "losses", broken)
     message = r"not finite at step 2: seed 0, samples 1 \(denoise\), pictures \w+_\d\.png"
     with pytest.raises(PictureError, match=message):
-        train(CONFIG, LENGTH, request(photographs, tmp_path / "run"), Watch())
+        train(CONFIG, LENGTH, request(photographs, tmp_path / "run"), Callbacks())
     after = tensors(tmp_path / "run")
     assert all(torch.equal(before[name], after[name]) for name in before)
 

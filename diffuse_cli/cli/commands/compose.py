@@ -8,7 +8,7 @@ import typer
 
 from ...errors import PictureError, UsageError
 from ...system.files import file_sha256
-from ..options.options import Compute, Files, Keeping, Which, number_or_auto, shared, whole_number
+from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, number_or_auto, shared, whole_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ def compose(
         typer.Option(metavar="auto|0..1", help="How far its light is matched; auto = 1, or 0.5 for one with alpha."),
     ] = "auto",
     *,
-    keeping: Keeping,
+    keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
     """Put a cut-out into a picture so that it belongs there, or join two pictures along a mask.
@@ -71,7 +71,7 @@ def compose(
     name = insert if insert is not None else join
     other, told = _read(name or Path(), files, "cut-out")
     taken, of_mask = (None, "") if mask is None else _mask(mask, files)
-    request = Compose(
+    task = Compose(
         insert=other, mask=taken, at=None if join is not None else _at(at), scale=scale, rotate=rotate, band=band,
         blend=blend.value, match=number_or_auto("match", match), seed=compute.seed,
     )  # fmt: skip
@@ -80,7 +80,7 @@ def compose(
         **({"mask": of_mask} if mask is not None else {}),
     }
     named = tuple(path for path in (name, mask) if path is not None)
-    restore_files("compose", request, files, keeping, compute, Which(), extra=extra, others=named)
+    restore_files("compose", task, files, keeping, compute, SamplingOptions(), extra=extra, others=named)
 
 
 def _read(path: Path, files: Files, what: str) -> "tuple[Picture, str]":

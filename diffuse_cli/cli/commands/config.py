@@ -22,7 +22,7 @@ def _options(group: Any) -> tuple[dict[str, list[Any]], set[str]]:  # noqa: ANN4
 def _settings(group: Any) -> dict[str, dict[str, Setting]]:  # noqa: ANN401 - as above
     options, many = _options(group)
     names = {command: [p.name for p in params] for command, params in options.items()}
-    return configuration.of_environment(names, many)
+    return configuration.from_environment(names, many)
 
 
 def default_map(group: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - as above

@@ -137,7 +137,7 @@ class _Degrader:
         from ...images.image_io import check_fits
 
         self.results.display.show(job.source.name)
-        picture, hole = self.damage.inflict(read.picture)
+        picture, hole = self.damage.apply(read.picture)
         check_fits(picture, job.output)
         before = read.picture if self.results.shows(job) else None
         return _Damaged(self.results.signed(picture, read.made), hole, read.made, before)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from ...errors import UsageError
-from ..options.options import Compute, Files, Keeping, Which, shared
+from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
 
 if TYPE_CHECKING:
-    from ...tasks.task import Request
+    from ...tasks.task import Task
     from ..batch.plan import Job
 
 
@@ -37,8 +37,8 @@ def denoise(
         typer.Option(metavar="0..1", help="The same for the colour noise alone.", show_default="as --strength"),
     ] = None,
     *,
-    which: Which,
-    keeping: Keeping,
+    which: SamplingOptions,
+    keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
     """Remove noise. Without options the noise level is estimated, and printed."""
@@ -47,25 +47,25 @@ def denoise(
     from ...degradation.estimation.noise_map import map_of
     from ...images.image_io import read_picture
     from ...tasks.denoise import Denoise
-    from ..batch.files_beside import FilesBeside
+    from ..batch.sidecar_files import SidecarFiles
     from ..run.restorer import restore_files
 
-    request = Denoise(noise=_noise(noise), strength=strength, chroma_strength=chroma_strength)
+    task = Denoise(noise=_noise(noise), strength=strength, chroma_strength=chroma_strength)
     if noise_map is None:
-        restore_files("denoise", request, files, keeping, compute, which)
+        restore_files("denoise", task, files, keeping, compute, which)
         return
     if noise != "auto":
         raise UsageError("--noise and --noise-map both say what the noise is; give one of them")
-    maps = FilesBeside(
+    maps = SidecarFiles(
         noise_map,
         option="--noise-map",
         what="noise map",
         read=lambda path: map_of(read_picture(path, max_pixels=files.max_pixels)),
     )
 
-    def of(job: "Job") -> "tuple[Request, dict[str, str]]":
+    def of(job: "Job") -> "tuple[Task, dict[str, str]]":
         found = maps.of(job.source)
-        return replace(request, noise_map=found.value), {"noise_map": found.sha256}
+        return replace(task, noise_map=found.value), {"noise_map": found.sha256}
 
     restore_files("denoise", of, files, keeping, compute, which, others=maps.files)
 

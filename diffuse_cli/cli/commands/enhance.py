@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..options.options import Compute, Files, Keeping, Which, number_or_auto, shared
+from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, number_or_auto, shared
 
 
 class WhiteBalanceName(StrEnum):
@@ -33,7 +33,7 @@ def enhance(
     ] = WhiteBalanceName.auto,
     strength: Annotated[float, typer.Option(metavar="0..1", help="0 = the input, 1 = all of it.")] = 1.0,
     *,
-    keeping: Keeping,
+    keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
     """Better light for dark, faded or flat pictures, without the noise that it would show.
@@ -44,11 +44,11 @@ def enhance(
     from ...tasks.enhance import Enhance
     from ..run.restorer import restore_files
 
-    request = Enhance(
+    task = Enhance(
         exposure=number_or_auto("exposure", exposure), contrast=number_or_auto("contrast", contrast),
         clarity=number_or_auto("clarity", clarity), white_balance=white_balance.value, strength=strength,
     )  # fmt: skip
-    restore_files("enhance", request, files, keeping, compute, Which())
+    restore_files("enhance", task, files, keeping, compute, SamplingOptions())
 
 
 def add_to(app: typer.Typer) -> None:

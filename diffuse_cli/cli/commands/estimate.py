@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ...degradation.estimation.estimate import Estimate, Finding
     from ...images.picture import Picture
-    from ...restoration.problem import Task
+    from ...restoration.problem import Problem
 
 
 @shared
@@ -96,22 +96,22 @@ class _Estimates:
 
     def tell(self, path: Path, picture: "Picture", page: int | None, begin: float) -> None:
         """On stdout."""
-        from ...degradation.estimation.estimate import estimate as look
+        from ...degradation.estimation.estimate import estimate_degradation as look
         from ...tasks.restore import Restore
 
         found = look(picture)
-        task = Restore().task_for(picture, found)
+        problem = Restore().task_for(picture, found)
         height, width = picture.pixels.shape[:2]
         if self.files.json:
             told: dict[str, Any] = {
                 "type": "estimate", "status": "done", "input": str(path), **({} if page is None else {"page": page}),
                 "size": [width, height], "seconds": round(time.monotonic() - begin, 3), "estimate": found.to_json(),
-                "restore": {"changes": not task.leaves_alone, **_told(task), "command": _command(task)},
+                "restore": {"changes": not problem.leaves_alone, **_told(problem), "command": _command(problem)},
             }  # fmt: skip
             typer.echo(json.dumps(told))
             return
         name = str(path) if page is None else f"{path}, page {page}"
-        for line in (f"{one_line(name)}: {width}x{height}", *_block(found, task, width, height)):
+        for line in (f"{one_line(name)}: {width}x{height}", *_block(found, problem, width, height)):
             typer.echo(line)
 
     def summary(self, total: int, code: int, stopped_by: str | None) -> None:
@@ -123,7 +123,7 @@ class _Estimates:
         )  # fmt: skip
 
 
-def _block(found: "Estimate", task: "Task", width: int, height: int) -> "Iterator[str]":
+def _block(found: "Estimate", problem: "Problem", width: int, height: int) -> "Iterator[str]":
     yield _row("noise", _noise(found), found.noise)
     yield _row("JPEG", _jpeg(found), found.jpeg)
     yield _row("blur", f"a Gaussian of {found.blur.value:.2f} pixels" if found.blur.value else "none", found.blur)
@@ -131,7 +131,7 @@ def _block(found: "Estimate", task: "Task", width: int, height: int) -> "Iterato
     larger = f", as if enlarged by {found.enlarged.value:.2f}" if found.enlarged.value else ""
     size = f"fits into {round(width * share)}x{round(height * share)}{larger}" if share < 1 else "as fine as the size"
     yield _row("detail", size, found.resolution)
-    yield f"  restore  {_would(task)}"
+    yield f"  restore  {_would(problem)}"
 
 
 def _row(name: str, text: str, finding: "Finding") -> str:
@@ -158,31 +158,31 @@ def _jpeg(found: "Estimate") -> str:
     return f"quality {found.jpeg.value:.0f}{f', its blocks begin at column {column}, row {row}' if moved else ''}"
 
 
-def _told(task: "Task") -> dict[str, Any]:
+def _told(problem: "Problem") -> dict[str, Any]:
     """What the core would be told."""
     from ...images.units import LEVEL
 
-    guide = task.guide
-    noise = task.noise if guide is None else guide.noise
+    guide = problem.guide
+    noise = problem.noise if guide is None else guide.noise
     quality, blur = (100.0, 0.0) if guide is None else (guide.quality, guide.blur)
     return {"noise": noise * LEVEL, "jpeg": quality, "blur": blur}
 
 
-def _would(task: "Task") -> str:
-    if task.leaves_alone:
+def _would(problem: "Problem") -> str:
+    if problem.leaves_alone:
         return "would leave it as it is"
-    told = _told(task)
+    told = _told(problem)
     words = [
         *([f"noise of {told['noise']:.1f} levels"] if told["noise"] else []),
         *([f"the traces of JPEG quality {told['jpeg']:.0f}"] if told["jpeg"] < 100 else []),
         *([f"a blur of {told['blur']:.2f} pixels"] if told["blur"] else []),
     ]
-    return f"would remove {', '.join(words)}: {_command(task)}"
+    return f"would remove {', '.join(words)}: {_command(problem)}"
 
 
-def _command(task: "Task") -> str:
+def _command(problem: "Problem") -> str:
     """The line that does the same without looking again."""
-    told = _told(task)
+    told = _told(problem)
     return f"diffuse restore --noise {told['noise']:.4g} --jpeg {told['jpeg']:.4g} --blur {told['blur']:.4g}"
 
 

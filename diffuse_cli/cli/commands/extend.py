@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from ...errors import UsageError
-from ..options.options import Compute, Files, Keeping, Which, shared, two_numbers, whole_number
+from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared, two_numbers, whole_number
 
 if TYPE_CHECKING:
     from ...tasks.extend import Anchor
@@ -21,8 +21,8 @@ def extend(
         typer.Option(metavar="WHERE", help="Where on the canvas the picture stays: center, top, left, top-left, ..."),
     ] = "center",
     *,
-    which: Which,
-    keeping: Keeping,
+    which: SamplingOptions,
+    keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
     """Paint beyond the frame; the picture itself stays bit for bit what it was.
@@ -33,11 +33,11 @@ def extend(
     from ...tasks.extend import Extend
     from ..run.restorer import restore_files
 
-    request = Extend(
+    task = Extend(
         to_size=None if to_size is None else two_numbers("to-size", to_size), pad=None if pad is None else _pad(pad),
         anchor=cast("Anchor", anchor),
     )  # fmt: skip
-    restore_files("extend", request, files, keeping, compute, which)
+    restore_files("extend", task, files, keeping, compute, which)
 
 
 def _pad(text: str) -> tuple[int, int, int, int]:

@@ -4,20 +4,20 @@ from typing import Annotated
 
 import typer
 
-from ..options.masking import Holes, Masking
-from ..options.options import Compute, Files, Keeping, Which, shared
+from ..options.masking import MaskOptions, MaskSource
+from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
 
 
 @shared
 def inpaint(
     files: Files,
-    masking: Masking,
+    masking: MaskOptions,
     paint: Annotated[
         bool, typer.Option("--paint", help="Paint the mask on a page that this machine alone can open.")
     ] = False,
     *,
-    which: Which,
-    keeping: Keeping,
+    which: SamplingOptions,
+    keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
     """Fill the masked pixels; every other pixel stays bit for bit what it was.
@@ -36,7 +36,7 @@ def inpaint(
         return
     if not masking.given:
         masking.check_unused()
-    holes = Holes(masking=masking, max_pixels=files.max_pixels)
+    holes = MaskSource(masking=masking, max_pixels=files.max_pixels)
     restore_files("inpaint", holes.of, files, keeping, compute, which, others=holes.files, saved=holes.saved)
 
 

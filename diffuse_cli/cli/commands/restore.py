@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..options.masking import Holes, Masking
-from ..options.options import Compute, Files, Keeping, Which, number_or_auto, shared
+from ..options.masking import MaskOptions, MaskSource
+from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, number_or_auto, shared
 
 if TYPE_CHECKING:
-    from ...tasks.task import Request
+    from ...tasks.task import Task
     from ..batch.plan import Job
 
 
@@ -34,9 +34,9 @@ def restore(
         str | None, typer.Option(metavar="noise,jpeg,blur", help="Undo these alone.", show_default="all three")
     ] = None,
     *,
-    masking: Masking,
-    which: Which,
-    keeping: Keeping,
+    masking: MaskOptions,
+    which: SamplingOptions,
+    keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
     """Undo whatever happened to a picture, all at once: noise, JPEG, blur, holes, a size too small.
@@ -63,8 +63,8 @@ def deblur(
         str, typer.Option(metavar="auto|LEVEL", help="Std of the noise in 8-bit levels; auto estimates it.")
     ] = "auto",
     *,
-    which: Which,
-    keeping: Keeping,
+    which: SamplingOptions,
+    keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
     """Undo a blur; short for `restore --only blur`.
@@ -76,7 +76,7 @@ def deblur(
     told = restore_only(("blur",), {"blur": number_or_auto("blur", blur)})
     level = number_or_auto("noise", noise)
     options = {**told, "noise": "if-blurred" if level == "auto" else level}
-    restore_with("deblur", options, files, Masking(), keeping, compute, which)
+    restore_with("deblur", options, files, MaskOptions(), keeping, compute, which)
 
 
 @shared
@@ -86,19 +86,25 @@ def dejpeg(
         str, typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was; auto finds it out.")
     ] = "auto",
     *,
-    which: Which,
-    keeping: Keeping,
+    which: SamplingOptions,
+    keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
     """Remove the traces of JPEG, also in a PNG that was one; short for `restore --only jpeg`."""
     from ...tasks.restore import restore_only
 
     told = restore_only(("jpeg",), {"jpeg": number_or_auto("jpeg", jpeg)})
-    restore_with("dejpeg", told, files, Masking(), keeping, compute, which)
+    restore_with("dejpeg", told, files, MaskOptions(), keeping, compute, which)
 
 
 def restore_with(
-    op: str, told: Mapping[str, Any], files: Files, masking: Masking, keeping: Keeping, compute: Compute, which: Which
+    op: str,
+    told: Mapping[str, Any],
+    files: Files,
+    masking: MaskOptions,
+    keeping: MetadataOptions,
+    compute: Compute,
+    which: SamplingOptions,
 ) -> None:
     """Restore every input.
 
@@ -113,9 +119,9 @@ def restore_with(
         masking.check_unused()
         restore_files(op, plain, files, keeping, compute, which)
         return
-    holes = Holes(masking=masking, max_pixels=files.max_pixels)
+    holes = MaskSource(masking=masking, max_pixels=files.max_pixels)
 
-    def of(job: "Job") -> "tuple[Request, Mapping[str, Any]]":
+    def of(job: "Job") -> "tuple[Task, Mapping[str, Any]]":
         missing, facts = holes.of(job)
         return replace(plain, holes=missing), facts
 

@@ -12,14 +12,14 @@ from ...system.files import file_sha256
 from ..batch import plan
 from ..batch.inputs import PIPE
 from ..options.masking import mask_files
-from ..options.options import Compute, Files, Keeping, Which, shared
+from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...diffusion.model import Model
     from ...tasks.style.delta import Style
-    from ...tasks.style.studio import Sitter
+    from ...tasks.style.studio import StylePicture
     from ...tasks.stylize import Stylize
     from ..batch.plan import Job
     from ..run.display import Display
@@ -53,7 +53,7 @@ def stylize(
         typer.Option(metavar="N", min=1, help="Solver steps at each scale; 1 = colours alone.", show_default="6"),
     ] = None,
     *,
-    keeping: Keeping,
+    keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
     """Give photographs the look of another picture: its colours, and its texture, in strokes.
@@ -77,24 +77,25 @@ def stylize(
         found = masks.of(job.source)
         return replace(asked, mask=found.value), {"style": told, "mask": found.sha256}
 
+    which = SamplingOptions(steps=1) if steps == 1 else SamplingOptions(fidelity=0.0, steps=steps)
     restore_files(
-        "stylize", of, files, keeping, compute, Which(steps=1) if steps == 1 else Which(fidelity=0.0, steps=steps),
+        "stylize", of, files, keeping, compute, which,
         others=(style, *(masks.files if masks else ())), prepare=teaching.check,
         adapt=teaching.teach if strength > 0 and steps != 1 else None,
     )  # fmt: skip
 
 
-def _read(path: Path, files: Files) -> "tuple[Sitter | Style, str]":
+def _read(path: Path, files: Files) -> "tuple[StylePicture | Style, str]":
     """A style's picture, or a style that was learned before; and its file's sha256.
 
     Raises: UsageError: there is no such file. PictureError, CheckpointError: it cannot be read.
     """
-    from ...tasks.style.studio import Sitter, styled_by
+    from ...tasks.style.studio import StylePicture, styled_by
 
     if not path.is_file():
         raise UsageError(f"{path}: no such style; --style takes a picture, or what --save-style wrote")
     given = styled_by(path, files.max_pixels)
-    return given, given.sha256 if isinstance(given, Sitter) else file_sha256(path, PictureError)
+    return given, given.sha256 if isinstance(given, StylePicture) else file_sha256(path, PictureError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +107,7 @@ class _Teaching:
         save: where what it learned is written, too.
     """
 
-    given: "Sitter | Style"
+    given: "StylePicture | Style"
     name: Path
     save: Path | None
     files: Files
@@ -132,7 +133,7 @@ class _Teaching:
         """
         from ...diffusion import checkpoint
         from ...tasks.style.delta import with_style
-        from ...tasks.style.studio import Studio
+        from ...tasks.style.studio import StyleTrainer
 
         def begin(steps: int) -> None:
             display.prepare(f"learning {self.name.name}")
@@ -140,7 +141,7 @@ class _Teaching:
                 display.say(f"{self.name}: learning its texture in {steps} steps, once; this takes some minutes")
 
         path = checkpoint.find(self.compute.model)
-        studio = Studio(
+        studio = StyleTrainer(
             path=path, sha256=checkpoint.file_sha256(path), begin=begin,
             progress=lambda done, total: display.progress(done % total, total),
         )  # fmt: skip

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ..options.options import Compute, Files, Keeping, Which, shared, two_numbers
+from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared, two_numbers
 
 
 @shared
@@ -18,8 +18,8 @@ def super_resolve(
         typer.Option("--consistent", help="Shrunk again (bicubic, in float), the result is the input, to a level."),
     ] = False,
     *,
-    which: Which,
-    keeping: Keeping,
+    which: SamplingOptions,
+    keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
     """Enlarge by any factor up to 8."""
@@ -27,8 +27,8 @@ def super_resolve(
     from ..run.restorer import restore_files
 
     size = None if to_size is None else two_numbers("to-size", to_size)
-    request = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent)
-    restore_files("super-resolve", request, files, keeping, compute, which)
+    task = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent)
+    restore_files("super-resolve", task, files, keeping, compute, which)
 
 
 def add_to(app: typer.Typer) -> None:

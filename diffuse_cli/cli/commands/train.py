@@ -91,20 +91,20 @@ def train(
     settings = read_config(config, seed=seed, batch=batch, crop=crop, lr=lr, decay=decay, holdout=holdout)
     length = Length(images=images, minutes=minutes)
 
-    from ...training.loop import Request
+    from ...training.loop import TrainingRun
 
-    request = Request(
+    request = TrainingRun(
         data=tuple(data), validation=tuple(val or ()), init=init, labels=labels, out=out, save_every=save_every,
         validate_every=validate_every, log_every=log_every, device=device.value, dtype=dtype.value, compiled=compiled,
         threads=threads, workers=workers, tensorboard=tensorboard,
     )  # fmt: skip
     with _stop_asked() as asked:
-        from ...training.loop import Watch, train
+        from ...training.loop import Callbacks, train
         from ..run.train_display import TrainDisplay
 
         leads = int(os.environ.get("RANK", "0")) == 0  # of the processes that torchrun started
         with TrainDisplay(quiet=quiet or not leads) as display:
-            watch = Watch(record=display.record, warn=display.warn, stopping=lambda: bool(asked))
+            watch = Callbacks(record=display.record, warn=display.warn, stopping=lambda: bool(asked))
             ended = train(settings, length, request, watch)
     if not ended:
         typer.echo(f"diffuse: stopped; the state is saved in {out}, and the same command goes on", err=True)

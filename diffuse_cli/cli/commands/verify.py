@@ -87,7 +87,7 @@ def verify(
     from ...images.encoding import Encoding
     from ...images.image_io import read_picture
     from ...provenance import recipe as recipes
-    from ...provenance.declared import of_recipe
+    from ...provenance.declared import from_recipe
     from ...provenance.verification import verify as figures_of
 
     recipe = told.recipe() or recipes.read(made)
@@ -100,7 +100,7 @@ def verify(
     if mask == "alpha" and told.op is not None:
         recipe = {**recipe, "mask": "alpha"}
     before, after = read_picture(against), read_picture(made)
-    declared = of_recipe(recipe, before, hole, std)
+    declared = from_recipe(recipe, before, hole, std)
     figures = figures_of(after, before, declared, Encoding(quality=quality or recipe.get("quality")))
     fine = all(figure.is_fine for figure in figures)
     if as_json:

@@ -24,7 +24,7 @@ from ...restoration.restore import restore
 from ...tasks.denoise import Denoise
 from ...tasks.inpaint import Inpaint
 from ...tasks.super_resolve import SuperResolve
-from ...tasks.task import Request
+from ...tasks.task import Task
 from .finding import Finding
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ GOLDEN: Final = "golden"
 """The folder of pixels, in this package."""
 _INPUT: Final = "input.png"
 _RELEASE: Final = "release.json"
-REQUESTS: Final[dict[str, Request]] = {
+TASKS: Final[dict[str, Task]] = {
     "denoise": Denoise(noise=25.0),
     "inpaint": Inpaint(boxes=[(20, 14, 24, 10)]),
     "super-resolve": SuperResolve(scale=2.0),
@@ -71,7 +71,7 @@ def _has_accelerator() -> bool:
 def _compare(device: "Device", dtype: "Dtype") -> Iterator[Finding]:
     """Each picture."""
     model = prepare(DEFAULT_MODEL, device=device, dtype=dtype)
-    for name in REQUESTS:
+    for name in TASKS:
         begin = time.monotonic()
         where = f"{name}, {device} {dtype}"
         try:
@@ -96,7 +96,7 @@ def computed(name: str, model: "Model") -> NDArray[np.uint8]:
     """What this machine makes of a request: 8-bit levels (H, W, 3)."""
     with as_file(_golden(_INPUT)) as path:
         picture = read_picture(path)
-    restored = restore(picture, REQUESTS[name].task(picture), Settings(), model)
+    restored = restore(picture, TASKS[name].problem(picture), Settings(), model)
     return to_levels(restored.pixels, 8).astype(np.uint8)
 
 
@@ -113,7 +113,7 @@ def _golden(name: str) -> Traversable:
 def record(folder: Path) -> None:
     """Write what this machine computes as what is expected; for those who change the shipped checkpoint."""
     model = prepare(DEFAULT_MODEL, device="cpu", dtype="fp32")
-    for name in REQUESTS:
+    for name in TASKS:
         levels = computed(name, model)
         write_picture(Picture(pixels=(levels / np.float32(127.5) - 1).astype(np.float32)), folder / f"{name}.png")
     release = {"checkpoint": file_sha256(find(DEFAULT_MODEL))}

@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...tasks.inpaint import Box, Inpaint, Polygon
-    from ..batch.files_beside import FilesBeside
     from ..batch.plan import Job
+    from ..batch.sidecar_files import SidecarFiles
 
 
-def mask_files(name: str, max_pixels: int) -> "FilesBeside[NDArray[np.bool_]]":
+def mask_files(name: str, max_pixels: int) -> "SidecarFiles[NDArray[np.bool_]]":
     """What --mask names: a mask for all pictures, or one for each.
 
     Raises: UsageError, PictureError: as `FilesBeside`.
     """
     from ...images.image_io import read_picture
     from ...images.mask_picture import mask_of
-    from ..batch.files_beside import FilesBeside
+    from ..batch.sidecar_files import SidecarFiles
 
-    return FilesBeside(
+    return SidecarFiles(
         name, option="--mask", what="mask", read=lambda path: mask_of(read_picture(path, max_pixels=max_pixels))
     )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Masking:
+class MaskOptions:
     """What is to be filled."""
 
     mask: Annotated[
@@ -87,19 +87,19 @@ class Masking:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Holes:
+class MaskSource:
     """What is to be filled in each picture."""
 
-    masking: Masking
+    masking: MaskOptions
     max_pixels: int
 
     def __post_init__(self) -> None:
         """Find out now what can be wrong.
 
-        Raises: UsageError, PictureError: as `FilesBeside` and `request.Inpaint`.
+        Raises: UsageError, PictureError: as `SidecarFiles` and `Inpaint`.
         """
         masking = self.masking
-        defaults = (Masking.__dataclass_fields__[name].default for name in ("mask_strength", "mask_limit"))
+        defaults = (MaskOptions.__dataclass_fields__[name].default for name in ("mask_strength", "mask_limit"))
         if masking.mask != "auto" and (masking.mask_strength, masking.mask_limit) != tuple(defaults):
             raise UsageError("--mask-strength and --mask-limit are of --mask auto")
         if self._masks is None:
@@ -111,7 +111,7 @@ class Holes:
         return () if self._masks is None else self._masks.files
 
     @cached_property
-    def _masks(self) -> "FilesBeside[NDArray[np.bool_]] | None":
+    def _masks(self) -> "SidecarFiles[NDArray[np.bool_]] | None":
         if self.masking.mask in (None, "alpha", "auto"):
             return None
         return mask_files(str(self.masking.mask), self.max_pixels)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ...diffusion.model import Model
     from ...diffusion.settings import Settings, Tile
     from ...images.encoding import Encoding
-    from ...restoration.answers import Answers
+    from ...restoration.sampling_request import SamplingRequest
     from ..batch.plan import OnExists
 
 
@@ -66,7 +66,7 @@ class OnExistsName(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Telling:
+class LogOptions:
     """How much a command says."""
 
     json: Annotated[
@@ -81,7 +81,7 @@ class Telling:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Output(Telling):
+class Output(LogOptions):
     """Where results go."""
 
     output: Annotated[
@@ -126,7 +126,7 @@ class Output(Telling):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sources(Telling):
+class Sources(LogOptions):
     """Which pictures."""
 
     inputs: Annotated[
@@ -206,7 +206,7 @@ class Coding:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Keeping(Coding):
+class MetadataOptions(Coding):
     """How results are coded, and what of their inputs they keep."""
 
     metadata: Annotated[
@@ -288,7 +288,7 @@ class Compute:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Which:
+class SamplingOptions:
     """Which of the pictures that fit the input is the answer, and how sure it is."""
 
     fidelity: Annotated[
@@ -332,14 +332,14 @@ class Which:
         named = {"uncertainty": self.uncertainty, "uncertainty-view": self.uncertainty_view, "trace": self.trace}
         return {part: output for part, output in named.items() if output is not None}
 
-    def answers(self) -> "Answers":
+    def answers(self) -> "SamplingRequest":
         """The same, checked.
 
         Raises: UsageError: as `Answers`; a trace without a sample.
         """
-        from ...restoration.answers import Answers
+        from ...restoration.sampling_request import SamplingRequest
 
-        asked = Answers(
+        asked = SamplingRequest(
             fidelity=self.fidelity, steps=self.steps, samples=self.samples, average=self.average,
             uncertainty=self.uncertainty is not None or self.uncertainty_view is not None,
         )  # fmt: skip

@@ -15,8 +15,8 @@ from ...errors import PictureError, UsageError
 from ..batch import plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
-from ..options.masking import Holes, Masking
-from ..options.options import Compute, Files, Which
+from ..options.masking import MaskOptions, MaskSource
+from ..options.options import Compute, Files, SamplingOptions
 from ..run.display import one_line
 from ..run.planning import Batch
 
@@ -38,10 +38,10 @@ class Painting:
         hole: (H, W), what was painted.
     """
 
-    masking: Masking
+    masking: MaskOptions
     files: Files
     compute: Compute
-    which: Which
+    which: SamplingOptions
     hole: "NDArray[np.bool_] | None" = None
     sha256: str = ""
     others: tuple[Path, ...] = field(default=())
@@ -64,9 +64,9 @@ class Painting:
         return None if self.masking.save_mask is None else Path(self.masking.save_mask)
 
     @cached_property
-    def _given(self) -> Holes:
+    def _given(self) -> MaskSource:
         """The mask that painting begins with."""
-        return Holes(masking=self.masking, max_pixels=self.files.max_pixels)
+        return MaskSource(masking=self.masking, max_pixels=self.files.max_pixels)
 
     def of(self, job: Job) -> "tuple[Inpaint, Mapping[str, Any]]":
         """What is to be filled, and what the recipe says of the mask."""
@@ -121,7 +121,7 @@ class Painting:
 
         picture = read_picture(job.source, max_pixels=self.files.max_pixels)
         height, width = picture.pixels.shape[:2]
-        initial = self._given.of(job)[0].task(picture).hole if self.masking.given else None
+        initial = self._given.of(job)[0].problem(picture).hole if self.masking.given else None
 
         def shown(one: "Picture") -> bytes:
             return jpeg(rendered(one).resize(canvas_size((width, height)), Image.Resampling.LANCZOS), 95)
@@ -138,7 +138,7 @@ class Painting:
         from ...tasks.inpaint import Inpaint
 
         strength = self.masking.mask_strength
-        hole = Inpaint(mask="auto", mask_strength=strength, mask_limit=100).task(picture).hole
+        hole = Inpaint(mask="auto", mask_strength=strength, mask_limit=100).problem(picture).hole
         return np.zeros(picture.pixels.shape[:2], bool) if hole is None else hole
 
     def _filled(self, picture: "Picture", hole: "NDArray[np.bool_]") -> "Picture":
@@ -147,8 +147,8 @@ class Painting:
         from ...tasks.inpaint import Inpaint
 
         settings = self.which.answers().settings("inpaint", self.compute.settings(1))
-        task = Inpaint(mask=hole, feather=self.masking.feather).task(picture)
-        return restore(picture, task, settings, self._model)
+        problem = Inpaint(mask=hole, feather=self.masking.feather).problem(picture)
+        return restore(picture, problem, settings, self._model)
 
     @cached_property
     def _model(self) -> Any:  # noqa: ANN401 - a `device.Model`, whose name would import torch

@@ -16,9 +16,9 @@ from .planning import sha256_of
 
 if TYPE_CHECKING:
     from ...images.picture import Picture
-    from ...restoration.problem import Task
+    from ...restoration.problem import Problem
     from ...restoration.samples import Samples
-    from ...tasks.task import Request
+    from ...tasks.task import Task
 
 IN_HAND: Final = 2
 """Inputs that are kept for their further results; reading runs ahead, so two overlap."""
@@ -27,16 +27,16 @@ IN_HAND: Final = 2
 class Input:
     """A file of one or more pages, and what is known of the first. `lock` is held while it is read."""
 
-    def __init__(self, path: Path, request: "Request", max_pixels: int) -> None:
+    def __init__(self, path: Path, task: "Task", max_pixels: int) -> None:
         """Nothing is read yet. Args: request: what is asked for; max_pixels: of a page, at most."""
-        self.path, self.request, self.max_pixels = path, request, max_pixels
+        self.path, self.task, self.max_pixels = path, task, max_pixels
         self.lock = threading.Lock()
         self.is_told = False
         self.samples: Samples | None = None
         self._data: bytes | None = None
         self._digest = ""
         self._state: tuple[int, int] | None = None
-        self._opened: tuple[Picture, Task] | None = None
+        self._opened: tuple[Picture, Problem] | None = None
 
     @property
     def sha256(self) -> str:
@@ -48,7 +48,7 @@ class Input:
             self._digest = sha256_of(self.path) if self._data is None else hashlib.sha256(self._data).hexdigest()
         return self._digest
 
-    def opened(self) -> "tuple[Picture, Task]":
+    def opened(self) -> "tuple[Picture, Problem]":
         """The first page, and what is known of it.
 
         Raises: PictureError: it cannot be read, or does not fit what was asked for.
@@ -57,21 +57,21 @@ class Input:
             pages = self._pages()
             first = next(pages)
             self._check_unchanged()
-            self._opened = first, self.request.task(first)
+            self._opened = first, self.task.problem(first)
         return self._opened
 
-    def pages(self) -> "Iterator[tuple[Picture, Task]]":
+    def pages(self) -> "Iterator[tuple[Picture, Problem]]":
         """All pages; each but the first is read when the one before is done with. Raises what `opened` raises."""
         with self.lock:
-            first, task = self.opened()
-        yield first, task
+            first, problem = self.opened()
+        yield first, problem
         if first.source.pages == 1:
             return
         self._check_unchanged()
         pages = self._pages()
         next(pages)
         for page in pages:
-            yield page, self.request.task(page)
+            yield page, self.task.problem(page)
 
     def _pages(self) -> "Iterator[Picture]":
         from ...images.image_io import read_pages
@@ -95,7 +95,7 @@ def _state(path: Path) -> tuple[int, int] | None:
 class Inputs:
     """The inputs in hand, where an input has several results. May be called from several threads."""
 
-    def __init__(self, of: "Callable[[Job], Request]", max_pixels: int, *, shared: bool) -> None:
+    def __init__(self, of: "Callable[[Job], Task]", max_pixels: int, *, shared: bool) -> None:
         """Args: of: what is asked for; shared: whether inputs have several results, one after the other."""
         self.of, self.max_pixels, self.shared = of, max_pixels, shared
         self._kept: OrderedDict[Path, Input] = OrderedDict()

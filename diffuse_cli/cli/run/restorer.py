@@ -14,7 +14,7 @@ from ..batch import plan
 from ..batch.inputs import PIPE
 from ..batch.pipeline import MOST_WEIGHT
 from ..batch.plan import Job
-from ..options.options import Compute, Files, Keeping, Which
+from ..options.options import Compute, Files, MetadataOptions, SamplingOptions
 from .display import Display
 from .planning import Batch, coding_of, plan_files, show_plan
 from .reading import Input, Inputs
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
     from ...diffusion.settings import Settings
     from ...images.encoding import Encoding
     from ...images.picture import Picture
-    from ...restoration.answers import Answers
-    from ...restoration.problem import Task
+    from ...restoration.problem import Problem
     from ...restoration.samples import Samples
-    from ...tasks.task import Request
+    from ...restoration.sampling_request import SamplingRequest
+    from ...tasks.task import Task
 
 Adapt = Callable[["Model", Display], "Model"]
 
-RequestOf = Callable[[Job], "tuple[Request, Mapping[str, Any]]"]
+TaskOf = Callable[[Job], "tuple[Task, Mapping[str, Any]]"]
 """What is asked for one picture, and what its recipe says of the files that this needs."""
 
 
 def restore_files(
     op: str,
-    request: "Request | RequestOf",
+    task: "Task | TaskOf",
     files: Files,
-    keeping: Keeping,
+    keeping: MetadataOptions,
     compute: Compute,
-    which: Which,
+    which: SamplingOptions,
     *,
     extra: Mapping[str, Any] | None = None,
     others: "tuple[Path, ...]" = (),
@@ -64,7 +64,7 @@ def restore_files(
     encoding, answers = keeping.encoding(), which.answers()
     asked = _Asked(
         op=op,
-        of=request if callable(request) else lambda _job: (request, extra or {}),
+        of=task if callable(task) else lambda _job: (task, extra or {}),
         answers=answers,
         base=compute.settings(1),
         parts=which.parts,
@@ -122,8 +122,8 @@ class _Asked:
     """
 
     op: str
-    of: RequestOf
-    answers: "Answers"
+    of: TaskOf
+    answers: "SamplingRequest"
     base: "Settings"
     parts: Mapping[str, str]
     compute: Compute
@@ -161,19 +161,19 @@ class _Asked:
 
     def wanted(self, job: Job) -> dict[str, Any]:
         """What is known before the picture is read; its hash is still to come."""
-        request, extra = self.of(job)
+        task, extra = self.of(job)
         coding = coding_of(job.part, self.encoding).told(job.output) if job.output != PIPE else {}
-        return {**self.computing(job), **request.told(), **extra, **coding, "input": ""}
+        return {**self.computing(job), **task.to_recipe(), **extra, **coding, "input": ""}
 
 
-def _resolved(wanted: Mapping[str, Any], task: "Task") -> dict[str, Any]:
+def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
     """What is known once the picture is read: what was estimated, and what follows from its size."""
     from ...images.units import LEVEL
 
-    found: dict[str, Any] = dict(task.facts)
-    guide, estimated = task.guide, [name.split()[0] for name in wanted.get("estimated", ())]
+    found: dict[str, Any] = dict(problem.facts)
+    guide, estimated = problem.guide, [name.split()[0] for name in wanted.get("estimated", ())]
     if "noise" in estimated:
-        found["noise"] = (task.noise if guide is None else guide.noise) * LEVEL
+        found["noise"] = (problem.noise if guide is None else guide.noise) * LEVEL
     if "jpeg" in estimated:
         found["jpeg"] = 100.0 if guide is None else guide.quality
     if "blur" in estimated:
@@ -181,8 +181,8 @@ def _resolved(wanted: Mapping[str, Any], task: "Task") -> dict[str, Any]:
     if guide is not None:
         found["scale"] = guide.scale
         found |= {"jpeg_quality": guide.quality} if guide.quality < 100 else {}
-    if task.size is not None:
-        found["size"] = [task.size[1], task.size[0]]
+    if problem.size is not None:
+        found["size"] = [problem.size[1], problem.size[0]]
     return found
 
 
@@ -223,7 +223,7 @@ class _Read:
 
     input: Input
     first: "Picture"
-    task: "Task"
+    problem: "Problem"
     made: dict[str, Any]
     encoding: "Encoding"
 
@@ -240,7 +240,7 @@ class _Restored:
     made: dict[str, Any]
     encoding: "Encoding"
     hole: "NDArray[np.bool_] | None" = None
-    shown: "tuple[Picture, Picture, Task] | None" = None
+    shown: "tuple[Picture, Picture, Problem] | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,15 +265,15 @@ class _Restorer:
         with source.lock:
             wanted["input"] = source.sha256
             self.results.check_still_due(job, wanted)
-            picture, task = source.opened()
+            picture, problem = source.opened()
         _tidy_after(picture)
         encoding = coding_of(job.part, self.asked.encoding)
         if job.output == PIPE:
             encoding = encoding.like(picture.source.format)
             wanted |= encoding.told(PIPE)
         self.check_fits(job, picture, encoding)
-        made = recipe.plain({**wanted, **_resolved(wanted, task)})
-        return _Read(source, picture, task, made, encoding)
+        made = recipe.plain({**wanted, **_resolved(wanted, problem)})
+        return _Read(source, picture, problem, made, encoding)
 
     def check_fits(self, job: Job, picture: "Picture", encoding: "Encoding") -> None:
         """Refuse, before the work, what the result's file cannot hold."""
@@ -299,8 +299,8 @@ class _Restorer:
         else:
             restored = list(pages)
         _tidy_after(read.first)
-        shown = (read.first, kept[0], read.task) if kept else None
-        return _Restored(restored, read.made, read.encoding, read.task.hole, shown)
+        shown = (read.first, kept[0], read.problem) if kept else None
+        return _Restored(restored, read.made, read.encoding, read.problem.hole, shown)
 
     def pages(self, job: Job, read: _Read, kept: "list[Picture]") -> "Iterator[Picture]":
         """The result's pages; the next is read when the one before is written.
@@ -310,16 +310,16 @@ class _Restorer:
         is_new, read.input.is_told = not read.input.is_told, True
         if is_new:
             self.warn(job, read)
-        for number, (picture, task) in enumerate(read.input.pages(), start=1):
+        for number, (picture, problem) in enumerate(read.input.pages(), start=1):
             name = f"{job.source}: page {number}" if picture.source.pages > 1 else str(job.source)
-            for line in (*(() if self.files.quiet else task.notes), *task.warnings) if is_new else ():
+            for line in (*(() if self.files.quiet else problem.notes), *problem.warnings) if is_new else ():
                 self.results.display.say(f"{name}: {line}")
-            made = self.answer(job, self.samples(read.input, picture, task))
+            made = self.answer(job, self.samples(read.input, picture, problem))
             if number == 1 and self.results.shows(job):
                 kept.append(made)
             yield self.results.signed(made, read.made)
 
-    def samples(self, source: Input, picture: "Picture", task: "Task") -> "Samples":
+    def samples(self, source: Input, picture: "Picture", problem: "Problem") -> "Samples":
         """What is computed of a page: of a file of one, once for all results."""
         from ...restoration.samples import Samples
 
@@ -328,7 +328,7 @@ class _Restorer:
         if source.samples is not None:
             return source.samples
         traces, differ = "trace" in self.asked.parts, self.asked.answers.uncertainty
-        made = Samples(picture, task, self.model, moments=differ, traces=traces)
+        made = Samples(picture, problem, self.model, moments=differ, traces=traces)
         if self.inputs.shared and picture.source.pages == 1:
             source.samples = made
         return made
@@ -366,8 +366,8 @@ class _Restorer:
         if restored.pages is not None:
             self.results.write(job, restored.pages, restored.made, restored.encoding)
         if restored.shown is not None:
-            before, after, task = restored.shown
-            self.results.show(job, before, after, restored.made, task)
+            before, after, problem = restored.shown
+            self.results.show(job, before, after, restored.made, problem)
         return {"recipe": restored.made}
 
     def let_go(self, job: Job) -> None:
@@ -381,9 +381,11 @@ class _Restorer:
         say = self.results.display.say
         if job.part:
             return
-        painted = read.task.repainting
+        painted = read.problem.repainting
         exact = (
-            read.task.hole is not None or read.task.consistent or (painted is not None and painted.where is not None)
+            read.problem.hole is not None
+            or read.problem.consistent
+            or (painted is not None and painted.where is not None)
         )
         if exact and not is_lossless(job.output, read.first, read.encoding):
             say(f"{job.output}: a lossy format; pixels that stay exact need a lossless one, like -o out.png")

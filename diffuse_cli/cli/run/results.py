@@ -19,7 +19,7 @@ from .planning import Batch, holds_recipe, sha256_of
 if TYPE_CHECKING:
     from ...images.encoding import Encoding
     from ...images.picture import Picture
-    from ...restoration.problem import Task
+    from ...restoration.problem import Problem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,14 +82,19 @@ class Results:
         return self.batch.showing is not None and self.batch.showing.wants(job)
 
     def show(
-        self, job: Job, before: "Picture | None", after: "Picture", made: Mapping[str, Any], task: "Task | None" = None
+        self,
+        job: Job,
+        before: "Picture | None",
+        after: "Picture",
+        made: Mapping[str, Any],
+        problem: "Problem | None" = None,
     ) -> None:
         """A picture and its result, which is written, for --compare and --report.
 
         Raises: PictureError: the comparison cannot be written.
         """
         if self.batch.showing is not None:
-            self.batch.showing.show(job, before, after, made, task)
+            self.batch.showing.show(job, before, after, made, problem)
 
     def write_down(self, output: Path, made: Mapping[str, Any], encoding: "Encoding") -> None:
         """One line in the journal, with the result's hash where the result itself cannot tell its recipe."""

@@ -14,7 +14,7 @@ from ..options.options import Files, Output
 
 if TYPE_CHECKING:
     from ...images.picture import Picture
-    from ...restoration.problem import Task
+    from ...restoration.problem import Problem
     from ..report.report import Report
 
 
@@ -43,7 +43,12 @@ class Showing:
         return self.report is not None or job.output in self.comparisons
 
     def show(
-        self, job: Job, before: "Picture | None", after: "Picture", made: Mapping[str, Any], task: "Task | None" = None
+        self,
+        job: Job,
+        before: "Picture | None",
+        after: "Picture",
+        made: Mapping[str, Any],
+        problem: "Problem | None" = None,
     ) -> None:
         """A picture and its result, which is written.
 
@@ -53,7 +58,7 @@ class Showing:
             self._lay_over(job, after)
             return
         if self.report is not None:
-            notes = () if task is None else (*task.notes, *task.warnings)
+            notes = () if problem is None else (*problem.notes, *problem.warnings)
             self.report.show(job, before, after, notes=notes)
         target = self.comparisons.get(job.output)
         if target is not None and before is not None:

@@ -69,7 +69,7 @@ class Estimate:
         return asdict(self)
 
 
-def estimate(picture: Picture) -> Estimate:
+def estimate_degradation(picture: Picture) -> Estimate:
     """Look for noise, compression, blur and enlargement, each by a published method of its own."""
     levels = (picture.pixels + 1) * np.float32(LEVEL)
     compression = estimate_compression(levels)

@@ -6,12 +6,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ...diffusion.conditioning import Known
+from ...diffusion.conditioning import Conditioning
 from ...diffusion.denoiser import Observation, nothing_known
-from ...diffusion.inference import Progress, estimate, part_of
+from ...diffusion.inference import Progress, infer, part_of
 from ...diffusion.model import Model
 from ...diffusion.settings import Settings
-from ...diffusion.tiling import host_copy
+from ...diffusion.tiling import copied_picture
 from .patch_search import Matches, uniform
 from .scales import coarse_to_fine
 from .texture import textured
@@ -39,7 +39,7 @@ def wide_filled(
         part = part_of(progress, (levels - halvings) / (levels + 1), (levels - halvings + 1) / (levels + 1))
         known = _known_exactly(seen)
         one = settings if drawn and found is None else replace(settings, steps=1)
-        x = estimate(known, one, model, part, stage=halvings)
+        x = infer(known, one, model, part, stage=halvings)
         if not settings.has_texture or known.needed is None:
             return x
         draw = uniform(settings.seed, settings.sample, halvings)
@@ -50,14 +50,14 @@ def wide_filled(
     window = y[..., rows, columns]
     missing, part = torch.from_numpy(wide.missing[rows, columns]), torch.from_numpy(wide.part[rows, columns])
     whole = coarse_to_fine(base, window, missing, levels, solve)
-    y = host_copy(y)
+    y = copied_picture(y)
     y[..., rows, columns] = torch.where(part, whole, window)
     return y
 
 
-def _known_exactly(seen: Observation) -> Known:
+def _known_exactly(seen: Observation) -> Conditioning:
     """Of a picture whose pixels are exact or missing, only the missing ones are to be computed."""
     assert seen.y is not None
     assert seen.sigma_y is not None
     missing = torch.isinf(seen.sigma_y[0, 0]).numpy()
-    return Known(observation=seen, x_t=seen.y, sigma_t=math.inf, given=seen.y, needed=missing)
+    return Conditioning(observation=seen, x_t=seen.y, sigma_t=math.inf, given=seen.y, needed=missing)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...degradation.operators import Description, resize
+from ...degradation.operators import Degradation, resize
 from ...diffusion.denoiser import Observation
 from ...diffusion.fill import pull_push
 
@@ -68,7 +68,7 @@ def coarse_to_fine(base: Observation, y: Tensor, hole: Tensor, levels: int, solv
 def refinement(base: Observation, coarse: Tensor, y: Tensor, known: Tensor) -> Observation:
     """A scale, of which the half as large one is solved: the enlarged result is the guide, beside the known pixels."""
     h, w = coarse.shape[-2:]
-    shrunk_by_two = Description(scale=2)
+    shrunk_by_two = Degradation(scale=2)
     cond = base.cond.clone()
     cond[:, :4] = torch.tensor(shrunk_by_two.cond())
     return replace(

@@ -66,7 +66,7 @@ def _moved(at: tuple[Tensor, Tensor], down: int, across: int, h: int, w: int) ->
 
 
 def _solved(b: Tensor, degree: Tensor, links: list[Tensor]) -> Tensor:
-    """x of degree x - (sum of linked x) = b, all (M,); 0 = no link. Sums are doubles: threads do not change them."""
+    """X of degree x - (sum of linked x) = b, all (M,); 0 = no link. Sums are doubles: threads do not change them."""
 
     def product(x: Tensor) -> Tensor:
         padded = torch.cat([x.new_zeros(1), x])  # the first is what 0 finds

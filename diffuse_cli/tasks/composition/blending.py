@@ -94,7 +94,8 @@ def _uncertainty(cover: Tensor, band: int) -> Tensor:
 
 def _grain(noise: Tensor, sigma_y: Tensor, target: float, seed: int, gray: bool) -> Tensor:
     """The noise that is missing to the picture's, once the core has taken what sigma_y allows it to: noise of variance
-    n^2 told as s^2 leaves about n^2 - s^2."""
+    n^2 told as s^2 leaves about n^2 - s^2.
+    """
     taken = torch.minimum(noise, torch.where(torch.isinf(sigma_y), noise, sigma_y))
     missing = (target**2 - noise**2 + taken**2).clamp_min(0).sqrt()
     field = noise_field((noise.shape[-2], noise.shape[-1]), seed=seed, step=_GRAIN_STAGE, gray=gray)

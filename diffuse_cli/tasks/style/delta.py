@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from ...diffusion.model import Model, of_weights
+from ...diffusion.model import Model, from_weights
 from ...errors import CheckpointError
 from ...system.files import write_bytes
 from .colour_transport import Colours
@@ -89,4 +89,4 @@ def with_style(model: Model, style: Style, name: str) -> Model:
     with torch.no_grad():
         for layer, change in style.delta.items():
             weights[layer].add_(change.to(weights[layer]))
-    return of_weights(exact, model.network.dtype, compiled=model.compiled, engine=model.engine)
+    return from_weights(exact, model.network.dtype, compiled=model.compiled, engine=model.engine)

@@ -13,14 +13,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...degradation.operators import Description, resize
+from ...degradation.operators import Degradation, resize
 from ...diffusion.checkpoint import read_info
 from ...diffusion.network import NetworkConfig, UNet
 from ...errors import PictureError
 from ...training.batch import Batch, Clean, collate
 from ...training.config import TrainConfig
 from ...training.model import Trainable, losses
-from ...training.sample_spec import Recipe, Rng, keyed
+from ...training.sample_spec import Rng, SampleSpec, keyed
 from ...training.schedule import rate
 from ...training.state import State, start
 
@@ -34,7 +34,7 @@ SCALES = (1.5, 8.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lesson:
+class StyleTraining:
     """How long to train, and on what; the names of what was learned depend on all of it.
 
     Attributes:
@@ -58,7 +58,7 @@ class Lesson:
 
 
 def fine_tuned(
-    path: Path, picture: Tensor, lesson: Lesson, place: tuple[torch.device, torch.dtype], progress: Progress
+    path: Path, picture: Tensor, lesson: StyleTraining, place: tuple[torch.device, torch.dtype], progress: Progress
 ) -> dict[str, Tensor]:
     """What training changes of a network's folded weights, by the layers' names.
 
@@ -110,7 +110,7 @@ def _step(run: State, config: TrainConfig, model: Trainable, batch: Batch) -> No
     run.update(config)
 
 
-def pyramid(picture: Tensor, lesson: Lesson) -> list[Tensor]:
+def pyramid(picture: Tensor, lesson: StyleTraining) -> list[Tensor]:
     """The picture in its sizes, (1, 3, h, w) each; none is smaller than a crop, so a small picture is enlarged."""
     h, w = picture.shape[-2:]
     found = []
@@ -120,7 +120,7 @@ def pyramid(picture: Tensor, lesson: Lesson) -> list[Tensor]:
     return found
 
 
-def batch_of(sizes: list[Tensor], lesson: Lesson, step: int, labels: int) -> Batch:
+def batch_of(sizes: list[Tensor], lesson: StyleTraining, step: int, labels: int) -> Batch:
     """The batch of a step: a pure function of (seed, step)."""
     crops, recipes, rngs = [], [], []
     for sample in range(lesson.batch):
@@ -138,12 +138,12 @@ def _crop(picture: Tensor, side: int, rng: Rng) -> Clean:
     return Clean(x0=x0.flip(2) if rng.random() < 0.5 else x0, label=-1, picture=0, gray=gray)
 
 
-def _recipe(lesson: Lesson, rng: Rng) -> Recipe:
+def _recipe(lesson: StyleTraining, rng: Rng) -> SampleSpec:
     sigma = _loguniform(rng, *SIGMAS)
     if rng.random() >= lesson.guided:
-        return Recipe(task="denoise", sigma_t=sigma)
+        return SampleSpec(task="denoise", sigma_t=sigma)
     small = max(round(lesson.crop / _loguniform(rng, *SCALES)), 1)
-    return Recipe(task="resize", sigma_t=sigma, guide=Description(scale=lesson.crop / small))
+    return SampleSpec(task="resize", sigma_t=sigma, guide=Degradation(scale=lesson.crop / small))
 
 
 def _loguniform(rng: Rng, low: float, high: float) -> float:

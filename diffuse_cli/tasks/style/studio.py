@@ -19,16 +19,16 @@ from ...images.image_io import MAX_PIXELS, Picture, read_picture
 from ...system.files import file_sha256
 from .colour_transport import Colours, colours_of
 from .delta import Style, read_style
-from .fine_tuning import Lesson, fine_tuned
+from .fine_tuning import StyleTraining, fine_tuned
 
-LESSON = Lesson()
+LESSON = StyleTraining()
 """As measured (model card, Styles)."""
 LARGEST = 500_000
 """Pixels of a style's picture: a larger one is shrunk, or its strokes would be wider than what the core can draw."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sitter:
+class StylePicture:
     """A style's picture.
 
     Attributes:
@@ -42,7 +42,7 @@ class Sitter:
     sha256: str
 
 
-def sitter(picture: Picture, sha256: str) -> Sitter:
+def sitter(picture: Picture, sha256: str) -> StylePicture:
     """A picture as what is learned from. What is fully transparent of it has no say in the colours."""
     x = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].expand(-1, 3, -1, -1)
     opaque = None if picture.alpha is None else torch.from_numpy(picture.alpha > 0)
@@ -51,10 +51,12 @@ def sitter(picture: Picture, sha256: str) -> Sitter:
         x = torch.where(opaque, x, colours.mean[:, None, None].to(x.dtype))
     h, w = x.shape[-2:]
     shrink = min((LARGEST / (h * w)) ** 0.5, 1.0)
-    return Sitter(x=resize(x, (max(round(h * shrink), 1), max(round(w * shrink), 1))), colours=colours, sha256=sha256)
+    return StylePicture(
+        x=resize(x, (max(round(h * shrink), 1), max(round(w * shrink), 1))), colours=colours, sha256=sha256
+    )
 
 
-def styled_by(given: Path | Picture, max_pixels: int = MAX_PIXELS) -> "Sitter | Style":
+def styled_by(given: Path | Picture, max_pixels: int = MAX_PIXELS) -> "StylePicture | Style":
     """A style's picture, or a style that was learned before, which the suffix `.safetensors` tells.
 
     Args: max_pixels: the most that a picture's file may have.
@@ -68,7 +70,7 @@ def styled_by(given: Path | Picture, max_pixels: int = MAX_PIXELS) -> "Sitter | 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Studio:
+class StyleTrainer:
     """What is learned on.
 
     Attributes:
@@ -80,11 +82,11 @@ class Studio:
 
     path: Path
     sha256: str
-    lesson: Lesson = field(default_factory=lambda: LESSON)
+    lesson: StyleTraining = field(default_factory=lambda: LESSON)
     begin: Callable[[int], None] = lambda steps: None
     progress: Callable[[int, int], None] = lambda done, total: None
 
-    def style_of(self, given: "Sitter | Style", name: str, model: Model) -> Style:
+    def style_of(self, given: "StylePicture | Style", name: str, model: Model) -> Style:
         """A style for a model of this checkpoint: as it is, as it was kept, or learned now and kept.
 
         What cannot be kept is no error: it is learned again next time.
@@ -113,7 +115,7 @@ class Studio:
         return style
 
 
-def cached(picture: str, checkpoint: str, lesson: Lesson, dtype: torch.dtype) -> Path:
+def cached(picture: str, checkpoint: str, lesson: StyleTraining, dtype: torch.dtype) -> Path:
     """Where a style is kept: named by all that it depends on.
 
     Args: picture, checkpoint: sha256 of their files.

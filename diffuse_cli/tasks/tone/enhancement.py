@@ -10,8 +10,8 @@ from ...degradation.operators import blur
 from ...images.srgb import encoded, linear
 from .clarity import clarify
 from .curve import Curve
-from .evidence import MOST_EXPOSURE, Seen, black_level, exposure, look
 from .light_noise import LightNoise, light_noise, rounding
+from .statistics import MOST_EXPOSURE, ToneStatistics, black_level, exposure, look
 from .white_balance import gains
 
 _SLOPE_BLUR = 1.5
@@ -23,7 +23,7 @@ _VEIL_CLARITY = 4.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wish:
+class ToneOptions:
     """What is asked for; "auto" = as the picture needs.
 
     Attributes:
@@ -42,7 +42,7 @@ class Wish:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Toned:
+class ToneResult:
     """A picture in its new tone.
 
     Attributes:
@@ -72,7 +72,7 @@ class Toned:
         return self.stops == self.lifted == self.cast == self.black == self.clarity == 0
 
 
-def enhance(x: Tensor, wish: Wish, *, depth: int, level: float | None = None) -> Toned:
+def enhance(x: Tensor, wish: ToneOptions, *, depth: int, level: float | None = None) -> ToneResult:
     """Give a picture the tone that is wished for.
 
     Args:
@@ -89,7 +89,7 @@ def enhance(x: Tensor, wish: Wish, *, depth: int, level: float | None = None) ->
     curve, cast, lifted = _curve(seen, noise, wish, stops)
     clarity = _clarity(seen, curve, wish)
     toned, sigma = _apply(light, curve, clarity, noise, depth)
-    return Toned(
+    return ToneResult(
         x=2 * toned - 1, sigma=None if noise.is_none else 2 * sigma, stops=stops * wish.strength, lifted=lifted,
         cast=cast, black=curve.black, clarity=clarity,
         slope=_median_slope(seen, curve), noise=found,
@@ -101,7 +101,7 @@ def _even(level: float) -> LightNoise:
     return LightNoise(gain=(level / 255 / 1.2) ** 2 / 0.18)
 
 
-def _curve(seen: Seen, noise: LightNoise, wish: Wish, stops: float) -> tuple[Curve, float, float]:
+def _curve(seen: ToneStatistics, noise: LightNoise, wish: ToneOptions, stops: float) -> tuple[Curve, float, float]:
     """The curve, the cast that it takes away, and the lift in stops."""
     s = wish.strength
     if wish.exposure == "auto":
@@ -130,13 +130,13 @@ def _log2(x: float) -> float:
     return float(torch.tensor(x, dtype=torch.float64).log2())
 
 
-def _clarity(seen: Seen, curve: Curve, wish: Wish) -> float:
+def _clarity(seen: ToneStatistics, curve: Curve, wish: ToneOptions) -> float:
     if wish.clarity != "auto":
         return wish.clarity * wish.strength
     return min(_VEIL_CLARITY * curve.black, _MOST_CLARITY) * wish.strength
 
 
-def _median_slope(seen: Seen, curve: Curve) -> float:
+def _median_slope(seen: ToneStatistics, curve: Curve) -> float:
     v, step = encoded(seen.light), 0.01
     slope = (curve(linear(v + step)) - curve(linear(v - step))) / (2 * step)
     return float(slope.median())

@@ -14,7 +14,7 @@ from scipy import ndimage
 from skimage import data as samples
 
 from diffuse_cli.degradation.estimation.compression import estimate_compression
-from diffuse_cli.degradation.estimation.estimate import estimate
+from diffuse_cli.degradation.estimation.estimate import estimate_degradation
 from diffuse_cli.degradation.estimation.noise_model import estimate_noise_model, whiteness
 from diffuse_cli.degradation.estimation.resampling import estimate_resampling
 from diffuse_cli.degradation.estimation.spectrum import estimate_blur, radial_power
@@ -128,12 +128,12 @@ def test_smoothed_noise_is_told_from_white(photo: NDArray[np.uint8]) -> None:
 
 
 def test_one_picture_all_findings(photo: NDArray[np.uint8]) -> None:
-    clean = estimate(Picture(pixels=to_unit(photo, 8)))
+    clean = estimate_degradation(Picture(pixels=to_unit(photo, 8)))
     assert (clean.noise.value, clean.jpeg.value, clean.enlarged.value) == (None, None, None)
-    damaged = estimate(Picture(pixels=to_unit(noisy(photo, 20).astype(np.uint8), 8)))
+    damaged = estimate_degradation(Picture(pixels=to_unit(noisy(photo, 20).astype(np.uint8), 8)))
     assert damaged.noise.value == pytest.approx(20, rel=0.1)
     assert damaged.noise.confidence == "high"
-    saved = estimate(Picture(pixels=to_unit(through_jpeg(photo, 40).astype(np.uint8), 8)))
+    saved = estimate_degradation(Picture(pixels=to_unit(through_jpeg(photo, 40).astype(np.uint8), 8)))
     assert (saved.jpeg.value, saved.jpeg.how) == (40, "pixels")
     assert json.loads(json.dumps(saved.to_json()))["jpeg"]["value"] == 40
 
@@ -142,7 +142,7 @@ def test_noise_under_a_coder_is_not_told_by_brightness(tmp_path: Path) -> None:
     """The channels of a 4:2:0 JPEG keep next to nothing of the noise, so that a line through theirs says nothing."""
     levels = noisy(samples.astronaut()[::2, ::2], 20.0)
     Image.fromarray(levels.astype(np.uint8)).save(tmp_path / "a.jpg", quality=85)
-    found = estimate(read_picture(tmp_path / "a.jpg"))
+    found = estimate_degradation(read_picture(tmp_path / "a.jpg"))
     assert found.noise.value is not None
     assert found.noise.value == pytest.approx(17, abs=5)
     assert (found.noise_model.gain, found.noise_model.offset) == (0, found.noise.value**2)
@@ -151,5 +151,5 @@ def test_noise_under_a_coder_is_not_told_by_brightness(tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [np.zeros, np.ones], ids=["black", "white"])
 @pytest.mark.parametrize("size", [(1, 1, 3), (7, 300, 1), (130, 130, 3)])
 def test_pictures_without_anything_in_them(make: Callable[..., Floats], size: tuple[int, int, int]) -> None:
-    found = estimate(Picture(pixels=2 * make(size, np.float32) - 1))
+    found = estimate_degradation(Picture(pixels=2 * make(size, np.float32) - 1))
     assert (found.noise.value, found.jpeg.value, found.blur.value, found.enlarged.value) == (None,) * 4

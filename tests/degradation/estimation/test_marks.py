@@ -114,15 +114,15 @@ class TestRequest:
 
     def test_too_much_is_refused_and_can_be_insisted_on(self) -> None:
         with pytest.raises(PictureError, match=r"--mask-limit \d+ insists"):
-            Inpaint(mask="auto", mask_limit=0.5).task(self.picture())
-        task = Inpaint(mask="auto", mask_limit=50).task(self.picture())
+            Inpaint(mask="auto", mask_limit=0.5).problem(self.picture())
+        task = Inpaint(mask="auto", mask_limit=50).problem(self.picture())
         assert task.hole is not None
         assert task.hole.any()
         assert "looks like dust" in task.notes[0]
 
     def test_grown_last_and_the_given_mask_is_not_changed(self) -> None:
         mask = np.zeros((512, 512), bool)
-        task = Inpaint(mask=mask, boxes=[(100, 100, 10, 10)], grow=3).task(self.picture())
+        task = Inpaint(mask=mask, boxes=[(100, 100, 10, 10)], grow=3).problem(self.picture())
         assert task.hole is not None
         assert task.hole[97, 105]
         assert not mask.any()
@@ -198,14 +198,14 @@ class TestProgram:
 @pytest.mark.parametrize("kind", ["dust", "scratches", "tears"])
 def test_worn_marks(kind: MaskKind) -> None:
     picture = Picture(pixels=np.zeros((150, 200, 3), np.float32))
-    plain, hole = Damage(mask=kind, mask_share=0.03, seed=5).inflict(picture)
-    worn, seen = Damage(mask=kind, mask_share=0.03, seed=5, worn=True).inflict(picture)
+    plain, hole = Damage(mask=kind, mask_share=0.03, seed=5).apply(picture)
+    worn, seen = Damage(mask=kind, mask_share=0.03, seed=5, worn=True).apply(picture)
     assert hole is not None
     assert seen is not None
     assert (plain.pixels[hole] == 1).all()
     assert (plain.pixels[~hole] == 0).all()
     assert not (hole & ~near(seen, 1)).any()
     assert np.abs(worn.pixels[~seen]).max() < 0.12, "what is not said to be hidden is hardly touched"
-    again, _ = Damage(mask=kind, mask_share=0.03, seed=5, worn=True).inflict(picture)
+    again, _ = Damage(mask=kind, mask_share=0.03, seed=5, worn=True).apply(picture)
     assert np.array_equal(worn.pixels, again.pixels)
     assert len(np.unique(worn.pixels.round(2))) > 3, "tones of their own, and soft rims"

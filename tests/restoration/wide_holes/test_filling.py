@@ -110,14 +110,14 @@ class TestRestored:
         levels = integers(rng.integers(0, 2**depth, (150, 170, 3)), depth)
         picture = Picture(pixels=to_unit(levels, depth), depth=depth)
         hole = box((150, 170), slice(30, 130), slice(25, 120)) | box((150, 170), slice(5, 9), slice(0, 170))
-        made = restore(picture, Inpaint(mask=hole).task(picture), how, toy).pixels
+        made = restore(picture, Inpaint(mask=hole).problem(picture), how, toy).pixels
         assert np.array_equal(made[~hole], picture.pixels[~hole])
         assert np.isfinite(made).all()
         assert (made[hole] != picture.pixels[hole]).any(1).all()
 
     def test_seeds_differ_and_the_mean_does_not(self, toy: Model) -> None:
         picture = Picture(pixels=np.random.default_rng(0).normal(0, 0.3, (140, 140, 3)).astype(np.float32), depth=16)
-        task = Inpaint(boxes=[(20, 20, 100, 100)]).task(picture)
+        task = Inpaint(boxes=[(20, 20, 100, 100)]).problem(picture)
         assert "100 pixels wide" in task.notes[0]
 
         def made(seed: int, *, textured: bool) -> NDArray[np.float32]:
@@ -129,7 +129,7 @@ class TestRestored:
 
     def test_narrow_holes_are_as_ever(self, toy: Model) -> None:
         picture = Picture(pixels=np.random.default_rng(0).normal(0, 0.3, (90, 90, 3)).astype(np.float32), depth=16)
-        task = Inpaint(boxes=[(20, 20, 20, 40)]).task(picture)
+        task = Inpaint(boxes=[(20, 20, 20, 40)]).problem(picture)
         assert task.notes == ()
         one, other = (restore(picture, task, Settings(textured=k), toy).pixels for k in (False, True))
         assert np.array_equal(one, other)
@@ -137,7 +137,7 @@ class TestRestored:
     def test_gray_stays_gray(self, toy: Model) -> None:
         plane = np.random.default_rng(0).normal(0, 0.3, (120, 130, 1)).astype(np.float32)
         picture = Picture(pixels=np.repeat(plane, 3, 2), depth=16)
-        made = restore(picture, Inpaint(boxes=[(20, 20, 80, 90)]).task(picture), Settings(textured=True), toy).pixels
+        made = restore(picture, Inpaint(boxes=[(20, 20, 80, 90)]).problem(picture), Settings(textured=True), toy).pixels
         np.testing.assert_allclose(made, made[..., :1].repeat(3, 2), atol=1e-6)
 
     @pytest.mark.parametrize(("textured", "most", "at_rim"), [(True, 16, 3), (False, 30, 6)])
@@ -148,7 +148,7 @@ class TestRestored:
         v, u = np.mgrid[-0.6:0.6:160j, -0.4:0.4:160j]
         pixels = np.stack([v, u, 0.3 * v + u], 2).astype(np.float32)
         picture = Picture(pixels=pixels, depth=16)
-        task = Inpaint(boxes=[(32, 32, 96, 96)]).task(picture)
+        task = Inpaint(boxes=[(32, 32, 96, 96)]).problem(picture)
         error = np.abs(restore(picture, task, Settings(textured=textured), model).pixels - pixels) * 127.5
         assert error.max() < most
         assert error[32:36, 40:120].max() < at_rim
@@ -166,7 +166,7 @@ def test_beside_noise_a_wide_hole_has_texture_too(model: Model, scale: int) -> N
     with Image.open(EXAMPLES / "cat_noisy.png") as image:
         given = np.asarray(image.crop((40, 120, 200, 280)))
     holes = Inpaint(boxes=[(30, 40, 80, 80)])
-    task = Restore(noise=25, jpeg=100, blur=0, scale=scale, holes=holes).task(Picture(pixels=to_unit(given, 8)))
+    task = Restore(noise=25, jpeg=100, blur=0, scale=scale, holes=holes).problem(Picture(pixels=to_unit(given, 8)))
     picture, how = Picture(pixels=to_unit(given, 8)), Settings(textured=True)
     made = restore(picture, task, how, model).pixels
     at_once = restore(picture, replace(task, at_once=1 << 20), how, model).pixels

@@ -130,14 +130,14 @@ def test_without_known_patches_nothing_is_done(known: Tensor) -> None:
 def test_a_small_island_in_a_large_hole_is_soon_given_up(toy: Model) -> None:
     """Whose patches are whole at the finest scale alone, where searching from nothing would take minutes."""
     picture = Picture(pixels=np.random.default_rng(0).normal(0, 0.3, (300, 300, 3)).astype(np.float32), depth=16)
-    task = Inpaint(boxes=[(100, 100, 10, 10)], invert_mask=True).task(picture)
+    task = Inpaint(boxes=[(100, 100, 10, 10)], invert_mask=True).problem(picture)
     textured = restore(picture, task, Settings(textured=True), toy).pixels
     assert np.isfinite(textured).all()
 
 
 def test_too_much_is_left_to_the_scales_before(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = Picture(pixels=np.random.default_rng(0).normal(0, 0.3, (90, 90, 3)).astype(np.float32), depth=16)
-    task = Inpaint(boxes=[(20, 20, 50, 50)]).task(picture)
+    task = Inpaint(boxes=[(20, 20, 50, 50)]).problem(picture)
     whole = restore(picture, task, Settings(textured=True), toy).pixels
     monkeypatch.setattr(texture, "MOST_PIXELS", 2000)
     halved = restore(picture, task, Settings(textured=True), toy).pixels
@@ -151,10 +151,10 @@ def test_a_frame_is_not_to_be_seen(model: Model) -> None:
     wave = 0.4 * np.sin(columns / 3.0) + 0.2 * np.sin(rows / 2.0)
     pixels = np.repeat(wave[..., None], 3, 2).astype(np.float32)
     picture = Picture(pixels=pixels[16:-16, 20:-20].copy(), depth=16)
-    made = restore(picture, Extend(pad=(20, 16, 20, 16)).task(picture), Settings(textured=True), model).pixels
+    made = restore(picture, Extend(pad=(20, 16, 20, 16)).problem(picture), Settings(textured=True), model).pixels
     assert np.array_equal(made[16:-16, 20:-20], picture.pixels)
     outside = np.ones((120, 160), bool)
     outside[16:-16, 20:-20] = False
-    mean = restore(picture, Extend(pad=(20, 16, 20, 16)).task(picture), Settings(), model).pixels
+    mean = restore(picture, Extend(pad=(20, 16, 20, 16)).problem(picture), Settings(), model).pixels
     error, blurred = (np.sqrt(((x - pixels)[outside] ** 2).mean()) for x in (made, mean))
     assert error < 0.5 * blurred

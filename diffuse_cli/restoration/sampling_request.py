@@ -11,7 +11,7 @@ UNCERTAINTY_SAMPLES = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answers:
+class SamplingRequest:
     """What was asked for; None = nothing was said.
 
     Attributes:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Beside(Generic[T]):
+class Sidecar(Generic[T]):
     """A file that belongs to a picture.
 
     Attributes:
@@ -27,7 +27,7 @@ class Beside(Generic[T]):
     sha256: str
 
 
-class FilesBeside(Generic[T]):
+class SidecarFiles(Generic[T]):
     """--mask FILE, --mask DIR/ or --mask 'masks/{stem}.png', and the same of other options.
 
     Attributes:
@@ -54,7 +54,7 @@ class FilesBeside(Generic[T]):
             self.files = (Path(name),)
             self._read(Path(name))
 
-    def of(self, picture: Path) -> Beside[T]:
+    def of(self, picture: Path) -> Sidecar[T]:
         """A picture's own.
 
         Raises: PictureError: it is missing, or cannot be read.
@@ -78,8 +78,8 @@ class FilesBeside(Generic[T]):
             raise PictureError(f"{shown(picture)}: {names} could both be its {self.what}")
         return others[0] if others else same
 
-    def _read_file(self, path: Path) -> Beside[T]:
+    def _read_file(self, path: Path) -> Sidecar[T]:
         if not path.exists():
             needed = f"every picture needs one under {self.option} {self.name}"
             raise PictureError(f"{shown(path)}: no such {self.what}; {needed}")
-        return Beside(value=self.read(path), sha256=file_sha256(path, PictureError))
+        return Sidecar(value=self.read(path), sha256=file_sha256(path, PictureError))

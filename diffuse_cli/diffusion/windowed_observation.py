@@ -1,6 +1,6 @@
 """What is known of a large picture, window by window: guides are resized and holes filled where they are looked at.
 
-Each is an `Evidence` (see denoiser) and gives, up to rounding, windows of the `Observation` of the whole picture.
+Each is a `WindowedObservation` (see denoiser): up to rounding, its windows are those of the picture's `Observation`.
 """
 
 import math
@@ -13,7 +13,7 @@ from ..degradation.mask_shapes import resized
 from ..degradation.resampling import resize_window
 from .denoiser import Observation
 from .fill import WindowedFill
-from .tiling import host_copy, plan_tiles
+from .tiling import copied_picture, plan_tiles
 
 _SIDE = 1024
 """Of the windows in which whole pictures are looked through."""
@@ -119,7 +119,7 @@ def filled(base: Observation, y: Tensor, missing: Tensor, noise: float | Tensor 
 def filled_picture(y: Tensor, missing: Tensor) -> Tensor:
     """A copy of y (1, 3, H, W) in host memory, with the fill where it is missing (H, W)."""
     fill = WindowedFill(lambda rows, columns: y[..., rows, columns], missing)
-    out = host_copy(y)
+    out = copied_picture(y)
     for tile in plan_tiles((y.shape[-2], y.shape[-1]), _SIDE, missing.numpy()):
         out[..., tile.rows, tile.columns] = fill.window(tile.rows, tile.columns)[0]
     return out

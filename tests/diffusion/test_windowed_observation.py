@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from diffuse_cli.degradation.operators import Description, resize
+from diffuse_cli.degradation.operators import Degradation, resize
 from diffuse_cli.degradation.resampling import resize_window
 from diffuse_cli.diffusion import fill as fill_module
 from diffuse_cli.diffusion.conditioning import guided
 from diffuse_cli.diffusion.denoiser import Observation, nothing_known
-from diffuse_cli.diffusion.evidence import filled, filled_picture
 from diffuse_cli.diffusion.fill import WindowedFill, fill_guide, pull_push
+from diffuse_cli.diffusion.windowed_observation import filled, filled_picture
 from diffuse_cli.system import arrays as host_arrays
 
 SIZES = [(1, 1), (1, 9), (3, 2), (37, 19), (64, 64), (101, 230), (257, 515)]
@@ -90,7 +90,7 @@ def test_a_guide_with_holes_is_filled_at_both_sizes() -> None:
     torch.manual_seed(0)
     guide, hole, size = torch.rand(1, 3, 40, 52), torch.zeros(40, 52, dtype=torch.bool), (97, 131)
     hole[10:22, 13:31] = True
-    what = Description(scale=2.5)
+    what = Degradation(scale=2.5)
     seen = guided(nothing_known(1, 4, guide.device), guide, what, size, hole)
     mu, sigma_p = fill_guide(guide, hole, torch.full((1, 1, 1, 1), what.sigma_p()), size)
     part = seen.crop(slice(16, 80), slice(32, 131))

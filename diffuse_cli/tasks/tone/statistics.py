@@ -29,7 +29,7 @@ _VEIL = 0.012
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
+class ToneStatistics:
     """A picture as its tone is read from.
 
     Attributes:
@@ -47,7 +47,7 @@ class Seen:
     white: float
 
 
-def look(light: Tensor, noise: LightNoise, white: float) -> Seen:
+def look(light: Tensor, noise: LightNoise, white: float) -> ToneStatistics:
     """Smooth a picture and take it down to a size that tells as much.
 
     Args: light: (1, 3, H, W); white: from where on a channel counts as clipped.
@@ -60,7 +60,7 @@ def look(light: Tensor, noise: LightNoise, white: float) -> Seen:
     left = 1 / (2 * math.sqrt(math.pi) * _SMOOTHING * factor)  # what the smoothing leaves of white noise
     dark = smooth.amin(1, keepdim=True) <= 3 * left * noise.sigma(smooth).amax(1, keepdim=True)
     usable = (1 - lost) * (~dark).to(light.dtype)
-    return Seen(
+    return ToneStatistics(
         light=smooth, usable=usable, noise=left, black=_black(light, smooth, noise), white=_white(light, smooth, noise)
     )
 
@@ -79,7 +79,7 @@ def _white(light: Tensor, smooth: Tensor, noise: LightNoise) -> float:
     return max(_quantile(smooth.amax(1), 1 - _WHITE_SHARE), sharp, 1e-4)
 
 
-def exposure(seen: Seen) -> tuple[float, float]:
+def exposure(seen: ToneStatistics) -> tuple[float, float]:
     """Stops of gain, at most what the highlights leave room for, and of lift of the shadows beyond it.
 
     The mean of the logarithm between the 5th and 95th percentile goes towards middle gray. Bright pictures are left:
@@ -94,7 +94,7 @@ def exposure(seen: Seen) -> tuple[float, float]:
     return gain * _ramp(gain, _FAINTEST_EXPOSURE, _PLAIN_EXPOSURE), lift
 
 
-def black_level(seen: Seen, noise: LightNoise) -> float:
+def black_level(seen: ToneStatistics, noise: LightNoise) -> float:
     """Light of the darkest channel of the darkest thousandth, less the noise's share: a veil, 0 if too thin to tell."""
     darkest = seen.black
     noisy = 2 * seen.noise * float(noise.sigma(torch.tensor(darkest)))
