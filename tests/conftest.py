@@ -16,11 +16,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from diffuse_cli.cli.app import app
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.network import NetworkConfig, UNet
-from tests.running import Ended, Program
+from tests.helpers.program import Program, call
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
@@ -76,6 +75,15 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever starts the installed program is marked so, and is slow."""
+    for item in items:
+        if "diffuse" in getattr(item, "fixturenames", ()):
+            item.add_marker("program")
+        if item.get_closest_marker("program"):
+            item.add_marker("slow")
+
+
 def pixels(path: Path) -> NDArray[np.uint8]:
     """A picture's levels as its file holds them."""
     with Image.open(path) as image:
@@ -104,15 +112,7 @@ def cat(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    """The program, in this process, which saves the time of starting it."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """The program in this process, run in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def program(*arguments: str | Path) -> Ended:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            app([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return Ended(int(end.value.code or 0), said.out, said.err)
-
-    return program
+    return call

@@ -18,7 +18,7 @@ from diffuse_cli.cli.report.previews import jpeg
 from diffuse_cli.cli.report.report import Report
 from diffuse_cli.errors import PictureError
 from diffuse_cli.images.picture import Picture
-from tests.browser import Open, browse, chromium, until
+from tests.helpers.browser import Open, browse, chromium, until
 from tests.cli.test_report import job
 
 __all__ = ["browse", "chromium"]

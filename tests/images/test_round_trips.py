@@ -14,7 +14,7 @@ from PIL import Image
 from diffuse_cli.degradation.estimation.jpeg_tables import quality_of
 from diffuse_cli.images.image_io import Encoding, read_picture, write_picture
 from tests.conftest import PROGRAM
-from tests.round_trip_inputs import HAS_EXIFTOOL, HAS_IPTC, HAS_LIBRARIES, HAS_METADATA, PRIVATE, add_metadata, make_all
+from tests.helpers.round_trip_inputs import HAS_EXIFTOOL, HAS_IPTC, HAS_LIBRARIES, HAS_METADATA, PRIVATE, add_metadata, make_all
 
 pytestmark = pytest.mark.skipif(not (HAS_LIBRARIES and HAS_EXIFTOOL), reason="needs exiftool and the extra [dev]")
 

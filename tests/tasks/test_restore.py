@@ -23,7 +23,7 @@ from diffuse_cli.tasks.inpaint import Inpaint
 from diffuse_cli.tasks.restore import Restore, restore_only
 from diffuse_cli.tasks.task import Task
 from tests.conftest import EXAMPLES, pixels
-from tests.running import Program
+from tests.helpers.program import Program
 
 SCHEMA = json.loads((Path(diffuse_cli.__file__).parent / "json_lines.schema.json").read_text())
 
@@ -156,8 +156,8 @@ class TestProgram:
 
         def status(*more: str) -> str:
             result = run(*line, *more)
-            assert result.code == 0, result.err
-            return str(json.loads(result.out.splitlines()[0])["status"])
+            assert result.exit_code == 0, result.stderr
+            return str(json.loads(result.stdout.splitlines()[0])["status"])
 
         assert [status(), status(), status("--only", "noise"), status("--only", "noise")] == [
             "done", "skipped", "done", "skipped",
@@ -170,13 +170,13 @@ class TestProgram:
     def test_a_jpeg_that_was_repaired_is_not_damaged_again(self, run: Program, cat: Path, toy_file: Path) -> None:
         with Image.open(cat) as image:
             image.save(cat.with_suffix(".jpg"), quality=20)
-        assert run("dejpeg", cat.with_suffix(".jpg"), "--model", toy_file, "-q").code == 0
+        assert run("dejpeg", cat.with_suffix(".jpg"), "--model", toy_file, "-q").exit_code == 0
         with Image.open(cat.with_name("in.dejpeg.jpg")) as result, Image.open(cat.with_suffix(".jpg")) as before:
             assert max(result.quantization[0]) <= 12 <= min(before.quantization[0])  # type: ignore[attr-defined]
 
     def test_restore_with_a_mask_keeps_clean_pixels_exact(self, run: Program, cat: Path, toy_file: Path) -> None:
         line = ["restore", cat, "--model", toy_file, "--noise", "0", "--only", "noise", "--box", "20,20,9,9"]
-        assert run(*line, "-o", "out.png").code == 0
+        assert run(*line, "-o", "out.png").exit_code == 0
         before, after = pixels(cat).copy(), pixels(cat.with_name("out.png")).copy()
         assert not np.array_equal(before[20:29, 20:29], after[20:29, 20:29])
         before[20:29, 20:29] = after[20:29, 20:29] = 0
@@ -193,21 +193,21 @@ class TestProgram:
     )  # fmt: skip
     def test_usage(self, run: Program, cat: Path, line: str) -> None:
         result = run(*line.split())
-        assert result.code == 2, result.err
-        assert len(result.err.splitlines()) == 1
+        assert result.exit_code == 2, result.stderr
+        assert len(result.stderr.splitlines()) == 1
         assert list(cat.parent.iterdir()) == [cat]
 
     def test_estimate_tells_in_words_and_in_json(self, run: Program, cat: Path) -> None:
         (cat.parent / "broken.png").write_text("no picture")
         words = run("estimate", cat)
-        assert words.code == 0
-        block = words.out.splitlines()
+        assert words.exit_code == 0
+        block = words.stdout.splitlines()
         assert block[0] == f"{cat}: 96x64"
         assert [line.split()[0] for line in block[1:]] == ["noise", "JPEG", "blur", "detail", "restore"]
         assert "would remove noise of 2" in block[-1]
         result = run("estimate", "--json", cat.parent)
-        assert result.code == 1
-        lines = [json.loads(line) for line in result.out.splitlines()]
+        assert result.exit_code == 1
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
         for line in lines:
             jsonschema.validate(line, SCHEMA)
         assert [line["status"] for line in lines[:-1]] == ["failed", "done"]

@@ -35,7 +35,7 @@ from diffuse_cli.tasks.style.fine_tuning import pyramid as sizes_of
 from diffuse_cli.tasks.style.studio import LARGEST, StylePicture, StyleTrainer, sitter
 from diffuse_cli.tasks.stylize import Stylize
 from tests.conftest import Run, pixels
-from tests.running import Program
+from tests.helpers.program import Program
 
 SHORT = StyleTraining(steps=3, batch=3, crop=32)
 DRAWN = Settings(steps=2)
@@ -318,39 +318,39 @@ def test_command(run: Program, cat: Path, toy_file: Path, tmp_path: Path, monkey
     model = ("--model", toy_file, "--device", "cpu", "--steps", "2")
     line = ("stylize", cat, "--style", "painting.png", *model, "-o", "out.png", "--save-style", "s.safetensors")
     first = run(*line)
-    assert first.code == 0
-    assert "painting.png: learning its texture in 3 steps" in first.err
+    assert first.exit_code == 0
+    assert "painting.png: learning its texture in 3 steps" in first.stderr
     told = read_recipe(tmp_path / "out.png")
     assert told is not None
     assert told["style"] == checkpoint.file_sha256(tmp_path / "painting.png")
     assert (told["strength"], told["seed"], told["steps"]) == (0.5, 0, 2)
     made = (tmp_path / "out.png").read_bytes()
     kept = run("stylize", cat, "--style", "painting.png", *model, "-o", "again.png")
-    assert "learning" not in kept.err
+    assert "learning" not in kept.stderr
     assert (tmp_path / "again.png").read_bytes() == made
     saved = run("stylize", cat, "--style", "s.safetensors", *model, "-o", "saved.png")
-    assert saved.code == 0
+    assert saved.exit_code == 0
     assert np.array_equal(pixels(tmp_path / "saved.png"), pixels(tmp_path / "out.png"))
     assert load_file(tmp_path / "s.safetensors")
     resumed = run(*line[:-2], "--resume", "--json")
-    assert json.loads(resumed.out.splitlines()[0])["status"] == "skipped"
+    assert json.loads(resumed.stdout.splitlines()[0])["status"] == "skipped"
     replayed = run("replay", "out.png", "--input", cat, "--style", "painting.png", "--model", toy_file)
-    assert (replayed.code, "the same bytes" in replayed.out) == (0, True)
-    assert run("replay", "out.png", "--input", cat, "--style", "s.safetensors", "--model", toy_file).code == 2
+    assert (replayed.exit_code, "the same bytes" in replayed.stdout) == (0, True)
+    assert run("replay", "out.png", "--input", cat, "--style", "s.safetensors", "--model", toy_file).exit_code == 2
 
 
 def test_wrong_commands(run: Program, cat: Path, toy_file: Path, tmp_path: Path) -> None:
     shutil.copy(cat, tmp_path / "painting.png")
     (tmp_path / "bad.safetensors").write_bytes(b"no")
     style = ("--style", "painting.png", "--model", toy_file)
-    assert run("stylize", cat).code == 2
-    assert run("stylize", cat, "--style", "nothing.png").code == 2
-    assert run("stylize", cat, "--style", "bad.safetensors").code == 3
-    assert run("stylize", cat, *style, "--strength", "2").code == 2
-    assert run("stylize", cat, *style, "--save-style", "s.png").code == 2
-    assert run("stylize", cat, *style, "--save-style", "bad.safetensors").code == 2
-    assert run("stylize", cat, *style, "-o", "painting.png", "-f").code == 2
-    assert run("stylize", cat, *style, "--mask", "nothing.png").code == 2
+    assert run("stylize", cat).exit_code == 2
+    assert run("stylize", cat, "--style", "nothing.png").exit_code == 2
+    assert run("stylize", cat, "--style", "bad.safetensors").exit_code == 3
+    assert run("stylize", cat, *style, "--strength", "2").exit_code == 2
+    assert run("stylize", cat, *style, "--save-style", "s.png").exit_code == 2
+    assert run("stylize", cat, *style, "--save-style", "bad.safetensors").exit_code == 2
+    assert run("stylize", cat, *style, "-o", "painting.png", "-f").exit_code == 2
+    assert run("stylize", cat, *style, "--mask", "nothing.png").exit_code == 2
 
 
 def test_installed_program(diffuse: Run, cat: Path, toy_file: Path, tmp_path: Path) -> None:

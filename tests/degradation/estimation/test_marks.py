@@ -19,7 +19,7 @@ from diffuse_cli.images.image_io import Picture, to_unit
 from diffuse_cli.provenance import recipe
 from diffuse_cli.tasks.inpaint import Inpaint
 from tests.conftest import EXAMPLES, pixels
-from tests.running import Program
+from tests.helpers.program import Program
 
 Mask = NDArray[np.bool_]
 
@@ -144,8 +144,8 @@ class TestRequest:
 class TestProgram:
     def test_outside_of_the_grown_polygon_all_is_exact(self, run: Program, cat: Path, toy_file: Path) -> None:
         line = ["inpaint", cat, "--model", toy_file, "--polygon", "20,20,50,20,35,45", "--grow", "2"]
-        assert run(*line, "-o", "hard.png", "--save-mask", "m.png").code == 0
-        assert run(*line, "-o", "soft.png", "--feather", "6").code == 0
+        assert run(*line, "-o", "hard.png", "--save-mask", "m.png").exit_code == 0
+        assert run(*line, "-o", "soft.png", "--feather", "6").exit_code == 0
         before, hard, soft = (pixels(cat.with_name(name)).astype(int) for name in ("in.png", "hard.png", "soft.png"))
         hole = pixels(cat.with_name("m.png")) > 0
         assert np.array_equal(hole, grown(polygon_mask((64, 96), [(20, 20), (50, 20), (35, 45)]), 2))
@@ -161,10 +161,10 @@ class TestProgram:
             image.crop((150, 100, 390, 340)).save(scratched)
         line = ["inpaint", scratched, "--model", toy_file, "--mask-limit", "40"]
         found = run(*line, "--mask", "auto", "--save-mask", "masks/", "-o", "a.png")
-        assert found.code == 0, found.err
-        assert "% of the picture looks like dust" in found.err
+        assert found.exit_code == 0, found.stderr
+        assert "% of the picture looks like dust" in found.stderr
         again = run("inpaint", scratched, "--model", toy_file, "--mask", "masks/old.png", "-o", "b.png")
-        assert again.code == 0, again.err
+        assert again.exit_code == 0, again.stderr
         assert np.array_equal(pixels(cat.with_name("a.png")), pixels(cat.with_name("b.png")))
         told = recipe.read(cat.with_name("a.png"))
         assert told is not None
@@ -184,15 +184,15 @@ class TestProgram:
         cat.with_name("exists.png").write_bytes(cat.read_bytes())
         before = cat.read_bytes()
         result = run(command, "in.png", *options.split(), "-o", "out.png")
-        assert result.code == 2, result.err
-        assert len(result.err.splitlines()) == 1
+        assert result.exit_code == 2, result.stderr
+        assert len(result.stderr.splitlines()) == 1
         assert sorted(path.name for path in cat.parent.iterdir()) == ["exists.png", "in.png"]
         assert cat.read_bytes() == before
 
     def test_a_polygon_beside_the_picture(self, run: Program, cat: Path, toy_file: Path) -> None:
         result = run("inpaint", cat, "--model", toy_file, "--polygon", "200,200,210,200,205,210")
-        assert result.code == 1
-        assert "outside the picture" in result.err
+        assert result.exit_code == 1
+        assert "outside the picture" in result.stderr
 
 
 @pytest.mark.parametrize("kind", ["dust", "scratches", "tears"])
