@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -116,3 +116,38 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     """The program in this process, run in an empty folder."""
     monkeypatch.chdir(tmp_path)
     return call
+
+
+def mounted(folder: Path, options: str) -> Iterator[Path]:
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 32 KiB."""
+    yield from mounted(tmp_path / "small", "size=32k")
+
+
+@pytest.fixture
+def read_only_disk(tmp_path: Path) -> Iterator[Path]:
+    yield from mounted(tmp_path / "ro", "ro")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A test set of mixed sizes: colour, gray, 16 bit."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    with Image.open(EXAMPLES / "coffee_small.png") as image:
+        image.convert("RGB").crop((0, 0, 48, 40)).save(folder / "colour.png")
+        image.convert("L").crop((0, 0, 40, 56)).save(folder / "gray.png")
+        deep = np.asarray(image.convert("L").crop((9, 9, 49, 41)), np.uint16) * 257
+    Image.fromarray(deep).save(folder / "deep.png")
+    return folder

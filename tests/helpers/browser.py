@@ -13,6 +13,8 @@ Open = Callable[..., Any]
 """Opens an address; returns Playwright's page."""
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
+WIDTHS = pytest.mark.parametrize(("width", "height"), [(360, 740), (1440, 900)])
+
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
@@ -59,3 +61,17 @@ def until(page: Any, expression: str) -> None:
 
 def _is_foreign(url: str) -> bool:
     return not url.startswith(("file:", "data:", "blob:", "http://127.0.0.1:"))
+
+
+def overflows(page: Any) -> bool:
+    found: bool = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    return found
+
+
+def touches(page: Any, *strokes: list[tuple[float, float]]) -> None:
+    """Fingers that go down together, move step by step, and are lifted."""
+    session = page.context.new_cdp_session(page)
+    for k, points in enumerate(zip(*strokes, strict=True)):
+        touching = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        session.send("Input.dispatchTouchEvent", {"type": "touchMove" if k else "touchStart", "touchPoints": touching})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})

@@ -1,15 +1,20 @@
 """The program run in this process, which saves the time of starting it."""
 
+import json
 from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import torch
 from typer.testing import CliRunner, Result
 
+import diffuse_cli
 from diffuse_cli.cli.app import app
 
 Program = Callable[..., Result]
+SCHEMA = json.loads((Path(diffuse_cli.__file__).parent / "json_lines.schema.json").read_text())
 
 
 def call(*arguments: str | Path, cwd: str | Path = ".", stdin: bytes = b"", **env: str) -> Result:
@@ -21,3 +26,11 @@ def call(*arguments: str | Path, cwd: str | Path = ".", stdin: bytes = b"", **en
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def json_lines(text: str | bytes) -> list[dict[str, Any]]:
+    """What --json printed, each line as the schema has it."""
+    found = [json.loads(line) for line in text.splitlines()]
+    for line in found:
+        jsonschema.validate(line, SCHEMA)
+    return found

@@ -1,4 +1,4 @@
-"""Picture files of every format, mode and depth, made by other programs than ours, for tests/images/test_round_trips.py."""
+"""Picture files of every format, mode and depth, made by other programs than ours."""
 
 import importlib.util
 import shutil

@@ -1,4 +1,4 @@
-"""Every format, mode and depth, with and without metadata, through the installed program and independent readers."""
+"""Every format, mode and depth, with and without metadata, through the program and independent readers."""
 
 import json
 import os
@@ -13,8 +13,16 @@ from PIL import Image
 
 from diffuse_cli.degradation.estimation.jpeg_tables import quality_of
 from diffuse_cli.images.image_io import Encoding, read_picture, write_picture
-from tests.conftest import PROGRAM
-from tests.helpers.round_trip_inputs import HAS_EXIFTOOL, HAS_IPTC, HAS_LIBRARIES, HAS_METADATA, PRIVATE, add_metadata, make_all
+from tests.helpers.program import call
+from tests.helpers.round_trip_inputs import (
+    HAS_EXIFTOOL,
+    HAS_IPTC,
+    HAS_LIBRARIES,
+    HAS_METADATA,
+    PRIVATE,
+    add_metadata,
+    make_all,
+)
 
 pytestmark = pytest.mark.skipif(not (HAS_LIBRARIES and HAS_EXIFTOOL), reason="needs exiftool and the extra [dev]")
 
@@ -35,9 +43,8 @@ TAGGED = [c for c in CASES if c.startswith("tagged/")]
 
 
 def run(*arguments: str, cwd: Path) -> None:
-    command = [str(PROGRAM), *arguments]
-    result = subprocess.run(command, cwd=cwd, capture_output=True, check=False)
-    assert result.returncode == 0, result.stderr.decode()
+    result = call(*arguments, cwd=cwd)
+    assert result.exit_code == 0, result.stderr
 
 
 @pytest.fixture(scope="module")
