@@ -43,8 +43,12 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("missing", [0.02, 0.5, 0.99])
-def test_the_fill_of_windows_is_the_whole_pictures(size: tuple[int, int], missing: float) -> None:
+def test_the_fill_of_windows_is_the_whole_pictures(size: tuple[int, int]) -> None:
+    for missing in (0.02, 0.5, 0.99):
+        compare_windows_of_fill(size, missing)
+
+
+def compare_windows_of_fill(size: tuple[int, int], missing: float) -> None:
     torch.manual_seed(0)
     y, hole = torch.rand(1, 3, *size) * 2 - 1, torch.rand(size) < missing
     hole[-1, -1] = False

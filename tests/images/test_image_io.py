@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,32 +54,30 @@ def test_numbers_that_are_not_finite_are_not_written(bad: float, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("alpha", [False, True])
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("suffix", [".png", ".PNG", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".webp"])
-def test_lossless_formats_return_the_same_or_refuse(
-    suffix: str, depth: int, channels: int, alpha: bool, tmp_path: Path
-) -> None:
-    before, path = picture(channels, depth, alpha), tmp_path / f"a{suffix}"
+def test_lossless_formats_return_the_same_or_refuse(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
     png_or_tiff = suffix.lower() in (".png", ".tif", ".tiff")
-    fits = (
-        (depth == 8 or png_or_tiff or suffix in (".ppm", ".pgm"))
-        and (not alpha or png_or_tiff or suffix == ".webp")
-        and (channels == 1 or suffix != ".pgm")
-    )
-    assert is_lossless(path, before)
-    if not fits:
-        with pytest.raises(PictureError, match=r"a\.\w+: .*cannot hold.*; use -o out\."):
-            write_picture(before, path)
-        assert not list(tmp_path.iterdir())
-        return
-    write_picture(before, path)
-    after = read_picture(path)
-    if suffix == ".webp" and channels == 1:  # a WebP has no gray
-        assert after.is_gray
-        after = replace(after, pixels=after.pixels[..., :1])
-    assert_same(before, after)
+    for depth, channels, alpha in product((8, 16), (1, 3), (False, True)):
+        before = picture(channels, depth, alpha)
+        fits = (
+            (depth == 8 or png_or_tiff or suffix in (".ppm", ".pgm"))
+            and (not alpha or png_or_tiff or suffix == ".webp")
+            and (channels == 1 or suffix != ".pgm")
+        )
+        assert is_lossless(path, before)
+        if not fits:
+            with pytest.raises(PictureError, match=r"a\.\w+: .*cannot hold.*; use -o out\."):
+                write_picture(before, path)
+            assert not list(tmp_path.iterdir())
+            continue
+        write_picture(before, path)
+        after = read_picture(path)
+        if suffix == ".webp" and channels == 1:  # a WebP has no gray
+            assert after.is_gray
+            after = replace(after, pixels=after.pixels[..., :1])
+        assert_same(before, after)
+        path.unlink()
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".avif"])

@@ -84,40 +84,33 @@ def test_the_page_and_its_parts() -> None:
         assert json.loads(one.ask("GET", one.root + "facts")[1])["name"] == "a <b>.png"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/", "/facts", "//facts", "/wrong/facts", "/{token}x/facts", "/{half}/facts", "facts", "/%2e%2e/{token}/facts",
-    ],
-)  # fmt: skip
-def test_without_the_token_nothing_is_told(path: str) -> None:
+def test_without_the_token_nothing_is_told() -> None:
     with client(new_session()) as one:
         token = one.root.strip("/")
-        path = path.format(token=token, half=token[:-1])
-        assert one.ask("GET", path)[0] in (400, 403)
-        assert one.ask("POST", path)[0] in (400, 403)
+        for path in (
+            "/", "/facts", "//facts", "/wrong/facts", f"/{token}x/facts", f"/{token[:-1]}/facts", "facts",
+            f"/%2e%2e/{token}/facts",
+        ):  # fmt: skip
+            assert one.ask("GET", path)[0] in (400, 403), path
+            assert one.ask("POST", path)[0] in (400, 403), path
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../../etc/passwd", "..%2f..%2fetc%2fpasswd", "painter.js/../session.py", "session.py", "/etc/passwd", "facts/",
-        "facts?x", "./facts", "PICTURE", "__init__.py", "painter.js%00",
-    ],
-)  # fmt: skip
-def test_only_its_own_names_are_served(name: str) -> None:
+def test_only_its_own_names_are_served() -> None:
     with client(new_session()) as one:
-        assert one.ask("GET", one.root + name)[0] == 404
-        assert one.ask("POST", one.root + name)[0] == 404
+        for name in (
+            "../../etc/passwd", "..%2f..%2fetc%2fpasswd", "painter.js/../session.py", "session.py", "/etc/passwd",
+            "facts/", "facts?x", "./facts", "PICTURE", "__init__.py", "painter.js%00",
+        ):  # fmt: skip
+            assert one.ask("GET", one.root + name)[0] == 404, name
+            assert one.ask("POST", one.root + name)[0] == 404, name
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "0.0.0.0:{port}", ""]
-)
-def test_other_hosts_are_refused(host: str) -> None:
+def test_other_hosts_are_refused() -> None:
     with client(new_session()) as one:
-        assert one.ask("GET", one.root + "facts", Host=host.format(port=one.port))[0] == 421
-        assert one.ask("GET", one.root + "facts", Host=f"localhost:{one.port}")[0] == 200
+        evil = "evil.example", f"evil.example:{one.port}", "127.0.0.1", "127.0.0.1:1", f"0.0.0.0:{one.port}", ""
+        for host in evil:
+            assert one.ask("GET", one.root + "facts", Host=host)[0] == 421, host
+            assert one.ask("GET", one.root + "facts", Host=f"localhost:{one.port}")[0] == 200
 
 
 def test_other_origins_are_refused() -> None:
