@@ -19,6 +19,7 @@ from diffuse_cli.diffusion.denoiser import Denoiser, Observation, together
 from diffuse_cli.diffusion.engines import compilation
 from diffuse_cli.diffusion.inference import infer
 from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.network import NetworkConfig
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.images.image_io import Picture
@@ -43,7 +44,7 @@ def dusty(*, noise: float, steps: int, gray: bool = False) -> Conditioning:
         for left in (100, 420, 740):
             hole[top : top + 5, left : left + 7] = True
     task = Problem(hole=hole) if noise == 0 else Problem(noise=noise)
-    return observe(y, task, 4, gray=gray, sampling=steps > 1)
+    return observe(y, task, NetworkConfig(), gray=gray, sampling=steps > 1)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
