@@ -14,6 +14,7 @@ from diffuse_cli.diffusion.conditioning import Conditioning
 from diffuse_cli.diffusion.denoiser import Denoiser
 from diffuse_cli.diffusion.inference import infer
 from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.network import NetworkConfig
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.diffusion.tiling import MARGIN, batched, plan_tiles
 from diffuse_cli.images.image_io import read_picture
@@ -34,7 +35,7 @@ def dusty(*, noise: float, steps: int, gray: bool = False) -> Conditioning:
         for left in (100, 420, 740):
             hole[top : top + 5, left : left + 7] = True
     task = Problem(hole=hole) if noise == 0 else Problem(noise=noise)
-    return observe(y, task, 4, gray=gray, sampling=steps > 1)
+    return observe(y, task, NetworkConfig(), gray=gray, sampling=steps > 1)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -67,7 +68,7 @@ def test_only_the_neighbourhood_of_a_hole_is_computed_and_the_rest_is_the_input(
     y = torch.rand(1, 3, 500, 700) * 2 - 1
     hole = np.zeros((500, 700), bool)
     hole[210:230, 300:340] = True
-    known = observe(y, Problem(hole=hole), 4, gray=False, sampling=steps > 1)
+    known = observe(y, Problem(hole=hole), NetworkConfig(), gray=False, sampling=steps > 1)
     everything = replace(known, given=None, needed=None)
     ticks: list[int] = []
     some = infer(known, Settings(steps=steps), toy, lambda done, total: ticks.append(total))
@@ -92,7 +93,7 @@ def test_tiled_and_whole_agree_within_one_level(model: Model, what: str) -> None
     if what == "x4":
         y = y[..., ::4, ::4][..., :62, :55]
     steps = 3 if what == "sample" else 1
-    known = observe(y, task, 4, gray=False, sampling=steps > 1)
+    known = observe(y, task, NetworkConfig(), gray=False, sampling=steps > 1)
     whole = infer(known, Settings(tile="off", steps=steps), model)
     for tile in (64, 112):
         difference = (infer(known, Settings(tile=tile, steps=steps), model) - whole).abs().max()
@@ -103,7 +104,7 @@ def test_out_of_memory_halves_the_tile_is_told_and_leaves_nothing_of_the_tile_be
     toy: Model, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The third tile fails in mid-picture; the result is that of small tiles from the beginning."""
-    known = observe(torch.rand(1, 3, 200, 300), Problem(noise=0.2), 4, gray=False, sampling=False)
+    known = observe(torch.rand(1, 3, 200, 300), Problem(noise=0.2), NetworkConfig(), gray=False, sampling=False)
     expected = infer(known, Settings(tile=64), toy)
     real, windows = Denoiser.begin, []
 
@@ -122,7 +123,7 @@ def test_out_of_memory_halves_the_tile_is_told_and_leaves_nothing_of_the_tile_be
 
 def test_out_of_memory_later_than_the_call_is_noticed_too(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU computes what was begun later, so its errors come when the result is waited for."""
-    known = observe(torch.rand(1, 3, 200, 300), Problem(noise=0.2), 4, gray=False, sampling=False)
+    known = observe(torch.rand(1, 3, 200, 300), Problem(noise=0.2), NetworkConfig(), gray=False, sampling=False)
     expected = infer(known, Settings(tile=64), toy)
     real, calls = Denoiser.begin, []
 
@@ -147,6 +148,6 @@ def test_out_of_memory_for_good_is_its_own_error(toy: Model, monkeypatch: pytest
         raise MemoryError
 
     monkeypatch.setattr(Denoiser, "begin", hungry)
-    known = observe(torch.rand(1, 3, 64, 64), Problem(noise=0.2), 4, gray=False, sampling=False)
+    known = observe(torch.rand(1, 3, 64, 64), Problem(noise=0.2), NetworkConfig(), gray=False, sampling=False)
     with pytest.raises(OutOfMemoryError):
         infer(known, Settings(), toy)

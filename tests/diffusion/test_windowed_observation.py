@@ -10,6 +10,7 @@ from diffuse_cli.diffusion import fill as fill_module
 from diffuse_cli.diffusion.conditioning import guided
 from diffuse_cli.diffusion.denoiser import Observation, nothing_known
 from diffuse_cli.diffusion.fill import fill_guide, pull_push
+from diffuse_cli.diffusion.network import NetworkConfig
 from diffuse_cli.diffusion.windowed_observation import filled
 
 
@@ -23,7 +24,7 @@ def test_a_guide_with_holes_is_filled_at_both_sizes() -> None:
     guide, hole, size = torch.rand(1, 3, 40, 52), torch.zeros(40, 52, dtype=torch.bool), (97, 131)
     hole[10:22, 13:31] = True
     what = Degradation(scale=2.5)
-    seen = guided(nothing_known(1, 4, guide.device), guide, what, size, hole)
+    seen = guided(nothing_known(1, NetworkConfig(), guide.device), guide, what, size, hole)
     mu, sigma_p = fill_guide(guide, hole, torch.full((1, 1, 1, 1), what.sigma_p()), size)
     part = seen.crop(slice(16, 80), slice(32, 131))
     torch.testing.assert_close(part.mu, mu[..., 16:80, 32:131], rtol=0, atol=1e-5)
@@ -35,7 +36,7 @@ def test_a_guide_with_holes_is_filled_at_both_sizes() -> None:
 def test_the_spread_is_the_whole_observations(noise: float) -> None:
     torch.manual_seed(0)
     y, hole = torch.rand(1, 3, 90, 70), torch.rand(90, 70) < 0.3
-    base = nothing_known(1, 4, y.device)
+    base = nothing_known(1, NetworkConfig(), y.device)
     sigma_y = torch.where(hole, math.inf, noise)[None, None]
     mu, sigma_p = pull_push(y, sigma_y)
     whole = Observation(mu=mu, sigma_p=sigma_p, cond=base.cond, y=y, sigma_y=sigma_y).spread()

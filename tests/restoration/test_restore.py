@@ -87,9 +87,11 @@ def test_a_jpegs_map_lies_between_its_levels(tmp_path: Path, toy: Model) -> None
 
 def test_an_even_sigma_y_is_one_noise_level(toy: Model) -> None:
     y = torch.rand((1, 3, 32, 48), generator=torch.Generator().manual_seed(5)) - 0.5
-    cond = toy.network.config.cond
-    even = observe(y, Problem(noise=0.1, sigma_y=np.full((32, 48), 0.1, np.float32)), cond, gray=False, sampling=False)
-    plain = observe(y, Problem(noise=0.1), cond, gray=False, sampling=False)
+    config = toy.network.config
+    even = observe(
+        y, Problem(noise=0.1, sigma_y=np.full((32, 48), 0.1, np.float32)), config, gray=False, sampling=False
+    )
+    plain = observe(y, Problem(noise=0.1), config, gray=False, sampling=False)
     assert torch.allclose(infer(even, Settings(), toy), infer(plain, Settings(), toy), atol=1e-5)
 
 
@@ -97,13 +99,13 @@ def test_a_sigma_y_keeps_what_is_exact_and_reads_nothing_that_is_missing(toy: Mo
     y = torch.rand((1, 3, 32, 48), generator=torch.Generator().manual_seed(6)) - 0.5
     noise = np.zeros((32, 48), np.float32)
     noise[8:24, 8:40], noise[12:20, 16:32] = 0.1, math.inf
-    cond = toy.network.config.cond
+    config = toy.network.config
     task = Problem(sigma_y=noise, hole=np.isinf(noise))
-    known = observe(y, task, cond, gray=False, sampling=False)
+    known = observe(y, task, config, gray=False, sampling=False)
     found = infer(known, Settings(), toy)
     exact = torch.from_numpy(noise == 0)
     assert torch.equal(found[..., exact], y[..., exact])
     other = y.clone()
     other[..., 12:20, 16:32] = math.nan
-    again = infer(observe(other, task, cond, gray=False, sampling=False), Settings(), toy)
+    again = infer(observe(other, task, config, gray=False, sampling=False), Settings(), toy)
     assert torch.equal(found, again)

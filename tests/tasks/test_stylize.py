@@ -26,6 +26,7 @@ from diffuse_cli.tasks.style.fine_tuning import StyleTraining, batch_of, fine_tu
 from diffuse_cli.tasks.style.fine_tuning import pyramid as sizes_of
 from diffuse_cli.tasks.style.studio import LARGEST, StylePicture, StyleTrainer, sitter
 from diffuse_cli.tasks.stylize import Stylize
+from tests.conftest import TOY
 
 SHORT = StyleTraining(steps=3, batch=3, crop=32)
 
@@ -118,10 +119,10 @@ def test_seeds_draw_other_strokes_and_the_same_ones_again(toy: Model) -> None:
 def test_crops_of_every_size_and_only_fine_levels_learn(toy_file: Path) -> None:
     sizes = sizes_of(style_picture().x, SHORT)
     assert [tuple(s.shape[-2:]) for s in sizes] == [(56, 72), (32, 41), (32, 41)]
-    batch = batch_of(sizes, SHORT, 0, 0)
+    batch = batch_of(sizes, SHORT, 0, TOY)
     assert batch.x0.shape == (3, 3, 32, 32)
-    assert torch.equal(batch_of(sizes, SHORT, 0, 0).net_in, batch.net_in)
-    assert not torch.equal(batch_of(sizes, SHORT, 1, 0).net_in, batch.net_in)
+    assert torch.equal(batch_of(sizes, SHORT, 0, TOY).net_in, batch.net_in)
+    assert not torch.equal(batch_of(sizes, SHORT, 1, TOY).net_in, batch.net_in)
     told: list[tuple[int, int]] = []
     place = torch.device("cpu"), torch.float32
     delta = fine_tuned(toy_file, style_picture().x, SHORT, place, lambda *step: told.append(step))

@@ -30,7 +30,7 @@ from tests.conftest import EXAMPLES, PROGRAM, ROOT, SHARED, Run, needs_shared
 
 CONFIG = TrainConfig(
     channels=(8, 16), blocks=(1, 1), emb=16, crop=32, batch=8, warmup=4, holdout=4, lr=0.02,
-    mix=Mix(denoise=3, resize=1, mixture=1, inpaint=2, jpeg=1),
+    mix=Mix(denoise=3, resize=1, mixture=1, inpaint=2, jpeg=1, camera=0), means=0.5, described=4,
 )  # fmt: skip
 TOML = """
 channels = [8, 16]
@@ -41,6 +41,8 @@ batch = 8
 warmup = 4
 holdout = 4
 lr = 0.02
+means = 0.5
+described = 4
 
 [mix]
 denoise = 3
@@ -48,6 +50,7 @@ resize = 1
 mixture = 1
 inpaint = 2
 jpeg = 1
+camera = 0
 """
 STEPS = 12
 LENGTH = Length(images=8 * STEPS)

@@ -3,6 +3,7 @@
 import torch
 
 from diffuse_cli.diffusion.denoiser import Observation, nothing_known
+from diffuse_cli.diffusion.network import NetworkConfig
 from diffuse_cli.restoration.wide_holes.scales import coarse_to_fine, halved, pyramid
 
 from .conftest import box
@@ -30,7 +31,7 @@ def test_every_scale_is_given_what_is_known_exactly() -> None:
         assert observation.sigma_y is not None
         return torch.where(observation.sigma_y == 0, observation.y, 0.1 * halvings)
 
-    filled = coarse_to_fine(nothing_known(1, 4, y.device), y, hole, 2, solve)
+    filled = coarse_to_fine(nothing_known(1, NetworkConfig(), y.device), y, hole, 2, solve)
     assert [k for k, _ in seen] == [2, 1, 0]
     torch.testing.assert_close(filled, torch.where(hole, 0.0, y))
     middle = seen[1][1]
