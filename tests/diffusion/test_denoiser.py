@@ -9,14 +9,18 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from diffuse_cli.degradation.operators import Degradation, resize
-from diffuse_cli.diffusion.denoiser import Denoiser, Observation, coefficients, nothing_known
+from diffuse_cli.diffusion.denoiser import Denoiser, Observation, coefficients, nothing_known, together
 from diffuse_cli.diffusion.fill import pull_push
-from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.network import NetworkConfig, UNet, redescribed
 from tests.conftest import SHARED, needs_shared, toy_network
 
 TOLERANCE = 2e-4
+
+
 INF = torch.tensor(math.inf)
+
+
 CPU = torch.device("cpu")
 
 
@@ -28,7 +32,6 @@ def golden() -> dict[str, Tensor]:
 @pytest.fixture(scope="module")
 def reference() -> Model:
     """The weights that the golden tensors belong to; ours may have moved on."""
-    from diffuse_cli.diffusion.model import prepare
 
     return prepare(SHARED / "reference" / "photo.safetensors", device="cpu", dtype="fp32")
 
@@ -193,6 +196,23 @@ def test_no_activation_falls_out_of_channels_last(toy: Model) -> None:
         handle.remove()
     assert handles
     assert wrong == []
+
+
+def test_a_batch_has_every_windows_own_evidence() -> None:
+    def part(k: float) -> Observation:
+        flat, plane = torch.full((1, 1, 1, 1), k), torch.full((1, 3, 4, 5), k)
+        wide = flat if k == 1 else flat.expand(1, 1, 4, 5)  # a constant beside a map
+        return Observation(mu=plane, sigma_p=wide, cond=torch.full((1, 4), k), y=plane, sigma_y=flat, gray=True)
+
+    one, both = part(1.0), together([part(1.0), part(2.0)])
+    assert together([one]) is one
+    assert both.gray
+    assert both.sigma_p.shape == (2, 1, 4, 5)
+    for value in (both.mu, both.sigma_p, both.cond, both.y, both.sigma_y):
+        assert value is not None
+        assert [float(half.mean()) for half in value] == [1, 2]
+    without = together([replace(part(k), y=None, sigma_y=None) for k in (1.0, 2.0)])
+    assert without.y is None
 
 
 def test_a_network_that_is_told_more_numbers_computes_the_same_until_they_are_used() -> None:

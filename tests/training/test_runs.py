@@ -207,7 +207,7 @@ KILLED_WHILE_SAVING = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from diffuse_cli.image_file import image_io
+from diffuse_cli.system import files
 from diffuse_cli.training import state
 from diffuse_cli.training.config import TrainConfig
 from diffuse_cli.training.state import NetworkConfig
@@ -217,7 +217,7 @@ found = state.resume(run, config, NetworkConfig(channels=(8, 16), blocks=(1, 1),
 found.step += 1
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[2] == "half way":
-    whole = image_io.replaced_whole
+    whole = files.replaced_whole
     class Half:
         def __init__(self, stream): self.stream = stream
         def write(self, data): self.stream.write(data[: len(data) // 2]); self.stream.flush(); die()
@@ -226,7 +226,7 @@ if sys.argv[2] == "half way":
     def half(path):
         with whole(path) as stream:
             yield Half(stream)
-    image_io.replaced_whole = half
+    files.replaced_whole = half
 else:
     os.fsync = die
 found.save(run)
