@@ -26,7 +26,8 @@ from diffuse_cli.training.export import export
 from diffuse_cli.training.log import records
 from diffuse_cli.training.loop import Callbacks, TrainingRun, train
 from diffuse_cli.training.plot import draw
-from tests.conftest import EXAMPLES, PROGRAM, ROOT, SHARED, Run, needs_shared
+from tests.conftest import EXAMPLES, PROGRAM, ROOT, SHARED, needs_shared
+from tests.helpers.program import Program
 
 CONFIG = TrainConfig(
     channels=(8, 16), blocks=(1, 1), emb=16, crop=32, batch=8, warmup=4, holdout=4, lr=0.02,
@@ -178,6 +179,7 @@ def wait_for_step(out: Path, step: int, process: "subprocess.Popen[bytes]") -> N
     raise AssertionError("the run never came so far")
 
 
+@pytest.mark.program
 def test_a_killed_program_goes_on_to_the_same_end(photographs: Path, whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     line = [str(PROGRAM), *command(photographs, out, "--save-every", "1")]
@@ -191,6 +193,7 @@ def test_a_killed_program_goes_on_to_the_same_end(photographs: Path, whole: Path
     assert_equal(out, whole)
 
 
+@pytest.mark.program
 def test_sigterm_saves_and_says_how_to_go_on(photographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     line = [str(PROGRAM), *command(photographs, out), "--images", str(10**6)]
@@ -252,6 +255,7 @@ def test_a_kill_while_the_state_is_written_loses_nothing(
     assert not left[0].exists()
 
 
+@pytest.mark.program
 def test_a_full_disk_keeps_the_last_state(photographs: Path, tmp_path: Path) -> None:
     """A limit on the size of files fails as a full disk does, in the middle of writing."""
     out = tmp_path / "run"
@@ -291,6 +295,7 @@ def assert_close(a: Path, b: Path) -> None:
     assert ends[0] == pytest.approx(ends[1], abs=0.02)
 
 
+@pytest.mark.program
 def test_two_processes_train_as_one(photographs: Path, whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     line = [*torchrun(), *command(photographs, out)[1:]]
@@ -299,6 +304,7 @@ def test_two_processes_train_as_one(photographs: Path, whole: Path, tmp_path: Pa
     assert_close(out, whole)
 
 
+@pytest.mark.program
 def test_a_killed_rank_starts_again_from_the_last_state(photographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     line = [*torchrun("--max-restarts", "1"), *command(photographs, out, "--save-every", "2", "--images", "960")[1:]]
@@ -467,10 +473,10 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_the_program_refuses_in_one_line(diffuse: Run, tmp_path: Path) -> None:
+def test_the_program_refuses_in_one_line(run: Program, tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("rate = 1\n")
-    run = ["--data", ".", "--out", "run"]
-    for arguments in (run[:2], run, [*run, "--minutes", "1"], [*run, "--config", "bad.toml", "--images", "8"]):
-        result = diffuse("train", *arguments)
-        assert result.returncode == 2, result.stderr
-        assert len(result.stderr.decode().strip().splitlines()) == 1
+    line = ["--data", ".", "--out", "run"]
+    for arguments in (line[:2], line, [*line, "--minutes", "1"], [*line, "--config", "bad.toml", "--images", "8"]):
+        result = run("train", *arguments)
+        assert result.exit_code == 2, result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1

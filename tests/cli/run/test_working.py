@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from PIL import Image
 from diffuse_cli.images.image_io import write_picture
 from diffuse_cli.provenance import recipe
 from diffuse_cli.system.files import TEMPORARY_SUFFIX
-from tests.conftest import pixels
+from tests.conftest import mounted, pixels
 from tests.helpers.pictures import digests, make
 from tests.helpers.program import Program, json_lines
 from tests.images.test_faults import noisy
@@ -188,14 +187,9 @@ def test_max_pixels(tmp_path: Path, run: Program) -> None:
     assert run("inpaint", "in.png", "--box", "2,2,2,2", "--max-pixels", "256").exit_code == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="mounts a small disk")
 def test_a_disk_that_is_full(denoise: Program, tmp_path: Path) -> None:
     make(tmp_path / "in", *(f"{k}.png" for k in range(6)), side=150)
-    out = tmp_path / "out"
-    out.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", out], check=False).returncode:
-        pytest.skip("mounting is not permitted")
-    try:
+    with mounted(tmp_path / "out", "size=256k") as out:
         full = denoise("in", "-o", "out/", "-q")
         assert full.exit_code == 1
         assert "the disk is full" in full.stderr
@@ -203,5 +197,3 @@ def test_a_disk_that_is_full(denoise: Program, tmp_path: Path) -> None:
         subprocess.run(["mount", "-o", "remount,size=4m", out], check=True)
         assert denoise("in", "-o", "out/", "-q", "--resume").exit_code == 0
         assert digests(out).keys() == {f"{k}.png" for k in range(6)}
-    finally:
-        subprocess.run(["umount", out], check=True)
