@@ -1,14 +1,19 @@
 """Training runs: golden losses, resuming, kills, several processes, what a run starts from and what comes of it."""
 
+import io
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 import torch
@@ -19,7 +24,8 @@ from torch import Tensor
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.network import NetworkConfig
 from diffuse_cli.errors import CheckpointError, PictureError, UsageError
-from diffuse_cli.system.files import TEMPORARY_SUFFIX
+from diffuse_cli.system import files
+from diffuse_cli.system.files import TEMPORARY_SUFFIX, replaced_whole
 from diffuse_cli.training import loop, state
 from diffuse_cli.training.config import Length, Mix, TrainConfig
 from diffuse_cli.training.export import export
@@ -206,34 +212,37 @@ def test_sigterm_saves_and_says_how_to_go_on(photographs: Path, tmp_path: Path) 
     assert (out / state.FILE).exists()
 
 
-KILLED_WHILE_SAVING = """
-import os, signal, sys
-from pathlib import Path
-import torch
-from diffuse_cli.system import files
-from diffuse_cli.training import state
-from diffuse_cli.training.config import TrainConfig
-from diffuse_cli.training.state import NetworkConfig
+NETWORK = NetworkConfig(channels=(8, 16), blocks=(1, 1), emb=16, crop=32)
 
-run, config = Path(sys.argv[1]), TrainConfig(channels=(8, 16), blocks=(1, 1), emb=16, crop=32)
-found = state.resume(run, config, NetworkConfig(channels=(8, 16), blocks=(1, 1), emb=16, crop=32), torch.device("cpu"))
-found.step += 1
-die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-if sys.argv[2] == "half way":
-    whole = files.replaced_whole
-    class Half:
-        def __init__(self, stream): self.stream = stream
-        def write(self, data): self.stream.write(data[: len(data) // 2]); self.stream.flush(); die()
-    from contextlib import contextmanager
-    @contextmanager
-    def half(path):
-        with whole(path) as stream:
-            yield Half(stream)
-    files.replaced_whole = half
-else:
-    os.fsync = die
-found.save(run)
-"""
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def half_written(path: Path) -> Iterator[BinaryIO]:
+    """As the real one, but for a kill in the middle of the write."""
+
+    class Half(io.BytesIO):
+        def write(self, data: Any) -> int:  # noqa: ANN401
+            stream.write(data[: len(data) // 2])
+            stream.flush()
+            die()
+            return 0
+
+    with replaced_whole(path) as stream:
+        yield Half()
+
+
+def save_and_die(run: Path, when: str) -> None:
+    found = state.resume(run, CONFIG, NETWORK, torch.device("cpu"))
+    assert found is not None
+    found.step += 1
+    if when == "half way":
+        files.replaced_whole = half_written  # type: ignore[assignment]
+    else:
+        os.fsync = die  # type: ignore[assignment]
+    found.save(run)
 
 
 @pytest.mark.parametrize("when", ["half way", "before it gets its name"])
@@ -243,9 +252,10 @@ def test_a_kill_while_the_state_is_written_loses_nothing(
     out = tmp_path / "run"
     assert not train(CONFIG, LENGTH, request(photographs, out), stop_after(3))
     before = (out / state.FILE).read_bytes()
-    line = [sys.executable, "-c", KILLED_WHILE_SAVING, str(out), when]
-    result = subprocess.run(line, env=ENVIRONMENT, capture_output=True, check=False)
-    assert result.returncode == -signal.SIGKILL, result.stderr.decode()
+    process = multiprocessing.get_context("spawn").Process(target=save_and_die, args=(out, when))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
     left = [path for path in out.iterdir() if path.name.endswith(TEMPORARY_SUFFIX)]
     assert len(left) == 1
     assert left[0].stat().st_size > len(before) / 3
@@ -329,8 +339,7 @@ def test_a_run_starts_where_another_stands(photographs: Path, whole: Path, tmp_p
     old, new = tensors(whole), tensors(tmp_path / "more")
     assert old.keys() == new.keys()
     assert all(torch.equal(old[name], new[name]) for name in old)
-    network = NetworkConfig(channels=(8, 16), blocks=(1, 1), emb=16, crop=32)
-    run = state.resume(tmp_path / "more", CONFIG, network, torch.device("cpu"))
+    run = state.resume(tmp_path / "more", CONFIG, NETWORK, torch.device("cpu"))
     assert run is not None
     assert (run.step, run.first) == (STEPS, STEPS)
 
