@@ -12,8 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffuse_cli.diffusion import inference as estimating
-from diffuse_cli.diffusion import tiling
+from diffuse_cli.diffusion import inference, tiling
 from diffuse_cli.diffusion.conditioning import Conditioning
 from diffuse_cli.diffusion.denoiser import Denoiser, Observation, together
 from diffuse_cli.diffusion.engines import compilation
@@ -23,7 +22,7 @@ from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.images.image_io import Picture
 from diffuse_cli.restoration.observe import observe
-from diffuse_cli.restoration.problem import Problem
+from diffuse_cli.restoration.problem import NoisyPicture, Problem
 from diffuse_cli.restoration.samples import Samples
 from diffuse_cli.system import arrays as host_arrays
 from tests.conftest import Run, pixels
@@ -42,7 +41,7 @@ def dusty(*, noise: float, steps: int, gray: bool = False) -> Conditioning:
     for top in (100, 340, 580):
         for left in (100, 420, 740):
             hole[top : top + 5, left : left + 7] = True
-    task = Problem(hole=hole) if noise == 0 else Problem(noise=noise)
+    task = Problem(hole=hole) if noise == 0 else Problem(observation=NoisyPicture(noise=noise))
     return observe(y, task, 4, gray=gray, sampling=steps > 1)
 
 
@@ -60,14 +59,14 @@ def test_batches_are_what_single_tiles_are(
         return real(self, x, sigma)
 
     monkeypatch.setattr(Denoiser, "begin", counted)
-    together = infer(known, settings, toy)
+    together = infer(known, inference.Run(model=toy, settings=settings))
     assert max(sizes) > 1
-    monkeypatch.setattr(estimating, "BATCH_PIXELS", 0)
+    monkeypatch.setattr(inference, "BATCH_PIXELS", 0)
     sizes.clear()
-    alone = infer(known, settings, toy)
+    alone = infer(known, inference.Run(model=toy, settings=settings))
     assert set(sizes) == {1}
     assert (together - alone).abs().max() < 1e-4
-    whole = infer(known, Settings(tile="off", steps=steps), toy)
+    whole = infer(known, inference.Run(model=toy, settings=Settings(tile="off", steps=steps)))
     assert (together - whole).abs().max() < LEVEL
 
 
@@ -96,8 +95,8 @@ def test_compiled_is_what_plain_is(toy: Model, toy_file: Path) -> None:
     assert not toy.compiled
     known = dusty(noise=0.0, steps=1)
     for tile in (160, "off"):
-        plain = infer(known, Settings(tile=tile), toy)
-        made = infer(known, Settings(tile=tile), compiled)
+        plain = infer(known, inference.Run(model=toy, settings=Settings(tile=tile)))
+        made = infer(known, inference.Run(model=compiled, settings=Settings(tile=tile)))
         assert 0 < (made - plain).abs().max() < LEVEL / 10, "and not the very same code"
 
 
@@ -147,7 +146,7 @@ def test_samples_of_large_pictures_lie_in_files_and_are_the_same(toy: Model, mon
     settings = Settings(steps=3, fidelity=0.3)
 
     def answers() -> list[NDArray[np.float32]]:
-        samples = Samples(picture, Problem(noise=0.2), toy, moments=True)
+        samples = Samples(picture, Problem(observation=NoisyPicture(noise=0.2)), toy, moments=True)
         return [samples.restored(settings).pixels, samples.average(settings, 3).pixels, samples.std(settings, 3)]
 
     in_memory = answers()

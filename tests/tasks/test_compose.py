@@ -126,7 +126,7 @@ def test_extending_keeps_the_picture_where_it_is_anchored(toy: Model, anchor: st
     top = 0 if "top" in anchor else 13 if "bottom" in anchor else 6
     left = 0 if "left" in anchor else 11 if "right" in anchor else 5
     assert np.array_equal(after.pixels[top : top + 20, left : left + 30], picture.pixels)
-    assert task.corner == (top, left)
+    assert task.finish.corner == (top, left)
 
 
 def test_what_cannot_be_composed_or_extended_is_refused() -> None:
@@ -143,7 +143,7 @@ def test_what_cannot_be_composed_or_extended_is_refused() -> None:
             Extend(to_size=small).problem(picture)
     assert margins_of((2, 3), 1, 0, 0, 2).sum() == 4 * 4 - 6
     outside = Compose(insert=random_picture((4, 4)), at=(100, 0)).problem(picture)
-    assert "nothing is changed" in outside.warnings[0]
+    assert "nothing is changed" in outside.findings.warnings[0]
     assert outside.leaves_alone
 
 

@@ -32,21 +32,21 @@ def as_jpeg(picture: Picture, folder: Path, *, quality: int, subsampling: str) -
 
 def test_a_level_becomes_a_sigma() -> None:
     task = Denoise(noise=25.5).problem(flat())
-    assert task.noise == pytest.approx(0.2)
+    assert task.degradation.noise == pytest.approx(0.2)
     assert task.guide is None
-    assert task.notes == ()
+    assert task.findings.notes == ()
 
 
 def test_estimated_noise_is_told() -> None:
     task = Denoise().problem(flat(noise=12))
-    assert task.noise * 127.5 == pytest.approx(12, abs=1)
-    assert "noise 1" in task.notes[0]
+    assert task.degradation.noise * 127.5 == pytest.approx(12, abs=1)
+    assert "noise 1" in task.findings.notes[0]
 
 
 def test_a_noise_free_picture_is_left_alone() -> None:
     task = Denoise().problem(flat())
     assert task.leaves_alone
-    assert "no noise measurable" in task.notes[0]
+    assert "no noise measurable" in task.findings.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -69,14 +69,14 @@ def test_where_a_jpegs_noise_enters(
     task = Denoise(noise=level).problem(picture)
     assert (task.guide is not None) == guided
     if task.guide is not None:
-        assert task.guide.quality == quality
-        assert task.guide.noise == task.noise
+        assert task.guide.degradation.quality == quality
+    assert task.degradation.noise * 127.5 == pytest.approx(level)
 
 
 def test_a_turned_jpeg_is_measured_on_its_own_grid(tmp_path: Path) -> None:
     """Noise that is read off the blocks must not depend on how the picture is displayed."""
     picture = as_jpeg(flat((123, 201), noise=15), tmp_path, quality=80, subsampling="4:2:0")
-    readings = [Denoise().problem(picture).noise]
+    readings = [Denoise().problem(picture).degradation.noise]
     with Image.open(tmp_path / "x.jpg") as image:
         for orientation in range(2, 9):
             exif = Image.Exif()
@@ -87,7 +87,7 @@ def test_a_turned_jpeg_is_measured_on_its_own_grid(tmp_path: Path) -> None:
             (tmp_path / "turned.jpg").write_bytes(data[:2] + app1 + data[2:])
             turned = read_picture(tmp_path / "turned.jpg")
             assert (turned.pixels.shape[0] == image.height) == (orientation < 5)
-            readings.append(Denoise().problem(turned).noise)
+            readings.append(Denoise().problem(turned).degradation.noise)
     assert readings[0] * 127.5 == pytest.approx(15, abs=3)
     assert readings == pytest.approx([readings[0]] * 8)
 

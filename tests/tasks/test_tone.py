@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from diffuse_cli.degradation.operators import box_mean
-from diffuse_cli.diffusion.inference import infer
+from diffuse_cli.diffusion.inference import Run, infer
 from diffuse_cli.diffusion.model import Model
-from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.images.srgb import encoded, linear
 from diffuse_cli.restoration.observe import observe
-from diffuse_cli.restoration.problem import Problem
+from diffuse_cli.restoration.problem import NoisyPicture, Problem
 from diffuse_cli.tasks.tone.clarity import clarify
 from diffuse_cli.tasks.tone.curve import Curve
 from diffuse_cli.tasks.tone.enhancement import ToneOptions, enhance
@@ -133,9 +132,10 @@ def test_the_noise_of_light_is_read_at_any_exposure() -> None:
 def test_an_even_sigma_y_is_one_noise_level(toy: Model) -> None:
     y = torch.rand((1, 3, 32, 48), generator=torch.Generator().manual_seed(5)) - 0.5
     cond = toy.network.config.cond
-    even = observe(y, Problem(noise=0.1, sigma_y=np.full((32, 48), 0.1, np.float32)), cond, gray=False, sampling=False)
-    plain = observe(y, Problem(noise=0.1), cond, gray=False, sampling=False)
-    assert torch.allclose(infer(even, Settings(), toy), infer(plain, Settings(), toy), atol=1e-5)
+    everywhere = NoisyPicture(noise=0.1, sigma_y=np.full((32, 48), 0.1, np.float32))
+    even = observe(y, Problem(observation=everywhere), cond, gray=False, sampling=False)
+    plain = observe(y, Problem(observation=NoisyPicture(noise=0.1)), cond, gray=False, sampling=False)
+    assert torch.allclose(infer(even, Run(model=toy)), infer(plain, Run(model=toy)), atol=1e-5)
 
 
 def test_a_sigma_y_keeps_what_is_exact_and_reads_nothing_that_is_missing(toy: Model) -> None:
@@ -143,12 +143,12 @@ def test_a_sigma_y_keeps_what_is_exact_and_reads_nothing_that_is_missing(toy: Mo
     noise = np.zeros((32, 48), np.float32)
     noise[8:24, 8:40], noise[12:20, 16:32] = 0.1, math.inf
     cond = toy.network.config.cond
-    task = Problem(sigma_y=noise, hole=np.isinf(noise))
+    task = Problem(observation=NoisyPicture(sigma_y=noise), hole=np.isinf(noise))
     known = observe(y, task, cond, gray=False, sampling=False)
-    found = infer(known, Settings(), toy)
+    found = infer(known, Run(model=toy))
     exact = torch.from_numpy(noise == 0)
     assert torch.equal(found[..., exact], y[..., exact])
     other = y.clone()
     other[..., 12:20, 16:32] = math.nan
-    again = infer(observe(other, task, cond, gray=False, sampling=False), Settings(), toy)
+    again = infer(observe(other, task, cond, gray=False, sampling=False), Run(model=toy))
     assert torch.equal(found, again)

@@ -21,7 +21,7 @@ from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import PictureError, UsageError
 from diffuse_cli.images.image_io import Picture, read_picture, to_unit
-from diffuse_cli.restoration.problem import Problem
+from diffuse_cli.restoration.problem import NoisyPicture, Problem
 from diffuse_cli.restoration.restore import restore
 from diffuse_cli.tasks.denoise import Denoise
 from tests.conftest import Run, pixels, toy_network
@@ -50,8 +50,8 @@ class TestTheCore:
         """E[x0 | y] = y s^2 / (s^2 + sigma^2), pixel by pixel; sigma = 0 is exact."""
         sigma = ramp((48, 80), 0.01, 1.0)
         sigma[0] = 0
-        picture = noisy()
-        found = restore(picture, Problem(noise=0.5, sigma_y=sigma), Settings(), gaussian).pixels
+        picture, task = noisy(), Problem(observation=NoisyPicture(noise=0.5, sigma_y=sigma))
+        found = restore(picture, task, Settings(), gaussian).pixels
         expected = picture.pixels * (SIGMA_DATA**2 / (SIGMA_DATA**2 + sigma**2))[..., None]
         np.testing.assert_allclose(found, expected, atol=2e-6)
         assert (found[0] == picture.pixels[0]).all()
@@ -60,22 +60,22 @@ class TestTheCore:
         """Their spread is the posterior's, s sigma / (s^2 + sigma^2)^(1/2), where the noise is weak as where strong."""
         sigma = np.where(np.arange(80) < 40, 0.05, 0.5).astype(np.float32) * np.ones((48, 1), np.float32)
         picture = noisy()
-        task = Problem(noise=0.3, sigma_y=sigma)
+        task = Problem(observation=NoisyPicture(noise=0.3, sigma_y=sigma))
         mean = restore(picture, task, Settings(), gaussian).pixels
         spread = restore(picture, task, Settings(steps=24), gaussian).pixels - mean
         for part, std in ((spread[:, :40], 0.05), (spread[:, 40:], 0.5)):
             assert part.std() == pytest.approx(SIGMA_DATA * std / math.hypot(SIGMA_DATA, std), rel=0.05)
 
     def test_a_map_that_is_the_same_everywhere_is_a_level(self, toy: Model) -> None:
-        level = restore(noisy(), Problem(noise=0.25), Settings(), toy).pixels
-        mapped = restore(
-            noisy(), Problem(noise=0.25, sigma_y=np.full((48, 80), 0.25, np.float32)), Settings(), toy
-        ).pixels
+        level = restore(noisy(), Problem(observation=NoisyPicture(noise=0.25)), Settings(), toy).pixels
+        task = Problem(observation=NoisyPicture(noise=0.25, sigma_y=np.full((48, 80), 0.25, np.float32)))
+        mapped = restore(noisy(), task, Settings(), toy).pixels
         np.testing.assert_array_equal(level, mapped)
 
     @pytest.mark.parametrize("steps", [1, 3])
     def test_tiles_do_not_show(self, toy: Model, steps: int) -> None:
-        picture, task = noisy((150, 230)), Problem(noise=0.3, sigma_y=ramp((150, 230), 0.02, 0.7))
+        picture, sigma = noisy((150, 230)), ramp((150, 230), 0.02, 0.7)
+        task = Problem(observation=NoisyPicture(noise=0.3, sigma_y=sigma))
         whole, tiled = (restore(picture, task, Settings(steps=steps, tile=t), toy).pixels for t in ("off", 64))
         np.testing.assert_allclose(whole, tiled, atol=1e-4)
 
@@ -118,7 +118,7 @@ class TestMapFiles:
         for bad in (std[..., None], -std, std * np.float32(np.nan)):
             with pytest.raises(UsageError, match="noise map"):
                 Denoise(noise_map=bad)
-        assert "more than the weights" in Denoise(noise_map=std * 20).problem(flat()).warnings[0]
+        assert "more than the weights" in Denoise(noise_map=std * 20).problem(flat()).findings.warnings[0]
         assert Denoise(noise_map=std * 0).problem(flat()).leaves_alone
 
     def test_the_program(self, diffuse: Run, cat: Path, toy_file: Path) -> None:
@@ -202,14 +202,16 @@ class TestEstimates:
         clean = photograph()
         picture = Picture(pixels=to_unit(stored(clean, np.sqrt(6 * clean + 60)).astype(np.uint8), 8))
         task = Denoise(noise="poisson").problem(picture)
-        assert task.sigma_y is not None
-        assert float(np.sqrt((task.sigma_y**2).mean())) == pytest.approx(task.noise, rel=0.01)
-        assert task.facts["noise_gain"] == pytest.approx(6, rel=0.4)
-        assert "variance" in task.notes[0]
+        seen = task.observation
+        assert isinstance(seen, NoisyPicture)
+        assert seen.sigma_y is not None
+        assert float(np.sqrt((seen.sigma_y**2).mean())) == pytest.approx(seen.noise, rel=0.01)
+        assert task.findings.facts["noise_gain"] == pytest.approx(6, rel=0.4)
+        assert "variance" in task.findings.notes[0]
         even = Denoise(noise="auto-map").problem(flat((128, 128), noise=12))
-        assert even.sigma_y is None
-        assert "the same everywhere" in even.notes[0]
+        assert even.observation == NoisyPicture(noise=even.degradation.noise)
+        assert "the same everywhere" in even.findings.notes[0]
         jpeg = as_jpeg(flat((128, 128), noise=20), tmp_path, quality=60, subsampling="4:2:0")
-        assert "in a JPEG" in Denoise(noise="poisson").problem(jpeg).notes[0]
+        assert "in a JPEG" in Denoise(noise="poisson").problem(jpeg).findings.notes[0]
         deep = replace(picture, depth=16, pixels=picture.pixels)
-        assert Denoise(noise="poisson").problem(deep).facts == task.facts
+        assert Denoise(noise="poisson").problem(deep).findings.facts == task.findings.facts
