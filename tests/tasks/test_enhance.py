@@ -25,13 +25,13 @@ def test_strength_0_leaves_the_picture_alone() -> None:
 
 def test_brighter_noise_is_told_and_a_quiet_picture_has_none() -> None:
     options = Enhance(exposure=1.0, contrast=1.0, clarity=0.0, white_balance="off")
-    assert options.problem(flat((128, 128))).noise == 0
+    assert options.problem(flat((128, 128))).degradation.noise == 0
     dark = flat((128, 128), noise=6)
     problem = options.problem(dark)
     assert problem.picture is not None
     assert problem.picture.pixels.mean() > dark.pixels.mean() + 0.2
     before, after = float(dark.pixels.std()), float(problem.picture.pixels.std())
-    assert problem.noise == pytest.approx(after, rel=0.25)
+    assert problem.degradation.noise == pytest.approx(after, rel=0.25)
     assert after > 1.1 * before
 
 
@@ -43,7 +43,7 @@ def test_what_is_transparent_has_no_say() -> None:
     told = []
     for hidden in (-1.0, 1.0):
         pixels[:, 48:] = hidden
-        told.append(Enhance().problem(Picture(pixels=pixels.copy(), alpha=alpha)).facts["tone"])
+        told.append(Enhance().problem(Picture(pixels=pixels.copy(), alpha=alpha)).findings.facts["tone"])
     assert told[0] == told[1]
 
 
@@ -51,4 +51,4 @@ def test_a_jpegs_steps_are_lifted_with_its_light(tmp_path: Path) -> None:
     jpeg = as_jpeg(flat((128, 128), noise=12), tmp_path, quality=80, subsampling="4:2:0")
     problem = Enhance(exposure=2.0, contrast=1.0, clarity=0.0, white_balance="off").problem(jpeg)
     assert problem.guide is not None
-    assert problem.guide.quality < 80
+    assert problem.degradation.quality < 80
