@@ -25,7 +25,7 @@ def options(toy_file: Path) -> list[str]:
 
 @pytest.fixture
 def denoise(run: Program, options: list[str]) -> Program:
-    return lambda *arguments, **env: run("denoise", *arguments, *options, **env)
+    return lambda *arguments, **how: run("denoise", *arguments, *options, **how)
 
 
 class TestFolders:
@@ -73,6 +73,15 @@ class TestFolders:
         make(tmp_path / "in", *(f"{k}.png" for k in range(12)), side=8)
         parts = [denoise("in", "--shard", f"{i}/3", "--dry-run").stdout.splitlines() for i in (1, 2, 3)]
         assert sorted(line for part in parts for line in part) == sorted(denoise("in", "--dry-run").stdout.splitlines())
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_pipes_give_the_bytes_of_files(denoise: Program, tmp_path: Path, name: str) -> None:
+    (path,) = make(tmp_path, name)
+    assert denoise(name, "-o", f"file{path.suffix}").exit_code == 0
+    piped = denoise("-", stdin=path.read_bytes())
+    assert piped.exit_code == 0, piped.stderr
+    assert piped.stdout_bytes == (tmp_path / f"file{path.suffix}").read_bytes()
 
 
 class TestRecipes:
