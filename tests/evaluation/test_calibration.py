@@ -6,15 +6,14 @@ import pytest
 from diffuse_cli.evaluation.calibration import calibration
 from diffuse_cli.images.units import LEVEL
 
-RNG = np.random.default_rng(0)
 SIZE = (120, 130, 3)
 
 
 def drawn(std: np.ndarray, scale: float = 1.0) -> dict[str, float]:
     """For a posterior of this std about middle gray, and samples of `scale` times as much."""
-    mean = np.zeros(SIZE, np.float32)
-    samples = [(scale * std * RNG.standard_normal(SIZE)).astype(np.float32) for _ in range(8)]
-    truth = (std * RNG.standard_normal(SIZE) + 1) * LEVEL
+    rng, mean = np.random.default_rng(0), np.zeros(SIZE, np.float32)
+    samples = [(scale * std * rng.standard_normal(SIZE)).astype(np.float32) for _ in range(8)]
+    truth = (std * rng.standard_normal(SIZE) + 1) * LEVEL
     return calibration(mean, samples, truth.round().clip(0, 255).astype(np.uint8))
 
 
