@@ -11,20 +11,20 @@ from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).resolve().parents[1]
 WAY = (
-    ("cli", "command:", "options, names"),
-    ("images", "read the file:", "a Picture"),
-    ("tasks", "check options:", "a Problem"),
-    ("degradation", "estimate noise,", "JPEG, blur"),
+    ("cli", "options,", "input names"),
+    ("images", "read file to", "a Picture"),
+    ("tasks", "options to", "a Problem"),
+    ("degradation", "estimate", "noise, JPEG,", "blur"),
     ("restoration", "Problem to", "observation"),
-    ("diffusion", "tiles, denoiser,", "network, sampler"),
-    ("restoration", "estimate x0 to", "a Picture"),
-    ("provenance", "how it was", "made: a recipe"),
-    ("images", "write the file,", "whole"),
-    ("cli", "one line,", "report, exit code"),
+    ("diffusion", "tiles,", "denoiser,", "network"),
+    ("restoration", "estimate to", "a Picture"),
+    ("provenance", "recipe"),
+    ("images", "write file"),
+    ("cli", "report,", "exit code"),
 )
-"""Room, and what happens there, in two lines."""
+"""Room, and what happens there, line by line."""
 
-NAMES, STEP, LANE, BOX = 120, 122, 54, (112, 40)
+NAMES, STEP, LANE, BOX = 96, 98, 58, (92, 50)
 TOP = 10
 STYLE = 'font-family="DejaVu Sans, Verdana, Helvetica, Arial, sans-serif"'
 INK, LINE, FILL = "#1f2933", "#9aa5b1", "#e3f0fb"
@@ -60,10 +60,11 @@ def figure() -> str:
         corner = f"H {x1 - 10:g} Q {x1:g} {y0:g} {x1:g} {y0 + 10 * down:g}"
         path = f"M {x0 + BOX[0] / 2:g} {y0:g} {corner} V {y1 - down * BOX[1] / 2:g}"
         parts.append(f'<path d="{path}" fill="none" stroke="{LINE}" stroke-width="2" marker-end="url(#tip)"/>')
-    for k, ((x, y), (_, first, second)) in enumerate(zip(centres, WAY, strict=True), 1):
+    for k, ((x, y), (_, *words)) in enumerate(zip(centres, WAY, strict=True), 1):
         corner = f'x="{x - BOX[0] / 2:g}" y="{y - BOX[1] / 2:g}" width="{BOX[0]}" height="{BOX[1]}"'
         parts.append(f'<rect {corner} rx="6" fill="{FILL}" stroke="{LINE}"/>')
-        parts += [text(x, y - 3, f"{k}. {first}", 11.5), text(x, y + 12, second, 11.5)]
+        for j, line in enumerate([f"{k}. {words[0]}", *words[1:]]):
+            parts.append(text(x, y + 4 + 14.5 * (j - (len(words) - 1) / 2), line, 11.5))
     tip = (
         '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
         f'<path d="M 0 0 L 10 5 L 0 10 z" fill="{LINE}"/></marker></defs>'

@@ -28,6 +28,11 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
+def lines(block: str) -> list[str]:
+    """Its commands, without comments, those of several lines joined."""
+    return [line for line in block.replace("\\\n", " ").splitlines() if not line.startswith("#")]
+
+
 def command(line: str) -> tuple[list[str], str | None] | None:
     """Arguments of `diffuse`, and the file that its output goes to, where a line is one run of it; else None."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)

@@ -17,7 +17,7 @@ from PIL import Image
 from diffuse_cli.tasks.style import studio
 from diffuse_cli.tasks.style.fine_tuning import StyleTraining
 from tests.conftest import EXAMPLES
-from tests.docs.pages import DOCS, ELSEWHERE, blocks, missing, outputs, run_line, snapshot
+from tests.docs.pages import DOCS, ELSEWHERE, blocks, lines, missing, outputs, run_line, snapshot
 from tests.running import Program
 
 WITH_COMMANDS = [page for page in DOCS if page.stem != "mnist" and blocks(page.read_text(), "sh")]
@@ -71,7 +71,7 @@ def test_every_command_runs(place: Path, run: Program, page: Path, monkeypatch: 
         if missing(block):
             skipped.update(missing(block))
             continue
-        for line in block.splitlines():
+        for line in lines(block):
             if any(words in line for words in ELSEWHERE):
                 continue
             for words, shorter in SHORTER.items():

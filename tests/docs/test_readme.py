@@ -18,12 +18,13 @@ from diffuse_cli.system.files import file_sha256
 from diffuse_cli.tasks.style.fine_tuning import StyleTraining
 from diffuse_cli.tasks.style.studio import LESSON, StyleTrainer, cached, sitter
 from tests.conftest import EXAMPLES, ROOT
-from tests.docs.pages import README, blocks, command, outputs, run_line, snapshot
+from tests.docs.pages import README, blocks, command, lines, outputs, run_line, snapshot
 from tests.running import Program
 
 TEXT = README.read_text()
-INSTALLING, *SHOWN = [line for block in blocks(TEXT, "sh") for line in block.splitlines()]
-FIRST = INSTALLING.split(" && ")[-1]
+INSTALLING, PICTURES = blocks(TEXT, "sh")
+FIRST = INSTALLING.split("&&")[-1].strip()
+SHOWN = lines(PICTURES)
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def learned_already(path: Path) -> None:
 
 
 def test_the_first_command_installs_and_restores() -> None:
-    assert "pip install ." in INSTALLING
+    assert "pip install . &&" in INSTALLING
     assert command(FIRST) == (["denoise", "examples/cat_noisy.png", "-o", "cat.png"], None)
 
 
