@@ -25,7 +25,7 @@ _MARGINS, _STEP = 128, 64
 GENERATE_STEPS = 24
 """Solver steps of `generate`, which has no mean to give."""
 LABEL_GUIDANCE = 1.5
-"""Of labelled pictures; examples/fashion/README.md has what it does to recognition and variety."""
+"""Of labelled pictures; docs/training.md has what it does to recognition and variety."""
 _GENERATE_SIDE = 64
 SAMPLE_STEPS = 6
 """Solver steps of a sample, as measured: with fewer the samples differ too little (model card, Samples)."""

@@ -1,1 +1,5 @@
-"""Training of the core: `diffuse train`, or `torchrun ... -m diffuse_cli train`. Nothing else imports this package."""
+"""Training of the core: data, batches, Muon, averages, runs that continue after an interruption.
+
+Used by `diffuse train` and by the learning of styles. May import: `diffusion` and below.
+Start with: `config.py` for what a run is, `loop.py` for a step, `sample_spec.py` for what a sample is.
+"""
