@@ -25,18 +25,22 @@ HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL"
 """Formats whose metadata a recipe goes into."""
 
 
-_FILLING: Final = ("inpaint", "extend", "restore")
-"""Operations that fill holes, which have texture if they are wide, unless the mean is asked for."""
+def of_computing(
+    op: str, settings: Settings, checkpoint: str, dtype: str, compiled: bool = False, *, fills_holes: bool = False
+) -> dict[str, Any]:
+    """Return the part that tells how a picture was computed.
 
-
-def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str, compiled: bool = False) -> dict[str, Any]:
-    """The part that tells how a picture was computed.
-
-    Args: checkpoint: sha256 of its file; dtype: "fp32" or "bf16"; compiled: by torch.compile, which rounds otherwise.
+    Args:
+        op: the command's name.
+        settings: how it was computed.
+        checkpoint: sha256 of the checkpoint's file.
+        dtype: "fp32" or "bf16".
+        compiled: by torch.compile, which rounds differently.
+        fills_holes: the task fills holes. Wide ones get texture, drawn by the seed, unless the mean is asked for.
     """
     noise: dict[str, Any] = {"seed": settings.seed, "sample": settings.sample, "solver": settings.solver}
     drawn = {**noise, "fidelity": settings.fidelity} if settings.steps > 1 else {}
-    if op in _FILLING:
+    if fills_holes:
         drawn |= {"wide_holes": "texture" if settings.has_texture else "mean"}
         if settings.has_texture:
             drawn = {"seed": settings.seed} | drawn

@@ -1,7 +1,7 @@
 """`diffuse compose`: one picture put into another."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import PictureError, UsageError
 from ..images.source_type import strongest
@@ -48,6 +48,8 @@ class Compose:
     blend: Literal["seam", "gradient", "alpha"] = "seam"
     match: "float | Literal['auto']" = "auto"
     seed: int = 0
+
+    fills_holes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the ranges, and the mask's size."""

@@ -1,7 +1,7 @@
 """`diffuse denoise`: white noise, known or to be found out, is to go."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from ..degradation.estimation.noise_map import KnownNoise, check_map, estimated_map, given_map
 from ..errors import UsageError
@@ -38,6 +38,8 @@ class Denoise:
     noise_map: "NDArray[np.float32] | None" = None
     strength: float = 1.0
     chroma_strength: float | None = None
+
+    fills_holes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""

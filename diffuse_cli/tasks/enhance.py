@@ -1,7 +1,7 @@
 """`diffuse enhance`: better light, without the noise that it would show."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from .task import check_range, to_recipe
 
@@ -39,6 +39,8 @@ class Enhance:
     clarity: "float | Literal['auto']" = "auto"
     white_balance: Literal["auto", "off"] = "auto"
     strength: float = 1.0
+
+    fills_holes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""

@@ -1,7 +1,7 @@
 """`diffuse extend`: a picture on a larger canvas, what lies beyond it to be painted."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from ..errors import PictureError, UsageError
 from .task import to_recipe
@@ -37,6 +37,8 @@ class Extend:
     to_size: tuple[int, int] | None = None
     pad: tuple[int, int, int, int] | None = None
     anchor: Anchor = "center"
+
+    fills_holes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check that the canvas is given once."""

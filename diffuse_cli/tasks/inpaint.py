@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import PictureError, UsageError
 from ..images.mask_picture import check_size
@@ -54,8 +54,13 @@ class Inpaint:
     mask_strength: float = 0.5
     mask_limit: float = 5.0
 
+    fills_holes: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         """Check that there is something to fill."""
+        named = isinstance(self.mask, str) and self.mask in ("alpha", "auto")
+        if self.mask is not None and not named and str(getattr(self.mask, "dtype", "")) != "bool":
+            raise UsageError('a mask is an array (H, W) of booleans, "alpha" or "auto"')
         if self.mask is None and not self.boxes and not self.polygons:
             raise UsageError(
                 "what is to be filled? Give --mask FILE, --mask alpha, --mask auto, --box x,y,w,h or --polygon x,y,..."

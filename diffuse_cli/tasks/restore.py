@@ -54,6 +54,11 @@ class Restore:
             raise UsageError("what is to be restored? Give --noise, --jpeg, --blur, --scale or --mask")
 
     @property
+    def fills_holes(self) -> bool:
+        """Whether pixels are missing, which are filled."""
+        return self.holes is not None
+
+    @property
     def estimated(self) -> tuple[str, ...]:
         """What is to be found out, of `UNDONE`."""
         return tuple(name for name in UNDONE if getattr(self, name) in ("auto", "if-blurred"))

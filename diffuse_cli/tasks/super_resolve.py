@@ -1,7 +1,7 @@
 """`diffuse super-resolve`: a picture is to be larger."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import PictureError, UsageError
 from .task import to_recipe
@@ -29,6 +29,8 @@ class SuperResolve:
     to_size: tuple[int, int] | None = None
     long_edge: int | None = None
     consistent: bool = False
+
+    fills_holes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check that the size is given once."""

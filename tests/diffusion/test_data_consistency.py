@@ -152,6 +152,6 @@ class TestResults:
         result = diffuse("super-resolve", cat, "--scale", "1.7", "--consistent", "-o", "o.png", "--model", toy_file)
         assert result.returncode == 0, result.stderr
         assert b"--consistent enlarges its noise" in result.stderr
-        made = restore_any(str(cat), "super-resolve", scale=1.7, consistent=True, model=toy_file)
+        made = restore_any(str(cat), SuperResolve(scale=1.7, consistent=True), model=toy_file)
         with Image.open(cat.with_name("o.png")) as image:
             np.testing.assert_array_equal(np.asarray(image), np.asarray(made))

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from diffuse_cli import restore, restore_samples
+from diffuse_cli import restore, sample
 from diffuse_cli.cli.app import app
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.sampling import karras_sigmas, sample_dpmpp_2m
-from diffuse_cli.diffusion.settings import Settings, sample_steps
+from diffuse_cli.diffusion.settings import SAMPLE_STEPS, Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.images.image_io import Picture
 from diffuse_cli.images.units import LEVEL
@@ -29,6 +29,7 @@ from diffuse_cli.restoration.samples import Samples
 from diffuse_cli.restoration.sampling_request import SamplingRequest
 from diffuse_cli.restoration.trace import Trace
 from diffuse_cli.restoration.uncertainty import round_up, std_picture, std_view
+from diffuse_cli.tasks.denoise import Denoise
 from tests.conftest import PROGRAM, pixels, toy_network
 
 Command = Callable[..., Result]
@@ -92,9 +93,8 @@ class TestGaussian:
             return x * spread**2 / (spread**2 + sigma**2)
 
         start = torch.full((1, 3, 1, 1), 8 * spread)
-        for op in ("denoise", "inpaint", "super-resolve"):
-            sample, _ = sample_dpmpp_2m(denoise, start, karras_sigmas(sample_steps(op), 8 * spread))
-            assert float(sample[0, 0, 0, 0]) / spread == pytest.approx(1, abs=0.12)
+        drawn, _ = sample_dpmpp_2m(denoise, start, karras_sigmas(SAMPLE_STEPS, 8 * spread))
+        assert float(drawn[0, 0, 0, 0]) / spread == pytest.approx(1, abs=0.12)
 
     def test_fidelity_follows_its_law(self, exact: Model, noisy: Picture, clean: NDArray[np.float32]) -> None:
         """MSE(f) = MSE(1) + (1 - f)^2 (MSE(0) - MSE(1)), and the results lie on a straight line."""
@@ -201,19 +201,19 @@ class TestAnswers:
         [
             ({}, 1, 1, 0.0),
             ({"fidelity": 1.0, "steps": 9}, 1, 1, 0.0),
-            ({"fidelity": 0.5}, 1, sample_steps("denoise"), 0.5),
+            ({"fidelity": 0.5}, 1, SAMPLE_STEPS, 0.5),
             ({"steps": 9}, 1, 9, 0.0),
             ({"steps": 9, "fidelity": 0.3}, 1, 9, 0.3),
-            ({"samples": 3}, 3, sample_steps("denoise"), 0.0),
-            ({"samples": 3, "average": True, "fidelity": 0.5}, 1, sample_steps("denoise"), 0.5),
+            ({"samples": 3}, 3, SAMPLE_STEPS, 0.0),
+            ({"samples": 3, "average": True, "fidelity": 0.5}, 1, SAMPLE_STEPS, 0.5),
             ({"uncertainty": True}, 1, 1, 0.0),
-            ({"uncertainty": True, "samples": 4}, 4, sample_steps("denoise"), 0.0),
+            ({"uncertainty": True, "samples": 4}, 4, SAMPLE_STEPS, 0.0),
             ({"uncertainty": True, "samples": 4, "fidelity": 1.0}, 1, 1, 0.0),
         ],
     )
     def test_defaults(self, asked: dict[str, float], pictures: int, steps: int, fidelity: float) -> None:
         answers = SamplingRequest(**asked)  # type: ignore[arg-type]
-        settings = answers.settings("denoise", Settings())
+        settings = answers.settings(Settings(), fills_holes=False)
         assert (answers.pictures, settings.steps, settings.fidelity) == (pictures, steps, fidelity)
 
     @pytest.mark.parametrize(
@@ -396,21 +396,19 @@ class TestApi:
     NOISY = np.random.default_rng(0).normal(120, 20, (32, 40, 3)).round().clip(0, 255).astype(np.uint8)
 
     def test_several_answers(self, toy_file: Path) -> None:
-        options: dict[str, object] = {"noise": 20, "steps": 2, "model": toy_file, "dtype": "fp32"}
-        found = restore_samples(self.NOISY, "denoise", 3, **options)  # type: ignore[call-overload]
+        task, model = Denoise(noise=20), Model.load(toy_file, dtype="fp32")
+        found = sample(self.NOISY, task, count=3, steps=2, model=model)
         assert len(found.samples) == 3
         assert found.mean.dtype == np.uint8
-        mean = {key: value for key, value in options.items() if key != "steps"}
-        assert np.array_equal(found.mean, restore(self.NOISY, "denoise", **mean))  # type: ignore[call-overload]
-        again = restore(self.NOISY, "denoise", sample=1, **options)  # type: ignore[call-overload]
+        assert np.array_equal(found.mean, restore(self.NOISY, task, model=model))
+        again = restore(self.NOISY, task, sample=1, steps=2, model=model)
         assert np.array_equal(found.samples[1], again)
         spread = np.sqrt(np.var(np.array(found.samples, float), axis=0, ddof=1).mean(2))
         assert np.abs(found.std - spread).mean() < 0.5
-        average = restore(self.NOISY, "denoise", samples=3, average=True, **options)  # type: ignore[call-overload]
-        assert np.abs(average - np.mean(np.array(found.samples, float), 0)).max() <= 1
+        assert np.abs(found.average - np.mean(np.array(found.samples, float), 0)).max() <= 1
 
     def test_one_function_gives_one_picture(self, toy_file: Path) -> None:
-        with pytest.raises(UsageError, match="call restore_samples"):
-            restore(self.NOISY, "denoise", samples=2, model=toy_file)
+        with pytest.raises(UsageError, match="unknown option samples"):
+            restore(self.NOISY, Denoise(noise=20), samples=2, model=toy_file)  # type: ignore[call-overload]
         with pytest.raises(UsageError, match="--samples"):
-            restore_samples(self.NOISY, "denoise", 1, model=toy_file)
+            sample(self.NOISY, Denoise(noise=20), count=1, model=toy_file)

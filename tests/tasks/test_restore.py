@@ -218,9 +218,7 @@ class TestProgram:
 
 def test_api() -> None:
     array = np.random.default_rng(0).normal(120, 1, (32, 40, 3)).round().clip(0, 255).astype(np.uint8)
-    restored = diffuse_cli.restore(array, "restore", noise=20, only=["noise"])
-    assert np.array_equal(restored, diffuse_cli.restore(array, "denoise", noise=20))
-    assert not np.array_equal(diffuse_cli.restore(array, "dejpeg", jpeg=30), array)
-    assert not np.array_equal(diffuse_cli.restore(array, "deblur", blur=1.5), array)
-    with pytest.raises(UsageError, match="dejpeg has no option blur"):
-        diffuse_cli.restore(array, "dejpeg", blur=3)
+    restored = diffuse_cli.restore(array, Restore(noise=20, jpeg=None, blur=None))
+    assert np.array_equal(restored, diffuse_cli.restore(array, Denoise(noise=20)))
+    assert not np.array_equal(diffuse_cli.restore(array, Restore(noise=None, jpeg=30, blur=None)), array)
+    assert not np.array_equal(diffuse_cli.restore(array, Restore(noise="if-blurred", jpeg=None, blur=1.5)), array)

@@ -141,12 +141,14 @@ class TestMapFiles:
     def test_python(self, toy_file: Path) -> None:
         array = np.random.default_rng(0).integers(0, 255, (32, 32, 3)).astype(np.uint8)
         std = ramp((32, 32), 5, 40)
-        made = [
-            restore_any(array, "denoise", noise_map=m, model=toy_file, dtype="fp32")
-            for m in (std.round(), torch.from_numpy(std.round()), Image.fromarray(std.round().astype(np.uint8)))
-        ]
+        made = []
+        for m in (std.round(), torch.from_numpy(std.round()), Image.fromarray(std.round().astype(np.uint8))):
+            with pytest.deprecated_call(match="will go in the next release"):
+                made.append(restore_any(array, "denoise", noise_map=m, model=toy_file, dtype="fp32"))
+        made.append(restore_any(array, Denoise(noise_map=std.round()), model=toy_file, dtype="fp32"))
         np.testing.assert_array_equal(made[0], made[1])
         np.testing.assert_array_equal(made[0], made[2])
+        np.testing.assert_array_equal(made[0], made[3])
 
 
 def photograph(size: tuple[int, int] = (320, 448)) -> NDArray[np.float32]:
