@@ -73,8 +73,11 @@ def of_part(part: str, computing: Recipe, samples: int | None) -> dict[str, Any]
 
 
 def agrees(found: Recipe | None, wanted: Recipe) -> bool:
-    """Whether a recipe that was found says all that is wanted; it may say more, such as what was estimated."""
-    return found is not None and all(key in found and found[key] == value for key, value in wanted.items())
+    """Return whether a recipe that was found says all that is wanted. It may say more, such as what was estimated."""
+    if found is None:
+        return False
+    said = current(found)
+    return all(key in said and said[key] == value for key, value in wanted.items())
 
 
 def dump(recipe: Recipe) -> str:
@@ -114,7 +117,18 @@ _IN_XMP = re.compile(rb"diffuse:recipe(?:\s*=\s*'([^']*)'|\s*=\s*\"([^\"]*)\"|>(
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """The recipe in a picture's metadata, None where there is none or no such file. Decodes no pixels."""
+    """Return the recipe in a picture's metadata; None where there is none or no such file. Decodes no pixels."""
+    found = _embedded(path)
+    return None if found is None else current(found)
+
+
+def is_old(path: Path) -> bool:
+    """Return whether the recipe in a picture's metadata has the form of an earlier version."""
+    found = _embedded(path)
+    return found is not None and current(found) != found
+
+
+def _embedded(path: Path) -> dict[str, Any] | None:
     try:
         with path.open("rb") as file:
             found = _IN_XMP.search(_metadata(file))
@@ -128,6 +142,31 @@ def read(path: Path) -> dict[str, Any] | None:
     except ValueError:
         return None
     return recipe if isinstance(recipe, dict) else None
+
+
+_ESTIMATED_IN_0_1_0: Final = {
+    "noise": ("noise", "auto"), "noise by brightness": ("noise", "poisson"),
+    "noise by brightness and place": ("noise", "auto-map"), "noise if blurred": ("noise", "if-blurred"),
+    "jpeg": ("jpeg", "auto"), "blur": ("blur", "auto"),
+}  # fmt: skip
+
+
+def current(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe in the form of this version. One of 0.1.0 lists phrases under "estimated".
+
+    That version also told how wide holes are filled where none were.
+    """
+    if not isinstance(recipe.get("estimated"), list):
+        return dict(recipe)
+    said = {
+        **recipe,
+        "estimated": dict(_ESTIMATED_IN_0_1_0.get(phrase, (phrase, "auto")) for phrase in recipe["estimated"]),
+    }
+    if recipe.get("operation") == "restore" and not any(recipe.get(key) for key in ("mask", "boxes", "polygons")):
+        said.pop("wide_holes", None)
+        if recipe.get("steps") == 1:
+            said.pop("seed", None)
+    return said
 
 
 def _metadata(file: BinaryIO) -> bytes:

@@ -4,10 +4,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import PictureError, UsageError
-from ..images.source_type import strongest
+from ..images.source_type import COMPOSED, SYNTHETIC, strongest
 from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
@@ -99,6 +101,11 @@ class Compose:
             noise=float(known.square().mean().sqrt()) if len(known) else 0.0, hole=torch.isinf(sigma_y).numpy(),
             grain=_array(found.grain, picture),
         )  # fmt: skip
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result: a composite, with synthetic parts if the seam is painted anew."""
+        return COMPOSED if recipe.get("blend") != "seam" or recipe.get("band") == 0 else SYNTHETIC
 
     def to_recipe(self) -> dict[str, Any]:
         """Every option but the pictures, which are told by their hashes."""

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from .task import check_range, to_recipe
+from .task import altered, check_range, to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     import torch
     from numpy.typing import NDArray
@@ -80,6 +82,11 @@ class Enhance:
         if white:
             return problem
         return replace(problem, guide=_coded(picture, toned))
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result."""
+        return altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
         """Every option."""

@@ -4,9 +4,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from ..errors import PictureError, UsageError
+from ..images.source_type import EDITED
 from .task import to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -69,6 +72,11 @@ class Extend:
             picture=larger, hole=margins_of((h, w), left, top, right, bottom), opaque=True,
             at_once=_AT_ONCE, facts={"margins": [left, top, right, bottom]}, corner=(top, left),
         )  # fmt: skip
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result. It names in- and outpainting."""
+        return EDITED
 
     def to_recipe(self) -> dict[str, Any]:
         """Every option that is given."""

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..images.mask_picture import check_size
-from .task import check_range, to_recipe
+from .task import altered, check_range, to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -76,6 +78,11 @@ class Stylize:
             keep_luma=self.keep_luma, where=self.mask,
         )  # fmt: skip
         return Problem(picture=self._coloured(in_colour(picture)), repainting=how)
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result; None = strength 0."""
+        return None if recipe.get("strength") == 0 else altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
         """In the words of a recipe: the style, and a mask, are told by their files' hashes."""

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import PictureError, UsageError
-from .task import to_recipe
+from .task import altered, to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..images.image_io import Picture
     from ..restoration.problem import Problem
 
@@ -54,6 +56,11 @@ class SuperResolve:
         size = (max(round(h * scale), 1), max(round(w * scale), 1))
         warnings = _against_consistency(picture) if self.consistent else ()
         return Problem(guide=Degradation(scale=scale), size=size, consistent=self.consistent, warnings=warnings)
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result."""
+        return altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
         """Every option that is given."""

@@ -3,11 +3,12 @@
 The Python API and the command line use the same tasks. Nothing in this room imports torch before `problem` is called.
 """
 
-from collections.abc import Collection
-from dataclasses import Field
+from collections.abc import Collection, Mapping
+from dataclasses import Field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ..errors import UsageError
+from ..images.source_type import ALTERED, EDITED
 
 if TYPE_CHECKING:
     from ..images.picture import Picture
@@ -26,6 +27,10 @@ class Task(Protocol):
     def problem(self, picture: "Picture") -> "Problem":
         """Return what is known about a picture."""
 
+    @staticmethod
+    def source_type(recipe: Mapping[str, Any]) -> str | None:
+        """Return IPTC's digital source type of what a recipe makes of a photograph; None = it is not changed."""
+
     def to_recipe(self) -> dict[str, Any]:
         """Return the options as a recipe tells them. Equal recipes mean equal results.
 
@@ -36,8 +41,17 @@ class Task(Protocol):
 
 def to_recipe(task: Task, *, without: Collection[str] = ()) -> dict[str, Any]:
     """Return the options of a task that are not None, but for those named in `without`."""
-    values = {name: getattr(task, name) for name in task.__dataclass_fields__ if name not in without}
+    values = {field.name: getattr(task, field.name) for field in fields(task) if field.name not in without}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def altered(recipe: Mapping[str, Any]) -> str:
+    """Return the digital source type of a restored picture.
+
+    A posterior mean invents nothing: what it cannot know stays blurred. A posterior sample draws the detail it shows.
+    """
+    drawn = recipe["fidelity"] < 1 if "fidelity" in recipe else recipe.get("steps", 1) > 1
+    return EDITED if drawn else ALTERED
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:

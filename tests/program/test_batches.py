@@ -131,7 +131,7 @@ class TestRecipes:
         assert diffuse("denoise", "a.png", "-o", "b.png", *options[:-2]).returncode == 0
         told = recipe.read(tmp_path / "b.png")
         assert told is not None
-        assert told["estimated"] == ["noise"]
+        assert told["estimated"] == {"noise": "auto"}
         assert 20 < told["noise"] < 30
         assert b"skip" in diffuse("denoise", "a.png", "-o", "b.png", "--resume", "--dry-run", *options[:-2]).stdout
 

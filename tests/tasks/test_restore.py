@@ -164,7 +164,7 @@ class TestProgram:
         ]  # fmt: skip
         found = recipe.read(cat.with_name("out.png"))
         assert found is not None
-        assert (found["operation"], found["estimated"], found["jpeg"]) == ("restore", ["noise"], 100)
+        assert (found["operation"], found["estimated"], found["jpeg"]) == ("restore", {"noise": "auto"}, 100)
         assert found["noise"] == pytest.approx(25, abs=3)
 
     def test_a_jpeg_that_was_repaired_is_not_damaged_again(self, run: Program, cat: Path, toy_file: Path) -> None:

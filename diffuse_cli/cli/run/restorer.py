@@ -174,7 +174,7 @@ def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
     from ...images.units import LEVEL
 
     found: dict[str, Any] = dict(problem.facts)
-    guide, estimated = problem.guide, [name.split()[0] for name in wanted.get("estimated", ())]
+    guide, estimated = problem.guide, wanted.get("estimated", {})
     if "noise" in estimated:
         found["noise"] = (problem.noise if guide is None else guide.noise) * LEVEL
     if "jpeg" in estimated:
