@@ -20,6 +20,7 @@ from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.images.image_io import Picture
 from diffuse_cli.restoration.problem import NoisyPicture, Problem
 from diffuse_cli.restoration.restore import restore as restore_picture
+from diffuse_cli.tasks.denoise import Denoise
 
 PACKAGE = str(Path(diffuse_cli.__file__).parent)
 FROM_MAIN, FROM_API, FROM_RESTORE = 18, 7, 6
@@ -55,7 +56,7 @@ def test_from_restore_to_the_network(toy: Model, deepest: Deepest, steps: int) -
 
 @pytest.mark.parametrize("steps", [1, 2])
 def test_from_the_api_to_the_network(toy_file: Path, deepest: Deepest, steps: int) -> None:
-    restore(np.zeros((32, 40, 3), np.uint8), "denoise", noise=20, steps=steps, model=toy_file, dtype="fp32")
+    restore(np.zeros((32, 40, 3), np.uint8), Denoise(noise=20), steps=steps, model=toy_file, dtype="fp32")
     assert deepest() <= FROM_API + (steps > 1) * OF_SOLVER
 
 

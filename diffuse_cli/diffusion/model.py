@@ -2,7 +2,7 @@
 
 import copy
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,12 +29,59 @@ class Model:
         exact: the same weights in fp32 on torch, where `network` computes in less, or by another engine.
         compiled: `network` went through torch.compile.
         engine: what computes it.
+        path: the checkpoint's file; None = the weights came from no file.
     """
 
     network: "UNet"
     exact: "UNet | None"
     compiled: bool = False
     engine: Engine = "torch"
+    path: Path | None = None
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path = checkpoint.DEFAULT_MODEL,
+        *,
+        device: Device = "auto",
+        dtype: Dtype = "auto",
+        threads: int | None = None,
+        compiled: bool = False,
+        engine: Engine = "torch",
+    ) -> "Model":
+        """Load a checkpoint onto a device.
+
+        Args:
+            model: its name, such as "photo", or its file.
+            device: "auto" = the first of cuda, mps and cpu that is there.
+            dtype: "auto" = bf16 where the hardware gains by it, else fp32.
+            threads: CPU threads to compute with from now on; None = as torch has it.
+            compiled: compile the network now with torch.compile, for windows of any size.
+            engine: "torch" or "ncnn".
+
+        Returns:
+            The model, ready to compute.
+
+        Raises:
+            CheckpointError: as `checkpoint.load`.
+            UsageError: the device or the engine is not there, there is no compiler, or options exclude each other.
+        """
+        import torch
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        path = checkpoint.find(model)
+        place = _device(device, engine)
+        if engine == "ncnn":
+            if compiled:
+                raise UsageError("--compile is for --engine torch; leave one of them out")
+            check_ncnn()
+        if compiled:
+            check_compiler(place)
+        exact = checkpoint.load(path).to(place).channels_last_()
+        half = chosen_dtype(device, dtype, engine) == "bf16"
+        made = from_weights(exact, torch.bfloat16 if half else torch.float32, compiled=compiled, engine=engine)
+        return replace(made, path=path)
 
     def label_index(self, label: str) -> int:
         """Where a label stands among those that `generate` can be asked for.
@@ -44,38 +91,8 @@ class Model:
         return checkpoint.label_index(label, self.network.config.labels)
 
 
-def prepare(
-    model: str | Path = checkpoint.DEFAULT_MODEL,
-    *,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    threads: int | None = None,
-    compiled: bool = False,
-    engine: Engine = "torch",
-) -> Model:
-    """Load a checkpoint, by name or file, onto a device.
-
-    Args:
-        threads: CPU threads to compute with; None leaves torch's own choice.
-        compiled: by torch.compile, now, for windows of any size.
-    Raises: CheckpointError: as `checkpoint.load`. UsageError: a device or an engine that is not there, or nothing to
-        compile with, or what does not go together.
-    """
-    import torch
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-    path = checkpoint.find(model)
-    place = _device(device, engine)
-    if engine == "ncnn":
-        if compiled:
-            raise UsageError("--compile is for --engine torch; leave one of them out")
-        check_ncnn()
-    if compiled:
-        check_compiler(place)
-    exact = checkpoint.load(path).to(place).channels_last_()
-    half = chosen_dtype(device, dtype, engine) == "bf16"
-    return from_weights(exact, torch.bfloat16 if half else torch.float32, compiled=compiled, engine=engine)
+prepare = Model.load
+"""The same by its old name."""
 
 
 def from_weights(exact: "UNet", dtype: "torch.dtype", *, compiled: bool, engine: Engine = "torch") -> Model:

@@ -1,7 +1,7 @@
 """What is said to have been done to a picture: from the recipe in the result, or from options where it is gone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from ..images.picture import Picture
 
-_SHA256_DIGITS: Final = 64
 RESTORING: Final = frozenset({"denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg", "extend"})
 
 
@@ -77,6 +76,7 @@ def from_recipe(
             what=Degradation(), size=(h + top + bottom, w + left + right), opaque=True,
             hole=margins_of((h, w), left, top, right, bottom), margins=(left, top, right, bottom),
         )  # fmt: skip
+    holes = Inpaint.from_recipe(recipe, mask)
     scale = _number(recipe, "scale", 1.0)
     quality = _number(recipe, "jpeg_quality", _number(recipe, "jpeg", 100.0))
     noise = _noise(recipe, before, noise_map)
@@ -91,7 +91,7 @@ def from_recipe(
         what=what,
         size=size,
         std=noise.std,
-        hole=_hole(recipe, before, mask),
+        hole=None if holes is None else holes.problem(before).hole,
         opaque=recipe.get("mask") == "alpha",
         strength=_number(recipe, "strength", 1.0),
         chroma_strength=_number(recipe, "chroma_strength", _number(recipe, "strength", 1.0)),
@@ -102,10 +102,10 @@ def _noise(recipe: Mapping[str, Any], before: "Picture", noise_map: "NDArray[np.
     """One level, the map that was given, or the map that is estimated from the input again."""
     if noise_map is not None:
         return given_map(noise_map, before)
-    level, by = _number(recipe, "noise", 0.0), [told for told in recipe.get("estimated", ()) if "by brightness" in told]
-    if not by:
+    level, how = _number(recipe, "noise", 0.0), recipe.get("estimated", {}).get("noise")
+    if how not in ("poisson", "auto-map"):
         return KnownNoise(level=level)
-    found = estimated_map(before, by_place="place" in by[0])
+    found = estimated_map(before, by_place=how == "auto-map")
     if found.std is None or found.level == 0:
         return KnownNoise(level=level)
     return KnownNoise(level=level, std=found.std * np.float32(level / found.level))
@@ -118,19 +118,3 @@ def _number(recipe: Mapping[str, Any], key: str, default: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UsageError(f"{key} is {value}, which is no number")
     return float(value)
-
-
-def _hole(recipe: Mapping[str, Any], before: "Picture", mask: "NDArray[np.bool_] | None") -> "NDArray[np.bool_] | None":
-    """What was filled, by the options of `Inpaint` that the recipe names."""
-    named: Any = recipe.get("mask") if mask is None else mask
-    if named is None and not any(recipe.get(key) for key in ("boxes", "polygons")):
-        return None
-    if isinstance(named, str) and len(named) == _SHA256_DIGITS:
-        raise UsageError("the recipe used a mask; give it again")
-    names = {field.name for field in fields(Inpaint)} - {"mask"}
-    options = {name: _tuples(recipe[name]) for name in names if recipe.get(name) is not None}
-    return Inpaint(mask=named, **options).problem(before).hole
-
-
-def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value

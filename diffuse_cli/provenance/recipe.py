@@ -25,18 +25,22 @@ HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL"
 """Formats whose metadata a recipe goes into."""
 
 
-_FILLING: Final = ("inpaint", "extend", "restore")
-"""Operations that fill holes, which have texture if they are wide, unless the mean is asked for."""
+def of_computing(
+    op: str, settings: Settings, checkpoint: str, dtype: str, compiled: bool = False, *, fills_holes: bool = False
+) -> dict[str, Any]:
+    """Return the part that tells how a picture was computed.
 
-
-def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str, compiled: bool = False) -> dict[str, Any]:
-    """The part that tells how a picture was computed.
-
-    Args: checkpoint: sha256 of its file; dtype: "fp32" or "bf16"; compiled: by torch.compile, which rounds otherwise.
+    Args:
+        op: the command's name.
+        settings: how it was computed.
+        checkpoint: sha256 of the checkpoint's file.
+        dtype: "fp32" or "bf16".
+        compiled: by torch.compile, which rounds differently.
+        fills_holes: the task fills holes. Wide ones get texture, drawn by the seed, unless the mean is asked for.
     """
     noise: dict[str, Any] = {"seed": settings.seed, "sample": settings.sample, "solver": settings.solver}
     drawn = {**noise, "fidelity": settings.fidelity} if settings.steps > 1 else {}
-    if op in _FILLING:
+    if fills_holes:
         drawn |= {"wide_holes": "texture" if settings.has_texture else "mean"}
         if settings.has_texture:
             drawn = {"seed": settings.seed} | drawn
@@ -69,8 +73,11 @@ def of_part(part: str, computing: Recipe, samples: int | None) -> dict[str, Any]
 
 
 def agrees(found: Recipe | None, wanted: Recipe) -> bool:
-    """Whether a recipe that was found says all that is wanted; it may say more, such as what was estimated."""
-    return found is not None and all(key in found and found[key] == value for key, value in wanted.items())
+    """Return whether a recipe that was found says all that is wanted. It may say more, such as what was estimated."""
+    if found is None:
+        return False
+    said = current(found)
+    return all(key in said and said[key] == value for key, value in wanted.items())
 
 
 def dump(recipe: Recipe) -> str:
@@ -110,7 +117,18 @@ _IN_XMP = re.compile(rb"diffuse:recipe(?:\s*=\s*'([^']*)'|\s*=\s*\"([^\"]*)\"|>(
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """The recipe in a picture's metadata, None where there is none or no such file. Decodes no pixels."""
+    """Return the recipe in a picture's metadata; None where there is none or no such file. Decodes no pixels."""
+    found = _embedded(path)
+    return None if found is None else current(found)
+
+
+def is_old(path: Path) -> bool:
+    """Return whether the recipe in a picture's metadata has the form of an earlier version."""
+    found = _embedded(path)
+    return found is not None and current(found) != found
+
+
+def _embedded(path: Path) -> dict[str, Any] | None:
     try:
         with path.open("rb") as file:
             found = _IN_XMP.search(_metadata(file))
@@ -124,6 +142,31 @@ def read(path: Path) -> dict[str, Any] | None:
     except ValueError:
         return None
     return recipe if isinstance(recipe, dict) else None
+
+
+_ESTIMATED_IN_0_1_0: Final = {
+    "noise": ("noise", "auto"), "noise by brightness": ("noise", "poisson"),
+    "noise by brightness and place": ("noise", "auto-map"), "noise if blurred": ("noise", "if-blurred"),
+    "jpeg": ("jpeg", "auto"), "blur": ("blur", "auto"),
+}  # fmt: skip
+
+
+def current(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe in the form of this version. One of 0.1.0 lists phrases under "estimated".
+
+    That version also told how wide holes are filled where none were.
+    """
+    if not isinstance(recipe.get("estimated"), list):
+        return dict(recipe)
+    said = {
+        **recipe,
+        "estimated": dict(_ESTIMATED_IN_0_1_0.get(phrase, (phrase, "auto")) for phrase in recipe["estimated"]),
+    }
+    if recipe.get("operation") == "restore" and not any(recipe.get(key) for key in ("mask", "boxes", "polygons")):
+        said.pop("wide_holes", None)
+        if recipe.get("steps") == 1:
+            said.pop("seed", None)
+    return said
 
 
 def _metadata(file: BinaryIO) -> bytes:

@@ -15,8 +15,6 @@ from ..system.files import file_sha256
 
 _OPTION_OF_KEY: Final = {"boxes": "box", "polygons": "polygon", "samples": "count"}
 """Options that recipes call otherwise: the plural, or what they mean."""
-_ASKED_AS: Final = {"noise by brightness": "poisson", "noise by brightness and place": "auto-map"}
-"""What was to be found out, where its option says something else than auto."""
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -63,9 +61,9 @@ def arguments(recipe: Mapping[str, Any], options: Mapping[str, Option], given: M
 def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """What was asked for: not what was found out in its place, nor what follows from it."""
     asked = dict(recipe)
-    for told in asked.pop("estimated", ()):
-        name, *how = told.split()
-        asked[name] = _ASKED_AS.get(told) if how else "auto"  # else it is the command's own default
+    asked |= asked.pop("estimated", {})
+    if asked.get("noise") == "if-blurred":  # as the command has it by itself, or by --only
+        del asked["noise"]
     if {"to_size", "long_edge"} & asked.keys():
         asked.pop("scale", None)
     if asked.get("operation") == "generate" and "samples" in asked:
@@ -107,18 +105,19 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 
 
 def pixel_difference(before: Path, after: Path) -> str:
-    """How two pictures differ, in words.
+    """Return how two pictures differ, in words; "" = not at all.
 
-    Raises: PictureError: one of them cannot be read.
+    Raises:
+        PictureError: one of them cannot be read.
     """
     import numpy as np
 
     from ..images.image_io import read_picture
 
     a, b = (read_picture(path) for path in (before, after))
-    if a.pixels.shape != b.pixels.shape:
-        return "the pictures have other sizes or channels"
+    if a.pixels.shape != b.pixels.shape or (a.alpha is None) != (b.alpha is None) or a.depth != b.depth:
+        return "the pictures have other sizes, channels or depths"
+    if a.alpha is not None and b.alpha is not None and (a.alpha != b.alpha).any():
+        return "the transparency differs"
     worst = float(np.abs(a.pixels - b.pixels).max()) * 127.5
-    if worst == 0:
-        return "the pixels are the same, but not what the file says beside them"
-    return f"the pixels differ by up to {worst:.3g} of 255 levels"
+    return "" if worst == 0 else f"the pixels differ by up to {worst:.3g} of 255 levels"

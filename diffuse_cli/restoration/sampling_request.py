@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from ..diffusion.settings import SAMPLE_STEPS, Settings
 from ..errors import UsageError
 
-_FILLING = ("inpaint", "restore", "extend")
 UNCERTAINTY_SAMPLES = 8
 """Samples behind a map of the uncertainty, if nothing is said."""
 
@@ -81,19 +80,19 @@ class SamplingRequest:
         """Whether any sample is drawn."""
         return self.are_samples or self.uncertainty
 
-    def settings(self, op: str, base: Settings) -> Settings:
-        """How a picture is computed: if nothing is said, the mean, but with texture in wide holes, which would be gray.
+    def settings(self, base: Settings, *, fills_holes: bool) -> Settings:
+        """Return how a picture is computed.
 
-        `sample` counts the pictures on from that of `base`.
-
-        Args: op: the command's name, which says how many steps a sample takes where nobody did.
+        Args:
+            base: everything else. Its `sample` is kept.
+            fills_holes: the task fills holes. If nothing was said, wide holes then get texture; their mean is gray.
         """
         if not self.are_samples:
             said = self.steps is not None or self.fidelity is not None
-            return replace(base, steps=1, fidelity=0.0, textured=op in _FILLING and not said)
+            return replace(base, steps=1, fidelity=0.0, textured=fills_holes and not said)
         return replace(self.drawing(base), fidelity=self.fidelity or 0.0)
 
     def drawing(self, base: Settings) -> Settings:
-        """How a sample is drawn, for whatever purpose."""
+        """Return how a sample is drawn, for whatever purpose."""
         steps = SAMPLE_STEPS if self.steps is None or self.steps == 1 else self.steps
         return replace(base, steps=steps, fidelity=0.0)

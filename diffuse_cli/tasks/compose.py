@@ -1,13 +1,15 @@
 """`diffuse compose`: one picture put into another."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import PictureError, UsageError
-from ..images.source_type import strongest
+from ..images.source_type import COMPOSED, SYNTHETIC, strongest
 from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
@@ -48,6 +50,8 @@ class Compose:
     blend: Literal["seam", "gradient", "alpha"] = "seam"
     match: "float | Literal['auto']" = "auto"
     seed: int = 0
+
+    fills_holes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the ranges, and the mask's size."""
@@ -101,6 +105,11 @@ class Compose:
             finish=Finish(grain=_array(found.grain, picture)),
             findings=findings,
         )
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result: a composite, with synthetic parts if the seam is painted anew."""
+        return COMPOSED if recipe.get("blend") != "seam" or recipe.get("band") == 0 else SYNTHETIC
 
     def to_recipe(self) -> dict[str, Any]:
         """Every option but the pictures, which are told by their hashes."""

@@ -1,13 +1,15 @@
 """`diffuse denoise`: white noise, known or to be found out, is to go."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..degradation.estimation.noise_map import KnownNoise, check_map, estimated_map, given_map
 from ..errors import UsageError
-from .task import check_range, to_recipe
+from .task import altered, check_range, to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -16,9 +18,6 @@ if TYPE_CHECKING:
     from ..restoration.problem import Problem
 
 MAX_NOISE = 1000.0
-_ESTIMATED: Final = {
-    "auto": "noise", "poisson": "noise by brightness", "auto-map": "noise by brightness and place",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +37,8 @@ class Denoise:
     noise_map: "NDArray[np.float32] | None" = None
     strength: float = 1.0
     chroma_strength: float | None = None
+
+    fills_holes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -79,6 +80,12 @@ class Denoise:
             findings=Findings(notes=noise.notes, warnings=noise.warnings, facts=noise.facts),
         )
 
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result; None = nothing was removed."""
+        strengths = recipe.get("strength", 1), recipe.get("chroma_strength", 1)
+        return None if recipe.get("noise") == 0 or strengths == (0, 0) else altered(recipe)
+
     def to_recipe(self) -> dict[str, Any]:
         """What is removed; both strengths, whether one followed from the other or not."""
         given = to_recipe(self, without={"noise_map"})
@@ -86,7 +93,7 @@ class Denoise:
         if isinstance(self.noise, str):
             del given["noise"]
             if self.noise_map is None:
-                given["estimated"] = [_ESTIMATED[self.noise]]
+                given["estimated"] = {"noise": self.noise}
         return given
 
     def _noise(self, picture: "Picture") -> KnownNoise:

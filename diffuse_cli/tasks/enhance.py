@@ -1,11 +1,13 @@
 """`diffuse enhance`: better light, without the noise that it would show."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from .task import check_range, to_recipe
+from .task import altered, check_range, to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     import torch
     from numpy.typing import NDArray
@@ -39,6 +41,8 @@ class Enhance:
     clarity: "float | Literal['auto']" = "auto"
     white_balance: Literal["auto", "off"] = "auto"
     strength: float = 1.0
+
+    fills_holes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -78,6 +82,11 @@ class Enhance:
             finish=Finish(strength=self.strength, chroma_strength=self.strength),
             findings=Findings(facts={"tone": _found(toned)}, notes=notes),
         )
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result."""
+        return altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
         """Every option."""

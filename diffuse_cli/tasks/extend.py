@@ -1,12 +1,15 @@
 """`diffuse extend`: a picture on a larger canvas, what lies beyond it to be painted."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from ..errors import PictureError, UsageError
+from ..images.source_type import EDITED
 from .task import to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -37,6 +40,8 @@ class Extend:
     to_size: tuple[int, int] | None = None
     pad: tuple[int, int, int, int] | None = None
     anchor: Anchor = "center"
+
+    fills_holes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check that the canvas is given once."""
@@ -70,6 +75,11 @@ class Extend:
             finish=Finish(opaque=True, corner=(top, left)),
             findings=Findings(facts={"margins": [left, top, right, bottom]}),
         )
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result. It names in- and outpainting."""
+        return EDITED
 
     def to_recipe(self) -> dict[str, Any]:
         """Every option that is given."""

@@ -1,16 +1,17 @@
 """`diffuse inpaint`: missing pixels are to be filled, the others kept."""
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import PictureError, UsageError
 from ..images.mask_picture import check_size
+from ..images.source_type import EDITED
 from ..restoration.wide_holes.widths import widest
 from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -54,8 +55,13 @@ class Inpaint:
     mask_strength: float = 0.5
     mask_limit: float = 5.0
 
+    fills_holes: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         """Check that there is something to fill."""
+        named = isinstance(self.mask, str) and self.mask in ("alpha", "auto")
+        if self.mask is not None and not named and str(getattr(self.mask, "dtype", "")) != "bool":
+            raise UsageError('a mask is an array (H, W) of booleans, "alpha" or "auto"')
         if self.mask is None and not self.boxes and not self.polygons:
             raise UsageError(
                 "what is to be filled? Give --mask FILE, --mask alpha, --mask auto, --box x,y,w,h or --polygon x,y,..."
@@ -92,10 +98,34 @@ class Inpaint:
         finish = Finish(cover=self._cover(hole), opaque=source == "alpha")
         return Problem(hole=hole, finish=finish, findings=Findings(notes=notes, warnings=warnings))
 
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result. It names in- and outpainting."""
+        return EDITED
+
     def to_recipe(self) -> dict[str, Any]:
         """What is filled, but for the mask's hash."""
         of_finding = set() if isinstance(self.mask, str) and self.mask == "auto" else {"mask_strength", "mask_limit"}
         return to_recipe(self, without={"mask", *of_finding})
+
+    @classmethod
+    def from_recipe(cls, recipe: "Mapping[str, Any]", mask: "NDArray[np.bool_] | None" = None) -> "Inpaint | None":
+        """Return what a recipe says is filled; None = nothing.
+
+        Args:
+            recipe: as JSON holds it.
+            mask: (H, W), where the recipe names a file by its hash.
+
+        Raises:
+            UsageError: the mask is missing.
+        """
+        named: Any = recipe.get("mask") if mask is None else mask
+        if named is None and not recipe.get("boxes") and not recipe.get("polygons"):
+            return None
+        if isinstance(named, str) and named not in ("alpha", "auto"):
+            raise UsageError("the recipe used a mask; give it again")
+        names = [field.name for field in fields(cls) if field.name != "mask" and recipe.get(field.name) is not None]
+        return cls(mask=named, **{name: _tuples(recipe[name]) for name in names})
 
     def _cover(self, hole: "NDArray[np.bool_]") -> "NDArray[np.float32] | None":
         if self.feather == 0:
@@ -146,6 +176,10 @@ class Inpaint:
         if share == 0:
             return found, ("nothing looks like dust, scratches or tears",)
         return found, (f"{share:.2f} % of the picture looks like dust, scratches or tears, and is filled",)
+
+
+def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _polygon(points: Polygon, size: tuple[int, int]) -> "NDArray[np.bool_]":

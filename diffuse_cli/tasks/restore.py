@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import UsageError
+from ..images.source_type import EDITED
 from .denoise import MAX_NOISE, Denoise
 from .inpaint import Inpaint
 from .super_resolve import MAX_SCALE
-from .task import check_range
+from .task import altered, check_range
 
 if TYPE_CHECKING:
     from ..degradation.estimation.estimate import Estimate
@@ -54,6 +55,11 @@ class Restore:
             raise UsageError("what is to be restored? Give --noise, --jpeg, --blur, --scale or --mask")
 
     @property
+    def fills_holes(self) -> bool:
+        """Whether pixels are missing, which are filled."""
+        return self.holes is not None
+
+    @property
     def estimated(self) -> tuple[str, ...]:
         """What is to be found out, of `UNDONE`."""
         return tuple(name for name in UNDONE if getattr(self, name) in ("auto", "if-blurred"))
@@ -73,14 +79,21 @@ class Restore:
         seen = picture if holes.hole is None else replace(picture, pixels=patched(picture.pixels, holes.hole))
         return self._task(picture, estimate_degradation(seen), holes)
 
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result; None = nothing was found."""
+        if any(recipe.get(key) for key in ("mask", "boxes", "polygons")):
+            return EDITED
+        found = {name: recipe.get(name, none) for name, none in UNDONE.items()}
+        return None if found == UNDONE and recipe.get("scale", 1) == 1 else altered(recipe)
+
     def to_recipe(self) -> dict[str, Any]:
         """What is undone, and what is not, or what another line made could be taken for this one's."""
         given = {"noise": self.noise or 0.0, "jpeg": self.jpeg or 100.0, "blur": self.blur or 0.0}
         known: dict[str, Any] = {name: value for name, value in given.items() if name not in self.estimated}
-        only_then = {"noise": "noise if blurred"} if self.noise == "if-blurred" else {}
-        if only_then:  # which nothing but --only says
+        if self.noise == "if-blurred":  # which nothing but --only says
             known["only"] = [name for name, none in UNDONE.items() if name != "noise" and given[name] != none]
-        known["estimated"] = [only_then.get(name, name) for name in self.estimated]
+        known["estimated"] = {name: getattr(self, name) for name in self.estimated}
         holes: dict[str, Any] = {"mask": None, "boxes": [], "polygons": [], "invert_mask": False}
         return {**holes, **known, "scale": self.scale, **({} if self.holes is None else self.holes.to_recipe())}
 

@@ -1,12 +1,14 @@
 """`diffuse super-resolve`: a picture is to be larger."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import PictureError, UsageError
-from .task import to_recipe
+from .task import altered, to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..images.image_io import Picture
     from ..restoration.problem import Problem
 
@@ -29,6 +31,8 @@ class SuperResolve:
     to_size: tuple[int, int] | None = None
     long_edge: int | None = None
     consistent: bool = False
+
+    fills_holes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check that the size is given once."""
@@ -53,6 +57,11 @@ class SuperResolve:
         warnings = _against_consistency(picture) if self.consistent else ()
         guide = GuidePicture(degradation=Degradation(scale=scale), size=size, consistent=self.consistent)
         return Problem(observation=guide, findings=Findings(warnings=warnings))
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result."""
+        return altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
         """Every option that is given."""

@@ -67,7 +67,7 @@ def stylize(
     if style is None:
         raise UsageError("whose look? Give --style PICTURE, or a file that --save-style wrote")
     given, told = _read(style, files)
-    asked = Stylize(colours=given.colours, strength=strength, keep_luma=keep_luma)
+    asked = Stylize(style=given, strength=strength, keep_luma=keep_luma)
     masks = None if mask is None else mask_files(mask, files.max_pixels)
     teaching = _Teaching(given=given, name=style, save=save_style, files=files, compute=compute)
 

@@ -146,7 +146,7 @@ class Painting:
         from ...restoration.restore import restore
         from ...tasks.inpaint import Inpaint
 
-        settings = self.which.answers().settings("inpaint", self.compute.settings(1))
+        settings = self.which.answers().settings(self.compute.settings(1), fills_holes=True)
         problem = Inpaint(mask=hole, feather=self.masking.feather).problem(picture)
         return restore(picture, problem, settings, self._model)
 

@@ -149,14 +149,17 @@ class _Asked:
 
     def settings(self, job: Job) -> "Settings":
         """How a restored picture is computed."""
-        return replace(self.answers.settings(self.op, self.base), sample=job.sample)
+        fills_holes = self.of(job)[0].fills_holes
+        return replace(self.answers.settings(self.base, fills_holes=fills_holes), sample=job.sample)
 
     def computing(self, job: Job) -> Mapping[str, Any]:
         """How a result is computed, in a recipe's words."""
+        fills_holes = self.of(job)[0].fills_holes
         if job.part:
             samples = None if job.part == "trace" else self.answers.count
-            return recipe.of_part(job.part, recipe.of_computing(self.op, self.drawing, *self.checkpoint), samples)
-        told = recipe.of_computing(self.op, self.settings(job), *self.checkpoint)
+            told = recipe.of_computing(self.op, self.drawing, *self.checkpoint, fills_holes=fills_holes)
+            return recipe.of_part(job.part, told, samples)
+        told = recipe.of_computing(self.op, self.settings(job), *self.checkpoint, fills_holes=fills_holes)
         return recipe.of_average(told, self.answers.count) if self.answers.average else told
 
     def wanted(self, job: Job) -> dict[str, Any]:
@@ -171,7 +174,7 @@ def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
     from ...images.units import LEVEL
 
     found: dict[str, Any] = dict(problem.findings.facts)
-    what, estimated = problem.degradation, [name.split()[0] for name in wanted.get("estimated", ())]
+    what, estimated = problem.degradation, wanted.get("estimated", {})
     if "noise" in estimated:
         found["noise"] = what.noise * LEVEL
     if "jpeg" in estimated:

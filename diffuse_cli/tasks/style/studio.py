@@ -14,11 +14,11 @@ from torch import Tensor
 from ...degradation.operators import resize
 from ...diffusion.checkpoint import SUFFIX
 from ...diffusion.model import Model
-from ...errors import CheckpointError, PictureError
+from ...errors import CheckpointError, PictureError, UsageError
 from ...images.image_io import MAX_PIXELS, Picture, read_picture
 from ...system.files import file_sha256
 from .colour_transport import Colours, colours_of
-from .delta import Style, read_style
+from .delta import Style, read_style, with_style
 from .fine_tuning import StyleTraining, fine_tuned
 
 LESSON = StyleTraining()
@@ -113,6 +113,19 @@ class StyleTrainer:
             kept.parent.mkdir(parents=True, exist_ok=True)
             style.save(kept)
         return style
+
+
+def with_look(model: Model, given: StylePicture | Style) -> Model:
+    """Return a model that has learned a style, now or before.
+
+    Raises:
+        UsageError: the model was loaded from no file, on which the style could be learned.
+        CheckpointError, PictureError: as `StyleTrainer.style_of`.
+    """
+    if model.path is None:
+        raise UsageError("a style is learned on a checkpoint: load the model with Model.load")
+    trainer = StyleTrainer(path=model.path, sha256=file_sha256(model.path, CheckpointError))
+    return with_style(model, trainer.style_of(given, "the style", model), "the style")
 
 
 def cached(picture: str, checkpoint: str, lesson: StyleTraining, dtype: torch.dtype) -> Path:
