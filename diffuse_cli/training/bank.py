@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from ..degradation.operators import resize
 from ..errors import PictureError, UsageError
 from .config import TrainConfig
-from .pictures import Found, files_of, read_all
+from .pictures import Data, Found, Part, open_data, read_all
 from .sample_spec import Rng
+from .torchvision_data import LabelledPictures
 
 PIXELS, TABLE, SOURCES = "pictures.u8", "pictures.npy", "pictures.json"
 LEVELS = (1.0, 0.5, 0.25, 0.0)
@@ -50,12 +51,14 @@ class Sources:
         pictures: the pictures.
         skipped: the others, each with the reason.
         gray: no picture has colour.
+        classes: names of the numbers that are labels; empty if they have none.
     """
 
     key: str
     pictures: tuple[Source, ...]
     skipped: tuple[str, ...]
     gray: bool
+    classes: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -70,8 +73,8 @@ class Sources:
 
 
 def pack(
-    data: Sequence[Path],
-    validation: Sequence[Path],
+    data: Sequence[Data],
+    validation: Sequence[Data],
     folder: Path,
     config: TrainConfig,
     *,
@@ -85,9 +88,9 @@ def pack(
         warn: told of every picture that cannot be used.
     Raises: UsageError: no usable picture. PictureError: the disk is full.
     """
-    held = files_of(validation) if validation else []
-    files = files_of(data)
-    key = _key([*files, *held], config, folder_labels, bool(held))
+    held = open_data(validation) if validation else []
+    parts = open_data(data)
+    key = _key([*parts, *held], config, folder_labels, bool(held))
     known = read_sources(folder)
     if known is not None and known.key == key and (folder / PIXELS).exists():
         return known
@@ -96,22 +99,39 @@ def pack(
     holdout = 0 if held else config.holdout
 
     def found() -> Iterator[tuple[Found, bool]]:
-        for picture in read_all(files, folder_labels=folder_labels):
+        for picture in read_all(parts, folder_labels=folder_labels):
             yield picture, holdout > 0 and zlib.crc32(picture.name.encode()) % holdout == 0
         for picture in read_all(held, folder_labels=folder_labels):
             yield picture, True
 
     try:
-        sources = _write(found(), folder, config, key, warn)
+        sources = _write(found(), folder, config, key, _classes([*parts, *held]), warn)
     except OSError as error:
         raise PictureError(f"{folder / PIXELS}: cannot be written: {error.strerror}") from None
     return sources
 
 
-def _key(files: Sequence[tuple[Path, Path]], config: TrainConfig, folder_labels: bool, has_validation: bool) -> str:
-    stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for _, path in files]
+def _key(parts: Sequence[Part], config: TrainConfig, folder_labels: bool, has_validation: bool) -> str:
+    stats = [part.key if isinstance(part, LabelledPictures) else _stat(part[1]) for part in parts]
     settings = (config.crop, config.holdout, folder_labels, has_validation)
     return hashlib.sha256(repr((stats, settings)).encode()).hexdigest()
+
+
+def _stat(path: Path) -> tuple[str, int, int]:
+    return str(path), path.stat().st_size, path.stat().st_mtime_ns
+
+
+def _classes(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return the names of the data sets' classes.
+
+    Raises:
+        UsageError: two data sets have different classes.
+    """
+    sets = [part for part in parts if isinstance(part, LabelledPictures)]
+    for other in sets[1:]:
+        if other.classes != sets[0].classes:
+            raise UsageError(f"{sets[0].source} and {other.source} have different classes; train on one of them")
+    return sets[0].classes if sets else ()
 
 
 def read_sources(folder: Path) -> Sources | None:
@@ -119,12 +139,20 @@ def read_sources(folder: Path) -> Sources | None:
     try:
         values: dict[str, Any] = json.loads((folder / SOURCES).read_text(encoding="utf-8"))
         pictures = tuple(Source(**s) for s in values.pop("pictures"))
-        return Sources(pictures=pictures, skipped=tuple(values.pop("skipped")), **values)
+        skipped, classes = tuple(values.pop("skipped")), tuple(values.pop("classes", ()))
+        return Sources(pictures=pictures, skipped=skipped, classes=classes, **values)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def _write(found: Iterator[tuple[Found, bool]], folder: Path, config: TrainConfig, key: str, warn: Warn) -> Sources:
+def _write(
+    found: Iterator[tuple[Found, bool]],
+    folder: Path,
+    config: TrainConfig,
+    key: str,
+    classes: tuple[str, ...],
+    warn: Warn,
+) -> Sources:
     pictures: list[Source] = []
     skipped: list[str] = []
     rows: list[tuple[int, int, int, int, int]] = []
@@ -147,7 +175,7 @@ def _write(found: Iterator[tuple[Found, bool]], folder: Path, config: TrainConfi
             + (f" (first: {skipped[0]})" if skipped else ", all are held out")
         )
     np.save(folder / TABLE, np.array(rows, _ROW))
-    sources = Sources(key=key, pictures=tuple(pictures), skipped=tuple(skipped), gray=gray)
+    sources = Sources(key=key, pictures=tuple(pictures), skipped=tuple(skipped), gray=gray, classes=classes)
     (folder / SOURCES).write_text(json.dumps(asdict(sources)), encoding="utf-8")
     return sources
 

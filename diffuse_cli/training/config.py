@@ -11,6 +11,8 @@ Objective = Literal["denoise", "resize", "mixture", "inpaint", "jpeg", "generate
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 TrainDtype = Literal["auto", "fp32", "bf16"]
 MIN_CROP = 16
+TORCHVISION = "torchvision:"
+"""What the names of torchvision's data sets begin with."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

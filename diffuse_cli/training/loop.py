@@ -27,8 +27,10 @@ from .distributed import Crew, joined
 from .ema import Weights
 from .log import RunLog
 from .model import Trainable, losses
+from .pictures import Data
 from .schedule import rate
 from .state import State
+from .torchvision_data import TorchvisionData
 from .validate import Validation
 
 Record = dict[str, Any]
@@ -54,8 +56,8 @@ class TrainingRun:
         tensorboard: also write event files.
     """
 
-    data: tuple[Path, ...]
-    validation: tuple[Path, ...] = ()
+    data: tuple[Data, ...]
+    validation: tuple[Data, ...] = ()
     init: str | None = None
     labels: bool = False
     out: Path
@@ -68,6 +70,11 @@ class TrainingRun:
     threads: int | None = None
     workers: int | None = None
     tensorboard: bool = False
+
+    @property
+    def learns_labels(self) -> bool:
+        """Whether the network is told labels: where that is asked for, and with data sets of torchvision."""
+        return self.labels or any(isinstance(part, TorchvisionData) for part in self.data)
 
 
 @dataclass(kw_only=True)
@@ -309,25 +316,27 @@ class _Tally:
 
 
 def _labels(sources: Sources, config: TrainConfig, request: TrainingRun) -> tuple[str, ...]:
-    """Names of the labels: the folders', or the config's for a data set's numbers.
+    """Return the names of the labels: the folders', or for numbers the config's or the data set's.
 
-    Raises: UsageError: there are none where they are asked for, or too few names.
+    Raises:
+        UsageError: there are none where they are asked for, or too few names.
     """
     found = sources.label_names()
-    if request.labels and not found:
-        raise UsageError("--labels: no picture has a label; sub-folders, .cls records and IDX label files give them")
-    if not request.labels:
+    if request.learns_labels and not found:
+        raise UsageError("--labels: no picture has a label; sub-folders, .cls records and torchvision data sets do")
+    if not request.learns_labels:
         return ()
-    if not config.labels:
+    names = config.labels or sources.classes
+    if not names:
         return found
     numbers = [int(name) for name in found if name.isdigit()]
     if len(numbers) < len(found):
-        unknown = sorted(set(found) - set(config.labels))
+        unknown = sorted(set(found) - set(names))
         if unknown:
             raise UsageError(f"labels: the data has {', '.join(unknown)}, which the config does not name")
-    elif max(numbers) >= len(config.labels):
-        raise UsageError(f"labels: the data counts to {max(numbers)}, but the config names only {len(config.labels)}")
-    return config.labels
+    elif max(numbers) >= len(names):
+        raise UsageError(f"labels: the data counts to {max(numbers)}, but only {len(names)} labels have names")
+    return names
 
 
 def _dtype(wanted: TrainDtype, device: torch.device) -> torch.dtype:
