@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..degradation.operators import resize
 from ..images.units import LEVEL
-from .protocol import Case, TaskName
+from .conditions import TaskName
+from .protocol import Case
 
 Levels = NDArray[Any]
 Method = Callable[[Case], Levels]

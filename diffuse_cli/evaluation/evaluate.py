@@ -24,10 +24,11 @@ from ..restoration.samples import Samples
 from ..version import __version__
 from . import baselines
 from .calibration import calibration
+from .conditions import Condition
 from .hardware import cpu_name
 from .lpips import lpips
 from .metrics import haarpsi, psnr, ssim
-from .protocol import Case, Condition, Levels, case
+from .protocol import Case, Levels, case
 from .report import FORMAT, Report, bootstrap_interval
 
 Measure = Callable[[Levels, Levels], float]
@@ -43,9 +44,10 @@ class Evaluation:
 
     Attributes:
         sets: picture files by the name of their test set.
-        conditions: of one task.
-        settings: steps > 1 measures samples beside the mean; samples: how many of each picture; fidelities: what is
-            measured between the first and the mean.
+        conditions: of one task; empty = nothing is damaged, pictures are generated and compared with the set.
+        settings: with more than one step, samples are measured beside the mean.
+        samples: of each picture.
+        fidelities: also measure what lies between the first sample (0) and the mean (1).
         gray: colour pictures are made gray first.
         baseline: other tools are measured on the same pictures.
     """
@@ -57,6 +59,11 @@ class Evaluation:
     fidelities: Sequence[float] = ()
     gray: bool = False
     baseline: bool = False
+
+    @property
+    def total(self) -> int:
+        """The number of pictures."""
+        return sum(map(len, self.sets.values()))
 
 
 @dataclass(kw_only=True, slots=True)
@@ -109,15 +116,19 @@ def pictures(folder: Path, limit: int | None) -> list[Path]:
     return [paths[k * len(paths) // count] for k in range(count)]
 
 
-def sets_of(folders: Sequence[Path], limit: int | None) -> tuple[dict[str, list[Path]], int]:
-    """Picture files by the name of their set (a folder's own, or its path where two have one name), and how many.
+def sets_of(folders: Sequence[Path], limit: int | None) -> dict[str, list[Path]]:
+    """Return picture files by the name of their set: the folder's own, or its path if two folders have one name.
 
-    Raises: UsageError: as `pictures`.
+    Args:
+        folders: of clean pictures.
+        limit: pictures of each folder; None = all.
+
+    Raises:
+        UsageError: no folder, or no pictures in it.
     """
     names = [folder.resolve().name for folder in folders]
     keys = [name if names.count(name) == 1 else str(folder) for name, folder in zip(names, folders, strict=True)]
-    sets = {key: pictures(folder, limit) for key, folder in zip(keys, folders, strict=True)}
-    return sets, sum(map(len, sets.values()))
+    return {key: pictures(folder, limit) for key, folder in zip(keys, folders, strict=True)}
 
 
 def clean_levels(path: Path, *, gray: bool) -> Levels:

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,105 +11,22 @@ from numpy.typing import NDArray
 
 from ..degradation.damage import Damage
 from ..degradation.operators import Degradation, blur, resize
-from ..degradation.random_masks import MaskKind, random_mask
-from ..errors import UsageError
+from ..degradation.random_masks import random_mask
 from ..images.image_io import Picture, through_jpeg, to_levels, to_unit
 from ..images.units import LEVEL
 from ..restoration.problem import Problem
 from ..tasks.denoise import Denoise
 from ..tasks.restore import Restore
+from .conditions import Condition, TaskName
 from .metrics import luma
 
 Levels = NDArray[Any]
 """(H, W, C) in 8-bit levels: integers, or floats that are not clipped."""
-TaskName = Literal["denoise", "inpaint", "super-resolve", "jpeg", "deblur", "restore"]
-TASKS: tuple[TaskName, ...] = get_args(TaskName)
-
-
-def task_named(name: str) -> TaskName:
-    """The task of that name.
-
-    Raises: UsageError: there is none.
-    """
-    for task in TASKS:
-        if task == name:
-            return task
-    raise UsageError(f"--task must be one of {', '.join(TASKS)}, not {name}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Condition:
-    """What is done to a clean picture.
-
-    Attributes:
-        level: noise std in 8-bit levels, hidden share in percent, factor, JPEG quality, blur std in pixels, or mixture.
-        kind: of the mask.
-        as_files: noise is clipped and rounded to 8 bits, as in a file.
-        blind: the damage is estimated, not told: noise as `denoise`, anything else as `restore` does.
-    Raises: UsageError: a level that this task cannot have.
-    """
-
-    task: TaskName
-    level: float
-    kind: MaskKind | None = None
-    as_files: bool = False
-    blind: bool = False
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        low, high = _RANGES[self.task]
-        if not low <= self.level <= high:
-            raise UsageError(f"--level of {self.task} must lie in {low:g} .. {high:g}, not {self.level:g}")
-        if self.task in ("jpeg", "restore") and self.level != int(self.level):
-            raise UsageError(f"--level of {self.task} must be a whole number, not {self.level:g}")
-
-    def __str__(self) -> str:
-        """As a table names it: "noise 25", "x4", "text 13 %"."""
-        if self.task == "inpaint":
-            return f"{self.kind} {self.level:g} %"
-        name = {"denoise": "noise ", "super-resolve": "x", "jpeg": "JPEG ", "deblur": "blur ", "restore": "mixture "}
-        return f"{name[self.task]}{self.level:g}"
-
-
-_RANGES: dict[TaskName, tuple[float, float]] = {
-    "denoise": (0, 1000),
-    "inpaint": (0.1, 90),
-    "super-resolve": (1.05, 8),
-    "jpeg": (1, 100),
-    "deblur": (0.1, 10),
-    "restore": (1, 3),
-}
-_USUAL: dict[TaskName, tuple[float, ...]] = {
-    "denoise": (15, 25, 50),
-    "super-resolve": (2, 3, 4),
-    "jpeg": (10, 20, 40),
-    "deblur": (0.8, 1.6, 2.4),
-    "restore": (1, 2, 3),
-}
-_USUAL_MASKS: dict[MaskKind, float] = {"text": 13, "strokes": 21, "boxes": 10, "dust": 5}
 MIXTURES = {
     1: Damage(noise=15, jpeg=75),
     2: Damage(blur=1.2, noise=10, jpeg=60),
     3: Damage(blur=0.8, scale=2, noise=10, jpeg=60),
 }
-
-
-def conditions(task: TaskName, levels: tuple[float, ...], *, as_files: bool, blind: bool) -> list[Condition]:
-    """What to measure a task under: at these levels, or at the usual ones.
-
-    Raises: UsageError: as `Condition`; --as-files or --blind with a task that has no use for it.
-    """
-    if as_files and task != "denoise":
-        raise UsageError(f"--as-files is for --task denoise, not {task}")
-    if blind and task in ("inpaint", "super-resolve"):
-        raise UsageError(f"--blind is for damage that can be estimated, not for {task}")
-    if task == "inpaint":
-        pairs = [(kind, level) for kind, usual in _USUAL_MASKS.items() for level in levels or (usual,)]
-        return [Condition(task=task, level=level, kind=kind) for kind, level in pairs]
-    return [
-        Condition(task=task, level=level, as_files=task == "denoise" and (as_files or blind), blind=blind)
-        for level in levels or _USUAL[task]
-    ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -15,9 +15,9 @@ from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import CheckpointError, UsageError
 from diffuse_cli.evaluation import lpips as lpips_module
+from diffuse_cli.evaluation.conditions import conditions
 from diffuse_cli.evaluation.evaluate import Evaluation, evaluate, perceptual_measures
 from diffuse_cli.evaluation.generation_quality import evaluate_generation
-from diffuse_cli.evaluation.protocol import conditions
 from diffuse_cli.evaluation.report import Report, bootstrap_interval, differences, dump, load, table
 from tests.conftest import EXAMPLES, Run
 
