@@ -29,14 +29,14 @@ Part = tuple[Path, Path] | LabelledPictures
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """A picture of the data, or why it is none.
+    """A picture of the data, or why it cannot be used.
 
     Attributes:
-        name: of the file, or of the record within one; no path.
+        name: of the file, or of the record in one; without a path.
         levels: (H, W, 3) uint8; None = unreadable.
         sha256: of the file or record.
-        label: what the data calls it, None = nothing.
-        problem: why there are no levels, one line.
+        label: from the data; None = none.
+        problem: why there are no levels, in one line.
     """
 
     name: str
@@ -81,7 +81,7 @@ def _below(root: Path) -> Iterator[Path]:
 
 
 def read_all(parts: Sequence[Part], *, folder_labels: bool) -> Iterator[Found]:
-    """Read every picture, in order, some of them ahead in other threads; never more than a few in memory.
+    """Read every picture in order. Other threads read a few ahead; no more are in memory.
 
     Args:
         parts: as `open_data` returns them.
@@ -126,7 +126,7 @@ def _read_file(path: Path, label: str | None, name: str = "") -> Found:
 
 
 def _read_shard(path: Path) -> Iterator[Found]:
-    """A webdataset shard: records share the name up to the first dot; `.cls` holds a record's label."""
+    """Read a webdataset shard: a record's files share the name up to the first dot; `.cls` holds its label."""
     try:
         with tarfile.open(path) as shard, tempfile.TemporaryDirectory() as folder:
             labels: dict[str, str] = {}
