@@ -1,4 +1,4 @@
-"""The literature's test protocols: how a clean picture is damaged, and how what becomes of it is measured."""
+"""The test protocols of the literature: how a clean picture is damaged, and where a result is measured."""
 
 import zlib
 from collections.abc import Callable
@@ -36,9 +36,9 @@ class Case:
     Attributes:
         condition: what was done.
         clean: (H, W, C) levels to compare with.
-        damaged: what a method gets.
-        problem: what the core is told.
-        border: pixels left out at each side when measuring.
+        damaged: the input of a method.
+        problem: what the network is told.
+        border: pixels at each side that are not measured.
         on_luma: PSNR and SSIM are taken on Y.
     """
 
@@ -50,7 +50,7 @@ class Case:
     on_luma: bool = False
 
     def compared(self, levels: Levels) -> Levels:
-        """The part of a result, or of the clean picture, that PSNR and SSIM look at."""
+        """Return the part of a result, or of the clean picture, that PSNR and SSIM measure."""
         inner = levels[self.border : levels.shape[0] - self.border, self.border : levels.shape[1] - self.border]
         return luma(inner) if self.on_luma else inner
 
@@ -65,7 +65,8 @@ def case(clean: Levels, condition: Condition, name: str) -> Case:
 
     Args:
         clean: (H, W, C) uint8.
-        name: the picture's, which seeds its mask.
+        condition: what is done.
+        name: the picture's; it seeds the mask.
     """
     make: dict[TaskName, Callable[[Levels, Condition, str], Case]] = {
         "denoise": _noisy, "inpaint": _hidden, "super-resolve": _small, "jpeg": _jpeg, "deblur": _blurred,
@@ -75,7 +76,7 @@ def case(clean: Levels, condition: Condition, name: str) -> Case:
 
 
 def _noisy(clean: Levels, condition: Condition, name: str) -> Case:
-    """Noise in float with seed 0 for each picture; neither clipped nor rounded unless as files."""
+    """Add noise in float with seed 0 for each picture; it is clipped and rounded only as files."""
     noisy = clean + np.random.RandomState(0).normal(0, condition.level, clean.shape)
     if condition.as_files:
         damaged = Picture(pixels=to_unit(_rounded(noisy), 8))
@@ -86,7 +87,7 @@ def _noisy(clean: Levels, condition: Condition, name: str) -> Case:
 
 
 def _hidden(clean: Levels, condition: Condition, name: str) -> Case:
-    """Marks of one kind, seeded by the picture's name; the pixels under them are white in what a method gets."""
+    """Hide pixels under marks of one kind, seeded by the picture's name; they are white in the input."""
     kind = condition.kind or "strokes"
     hole = random_mask(clean.shape[:2], kind, share=condition.level / 100, seed=zlib.crc32(name.encode()))
     damaged = Picture(pixels=to_unit(np.where(hole[..., None], np.uint8(255), clean), 8))
@@ -94,7 +95,7 @@ def _hidden(clean: Levels, condition: Condition, name: str) -> Case:
 
 
 def _small(clean: Levels, condition: Condition, name: str) -> Case:
-    """Cropped to multiples of a whole factor, shrunk by antialiased bicubic (a = -0.5), rounded; Y, border cropped."""
+    """Crop to multiples of a whole factor, shrink by antialiased bicubic (a = -0.5), round; measure Y inside it."""
     scale = condition.level
     if scale == int(scale):
         clean = clean[: clean.shape[0] // int(scale) * int(scale), : clean.shape[1] // int(scale) * int(scale)]
@@ -107,21 +108,21 @@ def _small(clean: Levels, condition: Condition, name: str) -> Case:
 
 
 def _jpeg(clean: Levels, condition: Condition, name: str) -> Case:
-    """Saved as JPEG by Pillow, 4:2:0 in colour."""
+    """Save as JPEG with Pillow, 4:2:0 in colour."""
     damaged = Picture(pixels=to_unit(through_jpeg(clean, int(condition.level), "4:2:0"), 8))
     told = Problem(guide=Degradation(quality=condition.level))
     return Case(condition=condition, clean=clean, damaged=damaged, problem=_told(told, damaged, condition))
 
 
 def _blurred(clean: Levels, condition: Condition, name: str) -> Case:
-    """Gaussian blur, rounded."""
+    """Blur with a Gaussian, and round."""
     damaged = Picture(pixels=to_unit(_rounded(_array(blur(_tensor(clean), condition.level))), 8))
     told = Problem(guide=Degradation(blur=condition.level))
     return Case(condition=condition, clean=clean, damaged=damaged, problem=_told(told, damaged, condition))
 
 
 def _mixed(clean: Levels, condition: Condition, name: str) -> Case:
-    """One of the mixtures, described to the core as it was made."""
+    """Apply one of the mixtures; the network is told what was done."""
     what = MIXTURES[int(condition.level)]
     picture, _ = what.apply(Picture(pixels=to_unit(clean, 8)))
     levels: Levels = to_levels(picture.pixels, 8)
@@ -134,7 +135,7 @@ def _mixed(clean: Levels, condition: Condition, name: str) -> Case:
 
 
 def _told(told: Problem, damaged: Picture, condition: Condition, scale: float = 1.0) -> Problem:
-    """What the core is told: the truth or, blind, what is found out; only a size that is wanted is always told."""
+    """Return what the network is told: the truth or, if blind, the estimate. The size of the result is always told."""
     if not condition.blind:
         return told
     return replace(Restore(scale=scale).problem(damaged), size=told.size)

@@ -118,7 +118,7 @@ def evaluate(*, options: EvaluateOptions, compute: Compute) -> None:
 
 
 def _write(report: "Report", json_file: str | None) -> None:
-    """The table to stdout, or the JSON in its place; the JSON to its file."""
+    """Write the table or, with --json -, the JSON to stdout; and the JSON to its file."""
     from ...evaluation.report import aligned, dump, table
     from ...system.files import write_bytes
 
@@ -132,7 +132,7 @@ def _write(report: "Report", json_file: str | None) -> None:
 
 
 def _print_differences(a: Path, b: Path) -> None:
-    """What is better, what worse and what within noise, as a table."""
+    """Print a table of what is better, worse and within noise."""
     from ...evaluation.report import aligned, differences, load
 
     heads = ["row", "measure", "change", "95 %", "n", ""]

@@ -172,7 +172,7 @@ def train(context: typer.Context, *, options: TrainOptions) -> None:
 
 @contextmanager
 def _stop_asked() -> Iterator[list[int]]:
-    """The first Ctrl-C or SIGTERM asks to stop after the step; a second one stops at once."""
+    """Let the first Ctrl-C or SIGTERM stop the run after its step; a second one stops at once."""
     asked: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -197,7 +197,7 @@ def plot(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="The picture.", show_default="RUN/curves.png")
     ] = None,
 ) -> None:
-    """Draw a run's curves: loss and PSNR per task, rate and speed."""
+    """Draw a run's curves: loss and PSNR per task, learning rate and speed."""
     from ...training.plot import draw
 
     target = output or run / "curves.png"
