@@ -10,7 +10,6 @@ from PIL import Image
 from scipy import ndimage
 
 from diffuse_cli.degradation.damage import Damage
-from diffuse_cli.degradation.estimation.components import components
 from diffuse_cli.degradation.estimation.marks import find_marks, torn
 from diffuse_cli.degradation.mask_shapes import fading, grown, polygon_mask
 from diffuse_cli.degradation.random_masks import MaskKind
@@ -26,25 +25,6 @@ Mask = NDArray[np.bool_]
 
 def near(mask: Mask, reach: int = 2) -> Mask:
     return np.asarray(ndimage.binary_dilation(mask, iterations=reach))
-
-
-class TestComponents:
-    @pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.42, 0.6, 1.0])
-    def test_as_a_library_has_them(self, share: float) -> None:
-        mask = np.random.default_rng(0).random((70, 91)) < share
-        labels, count = components(mask)
-        theirs, their_count = ndimage.label(mask, np.ones((3, 3)))
-        assert count == their_count
-        assert np.array_equal(labels > 0, mask)
-        assert len({*zip(labels[mask], theirs[mask], strict=True)}) == count
-
-    def test_a_spiral_is_one(self) -> None:
-        mask = np.zeros((41, 41), bool)
-        for k in range(0, 20, 4):
-            mask[k : 41 - k, [k, 40 - k]] = mask[[k, 40 - k], k : 41 - k] = True
-            mask[k + 1 : k + 3, k] = False
-            mask[k + 2, max(k - 4, 0) : k + 1] = True
-        assert components(mask)[1] == ndimage.label(mask, np.ones((3, 3)))[1]
 
 
 class TestFound:
