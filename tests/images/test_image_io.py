@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ from diffuse_cli.images.image_io import (
 )
 from diffuse_cli.system.files import TEMPORARY_SUFFIX
 
-HAS_FORMATS = all(importlib.util.find_spec(name) for name in ("tifffile", "imagecodecs", "pillow_heif", "rawpy"))
+HAS_FORMATS = all(importlib.util.find_spec(name) for name in ("imagecodecs", "pillow_heif", "rawpy"))
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" a="\xc3\xa9"/></x:xmpmeta>'
 XMP_UPRIGHT = XMP.replace(b'"6"', b'"1"')
@@ -324,6 +325,42 @@ def test_tiff_whose_white_is_zero(depth: int, tmp_path: Path) -> None:
     np.testing.assert_array_equal(levels_of(read_picture(tmp_path / "a.tif")), 2**depth - 1 - levels.astype(int))
 
 
+class TestTiffsWithoutImagecodecs:
+    """tifffile reads plain codings by itself; imagecodecs is in the extra [formats]."""
+
+    @pytest.fixture(autouse=True)
+    def without(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "imagecodecs", None)
+
+    @pytest.mark.parametrize("options", [{"planarconfig": "separate"}, {"tile": (16, 16), "compression": "zlib"}])
+    def test_plain_ones_are_read(self, options: dict[str, Any], tmp_path: Path) -> None:
+        levels = noise(20, 30, 3, 16)
+        array = np.moveaxis(levels, 2, 0) if "planarconfig" in options else levels
+        tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb", metadata=None, **options)
+        np.testing.assert_array_equal(levels_of(read_picture(tmp_path / "a.tif")), levels)
+
+    def test_others_need_the_extra(self, tmp_path: Path) -> None:
+        write_picture(replace(picture(depth=16), floating=True), tmp_path / "a.tif")
+        data = (tmp_path / "a.tif").read_bytes()
+        at = data.index(struct.pack("<HHI", 317, 3, 1)) + 8  # Predictor
+        (tmp_path / "a.tif").write_bytes(data[:at] + struct.pack("<H", 3) + data[at + 2 :])  # of floats
+        with pytest.raises(PictureError, match=r"a\.tif: this kind of TIFF needs the extra \[formats\]: pip install"):
+            read_picture(tmp_path / "a.tif")
+
+    def test_a_strip_is_not_inflated_beyond_its_pixels(self, tmp_path: Path) -> None:
+        floats = np.random.default_rng(0).random((8, 8, 3), np.float32)
+        tifffile.imwrite(tmp_path / "a.tif", floats, photometric="rgb", metadata=None, compression="zlib")
+        assert read_picture(tmp_path / "a.tif").floating
+        data, bomb = (tmp_path / "a.tif").read_bytes(), zlib.compress(bytes(1 << 24))
+        with tifffile.TiffFile(tmp_path / "a.tif") as container:
+            tags = container.pages[0].tags
+        for tag, value in ((tags[279], len(bomb)), (tags[273], len(data))):
+            data = data[: tag.valueoffset] + struct.pack("<I", value) + data[tag.valueoffset + 4 :]
+        (tmp_path / "a.tif").write_bytes(data + bomb)
+        with pytest.raises(PictureError, match="a strip holds more than its pixels"):
+            read_picture(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize(("magic", "channels"), [("P5", 1), ("P6", 3)])
 @pytest.mark.parametrize("maxval", [100, 1023, 65535])
 def test_pnm_of_any_white(magic: str, channels: int, maxval: int, tmp_path: Path) -> None:
@@ -544,7 +581,7 @@ def bad_files(folder: Path) -> Iterator[tuple[str, str]]:
     smooth("CMYK").save(folder / "CMYK.jpg")
     Image.merge("LAB", smooth().split()).save(folder / "LAB.tif")
     yield from (("CMYK.tif", "convert it to RGB"), ("LAB.tif", "convert it to RGB"), ("CMYK.jpg", "convert it to RGB"))
-    yield "I.tif", "to 32-bit floating point" if HAS_FORMATS else "needs the extra [formats]"
+    yield "I.tif", "to 32-bit floating point"
     (folder / "text.ppm").write_text("P3 1 1 65535 1 2 3")
     yield "text.ppm", "16-bit PPM written as text"
     if not HAS_FORMATS:

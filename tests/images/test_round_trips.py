@@ -16,7 +16,7 @@ from diffuse_cli.images.image_io import Encoding, read_picture, write_picture
 from tests.conftest import PROGRAM
 from tests.round_trip_inputs import HAS_EXIFTOOL, HAS_IPTC, HAS_LIBRARIES, HAS_METADATA, PRIVATE, add_metadata, make_all
 
-pytestmark = pytest.mark.skipif(not (HAS_LIBRARIES and HAS_EXIFTOOL), reason="needs exiftool and the extra [dev]")
+pytestmark = pytest.mark.skipif(not (HAS_LIBRARIES and HAS_EXIFTOOL), reason="needs exiftool and the group dev")
 
 NAMES = """
 gray8.png ga8.png rgb8.png rgba8.png bit1.png palette.png palette_alpha.png gray16.png rgb16.png rgba16.png
