@@ -147,8 +147,8 @@ _BARE = """
 import sys, time
 from pathlib import Path
 from diffuse_cli.device import prepare
-from diffuse_cli.image_file.image_io import read_picture, write_picture
-from diffuse_cli.requests.denoise import Denoise
+from diffuse_cli.images.image_io import read_picture, write_picture
+from diffuse_cli.tasks.denoise import Denoise
 from diffuse_cli.restoration import restore
 from diffuse_cli.settings import Settings
 
