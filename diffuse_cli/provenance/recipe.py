@@ -4,6 +4,7 @@ It holds all that decides pixels, resolved, and the hashes of what went in; no p
 """
 
 import html
+import itertools
 import json
 import mmap
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from ..diffusion.settings import Settings, tile_side
+from ..images.containers import content, jpeg_segments, png_chunks, riff_chunks
 from ..images.source_type import VOCABULARY, combined
 from ..images.xmp import IPTC_NAMESPACE, RECIPE_NAMESPACE
 from ..version import __version__
@@ -170,53 +172,15 @@ def current(recipe: Recipe) -> dict[str, Any]:
 
 
 def _metadata(file: BinaryIO) -> bytes:
-    """Those bytes of a file among which its XMP is; of the formats that people have most, not the pixels."""
+    """Return the bytes of a file that hold its XMP. The common formats are not read beyond it."""
     head = file.read(12)
-    file.seek(0)
     if head.startswith(b"\x89PNG"):
-        return _png_metadata(file)
+        before = itertools.takewhile(lambda part: part.name != b"IDAT", png_chunks(file))
+        return b"\n".join(content(file, part) for part in before if part.name == b"iTXt")
     if head.startswith(b"\xff\xd8"):
-        return _jpeg_metadata(file)
+        return b"\n".join(content(file, part) for part in jpeg_segments(file) if part.name == b"\xe1")
     if head.startswith(b"RIFF"):
-        return _riff_metadata(file)
+        return next((content(file, part) for part in riff_chunks(file) if part.name == b"XMP "), b"")
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
         at = whole.find(b"diffuse:recipe")
         return b"" if at < 0 else whole[at : at + 65536]
-
-
-def _png_metadata(file: BinaryIO) -> bytes:
-    """The text chunks before the pixels."""
-    file.seek(8)
-    found = []
-    while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
-        size = int.from_bytes(head[:4], "big")
-        if head[4:] == b"iTXt":
-            found.append(file.read(size))
-            file.seek(4, 1)
-        else:
-            file.seek(size + 4, 1)
-    return b"\n".join(found)
-
-
-def _jpeg_metadata(file: BinaryIO) -> bytes:
-    """The APP1 segments before the picture."""
-    file.seek(2)
-    found = []
-    while len(head := file.read(4)) == 4 and head[0] == 0xFF and head[1] != 0xDA:
-        size = int.from_bytes(head[2:], "big") - 2
-        if head[1] == 0xE1:
-            found.append(file.read(size))
-        else:
-            file.seek(max(size, 0), 1)
-    return b"\n".join(found)
-
-
-def _riff_metadata(file: BinaryIO) -> bytes:
-    """The chunk of XMP of a WebP."""
-    file.seek(12)
-    while len(head := file.read(8)) == 8:
-        size = int.from_bytes(head[4:], "little")
-        if head[:4] == b"XMP ":
-            return file.read(size)
-        file.seek(size + size % 2, 1)
-    return b""
