@@ -119,10 +119,33 @@ def run(
     todo = list(jobs)
     while todo and not is_stopped():
         with _Line(steps, on_end, is_stopped) as line:
-            busy = line.work_through(todo)
-        if len(busy) == len(todo):
+            for job in line.coming(todo):
+                with line.turn() as turn:
+                    turn.restored = steps.restore(job, turn.read())
+        if len(line.busy) == len(todo):
             time.sleep(_PATIENCE)
-        todo = busy
+        todo = line.busy
+
+
+class _Turn:
+    """A picture's turn to be restored.
+
+    Attributes:
+        began: when it was begun to be read.
+        restored: what came of it.
+    """
+
+    def __init__(self, reading: "Future[tuple[float, Any]]") -> None:
+        self.began = time.monotonic()
+        self.restored: Any = None
+        self._reading: Future[tuple[float, Any]] | None = reading
+
+    def read(self) -> Any:  # noqa: ANN401 - what the steps' own `read` returned
+        """What was read, once: it is not kept here while it is restored."""
+        assert self._reading is not None
+        self.began, read = self._reading.result()
+        self._reading = None
+        return read
 
 
 class _Line:
@@ -149,8 +172,8 @@ class _Line:
         self.writers.shutdown(wait=True)
         self.collect(0)
 
-    def work_through(self, jobs: list[Job]) -> list[Job]:
-        """Returns: the jobs that another process has in hand."""
+    def coming(self, jobs: list[Job]) -> Iterator[Job]:
+        """The jobs in order, each when it is read, or is to be waited for; those after it are read meanwhile."""
         coming = iter(jobs)
         waiting: Job | None = next(coming, None)
         while not self.is_stopped():
@@ -158,10 +181,9 @@ class _Line:
                 waiting = next(coming, None)
             if not self.reading:
                 break
-            self.turn()
+            yield self.reading[0][0]
             self.collect(BEHIND)
         self.collect(0)
-        return self.busy
 
     def begin(self, job: Job) -> bool:
         """Begin to read a picture, unless too much is in hand; whether it was begun."""
@@ -177,32 +199,29 @@ class _Line:
         self.reading.append((job, weight, self.readers.submit(_read, self.steps, job)))
         return True
 
-    def turn(self) -> None:
-        """Restore the next picture and hand it on."""
-        job, weight, future = self.reading[0]
-        begin = time.monotonic()
+    @contextmanager
+    def turn(self) -> Iterator[_Turn]:
+        """Where the next picture is restored; what comes of it is handed on, and how it fails is told."""
+        job, weight, reading = self.reading.popleft()
+        turn = _Turn(reading)
+        del reading
         try:
             with _as_error():
-                begin, read = future.result()
-                self.reading.popleft()
-                del future
-                restored = self.steps.restore(job, read)
+                yield turn
         except BusyError:
             self.busy.append(job)
         except SkippedError as skip:
             self.on_end(End(job=job, status="skipped", why=str(skip)))
         except DiffuseError as error:
             self.steps.let_go(job)
-            self.on_end(End(job=job, status="failed", seconds=time.monotonic() - begin, error=error))
+            self.on_end(End(job=job, status="failed", seconds=time.monotonic() - turn.began, error=error))
         except BaseException:
             self.steps.let_go(job)
             raise
         else:
-            self.writing[self.writers.submit(_write, self.steps, job, restored, begin)] = weight
+            self.writing[self.writers.submit(_write, self.steps, job, turn.restored, turn.began)] = weight
+            turn.restored = None  # the writer has it
             return
-        finally:
-            if self.reading and self.reading[0][0] is job:
-                self.reading.popleft()
         self.weight -= weight
 
     def collect(self, most: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import ClassVar, Final, Literal
 
 from ...errors import UsageError
 from .inputs import PIPE, Found, check_length
@@ -54,6 +54,32 @@ class Naming:
         return self.output.endswith(("/", os.sep, os.altsep or os.sep)) or Path(self.output).is_dir()
 
 
+class Product:
+    """One of the files that a picture becomes.
+
+    Attributes:
+        name: of the option that asks for it, without dashes; "" = the picture itself.
+        suffix: of its file, where nothing else says it; None = the picture's.
+        depth: bits per channel; None = the picture's.
+        formats: that can hold it; () = any.
+        shown_over: the report lays it over the picture.
+    """
+
+    name: ClassVar[str] = ""
+    suffix: ClassVar[str | None] = None
+    depth: ClassVar[int | None] = None
+    formats: ClassVar[tuple[str, ...]] = ()
+    shown_over: ClassVar[bool] = False
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is the picture itself, and not something beside it."""
+        return not self.name
+
+
+PICTURE: Final = Product()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """One picture to read and one to write.
@@ -62,7 +88,7 @@ class Job:
         found: the input.
         output: what it becomes.
         sample: the result's number, where an input has several.
-        part: what it shows beside the restored picture, such as "uncertainty"; "" = that picture.
+        product: what the output is, of all that the input becomes.
         action: what will be done; "replace" is "make" onto a file that exists.
         why: of skipping.
         problem: why it will fail, known already.
@@ -71,7 +97,7 @@ class Job:
     found: Found
     output: Path
     sample: int = 0
-    part: str = ""
+    product: Product = PICTURE
     action: Action = "make"
     why: str = ""
     problem: str = ""
@@ -88,54 +114,56 @@ def plan(
     *,
     on_exists: OnExists = "fail",
     is_made: Callable[[Job], bool] | None = None,
-    problem: Callable[[Path, str], str] = lambda _output, _part: "",
+    problem: Callable[[Path, Product], str] = lambda _output, _product: "",
     inputs: Sequence[Path] = (),
-    parts: Mapping[str, Naming] = MappingProxyType({}),
+    product: Product = PICTURE,
+    beside: Mapping[Product, Naming] = MappingProxyType({}),
 ) -> list[Job]:
     """Say what will be read and written.
 
     Args:
         is_made: whether a job's existing output is what the job would make: then it is skipped. None = not asked.
-        problem: what makes the name of an output, which is that part, impossible; "" = nothing.
+        problem: why that product cannot be written to that output; "" = it can.
         inputs: further files that must not be overwritten.
-        parts: what each input becomes beside the restored pictures, and how that is called. It comes after them.
+        product: what each input becomes, and is named by `naming`.
+        beside: what it becomes besides, and how that is named. It comes after the pictures.
     Raises: UsageError: a missing input, a collision, an output that is an input or exists under "fail", a folder that
         is not there or cannot be written. Problems of listed files are in their jobs instead.
     """
     check_inputs(found)
-    jobs = _jobs(found, naming, parts, problem)
+    names = {product: naming, **beside}
+    jobs = _jobs(found, names, problem)
     piped, jobs = [job for job in jobs if job.output == PIPE], [job for job in jobs if job.output != PIPE]
     check_collisions(jobs)
     check_free([job.output for job in jobs], [*(one.path for one in found if one.path != PIPE), *inputs])
     jobs = _settle(jobs, on_exists, is_made)
-    for part, names in {"": naming, **parts}.items():
+    for one, own in names.items():
         check_folders(
-            [job.output for job in jobs if job.action != "skip" and job.part == part],
-            may_create=names.is_folder or names.is_template,
+            [job.output for job in jobs if job.action != "skip" and job.product is one],
+            may_create=own.is_folder or own.is_template,
         )
     return piped + jobs
 
 
 def _jobs(
-    found: Sequence[Found], naming: Naming, parts: Mapping[str, Naming], problem: Callable[[Path, str], str]
+    found: Sequence[Found], names: Mapping[Product, Naming], problem: Callable[[Path, Product], str]
 ) -> list[Job]:
-    """An input's restored pictures, then its other parts, then the next input's."""
-    names = {"": naming, **parts}
-    for part, one in parts.items():
-        if one.is_pipe:
-            raise UsageError(f"--{part} -: only a restored picture goes to stdout; name a file")
-    outputs = {part: targets(found, one) for part, one in names.items()}
+    """An input's pictures, then what is written beside them, then the next input's."""
+    for product, naming in names.items():
+        if naming.is_pipe and not product.is_picture:
+            raise UsageError(f"--{product.name} -: only a restored picture goes to stdout; name a file")
+    outputs = {product: targets(found, naming) for product, naming in names.items()}
     return [
-        Job(found=one, output=target, sample=k, part=part, problem=_problem(one, target, part, problem))
+        Job(found=one, output=target, sample=k, product=product, problem=_problem(one, target, product, problem))
         for number, one in enumerate(found)
-        for part in names
-        for k, target in enumerate(outputs[part][number])
+        for product in names
+        for k, target in enumerate(outputs[product][number])
     ]
 
 
-def _problem(found: Found, output: Path, part: str, problem: Callable[[Path, str], str]) -> str:
+def _problem(found: Found, output: Path, product: Product, problem: Callable[[Path, Product], str]) -> str:
     """Of a listed file, which fails alone; what the command line names is refused."""
-    if text := problem(output, part):
+    if text := problem(output, product):
         if not found.listed:
             raise UsageError(text)
         return text

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -61,6 +61,7 @@ def compose(
     """
     from ...tasks.compose import Compose
     from ..run.restorer import restore_files
+    from ..run.task_source import SameTask
 
     if (insert is None) == (join is None):
         raise UsageError("what is put in? Give --insert CUTOUT, or --join OTHER with --mask FILE")
@@ -75,12 +76,9 @@ def compose(
         insert=other, mask=taken, at=None if join is not None else _at(at), scale=scale, rotate=rotate, band=band,
         blend=blend.value, match=number_or_auto("match", match), seed=compute.seed,
     )  # fmt: skip
-    extra: dict[str, Any] = {
-        "insert" if join is None else "join": told,
-        **({"mask": of_mask} if mask is not None else {}),
-    }
-    named = tuple(path for path in (name, mask) if path is not None)
-    restore_files("compose", task, files, keeping, compute, SamplingOptions(), extra=extra, others=named)
+    facts = {"insert" if join is None else "join": told, **({"mask": of_mask} if mask is not None else {})}
+    tasks = SameTask(task=task, facts=facts, paths=tuple(path for path in (name, mask) if path is not None))
+    restore_files("compose", tasks, files, keeping, compute, SamplingOptions())
 
 
 def _read(path: Path, files: Files, what: str) -> "tuple[Picture, str]":

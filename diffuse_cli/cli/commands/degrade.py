@@ -10,20 +10,17 @@ import typer
 
 from ...errors import UsageError
 from ...version import __version__
-from ..batch import plan
+from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from ..options.options import Files, shared
 from ..run.display import Display
 from ..run.planning import Wanted, plan_files, sha256_of, show_plan
-from ..run.restorer import header_pixels
 from ..run.results import Results
-from ..run.working import begin, work_through
+from ..run.steps import Made, PictureSteps, Shown
+from ..run.working import begin, working
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ...degradation.damage import Damage
     from ...images.picture import Picture
 
@@ -76,7 +73,9 @@ def degrade(
     with Display(quiet=files.quiet, total=len(what.jobs)) as display:
         begin(what, files, display)
         results = Results(batch=what, files=files, encoding=encoding, display=display)
-        work_through(what, files, _Degrader(damage=damage, wanted=wanted, files=files, results=results), display)
+        degrader = _Degrader(damage=damage, wanted=wanted, files=files, results=results)
+        with working(what, files, display) as work:
+            pipeline.run(what.jobs, degrader, work.end, work.is_stopped)
 
 
 def _check_outputs(jobs: list[Job], files: Files, *, is_jpeg: bool) -> None:
@@ -100,68 +99,46 @@ def _mask_file(output: Path) -> Path:
     return output.with_suffix(".mask.png")
 
 
-@dataclass(slots=True)
-class _Damaged:
-    """What is to be written; hole: (H, W), True where pixels are hidden."""
-
-    picture: "Picture"
-    hole: "NDArray[np.bool_] | None"
-    made: dict[str, Any]
-    before: "Picture | None" = None
-
-
 @dataclass(frozen=True, kw_only=True)
-class _Degrader:
+class _Degrader(PictureSteps["tuple[Picture, dict[str, Any]]"]):
     """How each picture is read, damaged and written."""
 
     damage: "Damage"
     wanted: Wanted
     files: Files
-    results: Results
 
-    def weight(self, job: Job) -> int:
-        """Its pixels by its header."""
-        return header_pixels(job.source)
-
-    def read(self, job: Job) -> _Damaged:
+    def read(self, job: Job) -> "tuple[Picture, dict[str, Any]]":
         """Claim, hash and decode."""
         from ...images.image_io import read_picture
 
         self.results.claim(job)
         made = {**self.wanted(job), "input": sha256_of(job.source)}
         self.results.check_still_due(job, made)
-        return _Damaged(read_picture(job.source, max_pixels=self.files.max_pixels), None, made)
+        return read_picture(job.source, max_pixels=self.files.max_pixels), made
 
-    def restore(self, job: Job, read: _Damaged) -> _Damaged:
+    def restore(self, job: Job, read: "tuple[Picture, dict[str, Any]]") -> Made:
         """Do the damage."""
+        from ...images.encoding import PLAIN
         from ...images.image_io import check_fits
 
         self.results.display.show(job.source.name)
-        picture, hole = self.damage.apply(read.picture)
+        before, recipe = read
+        picture, hole = self.damage.apply(before)
         check_fits(picture, job.output)
-        before = read.picture if self.results.shows(job) else None
-        return _Damaged(self.results.signed(picture, read.made), hole, read.made, before)
+        picture = self.results.signed(picture, recipe)
+        shown = Shown(before=before, after=picture) if self.results.shows(job) else None
+        return Made(pages=[picture], recipe=recipe, encoding=PLAIN, hole=hole, shown=shown)
 
-    def write(self, job: Job, restored: _Damaged) -> dict[str, Any]:
-        """The picture last: where it is, its record and mask are."""
-        from ...images.encoding import PLAIN
+    def write_beside(self, job: Job, made: Made) -> None:
+        """Write what was done, and where pixels are hidden."""
         from ...images.image_io import write_picture
         from ...images.mask_picture import mask_picture
         from ...system.files import write_bytes
 
-        record = {"version": __version__, "input_sha256": restored.made["input"], **asdict(self.damage)}
-        if restored.hole is not None:
-            mask = self.results.signed(mask_picture(restored.hole), restored.made)
-            write_picture(mask, _mask_file(job.output))
+        record = {"version": __version__, "input_sha256": made.recipe["input"], **asdict(self.damage)}
+        if made.hole is not None:
+            write_picture(self.results.signed(mask_picture(made.hole), made.recipe), _mask_file(job.output))
         write_bytes((json.dumps(record, indent=1) + "\n").encode(), _sidecar(job.output))
-        self.results.write(job, [restored.picture], restored.made, PLAIN)
-        if restored.before is not None:
-            self.results.show(job, restored.before, restored.picture, restored.made)
-        return {"recipe": restored.made}
-
-    def let_go(self, job: Job) -> None:
-        """Work on it has ended."""
-        self.results.let_go(job)
 
 
 def add_to(app: typer.Typer) -> None:

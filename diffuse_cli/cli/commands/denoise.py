@@ -1,15 +1,11 @@
 """`diffuse denoise`."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import Annotated, Literal, cast
 
 import typer
 
 from ...errors import UsageError
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
-
-if TYPE_CHECKING:
-    from ...tasks.task import Task
-    from ..batch.plan import Job
 
 
 @shared
@@ -42,17 +38,16 @@ def denoise(
     compute: Compute,
 ) -> None:
     """Remove noise. Without options the noise level is estimated, and printed."""
-    from dataclasses import replace
-
     from ...degradation.estimation.noise_map import map_of
     from ...images.image_io import read_picture
     from ...tasks.denoise import Denoise
     from ..batch.sidecar_files import SidecarFiles
     from ..run.restorer import restore_files
+    from ..run.task_source import SameTask, TaskWithFile
 
     task = Denoise(noise=_noise(noise), strength=strength, chroma_strength=chroma_strength)
     if noise_map is None:
-        restore_files("denoise", task, files, keeping, compute, which)
+        restore_files("denoise", SameTask(task=task), files, keeping, compute, which)
         return
     if noise != "auto":
         raise UsageError("--noise and --noise-map both say what the noise is; give one of them")
@@ -62,12 +57,8 @@ def denoise(
         what="noise map",
         read=lambda path: map_of(read_picture(path, max_pixels=files.max_pixels)),
     )
-
-    def of(job: "Job") -> "tuple[Task, dict[str, str]]":
-        found = maps.of(job.source)
-        return replace(task, noise_map=found.value), {"noise_map": found.sha256}
-
-    restore_files("denoise", of, files, keeping, compute, which, others=maps.files)
+    tasks = TaskWithFile(task=task, option="noise_map", sidecars=maps)
+    restore_files("denoise", tasks, files, keeping, compute, which)
 
 
 def _noise(text: str) -> "float | Literal['auto', 'poisson', 'auto-map']":

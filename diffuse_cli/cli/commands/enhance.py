@@ -43,12 +43,13 @@ def enhance(
     """
     from ...tasks.enhance import Enhance
     from ..run.restorer import restore_files
+    from ..run.task_source import SameTask
 
     task = Enhance(
         exposure=number_or_auto("exposure", exposure), contrast=number_or_auto("contrast", contrast),
         clarity=number_or_auto("clarity", clarity), white_balance=white_balance.value, strength=strength,
     )  # fmt: skip
-    restore_files("enhance", task, files, keeping, compute, SamplingOptions())
+    restore_files("enhance", SameTask(task=task), files, keeping, compute, SamplingOptions())
 
 
 def add_to(app: typer.Typer) -> None:

@@ -32,12 +32,13 @@ def extend(
     """
     from ...tasks.extend import Extend
     from ..run.restorer import restore_files
+    from ..run.task_source import SameTask
 
     task = Extend(
         to_size=None if to_size is None else two_numbers("to-size", to_size), pad=None if pad is None else _pad(pad),
         anchor=cast("Anchor", anchor),
     )  # fmt: skip
-    restore_files("extend", task, files, keeping, compute, which)
+    restore_files("extend", SameTask(task=task), files, keeping, compute, which)
 
 
 def _pad(text: str) -> tuple[int, int, int, int]:

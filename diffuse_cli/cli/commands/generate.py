@@ -8,13 +8,15 @@ import typer
 from ...diffusion.settings import GENERATE_STEPS, LABEL_GUIDANCE, label_guidance, natural_size
 from ...errors import UsageError
 from ...provenance import recipe
+from ..batch import pipeline
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from ..options.options import Coding, Compute, Output, shared, two_numbers
 from ..run.display import Display
 from ..run.planning import Wanted, plan_drawing, show_plan
 from ..run.results import Results
-from ..run.working import begin, work_through
+from ..run.steps import Made, PictureSteps, Shown
+from ..run.working import begin, working
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
     from ...diffusion.model import Model
     from ...diffusion.settings import Settings
-    from ...images.picture import Picture
 
 
 @shared
@@ -94,12 +95,13 @@ def generate(
             guidance=guidance, wanted=wanted, model=compute.load(),
             results=Results(batch=what, files=files, encoding=encoding, display=display),
         )  # fmt: skip
-        work_through(what, files, drawer, display)
+        with working(what, files, display) as work:
+            pipeline.run(what.jobs, drawer, work.end, work.is_stopped)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Drawer:
-    """How each picture is drawn and written.
+class _Drawer(PictureSteps[dict[str, Any]]):
+    """How each picture is drawn.
 
     Attributes:
         samples: what one contact sheet shows; None = each is a picture of its own.
@@ -113,7 +115,6 @@ class _Drawer:
     guidance: float | None
     wanted: Wanted
     model: "Model"
-    results: Results
 
     def weight(self, job: Job) -> int:
         """Its pixels."""
@@ -126,14 +127,17 @@ class _Drawer:
         self.results.check_still_due(job, made)
         return made
 
-    def restore(self, job: Job, read: dict[str, Any]) -> "tuple[Picture, dict[str, Any]]":
+    def restore(self, job: Job, read: dict[str, Any]) -> Made:
         """Draw it."""
         from ...images.picture import Picture
 
         self.results.display.show(f"sample {job.sample}")
         drawn = [self.draw(setting) for setting in self.samples or [self.settings[job.sample]]]
         picture = Picture(pixels=drawn[0] if self.samples is None else _sheet(drawn))
-        return self.results.signed(picture, read), read
+        picture, encoding = self.results.signed(picture, read), self.results.encoding
+        encoding = encoding.like("PNG") if job.output == PIPE else encoding
+        shown = Shown(before=None, after=picture) if self.results.shows(job) else None
+        return Made(pages=[picture], recipe=read, encoding=encoding, shown=shown)
 
     def draw(self, setting: "Settings") -> "NDArray[np.float32]":
         """One sample, (H, W, 3), or (H, W, 1) where the checkpoint has seen only gray."""
@@ -143,18 +147,6 @@ class _Drawer:
         progress = self.results.display.progress
         x = draw(self.size, setting, self.model, label=self.label, guidance=self.guidance, progress=progress)
         return to_array(x, 1 if self.model.network.config.gray else 3)
-
-    def write(self, job: Job, restored: "tuple[Picture, dict[str, Any]]") -> dict[str, Any]:
-        """Write it."""
-        picture, made = restored
-        encoding = self.results.encoding
-        self.results.write(job, [picture], made, encoding.like("PNG") if job.output == PIPE else encoding)
-        self.results.show(job, None, picture, made)
-        return {"recipe": made}
-
-    def let_go(self, job: Job) -> None:
-        """Work on it has ended."""
-        self.results.let_go(job)
 
 
 def _sheet(arrays: "list[NDArray[np.float32]]") -> "NDArray[np.float32]":

@@ -1,16 +1,18 @@
 """`diffuse restore`, and `deblur` and `dejpeg`, its short names for one thing."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..options.masking import MaskOptions, MaskSource
+from ..options.masking import MaskOptions
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, number_or_auto, shared
+from ..run.mask_source import MaskSource
+from ..run.task_source import SameTask, TaskSource
 
 if TYPE_CHECKING:
-    from ...tasks.task import Task
+    from ...tasks.restore import Restore
     from ..batch.plan import Job
 
 
@@ -45,12 +47,19 @@ def restore(
     found is not undone: a good picture stays as it is. A JPEG whose traces are removed is written with quality 95, not
     with the tables that made them.
     """
-    from ...tasks.restore import UNDONE, restore_only
+    from ...tasks.restore import UNDONE, Restore, restore_only
+    from ..run.restorer import restore_files
 
     asked = {"noise": noise, "jpeg": jpeg, "blur": blur}
     given = {name: None if text is None else number_or_auto(name, text) for name, text in asked.items()}
     told = restore_only(UNDONE if only is None else [name.strip() for name in only.split(",")], given)
-    restore_with("restore", {**told, "scale": scale}, files, masking, keeping, compute, which)
+    task = Restore(**told, scale=scale)
+    if masking.given:
+        tasks: TaskSource = _RestoreHoles(plain=task, masking=masking, max_pixels=files.max_pixels)
+    else:
+        masking.check_unused()
+        tasks = SameTask(task=task)
+    restore_files("restore", tasks, files, keeping, compute, which)
 
 
 @shared
@@ -71,12 +80,13 @@ def deblur(
 
     Noise would be made stronger with it, so it is removed, too, where there is a blur to undo.
     """
-    from ...tasks.restore import restore_only
+    from ...tasks.restore import Restore, restore_only
+    from ..run.restorer import restore_files
 
     told = restore_only(("blur",), {"blur": number_or_auto("blur", blur)})
     level = number_or_auto("noise", noise)
-    options = {**told, "noise": "if-blurred" if level == "auto" else level}
-    restore_with("deblur", options, files, MaskOptions(), keeping, compute, which)
+    task = Restore(**{**told, "noise": "if-blurred" if level == "auto" else level})
+    restore_files("deblur", SameTask(task=task), files, keeping, compute, which)
 
 
 @shared
@@ -91,41 +101,23 @@ def dejpeg(
     compute: Compute,
 ) -> None:
     """Remove the traces of JPEG, also in a PNG that was one; short for `restore --only jpeg`."""
-    from ...tasks.restore import restore_only
-
-    told = restore_only(("jpeg",), {"jpeg": number_or_auto("jpeg", jpeg)})
-    restore_with("dejpeg", told, files, MaskOptions(), keeping, compute, which)
-
-
-def restore_with(
-    op: str,
-    told: Mapping[str, Any],
-    files: Files,
-    masking: MaskOptions,
-    keeping: MetadataOptions,
-    compute: Compute,
-    which: SamplingOptions,
-) -> None:
-    """Restore every input.
-
-    Args: told: the options of `request.Restore`, but for its holes.
-    Raises: UsageError, CheckpointError: as `restorer.restore_files`.
-    """
-    from ...tasks.restore import Restore
+    from ...tasks.restore import Restore, restore_only
     from ..run.restorer import restore_files
 
-    plain = Restore(**told)
-    if not masking.given:
-        masking.check_unused()
-        restore_files(op, plain, files, keeping, compute, which)
-        return
-    holes = MaskSource(masking=masking, max_pixels=files.max_pixels)
+    told = restore_only(("jpeg",), {"jpeg": number_or_auto("jpeg", jpeg)})
+    restore_files("dejpeg", SameTask(task=Restore(**told)), files, keeping, compute, which)
 
-    def of(job: "Job") -> "tuple[Task, Mapping[str, Any]]":
-        missing, facts = holes.of(job)
-        return replace(plain, holes=missing), facts
 
-    restore_files(op, of, files, keeping, compute, which, others=holes.files, saved=holes.saved)
+@dataclass(frozen=True, kw_only=True)
+class _RestoreHoles(MaskSource):
+    """A restoration that fills holes, too."""
+
+    plain: "Restore"
+
+    def of(self, job: "Job") -> "tuple[Restore, Mapping[str, Any]]":
+        """Return the task with the picture's own holes, and what its recipe says of the mask."""
+        holes, facts = self.filling(job)
+        return replace(self.plain, holes=holes), facts
 
 
 def add_to(app: typer.Typer) -> None:

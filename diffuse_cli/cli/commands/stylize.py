@@ -1,8 +1,8 @@
 """`diffuse stylize`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,17 +11,14 @@ from ...errors import PictureError, UsageError
 from ...system.files import file_sha256
 from ..batch import plan
 from ..batch.inputs import PIPE
-from ..options.masking import mask_files
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
+from ..run.mask_source import mask_files
+from ..run.task_source import TaskWithFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ...diffusion.model import Model
     from ...tasks.style.delta import Style
     from ...tasks.style.studio import StylePicture
-    from ...tasks.stylize import Stylize
-    from ..batch.plan import Job
     from ..run.display import Display
     from ..run.planning import Batch
 
@@ -67,22 +64,14 @@ def stylize(
     if style is None:
         raise UsageError("whose look? Give --style PICTURE, or a file that --save-style wrote")
     given, told = _read(style, files)
-    asked = Stylize(colours=given.colours, strength=strength, keep_luma=keep_luma)
+    task = Stylize(colours=given.colours, strength=strength, keep_luma=keep_luma)
     masks = None if mask is None else mask_files(mask, files.max_pixels)
-    teaching = _Teaching(given=given, name=style, save=save_style, files=files, compute=compute)
-
-    def of(job: "Job") -> "tuple[Stylize, Mapping[str, Any]]":
-        if masks is None:
-            return asked, {"style": told}
-        found = masks.of(job.source)
-        return replace(asked, mask=found.value), {"style": told, "mask": found.sha256}
-
-    which = SamplingOptions(steps=1) if steps == 1 else SamplingOptions(fidelity=0.0, steps=steps)
-    restore_files(
-        "stylize", of, files, keeping, compute, which,
-        others=(style, *(masks.files if masks else ())), prepare=teaching.check,
-        adapt=teaching.teach if strength > 0 and steps != 1 else None,
+    tasks = _Styling(
+        task=task, facts={"style": told}, paths=(style,), option="mask", sidecars=masks,
+        style=given if strength > 0 and steps != 1 else None, name=style, save=save_style, files=files, compute=compute,
     )  # fmt: skip
+    which = SamplingOptions(steps=1) if steps == 1 else SamplingOptions(fidelity=0.0, steps=steps)
+    restore_files("stylize", tasks, files, keeping, compute, which)
 
 
 def _read(path: Path, files: Files) -> "tuple[StylePicture | Style, str]":
@@ -99,38 +88,44 @@ def _read(path: Path, files: Files) -> "tuple[StylePicture | Style, str]":
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Teaching:
-    """The network learns the style, once for all pictures.
+class _Styling(TaskWithFile):
+    """What is asked for, and the style that the network learns once for all pictures.
 
     Attributes:
-        name: of the style's file.
-        save: where what it learned is written, too.
+        style: What is learned. None = only colours change.
+        name: The style's file.
+        save: The file that the learned style is written to.
     """
 
-    given: "StylePicture | Style"
+    style: "StylePicture | Style | None"
     name: Path
     save: Path | None
     files: Files
     compute: Compute
 
-    def check(self, what: "Batch") -> None:
-        """What is saved loses nothing.
+    def prepare(self, batch: "Batch") -> None:
+        """Check that what is saved overwrites nothing.
 
-        Raises: UsageError: its name is none of a style, is one of the files read or written, or exists already.
+        Raises:
+            UsageError: Its name is none of a style, is one of the files read or written, or exists already.
         """
         if self.save is None:
             return
         if self.save.suffix != SUFFIX:
             raise UsageError(f"--save-style {self.save}: let the name end in {SUFFIX}")
-        taken = [path for job in what.jobs for path in (job.source, job.output) if path != PIPE]
+        taken = [path for job in batch.jobs for path in (job.source, job.output) if path != PIPE]
         replaced = self.files.exists == "overwrite" or self.files.resume
         plan.check_outputs([self.save], force=replaced, inputs=[*taken, self.name])
 
-    def teach(self, model: "Model", display: "Display") -> "Model":
-        """The model with the style.
+    def adapt(self, model: "Model", display: "Display") -> "Model":
+        """Return the model with the style.
 
-        Raises: CheckpointError: the style was learned for other weights. PictureError: it cannot be written.
+        Raises:
+            CheckpointError: The style was learned for other weights.
+            PictureError: The learned style cannot be written.
         """
+        if self.style is None:
+            return model
         from ...diffusion import checkpoint
         from ...tasks.style.delta import with_style
         from ...tasks.style.studio import StyleTrainer
@@ -145,7 +140,7 @@ class _Teaching:
             path=path, sha256=checkpoint.file_sha256(path), begin=begin,
             progress=lambda done, total: display.progress(done % total, total),
         )  # fmt: skip
-        learned = studio.style_of(self.given, str(self.name), model)
+        learned = studio.style_of(self.style, str(self.name), model)
         if self.save is not None:
             learned.save(self.save)
         return with_style(model, learned, str(self.name))

@@ -25,10 +25,11 @@ def super_resolve(
     """Enlarge by any factor up to 8."""
     from ...tasks.super_resolve import SuperResolve
     from ..run.restorer import restore_files
+    from ..run.task_source import SameTask
 
     size = None if to_size is None else two_numbers("to-size", to_size)
     task = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent)
-    restore_files("super-resolve", task, files, keeping, compute, which)
+    restore_files("super-resolve", SameTask(task=task), files, keeping, compute, which)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -326,12 +326,6 @@ class SamplingOptions:
         typer.Option(metavar="FILE", help="A sheet of the estimates at every step of the (first) sample."),
     ] = None
 
-    @property
-    def parts(self) -> dict[str, str]:
-        """What is written beside the pictures, and where."""
-        named = {"uncertainty": self.uncertainty, "uncertainty-view": self.uncertainty_view, "trace": self.trace}
-        return {part: output for part, output in named.items() if output is not None}
-
     def answers(self) -> "SamplingRequest":
         """The same, checked.
 

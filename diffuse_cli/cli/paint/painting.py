@@ -15,10 +15,12 @@ from ...errors import PictureError, UsageError
 from ..batch import plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
-from ..options.masking import MaskOptions, MaskSource
+from ..options.masking import MaskOptions
 from ..options.options import Compute, Files, SamplingOptions
 from ..run.display import one_line
+from ..run.mask_source import MaskSource
 from ..run.planning import Batch
+from ..run.task_source import TaskSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,12 +32,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class Painting:
+class Painting(TaskSource):
     """A mask that is still to be painted.
 
     Attributes:
         which: of the answers previews and the result are.
         hole: (H, W), what was painted.
+        sha256: of its PNG.
     """
 
     masking: MaskOptions
@@ -44,7 +47,7 @@ class Painting:
     which: SamplingOptions
     hole: "NDArray[np.bool_] | None" = None
     sha256: str = ""
-    others: tuple[Path, ...] = field(default=())
+    _given: MaskSource | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Find out now what can be wrong.
@@ -56,17 +59,17 @@ class Painting:
         if self.masking.invert_mask:
             raise UsageError("--invert-mask: paint what is to be filled; leave it out")
         if self.masking.given:
-            self.others = self._given.files
+            self._given = MaskSource(masking=self.masking, max_pixels=self.files.max_pixels)
 
     @property
     def save_mask(self) -> Path | None:
         """Where the mask is written, too."""
         return None if self.masking.save_mask is None else Path(self.masking.save_mask)
 
-    @cached_property
-    def _given(self) -> MaskSource:
+    @property
+    def reads(self) -> tuple[Path, ...]:
         """The mask that painting begins with."""
-        return MaskSource(masking=self.masking, max_pixels=self.files.max_pixels)
+        return () if self._given is None else self._given.reads
 
     def of(self, job: Job) -> "tuple[Inpaint, Mapping[str, Any]]":
         """What is to be filled, and what the recipe says of the mask."""
@@ -76,7 +79,7 @@ class Painting:
             raise PictureError(f"{job.source}: its mask was not painted; report this as a bug")
         return Inpaint(mask=self.hole, feather=self.masking.feather), {"mask": self.sha256}
 
-    def paint(self, batch: Batch) -> None:
+    def prepare(self, batch: Batch) -> None:
         """Show the page, and wait for the mask.
 
         Raises: UsageError: not exactly one picture. PictureError: it cannot be read, or no mask was painted.
@@ -86,7 +89,7 @@ class Painting:
 
         job = self._only(batch)
         if self.save_mask is not None:
-            taken = [job.source, job.output, *self.others]
+            taken = [job.source, job.output, *self.reads]
             plan.check_outputs([self.save_mask], force=self.files.exists == "overwrite", inputs=taken)
         session = self._session(job)
         with serving(session) as address:
@@ -121,7 +124,7 @@ class Painting:
 
         picture = read_picture(job.source, max_pixels=self.files.max_pixels)
         height, width = picture.pixels.shape[:2]
-        initial = self._given.of(job)[0].problem(picture).hole if self.masking.given else None
+        initial = None if self._given is None else self._given.filling(job)[0].problem(picture).hole
 
         def shown(one: "Picture") -> bytes:
             return jpeg(rendered(one).resize(canvas_size((width, height)), Image.Resampling.LANCZOS), 95)

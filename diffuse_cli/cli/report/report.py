@@ -132,7 +132,7 @@ class Report:
 
         Raises: PictureError: the disk fails.
         """
-        entries = [self._entry(job) for job in jobs if not job.part or self._status(job) == "failed"]
+        entries = [self._entry(job) for job in jobs if job.product.is_picture or self._status(job) == "failed"]
         entries.sort(key=lambda entry: _ORDER[entry["status"]])
         common = _common([entry["recipe"] for entry in entries if "recipe" in entry])
         for entry in entries:

@@ -16,7 +16,7 @@ from ...system.files import file_sha256
 from ..batch import inputs, plan
 from ..batch.inputs import PIPE, Found
 from ..batch.journal import Journal, usual
-from ..batch.plan import Job, Naming
+from ..batch.plan import PICTURE, Job, Naming, Product
 from ..options.options import Files, Output, Sources
 from .display import one_line
 from .showing import Showing, showing
@@ -56,7 +56,8 @@ def plan_files(
     suffix: str | None = None,
     seed: int = 0,
     samples: int = 1,
-    parts: Mapping[str, str] = MappingProxyType({}),
+    product: Product = PICTURE,
+    beside: Mapping[Product, str] = MappingProxyType({}),
     others: Sequence[Path] = (),
 ) -> Batch:
     """The plan for pictures that are named, listed or found.
@@ -64,7 +65,8 @@ def plan_files(
     Args:
         suffix: of results, where `encoding` does not say it.
         samples: pictures that each input becomes.
-        parts: what it becomes beside them, such as a map, and the file, folder or template that this is written to.
+        product: what those are.
+        beside: what it becomes besides, such as a map, and the file, folder or template that this is written to.
         others: further files that must not be overwritten.
     Raises: UsageError: it cannot be carried out.
     """
@@ -82,7 +84,8 @@ def plan_files(
         is_made=_Made(wanted, journal, encoding) if files.resume else None,
         problem=_problem(encoding),
         inputs=others,
-        parts={part: Naming(output=to, op=op, suffix=".png", seed=seed) for part, to in parts.items()},
+        product=product,
+        beside={one: Naming(output=to, op=op, suffix=one.suffix, seed=seed) for one, to in beside.items()},
     )
     _check_quality(jobs, encoding)
     jobs = plan.shard(jobs, *part)
@@ -126,7 +129,7 @@ def show_plan(batch: Batch, files: Output) -> None:
     for job in batch.jobs:
         if files.json:
             line = {"type": "image", "status": "planned", "input": str(job.source), "output": str(job.output)}
-            line |= {"part": job.part} if job.part else {}
+            line |= {} if job.product.is_picture else {"part": job.product.name}
             reason = {"reason": job.problem or job.why} if job.problem or job.why else {}
             typer.echo(json.dumps({**line, "action": "fail" if job.problem else job.action, **reason}))
         elif job.problem:
@@ -221,24 +224,24 @@ def _check_pipes(found: Sequence[Found], naming: Naming, files: Output) -> None:
 # Outputs -------------------------------------------------------------------------------------------------------------
 
 
-def coding_of(part: str, encoding: "Encoding") -> "Encoding":
-    """How a part is coded: the options are about the restored pictures, anything else is as its name says."""
+def coding_of(product: Product, encoding: "Encoding") -> "Encoding":
+    """How a product is coded: the options are about the pictures, anything else is as its name says."""
     from ...images.encoding import PLAIN
 
-    return PLAIN if part else encoding
+    return encoding if product.is_picture else PLAIN
 
 
-def _problem(encoding: "Encoding") -> Callable[[Path, str], str]:
+def _problem(encoding: "Encoding") -> Callable[[Path, Product], str]:
     from ...images.encoding import check_writable_format
 
-    def problem(output: Path, part: str) -> str:
+    def problem(output: Path, product: Product) -> str:
         if output == PIPE:
             return ""
         try:
-            kind = check_writable_format(output, coding_of(part, encoding))
+            kind = check_writable_format(output, coding_of(product, encoding))
         except UsageError as error:
             return str(error)
-        if part == "uncertainty" and kind not in ("PNG", "TIFF"):
+        if product.formats and kind not in product.formats:
             return f"{output}: {kind} does not keep 16-bit numbers exactly; name the map .png or .tif"
         return ""
 
@@ -248,13 +251,13 @@ def _problem(encoding: "Encoding") -> Callable[[Path, str], str]:
 def _check_quality(jobs: Sequence[Job], encoding: "Encoding") -> None:
     from ...images.encoding import check_quality
 
-    named = [job.output for job in jobs if job.output != PIPE and not job.problem and not job.part]
+    named = [job.output for job in jobs if job.output != PIPE and not job.problem and job.product.is_picture]
     if named:
         check_quality(named, encoding)
 
 
 def _notes(files: Output, jobs: Sequence[Job], encoding: "Encoding") -> tuple[str, ...]:
-    if not files.resume or all(holds_recipe(job.output, files, coding_of(job.part, encoding)) for job in jobs):
+    if not files.resume or all(holds_recipe(job.output, files, coding_of(job.product, encoding)) for job in jobs):
         return ()
     return ("--resume: recipes are not in all of the outputs themselves, so the journal tells which are done",)
 

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from ..report.report import Report
 
 
-_OVERLAY = "uncertainty"
-"""The part of an answer that the report shows over its picture."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Showing:
     """What is made to be looked at.
@@ -38,8 +34,8 @@ class Showing:
 
     def wants(self, job: Job) -> bool:
         """Whether a picture is to be kept until its result is written."""
-        if job.part:
-            return self.report is not None and job.part == _OVERLAY
+        if not job.product.is_picture:
+            return self.report is not None and job.product.shown_over
         return self.report is not None or job.output in self.comparisons
 
     def show(
@@ -54,7 +50,7 @@ class Showing:
 
         Raises: PictureError: the comparison cannot be written.
         """
-        if job.part:
+        if not job.product.is_picture:
             self._lay_over(job, after)
             return
         if self.report is not None:
@@ -108,8 +104,8 @@ def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] 
     if compare is None and files.report is None:
         return None
     taken = [*(job.source for job in jobs), *(job.output for job in jobs if job.output != PIPE), *others]
-    overlaid = any(job.part == _OVERLAY for job in jobs)
-    jobs = [job for job in jobs if not job.part]
+    overlaid = any(job.product.shown_over for job in jobs)
+    jobs = [job for job in jobs if job.product.is_picture]
     comparisons = {} if compare is None else _comparisons(compare, op, files, jobs, taken)
     taken += comparisons.values()
     report = None if files.report is None else _report(op, files, files.report, jobs, taken, overlaid=overlaid)

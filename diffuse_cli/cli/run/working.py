@@ -2,15 +2,14 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from ...errors import DiffuseError
-from ..batch import pipeline as batch
 from ..batch import plan
 from ..batch.pipeline import End, Outcome
 from ..options.options import Output
@@ -38,11 +37,15 @@ def begin(what: Batch, files: Output, display: Display) -> None:
         display.say(f"journal: {what.journal.path}")
 
 
-def work_through(what: Batch, files: Output, steps: batch.Steps[Any, Any], display: Display) -> None:
-    """Do every job, show how it goes, and end with the list of what failed. Exits with the batch's code."""
-    told = _Telling(what, files, display)
-    with Stop() as stop, suppress(KeyboardInterrupt, Terminated):
-        batch.run(what.jobs, steps, told.end, lambda: stop.asked)
+@contextmanager
+def working(what: Batch, files: Output, display: Display) -> "Iterator[Work]":
+    """While it is entered, every job is done: what becomes of it is shown, and a signal stops the batch.
+
+    At the end failures are listed. Exits with the batch's code.
+    """
+    told = Work(what, files, display)
+    with told.stop as stop, suppress(KeyboardInterrupt, Terminated):
+        yield told
     stopped = stop.signal
     display.close()
     outcome = told.outcome
@@ -63,13 +66,19 @@ def work_through(what: Batch, files: Output, steps: batch.Steps[Any, Any], displ
     raise typer.Exit(code)
 
 
-class _Telling:
+class Work:
     """What became of each picture, for people and for programs."""
 
     def __init__(self, what: Batch, files: Output, display: Display) -> None:
+        """Begin to count."""
         self.what, self.files, self.display = what, files, display
         self.outcome = Outcome()
         self.start = time.monotonic()
+        self.stop = Stop()
+
+    def is_stopped(self) -> bool:
+        """Whether a signal came."""
+        return self.stop.asked
 
     def end(self, end: End) -> None:
         """One picture is done with."""
@@ -106,7 +115,7 @@ class _Telling:
             "input": str(end.job.source),
             "output": str(end.job.output),
             "seconds": round(end.seconds, 3),
-            **({"part": end.job.part} if end.job.part else {}),
+            **({} if end.job.product.is_picture else {"part": end.job.product.name}),
             **end.facts,
         }
         if end.error is not None:
