@@ -31,8 +31,18 @@ from PIL import Image
 
 from .degradation.estimation.noise_map import map_of
 from .diffusion import checkpoint
-from .diffusion.model import Device, Dtype, Model, prepare
-from .diffusion.settings import GENERATE_STEPS, Engine, Settings, Solver, Tile, natural_size, sample_steps
+from .diffusion.model import Model, prepare
+from .diffusion.settings import (
+    GENERATE_STEPS,
+    Device,
+    Dtype,
+    Engine,
+    Settings,
+    Solver,
+    Tile,
+    natural_size,
+    sample_steps,
+)
 from .errors import UsageError
 from .images.image_io import Picture, read_picture, to_levels, to_unit
 from .images.mask_picture import mask_of

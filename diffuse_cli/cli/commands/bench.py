@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..options.options import DeviceName, DtypeName
+from ...diffusion.settings import Dtype
 from ..run.display import Display
 from ..run.planning import check_measured
 
@@ -17,7 +17,7 @@ def bench(
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png|.svg|.pdf", help="Draw the figures, too.")] = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing files.")] = False,
     model: Annotated[str, typer.Option(metavar="NAME|FILE", help="The checkpoint (see diffuse models).")] = "photo",
-    dtype: Annotated[DtypeName, typer.Option(help="Of the commands; the core is timed in each.")] = DtypeName.auto,
+    dtype: Annotated[Dtype, typer.Option(help="Of the commands; the core is timed in each.")] = "auto",
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="No progress; the tables and errors still show.")
@@ -41,7 +41,7 @@ def bench(
     keep_buffers()
     info = read_info(find(model))
     with Display(quiet=quiet, total=1) as display:
-        loaded = prepare(model, device=DeviceName.cpu.value, dtype=dtype.value, threads=threads)
+        loaded = prepare(model, device="cpu", dtype=dtype, threads=threads)
         report = benchmark(loaded, info, full=full, say=lambda line: None if quiet else display.say(line))
     if plot is not None:
         from ...evaluation.plot import draw_benchmark

@@ -1,6 +1,5 @@
 """`diffuse compose`."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from ...errors import PictureError, UsageError
 from ...system.files import file_sha256
+from ...tasks.compose import Blend
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, number_or_auto, shared, whole_number
 
 if TYPE_CHECKING:
@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...images.picture import Picture
-
-
-class BlendName(StrEnum):
-    """Values of --blend."""
-
-    seam = "seam"
-    gradient = "gradient"
-    alpha = "alpha"
 
 
 @shared
@@ -44,8 +36,8 @@ def compose(
         int, typer.Option(metavar="PX", help="Width of what is painted anew along the seam; all else is kept.")
     ] = 32,
     blend: Annotated[
-        BlendName, typer.Option(help="seam matches light, blur and grain, and paints the band; alpha lays over.")
-    ] = BlendName.seam,
+        Blend, typer.Option(help="seam matches light, blur and grain, and paints the band; alpha lays over.")
+    ] = "seam",
     match: Annotated[
         str,
         typer.Option(metavar="auto|0..1", help="How far its light is matched; auto = 1, or 0.5 for one with alpha."),
@@ -74,7 +66,7 @@ def compose(
     taken, of_mask = (None, "") if mask is None else _mask(mask, files)
     task = Compose(
         insert=other, mask=taken, at=None if join is not None else _at(at), scale=scale, rotate=rotate, band=band,
-        blend=blend.value, match=number_or_auto("match", match), seed=compute.seed,
+        blend=blend, match=number_or_auto("match", match), seed=compute.seed,
     )  # fmt: skip
     facts = {"insert" if join is None else "join": told, **({"mask": of_mask} if mask is not None else {})}
     tasks = SameTask(task=task, facts=facts, paths=tuple(path for path in (name, mask) if path is not None))

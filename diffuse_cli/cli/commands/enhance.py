@@ -1,18 +1,11 @@
 """`diffuse enhance`."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from ...tasks.enhance import WhiteBalance
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, number_or_auto, shared
-
-
-class WhiteBalanceName(StrEnum):
-    """Values of --white-balance."""
-
-    auto = "auto"
-    off = "off"
 
 
 @shared
@@ -29,8 +22,8 @@ def enhance(
         str, typer.Option(metavar="auto|-1..2", help="Local contrast, 0 = as it is; auto adds some where a veil was.")
     ] = "auto",
     white_balance: Annotated[
-        WhiteBalanceName, typer.Option(help="auto takes a cast away where three estimators agree on it.")
-    ] = WhiteBalanceName.auto,
+        WhiteBalance, typer.Option(help="auto takes a cast away where three estimators agree on it.")
+    ] = "auto",
     strength: Annotated[float, typer.Option(metavar="0..1", help="0 = the input, 1 = all of it.")] = 1.0,
     *,
     keeping: MetadataOptions,
@@ -47,7 +40,7 @@ def enhance(
 
     task = Enhance(
         exposure=number_or_auto("exposure", exposure), contrast=number_or_auto("contrast", contrast),
-        clarity=number_or_auto("clarity", clarity), white_balance=white_balance.value, strength=strength,
+        clarity=number_or_auto("clarity", clarity), white_balance=white_balance, strength=strength,
     )  # fmt: skip
     restore_files("enhance", SameTask(task=task), files, keeping, compute, SamplingOptions())
 

@@ -1,14 +1,12 @@
 """`diffuse extend`."""
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
 from ...errors import UsageError
+from ...tasks.extend import Anchor
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared, two_numbers, whole_number
-
-if TYPE_CHECKING:
-    from ...tasks.extend import Anchor
 
 
 @shared
@@ -17,7 +15,7 @@ def extend(
     to_size: Annotated[str | None, typer.Option(metavar="WxH", help="The canvas.")] = None,
     pad: Annotated[str | None, typer.Option(metavar="L,T,R,B", help="Pixels left, top, right, bottom.")] = None,
     anchor: Annotated[
-        str,
+        Anchor,
         typer.Option(metavar="WHERE", help="Where on the canvas the picture stays: center, top, left, top-left, ..."),
     ] = "center",
     *,
@@ -36,7 +34,7 @@ def extend(
 
     task = Extend(
         to_size=None if to_size is None else two_numbers("to-size", to_size), pad=None if pad is None else _pad(pad),
-        anchor=cast("Anchor", anchor),
+        anchor=anchor,
     )  # fmt: skip
     restore_files("extend", SameTask(task=task), files, keeping, compute, which)
 

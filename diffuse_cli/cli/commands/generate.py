@@ -76,7 +76,7 @@ def generate(
     def wanted(job: Job) -> dict[str, Any]:
         from ...diffusion.model import chosen_dtype
 
-        dtype = chosen_dtype(compute.device.value, compute.dtype.value, compute.engine.value)
+        dtype = chosen_dtype(compute.device, compute.dtype, compute.engine)
         digest = checkpoint.file_sha256(checkpoint.find(compute.model))
         coded = encoding.told(job.output) if job.output != PIPE else {"format": "PNG"}
         computing = recipe.of_computing("generate", settings[job.sample], digest, dtype, compute.compile)

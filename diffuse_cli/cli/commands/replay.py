@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...diffusion.settings import Device, Dtype
 from ...errors import CheckpointError, UsageError
 from ...version import __version__
-from ..options.options import DeviceName, DtypeName, shared
+from ..options.options import shared
 from ..run.display import one_line
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def replay(
     force: Annotated[
         bool, typer.Option("-f", "--force", help="Replace an output that exists (never an input).")
     ] = False,
-    device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = DeviceName.auto,
-    dtype: Annotated[DtypeName | None, typer.Option(show_default="the recipe's")] = None,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = "auto",
+    dtype: Annotated[Dtype | None, typer.Option(show_default="the recipe's")] = None,
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Warnings and errors alone.")] = False,
 ) -> None:
@@ -77,7 +78,7 @@ def replay(
     words = _arguments(recipe, options, given, dtype)
     if "--threads" not in words and threads is not None and "threads" in options:
         words += ["--threads", str(threads)]
-    words += ["--device", device.value] if "device" in options else []
+    words += ["--device", device] if "device" in options else []
     words += [] if recipes.read(made) is not None else ["--no-provenance"]
     again = _run(ctx, command, words, given.input, target, _sample(recipe, options), recipe.get("part"))
     _compare(made, again, recipe, quiet=quiet)
@@ -146,16 +147,16 @@ def _command(ctx: typer.Context, name: str, made: Path) -> "tuple[Any, dict[str,
 
 
 def _arguments(
-    recipe: "Mapping[str, Any]", options: "Mapping[str, Option]", given: Given, dtype: DtypeName | None
+    recipe: "Mapping[str, Any]", options: "Mapping[str, Option]", given: Given, dtype: Dtype | None
 ) -> list[str]:
     from ...provenance.replay import arguments
 
     if recipe.get("diffuse") != __version__:
         _warn(f"it was made by diffuse {recipe.get('diffuse')}, this is {__version__}: the bytes may differ")
     told = dict(recipe)
-    if dtype is not None and dtype.value != recipe.get("dtype"):
-        _warn(f"it was made in {recipe.get('dtype')}, not in {dtype.value}: the bytes will differ")
-        told["dtype"] = dtype.value
+    if dtype is not None and dtype != recipe.get("dtype"):
+        _warn(f"it was made in {recipe.get('dtype')}, not in {dtype}: the bytes will differ")
+        told["dtype"] = dtype
     words = arguments(told, options, given.files)
     return words if "checkpoint" not in recipe else [*words, "--model", _model(str(recipe["checkpoint"]), given.model)]
 

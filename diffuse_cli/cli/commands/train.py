@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from ...diffusion.settings import Device, Dtype
 from ...errors import UsageError
-from ..options.options import DeviceName, DtypeName
 
 app = typer.Typer(
     help="Train the weights, or fine-tune them on pictures of your own.",
@@ -58,8 +58,8 @@ def train(
     ] = None,
     validate_every: Annotated[int, typer.Option(metavar="STEPS", min=1, help="Validate so often.")] = 500,
     log_every: Annotated[int, typer.Option(metavar="STEPS", min=1, help="Log so often.")] = 20,
-    device: Annotated[DeviceName, typer.Option(help="Where to compute (cpu, cuda).")] = DeviceName.auto,
-    dtype: Annotated[DtypeName, typer.Option(help="Of the network; master weights are fp32.")] = DtypeName.auto,
+    device: Annotated[Device, typer.Option(help="Where to compute (cpu, cuda).")] = "auto",
+    dtype: Annotated[Dtype, typer.Option(help="Of the network; master weights are fp32.")] = "auto",
     compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="torch.compile.", show_default="where it pays")
     ] = None,
@@ -84,7 +84,7 @@ def train(
         return
     if not data or out is None:
         raise UsageError("train needs --data DIR and --out RUN")
-    if device is DeviceName.mps:
+    if device == "mps":
         raise UsageError("--device mps: training runs on cpu and cuda")
     from ...training.config import Length, read_config
 
@@ -95,7 +95,7 @@ def train(
 
     request = TrainingRun(
         data=tuple(data), validation=tuple(val or ()), init=init, labels=labels, out=out, save_every=save_every,
-        validate_every=validate_every, log_every=log_every, device=device.value, dtype=dtype.value, compiled=compiled,
+        validate_every=validate_every, log_every=log_every, device=device, dtype=dtype, compiled=compiled,
         threads=threads, workers=workers, tensorboard=tensorboard,
     )  # fmt: skip
     with _stop_asked() as asked:

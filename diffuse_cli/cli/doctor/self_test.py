@@ -28,7 +28,8 @@ from ...tasks.task import Task
 from .finding import Finding
 
 if TYPE_CHECKING:
-    from ...diffusion.model import Device, Dtype, Model
+    from ...diffusion.model import Model
+    from ...diffusion.settings import Device, Dtype
 
 GOLDEN: Final = "golden"
 """The folder of pixels, in this package."""

@@ -8,61 +8,21 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_type_hints
 
 import typer
 
+from ...diffusion.settings import Device, Dtype, Engine, Solver
 from ...errors import UsageError
+from ...images.choices import Depth, Policy
+from ..batch.plan import OnExists
 
 if TYPE_CHECKING:
     from ...diffusion.model import Model
     from ...diffusion.settings import Settings, Tile
     from ...images.encoding import Encoding
     from ...restoration.sampling_request import SamplingRequest
-    from ..batch.plan import OnExists
-
-
-class DeviceName(StrEnum):
-    """Values of --device."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
-
-
-class DtypeName(StrEnum):
-    """Values of --dtype."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
-
-
-class EngineName(StrEnum):
-    """Values of --engine."""
-
-    torch = "torch"
-    ncnn = "ncnn"
-
-
-class SolverName(StrEnum):
-    """Values of --solver."""
-
-    dpmpp_2m = "dpmpp-2m"
-    heun = "heun"
-    euler = "euler"
-
-
-class OnExistsName(StrEnum):
-    """Values of --on-exists."""
-
-    fail = "fail"
-    skip = "skip"
-    overwrite = "overwrite"
-    rename = "rename"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +54,8 @@ class Output(LogOptions):
         ),
     ] = None
     on_exists: Annotated[
-        OnExistsName, typer.Option(metavar="HOW", help="Where an output exists: fail, skip, overwrite or rename.")
-    ] = OnExistsName.fail
+        OnExists, typer.Option(metavar="HOW", help="Where an output exists: fail, skip, overwrite or rename.")
+    ] = "fail"
     force: Annotated[bool, typer.Option("-f", "--force", help="--on-exists overwrite (never an input).")] = False
     resume: Annotated[
         bool, typer.Option("--resume", help="Skip what the same recipe has made from the same input.")
@@ -115,14 +75,14 @@ class Output(LogOptions):
     report_size: Annotated[int, typer.Option(metavar="MB", min=1, help="The most that the page may be large.")] = 60
 
     @property
-    def exists(self) -> "OnExists":
+    def exists(self) -> OnExists:
         """What happens where an output exists.
 
         Raises: UsageError: two options say different things.
         """
-        if self.force and self.on_exists not in (OnExistsName.fail, OnExistsName.overwrite):
-            raise UsageError(f"-f replaces outputs, --on-exists {self.on_exists.value} does not; give one of them")
-        return "overwrite" if self.force else self.on_exists.value
+        if self.force and self.on_exists not in ("fail", "overwrite"):
+            raise UsageError(f"-f replaces outputs, --on-exists {self.on_exists} does not; give one of them")
+        return "overwrite" if self.force else self.on_exists
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,22 +125,6 @@ class Files(Sources, Output):
     ] = None
 
 
-class DepthName(StrEnum):
-    """Values of --depth."""
-
-    keep = "keep"
-    eight = "8"
-    sixteen = "16"
-
-
-class MetadataName(StrEnum):
-    """Values of --metadata."""
-
-    keep = "keep"
-    safe = "safe"
-    bare = "strip"
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Coding:
     """How results are coded."""
@@ -193,7 +137,7 @@ class Coding:
         int | None,
         typer.Option(metavar="1..100", help="Of lossy formats.", show_default="a JPEG's own tables, else 95"),
     ] = None
-    depth: Annotated[DepthName, typer.Option(help="Bits per channel.")] = DepthName.keep
+    depth: Annotated[Depth, typer.Option(help="Bits per channel.")] = "keep"
 
     def encoding(self) -> "Encoding":
         """The same, checked.
@@ -202,7 +146,7 @@ class Coding:
         """
         from ...images.encoding import Encoding
 
-        return Encoding(format=self.format, quality=self.quality, depth=self.depth.value)
+        return Encoding(format=self.format, quality=self.quality, depth=self.depth)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,9 +154,9 @@ class MetadataOptions(Coding):
     """How results are coded, and what of their inputs they keep."""
 
     metadata: Annotated[
-        MetadataName,
+        Policy,
         typer.Option(help="safe drops place, serial numbers, owner, maker notes, thumbnails; strip all but colour."),
-    ] = MetadataName.keep
+    ] = "keep"
     keep_times: Annotated[bool, typer.Option("--keep-times", help="Results get their inputs' time stamps.")] = False
 
     def encoding(self) -> "Encoding":
@@ -222,7 +166,7 @@ class MetadataOptions(Coding):
         """
         from dataclasses import replace
 
-        return replace(Coding.encoding(self), metadata=self.metadata.value, keep_times=self.keep_times)
+        return replace(Coding.encoding(self), metadata=self.metadata, keep_times=self.keep_times)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -230,21 +174,17 @@ class Compute:
     """How to compute."""
 
     seed: Annotated[int, typer.Option(metavar="N", help="Which noise; equal seeds give equal pictures.")] = 0
-    solver: Annotated[SolverName, typer.Option(help="Solver of the sampler, with more than one step.")] = (
-        SolverName.dpmpp_2m
-    )
+    solver: Annotated[Solver, typer.Option(help="Solver of the sampler, with more than one step.")] = "dpmpp-2m"
     model: Annotated[str, typer.Option(metavar="NAME|FILE", help="The checkpoint (see diffuse models).")] = "photo"
-    device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = DeviceName.auto
-    dtype: Annotated[DtypeName, typer.Option(help="auto = bf16 where the hardware gains by it, else fp32.")] = (
-        DtypeName.auto
-    )
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = "auto"
+    dtype: Annotated[Dtype, typer.Option(help="auto = bf16 where the hardware gains by it, else fp32.")] = "auto"
     compile: Annotated[
         bool, typer.Option("--compile", help="Compile the network first (torch.compile); on a CPU it hardly ever pays.")
     ] = False
     engine: Annotated[
-        EngineName,
+        Engine,
         typer.Option(help="What computes the network; ncnn (an extra) is faster in fp32, so on CPUs without bf16."),
-    ] = EngineName.torch
+    ] = "torch"
     tile: Annotated[str, typer.Option(metavar="auto|N|off", help="Side of a tile in pixels; off = in one piece.")] = (
         "auto"
     )
@@ -264,8 +204,8 @@ class Compute:
         tile: Tile = whole_number("tile", self.tile) if self.tile not in ("auto", "off") else cast("Tile", self.tile)
         memory = None if self.memory is None else byte_count("memory", self.memory)
         return Settings(
-            steps=steps, seed=self.seed, sample=sample, solver=self.solver.value, tile=tile, memory=memory,
-            engine=self.engine.value,
+            steps=steps, seed=self.seed, sample=sample, solver=self.solver, tile=tile, memory=memory,
+            engine=self.engine,
         )  # fmt: skip
 
     def load(self) -> "Model":
@@ -279,11 +219,11 @@ class Compute:
         keep_buffers()
         return prepare(
             self.model,
-            device=self.device.value,
-            dtype=self.dtype.value,
+            device=self.device,
+            dtype=self.dtype,
             threads=self.threads,
             compiled=self.compile,
-            engine=self.engine.value,
+            engine=self.engine,
         )
 
 

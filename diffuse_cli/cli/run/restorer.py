@@ -119,7 +119,7 @@ class _Wanted:
         from ...diffusion.model import chosen_dtype
 
         how = self.compute
-        dtype = chosen_dtype(how.device.value, how.dtype.value, how.engine.value)
+        dtype = chosen_dtype(how.device, how.dtype, how.engine)
         return file_sha256(find(how.model)), dtype, how.compile
 
     def __call__(self, job: Job) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..batch.plan import Job
-from ..batch.sidecar_files import SidecarFiles
 from .display import Display
 from .planning import Batch
 
 if TYPE_CHECKING:
     from ...diffusion.model import Model
     from ...tasks.task import Task
+    from ..batch.sidecar_files import SidecarFiles
 
 
 class TaskSource(ABC):
@@ -78,7 +78,7 @@ class TaskWithFile(SameTask):
     """
 
     option: str
-    sidecars: SidecarFiles[Any] | None
+    sidecars: "SidecarFiles[Any] | None"
 
     def of(self, job: Job) -> "tuple[Task, Mapping[str, Any]]":
         """Return the task with the picture's own file read."""
