@@ -8,18 +8,19 @@ from torch import Tensor
 
 from ..diffusion.conditioning import Conditioning, guided, no_state, varying, with_hole
 from ..diffusion.denoiser import nothing_known
+from ..diffusion.network import NetworkConfig
 from .problem import Problem
 
 
-def observe(y: Tensor, problem: Problem, cond: int, *, gray: bool, sampling: bool) -> Conditioning:
+def observe(y: Tensor, problem: Problem, config: NetworkConfig, *, gray: bool, sampling: bool) -> Conditioning:
     """Say a task in the core's terms.
 
     Args:
         y: (1, 3, H, W), the picture as it came.
-        cond: length of the network's condition.
+        config: of the network that is to know it.
         sampling: one noise level goes through y, so that samples differ; the mean takes the picture as its state.
     """
-    base = replace(nothing_known(1, cond, y.device), gray=gray)
+    base = replace(nothing_known(1, config, y.device), gray=gray)
     hole = None if problem.hole is None or not problem.hole.any() else torch.from_numpy(problem.hole)
     if problem.guide is not None:
         size = problem.size or (y.shape[-2], y.shape[-1])

@@ -106,10 +106,10 @@ def _filled(
     y = to_tensor(extend_colour_under_alpha(picture).pixels)
     if problem.repainting is not None:
         return _repainted(y, problem.repainting, settings, model, progress, on_step, gray=picture.is_gray)
-    gray, cond, sampling = picture.is_gray, model.network.config.cond, settings.steps > 1
+    gray, config, sampling = picture.is_gray, model.network.config, settings.steps > 1
 
     def of(one: Problem, progress: Progress | None) -> Tensor:
-        known = observe(y, one, cond, gray=gray, sampling=sampling)
+        known = observe(y, one, config, gray=gray, sampling=sampling)
         return infer(known, settings, model, progress, mean=mean, on_step=on_step)
 
     def all_of(one: Problem, progress: Progress | None) -> Tensor:
@@ -174,7 +174,7 @@ def _repainted(
     """The picture drawn again, where it is to be. In one step, which no noise is drawn for, it stays as it is."""
     if settings.steps == 1:
         return y
-    base = replace(nothing_known(1, model.network.config.cond, y.device), gray=gray)
+    base = replace(nothing_known(1, model.network.config, y.device), gray=gray)
     scales = len(pyramid(y, how.levels))
 
     def draw(start: Tensor, guide: Tensor, halvings: int) -> Tensor:

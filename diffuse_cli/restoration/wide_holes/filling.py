@@ -29,7 +29,7 @@ def wide_filled(
     The mean at every scale; or, if it is to have texture, the mean made of patches of what is known, and where samples
     are drawn, a sample of the coarsest scale in the place of its mean.
     """
-    base = replace(nothing_known(1, model.network.config.cond, y.device), gray=gray)
+    base = replace(nothing_known(1, model.network.config, y.device), gray=gray)
     drawn = settings.steps > 1
     levels = wide.levels(_COARSEST if settings.has_texture else REACH)
     found: Matches | None = None
