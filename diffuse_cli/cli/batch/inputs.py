@@ -172,7 +172,7 @@ class _Search:
             return 0
         info = folder.stat()
         if (info.st_dev, info.st_ino) in above:
-            self.findings.skipped["links that lead in a circle"] += 1
+            self.findings.skipped["circular links"] += 1
             return 0
         return self.scan(folder, root, above)
 
@@ -181,7 +181,7 @@ class _Search:
         if path.name.startswith("."):
             self.findings.skipped["hidden"] += 1
         elif path.suffix.lower() not in self.suffixes:
-            self.findings.skipped["no pictures by their names"] += 1
+            self.findings.skipped["not pictures"] += 1
         else:
             below = path.relative_to(root) if self.recursive else Path(path.name)
             self.add(Found(path=path, below=below, root=root, scanned=True))

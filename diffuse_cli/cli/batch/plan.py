@@ -422,6 +422,14 @@ def place(found: Sequence[Found], naming: Naming) -> Path:
     return Path(os.path.commonpath([os.path.abspath(one.root) for one in found] or [os.getcwd()]))
 
 
-def shown_skips(skipped: dict[str, int]) -> str:
-    """What a scan left out, in words."""
-    return ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
+_SKIPPED: Final = {
+    "not pictures": ("file that is not a picture", "files that are not pictures"),
+    "hidden": ("hidden file", "hidden files"),
+    "circular links": ("link that leads in a circle", "links that lead in a circle"),
+    "own results": ("result of this command", "results of this command"),
+}
+
+
+def shown_skips(skipped: Mapping[str, int]) -> str:
+    """Return what a scan left out, in words."""
+    return ", ".join(f"{count} {_SKIPPED[reason][count > 1]}" for reason, count in sorted(skipped.items()))

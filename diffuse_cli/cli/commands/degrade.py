@@ -18,7 +18,7 @@ from ..run.display import Display
 from ..run.planning import Wanted, plan_files, sha256_of, show_plan
 from ..run.results import Results
 from ..run.steps import Made, PictureSteps, Shown
-from ..run.working import begin, working
+from ..run.working import PictureWork, begin, working
 
 if TYPE_CHECKING:
     from ...degradation.damage import Damage
@@ -74,7 +74,7 @@ def degrade(
         begin(what, files, display)
         results = Results(batch=what, files=files, encoding=encoding, display=display)
         degrader = _Degrader(damage=damage, wanted=wanted, files=files, results=results)
-        with working(what, files, display) as work:
+        with working(PictureWork(what, files, display)) as work:
             pipeline.run(what.jobs, degrader, work.end, work.is_stopped)
 
 

@@ -16,7 +16,7 @@ from ..run.display import Display
 from ..run.planning import Wanted, plan_drawing, show_plan
 from ..run.results import Results
 from ..run.steps import Made, PictureSteps, Shown
-from ..run.working import begin, working
+from ..run.working import PictureWork, begin, working
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +95,7 @@ def generate(
             guidance=guidance, wanted=wanted, model=compute.load(),
             results=Results(batch=what, files=files, encoding=encoding, display=display),
         )  # fmt: skip
-        with working(what, files, display) as work:
+        with working(PictureWork(what, files, display)) as work:
             pipeline.run(what.jobs, drawer, work.end, work.is_stopped)
 
 

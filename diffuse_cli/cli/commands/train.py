@@ -1,9 +1,6 @@
 """`diffuse train`, `diffuse train plot` and `diffuse train export`."""
 
 import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +8,7 @@ import typer
 
 from ...diffusion.settings import Device, Dtype
 from ...errors import UsageError
+from ..run.stopping import CODES, Stop
 
 app = typer.Typer(
     help="Train the weights, or fine-tune them on pictures of your own.",
@@ -98,37 +96,17 @@ def train(
         validate_every=validate_every, log_every=log_every, device=device, dtype=dtype, compiled=compiled,
         threads=threads, workers=workers, tensorboard=tensorboard,
     )  # fmt: skip
-    with _stop_asked() as asked:
+    leads = int(os.environ.get("RANK", "0")) == 0  # of the processes that torchrun started
+    with Stop("this step", quiet=not leads) as stop:
         from ...training.loop import Callbacks, train
         from ..run.train_display import TrainDisplay
 
-        leads = int(os.environ.get("RANK", "0")) == 0  # of the processes that torchrun started
         with TrainDisplay(quiet=quiet or not leads) as display:
-            watch = Callbacks(record=display.record, warn=display.warn, stopping=lambda: bool(asked))
+            watch = Callbacks(record=display.record, warn=display.warn, stopping=lambda: stop.asked)
             ended = train(settings, length, request, watch)
-    if not ended:
+    if not ended and stop.signal is not None:
         typer.echo(f"diffuse: stopped; the state is saved in {out}, and the same command goes on", err=True)
-        raise typer.Exit(128 + asked[0])
-
-
-@contextmanager
-def _stop_asked() -> Iterator[list[int]]:
-    """The first Ctrl-C or SIGTERM asks to stop after the step; a second one stops at once."""
-    asked: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(number: int, frame: object) -> None:
-        asked.append(number)
-        for which, handler in before.items():
-            signal.signal(which, handler)
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        raise typer.Exit(CODES[stop.signal])
 
 
 @app.command()

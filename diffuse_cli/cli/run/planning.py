@@ -41,7 +41,7 @@ class Batch:
 
     op: str
     jobs: list[Job]
-    journal: Journal | None
+    journal: Journal | None = None
     ignored: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     showing: Showing | None = None
@@ -186,7 +186,7 @@ def _without_own_results(op: str, findings: inputs.Findings, journal: Journal | 
     originals = _hashes_among(set(made_from.values()), [one for one in findings.found if one.path not in made_from])
     own = {path for path, digest in made_from.items() if digest in originals}
     if own:
-        findings.skipped["made by this command from others of them"] = len(own)
+        findings.skipped["own results"] = len(own)
     return [one for one in findings.found if one.path not in own]
 
 

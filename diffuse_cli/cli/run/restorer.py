@@ -21,7 +21,7 @@ from .reading import Input, Inputs
 from .results import Results
 from .steps import Made, PictureSteps, Shown
 from .task_source import TaskSource
-from .working import begin, working
+from .working import PictureWork, begin, working
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +76,7 @@ def restore_files(
             ),
             traces=which.trace is not None,
         )
-        with working(batch, files, display) as work:
+        with working(PictureWork(batch, files, display)) as work:
             pipeline.run(batch.jobs, restorer, work.end, work.is_stopped)
 
 

@@ -1,4 +1,4 @@
-"""The steps that every command takes which makes pictures: claim, read, make, write."""
+"""The steps of commands that make pictures (claim, read, make, write) or look at them (read, print)."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -46,6 +46,29 @@ class Made:
     encoding: "Encoding"
     hole: "NDArray[np.bool_] | None" = None
     shown: Shown | None = None
+
+
+class Looking(ABC, Generic[Read]):
+    """The work on each picture of a command that prints what it finds, and writes no file."""
+
+    def weight(self, job: Job) -> int:
+        """Return the picture's number of pixels, by its header."""
+        return header_pixels(job.source)
+
+    @abstractmethod
+    def read(self, job: Job) -> Read:
+        """Read the picture, or what is wanted of it."""
+
+    @abstractmethod
+    def restore(self, job: Job, read: Read) -> None:
+        """Look at it, and print what is found."""
+
+    def write(self, job: Job, restored: None) -> dict[str, Any]:
+        """Write nothing."""
+        return {}
+
+    def let_go(self, job: Job) -> None:
+        """Release nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
