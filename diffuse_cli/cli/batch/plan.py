@@ -1,4 +1,4 @@
-"""What a batch will do, as data, before anything is done: which output each input gets. Knows names, no pixels."""
+"""What a batch will do, as data: which output each input gets. Knows names, and no pixels."""
 
 import functools
 import hashlib
@@ -23,11 +23,11 @@ class Naming:
     """How outputs are called.
 
     Attributes:
-        output: -o as given; None = `{stem}.{op}{ext}` beside the input.
-        op: the command's name.
-        suffix: of outputs that are not named one by one; None = the inputs'.
-        seed: for `{seed}`.
-        samples: outputs an input; several have their number in their names.
+        output: -o as given. None = `{stem}.{op}{ext}` beside the input.
+        op: The command's name.
+        suffix: Of outputs that are not named one by one. None = the inputs'.
+        seed: For `{seed}`.
+        samples: Outputs per input. Several have their number in their names.
     """
 
     output: str | None
@@ -43,12 +43,12 @@ class Naming:
 
     @property
     def is_template(self) -> bool:
-        """Whether -o is a template: it holds a brace, and is no folder that exists."""
+        """Whether -o is a template: it holds a brace, and is not an existing folder."""
         return self.output is not None and "{" in self.output and not Path(self.output).is_dir()
 
     @property
     def is_folder(self) -> bool:
-        """Whether -o means a folder: it is one, or it ends with a slash."""
+        """Whether -o is a folder: it exists as one, or ends with a slash."""
         if self.output is None or self.is_template:
             return False
         return self.output.endswith(("/", os.sep, os.altsep or os.sep)) or Path(self.output).is_dir()
@@ -58,11 +58,11 @@ class Product:
     """One of the files that a picture becomes.
 
     Attributes:
-        name: of the option that asks for it, without dashes; "" = the picture itself.
-        suffix: of its file, where nothing else says it; None = the picture's.
-        depth: bits per channel; None = the picture's.
-        formats: that can hold it; () = any.
-        shown_over: the report lays it over the picture.
+        name: The option that asks for it, without dashes. "" = the picture itself.
+        suffix: The suffix of its file, if nothing else says it. None = the picture's.
+        depth: Bits per channel. None = the picture's.
+        formats: The formats that can hold it. () = any.
+        shown_over: The report lays it over the picture.
     """
 
     name: ClassVar[str] = ""
@@ -85,13 +85,13 @@ class Job:
     """One picture to read and one to write.
 
     Attributes:
-        found: the input.
-        output: what it becomes.
-        sample: the result's number, where an input has several.
-        product: what the output is, of all that the input becomes.
-        action: what will be done; "replace" is "make" onto a file that exists.
-        why: of skipping.
-        problem: why it will fail, known already.
+        found: The input.
+        output: The file that is written.
+        sample: The result's number, if an input has several.
+        product: What the output shows.
+        action: What will be done. "replace" is "make" over a file that exists.
+        why: Why it is skipped.
+        problem: Why it will fail, if that is known already.
     """
 
     found: Found
@@ -119,16 +119,21 @@ def plan(
     product: Product = PICTURE,
     beside: Mapping[Product, Naming] = MappingProxyType({}),
 ) -> list[Job]:
-    """Say what will be read and written.
+    """Plan what is read and written.
 
     Args:
-        is_made: whether a job's existing output is what the job would make: then it is skipped. None = not asked.
-        problem: why that product cannot be written to that output; "" = it can.
-        inputs: further files that must not be overwritten.
-        product: what each input becomes, and is named by `naming`.
-        beside: what it becomes besides, and how that is named. It comes after the pictures.
-    Raises: UsageError: a missing input, a collision, an output that is an input or exists under "fail", a folder that
-        is not there or cannot be written. Problems of listed files are in their jobs instead.
+        found: The inputs.
+        naming: How outputs are called.
+        on_exists: What happens if an output exists.
+        is_made: Tells whether an existing output is what its job would make. Such jobs are skipped. None = ask nothing.
+        problem: Tells why that product cannot be written to that output. "" = it can.
+        inputs: Further files that must not be overwritten.
+        product: What each input becomes.
+        beside: What it becomes besides, and how that is named. It comes after the pictures.
+
+    Raises:
+        UsageError: An input is missing, two outputs have one name, an output is an input or exists under "fail", or a
+            folder is missing or cannot be written. Problems of listed files are in their jobs instead.
     """
     check_inputs(found)
     names = {product: naming, **beside}
@@ -148,10 +153,10 @@ def plan(
 def _jobs(
     found: Sequence[Found], names: Mapping[Product, Naming], problem: Callable[[Path, Product], str]
 ) -> list[Job]:
-    """An input's pictures, then what is written beside them, then the next input's."""
+    """Return an input's pictures, then what is written beside them, then the next input's."""
     for product, naming in names.items():
         if naming.is_pipe and not product.is_picture:
-            raise UsageError(f"--{product.name} -: only a restored picture goes to stdout; name a file")
+            raise UsageError(f"--{product.name} -: only pictures go to stdout; name a file")
     outputs = {product: targets(found, naming) for product, naming in names.items()}
     return [
         Job(found=one, output=target, sample=k, product=product, problem=_problem(one, target, product, problem))
@@ -162,7 +167,7 @@ def _jobs(
 
 
 def _problem(found: Found, output: Path, product: Product, problem: Callable[[Path, Product], str]) -> str:
-    """Of a listed file, which fails alone; what the command line names is refused."""
+    """Return the problem of a listed file, which fails alone. Refuse what the command line names."""
     if text := problem(output, product):
         if not found.listed:
             raise UsageError(text)
@@ -174,14 +179,17 @@ def _problem(found: Found, output: Path, product: Product, problem: Callable[[Pa
 
 
 def targets(found: Sequence[Found], naming: Naming) -> list[list[Path]]:
-    """The outputs of each input.
+    """Return the outputs of each input.
 
-    Raises: UsageError: one name for several, or no name.
+    Raises:
+        UsageError: Several outputs have one name, or an output has no name.
     """
     output = naming.output
     if naming.is_pipe or (output is None and [one.path for one in found] == [PIPE]):
         if len(found) * naming.samples > 1:
-            raise UsageError(f"-o -: one picture goes to stdout; {_fewer(found, naming)}, or give a folder (-o DIR/)")
+            raise UsageError(
+                f"-o -: only one picture goes to stdout; {_fewer(found, naming)}, or give a folder (-o DIR/)"
+            )
         return [[PIPE]]
     if output is not None and not naming.is_template and not naming.is_folder:
         if len(found) * naming.samples > 1:
@@ -189,12 +197,12 @@ def targets(found: Sequence[Found], naming: Naming) -> list[list[Path]]:
             raise UsageError(f"{output}: one output file for {many}; give a folder ({output}/) or a template")
         return [[Path(output)]]
     if any(one.path == PIPE for one in found) and not naming.is_template:
-        raise UsageError(f"{output}: what comes from stdin has no name; name the output file itself")
+        raise UsageError(f"{output}: a picture from stdin has no name; name the output file")
     return [[_target(one, naming, k) for k in range(naming.samples)] for one in found]
 
 
 def _fewer(found: Sequence[Found], naming: Naming) -> str:
-    """What brings many pictures down to one."""
+    """Return the remedy for too many pictures."""
     return "name one input" if len(found) > 1 else f"--average makes one of {naming.samples} samples"
 
 
@@ -215,18 +223,24 @@ def _target(found: Found, naming: Naming, k: int) -> Path:
 
 
 def filled(template: str, values: dict[str, object], option: str) -> str:
-    """A template with its fields in place; `{{` is a brace.
+    """Return a template with its fields filled in. `{{` is a brace.
 
-    Raises: UsageError: an unknown field, or a brace without its other half.
+    Args:
+        template: What the option was given.
+        values: The fields.
+        option: The option, for messages.
+
+    Raises:
+        UsageError: There is an unknown field, or a brace without its other half.
     """
     try:
         parts = list(string.Formatter().parse(template))
         for _, name, form, conversion in parts:
             if name is not None and (name not in values or form or conversion):
                 known = " ".join(f"{{{key}}}" for key in values)
-                raise UsageError(f"{option} {template}: {{{name}}} is no field; there are {known}, and {{{{ is a brace")
+                raise UsageError(f"{option} {template}: {{{name}}} is not a field; use {known}, or {{{{ for a brace")
     except ValueError as error:
-        raise UsageError(f"{option} {template}: {error}; {{{{ is a brace") from None
+        raise UsageError(f"{option} {template}: {error}; write {{{{ for a brace") from None
     return "".join(text + ("" if name is None else str(values[name])) for text, name, _, _ in parts)
 
 
@@ -234,9 +248,10 @@ def filled(template: str, values: dict[str, object], option: str) -> str:
 
 
 def check_inputs(found: Iterable[Found]) -> None:
-    """Refuse what is not there, but for listed files, which fail one by one.
+    """Refuse inputs that do not exist, except for listed files, which fail one by one.
 
-    Raises: UsageError: no such file, or a folder where files are named.
+    Raises:
+        UsageError: There is no such file, or it is a folder.
     """
     for one in found:
         if one.listed or one.path == PIPE:
@@ -245,13 +260,14 @@ def check_inputs(found: Iterable[Found]) -> None:
         if one.path.is_dir():
             raise UsageError(f"{one.path}: is a folder; name the pictures in it")
         if not one.path.exists():
-            raise UsageError(f"{one.path}: no such file")
+            raise UsageError(f"{one.path}: no such file; check the name")
 
 
 def check_collisions(jobs: Iterable[Job]) -> None:
-    """Refuse two outputs of one name, or of names that differ in case only: on some file systems one would be lost.
+    """Refuse two outputs of one name, or of names that differ only in case: on some file systems one would be lost.
 
-    Raises: UsageError: there are two.
+    Raises:
+        UsageError: There are two.
     """
     seen: dict[str, Path] = {}
     for job in jobs:
@@ -260,8 +276,8 @@ def check_collisions(jobs: Iterable[Job]) -> None:
             raise UsageError(f"{job.output}: would be written twice from {job.source}; give each result its own name")
         if key in seen:
             raise UsageError(
-                f"{job.output}: would be written from both {seen[key]} and {job.source}; -r keeps folders apart, and "
-                "a template like -o 'out/{stem}{ext}' can"
+                f"{job.output}: would be written from both {seen[key]} and {job.source}; use -r to keep folders "
+                "apart, or a template like -o 'out/{stem}{ext}'"
             )
         seen[key] = job.source
 
@@ -269,51 +285,66 @@ def check_collisions(jobs: Iterable[Job]) -> None:
 def check_free(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     """Refuse outputs that are folders or inputs.
 
-    Raises: UsageError: one is.
+    Args:
+        outputs: The files to write.
+        inputs: The files that are read.
+
+    Raises:
+        UsageError: One is a folder or an input.
     """
     sources = {identity for path in inputs if (identity := _identity(path)) is not None}
     names = {_key(path) for path in inputs}
     for path in outputs:
         check_length(path)
         if path.is_dir():
-            raise UsageError(f"{path}: is a folder; -o takes a file name, or a folder as {path}/")
+            raise UsageError(f"{path}: is a folder; give a file name, or {path}/ for files in it")
         # The same name in another case is the same file where the picture may be copied to, if not here.
         if _key(path) in names or ((identity := _identity(path)) is not None and identity in sources):
-            raise UsageError(f"{path}: is an input; an input is never overwritten, choose another -o")
+            raise UsageError(f"{path}: is an input, which is never overwritten; choose another output")
 
 
 def check_outputs(outputs: Sequence[Path], *, force: bool, inputs: Sequence[Path] = ()) -> None:
     """Refuse outputs that would overwrite something, or that cannot be written.
 
-    Raises: UsageError: one would.
+    Args:
+        outputs: The files to write.
+        force: Files that exist may be overwritten.
+        inputs: Files that may not.
+
+    Raises:
+        UsageError: There is such an output.
     """
     check_free(outputs, inputs)
-    refuse_existing([path for path in outputs if os.path.lexists(path)] if not force else [], "-f replaces")
+    refuse_existing([path for path in outputs if os.path.lexists(path)] if not force else [], "-f overwrites it")
     check_folders(outputs, may_create=False)
 
 
 def refuse_existing(
-    paths: Collection[Path], choices: str = "-f replaces, --on-exists skip leaves, --resume goes on"
+    paths: Collection[Path], choices: str = "-f overwrites, --on-exists skip skips, --resume goes on"
 ) -> None:
     """Refuse to overwrite these.
 
-    Args: choices: what the command offers instead.
-    Raises: UsageError: there are any.
+    Args:
+        paths: Files that exist.
+        choices: What the command offers instead.
+
+    Raises:
+        UsageError: There are any.
     """
     if paths:
-        more = f", and {len(paths) - 1} more outputs do" if len(paths) > 1 else ""
+        more = f", and {len(paths) - 1} more outputs exist" if len(paths) > 1 else ""
         raise UsageError(f"{min(paths)}: exists{more}; {choices}")
 
 
 def _settle(jobs: Sequence[Job], on_exists: OnExists, is_made: Callable[[Job], bool] | None) -> list[Job]:
-    """What is done where an output exists."""
+    """Decide what is done about outputs that exist."""
     settled, in_the_way = [], []
     taken = {_key(job.output) for job in jobs}
     for job in jobs:
         if job.problem or not os.path.lexists(job.output):
             settled.append(job)
         elif is_made is not None and is_made(job):
-            settled.append(replace(job, action="skip", why="made before, by the same recipe from the same input"))
+            settled.append(replace(job, action="skip", why="made before by the same recipe from the same input"))
         elif on_exists == "fail":
             in_the_way.append(job.output)
         elif on_exists == "skip":
@@ -327,7 +358,7 @@ def _settle(jobs: Sequence[Job], on_exists: OnExists, is_made: Callable[[Job], b
 
 
 def _free_name(path: Path, taken: set[str]) -> Path:
-    """The first of name.1.png, name.2.png, ... that nothing has."""
+    """Return the first of name.1.png, name.2.png, ... that is free."""
     number = 1
     while True:
         free = path.with_name(f"{path.stem}.{number}{path.suffix}")
@@ -338,9 +369,14 @@ def _free_name(path: Path, taken: set[str]) -> Path:
 
 
 def check_folders(outputs: Iterable[Path], *, may_create: bool) -> None:
-    """Refuse folders that are not there and may not be created, or that cannot be written.
+    """Refuse folders that are missing and may not be created, or that cannot be written.
 
-    Raises: UsageError: there is one.
+    Args:
+        outputs: The files to write.
+        may_create: Folders may be created.
+
+    Raises:
+        UsageError: There is such a folder.
     """
     for folder in sorted({path.parent for path in outputs}):
         there = folder
@@ -348,26 +384,29 @@ def check_folders(outputs: Iterable[Path], *, may_create: bool) -> None:
             there = there.parent
         if not there.is_dir():
             if os.path.lexists(there):
-                raise UsageError(f"{there}: is a file, not a folder; choose another -o")
-            raise UsageError(f"{folder}: no such folder; create it, or end -o with a slash")
+                raise UsageError(f"{there}: is a file, not a folder; choose another output")
+            raise UsageError(f"{folder}: no such folder; create it, or end the output with a slash")
         if not os.access(there, os.W_OK | os.X_OK):
-            raise UsageError(f"{there}: cannot be written to; choose another -o")
+            raise UsageError(f"{there}: the folder is not writable; choose another output")
 
 
 def make_folders(jobs: Iterable[Job]) -> None:
-    """Create what outputs lie in.
+    """Create the folders of the outputs.
 
-    Raises: UsageError: a folder cannot be created.
+    Raises:
+        UsageError: A folder cannot be created.
     """
     for folder in sorted({job.output.parent for job in jobs if job.action != "skip" and not job.problem}):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"{folder}: cannot be created: {error.strerror}") from None
+            raise UsageError(
+                f"{folder}: the folder cannot be created ({error.strerror}); choose another output"
+            ) from None
 
 
 def _key(path: Path) -> str:
-    """The same for names that are one file on some file system."""
+    """Return a key that is the same for names which are one file on some file system."""
     return unicodedata.normalize("NFC", str(_resolved(path.parent) / path.name)).casefold()
 
 
@@ -388,32 +427,38 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def shard_of(text: str) -> tuple[int, int]:
-    """i/n as (i, n).
+    """Return i/n as (i, n).
 
-    Raises: UsageError: it is no such thing, or i is not in 1 .. n.
+    Raises:
+        UsageError: The text is something else, or i is not in 1 .. n.
     """
     first, _, second = text.partition("/")
     if not (first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
-        raise UsageError(f"--shard {text}: give it as i/n with i from 1 to n, like 2/8")
+        raise UsageError(f"--shard {text}: not a part of a batch; give i/n with i from 1 to n, like 2/8")
     return int(first), int(second)
 
 
 def shard(jobs: Iterable[Job], i: int, n: int) -> list[Job]:
-    """The i-th of n parts of a plan, i from 1.
+    """Return the i-th of n parts of a plan, i from 1.
 
-    A job's part depends on its name alone (below the folder it was found in), so it is the same on every machine,
+    A job's part depends only on its name below the folder where it was found. So it is the same on every machine,
     whatever is added or finished meanwhile.
+
+    Args:
+        jobs: The plan.
+        i: The number of the part.
+        n: How many parts there are.
     """
     return [job for job in jobs if is_in_part(job.found, i, n)]
 
 
 def is_in_part(found: Found, i: int, n: int) -> bool:
-    """Whether a picture belongs to the i-th of n parts, i from 1."""
+    """Return whether a picture belongs to the i-th of n parts, i from 1."""
     return int.from_bytes(hashlib.sha256(os.fsencode(found.below)).digest()[:8], "big") % n == i - 1
 
 
 def place(found: Sequence[Found], naming: Naming) -> Path:
-    """The folder that a batch writes to, or below; the same for two runs of one command line."""
+    """Return the folder that a batch writes to, or below. It is the same for two runs of one command line."""
     if naming.output is not None and naming.is_folder:
         return Path(os.path.abspath(naming.output))
     if naming.output is not None:

@@ -28,28 +28,32 @@ if TYPE_CHECKING:
 @shared
 def degrade(
     files: Files,
-    blur: Annotated[float, typer.Option(metavar="PX", help="Gaussian blur of this std, in pixels.")] = 0.0,
-    scale: Annotated[float, typer.Option(metavar="S", help="Shrink by this factor, antialiased bicubic.")] = 1.0,
+    blur: Annotated[float, typer.Option(metavar="PX", help="Blur by a Gaussian of this std in pixels.")] = 0.0,
+    scale: Annotated[float, typer.Option(metavar="S", help="Shrink by this factor (bicubic, antialiased).")] = 1.0,
     poisson: Annotated[
-        float, typer.Option(metavar="G", help="Shot noise of G levels a photon: its variance is G times the level.")
+        float, typer.Option(metavar="G", help="Add shot noise of G levels a photon. Its variance is G times the level.")
     ] = 0.0,
-    noise: Annotated[float, typer.Option(metavar="LEVEL", help="White noise of this std, in 8-bit levels.")] = 0.0,
+    noise: Annotated[float, typer.Option(metavar="LEVEL", help="Add white noise of this std in 8-bit levels.")] = 0.0,
     mask_random: Annotated[
         str | None,
-        typer.Option(metavar="text|strokes|boxes|dust|scratches|tears", help="Paint over pixels; writes the mask too."),
+        typer.Option(metavar="text|strokes|boxes|dust|scratches|tears", help="Paint over pixels, and write the mask."),
     ] = None,
-    mask_share: Annotated[float, typer.Option(metavar="0..1", help="The share of the picture painted over.")] = 0.1,
+    mask_share: Annotated[float, typer.Option(metavar="0..1", help="Share of the picture to paint over.")] = 0.1,
     worn: Annotated[
         bool,
-        typer.Option("--worn", help="Paint as old prints look: tones of their own, soft rims; else white."),
+        typer.Option("--worn", help="Paint like the wear of old prints, in tones and with soft rims, not white."),
     ] = False,
-    jpeg: Annotated[int | None, typer.Option(metavar="Q", help="Write a JPEG of this quality, not a PNG.")] = None,
-    subsampling: Annotated[str, typer.Option(metavar="4:2:0|4:2:2|4:4:4", help="Of the JPEG's chroma.")] = "4:2:0",
-    seed: Annotated[int, typer.Option(metavar="N", help="Of noise and marks.")] = 0,
+    jpeg: Annotated[
+        int | None, typer.Option(metavar="Q", help="Write a JPEG of this quality instead of a PNG.")
+    ] = None,
+    subsampling: Annotated[
+        str, typer.Option(metavar="4:2:0|4:2:2|4:4:4", help="Chroma subsampling of the JPEG.")
+    ] = "4:2:0",
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of noise and marks.")] = 0,
 ) -> None:
     """Make test inputs: damage pictures in a known way, in the order of these options.
 
-    Beside each result lie a .json that says what was done and, with --mask-random, a .mask.png (white = painted over).
+    Each result gets a .json that says what was done and, with --mask-random, a .mask.png (white = painted over).
     """
     from ...degradation.damage import Damage
     from ...degradation.random_masks import kind_of
@@ -81,9 +85,11 @@ def degrade(
 def _check_outputs(jobs: list[Job], files: Files, *, is_jpeg: bool) -> None:
     for job in jobs:
         if job.output == PIPE:
-            raise UsageError("-: degrade writes several files; name the output with -o FILE")
+            raise UsageError("-: degrade writes several files for each picture; name the output with -o FILE")
         if (job.output.suffix.lower() in (".jpg", ".jpeg")) != is_jpeg:
-            raise UsageError(f"{job.output}: {'--jpeg writes a .jpg' if is_jpeg else 'a JPEG needs --jpeg QUALITY'}")
+            raise UsageError(
+                f"{job.output}: {'with --jpeg, end the name in .jpg' if is_jpeg else 'a JPEG needs --jpeg QUALITY'}"
+            )
     due = [job for job in jobs if job.action != "skip"]
     beside = [path for job in due for path in (_sidecar(job.output), _mask_file(job.output))]
     plan.check_free(beside, [job.source for job in jobs])
@@ -101,14 +107,14 @@ def _mask_file(output: Path) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class _Degrader(PictureSteps["tuple[Picture, dict[str, Any]]"]):
-    """How each picture is read, damaged and written."""
+    """How each picture is read and damaged."""
 
     damage: "Damage"
     wanted: Wanted
     files: Files
 
     def read(self, job: Job) -> "tuple[Picture, dict[str, Any]]":
-        """Claim, hash and decode."""
+        """Claim, hash and decode the picture."""
         from ...images.image_io import read_picture
 
         self.results.claim(job)

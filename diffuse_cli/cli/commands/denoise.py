@@ -15,29 +15,29 @@ def denoise(
         str,
         typer.Option(
             metavar="auto|LEVEL|poisson|auto-map",
-            help="Std of the noise in 8-bit levels. auto estimates one for the picture, poisson also how it depends on "
-            "brightness, auto-map on brightness and place.",
+            help="Std of the noise in 8-bit levels. auto estimates it. poisson also estimates how it depends on "
+            "brightness. auto-map estimates how it depends on brightness and place.",
         ),
     ] = "auto",
     noise_map: Annotated[
         str | None,
         typer.Option(
             metavar="FILE|DIR/",
-            help="A gray picture of its std at each pixel: 8 bits = levels, 16 bits = levels x 256; a folder, or a "
-            "name like 'maps/{stem}.png', has one for each picture.",
+            help="Gray picture of the noise's std at each pixel: 8 bits are levels, 16 bits are levels x 256. A "
+            "folder, or a template like 'maps/{stem}.png', has one for each picture.",
         ),
     ] = None,
-    strength: Annotated[float, typer.Option(metavar="0..1", help="0 = the input, 1 = the estimate.")] = 1.0,
+    strength: Annotated[float, typer.Option(metavar="0..1", help="0 is the input, 1 the restored picture.")] = 1.0,
     chroma_strength: Annotated[
         float | None,
-        typer.Option(metavar="0..1", help="The same for the colour noise alone.", show_default="as --strength"),
+        typer.Option(metavar="0..1", help="The same for colour noise alone.", show_default="as --strength"),
     ] = None,
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Remove noise. Without options the noise level is estimated, and printed."""
+    """Remove noise. By default, the noise level is estimated and printed."""
     from ...degradation.estimation.noise_map import map_of
     from ...images.image_io import read_picture
     from ...tasks.denoise import Denoise
@@ -50,7 +50,7 @@ def denoise(
         restore_files("denoise", SameTask(task=task), files, keeping, compute, which)
         return
     if noise != "auto":
-        raise UsageError("--noise and --noise-map both say what the noise is; give one of them")
+        raise UsageError("--noise and --noise-map both set the noise; give one of them")
     maps = SidecarFiles(
         noise_map,
         option="--noise-map",
@@ -67,7 +67,7 @@ def _noise(text: str) -> "float | Literal['auto', 'poisson', 'auto-map']":
     try:
         return float(text)
     except ValueError:
-        raise UsageError(f"--noise {text}: give a level, like 25, or auto, poisson or auto-map") from None
+        raise UsageError(f"--noise {text}: not a level; give a number like 25, or auto, poisson or auto-map") from None
 
 
 def add_to(app: typer.Typer) -> None:

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 @shared
 def estimate(files: Sources) -> None:
-    """Tell what happened to pictures, how sure that is, and what `diffuse restore` would do. Writes nothing.
+    """Estimate the damage of pictures, and say what `diffuse restore` would do. Writes no file.
 
-    Noise: its std in 8-bit levels; whether it grows with brightness (variance = gain x level + offset), and whether it
-    is smooth, as after enlarging, or white. JPEG: the quality in the file's tables, or, in other files, what the pixels
-    still show. Blur: the std of a Gaussian in pixels. Detail: the size that would hold all the detail there is.
-    --json prints a line for each picture, and a summary, as json_lines.schema.json defines them.
+    Noise: its std in 8-bit levels, whether it grows with brightness (variance = gain x level + offset), and whether it
+    is white, or smooth as after enlarging. JPEG: the quality in the file's tables or, in other files, the quality that
+    the pixels show. Blur: the std of a Gaussian in pixels. Detail: the smallest size that holds all the detail. --json
+    prints a line for each picture and a summary, as defined in json_lines.schema.json.
     """
     found = find_sources(files)
     part = plan.shard_of(files.shard) if files.shard is not None else (1, 1)
@@ -108,7 +108,11 @@ def _block(found: "Estimate", problem: "Problem", width: int, height: int) -> "I
     yield _row("blur", f"a Gaussian of {found.blur.value:.2f} pixels" if found.blur.value else "none", found.blur)
     share = found.resolution.value or 1.0
     larger = f", as if enlarged by {found.enlarged.value:.2f}" if found.enlarged.value else ""
-    size = f"fits into {round(width * share)}x{round(height * share)}{larger}" if share < 1 else "as fine as the size"
+    size = (
+        f"fits into {round(width * share)}x{round(height * share)}{larger}"
+        if share < 1
+        else "as fine as the size allows"
+    )
     yield _row("detail", size, found.resolution)
     yield f"  restore  {_would(problem)}"
 
@@ -138,7 +142,7 @@ def _jpeg(found: "Estimate") -> str:
 
 
 def _told(problem: "Problem") -> dict[str, Any]:
-    """What the core would be told."""
+    """Return what the network would be told."""
     from ...images.units import LEVEL
 
     guide = problem.guide
@@ -160,7 +164,7 @@ def _would(problem: "Problem") -> str:
 
 
 def _command(problem: "Problem") -> str:
-    """The line that does the same without looking again."""
+    """Return the command that does the same without estimating again."""
     told = _told(problem)
     return f"diffuse restore --noise {told['noise']:.4g} --jpeg {told['jpeg']:.4g} --blur {told['blur']:.4g}"
 

@@ -31,37 +31,43 @@ def generate(
     files: Output,
     count: Annotated[
         int | None,
-        typer.Option("-n", "--count", metavar="N", min=1, help="How many.", show_default="1; 16 with --grid"),
+        typer.Option("-n", "--count", metavar="N", min=1, help="Number of pictures.", show_default="1; 16 with --grid"),
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WxH", help="Beyond the training crops: small, then enlarged.", show_default="64x64"),
+        typer.Option(
+            metavar="WxH",
+            help="Size. Beyond the training crops, pictures are drawn small, then enlarged.",
+            show_default="64x64",
+        ),
     ] = None,
     label: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What they show, where the checkpoint has labels.")
+        str | None, typer.Option(metavar="NAME", help="What the pictures show, if the checkpoint has labels.")
     ] = None,
     guidance: Annotated[
         float | None,
         typer.Option(
             metavar="W",
-            help="Towards the label: 1 = as learnt, more = more typical.",
+            help="Weight of the label. 1 is as learned, more is more typical.",
             show_default=f"{LABEL_GUIDANCE:g}",
         ),
     ] = None,
-    grid: Annotated[bool, typer.Option("--grid", help="Write one contact sheet instead: generate.{seed}.png.")] = False,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Write one contact sheet, generate.{seed}.png, instead.")
+    ] = False,
     steps: Annotated[int, typer.Option(metavar="N", help="Solver steps of each stage.")] = GENERATE_STEPS,
     *,
     coding: Coding,
     compute: Compute,
 ) -> None:
-    """Draw pictures from what the checkpoint has learnt: generate.{seed}.{k}.png, k = 0, 1, ..."""
+    """Draw pictures from what the checkpoint has learned, named generate.{seed}.{k}.png with k = 0, 1, ..."""
     from ...diffusion import checkpoint
 
     count = count or (16 if grid else 1)
     info = checkpoint.read_info(checkpoint.find(compute.model))
     width, height = natural_size(info.crop) if size is None else two_numbers("size", size)
     if steps < 2 or min(width, height) < 1:
-        raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
+        raise UsageError("--steps must be at least 2, and --size at least 1x1")
     settings = [compute.settings(steps, sample=k) for k in range(count)]
     encoding = coding.encoding()
     if label is not None:
@@ -104,8 +110,13 @@ class _Drawer(PictureSteps[dict[str, Any]]):
     """How each picture is drawn.
 
     Attributes:
-        samples: what one contact sheet shows; None = each is a picture of its own.
+        samples: What one contact sheet shows. None = each is a picture of its own.
+        settings: How each picture is drawn.
         size: (height, width).
+        label: What the pictures show.
+        guidance: Towards the label.
+        wanted: What recipes say.
+        model: Draws them.
     """
 
     samples: "list[Settings] | None"
@@ -117,18 +128,18 @@ class _Drawer(PictureSteps[dict[str, Any]]):
     model: "Model"
 
     def weight(self, job: Job) -> int:
-        """Its pixels."""
+        """Return the number of pixels to draw."""
         return self.size[0] * self.size[1] * len(self.samples or (0,))
 
     def read(self, job: Job) -> dict[str, Any]:
-        """There is nothing to read but the recipe."""
+        """Return the recipe. There is nothing else to read."""
         self.results.claim(job)
         made = recipe.plain(self.wanted(job))
         self.results.check_still_due(job, made)
         return made
 
     def restore(self, job: Job, read: dict[str, Any]) -> Made:
-        """Draw it."""
+        """Draw the picture."""
         from ...images.picture import Picture
 
         self.results.display.show(f"sample {job.sample}")
@@ -140,7 +151,7 @@ class _Drawer(PictureSteps[dict[str, Any]]):
         return Made(pages=[picture], recipe=read, encoding=encoding, shown=shown)
 
     def draw(self, setting: "Settings") -> "NDArray[np.float32]":
-        """One sample, (H, W, 3), or (H, W, 1) where the checkpoint has seen only gray."""
+        """Return one sample, (H, W, 3), or (H, W, 1) if the checkpoint has seen only gray."""
         from ...diffusion.generation import generate as draw
         from ...images.tensors import to_array
 
@@ -150,7 +161,7 @@ class _Drawer(PictureSteps[dict[str, Any]]):
 
 
 def _sheet(arrays: "list[NDArray[np.float32]]") -> "NDArray[np.float32]":
-    """A contact sheet, as square as it gets, with two pixels of mid-gray between the pictures."""
+    """Return a contact sheet, as square as it gets, with two pixels of mid-gray between the pictures."""
     import numpy as np
 
     h, w, channels = arrays[0].shape

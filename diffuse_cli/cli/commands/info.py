@@ -19,11 +19,11 @@ from ..run.working import Work, working
 
 def info(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Pictures.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON for each picture.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture.")] = False,
 ) -> None:
-    """Tell what pictures' files say about themselves: format, origin, content credentials, and how diffuse made them.
+    """Show what picture files say about themselves: format, origin, content credentials, how diffuse made them.
 
-    Signatures of content credentials (C2PA) are not checked, only found.
+    Content credentials (C2PA) are found, but their signatures are not checked.
     """
     jobs = [Job(found=Found(path=path, below=path, root=path.parent), output=PIPE) for path in files]
     batch = Batch(op="info", jobs=jobs)

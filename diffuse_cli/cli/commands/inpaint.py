@@ -13,16 +13,16 @@ def inpaint(
     files: Files,
     masking: MaskOptions,
     paint: Annotated[
-        bool, typer.Option("--paint", help="Paint the mask on a page that this machine alone can open.")
+        bool, typer.Option("--paint", help="Paint the mask in the browser, on a page of this machine.")
     ] = False,
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Fill the masked pixels; every other pixel stays bit for bit what it was.
+    """Fill masked pixels. All other pixels stay bit for bit as they were.
 
-    Mask and boxes refer to the picture as displayed, with its EXIF orientation applied.
+    Masks and boxes refer to the picture as displayed, with its EXIF orientation applied.
     """
     from ..run.mask_source import MaskSource
     from ..run.restorer import restore_files

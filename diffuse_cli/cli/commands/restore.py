@@ -1,4 +1,4 @@
-"""`diffuse restore`, and `deblur` and `dejpeg`, its short names for one thing."""
+"""`diffuse restore`, and its short forms `diffuse deblur` and `diffuse dejpeg`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,19 +21,19 @@ def restore(
     files: Files,
     noise: Annotated[
         str | None,
-        typer.Option(metavar="auto|LEVEL", help="Std of its noise in 8-bit levels, 0 = none.", show_default="auto"),
+        typer.Option(metavar="auto|LEVEL", help="Std of the noise in 8-bit levels. 0 is none.", show_default="auto"),
     ] = None,
     jpeg: Annotated[
         str | None,
-        typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was, 100 = none.", show_default="auto"),
+        typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was. 100 is none.", show_default="auto"),
     ] = None,
     blur: Annotated[
         str | None,
-        typer.Option(metavar="auto|PX", help="Std of its blur (a Gaussian) in pixels, 0 = none.", show_default="auto"),
+        typer.Option(metavar="auto|PX", help="Std of the blur (a Gaussian) in pixels. 0 is none.", show_default="auto"),
     ] = None,
-    scale: Annotated[float, typer.Option(metavar="S", help="Enlarge by this factor too, 1 <= S <= 8.")] = 1.0,
+    scale: Annotated[float, typer.Option(metavar="S", help="Also enlarge by this factor, 1 <= S <= 8.")] = 1.0,
     only: Annotated[
-        str | None, typer.Option(metavar="noise,jpeg,blur", help="Undo these alone.", show_default="all three")
+        str | None, typer.Option(metavar="noise,jpeg,blur", help="Undo only these.", show_default="all three")
     ] = None,
     *,
     masking: MaskOptions,
@@ -41,11 +41,11 @@ def restore(
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Undo whatever happened to a picture, all at once: noise, JPEG, blur, holes, a size too small.
+    """Undo all damage of a picture at once: noise, JPEG compression, blur, holes, low resolution.
 
-    What happened is found out for each picture, as `diffuse estimate` tells it, unless an option says it. What is not
-    found is not undone: a good picture stays as it is. A JPEG whose traces are removed is written with quality 95, not
-    with the tables that made them.
+    The damage is estimated for each picture, as `diffuse estimate` reports it, unless an option sets it. Damage that is
+    not found is not undone: a good picture stays as it is. If JPEG traces are removed, a JPEG result is written with
+    quality 95 instead of the input's tables.
     """
     from ...tasks.restore import UNDONE, Restore, restore_only
     from ..run.restorer import restore_files
@@ -66,19 +66,19 @@ def restore(
 def deblur(
     files: Files,
     blur: Annotated[
-        str, typer.Option(metavar="auto|PX", help="Std of the blur (a Gaussian) in pixels; auto estimates it.")
+        str, typer.Option(metavar="auto|PX", help="Std of the blur (a Gaussian) in pixels. auto estimates it.")
     ] = "auto",
     noise: Annotated[
-        str, typer.Option(metavar="auto|LEVEL", help="Std of the noise in 8-bit levels; auto estimates it.")
+        str, typer.Option(metavar="auto|LEVEL", help="Std of the noise in 8-bit levels. auto estimates it.")
     ] = "auto",
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Undo a blur; short for `restore --only blur`.
+    """Undo a blur. Short for `restore --only blur`.
 
-    Noise would be made stronger with it, so it is removed, too, where there is a blur to undo.
+    Undoing a blur amplifies noise. So noise is removed, too, if there is a blur to undo.
     """
     from ...tasks.restore import Restore, restore_only
     from ..run.restorer import restore_files
@@ -93,14 +93,14 @@ def deblur(
 def dejpeg(
     files: Files,
     jpeg: Annotated[
-        str, typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was; auto finds it out.")
+        str, typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was. auto estimates it.")
     ] = "auto",
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Remove the traces of JPEG, also in a PNG that was one; short for `restore --only jpeg`."""
+    """Remove the traces of JPEG compression, also from a PNG that was a JPEG. Short for `restore --only jpeg`."""
     from ...tasks.restore import Restore, restore_only
     from ..run.restorer import restore_files
 

@@ -28,41 +28,42 @@ def stylize(
     files: Files,
     style: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A picture, whose texture is learned once, or what --save-style wrote."),
+        typer.Option(metavar="FILE", help="A picture, whose style is learned once, or a file that --save-style wrote."),
     ] = None,
     strength: Annotated[
-        float, typer.Option(metavar="0..1", help="0 = the photo; colours change up to 0.5, strokes grow up to 1.")
+        float, typer.Option(metavar="0..1", help="0 is the photo. Colours change up to 0.5, strokes grow up to 1.")
     ] = 0.5,
     keep_luma: Annotated[
-        bool, typer.Option("--keep-luma", help="Keep the photo's light and shade: only colours change.")
+        bool, typer.Option("--keep-luma", help="Keep the photo's light and shade. Only colours change.")
     ] = False,
     mask: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|DIR/", help="White = change, black = keep, bit for bit; or 'masks/{stem}.png' for each photo."
+            metavar="FILE|DIR/",
+            help="White is changed, black stays bit for bit. 'masks/{stem}.png' has one for each photo.",
         ),
     ] = None,
     save_style: Annotated[
-        Path | None, typer.Option(metavar=f"FILE{SUFFIX}", help="Write what was learned of the style.")
+        Path | None, typer.Option(metavar=f"FILE{SUFFIX}", help="Write the learned style to this file.")
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Solver steps at each scale; 1 = colours alone.", show_default="6"),
+        typer.Option(metavar="N", min=1, help="Solver steps at each scale. 1 changes only colours.", show_default="6"),
     ] = None,
     *,
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Give photographs the look of another picture: its colours, and its texture, in strokes.
+    """Give photographs the look of another picture: its colours, and its texture in strokes.
 
-    The network is trained on the style's picture for a few minutes, once: what it learned is kept by the picture's
-    hash in the user's cache, and in the file that --save-style names. --seed draws other strokes.
+    The network is trained on the style's picture for a few minutes, once. What it learned is kept in the user's cache,
+    and in the file that --save-style names. --seed draws other strokes.
     """
     from ...tasks.stylize import Stylize
     from ..run.restorer import restore_files
 
     if style is None:
-        raise UsageError("whose look? Give --style PICTURE, or a file that --save-style wrote")
+        raise UsageError("no style; give --style PICTURE, or a file that --save-style wrote")
     given, told = _read(style, files)
     task = Stylize(colours=given.colours, strength=strength, keep_luma=keep_luma)
     masks = None if mask is None else mask_files(mask, files.max_pixels)
@@ -75,14 +76,17 @@ def stylize(
 
 
 def _read(path: Path, files: Files) -> "tuple[StylePicture | Style, str]":
-    """A style's picture, or a style that was learned before; and its file's sha256.
+    """Return a style's picture, or a style that was learned before, and its file's sha256.
 
-    Raises: UsageError: there is no such file. PictureError, CheckpointError: it cannot be read.
+    Raises:
+        UsageError: There is no such file.
+        PictureError: The picture cannot be read.
+        CheckpointError: The learned style cannot be read.
     """
     from ...tasks.style.studio import StylePicture, styled_by
 
     if not path.is_file():
-        raise UsageError(f"{path}: no such style; --style takes a picture, or what --save-style wrote")
+        raise UsageError(f"{path}: no such file; --style takes a picture, or a file that --save-style wrote")
     given = styled_by(path, files.max_pixels)
     return given, given.sha256 if isinstance(given, StylePicture) else file_sha256(path, PictureError)
 
@@ -112,7 +116,7 @@ class _Styling(TaskWithFile):
         if self.save is None:
             return
         if self.save.suffix != SUFFIX:
-            raise UsageError(f"--save-style {self.save}: let the name end in {SUFFIX}")
+            raise UsageError(f"--save-style {self.save}: end the name in {SUFFIX}")
         taken = [path for job in batch.jobs for path in (job.source, job.output) if path != PIPE]
         replaced = self.files.exists == "overwrite" or self.files.resume
         plan.check_outputs([self.save], force=replaced, inputs=[*taken, self.name])
@@ -133,7 +137,7 @@ class _Styling(TaskWithFile):
         def begin(steps: int) -> None:
             display.prepare(f"learning {self.name.name}")
             if not self.files.quiet:
-                display.say(f"{self.name}: learning its texture in {steps} steps, once; this takes some minutes")
+                display.say(f"{self.name}: learning the style in {steps} steps; this takes some minutes, once")
 
         path = checkpoint.find(self.compute.model)
         studio = StyleTrainer(

@@ -14,64 +14,68 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MaskOptions:
-    """What is to be filled."""
+    """Options for what is filled."""
 
     mask: Annotated[
         str | None,
         typer.Option(
             metavar="FILE|DIR/|alpha|auto",
-            help="White = fill, black = keep; a folder, or a name like 'masks/{stem}.png', has one for each picture; "
-            "alpha = the transparent pixels; auto = what looks like dust, scratches, tears, missing corners.",
+            help="White is filled, black is kept. A folder, or a template like 'masks/{stem}.png', has one for each "
+            "picture. alpha fills transparent pixels. auto fills what looks like dust, scratches or tears.",
         ),
     ] = None
     mask_strength: Annotated[
-        float, typer.Option(metavar="0..1", help="Of --mask auto: 0 = what is surely damage, 1 = whatever may be.")
+        float,
+        typer.Option(metavar="0..1", help="For --mask auto: 0 finds only sure damage, 1 finds all that may be damage."),
     ] = 0.5
     mask_limit: Annotated[
-        float, typer.Option(metavar="PERCENT", help="Of --mask auto: refuse where more of a picture looks damaged.")
+        float, typer.Option(metavar="PERCENT", help="For --mask auto: refuse a picture if more of it looks damaged.")
     ] = 5.0
     save_mask: Annotated[
         str | None,
-        typer.Option(metavar="FILE|DIR/", help="Write the mask of what is filled; 'm/{stem}.png' for many pictures."),
+        typer.Option(
+            metavar="FILE|DIR/",
+            help="Write the mask of what is filled. Several pictures need a folder or 'm/{stem}.png'.",
+        ),
     ] = None
-    box: Annotated[list[str] | None, typer.Option(metavar="X,Y,W,H", help="A rectangle to fill; may be repeated.")] = (
-        None
-    )
+    box: Annotated[list[str] | None, typer.Option(metavar="X,Y,W,H", help="Rectangle to fill. Repeat for more.")] = None
     polygon: Annotated[
-        list[str] | None, typer.Option(metavar="X,Y,X,Y,...", help="A polygon to fill; may be repeated.")
+        list[str] | None, typer.Option(metavar="X,Y,X,Y,...", help="Polygon to fill. Repeat for more.")
     ] = None
-    invert_mask: Annotated[bool, typer.Option("--invert-mask", help="Fill what mask, boxes and polygons leave.")] = (
-        False
-    )
-    grow: Annotated[int, typer.Option(metavar="PX", help="Fill so many pixels around all that, too.")] = 0
+    invert_mask: Annotated[bool, typer.Option("--invert-mask", help="Fill all but mask, boxes and polygons.")] = False
+    grow: Annotated[int, typer.Option(metavar="PX", help="Grow what is filled by this many pixels.")] = 0
     feather: Annotated[
         int,
-        typer.Option(metavar="PX", help="Fade in over so many pixels, inwards: what is outside stays exact."),
+        typer.Option(
+            metavar="PX", help="Fade the filling in over this many pixels, inwards. Pixels outside stay exact."
+        ),
     ] = 0
 
     @property
     def given(self) -> bool:
-        """Whether anything is to be filled."""
+        """Whether anything is filled."""
         return self.mask is not None or bool(self.box) or bool(self.polygon)
 
     def check_unused(self) -> None:
-        """Refuse what would be said of nothing.
+        """Refuse options about a mask if there is no mask.
 
-        Raises: UsageError: something is said of a mask that there is none of.
+        Raises:
+            UsageError: There is such an option.
         """
         for name in ("save_mask", "invert_mask", "grow", "feather"):
             if getattr(self, name):
-                raise UsageError(f"--{name.replace('_', '-')}: of what? Give --mask, --box or --polygon")
+                raise UsageError(f"--{name.replace('_', '-')} needs --mask, --box or --polygon")
 
 
 def box_of(text: str) -> "Box":
-    """x,y,width,height.
+    """Return x,y,width,height as four numbers.
 
-    Raises: UsageError: it is no such thing.
+    Raises:
+        UsageError: The text is something else.
     """
     numbers = [whole_number("box", part) for part in text.split(",")]
     if len(numbers) != 4:
-        raise UsageError(f"--box {text}: give four numbers, x,y,width,height")
+        raise UsageError(f"--box {text}: not four numbers; give x,y,width,height")
     return numbers[0], numbers[1], numbers[2], numbers[3]
 
 
@@ -84,7 +88,7 @@ def polygon_of(text: str) -> "Polygon":
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
-        raise UsageError(f"--polygon {text}: give numbers, x,y of each corner") from None
+        raise UsageError(f"--polygon {text}: not numbers; give x,y of each corner") from None
     if len(numbers) % 2 or not all(abs(number) < 1e6 for number in numbers):
-        raise UsageError(f"--polygon {text}: give pairs of numbers, x,y of each corner")
+        raise UsageError(f"--polygon {text}: not pairs of numbers; give x,y of each corner")
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))

@@ -1,4 +1,4 @@
-"""`diffuse inpaint --paint`: the mask is painted on a page of this machine, before the work begins."""
+"""`diffuse inpaint --paint`: the user paints the mask on a page of this machine before the work begins."""
 
 import hashlib
 import os
@@ -36,9 +36,12 @@ class Painting(TaskSource):
     """A mask that is still to be painted.
 
     Attributes:
-        which: of the answers previews and the result are.
+        masking: The mask that painting begins with, and where the painted one is saved.
+        files: Which picture, and where the result goes.
+        compute: How to compute.
+        which: Which samples previews and the result are.
         hole: (H, W), what was painted.
-        sha256: of its PNG.
+        sha256: The hash of its PNG.
     """
 
     masking: MaskOptions
@@ -50,20 +53,21 @@ class Painting(TaskSource):
     _given: MaskSource | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        """Find out now what can be wrong.
+        """Check what can be checked before painting.
 
-        Raises: UsageError: a mask file that cannot be written or read, or --resume, which needs a mask beforehand.
+        Raises:
+            UsageError: The mask cannot be read, or an option needs a mask beforehand.
         """
         if self.files.resume:
-            raise UsageError("--resume: what is still to be painted cannot have been done; leave it out")
+            raise UsageError("--resume: a mask that is still to be painted has no earlier result; leave it out")
         if self.masking.invert_mask:
-            raise UsageError("--invert-mask: paint what is to be filled; leave it out")
+            raise UsageError("--invert-mask: paint what is filled instead; leave it out")
         if self.masking.given:
             self._given = MaskSource(masking=self.masking, max_pixels=self.files.max_pixels)
 
     @property
     def save_mask(self) -> Path | None:
-        """Where the mask is written, too."""
+        """The file that the mask is saved to."""
         return None if self.masking.save_mask is None else Path(self.masking.save_mask)
 
     @property
@@ -72,17 +76,19 @@ class Painting(TaskSource):
         return () if self._given is None else self._given.reads
 
     def of(self, job: Job) -> "tuple[Inpaint, Mapping[str, Any]]":
-        """What is to be filled, and what the recipe says of the mask."""
+        """Return what is filled, and what the recipe says of the mask."""
         from ...tasks.inpaint import Inpaint
 
         if self.hole is None:
-            raise PictureError(f"{job.source}: its mask was not painted; report this as a bug")
+            raise PictureError(f"{job.source}: its mask was not painted; please report this bug")
         return Inpaint(mask=self.hole, feather=self.masking.feather), {"mask": self.sha256}
 
     def prepare(self, batch: Batch) -> None:
         """Show the page, and wait for the mask.
 
-        Raises: UsageError: not exactly one picture. PictureError: it cannot be read, or no mask was painted.
+        Raises:
+            UsageError: There is not exactly one picture.
+            PictureError: It cannot be read, or no mask was painted.
         """
         from .server import serving
         from .session import encoded_mask
@@ -96,7 +102,7 @@ class Painting(TaskSource):
             self._invite(address)
             self.hole = session.wait()
         if self.hole is None:
-            raise PictureError(f"{job.source}: no mask was painted, so nothing is done")
+            raise PictureError(f"{job.source}: no mask was painted, so nothing is filled")
         data = encoded_mask(self.hole)
         self.sha256 = hashlib.sha256(data).hexdigest()
         if self.save_mask is not None:
@@ -106,12 +112,12 @@ class Painting(TaskSource):
 
     def _only(self, batch: Batch) -> Job:
         if len(batch.jobs) != 1:
-            raise UsageError(f"--paint: one picture at a time, not {len(batch.jobs)}")
+            raise UsageError(f"--paint takes one picture, not {len(batch.jobs)}; name one")
         (job,) = batch.jobs
         if PIPE in (job.source, job.output):
-            raise UsageError("--paint: name the picture and its result; neither goes through a pipe")
+            raise UsageError("--paint works with files; name the picture and its result instead of -")
         if job.action == "skip":
-            raise UsageError(f"{job.output}: {job.why}, so there is nothing to paint for")
+            raise UsageError(f"{job.output}: {job.why}, so it is skipped; choose another output or -f")
         return job
 
     def _session(self, job: Job) -> "Session":
@@ -135,7 +141,7 @@ class Painting(TaskSource):
         )  # fmt: skip
 
     def _suggested(self, picture: "Picture") -> "NDArray[np.bool_]":
-        """What looks damaged; however much it is, it is looked at before it is used."""
+        """Return what looks damaged. The user sees it before it is used, so it may be much."""
         import numpy as np
 
         from ...tasks.inpaint import Inpaint
@@ -145,7 +151,7 @@ class Painting(TaskSource):
         return np.zeros(picture.pixels.shape[:2], bool) if hole is None else hole
 
     def _filled(self, picture: "Picture", hole: "NDArray[np.bool_]") -> "Picture":
-        """The result of a mask."""
+        """Return the result of a mask."""
         from ...restoration.restore import restore
         from ...tasks.inpaint import Inpaint
 
@@ -158,9 +164,9 @@ class Painting(TaskSource):
         return self.compute.load()
 
     def _invite(self, address: str) -> None:
-        """Say where the page is, and open it where there is a screen."""
+        """Say where the page is, and open it if there is a screen."""
         import webbrowser
 
-        typer.echo(one_line(f"paint what is to be filled at {address} (Ctrl-C gives up)"), err=True)
+        typer.echo(one_line(f"paint the mask at {address} (Ctrl-C cancels)"), err=True)
         if sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")):
             webbrowser.open(address)

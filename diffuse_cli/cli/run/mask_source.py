@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 
 
 def mask_files(name: str, max_pixels: int) -> "SidecarFiles[NDArray[np.bool_]]":
-    """What --mask names: a mask for all pictures, or one for each.
+    """Return the masks that --mask names: one for all pictures, or one for each.
 
-    Raises: UsageError, PictureError: as `FilesBeside`.
+    Args:
+        name: What --mask was given.
+        max_pixels: The most that a mask may have.
+
+    Raises:
+        UsageError: There is no such file or folder, or the template has an unknown field.
+        PictureError: The mask of all pictures cannot be read.
     """
     from ...images.image_io import read_picture
     from ...images.mask_picture import mask_of
@@ -36,20 +42,22 @@ def mask_files(name: str, max_pixels: int) -> "SidecarFiles[NDArray[np.bool_]]":
 
 @dataclass(frozen=True, kw_only=True)
 class MaskSource(TaskSource):
-    """What is to be filled in each picture."""
+    """What is filled in each picture, as the options say."""
 
     masking: MaskOptions
     max_pixels: int
 
     def __post_init__(self) -> None:
-        """Find out now what can be wrong.
+        """Check what can be checked before the pictures are read.
 
-        Raises: UsageError, PictureError: as `SidecarFiles` and `Inpaint`.
+        Raises:
+            UsageError: Options are out of range or contradict each other, or name no file.
+            PictureError: The mask of all pictures cannot be read.
         """
         masking = self.masking
         defaults = (MaskOptions.__dataclass_fields__[name].default for name in ("mask_strength", "mask_limit"))
         if masking.mask != "auto" and (masking.mask_strength, masking.mask_limit) != tuple(defaults):
-            raise UsageError("--mask-strength and --mask-limit are of --mask auto")
+            raise UsageError("--mask-strength and --mask-limit need --mask auto")
         if self._masks is None:
             self._asked(cast("Literal['alpha', 'auto'] | None", masking.mask))
 
@@ -92,9 +100,10 @@ class MaskSource(TaskSource):
         )  # fmt: skip
 
     def saved(self, job: "Job") -> "Path | None":
-        """Where what is filled in a picture is written as a mask; None = nowhere.
+        """Return the file that the mask of what is filled is written to, or None.
 
-        Raises: UsageError: a field of the template is unknown, or it is no name of a PNG.
+        Raises:
+            UsageError: The template has an unknown field, or the name is none of a PNG.
         """
         from ..batch.plan import filled
 
@@ -106,5 +115,5 @@ class MaskSource(TaskSource):
         values: dict[str, object] = {"dir": str(job.source.parent), "stem": job.source.stem, "ext": job.source.suffix}
         path = Path(filled(name, values, "--save-mask"))
         if path.suffix.lower() != ".png":
-            raise UsageError(f"--save-mask {name}: a mask is written as PNG; let the name end in .png")
+            raise UsageError(f"--save-mask {name}: a mask is a PNG; end its name in .png")
         return path

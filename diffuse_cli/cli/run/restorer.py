@@ -92,7 +92,7 @@ def _check_saved(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> None:
         return
     taken = [path for job in jobs for path in (job.source, job.output) if path != PIPE]
     if len({*masks}) < len(masks):
-        raise UsageError("--save-mask: two pictures have masks of one name; use a folder or 'm/{stem}.png'")
+        raise UsageError("--save-mask: two pictures' masks have the same name; give a folder, or 'm/{stem}.png'")
     plan.check_free(masks, [*taken, *tasks.reads])
     if files.exists != "overwrite" and not files.resume:
         plan.refuse_existing([path for path in masks if os.path.lexists(path)])
@@ -131,7 +131,7 @@ class _Wanted:
 
 
 def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
-    """What is known once the picture is read: what was estimated, and what follows from its size."""
+    """Return what is known once the picture is read: what was estimated, and what follows from its size."""
     from ...images.units import LEVEL
 
     found: dict[str, Any] = dict(problem.facts)
@@ -162,7 +162,9 @@ def _write_mask(path: Path, hole: "NDArray[np.bool_]") -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PictureError(f"{path.parent}: the folder cannot be created: {error.strerror}") from None
+        raise PictureError(
+            f"{path.parent}: the folder cannot be created ({error.strerror}); choose another --save-mask"
+        ) from None
     write_picture(mask_picture(hole), path)
 
 
@@ -228,7 +230,9 @@ class _Restorer(PictureSteps[_Read]):
         self.results.display.show(job.source.name)
         several = read.first.source.pages > 1
         if several and self.wanted.tasks.saved(job) is not None:
-            raise PictureError(f"{job.source}: it has several pages, and --save-mask takes one mask a picture")
+            raise PictureError(
+                f"{job.source}: has several pages; leave --save-mask out, which takes one mask a picture"
+            )
         is_new, read.input.is_told = not read.input.is_told, True
         if is_new:
             self._warn(job, read)
@@ -267,7 +271,7 @@ class _Restorer(PictureSteps[_Read]):
         from ...restoration.samples import Samples
 
         if self.model is None:
-            raise PictureError("the plan said that nothing is to be done; report this as a bug")
+            raise PictureError("no model was loaded; please report this bug")
         if source.samples is not None:
             return source.samples
         made = Samples(picture, problem, self.model, moments=answer.request.uncertainty, traces=self.traces)
@@ -300,6 +304,6 @@ class _Restorer(PictureSteps[_Read]):
             or (painted is not None and painted.where is not None)
         )
         if exact and not is_lossless(job.output, read.first, read.encoding):
-            say(f"{job.output}: a lossy format; pixels that stay exact need a lossless one, like -o out.png")
+            say(f"{job.output}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
         for part in read.first.source.left_behind:
-            say(f"{job.output}: without {part} of the input, made for the picture as it was")
+            say(f"{job.output}: without the input's {part}, which is about the picture as it was")
