@@ -128,7 +128,7 @@ def test_what_cannot_be_composed_or_extended_is_refused() -> None:
             Extend(to_size=small).problem(picture)
     assert margins_of((2, 3), 1, 0, 0, 2).sum() == 4 * 4 - 6
     outside = Compose(insert=random_picture((4, 4)), at=(100, 0)).problem(picture)
-    assert "nothing is changed" in outside.warnings[0]
+    assert "nothing is changed" in outside.findings.warnings[0]
     assert outside.leaves_alone
 
 

@@ -34,7 +34,7 @@ class TestRequest:
         task = Inpaint(mask="auto", mask_limit=50).problem(self.picture())
         assert task.hole is not None
         assert task.hole.any()
-        assert "looks like dust" in task.notes[0]
+        assert "looks like dust" in task.findings.notes[0]
 
     def test_grown_last_and_the_given_mask_is_not_changed(self) -> None:
         mask = np.zeros((512, 512), bool)

@@ -77,7 +77,7 @@ def test_outside_the_mask_nothing_changes(toy: Model, depth: int) -> None:
         Stylize(colours=style_picture().colours, mask=mask).problem(picture_of((24, 32)))
     nothing = Stylize(colours=style_picture().colours, mask=np.zeros((48, 64), bool)).problem(photo)
     assert nothing.leaves_alone
-    assert "nothing is changed" in nothing.warnings[0]
+    assert "nothing is changed" in nothing.findings.warnings[0]
 
 
 def test_what_is_transparent_stays_and_has_no_say(toy: Model) -> None:

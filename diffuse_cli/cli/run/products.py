@@ -37,7 +37,7 @@ class Answer(Product, ABC):
     @property
     def drawing(self) -> "Settings":
         """How a sample is drawn."""
-        return self.request.drawing(self.op, self.base)
+        return self.request.drawing(self.base)
 
     @abstractmethod
     def make(self, samples: "Samples", job: Job, display: Display) -> "Picture":

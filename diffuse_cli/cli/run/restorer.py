@@ -134,17 +134,17 @@ def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
     """Return what is known once the picture is read: what was estimated, and what follows from its size."""
     from ...images.units import LEVEL
 
-    found: dict[str, Any] = dict(problem.facts)
-    guide, estimated = problem.guide, [name.split()[0] for name in wanted.get("estimated", ())]
+    found: dict[str, Any] = dict(problem.findings.facts)
+    what, estimated = problem.degradation, [name.split()[0] for name in wanted.get("estimated", ())]
     if "noise" in estimated:
-        found["noise"] = (problem.noise if guide is None else guide.noise) * LEVEL
+        found["noise"] = what.noise * LEVEL
     if "jpeg" in estimated:
-        found["jpeg"] = 100.0 if guide is None else guide.quality
+        found["jpeg"] = what.quality
     if "blur" in estimated:
-        found["blur"] = 0.0 if guide is None else guide.blur / guide.scale
-    if guide is not None:
-        found["scale"] = guide.scale
-        found |= {"jpeg_quality": guide.quality} if guide.quality < 100 else {}
+        found["blur"] = what.blur / what.scale
+    if problem.guide is not None:
+        found["scale"] = what.scale
+        found |= {"jpeg_quality": what.quality} if what.quality < 100 else {}
     if problem.size is not None:
         found["size"] = [problem.size[1], problem.size[0]]
     return found
@@ -287,7 +287,7 @@ class _Restorer(PictureSteps[_Read]):
 
     def _tell(self, name: str, problem: "Problem") -> None:
         """Say what was found out about a page."""
-        for line in (*(() if self.results.files.quiet else problem.notes), *problem.warnings):
+        for line in (*(() if self.results.files.quiet else problem.findings.notes), *problem.findings.warnings):
             self.results.display.say(f"{name}: {line}")
 
     def _warn(self, job: Job, read: _Read) -> None:
@@ -297,13 +297,7 @@ class _Restorer(PictureSteps[_Read]):
         say = self.results.display.say
         if not job.product.is_picture:
             return
-        painted = read.problem.repainting
-        exact = (
-            read.problem.hole is not None
-            or read.problem.consistent
-            or (painted is not None and painted.where is not None)
-        )
-        if exact and not is_lossless(job.output, read.first, read.encoding):
+        if read.problem.keeps_pixels and not is_lossless(job.output, read.first, read.encoding):
             say(f"{job.output}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
         for part in read.first.source.left_behind:
             say(f"{job.output}: without the input's {part}, which is about the picture as it was")

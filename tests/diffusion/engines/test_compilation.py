@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from diffuse_cli.diffusion import inference
 from diffuse_cli.diffusion.engines import compilation
-from diffuse_cli.diffusion.inference import infer
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
@@ -28,8 +28,8 @@ def test_compiled_is_what_plain_is(toy: Model, toy_file: Path) -> None:
     assert not toy.compiled
     known = dusty(noise=0.0, steps=1)
     for tile in (160, "off"):
-        plain = infer(known, Settings(tile=tile), toy)
-        made = infer(known, Settings(tile=tile), compiled)
+        plain = inference.infer(known, inference.Run(model=toy, settings=Settings(tile=tile)))
+        made = inference.infer(known, inference.Run(model=compiled, settings=Settings(tile=tile)))
         assert 0 < (made - plain).abs().max() < LEVEL / 10, "and not the very same code"
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from diffuse_cli import restore
-from diffuse_cli.diffusion.inference import infer
+from diffuse_cli.diffusion import inference
 from diffuse_cli.diffusion.model import Model, chosen_dtype, prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
@@ -48,7 +48,9 @@ def test_pictures_agree_within_one_level(toy: Model, toy_file: Path, noise: floa
     other = prepare(toy_file, device="cpu", engine="ncnn")
     assert (other.engine, other.network.dtype) == ("ncnn", torch.float32)
     known = dusty(noise=noise, steps=1)
-    difference = (infer(known, Settings(tile=160), other) - infer(known, Settings(tile=160), toy)).abs().max()
+    runs = [inference.Run(model=model, settings=Settings(tile=160)) for model in (other, toy)]
+    made, plain = (inference.infer(known, run) for run in runs)
+    difference = (made - plain).abs().max()
     assert 0 < difference < LEVEL / 10
 
 
