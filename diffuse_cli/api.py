@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .diffusion.checkpoint import DEFAULT_MODEL
-from .diffusion.model import Device, Dtype, Model
-from .diffusion.settings import GENERATE_STEPS, Engine, Settings, Solver, Tile, natural_size
+from .diffusion.model import Model
+from .diffusion.settings import GENERATE_STEPS, Device, Dtype, Engine, Settings, Solver, Tile, natural_size
 from .errors import UsageError
 from .images import image_io
 from .images.comparison import comparison

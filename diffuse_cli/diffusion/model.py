@@ -4,20 +4,17 @@ import copy
 import importlib.util
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from . import checkpoint
 from .engines.compilation import check_compiler, compile_network
-from .settings import Engine
+from .settings import Device, Dtype, Engine
 
 if TYPE_CHECKING:
     import torch
 
     from .network import UNet
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Dtype = Literal["auto", "fp32", "bf16"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from ..errors import UsageError
 
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Dtype = Literal["auto", "fp32", "bf16"]
 Engine = Literal["torch", "ncnn"]
 Solver = Literal["dpmpp-2m", "heun", "euler"]
 Tile = int | Literal["auto", "off"]

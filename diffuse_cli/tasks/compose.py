@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .composition.blending import Composed, Condition
     from .composition.placing import Layer
 
+Blend = Literal["seam", "gradient", "alpha"]
 MOST_INSERT_SCALE = 8.0
 MOST_BAND = 256
 
@@ -47,7 +48,7 @@ class Compose:
     scale: float = 1.0
     rotate: float = 0.0
     band: int = 32
-    blend: Literal["seam", "gradient", "alpha"] = "seam"
+    blend: Blend = "seam"
     match: "float | Literal['auto']" = "auto"
     seed: int = 0
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..restoration.problem import Problem
     from .tone.enhancement import ToneResult
 
+WhiteBalance = Literal["auto", "off"]
 MOST_STOPS = 6.0
 _LIFTED = 1.5
 """Slope of the curve from which on a JPEG's own errors are worth removing: they are lifted as noise is."""
@@ -39,7 +40,7 @@ class Enhance:
     exposure: "float | Literal['auto']" = "auto"
     contrast: "float | Literal['auto']" = "auto"
     clarity: "float | Literal['auto']" = "auto"
-    white_balance: Literal["auto", "off"] = "auto"
+    white_balance: WhiteBalance = "auto"
     strength: float = 1.0
 
     fills_holes: ClassVar[bool] = False

@@ -9,8 +9,10 @@ import json
 import os
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab", buffering=0)
             self._reader = path.open("rb", buffering=0)
+            self._closing = weakref.finalize(self, _close, self._file, self._reader)
             self.refresh()
             if self._rest:  # a line that a killed run, or a full disk, left unfinished
                 self._file.write(b"\n")
@@ -100,9 +103,13 @@ class Journal:
             locks.unlock(self._file.fileno(), _byte(output))
 
     def close(self) -> None:
-        """Close the journal, which releases all claims."""
-        self._file.close()
-        self._reader.close()
+        """Close the journal, which releases all claims. A journal that nobody uses any more is closed by itself."""
+        self._closing()
+
+
+def _close(*files: FileIO) -> None:
+    for file in files:
+        file.close()
 
 
 def _name(output: Path) -> str:
