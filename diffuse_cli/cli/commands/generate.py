@@ -60,7 +60,7 @@ def generate(
     coding: Coding,
     compute: Compute,
 ) -> None:
-    """Draw pictures from what the checkpoint has learned, named generate.{seed}.{k}.png with k = 0, 1, ..."""
+    """Draw pictures from what the checkpoint has learned. They are named generate.{seed}.{k}.png, k = 0, 1, ..."""
     from ...diffusion import checkpoint
 
     count = count or (16 if grid else 1)
@@ -96,6 +96,7 @@ def generate(
         return
     with Display(quiet=files.quiet, total=jobs) as display:
         begin(what, files, display)
+        display.prepare("loading the model")
         drawer = _Drawer(
             samples=settings if grid else None, settings=settings, size=(height, width), label=label,
             guidance=guidance, wanted=wanted, model=compute.load(),
