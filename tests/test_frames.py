@@ -23,7 +23,7 @@ from diffuse_cli.restoration.restore import restore as restore_picture
 from diffuse_cli.tasks.denoise import Denoise
 
 PACKAGE = str(Path(diffuse_cli.__file__).parent)
-FROM_MAIN, FROM_API, FROM_RESTORE = 18, 7, 6
+FROM_MAIN, FROM_API, FROM_RESTORE = 14, 7, 6
 """Frames of the package from an entrance to `UNet.forward`, both counted, for the posterior mean."""
 OF_SOLVER = 1
 """Frames that a sample has in addition."""

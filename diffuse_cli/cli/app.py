@@ -85,9 +85,10 @@ def _is_help(error: Exception) -> bool:
 def _one_line(error: Exception) -> str:
     """Return the parser's message and where to look, without the usage block."""
     message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
+    message = message.replace(": Value error, ", ": ")  # what typer's converters say before they say what is wrong
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "diffuse"
-    return f"{message.rstrip('.')} (see {command} --help)"
+    return f"{message.rstrip('.')}; see {command} --help"
 
 
 app = typer.Typer(

@@ -110,7 +110,7 @@ def test_what_is_given_again_is_checked_by_its_hash(run: Program, folder: Path) 
     made = ["inpaint", "in.png", "--mask", "mask.png", "-o", "out.png", "--model", "toy", "-q"]
     assert run(*made).exit_code == 0
     for options, words in (
-        ([], "Give --input"),
+        ([], "give --input"),
         (["--input", "in.png"], "--mask FILE"),
         (["--input", "in.png", "--mask", "other.png"], "other.png"),
         (["--input", "other.png", "--mask", "mask.png"], "other.png"),

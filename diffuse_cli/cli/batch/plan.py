@@ -315,12 +315,12 @@ def check_outputs(outputs: Sequence[Path], *, force: bool, inputs: Sequence[Path
         UsageError: There is such an output.
     """
     check_free(outputs, inputs)
-    refuse_existing([path for path in outputs if os.path.lexists(path)] if not force else [], "-f overwrites it")
+    refuse_existing([path for path in outputs if os.path.lexists(path)] if not force else [], "use -f to overwrite it")
     check_folders(outputs, may_create=False)
 
 
 def refuse_existing(
-    paths: Collection[Path], choices: str = "-f overwrites, --on-exists skip skips, --resume goes on"
+    paths: Collection[Path], choices: str = "use -f to overwrite, --on-exists skip to keep it, or --resume to go on"
 ) -> None:
     """Refuse to overwrite these.
 

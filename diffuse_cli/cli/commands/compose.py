@@ -53,7 +53,7 @@ def compose(
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Put a cut-out into a picture so that it fits in, or join two pictures along a mask.
+    """Put a cut-out into a picture, or join two pictures.
 
     The light of the cut-out is matched to its surroundings. A cut-out that is too sharp is softened, and one with too
     little grain gets some. The seam is blended by gradients, then painted anew. Outside the band along the seam, the

@@ -51,9 +51,10 @@ def degrade(
     ] = "4:2:0",
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of noise and marks.")] = 0,
 ) -> None:
-    """Make test inputs: damage pictures in a known way, in the order of these options.
+    """Damage pictures in a known way, to make test inputs.
 
-    Each result gets a .json that says what was done and, with --mask-random, a .mask.png (white = painted over).
+    The damage is done in the order of these options. Each result gets a .json that says what was done and, with
+    --mask-random, a .mask.png (white = painted over).
     """
     from ...degradation.damage import Damage
     from ...degradation.random_masks import kind_of

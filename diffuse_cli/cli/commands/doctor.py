@@ -18,10 +18,11 @@ def doctor(
     ] = True,
     json_lines: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each finding.")] = False,
 ) -> None:
-    """Check this machine and this installation: hardware, number types, formats, extras, and a short self-test.
+    """Check this machine and this installation.
 
-    A missing part is no failure; it is listed with what installs it. Exits with 3 if a checkpoint is missing or broken,
-    and with 1 if the shipped weights compute wrong pixels.
+    Shows hardware, number types, formats and extras, and runs a short self-test. A missing part is no failure; it is
+    listed with what installs it. Exits with 3 if a checkpoint is missing or broken, and with 1 if the shipped weights
+    compute wrong pixels.
     """
     from ..doctor.doctor import examine
 

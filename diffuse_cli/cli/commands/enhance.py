@@ -31,10 +31,10 @@ def enhance(
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Improve the light of dark, faded or flat pictures, and remove the noise that this would show.
+    """Improve the light of dark, faded or flat pictures.
 
-    The tone is changed in linear light. The noise is estimated first. The tone curve says how strong it becomes at each
-    pixel, and so much is removed. A picture that needs nothing stays as it is.
+    The tone is changed in linear light. The noise that this would show is removed: it is estimated first, and the tone
+    curve says how strong it becomes at each pixel. A picture that needs nothing stays as it is.
     """
     from ...tasks.enhance import Enhance
     from ..run.restorer import restore_files

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @shared
 def estimate(files: Sources) -> None:
-    """Estimate the damage of pictures, and say what `diffuse restore` would do. Writes no file.
+    """Estimate the damage of pictures. Also say what `diffuse restore` would do. Writes no file.
 
     Noise: its std in 8-bit levels, whether it grows with brightness (variance = gain x level + offset), and whether it
     is white, or smooth as after enlarging. JPEG: the quality in the file's tables or, in other files, the quality that
@@ -118,7 +118,7 @@ def _block(found: "Estimate", problem: "Problem", width: int, height: int) -> "I
 
 
 def _row(name: str, text: str, finding: "Finding") -> str:
-    return f"  {name:8} {text} ({finding.confidence} confidence; {finding.how})"
+    return f"  {name:8} {text} ({finding.confidence} confidence)"
 
 
 def _noise(found: "Estimate") -> str:

@@ -75,7 +75,7 @@ def generate(
     coding: Coding,
     compute: Compute,
 ) -> None:
-    """Draw pictures from what the checkpoint has learned, named generate.{seed}.{k}.png with k = 0, 1, ..."""
+    """Draw pictures from what the checkpoint has learned. They are named generate.{seed}.{k}.png, k = 0, 1, ..."""
     from ...diffusion import checkpoint
 
     info = checkpoint.read_info(checkpoint.find(compute.model))
@@ -110,6 +110,7 @@ def generate(
         return
     with Display(quiet=files.quiet, total=jobs) as display:
         begin(what, files, display)
+        display.prepare("loading the model")
         drawer = _Drawer(
             columns=_columns(count, labels) if grid else None, settings=settings, size=(height, width),
             labels=labels, guidance=guidance, wanted=wanted, model=compute.load(),

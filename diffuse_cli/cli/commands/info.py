@@ -21,9 +21,10 @@ def info(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Pictures.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture.")] = False,
 ) -> None:
-    """Show what picture files say about themselves: format, origin, content credentials, how diffuse made them.
+    """Show what picture files say about themselves.
 
-    Content credentials (C2PA) are found, but their signatures are not checked.
+    This is the format, the origin, content credentials, and how diffuse made the picture. Content credentials (C2PA)
+    are found, but their signatures are not checked.
     """
     jobs = [Job(found=Found(path=path, below=path, root=path.parent), output=PIPE) for path in files]
     batch = Batch(op="info", jobs=jobs)

@@ -113,7 +113,7 @@ def _target(made: Path, output: Path | None, given: Given, *, force: bool) -> Pa
     if target.is_dir():
         raise UsageError(f"{target}: is a folder; name a file with -o FILE")
     if os.path.lexists(target) and not force:
-        raise UsageError(f"{target}: exists; -f overwrites it")
+        raise UsageError(f"{target}: exists; use -f to overwrite it")
     if not target.parent.is_dir():
         raise UsageError(f"{target}: no such folder as {target.parent}; create it")
     return target

@@ -41,7 +41,7 @@ def restore(
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Undo all damage of a picture at once: noise, JPEG compression, blur, holes, low resolution.
+    """Undo noise, JPEG compression, blur and holes at once.
 
     The damage is estimated for each picture, as `diffuse estimate` reports it, unless an option sets it. Damage that is
     not found is not undone: a good picture stays as it is. If JPEG traces are removed, a JPEG result is written with
@@ -100,7 +100,7 @@ def dejpeg(
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Remove the traces of JPEG compression, also from a PNG that was a JPEG. Short for `restore --only jpeg`."""
+    """Remove the traces of JPEG compression, also from a PNG. Short for `restore --only jpeg`."""
     from ...tasks.restore import Restore, restore_only
     from ..run.restorer import restore_files
 

@@ -54,10 +54,11 @@ def stylize(
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Give photographs the look of another picture: its colours, and its texture in strokes.
+    """Give photographs the look of another picture.
 
-    The network is trained on the style's picture for a few minutes, once. What it learned is kept in the user's cache,
-    and in the file that --save-style names. --seed draws other strokes.
+    They get its colours, and its texture in strokes. The network is trained on the style's picture for a few minutes,
+    once. What it learned is kept in the user's cache, and in the file that --save-style names. --seed draws other
+    strokes.
     """
     from ...tasks.stylize import Stylize
     from ..run.restorer import restore_files

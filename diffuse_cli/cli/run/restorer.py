@@ -67,6 +67,7 @@ def restore_files(
     with Display(quiet=files.quiet, total=len(batch.jobs)) as display:
         begin(batch, files, display)
         due = any(job.action != "skip" for job in batch.jobs)
+        display.prepare("loading the model")
         restorer = _Restorer(
             results=Results(batch=batch, files=files, encoding=encoding, display=display),
             wanted=wanted,

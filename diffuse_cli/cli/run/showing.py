@@ -163,7 +163,7 @@ def _report(
         again = files.exists != "fail" or files.resume
         if not (again and is_report(target)):
             what = "exists" if is_report(target) else "exists, and is not a report"
-            raise UsageError(f"{target}: {what}; -f overwrites it")
+            raise UsageError(f"{target}: {what}; use -f to overwrite it")
     if target.parent not in {job.output.parent for job in jobs}:  # those will be there
         plan.check_folders([target], may_create=False)
     return Report(target=target, op=op, count=len(jobs), megabytes=files.report_size, overlaid=overlaid)

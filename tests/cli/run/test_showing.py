@@ -79,9 +79,9 @@ def test_pages_are_shown_by_their_first(run: Program, toy_file: Path, tmp_path: 
         (["--compare", "c.jpg"], "call it c.jpg.png"),
         (["--compare", "in.png"], "is an input"),
         (["--compare", "out.png"], "is an input"),
-        (["--compare", "-"], "written to a file"),
-        (["--report", "mine.html"], "is no report; -f replaces it"),
-        (["--report", "mine.html", "--on-exists", "skip"], "is no report; -f replaces it"),
+        (["--compare", "-"], "needs a file"),
+        (["--report", "mine.html"], "is not a report; use -f to overwrite it"),
+        (["--report", "mine.html", "--on-exists", "skip"], "is not a report; use -f to overwrite it"),
         (["--report", "r.html", "--report-size", "0"], "--report-size"),
     ],
 )
