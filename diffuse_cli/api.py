@@ -92,7 +92,7 @@ def restore(picture: object, task: Task | str, **options: Any) -> Any:
     before, problem, settings, model = _prepared(picture, task, cast("Options", options))
     with _threads(options.get("threads")):
         after = solve(before, problem, settings, _adapted(model, task, problem, settings))
-    return to_like(picture, before, after, problem.corner)
+    return to_like(picture, before, after, problem.finish.corner)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,7 +145,7 @@ def sample(
         samples = [drawn.restored(replace(settings, sample=settings.sample + k)) for k in range(count)]
         average, std = drawn.average(settings, count), drawn.std(settings, count)
         mean = drawn.restored(mean_settings)
-    mean, average, *samples = (to_like(picture, before, x, problem.corner) for x in (mean, average, *samples))
+    mean, average, *samples = (to_like(picture, before, x, problem.finish.corner) for x in (mean, average, *samples))
     return PosteriorSamples(mean=mean, samples=samples, average=average, std=std)
 
 
@@ -254,9 +254,9 @@ def _prepared(
         settings = replace(request.drawing(base), fidelity=fidelity or 0.0)
     before = to_picture(picture)
     problem = task.problem(before)
-    for note in problem.notes:
+    for note in problem.findings.notes:
         log.info(note)
-    for warning in problem.warnings:
+    for warning in problem.findings.warnings:
         log.warning(warning)
     return before, problem, settings, _model(options)
 

@@ -30,8 +30,7 @@ from diffuse_cli import (
 )
 from diffuse_cli.errors import PictureError, UsageError
 from diffuse_cli.images.convert import PictureLike, to_picture
-
-from .conftest import EXAMPLES
+from tests.conftest import EXAMPLES
 
 RNG = np.random.default_rng(0)
 NOISY = (np.full((40, 56, 3), 120.0) + RNG.normal(0, 20, (40, 56, 3))).round().clip(0, 255).astype(np.uint8)
@@ -107,6 +106,11 @@ def test_samples_differ_and_repeat() -> None:
 
 def test_several_samples_of_every_kind(toy_file: Path) -> None:
     model = Model.load(toy_file, device="cpu")
+    array = sample(NOISY, Denoise(noise=20), count=3, steps=2, model=model)
+    assert np.array_equal(array.mean, restore(NOISY, Denoise(noise=20), model=model))
+    spread = np.sqrt(np.var(np.array(array.samples, float), axis=0, ddof=1).mean(2))
+    assert np.abs(array.std - spread).mean() < 0.5
+    assert np.abs(array.average - np.mean(np.array(array.samples, float), 0)).max() <= 1
     found = sample(Image.fromarray(NOISY), Denoise(noise=20), count=2, steps=2, seed=3, model=model)
     assert [image.size for image in (found.mean, found.average, *found.samples)] == [(56, 40)] * 4
     assert found.std.shape == (40, 56)
@@ -144,6 +148,11 @@ def test_wrong_options_are_refused_before_the_model_is_loaded(options: dict[str,
         restore(NOISY, Denoise(noise=20), model="no such model", **options)  # type: ignore[call-overload]
     with pytest.raises(UsageError, match=next(iter(options))):
         sample(NOISY, Denoise(noise=20), model="no such model", **options)  # type: ignore[call-overload]
+
+
+def test_one_sample_tells_no_spread(toy_file: Path) -> None:
+    with pytest.raises(UsageError, match="--samples"):
+        sample(NOISY, Denoise(noise=20), count=1, model=toy_file)
 
 
 def test_generating_knows_no_fidelity() -> None:
@@ -227,6 +236,13 @@ class TestTasksAsStrings:
             old = restore(self.FLOATS, name, model=toy_file, seed=2, compile=False, **options)
         assert np.array_equal(old, restore(self.FLOATS, task, model=toy_file, seed=2))
         assert not np.array_equal(old, self.FLOATS)
+
+    def test_a_noise_map_may_be_of_any_kind(self, toy_file: Path) -> None:
+        std = np.linspace(5, 40, 40 * 56, dtype=np.float32).reshape(40, 56).round()
+        wanted = restore(NOISY, Denoise(noise_map=std), model=toy_file)
+        for given in (std, torch.from_numpy(std), Image.fromarray(std.astype(np.uint8))):
+            with pytest.deprecated_call(match=OLD):
+                assert np.array_equal(restore(NOISY, "denoise", noise_map=given, model=toy_file), wanted)
 
     def test_a_mask_may_be_of_any_kind(self, toy_file: Path, tmp_path: Path) -> None:
         mask = np.zeros((40, 56), bool)

@@ -28,7 +28,7 @@ LABEL_GUIDANCE = 1.5
 """Of labelled pictures; examples/fashion/README.md has what it does to recognition and variety."""
 _GENERATE_SIDE = 64
 SAMPLE_STEPS = 6
-"""Solver steps of a sample, if nothing is said: with fewer the samples differ too little (model card, Samples)."""
+"""Solver steps of a sample, as measured: with fewer the samples differ too little (model card, Samples)."""
 
 
 def natural_size(crop: int) -> tuple[int, int]:

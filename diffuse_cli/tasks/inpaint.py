@@ -82,7 +82,7 @@ class Inpaint:
 
         Raises: PictureError: a mask of another size, a box beside the picture, no alpha, too much that looks damaged.
         """
-        from ..restoration.problem import Problem
+        from ..restoration.problem import Findings, Finish, Problem
 
         hole, notes = self._hole(picture)
         source = self.mask if isinstance(self.mask, str) else ""
@@ -95,9 +95,8 @@ class Inpaint:
         wide = widest(hole)
         if wide is not None:
             notes = (*notes, _WIDE_NOTE.format(across=wide.across))
-        return Problem(
-            hole=hole, cover=self._cover(hole), opaque=source == "alpha", notes=notes, warnings=warnings
-        )  # fmt: skip
+        finish = Finish(cover=self._cover(hole), opaque=source == "alpha")
+        return Problem(hole=hole, finish=finish, findings=Findings(notes=notes, warnings=warnings))
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:

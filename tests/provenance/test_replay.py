@@ -6,17 +6,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner, Result
 
-from diffuse_cli.cli.app import app
 from diffuse_cli.images.image_io import Picture, read_picture, write_picture
 from diffuse_cli.provenance import recipe
 from diffuse_cli.provenance.replay import Option, arguments
 from tests.conftest import pixels
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+from tests.helpers.program import Program
 
 
 @pytest.fixture
@@ -66,7 +61,7 @@ MADE = [
 
 
 @pytest.mark.parametrize(("name", "options"), MADE)
-def test_every_command_makes_the_same_bytes_again(folder: Path, name: str, options: str) -> None:
+def test_every_command_makes_the_same_bytes_again(run: Program, folder: Path, name: str, options: str) -> None:
     assert run(*options.split(), "in.png", "-o", name, "--model", "toy", "-q").exit_code == 0
     files = {"--mask": "mask.png", "--noise-map": "map.png", "--insert": "cut.png", "--join": "cut.png"}
     given = [word for flag, file in files.items() if flag in options.split() for word in (flag, file)]
@@ -77,7 +72,7 @@ def test_every_command_makes_the_same_bytes_again(folder: Path, name: str, optio
     assert not list(folder.glob(".diffuse-replay*"))
 
 
-def test_what_was_drawn_from_nothing(folder: Path) -> None:
+def test_what_was_drawn_from_nothing(run: Program, folder: Path) -> None:
     size = ["--size", "24x16", "--steps", "2", "--model", "toy", "-q"]
     assert run("generate", "-n", "3", "--seed", "4", *size, "-o", "g/").exit_code == 0
     assert run("generate", "-n", "3", "--grid", *size, "-o", "sheet.png").exit_code == 0
@@ -87,7 +82,7 @@ def test_what_was_drawn_from_nothing(folder: Path) -> None:
     assert run("replay", "sheet.png", "--input", "in.png", "-f").exit_code == 2
 
 
-def test_one_of_several_samples_and_what_lies_beside_them(folder: Path) -> None:
+def test_one_of_several_samples_and_what_lies_beside_them(run: Program, folder: Path) -> None:
     options = (
         "--noise 20 --samples 3 --steps 2 --seed 8 --uncertainty map.tif --uncertainty-view view.png --trace t.png"
     )
@@ -98,7 +93,7 @@ def test_one_of_several_samples_and_what_lies_beside_them(folder: Path) -> None:
         assert path.read_bytes() == path.with_name(f"{path.stem}.replay{path.suffix}").read_bytes()
 
 
-def test_damage(folder: Path) -> None:
+def test_damage(run: Program, folder: Path) -> None:
     damage = "--blur 1.1 --scale 1.5 --noise 9 --poisson 0.5 --mask-random dust --mask-share 0.2 --seed 3"
     assert run("degrade", "in.png", *damage.split(), "--jpeg", "70", "-o", "bad.jpg", "-q").exit_code == 0
     assert run("replay", "bad.jpg", "--input", "in.png").exit_code == 0
@@ -111,7 +106,7 @@ def test_damage(folder: Path) -> None:
     ]
 
 
-def test_what_is_given_again_is_checked_by_its_hash(folder: Path) -> None:
+def test_what_is_given_again_is_checked_by_its_hash(run: Program, folder: Path) -> None:
     made = ["inpaint", "in.png", "--mask", "mask.png", "-o", "out.png", "--model", "toy", "-q"]
     assert run(*made).exit_code == 0
     for options, words in (
@@ -130,7 +125,9 @@ def test_what_is_given_again_is_checked_by_its_hash(folder: Path) -> None:
     assert run("replay", "in.png", "--input", "in.png").exit_code == 2  # no recipe
 
 
-def test_other_settings_do_not_matter_and_other_bytes_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_settings_do_not_matter_and_other_bytes_are_told(
+    run: Program, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = ["denoise", "in.png", "--noise", "20", "-o", "out.png", "--model", "toy", "--dtype", "fp32", "-q"]
     assert run(*made).exit_code == 0
     monkeypatch.setenv("DIFFUSE_STRENGTH", "0.5")
@@ -169,7 +166,7 @@ def test_other_settings_do_not_matter_and_other_bytes_are_told(folder: Path, mon
         ("deblur", ["noise if blurred", "blur"]),
     ],
 )
-def test_a_file_of_0_1_0_is_replayed_and_verified(folder: Path, options: str, phrases: list[str]) -> None:
+def test_a_file_of_0_1_0_is_replayed_and_verified(run: Program, folder: Path, options: str, phrases: list[str]) -> None:
     assert run(*options.split(), "in.png", "-o", "new.png", "--model", "toy", "-q").exit_code == 0
     told = recipe.read(folder / "new.png") or {}
     old = {**told, "estimated": phrases, **({"wide_holes": "texture", "seed": 0} if "restore" in options else {})}
@@ -181,7 +178,7 @@ def test_a_file_of_0_1_0_is_replayed_and_verified(folder: Path, options: str, ph
         0, "again.png: the same pixels and recipe as old.png, which has an older form of recipe"
     )  # fmt: skip
     assert (folder / "again.png").read_bytes() == (folder / "new.png").read_bytes()
-    verified = [run("verify", name, "--against", "in.png", "--json").output for name in ("old.png", "new.png")]
+    verified = [run("verify", name, "--against", "in.png", "--json").stdout for name in ("old.png", "new.png")]
     assert json.loads(verified[0])["figures"] == json.loads(verified[1])["figures"]
     changed = made.pixels.copy()
     changed[5, 5] += 8 / 127.5
@@ -189,7 +186,7 @@ def test_a_file_of_0_1_0_is_replayed_and_verified(folder: Path, options: str, ph
     assert run("replay", "old.png", "--input", "in.png", "-f").exit_code == 1
 
 
-def test_a_format_that_cannot_tell_is_replayed_from_the_line_that_did(folder: Path) -> None:
+def test_a_format_that_cannot_tell_is_replayed_from_the_line_that_did(run: Program, folder: Path) -> None:
     made = run("denoise", "in.png", "--noise", "20", "-o", "out.ppm", "--model", "toy", "-q", "--json")
     (folder / "line.json").write_text(made.stdout.splitlines()[0])
     assert run("replay", "out.ppm", "--input", "in.png").exit_code == 2
@@ -203,14 +200,7 @@ def test_keys_are_options() -> None:
         "to_size": Option(flag="--to-size"), "invert_mask": Option(flag="--invert-mask", switch=True),
         "mask": Option(flag="--mask"), "format": Option(flag="--format"),
     }  # fmt: skip
-    told = {
-        "noise": 3.14,
-        "estimated": {"noise": "auto"},
-        "to_size": [3, 4],
-        "scale": 2.0,
-        "unknown": 1,
-        "format": "PNG",
-    }
+    told = {"noise": 3.14, "estimated": {"noise": "auto"}, "to_size": [3, 4], "scale": 2.0, "who": 1, "format": "PNG"}
     expected = ["--noise", "auto", "--to-size", "3x4", "--format", "png"]
     assert sorted(arguments(told, options, {})) == sorted(expected)
     told = {"boxes": [[1, 2, 3, 4], [5, 6, 7, 8]], "invert_mask": True, "mask": "alpha", "noise": None}
