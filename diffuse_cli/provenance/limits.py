@@ -1,6 +1,6 @@
 """What a result may leave of its input: the limits of what `residuals` measures.
 
-The limits were fixed on pictures that the table of their errors (examples/verify.md) does not use.
+The limits were fixed on pictures that the table of their errors (docs/provenance.md) does not use.
 """
 
 import math
