@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..degradation.operators import Degradation
 from .engines.gpu_copies import fetch, send
 from .fusion import fuse
-from .network import UNet
+from .network import NetworkConfig, UNet
 
 SIGMA_DATA = 0.5
 """Prior std without a guide."""
@@ -33,10 +34,11 @@ class Observation:
     Attributes:
         mu: (B, 3, H, W) or (B, 3, 1, 1), the guide or the fill; 0 without one.
         sigma_p: (B, 1, H, W) or (B, 1, 1, 1), std of the clean picture around mu.
-        cond: (B, 4 + K), the degradation, then the label.
+        cond: (B, described + K), the degradation of the guide, then the label.
         y: (B, 3, H, W), a pixelwise observation. None: there is none.
         sigma_y: (B, 1, H, W) or (B, 1, 1, 1), std of the observation's noise.
         gray: the picture's channels are equal, so the estimate's must be.
+        described: how many numbers of cond say what happened to the guide.
     """
 
     mu: Tensor
@@ -45,6 +47,13 @@ class Observation:
     y: Tensor | None = None
     sigma_y: Tensor | None = None
     gray: bool = False
+    described: int = 4
+
+    def told(self, what: Degradation) -> "Observation":
+        """Return the same with a guide that this happened to; the network is told as much of it as it knows."""
+        what, cond = what.told(self.described), self.cond.clone()
+        cond[:, : self.described] = torch.tensor(what.cond()[: self.described])
+        return replace(self, sigma_p=torch.full((1, 1, 1, 1), what.sigma_p()), cond=cond)
 
     def crop(self, rows: slice, columns: slice) -> "Observation":
         """Return the observation of a window."""
@@ -107,18 +116,19 @@ class WindowedObservation(Protocol):
         """Return an upper bound of the posterior std of any pixel."""
 
 
-def nothing_known(batch: int, cond: int, device: torch.device) -> Observation:
+def nothing_known(batch: int, config: NetworkConfig, device: torch.device) -> Observation:
     """Return the observation of `generate`, and of a denoiser whose noisy picture is the state itself.
 
     Args:
         batch: number of pictures.
-        cond: length of the network's condition.
+        config: of the network.
         device: where its tensors are.
     """
     return Observation(
         mu=torch.zeros(batch, 3, 1, 1, device=device),
         sigma_p=torch.full((batch, 1, 1, 1), SIGMA_DATA, device=device),
-        cond=torch.zeros(batch, cond, device=device),
+        cond=torch.zeros(batch, config.cond, device=device),
+        described=config.described,
     )
 
 

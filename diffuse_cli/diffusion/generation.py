@@ -52,7 +52,7 @@ def generate(
         raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
     weight = label_guidance(guidance, label)
     config = model.network.config
-    nothing = nothing_known(1, config.cond, torch.device("cpu"))
+    nothing = nothing_known(1, config, torch.device("cpu"))
     seen = replace(nothing, cond=_label_cond(nothing.cond, model, label), gray=config.gray)
     sizes = cascade(size, config.crop)
     x = _first(seen, weight, sizes[0], settings, model, part_of(progress, 0, 1 / len(sizes)))
@@ -117,5 +117,5 @@ def _label_cond(cond: Tensor, model: Model, label: str | None) -> Tensor:
     if label is None:
         return cond
     known = cond.clone()
-    known[:, 4 + model.label_index(label)] = 1
+    known[:, model.network.config.described + model.label_index(label)] = 1
     return known

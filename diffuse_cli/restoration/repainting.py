@@ -42,7 +42,7 @@ def repaint(y: Tensor, how: Repainting, run: Run, *, gray: bool) -> Tensor:
     """
     if run.settings.steps == 1:
         return y
-    base = replace(nothing_known(1, run.model.network.config.cond, y.device), gray=gray)
+    base = replace(nothing_known(1, run.model.network.config, y.device), gray=gray)
     scales = len(pyramid(y, how.levels))
 
     def draw(start: Tensor, guide: Tensor, halvings: int) -> Tensor:

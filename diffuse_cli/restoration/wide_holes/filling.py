@@ -35,7 +35,7 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
         (1, 3, H, W), y with the wide part filled, in host memory.
     """
     settings = run.settings
-    base = replace(nothing_known(1, run.model.network.config.cond, y.device), gray=gray)
+    base = replace(nothing_known(1, run.model.network.config, y.device), gray=gray)
     drawn = settings.steps > 1
     levels = wide.levels(_COARSEST if settings.has_texture else REACH)
     found: Matches | None = None

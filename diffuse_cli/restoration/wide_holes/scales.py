@@ -83,14 +83,9 @@ def refinement(base: Observation, coarse: Tensor, y: Tensor, known: Tensor) -> O
         known: (1, 1, h, w) bool.
     """
     h, w = coarse.shape[-2:]
-    shrunk_by_two = Degradation(scale=2)
-    cond = base.cond.clone()
-    cond[:, :4] = torch.tensor(shrunk_by_two.cond())
     return replace(
-        base,
+        base.told(Degradation(scale=2)),
         mu=resize(coarse, (2 * h, 2 * w))[..., : y.shape[-2], : y.shape[-1]],
-        sigma_p=torch.full((1, 1, 1, 1), shrunk_by_two.sigma_p()),
-        cond=cond,
         y=y,
         sigma_y=torch.where(known, 0.0, math.inf),
     )
