@@ -31,11 +31,8 @@ from diffuse_cli import (
 from diffuse_cli.errors import PictureError, UsageError
 from diffuse_cli.images.convert import PictureLike, to_picture
 from tests.conftest import EXAMPLES
-from tests.restoration.test_restore import ramp
 
 RNG = np.random.default_rng(0)
-
-
 NOISY = (np.full((40, 56, 3), 120.0) + RNG.normal(0, 20, (40, 56, 3))).round().clip(0, 255).astype(np.uint8)
 OLD = "will go in the next release"
 
@@ -109,6 +106,11 @@ def test_samples_differ_and_repeat() -> None:
 
 def test_several_samples_of_every_kind(toy_file: Path) -> None:
     model = Model.load(toy_file, device="cpu")
+    array = sample(NOISY, Denoise(noise=20), count=3, steps=2, model=model)
+    assert np.array_equal(array.mean, restore(NOISY, Denoise(noise=20), model=model))
+    spread = np.sqrt(np.var(np.array(array.samples, float), axis=0, ddof=1).mean(2))
+    assert np.abs(array.std - spread).mean() < 0.5
+    assert np.abs(array.average - np.mean(np.array(array.samples, float), 0)).max() <= 1
     found = sample(Image.fromarray(NOISY), Denoise(noise=20), count=2, steps=2, seed=3, model=model)
     assert [image.size for image in (found.mean, found.average, *found.samples)] == [(56, 40)] * 4
     assert found.std.shape == (40, 56)
@@ -146,6 +148,11 @@ def test_wrong_options_are_refused_before_the_model_is_loaded(options: dict[str,
         restore(NOISY, Denoise(noise=20), model="no such model", **options)  # type: ignore[call-overload]
     with pytest.raises(UsageError, match=next(iter(options))):
         sample(NOISY, Denoise(noise=20), model="no such model", **options)  # type: ignore[call-overload]
+
+
+def test_one_sample_tells_no_spread(toy_file: Path) -> None:
+    with pytest.raises(UsageError, match="--samples"):
+        sample(NOISY, Denoise(noise=20), count=1, model=toy_file)
 
 
 def test_generating_knows_no_fidelity() -> None:
@@ -230,6 +237,13 @@ class TestTasksAsStrings:
         assert np.array_equal(old, restore(self.FLOATS, task, model=toy_file, seed=2))
         assert not np.array_equal(old, self.FLOATS)
 
+    def test_a_noise_map_may_be_of_any_kind(self, toy_file: Path) -> None:
+        std = np.linspace(5, 40, 40 * 56, dtype=np.float32).reshape(40, 56).round()
+        wanted = restore(NOISY, Denoise(noise_map=std), model=toy_file)
+        for given in (std, torch.from_numpy(std), Image.fromarray(std.astype(np.uint8))):
+            with pytest.deprecated_call(match=OLD):
+                assert np.array_equal(restore(NOISY, "denoise", noise_map=given, model=toy_file), wanted)
+
     def test_a_mask_may_be_of_any_kind(self, toy_file: Path, tmp_path: Path) -> None:
         mask = np.zeros((40, 56), bool)
         mask[5:9, 5:20] = True
@@ -284,46 +298,3 @@ class TestTasksAsStrings:
 def test_errors_are_of_one_class() -> None:
     with pytest.raises(errors.DiffuseError, match="missing"):
         restore("missing.png", Denoise())
-
-
-class TestSample:
-    NOISY = np.random.default_rng(0).normal(120, 20, (32, 40, 3)).round().clip(0, 255).astype(np.uint8)
-
-    def test_several_answers(self, toy_file: Path) -> None:
-        task, model = Denoise(noise=20), Model.load(toy_file, dtype="fp32")
-        found = sample(self.NOISY, task, count=3, steps=2, model=model)
-        assert len(found.samples) == 3
-        assert found.mean.dtype == np.uint8
-        assert np.array_equal(found.mean, restore(self.NOISY, task, model=model))
-        again = restore(self.NOISY, task, sample=1, steps=2, model=model)
-        assert np.array_equal(found.samples[1], again)
-        spread = np.sqrt(np.var(np.array(found.samples, float), axis=0, ddof=1).mean(2))
-        assert np.abs(found.std - spread).mean() < 0.5
-        assert np.abs(found.average - np.mean(np.array(found.samples, float), 0)).max() <= 1
-
-    def test_one_function_gives_one_picture(self, toy_file: Path) -> None:
-        with pytest.raises(UsageError, match="unknown option samples"):
-            restore(self.NOISY, Denoise(noise=20), samples=2, model=toy_file)  # type: ignore[call-overload]
-        with pytest.raises(UsageError, match="--samples"):
-            sample(self.NOISY, Denoise(noise=20), count=1, model=toy_file)
-
-
-def test_what_was_dejpeg_and_deblur_is_restore() -> None:
-    array = np.random.default_rng(0).normal(120, 1, (32, 40, 3)).round().clip(0, 255).astype(np.uint8)
-    restored = restore(array, Restore(noise=20, jpeg=None, blur=None))
-    assert np.array_equal(restored, restore(array, Denoise(noise=20)))
-    assert not np.array_equal(restore(array, Restore(noise=None, jpeg=30, blur=None)), array)
-    assert not np.array_equal(restore(array, Restore(noise="if-blurred", jpeg=None, blur=1.5)), array)
-
-
-def test_noise_maps_of_every_kind(toy_file: Path) -> None:
-    array = np.random.default_rng(0).integers(0, 255, (32, 32, 3)).astype(np.uint8)
-    std = ramp((32, 32), 5, 40)
-    made = []
-    for m in (std.round(), torch.from_numpy(std.round()), Image.fromarray(std.round().astype(np.uint8))):
-        with pytest.deprecated_call(match=OLD):
-            made.append(restore(array, "denoise", noise_map=m, model=toy_file, dtype="fp32"))
-    made.append(restore(array, Denoise(noise_map=std.round()), model=toy_file, dtype="fp32"))
-    np.testing.assert_array_equal(made[0], made[1])
-    np.testing.assert_array_equal(made[0], made[2])
-    np.testing.assert_array_equal(made[0], made[3])

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import diffuse_cli
-from diffuse_cli import restore
+from diffuse_cli import Denoise, restore
 from diffuse_cli.cli.app import main
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.network import UNet
@@ -20,7 +20,6 @@ from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.images.image_io import Picture
 from diffuse_cli.restoration.problem import NoisyPicture, Problem
 from diffuse_cli.restoration.restore import restore as restore_picture
-from diffuse_cli.tasks.denoise import Denoise
 
 PACKAGE = str(Path(diffuse_cli.__file__).parent)
 FROM_MAIN, FROM_API, FROM_RESTORE = 14, 7, 6

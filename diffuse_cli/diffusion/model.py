@@ -1,4 +1,4 @@
-"""Where the network runs and in which type: the weights of a checkpoint, made ready to compute."""
+"""The weights of a checkpoint, made ready to compute: on which device, in which type, by which engine."""
 
 import copy
 import importlib.util
@@ -23,9 +23,9 @@ class Model:
 
     Attributes:
         network: what computes.
-        exact: the same weights in fp32 on torch, where `network` computes in less, or by another engine.
+        exact: the same weights in fp32 on torch. None: `network` is that.
         compiled: `network` went through torch.compile.
-        engine: what computes it.
+        engine: what computes `network`.
         path: the checkpoint's file; None = the weights came from no file.
     """
 
@@ -81,9 +81,10 @@ class Model:
         return replace(made, path=path)
 
     def label_index(self, label: str) -> int:
-        """Where a label stands among those that `generate` can be asked for.
+        """Return the number of a label among the checkpoint's.
 
-        Raises: UsageError: it is none of them.
+        Raises:
+            UsageError: the checkpoint has no such label.
         """
         return checkpoint.label_index(label, self.network.config.labels)
 
@@ -93,7 +94,14 @@ prepare = Model.load
 
 
 def from_weights(exact: "UNet", dtype: "torch.dtype", *, compiled: bool, engine: Engine = "torch") -> Model:
-    """A model of a folded network in fp32, that computes in `dtype`; compiled now, if it is to be."""
+    """Make a model of a folded network.
+
+    Args:
+        exact: the network in fp32, on its device.
+        dtype: type of the model's convolutions.
+        compiled: compile the network now.
+        engine: what computes the network.
+    """
     if engine == "ncnn":
         from .engines.ncnn import NcnnNetwork
 
@@ -106,18 +114,20 @@ def from_weights(exact: "UNet", dtype: "torch.dtype", *, compiled: bool, engine:
 
 
 def chosen_dtype(device: Device, dtype: Dtype, engine: Engine = "torch") -> Dtype:
-    """What "auto" means on this machine; with ncnn fp32, which is hardly slower there than bf16.
+    """Return the type that "auto" means on this machine. With ncnn it is fp32, which is hardly slower than bf16.
 
-    Raises: UsageError: a device that is not there.
+    Raises:
+        UsageError: the device is not there.
     """
     place = _device(device, engine)
     return ("bf16" if engine == "torch" and gains_by_bf16(place) else "fp32") if dtype == "auto" else dtype
 
 
 def check_ncnn() -> None:
-    """Whether ncnn can be used.
+    """Check that ncnn is installed.
 
-    Raises: UsageError: it is not installed.
+    Raises:
+        UsageError: it is not.
     """
     if importlib.util.find_spec("ncnn") is None:
         raise UsageError("--engine ncnn: it is not installed; pip install 'diffuse-cli[ncnn]', or leave the option out")
@@ -139,7 +149,7 @@ def _device(wanted: Device, engine: Engine = "torch") -> "torch.device":
 
 
 def gains_by_bf16(device: "torch.device") -> bool:
-    """Whether 3x3 convolutions run faster in bf16: matrix units or AVX-512 BF16 on a CPU, tensor cores on a GPU."""
+    """Return whether 3x3 convolutions run faster in bf16: by AVX-512 BF16 or AMX on a CPU, tensor cores on a GPU."""
     import torch
 
     if device.type == "cuda":

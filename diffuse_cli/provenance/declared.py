@@ -1,4 +1,4 @@
-"""What is said to have been done to a picture: from the recipe in the result, or from options where it is gone."""
+"""What is declared to have been done to a picture: by the recipe in the result, or by options where it has none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,16 +24,17 @@ RESTORING: Final = frozenset({"denoise", "inpaint", "super-resolve", "restore", 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declared:
-    """What is said to have been done.
+    """What is declared to have been done.
 
     Attributes:
-        what: what had happened to the input: its noise, blur, coder, and the factor that it was enlarged by.
+        what: what had happened to the input: its noise, blur, coder, and the factor of its enlargement.
         size: (height, width) of the result.
-        std: (H, W), the noise's std in 8-bit levels, where it is not the same everywhere; `what` holds its rms then.
+        std: (H, W), the noise's std in 8-bit levels, where it is not the same everywhere; `what` then holds its rms.
         hole: (H, W) of the input, or of the canvas around it, True where it was filled; None = nowhere.
         margins: left, top, right, bottom of the canvas.
         opaque: what was filled became opaque.
-        strength, chroma_strength: how far luma and chroma were moved towards the estimate.
+        strength: how far luma was moved towards the estimate, 0..1.
+        chroma_strength: the same of chroma.
     """
 
     what: Degradation
@@ -47,7 +48,7 @@ class Declared:
 
     @property
     def keeps_known_pixels(self) -> bool:
-        """Whether what was not filled is said to be as it was."""
+        """Whether the pixels that were not filled are declared to be as they were."""
         untouched = self.what == Degradation() or self.strength == self.chroma_strength == 0
         return untouched and (self.hole is None or self.hole.shape == self.size)
 
@@ -58,13 +59,17 @@ def from_recipe(
     mask: "NDArray[np.bool_] | None" = None,
     noise_map: "NDArray[np.float32] | None" = None,
 ) -> Declared:
-    """What a recipe says, as far as a picture shows it.
+    """Return what a recipe declares, as far as a picture shows it.
 
     Args:
+        recipe: of the result.
         before: the input.
-        mask, noise_map: (H, W), True = filled, and the noise's std in 8-bit levels, where the recipe used files.
-    Raises: UsageError: the operation is none that verifying knows, or a value makes no sense. PictureError: mask and
-        picture do not fit together.
+        mask: (H, W), True = filled, where the recipe used a file.
+        noise_map: (H, W), the noise's std in 8-bit levels, where the recipe used a file.
+
+    Raises:
+        UsageError: the operation cannot be verified, a file is missing, or a value makes no sense.
+        PictureError: mask and picture do not fit together.
     """
     operation = recipe.get("operation")
     if operation not in RESTORING:
@@ -99,7 +104,7 @@ def from_recipe(
 
 
 def _noise(recipe: Mapping[str, Any], before: "Picture", noise_map: "NDArray[np.float32] | None") -> KnownNoise:
-    """One level, the map that was given, or the map that is estimated from the input again."""
+    """Return the level, the map that was given, or the map that is estimated from the input again."""
     if noise_map is not None:
         return given_map(noise_map, before)
     level, how = _number(recipe, "noise", 0.0), recipe.get("estimated", {}).get("noise")

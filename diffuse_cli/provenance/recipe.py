@@ -1,6 +1,7 @@
-"""How a result was made: a small JSON in the result's own metadata, by which it is told from every other.
+"""A recipe says how a result was made. It is a small JSON in the result's own metadata.
 
-It holds all that decides pixels, resolved, and the hashes of what went in; no paths, names, times, threads or machines.
+It holds all that decides pixels, resolved, and the hashes of the inputs. It holds no paths, names, times, threads or
+machines.
 """
 
 import html
@@ -60,7 +61,7 @@ def of_computing(
 
 
 def of_average(computing: Recipe, samples: int) -> dict[str, Any]:
-    """The same of the mean of so many samples."""
+    """Return the same for the mean of so many samples."""
     return {**_of_several(computing, samples), "average": True}
 
 
@@ -69,7 +70,13 @@ def _of_several(computing: Recipe, samples: int) -> dict[str, Any]:
 
 
 def of_part(part: str, computing: Recipe, samples: int | None) -> dict[str, Any]:
-    """The same of something else than the restored picture, that is made of so many samples, or of the first."""
+    """Return the same for something beside the restored picture.
+
+    Args:
+        part: what it shows, such as "uncertainty".
+        computing: as `of_computing` returns it.
+        samples: behind it; None = the first sample alone.
+    """
     told = {key: value for key, value in computing.items() if key != "fidelity"} | {"part": part}
     return told if samples is None else _of_several(told, samples)
 
@@ -83,19 +90,21 @@ def agrees(found: Recipe | None, wanted: Recipe) -> bool:
 
 
 def dump(recipe: Recipe) -> str:
-    """The same text for the same recipe."""
+    """Return a recipe as text. Equal recipes have equal texts."""
     return json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def plain(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as it will be read again: tuples become lists."""
+    """Return a recipe as it will be read again: tuples become lists."""
     return dict(json.loads(dump(recipe)))
 
 
 def to_rdf(recipe: Recipe, before: str = "") -> bytes:
-    """A recipe as an element of XMP, with IPTC's digital source type (Photo Metadata Standard 2023.1).
+    """Return a recipe as an element of XMP, with IPTC's digital source type (Photo Metadata Standard 2023.1).
 
-    Args: before: the input's type, "" = it said none. A stronger one stays; one that gives way is told by the recipe.
+    Args:
+        recipe: of the result.
+        before: the input's type; "" = it said none. A stronger type stays. The recipe tells one that gives way.
     """
     kind = combined(before, fitting(recipe))
     if before and kind != before:
@@ -109,7 +118,7 @@ def to_rdf(recipe: Recipe, before: str = "") -> bytes:
 
 
 def _uri(kind: str) -> str:
-    """A term by its URI; what the input said in words of its own stays as it was."""
+    """Return a term as its URI. What the input said in words of its own stays as it was."""
     return VOCABULARY + kind if kind.isalpha() else kind
 
 
@@ -172,7 +181,7 @@ def current(recipe: Recipe) -> dict[str, Any]:
 
 
 def _metadata(file: BinaryIO) -> bytes:
-    """Return the bytes of a file that hold its XMP. The common formats are not read beyond it."""
+    """Return the bytes of a file that hold its XMP. Of common formats no pixels are read."""
     head = file.read(12)
     if head.startswith(b"\x89PNG"):
         before = itertools.takewhile(lambda part: part.name != b"IDAT", png_chunks(file))

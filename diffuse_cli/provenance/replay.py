@@ -1,7 +1,7 @@
-"""A recipe becomes the command line that makes the same again, by the command's own options.
+"""Turn a recipe into the command line that makes the same again.
 
-A recipe's keys are options' names, so a new option needs nothing here, unless its key is called otherwise. What a
-recipe says beside them (what was found out, hashes) follows by itself, and the new result's recipe is compared with it.
+A recipe's keys are options' names, so a new option needs nothing here unless its key is named differently. What a
+recipe says beside options (estimates, hashes) is made again by the command, and the new recipe is compared with it.
 """
 
 import re
@@ -24,7 +24,8 @@ class Option:
 
     Attributes:
         flag: as it is given, such as --chroma-strength.
-        switch: it takes no value; many: it may be repeated.
+        switch: it takes no value.
+        many: it may be repeated.
     """
 
     flag: str
@@ -33,12 +34,15 @@ class Option:
 
 
 def arguments(recipe: Mapping[str, Any], options: Mapping[str, Option], given: Mapping[str, Path]) -> list[str]:
-    """The options that say what the recipe says.
+    """Return the arguments that say what a recipe says.
 
     Args:
+        recipe: of the result.
         options: of the recipe's command, by their names.
         given: files that the recipe knows by their hashes, by the option's name.
-    Raises: UsageError: such a file is missing, or is another one.
+
+    Raises:
+        UsageError: such a file is missing, or it is another one.
     """
     asked = _asked(recipe)
     found: list[str] = []
@@ -59,7 +63,7 @@ def arguments(recipe: Mapping[str, Any], options: Mapping[str, Option], given: M
 
 
 def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """What was asked for: not what was found out in its place, nor what follows from it."""
+    """Return what was asked for, without what was estimated or follows from it."""
     asked = dict(recipe)
     asked |= asked.pop("estimated", {})
     if asked.get("noise") == "if-blurred":  # as the command has it by itself, or by --only
@@ -76,14 +80,14 @@ def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _option_of(key: str, value: object, options: Mapping[str, Option]) -> str | None:
-    """The option that a key stands for, if it is one of the command's."""
+    """Return the option that a key stands for, if it is one of the command's."""
     if key == "mask" and "mask_random" in options:
         return "mask_random"
     return next((name for name in (key, _OPTION_OF_KEY.get(key, "")) if name in options), None)
 
 
 def _text(value: object, name: str = "") -> str:
-    """A value as a command line has it: sizes as WxH, other lists with commas."""
+    """Return a value as a command line has it: sizes as WxH, other lists with commas."""
     if isinstance(value, list):
         return ("x" if name.endswith("size") else ",").join(map(_text, value))
     return repr(value) if isinstance(value, float) else str(value)
@@ -99,7 +103,7 @@ def _same_file(given: Mapping[str, Path], name: str, sha256: str, flag: str) -> 
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What two recipes say differently, in words."""
+    """Return what two recipes say differently, in words."""
     keys = sorted(before.keys() | after.keys())
     return [f"{key} {before.get(key)} -> {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
 

@@ -1,4 +1,4 @@
-"""`diffuse denoise`: white noise, known or to be found out, is to go."""
+"""Denoise: remove white noise, known or estimated."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -25,12 +25,16 @@ class Denoise:
     """Remove white noise.
 
     Attributes:
-        noise: its std in 8-bit levels; "auto" = estimate it for each picture; "poisson" = by brightness, too: variance
-            = gain * level + offset; "auto-map" = that, times a factor that changes smoothly over the picture.
-        noise_map: (H, W) its std at each pixel in 8-bit levels; instead of `noise`.
+        noise: its std in 8-bit levels, or one of
+            "auto": estimate it for each picture;
+            "poisson": estimate it by brightness, too: variance = gain * level + offset;
+            "auto-map": the same, times a factor that changes smoothly over the picture.
+        noise_map: (H, W), the std at each pixel in 8-bit levels, in the place of `noise`.
         strength: 0 = the input, 1 = the estimate.
-        chroma_strength: the same for the colour noise alone; None = as strength.
-    Raises: UsageError: a value out of range, or both a noise and a map.
+        chroma_strength: the same for the colour noise alone; None = as `strength`.
+
+    Raises:
+        UsageError: a value is out of range, or both a noise and a map are given.
     """
 
     noise: "float | Literal['auto', 'poisson', 'auto-map']" = "auto"
@@ -55,9 +59,10 @@ class Denoise:
             check_range("chroma-strength", self.chroma_strength, 0, 1)
 
     def problem(self, picture: "Picture") -> "Problem":
-        """What is known about this picture.
+        """Return what is known about a picture.
 
-        Raises: PictureError: the map is of another size.
+        Raises:
+            PictureError: the map is of another size.
         """
         import numpy as np
 
@@ -87,7 +92,7 @@ class Denoise:
         return None if recipe.get("noise") == 0 or strengths == (0, 0) else altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
-        """What is removed; both strengths, whether one followed from the other or not."""
+        """Return the options as a recipe tells them. Both strengths are there, given or not."""
         given = to_recipe(self, without={"noise_map"})
         given["chroma_strength"] = given.get("chroma_strength", self.strength)
         if isinstance(self.noise, str):
@@ -111,5 +116,5 @@ class Denoise:
 
 def _noise_note(found: "NoiseEstimate") -> str:
     if found.level == 0:
-        return f"no noise measurable ({found.method}), so nothing is removed; --noise LEVEL insists"
-    return f"noise {found.level:.1f} (estimated: {found.method})"
+        return "no noise found, so nothing is removed; --noise LEVEL removes it anyway"
+    return f"noise: about {found.level:.1f} levels (estimated)"

@@ -1,4 +1,4 @@
-"""`diffuse inpaint`: missing pixels are to be filled, the others kept."""
+"""Inpaint: fill missing pixels, keep the others."""
 
 import math
 from dataclasses import dataclass, fields
@@ -25,25 +25,29 @@ Box = tuple[int, int, int, int]
 Polygon = tuple[tuple[float, float], ...]
 
 _WIDE_NOTE = (
-    "a hole is {across} pixels wide, so it is filled with pieces of the picture, by a guess: --seed N guesses again, "
-    "--steps 1 keeps the smooth mean"
+    "a hole is {across} pixels wide, so it is filled with pieces of the picture; --seed N picks other pieces, "
+    "--steps 1 fills it with the smooth mean"
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inpaint:
-    """Fill missing pixels, keep the others bit for bit.
+    """Fill missing pixels. The others keep their bits.
 
     Attributes:
         mask: (H, W), True = fill; "alpha" = the picture's transparent pixels; "auto" = what looks like dust, scratches,
             tears and missing corners; None = the boxes and polygons alone.
-        boxes: (x, y, width, height) rectangles to fill as well; polygons: (x, y) of their corners.
+        boxes: (x, y, width, height) of rectangles to fill as well.
+        polygons: the corners (x, y) of polygons to fill as well.
         invert_mask: fill what mask, boxes and polygons leave, instead.
-        grow: pixels by which what is to be filled is grown, in the end.
+        grow: pixels by which all that is grown.
         feather: pixels over which the filling fades in, inside of that.
         mask_strength: of "auto": from 0, what is surely damage, to 1, whatever may be.
         mask_limit: of "auto": the most of the picture that may look damaged, in percent.
-    Raises: UsageError: nothing to fill, a box without area, a polygon of less than three corners, a value out of range.
+
+    Raises:
+        UsageError: there is nothing to fill, a box has no area, a polygon has less than three corners, the mask is no
+            array of booleans, or a value is out of range.
     """
 
     mask: "NDArray[np.bool_] | Literal['alpha', 'auto'] | None" = None
@@ -78,9 +82,11 @@ class Inpaint:
         check_range("mask-limit", self.mask_limit, 0, 100)
 
     def problem(self, picture: "Picture") -> "Problem":
-        """What is known about this picture.
+        """Return what is known about a picture.
 
-        Raises: PictureError: a mask of another size, a box beside the picture, no alpha, too much that looks damaged.
+        Raises:
+            PictureError: the mask is of another size, a box lies outside the picture, there is no alpha, or too much
+                looks damaged.
         """
         from ..restoration.problem import Findings, Finish, Problem
 
@@ -100,11 +106,11 @@ class Inpaint:
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
-        """Return IPTC's term for the result. It names in- and outpainting."""
+        """Return IPTC's term for the result. The term names in- and outpainting."""
         return EDITED
 
     def to_recipe(self) -> dict[str, Any]:
-        """What is filled, but for the mask's hash."""
+        """Return the options as a recipe tells them, without the mask."""
         of_finding = set() if isinstance(self.mask, str) and self.mask == "auto" else {"mask_strength", "mask_limit"}
         return to_recipe(self, without={"mask", *of_finding})
 
@@ -150,7 +156,7 @@ class Inpaint:
         return grown(hole, self.grow) if self.grow else hole, notes
 
     def _masked(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
-        """What the mask alone says, and what there is to tell of it."""
+        """Return what the mask alone says, and notes about it."""
         import numpy as np
 
         h, w = picture.pixels.shape[:2]
@@ -162,7 +168,7 @@ class Inpaint:
         return self.mask.copy(), ()
 
     def _found(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
-        """--mask auto."""
+        """Find damage: mask "auto"."""
         from ..degradation.estimation.marks import find_marks
         from ..images.units import LEVEL
 
@@ -171,7 +177,7 @@ class Inpaint:
         if share > self.mask_limit:
             raise PictureError(
                 f"{share:.1f} % of the picture looks damaged, more than {self.mask_limit:g} %: probably wrong; "
-                f"--mask-limit {math.ceil(share)} insists, a smaller --mask-strength finds less"
+                f"--mask-limit {math.ceil(share)} fills it anyway, a smaller --mask-strength finds less"
             )
         if share == 0:
             return found, ("nothing looks like dust, scratches or tears",)

@@ -178,7 +178,7 @@ def test_a_file_of_0_1_0_is_replayed_and_verified(run: Program, folder: Path, op
         0, "again.png: the same pixels and recipe as old.png, which has an older form of recipe"
     )  # fmt: skip
     assert (folder / "again.png").read_bytes() == (folder / "new.png").read_bytes()
-    verified = [run("verify", name, "--against", "in.png", "--json").output for name in ("old.png", "new.png")]
+    verified = [run("verify", name, "--against", "in.png", "--json").stdout for name in ("old.png", "new.png")]
     assert json.loads(verified[0])["figures"] == json.loads(verified[1])["figures"]
     changed = made.pixels.copy()
     changed[5, 5] += 8 / 127.5
@@ -200,14 +200,7 @@ def test_keys_are_options() -> None:
         "to_size": Option(flag="--to-size"), "invert_mask": Option(flag="--invert-mask", switch=True),
         "mask": Option(flag="--mask"), "format": Option(flag="--format"),
     }  # fmt: skip
-    told = {
-        "noise": 3.14,
-        "estimated": {"noise": "auto"},
-        "to_size": [3, 4],
-        "scale": 2.0,
-        "unknown": 1,
-        "format": "PNG",
-    }
+    told = {"noise": 3.14, "estimated": {"noise": "auto"}, "to_size": [3, 4], "scale": 2.0, "who": 1, "format": "PNG"}
     expected = ["--noise", "auto", "--to-size", "3x4", "--format", "png"]
     assert sorted(arguments(told, options, {})) == sorted(expected)
     told = {"boxes": [[1, 2, 3, 4], [5, 6, 7, 8]], "invert_mask": True, "mask": "alpha", "noise": None}

@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from diffuse_cli import Inpaint
 from diffuse_cli import restore as restore_any
 from diffuse_cli.degradation.mask_shapes import fading, grown, polygon_mask
 from diffuse_cli.images.image_io import read_picture
 from diffuse_cli.provenance import recipe
 from diffuse_cli.provenance.recipe import read
-from diffuse_cli.tasks.inpaint import Inpaint
 from tests.conftest import EXAMPLES, pixels
 from tests.helpers.program import Program
 from tests.helpers.source_types import GENERATED, signed, stating

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from diffuse_cli import SuperResolve
 from diffuse_cli import restore as restore_any
-from diffuse_cli.tasks.super_resolve import SuperResolve
 from tests.conftest import pixels
 from tests.helpers.program import Program
 

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from diffuse_cli import restore
+from diffuse_cli import Denoise, restore
 from diffuse_cli.diffusion import inference
 from diffuse_cli.diffusion.model import Model, chosen_dtype, prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.provenance import recipe
-from diffuse_cli.tasks.denoise import Denoise
 from tests.conftest import pixels
 from tests.diffusion.test_inference import LEVEL, dusty
 from tests.helpers.program import Program
