@@ -25,10 +25,10 @@ _MARGINS, _STEP = 128, 64
 GENERATE_STEPS = 24
 """Solver steps of `generate`, which has no mean to give."""
 LABEL_GUIDANCE = 1.5
-"""Of labelled pictures; examples/fashion/README.md has what it does to recognition and variety."""
+"""Of labelled pictures; docs/training.md has what it does to recognition and variety."""
 _GENERATE_SIDE = 64
 _SAMPLE_STEPS = {"denoise": 6, "inpaint": 6, "super-resolve": 6}
-"""Solver steps of a sample by command, as measured: with fewer the samples differ too little (model card, Samples)."""
+"""Solver steps of a sample by command, as measured: with fewer the samples differ too little (docs/samples.md)."""
 
 
 def sample_steps(op: str) -> int:

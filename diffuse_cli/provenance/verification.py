@@ -6,7 +6,7 @@ far each lies from the degraded result, block by block: noise that was removed h
 takes nothing else with it. Where pixels are said to be untouched, they are compared one by one. A lossy file is allowed
 what its coder does to such a picture, which is measured by coding it once more. No network is needed.
 
-The limits were fixed on pictures that the table of their errors (examples/verify.md) does not use.
+The limits were fixed on pictures that the table of their errors (docs/provenance.md) does not use.
 """
 
 import io
