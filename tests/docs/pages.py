@@ -32,7 +32,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 def lines(block: str) -> list[str]:
     """Its commands, without comments, those of several lines joined."""
-    return [line for line in block.replace("\\\n", " ").splitlines() if not line.startswith("#")]
+    return [line for line in block.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
 
 
 def command(line: str) -> tuple[list[str], str | None] | None:
