@@ -226,7 +226,7 @@ def _scores(
 
 def _blind_values(damaged: Case) -> dict[str, float]:
     """The level that was estimated, and its distance from the std really present, both in levels."""
-    estimated = damaged.problem.noise * LEVEL
+    estimated = damaged.problem.degradation.noise * LEVEL
     present = float((damaged.damaged_levels - damaged.clean.astype(np.float64)).std())
     return {"estimated": estimated, "noise_error": abs(estimated - present)}
 

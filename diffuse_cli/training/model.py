@@ -25,7 +25,7 @@ class Trainable(nn.Module):
         self.net, self.dtype = net, dtype
 
     def forward(self, net_in: Tensor, noise: Tensor, cond: Tensor) -> Tensor:
-        """(B, 8, P, P), (B,), (B, 4 + K) -> F (B, 3, P, P), fp32."""
+        """(B, 8, P, P), (B,), (B, described + K) -> F (B, 3, P, P), fp32."""
         h, w = net_in.shape[-2:]
         padded = pad_to_multiple(net_in, self.net.config.multiple)
         f: Tensor = functional_call(self.net, self.net.trained_weights(self.dtype), (padded, noise, cond))

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from tests.conftest import PROGRAM, ROOT
-from tests.running import Program
+from tests.helpers.program import Program
 
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -19,7 +19,7 @@ OPERATORS = set("|&;<>()")
 TELLING = ("config", "doctor", "estimate", "info", "verify", "models", "evaluate --compare", "--dry-run")
 """Commands of `diffuse` that write no file."""
 ELSEWHERE = {
-    "--paint": "tests/cli/test_paint.py, test_pages.py",
+    "--paint": "tests/cli/paint",
     "torchrun": "tests/training/test_runs.py",
     "examples/fashion/check.py": "a trained network",
 }
@@ -66,10 +66,10 @@ def _run(line: str, run: Program, folder: Path) -> None:
         result = shell(line, folder)
         assert result.returncode == 0, f"{line}\n{result.stderr.decode()}"
         return
-    ended = run(*one[0])
-    assert ended.code == 0, f"{line}\n{ended.err}"
+    ended = run(*one[0], cwd=folder)
+    assert ended.exit_code == 0, f"{line}\n{ended.stderr}"
     if one[1] is not None:
-        (folder / one[1]).write_text(ended.out)
+        (folder / one[1]).write_text(ended.stdout)
 
 
 def shell(script: str, folder: Path) -> subprocess.CompletedProcess[bytes]:

@@ -18,7 +18,7 @@ from diffuse_cli.tasks.style import studio
 from diffuse_cli.tasks.style.fine_tuning import StyleTraining
 from tests.conftest import EXAMPLES
 from tests.docs.pages import DOCS, ELSEWHERE, blocks, lines, missing, run_line, shell, snapshot
-from tests.running import Program
+from tests.helpers.program import Program
 
 WITH_COMMANDS = [page for page in DOCS if page.stem != "mnist" and blocks(page.read_text(), "sh")]
 """tests/training runs the MNIST page, for which it makes the data."""
@@ -61,7 +61,7 @@ def place(tmp_path: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.program
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.stem)
 def test_every_command_runs(place: Path, run: Program, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if page.stem not in REAL:
@@ -82,9 +82,9 @@ def test_every_command_runs(place: Path, run: Program, page: Path, monkeypatch: 
         pytest.skip(f"all but the blocks that need {', '.join(sorted(skipped))} ran")
 
 
-@pytest.mark.slow
+@pytest.mark.program
 def test_painting_waits_for_a_mask(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As far as one gets without a browser; test_paint and test_pages in tests/cli go on from there."""
+    """As far as one gets without a browser; tests/cli/paint goes on from there."""
     monkeypatch.setenv("DIFFUSE_MODEL", "toy.safetensors")
     text = "".join(page.read_text() for page in WITH_COMMANDS)
     (line,) = [line for block in blocks(text, "sh") for line in lines(block) if "--paint" in line]

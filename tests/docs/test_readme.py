@@ -19,7 +19,7 @@ from diffuse_cli.tasks.style.fine_tuning import StyleTraining
 from diffuse_cli.tasks.style.studio import LESSON, StyleTrainer, cached, sitter
 from tests.conftest import EXAMPLES, ROOT
 from tests.docs.pages import README, blocks, command, lines, run_line, snapshot
-from tests.running import Program
+from tests.helpers.program import Program
 
 TEXT = README.read_text()
 INSTALLING, PICTURES = blocks(TEXT, "sh")

@@ -95,7 +95,7 @@ def evaluate(
         raise UsageError("what is to be measured? Give --task and --data DIR, or --compare A.json B.json")
     check_measured(json_file, plot, force=force)
     from ...diffusion.checkpoint import find, read_info
-    from ...diffusion.settings import GENERATE_STEPS, sample_steps
+    from ...diffusion.settings import GENERATE_STEPS, SAMPLE_STEPS
     from ...evaluation.evaluate import Evaluation, evaluate, sets_of
     from ...evaluation.generation_quality import evaluate_generation
     from ...evaluation.protocol import conditions, task_named
@@ -111,7 +111,7 @@ def evaluate(
     else:
         chosen = conditions(task_named(task.value), tuple(level or ()), as_files=as_files, blind=blind)
         drawn = samples > 1 or bool(fidelity)
-        settings = compute.settings(steps or (sample_steps(task.value) if drawn else 1))
+        settings = compute.settings(steps or (SAMPLE_STEPS if drawn else 1))
         if drawn and settings.steps == 1:
             raise UsageError("--steps 1 is the posterior mean: give more for --samples and --fidelity, or leave it out")
         for value in fidelity or ():
