@@ -30,7 +30,7 @@ LABEL_GUIDANCE = 1.5
 """Guidance of labelled pictures; docs/training.md shows what it does to recognition and variety."""
 _GENERATE_SIDE = 64
 SAMPLE_STEPS = 6
-"""Solver steps of a sample, if nothing is said. With fewer the samples differ too little (model card, Samples)."""
+"""Solver steps of a sample, if nothing is said. With fewer the samples differ too little (docs/samples.md)."""
 
 
 def natural_size(crop: int) -> tuple[int, int]:

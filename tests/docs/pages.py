@@ -16,6 +16,8 @@ DOCS = sorted((ROOT / "docs").glob("*.md"))
 CARD = ROOT / "checkpoints" / "README.md"
 TOOLS = ("convert", "parallel", "ffmpeg", "find")
 OPERATORS = set("|&;<>()")
+TELLING = ("config", "doctor", "estimate", "info", "verify", "models", "evaluate --compare", "--dry-run")
+"""Commands of `diffuse` that write no file."""
 ELSEWHERE = {
     "--paint": "tests/cli/paint, tests/program/test_painting.py",
     "torchrun": "tests/training/test_runs.py",
@@ -30,7 +32,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 def lines(block: str) -> list[str]:
     """Its commands, without comments, those of several lines joined."""
-    return [line for line in block.replace("\\\n", " ").splitlines() if not line.startswith("#")]
+    return [line for line in block.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
 
 
 def command(line: str) -> tuple[list[str], str | None] | None:
@@ -47,16 +49,24 @@ def command(line: str) -> tuple[list[str], str | None] | None:
 
 
 def run_line(line: str, run: Program, folder: Path) -> None:
-    """A line of a page, in this process where it can be: starting the program takes seconds.
+    """Run a line of a page, in this process where it can be: starting the program takes seconds.
 
     Globs are the program's own business, so a shell that leaves them alone gives the same.
     """
+    before = len(list(folder.rglob("*")))
+    _run(line, run, folder)
+    assert [name for name in outputs(line) if not (folder / name).exists()] == [], line
+    tells = any(f" {words}" in line for words in TELLING) or not line.startswith("diffuse")
+    assert tells or len(list(folder.rglob("*"))) > before, line
+
+
+def _run(line: str, run: Program, folder: Path) -> None:
     one = command(line)
     if one is None:
         result = shell(line, folder)
         assert result.returncode == 0, f"{line}\n{result.stderr.decode()}"
         return
-    ended = run(*one[0])
+    ended = run(*one[0], cwd=folder)
     assert ended.exit_code == 0, f"{line}\n{ended.stderr}"
     if one[1] is not None:
         (folder / one[1]).write_text(ended.stdout)

@@ -18,7 +18,7 @@ from diffuse_cli.system.files import file_sha256
 from diffuse_cli.tasks.style.fine_tuning import StyleTraining
 from diffuse_cli.tasks.style.studio import LESSON, StyleTrainer, cached, sitter
 from tests.conftest import EXAMPLES, ROOT
-from tests.docs.pages import README, blocks, command, lines, outputs, run_line, snapshot
+from tests.docs.pages import README, blocks, command, lines, run_line, snapshot
 from tests.helpers.program import Program
 
 TEXT = README.read_text()
@@ -64,8 +64,6 @@ def test_commands_run(checkout: Path, run: Program, line: str) -> None:
     before = snapshot(checkout)
     run_line(line, run, checkout)
     assert {path: path.read_bytes() for path in before} == before
-    assert len(snapshot(checkout)) > len(before)
-    assert all((checkout / name).exists() for name in outputs(line))
 
 
 @pytest.mark.slow
