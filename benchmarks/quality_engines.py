@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.denoiser import c_noise, nothing_known, precondition
 from diffuse_cli.diffusion.model import prepare
-from diffuse_cli.diffusion.network import UNet
+from diffuse_cli.diffusion.network import NetworkConfig, UNet
 from diffuse_cli.evaluation.hardware import cpu_name
 from diffuse_cli.images.image_io import read_picture
 from diffuse_cli.images.tensors import to_tensor
@@ -43,7 +43,7 @@ def samples(folder: Path) -> Iterator[Sample]:
             continue
         x0 = x0[..., (h - SIDE) // 2 :, (w - SIDE) // 2 :][..., :SIDE, :SIDE]
         x = x0 + SIGMA * torch.randn(x0.shape, generator=torch.Generator().manual_seed(number))
-        seen, sigma = nothing_known(1, 4, x.device), torch.full((1, 1, SIDE, SIDE), SIGMA)
+        seen, sigma = nothing_known(1, NetworkConfig(), x.device), torch.full((1, 1, SIDE, SIDE), SIGMA)
         net_in, linear, c_out = precondition(seen, x, sigma)
         yield x0, (net_in, c_noise(torch.tensor([SIGMA])), seen.cond), linear, c_out
 

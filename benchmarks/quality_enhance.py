@@ -65,7 +65,7 @@ def ways(dark: Picture, model: Model) -> dict[str, Levels]:
     classic = gamma_clahe(dark)
     return {
         "diffuse enhance": levels(restore(dark, task, Settings(), model)),
-        "the same tone, one noise level": levels(restore(toned, replace(even, notes=()), Settings(), model)),
+        "the same tone, one noise level": levels(restore(toned, even, Settings(), model)),
         "the same tone alone": levels(toned),
         "gamma + CLAHE": classic,
         "gamma + CLAHE, non-local means": with_nlm(classic),

@@ -24,7 +24,7 @@ from torch import Tensor
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model, prepare
-from diffuse_cli.diffusion.settings import Settings, sample_steps
+from diffuse_cli.diffusion.settings import SAMPLE_STEPS, Settings
 from diffuse_cli.errors import PictureError
 from diffuse_cli.evaluation.lpips import distance, imported_weights
 from diffuse_cli.evaluation.style_distance import copied_patches, gram_distance, sliced_wasserstein
@@ -38,7 +38,7 @@ from diffuse_cli.tasks.stylize import Stylize
 PHOTOS = ("astronaut", "coffee")
 SIDE = 320
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
-DRAWN = Settings(steps=sample_steps("stylize"))
+DRAWN = Settings(steps=SAMPLE_STEPS)
 
 
 def photo(name: str) -> Picture:

@@ -41,7 +41,9 @@ def resized(levels: Levels, size: tuple[int, int]) -> NDArray[np.float32]:
 def enlarged(damaged: Case, method: str, model: Model) -> Levels:
     if method == "bicubic":
         return resized(damaged.damaged_levels, damaged.clean.shape[:2]).round().astype(np.uint8)
-    task = replace(damaged.problem, consistent="--consistent" in method)
+    guide = damaged.problem.guide
+    assert guide is not None
+    task = replace(damaged.problem, observation=replace(guide, consistent="--consistent" in method))
     return to_levels(restore(damaged.damaged, task, Settings(), model).pixels, 8)
 
 

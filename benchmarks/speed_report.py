@@ -19,7 +19,7 @@ from diffuse_cli.cli.batch.pipeline import End
 from diffuse_cli.cli.batch.plan import Job
 from diffuse_cli.cli.report.report import Report
 from diffuse_cli.images.picture import Picture, to_unit
-from tests.browser import CHROMIUM, until
+from tests.helpers.browser import CHROMIUM, until
 
 SIZE = (1200, 800)
 MEGABYTES = 60

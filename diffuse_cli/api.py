@@ -32,7 +32,7 @@ from PIL import Image
 from .degradation.estimation.noise_map import map_of
 from .diffusion import checkpoint
 from .diffusion.model import Device, Dtype, Model, prepare
-from .diffusion.settings import GENERATE_STEPS, Engine, Settings, Solver, Tile, natural_size, sample_steps
+from .diffusion.settings import GENERATE_STEPS, SAMPLE_STEPS, Engine, Settings, Solver, Tile, natural_size
 from .errors import UsageError
 from .images.image_io import Picture, read_picture, to_levels, to_unit
 from .images.mask_picture import mask_of
@@ -171,7 +171,7 @@ def restore(picture: object, task: TaskName, **options: Unpack[Options]) -> obje
             from .restoration.restore import restore as restore_picture
 
             restored = restore_picture(seen, resolved, settings, model)
-    return _like(picture, seen, restored, resolved.corner)
+    return _like(picture, seen, restored, resolved.finish.corner)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,15 +210,15 @@ def restore_samples(
 
     answers, own, compute = _asked({**options, "samples": samples}, uncertainty=True)
     base, model, threads = _compute(compute)
-    settings = replace(answers.drawing(task, base), fidelity=answers.fidelity or 0.0)
+    settings = replace(answers.drawing(base), fidelity=answers.fidelity or 0.0)
     seen, resolved = _seen(picture, task, own)
     answer = Samples(seen, resolved, model, moments=True)
     with _threads(threads):
         numbered = [replace(settings, sample=settings.sample + k) for k in range(samples)]
-        made = [_like(picture, seen, answer.restored(one), resolved.corner) for one in numbered]
+        made = [_like(picture, seen, answer.restored(one), resolved.finish.corner) for one in numbered]
         mean = answer.restored(replace(settings, steps=1))
         return Restored(
-            mean=_like(picture, seen, mean, resolved.corner), samples=made, std=answer.std(settings, samples)
+            mean=_like(picture, seen, mean, resolved.finish.corner), samples=made, std=answer.std(settings, samples)
         )
 
 
@@ -258,7 +258,7 @@ def stylize(
 
     values: dict[str, Any] = dict(options)
     path = checkpoint.find(values.get("model", checkpoint.DEFAULT_MODEL))
-    settings, model, threads = _compute({"steps": sample_steps("stylize"), **values})
+    settings, model, threads = _compute({"steps": SAMPLE_STEPS, **values})
     given = styled_by(Path(style)) if isinstance(style, str | Path) else styled_by(_picture_of(style))
     where = None if mask is None else _mask_of(mask)
     if isinstance(where, str):
@@ -306,9 +306,9 @@ def _seen(picture: object, task: str, own: dict[str, Any]) -> "tuple[Picture, Pr
     request = _request(task, own)
     seen = _picture_of(picture)
     resolved = request.problem(seen)
-    for note in resolved.notes:
+    for note in resolved.findings.notes:
         log.info(note)
-    for warning in resolved.warnings:
+    for warning in resolved.findings.warnings:
         log.warning(warning)
     return seen, resolved
 

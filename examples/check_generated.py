@@ -64,10 +64,10 @@ def generated(model: str, each: int, guidance: float) -> Tensor:
     sigmas = karras_sigmas(GENERATE_STEPS, SIGMA_MAX)
     drawn = []
     for label in range(labels):
-        seen = nothing_known(each, network.config.cond, torch.device("cpu"))
-        seen.cond[:, network.config.cond - labels + label] = 1
+        seen = nothing_known(each, network.config, torch.device("cpu"))
+        seen.cond[:, network.config.described + label] = 1
         noise = [noise_field((SIDE, SIDE), seed=label, sample=k, gray=True) for k in range(each)]
-        nothing = nothing_known(each, network.config.cond, torch.device("cpu"))
+        nothing = nothing_known(each, network.config, torch.device("cpu"))
         denoise = towards(Denoiser(network, seen), Denoiser(network, nothing), guidance)
         x, _ = SOLVERS["dpmpp-2m"](denoise, SIGMA_MAX * torch.from_numpy(np.stack(noise)), sigmas)
         drawn.append(x.mean(1, keepdim=True).clamp(-1, 1))

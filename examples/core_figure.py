@@ -74,7 +74,7 @@ def main(target: Path) -> None:
     for axes, head in zip(grid[0], HEADS, strict=True):
         axes.set_title(head, fontsize=10)
     for row, (name, (picture, request)) in zip(grid, tasks().items(), strict=True):
-        known = observe(to_tensor(picture.pixels), request.problem(picture), model.network.config.cond,
+        known = observe(to_tensor(picture.pixels), request.problem(picture), model.network.config,
                         gray=picture.is_gray, sampling=False)  # fmt: skip
         shown = panels(picture, known, Denoiser(model.network, known.observation))
         row[0].set_ylabel(name)

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,11 +16,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from diffuse_cli.cli.app import app
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.network import NetworkConfig, UNet
-from tests.running import Ended, Program
+from tests.helpers.program import Program, call
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
@@ -76,6 +75,15 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever starts the installed program is marked so, and is slow."""
+    for item in items:
+        if "diffuse" in getattr(item, "fixturenames", ()):
+            item.add_marker("program")
+        if item.get_closest_marker("program"):
+            item.add_marker("slow")
+
+
 def pixels(path: Path) -> NDArray[np.uint8]:
     """A picture's levels as its file holds them."""
     with Image.open(path) as image:
@@ -104,15 +112,42 @@ def cat(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    """The program, in this process, which saves the time of starting it."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """The program in this process, run in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    return call
 
-    def program(*arguments: str | Path) -> Ended:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            app([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return Ended(int(end.value.code or 0), said.out, said.err)
 
-    return program
+def mounted(folder: Path, options: str) -> Iterator[Path]:
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 32 KiB."""
+    yield from mounted(tmp_path / "small", "size=32k")
+
+
+@pytest.fixture
+def read_only_disk(tmp_path: Path) -> Iterator[Path]:
+    yield from mounted(tmp_path / "ro", "ro")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A test set of mixed sizes: colour, gray, 16 bit."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    with Image.open(EXAMPLES / "coffee_small.png") as image:
+        image.convert("RGB").crop((0, 0, 48, 40)).save(folder / "colour.png")
+        image.convert("L").crop((0, 0, 40, 56)).save(folder / "gray.png")
+        deep = np.asarray(image.convert("L").crop((9, 9, 49, 41)), np.uint16) * 257
+    Image.fromarray(deep).save(folder / "deep.png")
+    return folder

@@ -10,12 +10,14 @@ import torch
 from PIL import Image
 
 import diffuse_cli
-from diffuse_cli import restore
+from diffuse_cli import restore, restore_samples
 from diffuse_cli.errors import PictureError, UsageError
-
-from .conftest import EXAMPLES
+from tests.conftest import EXAMPLES
+from tests.restoration.test_restore import ramp
 
 RNG = np.random.default_rng(0)
+
+
 NOISY = (np.full((40, 56, 3), 120.0) + RNG.normal(0, 20, (40, 56, 3))).round().clip(0, 255).astype(np.uint8)
 
 
@@ -131,3 +133,48 @@ def test_a_noisy_jpeg_gets_better() -> None:
     before = np.asarray(crop).astype(float)
     after = np.asarray(restore(crop, "denoise", noise=15)).astype(float)
     assert np.diff(after, axis=1).std() < 0.5 * np.diff(before, axis=1).std()
+
+
+class TestApi:
+    NOISY = np.random.default_rng(0).normal(120, 20, (32, 40, 3)).round().clip(0, 255).astype(np.uint8)
+
+    def test_several_answers(self, toy_file: Path) -> None:
+        options: dict[str, object] = {"noise": 20, "steps": 2, "model": toy_file, "dtype": "fp32"}
+        found = restore_samples(self.NOISY, "denoise", 3, **options)  # type: ignore[call-overload]
+        assert len(found.samples) == 3
+        assert found.mean.dtype == np.uint8
+        mean = {key: value for key, value in options.items() if key != "steps"}
+        assert np.array_equal(found.mean, restore(self.NOISY, "denoise", **mean))  # type: ignore[call-overload]
+        again = restore(self.NOISY, "denoise", sample=1, **options)  # type: ignore[call-overload]
+        assert np.array_equal(found.samples[1], again)
+        spread = np.sqrt(np.var(np.array(found.samples, float), axis=0, ddof=1).mean(2))
+        assert np.abs(found.std - spread).mean() < 0.5
+        average = restore(self.NOISY, "denoise", samples=3, average=True, **options)  # type: ignore[call-overload]
+        assert np.abs(average - np.mean(np.array(found.samples, float), 0)).max() <= 1
+
+    def test_one_function_gives_one_picture(self, toy_file: Path) -> None:
+        with pytest.raises(UsageError, match="call restore_samples"):
+            restore(self.NOISY, "denoise", samples=2, model=toy_file)
+        with pytest.raises(UsageError, match="--samples"):
+            restore_samples(self.NOISY, "denoise", 1, model=toy_file)
+
+
+def test_api() -> None:
+    array = np.random.default_rng(0).normal(120, 1, (32, 40, 3)).round().clip(0, 255).astype(np.uint8)
+    restored = diffuse_cli.restore(array, "restore", noise=20, only=["noise"])
+    assert np.array_equal(restored, diffuse_cli.restore(array, "denoise", noise=20))
+    assert not np.array_equal(diffuse_cli.restore(array, "dejpeg", jpeg=30), array)
+    assert not np.array_equal(diffuse_cli.restore(array, "deblur", blur=1.5), array)
+    with pytest.raises(UsageError, match="dejpeg has no option blur"):
+        diffuse_cli.restore(array, "dejpeg", blur=3)
+
+
+def test_python(toy_file: Path) -> None:
+    array = np.random.default_rng(0).integers(0, 255, (32, 32, 3)).astype(np.uint8)
+    std = ramp((32, 32), 5, 40)
+    made = [
+        restore(array, "denoise", noise_map=m, model=toy_file, dtype="fp32")
+        for m in (std.round(), torch.from_numpy(std.round()), Image.fromarray(std.round().astype(np.uint8)))
+    ]
+    np.testing.assert_array_equal(made[0], made[1])
+    np.testing.assert_array_equal(made[0], made[2])

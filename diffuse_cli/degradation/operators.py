@@ -1,7 +1,7 @@
 """What happened to a picture: its description for the core, the prior that implies, and doing it to a picture."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,20 +18,26 @@ class Degradation:
 
     Attributes:
         scale: resize factor from the guide to the output, clamped to >= 1 where it is used.
-        noise: std of white noise before upsizing, [-1, 1] units.
+        noise: root mean square of the noise over pixels and channels, before upsizing, [-1, 1] units.
         quality: JPEG quality, >= 100 for none.
         blur: std of a Gaussian blur in pixels of the full-size picture.
-    Raises: UsageError: a value that is not finite, or negative.
+        grain: std in pixels of the Gaussian that gives white noise this noise's correlation; 0 = white.
+        doubt: std of ln noise as it is told; 0 = known.
+
+    Raises:
+        UsageError: a value is not finite, or negative.
     """
 
     scale: float = 1.0
     noise: float = 0.0
     quality: float = 100.0
     blur: float = 0.0
+    grain: float = 0.0
+    doubt: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what the formulas below cannot take."""
-        for name in ("scale", "noise", "quality", "blur"):
+        for name in ("scale", "noise", "quality", "blur", "grain", "doubt"):
             value = getattr(self, name)
             if not math.isfinite(value) or value < 0:
                 raise UsageError(f"{name} must be a finite number >= 0, not {value}")
@@ -41,16 +47,21 @@ class Degradation:
         """How often the picture was halved."""
         return max(math.log2(self.scale), 0.0) if self.scale > 0 else 0.0
 
-    def cond(self) -> tuple[float, float, float, float]:
-        """The four numbers that the network is told."""
+    def cond(self) -> tuple[float, ...]:
+        """Return the six numbers that the network is told; older networks are told the first four or five."""
         quality = min(self.quality, 100.0)
-        return self.octaves, 4 * self.noise, (100 - quality) / 50, self.blur / 2
+        return self.octaves, 4 * self.noise, (100 - quality) / 50, self.blur / 2, self.grain, self.doubt
+
+    def told(self, described: int) -> "Degradation":
+        """Return what a network that knows so many numbers is told: 4 without grain, 5 without doubt, 6 all."""
+        return replace(self, grain=self.grain if described > 4 else 0.0, doubt=self.doubt if described > 5 else 0.0)
 
     def sigma_p(self) -> float:
-        """Std of the clean picture around the guide."""
+        """Return the std of the clean picture around the guide."""
         lost = max(self.octaves, math.log2(1 + self.blur**2))
+        noise = self.noise * math.exp(self.doubt)
         q = 0.8 / (self.quality + 2) ** 0.8 + 0.015 if self.quality < 100 else 0.0
-        return math.sqrt(0.0036 * lost**1.5 + self.noise**2 + q**2 + 0.01**2)
+        return math.sqrt(0.0036 * lost**1.5 + noise**2 + q**2 + 0.01**2)
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -61,9 +61,7 @@ def guided(
     """
     if hole is not None and bool(hole.all()):
         return base
-    cond, sigma_p = base.cond.clone(), torch.full((1, 1, 1, 1), what.sigma_p())
-    cond[:, :4] = torch.tensor(what.cond())
-    described = replace(base, sigma_p=sigma_p, cond=cond)
+    described = base.told(what)
     if hole is None:
         return Guided(base=described, guide=guide, size=size)
     return guided_with_holes(described, guide, hole, size)

@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..degradation.operators import Degradation
 from .engines.gpu_copies import fetch, send
 from .fusion import fuse
-from .network import UNet
+from .network import NetworkConfig, UNet
 
 SIGMA_DATA = 0.5
 """Prior std without a guide."""
@@ -33,9 +34,10 @@ class Observation:
     Attributes:
         mu: (B, 3, H, W) or (B, 3, 1, 1), the guide or the fill; 0 without.
         sigma_p: (B, 1, H, W) or (B, 1, 1, 1), std of the clean picture around mu.
-        cond: (B, 4 + K), the description, then the label.
+        cond: (B, described + K), what happened to the guide, then the label.
         y, sigma_y: (B, 3, H, W), (B, 1, H, W) or (B, 1, 1, 1): a pixelwise observation and the std of its noise.
         gray: the picture's channels are equal, so the estimate's must be.
+        described: how many numbers of cond say what happened to the guide.
     """
 
     mu: Tensor
@@ -44,6 +46,13 @@ class Observation:
     y: Tensor | None = None
     sigma_y: Tensor | None = None
     gray: bool = False
+    described: int = 4
+
+    def told(self, what: Degradation) -> "Observation":
+        """Return the same with a guide that this happened to; the network is told as much of it as it knows."""
+        what, cond = what.told(self.described), self.cond.clone()
+        cond[:, : self.described] = torch.tensor(what.cond()[: self.described])
+        return replace(self, sigma_p=torch.full((1, 1, 1, 1), what.sigma_p()), cond=cond)
 
     def crop(self, rows: slice, columns: slice) -> "Observation":
         """The same of a window."""
@@ -106,12 +115,13 @@ class WindowedObservation(Protocol):
         """Upper bound of the posterior std of any pixel."""
 
 
-def nothing_known(batch: int, cond: int, device: torch.device) -> Observation:
-    """The observation of `generate`, and of a denoiser whose noisy picture is the state itself."""
+def nothing_known(batch: int, config: NetworkConfig, device: torch.device) -> Observation:
+    """Return the observation of `generate`, and of a denoiser whose noisy picture is the state itself."""
     return Observation(
         mu=torch.zeros(batch, 3, 1, 1, device=device),
         sigma_p=torch.full((batch, 1, 1, 1), SIGMA_DATA, device=device),
-        cond=torch.zeros(batch, cond, device=device),
+        cond=torch.zeros(batch, config.cond, device=device),
+        described=config.described,
     )
 
 
@@ -126,6 +136,23 @@ def coefficients(sigma: Tensor, sigma_p: Tensor) -> tuple[Tensor, Tensor, Tensor
     c_skip = 1 / (1 + (sigma / sigma_p) ** 2)
     c_out = sigma_p / torch.sqrt(1 + (sigma_p / sigma) ** 2)
     return c_skip, c_out, c_in
+
+
+def fused(seen: Observation, x_t: Tensor, sigma_t: Tensor) -> tuple[Tensor, Tensor]:
+    """Fuse the diffusion state with the pixelwise observation, if there is one.
+
+    Args:
+        seen: what is observed.
+        x_t: (B, 3, H, W), the state.
+        sigma_t: (B, 1, 1, 1), std of its noise; inf = no state.
+
+    Returns:
+        x (B, 3, H, W) and its std sigma (B, 1, H, W).
+    """
+    sigma_x = sigma_t.expand(-1, 1, *x_t.shape[-2:])
+    if seen.y is None or seen.sigma_y is None:
+        return x_t, sigma_x
+    return fuse(x_t, sigma_x, seen.y, seen.sigma_y)
 
 
 def precondition(seen: Observation, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -161,50 +188,52 @@ class Denoiser:
         """X (B, 3, H, W), sigma () or (B, 1, 1, 1), inf = x is not read -> D (B, 3, H, W), fp32, [-1, 1] units."""
         return self.begin(x, sigma)()
 
-    @torch.no_grad()
     def begin(self, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
-        """Begin a call; what is returned waits for it, and returns D where x was.
+        """Begin a call, and return a function that waits for its result.
 
-        On a GPU the copies run beside the computing of what was begun before, from and to pinned memory.
+        On a GPU the copies run beside the computation of the call before, from and to pinned memory.
+
+        Args:
+            x: (B, 3, H, W), the diffusion state; not read where sigma is inf.
+            sigma: () or (B, 1, 1, 1), std of its noise.
+
+        Returns:
+            a function of nothing, which returns D (B, 3, H, W) where x is.
         """
-        seen = self.evidence.crop(slice(0, x.shape[-2]), slice(0, x.shape[-1]))
-        if self.network.device.type != "cuda" or x.device.type == "cuda":
-            there = seen.to(self.network.device), x.to(self.network.device)
-            denoised = self._denoised(self.network, *there, sigma).to(x.device)
-            return lambda: self._rescued(denoised, seen, x, sigma)
-        there = self._sent(seen, x)
-        arrived = fetch(self._denoised(self.network, *there, sigma))
-        return lambda: self._rescued(arrived(), seen, x, sigma)
+        h, w = x.shape[-2:]
+        seen, device = self.evidence.crop(slice(0, h), slice(0, w)), self.network.device
+        is_copied = device.type == "cuda" and x.device.type != "cuda"
+        with torch.no_grad():
+            there, x_t = _sent(seen, x, device) if is_copied else (seen.to(device), x.to(device))
+            sigma_t = sigma.to(x_t).reshape(-1, 1, 1, 1).expand(x.shape[0], 1, 1, 1)
+            x_t, sigma_x = fused(there, x_t, sigma_t)
+            net_in, linear, c_out = precondition(there, x_t, sigma_x)
+            padded = pad_to_multiple(net_in, self.network.config.multiple)
+            f: Tensor = self.network(padded, c_noise(sigma_t).flatten(), there.cond)
+            denoised = linear + c_out * f[..., :h, :w].float()
+            if there.gray:
+                denoised = denoised.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+            denoised = torch.where(sigma_x == 0, x_t, denoised)
+        if is_copied:
+            arrived = fetch(denoised)
+            return lambda: self._rescued(arrived(), seen, x, sigma)
+        here = denoised.to(x.device)
+        return lambda: self._rescued(here, seen, x, sigma)
 
-    def _sent(self, seen: Observation, x: Tensor) -> tuple[Observation, Tensor]:
-        """Evidence and state on their way to the GPU."""
-        values = {f.name: getattr(seen, f.name) for f in fields(seen)}
-        names = [name for name, value in values.items() if isinstance(value, Tensor)]
-        *tensors, state = send([*(values[name] for name in names), x], self.network.device)
-        moved: dict[str, Any] = dict(zip(names, tensors, strict=True))
-        return replace(seen, **moved), state
-
-    @torch.no_grad()
     def _rescued(self, denoised: Tensor, seen: Observation, x: Tensor, sigma: Tensor) -> Tensor:
-        """The result, computed again in fp32 where the fast network's is not finite."""
+        """Return the result; if the fast network's is not finite, compute it again in fp32."""
         if self.exact is None or bool(denoised.isfinite().all()):
             return denoised
-        there = seen.to(self.exact.device), x.to(self.exact.device)
-        return self._denoised(self.exact, *there, sigma).to(x.device)
+        return Denoiser(self.exact, seen)(x, sigma)
 
-    def _denoised(self, network: UNet, seen: Observation, x: Tensor, sigma: Tensor) -> Tensor:
-        sigma_t = sigma.to(x).reshape(-1, 1, 1, 1).expand(x.shape[0], 1, 1, 1)
-        sigma_x = sigma_t.expand(-1, 1, *x.shape[-2:])
-        if seen.y is not None and seen.sigma_y is not None:
-            x, sigma_x = fuse(x, sigma_x, seen.y, seen.sigma_y)
-        net_in, linear, c_out = precondition(seen, x, sigma_x)
-        h, w = x.shape[-2:]
-        padded = pad_to_multiple(net_in, network.config.multiple)
-        f: Tensor = network(padded, c_noise(sigma_t).flatten(), seen.cond)
-        denoised = linear + c_out * f[..., :h, :w].float()
-        if seen.gray:
-            denoised = denoised.mean(1, keepdim=True).expand(-1, 3, -1, -1)
-        return torch.where(sigma_x == 0, x, denoised)
+
+def _sent(seen: Observation, x: Tensor, device: torch.device) -> tuple[Observation, Tensor]:
+    """Begin to copy the evidence and the state to a GPU, and return both as they are there."""
+    values = {f.name: getattr(seen, f.name) for f in fields(seen)}
+    names = [name for name, value in values.items() if isinstance(value, Tensor)]
+    *tensors, state = send([*(values[name] for name in names), x], device)
+    moved: dict[str, Any] = dict(zip(names, tensors, strict=True))
+    return replace(seen, **moved), state
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:

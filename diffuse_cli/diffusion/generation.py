@@ -10,8 +10,9 @@ from ..degradation.operators import Degradation
 from ..errors import UsageError
 from .conditioning import Conditioning, guided, no_state
 from .denoiser import SIGMA_MAX, Denoiser, DenoiserFn, Observation, nothing_known
-from .inference import Progress, calls, draw, infer, part_of, tile_counter
+from .inference import Progress, Run, calls, infer, noised, part_of, tile_counter
 from .model import Model
+from .sampling import SOLVERS, karras_sigmas
 from .settings import Settings, label_guidance, tile_side
 from .tiling import plan_tiles, tiled
 
@@ -41,7 +42,7 @@ def generate(
         raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
     weight = label_guidance(guidance, label)
     config = model.network.config
-    nothing = nothing_known(1, config.cond, torch.device("cpu"))
+    nothing = nothing_known(1, config, torch.device("cpu"))
     seen = replace(nothing, cond=_label_cond(nothing.cond, model, label), gray=config.gray)
     sizes = cascade(size, config.crop)
     x = _first(seen, weight, sizes[0], settings, model, part_of(progress, 0, 1 / len(sizes)))
@@ -49,7 +50,8 @@ def generate(
         scale = max(larger[0] / x.shape[-2], larger[1] / x.shape[-1])
         up = guided(seen, x.clamp(-1, 1), Degradation(scale=scale), larger)
         known = Conditioning(observation=up, x_t=no_state(larger), sigma_t=math.inf)
-        x = infer(known, settings, model, part_of(progress, stage / len(sizes), (stage + 1) / len(sizes)), stage=stage)
+        part = part_of(progress, stage / len(sizes), (stage + 1) / len(sizes))
+        x = infer(known, Run(model=model, settings=settings, progress=part, stage=stage))
     return x
 
 
@@ -80,7 +82,8 @@ def _first(
     )
     if guidance != 1:
         denoise = towards(denoise, without, guidance)
-    return draw(denoise, torch.zeros(1, 3, *size), SIGMA_MAX, settings, gray=seen.gray)
+    x = noised(torch.zeros(1, 3, *size), SIGMA_MAX, settings, gray=seen.gray)
+    return SOLVERS[settings.solver](denoise, x, karras_sigmas(settings.steps, SIGMA_MAX))[0]
 
 
 def towards(denoise: DenoiserFn, without: DenoiserFn, guidance: float) -> DenoiserFn:
@@ -101,5 +104,5 @@ def _label_cond(cond: Tensor, model: Model, label: str | None) -> Tensor:
     if label is None:
         return cond
     known = cond.clone()
-    known[:, 4 + model.label_index(label)] = 1
+    known[:, model.network.config.described + model.label_index(label)] = 1
     return known

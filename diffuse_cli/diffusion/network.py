@@ -21,6 +21,8 @@ BALANCE = 0.3
 _NORM = math.hypot(1 - BALANCE, BALANCE)
 RESIDUAL_GAIN, PASS_GAIN = BALANCE / _NORM, (1 - BALANCE) / _NORM
 FOURIER_FEATURES = 128
+DESCRIBED = (4, 5, 6)
+"""How many numbers of a degradation networks can be told."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,18 +31,20 @@ class NetworkConfig:
 
     Attributes:
         in_ch: input channels: x, mu, c_noise(sigma), c_noise(sigma_p).
-        cond: 4 numbers of the description, then one a label.
+        described: numbers of the degradation that it is told: 4, 5 with grain, 6 with grain and doubt.
+        cond: these numbers, then one a label.
         channels: width of each level, finest first.
         blocks: blocks of each level, each way.
         patch: pixels that are folded into channels before the first layer, a side.
         emb: width of the embedding of sigma_t and cond.
-        labels: what the pictures of each label show, cond - 4 names.
+        labels: what the pictures of each label show, cond - described names.
         crop: side of the pictures that it was trained on, which is what `generate` draws at once.
         gray: it was trained on gray pictures alone, so it generates gray ones.
     Raises: CheckpointError: values that no network can have.
     """
 
     in_ch: int = 8
+    described: int = 4
     cond: int = 4
     channels: tuple[int, ...] = (64, 96, 128, 160)
     blocks: tuple[int, ...] = (2, 2, 2, 2)
@@ -55,9 +59,13 @@ class NetworkConfig:
         sizes = (*self.channels, *self.blocks, self.patch, self.emb, self.crop)
         if not all(isinstance(v, int) and 0 < v <= 65536 for v in sizes):
             raise CheckpointError("the config's channels, blocks, patch, emb and crop must be positive integers")
-        if self.in_ch != 8 or self.cond < 4 or len(self.channels) != len(self.blocks) or not self.channels:
-            raise CheckpointError("the config describes another kind of network (in_ch 8, cond >= 4, blocks a level)")
-        if self.labels and len(self.labels) != self.cond - 4:
+        if self.in_ch != 8 or self.cond < self.described or len(self.channels) != len(self.blocks) or not self.channels:
+            raise CheckpointError(
+                "the config describes another kind of network (in_ch 8, cond >= described, blocks a level)"
+            )
+        if self.described not in DESCRIBED:
+            raise CheckpointError(f"the config describes {self.described} numbers; this program knows 4, 5 and 6")
+        if self.labels and len(self.labels) != self.cond - self.described:
             raise CheckpointError(f"the config names {len(self.labels)} labels for cond = {self.cond}")
 
     @classmethod
@@ -75,8 +83,8 @@ class NetworkConfig:
             raise CheckpointError(f"the config has a value of the wrong type: {error}") from None
 
     def to_json(self) -> dict[str, object]:
-        """The config as the metadata holds it; labels, crop and gray only where they are not the default."""
-        plain = {f.name: f.default for f in fields(self) if f.name in ("labels", "crop", "gray")}
+        """Return the config as metadata holds it; described, labels, crop and gray only where not the default."""
+        plain = {f.name: f.default for f in fields(self) if f.name in ("described", "labels", "crop", "gray")}
         return {k: v for k, v in asdict(self).items() if k not in plain or v != plain[k]}
 
     @property
@@ -101,6 +109,24 @@ def normalised(weight: Tensor) -> Tensor:
     """A weight of unit mean square per output channel (EDM2, equation 47)."""
     rms = weight.square().mean(tuple(range(1, weight.ndim)), keepdim=True).sqrt()
     return weight / (1e-4 + rms)
+
+
+def redescribed(weights: dict[str, Tensor], config: NetworkConfig, described: int) -> dict[str, Tensor]:
+    """Return a checkpoint's weights for a network that is told more or fewer numbers of a degradation.
+
+    With more, the network computes the same as before until it is trained. With fewer, it computes what it did where
+    the dropped numbers were 0.
+
+    Args:
+        weights: as a checkpoint holds them, of unit mean square per row.
+        config: of the network that they are of.
+        described: 4, 5 or 6.
+    """
+    old = weights["emb_cond.weight"]
+    new = old.new_zeros(len(old), described + old.shape[1] - config.described)
+    kept = min(config.described, described)
+    new[:, :kept], new[:, described:] = old[:, :kept], old[:, config.described :]
+    return {**weights, "emb_cond.weight": new * math.sqrt(new.shape[1] / old.shape[1])}
 
 
 class Linear(nn.Module):
@@ -252,12 +278,12 @@ class UNet(nn.Module):
         return self.stem.weight.device
 
     def embed(self, noise: Tensor, cond: Tensor) -> Tensor:
-        """Noise (B,) is c_noise(sigma_t), cond (B, 4 + K) -> (B, emb), fp32."""
+        """Noise (B,) is c_noise(sigma_t), cond (B, described + K) -> (B, emb), fp32."""
         with_one = torch.cat([cond, torch.ones_like(cond[:, :1])], 1)
         return RELU_GAIN * F.relu(mp_sum(self.emb_noise(self.fourier(noise)), self.emb_cond(with_one), 0.5))
 
     def forward(self, x: Tensor, noise: Tensor, cond: Tensor) -> Tensor:
-        """(B, 8, H, W), (B,), (B, 4 + K) -> (B, 3, H, W), in the convolutions' dtype.
+        """(B, 8, H, W), (B,), (B, described + K) -> (B, 3, H, W), in the convolutions' dtype.
 
         H and W must be multiples of `config.multiple`.
         """

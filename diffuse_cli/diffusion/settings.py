@@ -27,13 +27,8 @@ GENERATE_STEPS = 24
 LABEL_GUIDANCE = 1.5
 """Of labelled pictures; examples/fashion/README.md has what it does to recognition and variety."""
 _GENERATE_SIDE = 64
-_SAMPLE_STEPS = {"denoise": 6, "inpaint": 6, "super-resolve": 6}
-"""Solver steps of a sample by command, as measured: with fewer the samples differ too little (model card, Samples)."""
-
-
-def sample_steps(op: str) -> int:
-    """Solver steps of a command's samples, if nothing is said."""
-    return _SAMPLE_STEPS.get(op, 6)
+SAMPLE_STEPS = 6
+"""Solver steps of a sample, as measured: with fewer the samples differ too little (model card, Samples)."""
 
 
 def natural_size(crop: int) -> tuple[int, int]:

@@ -256,7 +256,7 @@ def _scores(
 
 def _blind_values(damaged: Case) -> dict[str, float]:
     """Return the estimated noise level and its distance from the true std, in 8-bit levels."""
-    estimated = damaged.problem.noise * LEVEL
+    estimated = damaged.problem.degradation.noise * LEVEL
     present = float((damaged.damaged_levels - damaged.clean.astype(np.float64)).std())
     return {"estimated": estimated, "noise_error": abs(estimated - present)}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..diffusion.checkpoint import CheckpointInfo
 from ..diffusion.model import Model
-from ..diffusion.settings import GENERATE_STEPS, Settings, sample_steps
+from ..diffusion.settings import GENERATE_STEPS, SAMPLE_STEPS, Settings
 from ..errors import UsageError
 from .conditions import MeasuredTask, conditions
 from .evaluate import Evaluation, Outcome, Turn, evaluate, sets_of
@@ -56,7 +56,7 @@ def plan(
         return Evaluation(sets=sets, conditions=(), settings=settings(steps or GENERATE_STEPS))
     chosen = conditions(task, tuple(levels), as_files=as_files, blind=blind)
     drawn = samples > 1 or bool(fidelities)
-    computing = settings(steps or (sample_steps(task) if drawn else 1))
+    computing = settings(steps or (SAMPLE_STEPS if drawn else 1))
     if drawn and computing.steps == 1:
         raise UsageError("--steps 1 is the posterior mean: give more for --samples and --fidelity, or leave it out")
     for value in fidelities:

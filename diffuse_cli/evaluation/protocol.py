@@ -14,7 +14,7 @@ from ..degradation.operators import Degradation, blur, resize
 from ..degradation.random_masks import random_mask
 from ..images.image_io import Picture, through_jpeg, to_levels, to_unit
 from ..images.units import LEVEL
-from ..restoration.problem import Problem
+from ..restoration.problem import GuidePicture, Problem
 from ..tasks.denoise import Denoise
 from ..tasks.restore import Restore
 from .conditions import Condition, TaskName
@@ -103,21 +103,21 @@ def _small(clean: Levels, condition: Condition, name: str) -> Case:
     small = _rounded(_array(resize(_tensor(clean), (round(size[0] / scale), round(size[1] / scale)))))
     return Case(
         condition=condition, clean=clean, damaged=Picture(pixels=to_unit(small, 8)), border=int(np.ceil(scale)),
-        problem=Problem(guide=Degradation(scale=scale), size=size), on_luma=True,
+        problem=_guided(Degradation(scale=scale), size), on_luma=True,
     )  # fmt: skip
 
 
 def _jpeg(clean: Levels, condition: Condition, name: str) -> Case:
     """Save as JPEG with Pillow, 4:2:0 in colour."""
     damaged = Picture(pixels=to_unit(through_jpeg(clean, int(condition.level), "4:2:0"), 8))
-    told = Problem(guide=Degradation(quality=condition.level))
+    told = _guided(Degradation(quality=condition.level))
     return Case(condition=condition, clean=clean, damaged=damaged, problem=_told(told, damaged, condition))
 
 
 def _blurred(clean: Levels, condition: Condition, name: str) -> Case:
     """Blur with a Gaussian, and round."""
     damaged = Picture(pixels=to_unit(_rounded(_array(blur(_tensor(clean), condition.level))), 8))
-    told = Problem(guide=Degradation(blur=condition.level))
+    told = _guided(Degradation(blur=condition.level))
     return Case(condition=condition, clean=clean, damaged=damaged, problem=_told(told, damaged, condition))
 
 
@@ -130,15 +130,24 @@ def _mixed(clean: Levels, condition: Condition, name: str) -> Case:
     size = (clean.shape[0], clean.shape[1])
     damaged = Picture(pixels=to_unit(levels, 8))
     what_happened = Degradation(scale=what.scale, noise=what.noise / LEVEL, quality=what.jpeg or 100, blur=what.blur)
-    told = Problem(guide=what_happened, size=size if what.scale > 1 else None)
+    told = _guided(what_happened, size if what.scale > 1 else None)
     return Case(condition=condition, clean=clean, damaged=damaged, problem=_told(told, damaged, condition, what.scale))
 
 
 def _told(told: Problem, damaged: Picture, condition: Condition, scale: float = 1.0) -> Problem:
     """Return what the network is told: the truth or, if blind, the estimate. The size of the result is always told."""
-    if not condition.blind:
-        return told
-    return replace(Restore(scale=scale).problem(damaged), size=told.size)
+    return sized(Restore(scale=scale).problem(damaged), told.size) if condition.blind else told
+
+
+def sized(problem: Problem, size: tuple[int, int] | None) -> Problem:
+    """Return the problem with a result of that size (height, width), if its picture is a guide."""
+    if problem.guide is None:
+        return problem
+    return replace(problem, observation=replace(problem.guide, size=size))
+
+
+def _guided(degradation: Degradation, size: tuple[int, int] | None = None) -> Problem:
+    return Problem(observation=GuidePicture(degradation=degradation, size=size))
 
 
 def _rounded(levels: Levels) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..diffusion.inference import Progress, calls, part_of
+from ..diffusion.inference import Progress, Run, calls, part_of
 from ..diffusion.model import Model
 from ..diffusion.settings import Settings
 from ..errors import UsageError
@@ -14,8 +14,9 @@ from ..images.image_io import Picture
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL
 from ..system.arrays import empty_array, row_blocks
+from .finishing import interpolate, to_picture
 from .problem import Problem
-from .restore import interpolate, posterior_mean, posterior_sample, to_picture
+from .solve import solve
 from .trace import Trace
 
 
@@ -28,47 +29,47 @@ class Samples:
         """Keep what is known.
 
         Args:
-            moments: samples are counted as they are drawn, so that `average` and `std` need not draw them again.
+            picture: the file's.
+            problem: what is known about it.
+            model: the network on its device.
+            moments: count samples as they are drawn, so that `average` and `std` need not draw them again.
             traces: the same with the steps of sample 0, for `traced`.
         """
         self.picture, self.problem, self.model = problem.picture or picture, problem, model
-        self._mean: tuple[bool, Tensor] | None = None
+        self._means: dict[bool, Tensor] = {}  # the last mean, by whether wide holes have texture
         self._moments = _Moments() if moments else None
         self._trace = Trace() if traces else None
 
-    def mean(self, settings: Settings, progress: Progress | None = None) -> Tensor:
-        """The posterior mean, (1, 3, H, W)."""
-        if not self._has_mean(settings):
-            found = posterior_mean(self.picture, self.problem, settings, self.model, progress)
-            self._mean = settings.textured, found
-        assert self._mean is not None
-        return self._mean[1]
-
-    def _has_mean(self, settings: Settings) -> bool:
-        """Whether it is known; that of wide holes depends on how these are filled."""
-        return self._mean is not None and self._mean[0] == settings.textured
-
     def restored(self, settings: Settings, progress: Progress | None = None) -> Picture:
-        """What `restoration.restore` makes of the picture under these settings; raises what that raises."""
+        """Return what `restore` makes of the picture under these settings.
+
+        Args:
+            settings: how to compute.
+            progress: called after each tile.
+
+        Raises:
+            PictureError: the result is not finite.
+            OutOfMemoryError: not even the smallest tile fits.
+        """
         if self.problem.leaves_alone:
             return self.picture
+        run, mean = Run(model=self.model, settings=settings, progress=progress), self._means.get(settings.textured)
+        first = 0.0 if mean is not None else 1.0 if settings.steps == 1 else 1 / (1 + calls(settings))
+        if mean is None:
+            mean = solve(self.problem, self.picture, run.part(0, first).of_mean())
+            self._means = {settings.textured: mean}
         if settings.steps == 1:
-            return to_picture(self.picture, self.problem, self.mean(settings, progress))
-        first = 0 if self._has_mean(settings) else 1 / (1 + calls(settings))
-        mean = self.mean(settings, part_of(progress, 0, first))
-        sample = self._sample(settings, mean, part_of(progress, first, 1))
+            return to_picture(self.picture, self.problem, mean)
+        trace = self._trace if settings.sample == 0 else None
+        if trace is not None:
+            trace.begin(mean)
+        sample = solve(self.problem, self.picture, replace(run.part(first, 1), mean=mean, on_step=trace))
         if self._moments is not None and settings.sample not in self._moments.counted:
             whole = to_picture(self.picture, self.problem, sample)
             self._moments.count(settings.sample, whole.pixels)
             if settings.fidelity == 0:
                 return whole
         return to_picture(self.picture, self.problem, interpolate(sample, mean, settings.fidelity))
-
-    def _sample(self, settings: Settings, mean: Tensor, progress: Progress | None) -> Tensor:
-        trace = self._trace if settings.sample == 0 else None
-        if trace is not None:
-            trace.begin(mean)
-        return posterior_sample(self.picture, self.problem, settings, self.model, mean, progress, trace)
 
     def average(self, settings: Settings, count: int, progress: Progress | None = None) -> Picture:
         """The mean of `count` samples from settings.sample on, moved towards the posterior mean by the fidelity.
@@ -77,7 +78,7 @@ class Samples:
         """
         if self.problem.leaves_alone:
             return self.picture
-        mean = to_picture(self.picture, self.problem, self.mean(settings))
+        mean = self.restored(replace(settings, steps=1))
         samples = self._drawn(settings, count, progress).mean
         pixels: NDArray[np.float32] = empty_array(samples.shape, np.float32)
         for rows in row_blocks(pixels):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ..diffusion.settings import Settings, sample_steps
+from ..diffusion.settings import SAMPLE_STEPS, Settings
 from ..errors import UsageError
 
 _FILLING = ("inpaint", "restore", "extend")
@@ -91,9 +91,9 @@ class SamplingRequest:
         if not self.are_samples:
             said = self.steps is not None or self.fidelity is not None
             return replace(base, steps=1, fidelity=0.0, textured=op in _FILLING and not said)
-        return replace(self.drawing(op, base), fidelity=self.fidelity or 0.0)
+        return replace(self.drawing(base), fidelity=self.fidelity or 0.0)
 
-    def drawing(self, op: str, base: Settings) -> Settings:
+    def drawing(self, base: Settings) -> Settings:
         """How a sample is drawn, for whatever purpose."""
-        steps = sample_steps(op) if self.steps is None or self.steps == 1 else self.steps
+        steps = SAMPLE_STEPS if self.steps is None or self.steps == 1 else self.steps
         return replace(base, steps=steps, fidelity=0.0)

@@ -71,7 +71,7 @@ class Compose:
         """
         import torch
 
-        from ..restoration.problem import Problem
+        from ..restoration.problem import Findings, Finish, NoisyPicture, Problem
         from .composition.blending import compose
 
         h, w = picture.pixels.shape[:2]
@@ -80,23 +80,27 @@ class Compose:
             raise PictureError(f"--join: the other picture is {iw}x{ih}, this one {w}x{h}; crop or resize one of them")
         layer = self._layer(picture)
         if not bool((layer.cover > 0).any()):
-            return Problem(warnings=("nothing of the cut-out lies inside the picture, so nothing is changed",))
+            nothing = "nothing of the cut-out lies inside the picture, so nothing is changed"
+            return Problem(findings=Findings(warnings=(nothing,)))
         base, gray = _tensor(picture), picture.is_gray
         found = compose(
             base, layer, self.blend, self.band, of_base=_condition(picture), of_layer=self._condition(),
             match=self._match(), seed=self.seed, gray=gray,
         )  # fmt: skip
         notes = (*self._profile_note(picture), _note(found, self.blend))
-        problem = Problem(facts=_facts(found, self._match()), notes=notes)
+        findings = Findings(facts=_facts(found, self._match()), notes=notes)
         if self.blend != "seam":
-            return replace(problem, picture=_with(picture, found.x + found.grain, self.insert))
+            return Problem(picture=_with(picture, found.x + found.grain, self.insert), findings=findings)
         sigma_y = found.sigma_y[0, 0]
         known = sigma_y[sigma_y.isfinite()]
-        return replace(
-            problem, picture=_with(picture, found.x, self.insert), sigma_y=sigma_y.numpy(),
-            noise=float(known.square().mean().sqrt()) if len(known) else 0.0, hole=torch.isinf(sigma_y).numpy(),
-            grain=_array(found.grain, picture),
-        )  # fmt: skip
+        noise = float(known.square().mean().sqrt()) if len(known) else 0.0
+        return Problem(
+            picture=_with(picture, found.x, self.insert),
+            observation=NoisyPicture(noise=noise, sigma_y=sigma_y.numpy()),
+            hole=torch.isinf(sigma_y).numpy(),
+            finish=Finish(grain=_array(found.grain, picture)),
+            findings=findings,
+        )
 
     def to_recipe(self) -> dict[str, Any]:
         """Every option but the pictures, which are told by their hashes."""

@@ -63,20 +63,20 @@ class Denoise:
         from ..degradation.estimation.picture_noise import coded_quality, is_white
         from ..degradation.operators import Degradation
         from ..images.units import LEVEL
-        from ..restoration.problem import Problem
+        from ..restoration.problem import Findings, Finish, GuidePicture, NoisyPicture, Problem
 
         noise = self._noise(picture)
         level = noise.level
-        guided = level > 0 and not is_white(picture, level)
+        sigma_y = None if noise.std is None else noise.std / np.float32(LEVEL)
+        seen: NoisyPicture | GuidePicture = NoisyPicture(noise=level / LEVEL, sigma_y=sigma_y)
+        if level > 0 and not is_white(picture, level):
+            what = Degradation(noise=level / LEVEL, quality=coded_quality(picture))
+            seen = GuidePicture(degradation=what, sigma_y=sigma_y)
+        chroma_strength = self.strength if self.chroma_strength is None else self.chroma_strength
         return Problem(
-            noise=level / LEVEL,
-            sigma_y=None if noise.std is None else noise.std / np.float32(LEVEL),
-            guide=Degradation(noise=level / LEVEL, quality=coded_quality(picture)) if guided else None,
-            strength=self.strength,
-            chroma_strength=self.strength if self.chroma_strength is None else self.chroma_strength,
-            notes=noise.notes,
-            warnings=noise.warnings,
-            facts=noise.facts,
+            observation=seen,
+            finish=Finish(strength=self.strength, chroma_strength=chroma_strength),
+            findings=Findings(notes=noise.notes, warnings=noise.warnings, facts=noise.facts),
         )
 
     def to_recipe(self) -> dict[str, Any]:

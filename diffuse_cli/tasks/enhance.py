@@ -51,7 +51,7 @@ class Enhance:
     def problem(self, picture: "Picture") -> "Problem":
         """What is known about this picture: how it looks in its new light, and its noise there."""
         from ..degradation.estimation.picture_noise import is_white, measured_noise
-        from ..restoration.problem import Problem
+        from ..restoration.problem import Findings, Finish, GuidePicture, NoisyPicture, Problem
         from .tone.enhancement import ToneOptions, enhance
 
         if self.strength == 0:
@@ -65,19 +65,19 @@ class Enhance:
         toned = enhance(_tensor(picture), wish, depth=picture.depth, level=None if white else coded)
         notes = (*_profile_note(picture), _note(toned))
         if toned.is_untouched and toned.sigma is None:
-            return Problem(notes=notes)
+            return Problem(findings=Findings(notes=notes))
         channels = picture.pixels.shape[2]
         pixels = toned.x[0, :channels].permute(1, 2, 0).contiguous().numpy()
-        sigma = toned.sigma
-        problem = Problem(
-            noise=0.0 if sigma is None else float(sigma.square().mean().sqrt()),
-            sigma_y=None if sigma is None else sigma[0, 0].numpy(),
-            picture=replace(picture, pixels=pixels), strength=self.strength, chroma_strength=self.strength,
-            facts={"tone": _found(toned)}, notes=notes,
-        )  # fmt: skip
-        if white:
-            return problem
-        return replace(problem, guide=_coded(picture, toned))
+        sigma_y = None if toned.sigma is None else toned.sigma[0, 0].numpy()
+        noise = 0.0 if toned.sigma is None else float(toned.sigma.square().mean().sqrt())
+        what = None if white else _coded(picture, toned)
+        seen = NoisyPicture(noise=noise, sigma_y=sigma_y)
+        return Problem(
+            picture=replace(picture, pixels=pixels),
+            observation=seen if what is None else GuidePicture(degradation=what, sigma_y=sigma_y),
+            finish=Finish(strength=self.strength, chroma_strength=self.strength),
+            findings=Findings(facts={"tone": _found(toned)}, notes=notes),
+        )
 
     def to_recipe(self) -> dict[str, Any]:
         """Every option."""

@@ -54,7 +54,7 @@ class Extend:
 
         Raises: PictureError: the canvas is no larger than the picture, or much larger.
         """
-        from ..restoration.problem import Problem
+        from ..restoration.problem import Findings, Finish, Problem
 
         h, w = picture.pixels.shape[:2]
         left, top, right, bottom = self._margins(w, h)
@@ -64,9 +64,12 @@ class Extend:
             )
         larger = on_canvas(picture, left, top, right, bottom)
         return Problem(
-            picture=larger, hole=margins_of((h, w), left, top, right, bottom), opaque=True,
-            at_once=_AT_ONCE, facts={"margins": [left, top, right, bottom]}, corner=(top, left),
-        )  # fmt: skip
+            picture=larger,
+            hole=margins_of((h, w), left, top, right, bottom),
+            at_once=_AT_ONCE,
+            finish=Finish(opaque=True, corner=(top, left)),
+            findings=Findings(facts={"margins": [left, top, right, bottom]}),
+        )
 
     def to_recipe(self) -> dict[str, Any]:
         """Every option that is given."""

@@ -76,7 +76,7 @@ class Inpaint:
 
         Raises: PictureError: a mask of another size, a box beside the picture, no alpha, too much that looks damaged.
         """
-        from ..restoration.problem import Problem
+        from ..restoration.problem import Findings, Finish, Problem
 
         hole, notes = self._hole(picture)
         source = self.mask if isinstance(self.mask, str) else ""
@@ -89,9 +89,8 @@ class Inpaint:
         wide = widest(hole)
         if wide is not None:
             notes = (*notes, _WIDE_NOTE.format(across=wide.across))
-        return Problem(
-            hole=hole, cover=self._cover(hole), opaque=source == "alpha", notes=notes, warnings=warnings
-        )  # fmt: skip
+        finish = Finish(cover=self._cover(hole), opaque=source == "alpha")
+        return Problem(hole=hole, finish=finish, findings=Findings(notes=notes, warnings=warnings))
 
     def to_recipe(self) -> dict[str, Any]:
         """What is filled, but for the mask's hash."""

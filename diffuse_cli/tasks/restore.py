@@ -94,21 +94,25 @@ class Restore:
         from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY
         from ..degradation.operators import Degradation
         from ..images.units import LEVEL
+        from ..restoration.problem import GuidePicture, NoisyPicture
 
         noise, jpeg, blur = _resolved(self, found)
         notes = () if found is None else (_restore_note(self, noise, jpeg, blur),)
-        plain = replace(holes, notes=(*notes, *holes.notes))
+        findings = replace(holes.findings, notes=(*notes, *holes.findings.notes))
         as_stored = jpeg == 100 or picture.source.jpeg is not None
         if blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored:
             alone = Denoise(noise=noise).problem(picture)  # through y, or as a guide where a coder was at the noise
-            return replace(plain, noise=alone.noise, guide=alone.guide, uncoded=alone.guide is not None and jpeg < 100)
+            finish = replace(holes.finish, uncoded=alone.guide is not None and jpeg < 100)
+            return replace(holes, observation=alone.observation, finish=finish, findings=findings)
         quality = jpeg if jpeg <= MAX_JPEG_QUALITY else 100.0
         if blur == 0 and self.scale == 1 and quality == 100:
-            return replace(plain, noise=noise / LEVEL)
+            return replace(holes, observation=NoisyPicture(noise=noise / LEVEL), findings=findings)
         h, w = picture.pixels.shape[:2]
         size = (max(round(h * self.scale), 1), max(round(w * self.scale), 1))
         told = Degradation(scale=self.scale, noise=noise / LEVEL, quality=quality, blur=min(blur, KNOWN_BLUR))
-        return replace(plain, guide=told, size=size if self.scale > 1 else None, uncoded=quality < 100)
+        guide = GuidePicture(degradation=told, size=size if self.scale > 1 else None)
+        finish = replace(holes.finish, uncoded=quality < 100)
+        return replace(holes, observation=guide, finish=finish, findings=findings)
 
 
 def restore_only(only: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,19 +47,20 @@ class Stylize:
 
         Raises: PictureError: a mask of another size.
         """
-        from ..restoration.problem import Problem, Repainting
+        from ..restoration.problem import Findings, Problem, Repainting
 
         if self.mask is not None:
             check_size(self.mask, picture)
         if self.strength == 0:
             return Problem()
         if self.mask is not None and not self.mask.any():
-            return Problem(warnings=("the mask is empty, so nothing is changed (white = change)",))
+            nothing = "the mask is empty, so nothing is changed (white = change)"
+            return Problem(findings=Findings(warnings=(nothing,)))
         how = Repainting(
             sigma=_SIGMA * self.strength, scale=2 ** (1 + _OCTAVES * self.strength), levels=LEVELS,
             keep_luma=self.keep_luma, where=self.mask,
         )  # fmt: skip
-        return Problem(picture=self._coloured(in_colour(picture)), repainting=how)
+        return Problem(picture=self._coloured(in_colour(picture)), observation=how)
 
     def to_recipe(self) -> dict[str, Any]:
         """In the words of a recipe: the style, and a mask, are told by their files' hashes."""

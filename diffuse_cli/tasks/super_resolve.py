@@ -45,13 +45,14 @@ class SuperResolve:
         Raises: PictureError: the size asked for is not larger than the picture, or more than 8 times as large.
         """
         from ..degradation.operators import Degradation
-        from ..restoration.problem import Problem
+        from ..restoration.problem import Findings, GuidePicture, Problem
 
         h, w = picture.pixels.shape[:2]
         scale = self._scale(w, h)
         size = (max(round(h * scale), 1), max(round(w * scale), 1))
         warnings = _against_consistency(picture) if self.consistent else ()
-        return Problem(guide=Degradation(scale=scale), size=size, consistent=self.consistent, warnings=warnings)
+        guide = GuidePicture(degradation=Degradation(scale=scale), size=size, consistent=self.consistent)
+        return Problem(observation=guide, findings=Findings(warnings=warnings))
 
     def to_recipe(self) -> dict[str, Any]:
         """Every option that is given."""

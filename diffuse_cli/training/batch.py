@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from .bank import Bank
 from .config import Objective, TrainConfig
 from .holes import hole
 from .sample_spec import Observed, Rng, SampleSpec, draw, keyed, layout, validation
+from .shots import Shot, shot
 
 INF = math.inf
 VALIDATION_STEP = 2**31
@@ -33,7 +35,7 @@ class Batch(NamedTuple):
     Attributes:
         net_in: (B, 8, P, P), F's input.
         noise: (B,), c_noise(sigma_t).
-        cond: (B, 4 + K).
+        cond: (B, described + K).
         x0: (B, 3, P, P), clean.
         linear: (B, 3, P, P), the part of D = linear + c_out * F that does not depend on F.
         c_out: (B, 1, P, P).
@@ -86,9 +88,9 @@ class Steps(Dataset[Batch]):
         for sample, (task, place) in self.plan:
             rng = keyed(config.seed, step, sample)
             crops.append(_clean(self.bank, config, rng))
-            recipes.append(draw(task, place, config.crop, rng))
+            recipes.append(draw(task, place, config.crop, rng, config.means))
             rngs.append(rng)
-        return collate(crops, recipes, rngs, len(self.bank.labels))
+        return collate(crops, recipes, rngs, config.described, len(self.bank.labels))
 
 
 def validation_batch(bank: Bank, config: TrainConfig, task: Objective, count: int) -> Batch:
@@ -105,7 +107,7 @@ def validation_batch(bank: Bank, config: TrainConfig, task: Objective, count: in
         rng = keyed(0, VALIDATION_STEP, sample)
         crops.append(_clean(bank, config, rng))
         rngs.append(rng)
-    return collate(crops, [validation(task, config.crop)] * count, rngs, len(bank.labels))
+    return collate(crops, [validation(task, config.crop)] * count, rngs, config.described, len(bank.labels))
 
 
 class Clean(NamedTuple):
@@ -129,21 +131,31 @@ def _clean(bank: Bank, config: TrainConfig, rng: Rng) -> Clean:
     return Clean(x0, label, picture, gray or bank.is_gray)
 
 
-def collate(crops: Sequence[Clean], recipes: Sequence[SampleSpec], rngs: Sequence[Rng], labels: int) -> Batch:
+def collate(
+    crops: Sequence[Clean], recipes: Sequence[SampleSpec], rngs: Sequence[Rng], described: int, labels: int
+) -> Batch:
     """Degrade the crops as their specifications say.
 
     Args:
         crops: clean.
         recipes: what happens to each.
         rngs: the generator of each.
-        labels: how many the network knows.
+        described: numbers of a degradation that the network is told.
+        labels: labels that the network knows.
     """
     x0 = torch.stack([crop.x0 for crop in crops])
+    recipes, shots = list(recipes), dict[int, Shot]()
+    for k, (crop, recipe, rng) in enumerate(zip(crops, recipes, rngs, strict=True)):
+        if recipe.task == "camera" and recipe.guide is not None:
+            shots[k] = shot(x0[k : k + 1], recipe.guide, rng, gray=crop.gray, described=described)
+            x0[k] = shots[k].x0[0]
+            wider = shots[k].told.told(described).sigma_p() / recipe.guide.sigma_p()
+            recipes[k] = replace(recipe, guide=shots[k].told, sigma_t=recipe.sigma_t * wider)
     count, _, size, _ = x0.shape
     x_t, y, mu = x0.clone(), x0.clone(), torch.zeros_like(x0)
     sigma_y = torch.full((count, 1, size, size), INF)
     sigma_p = torch.full((count, 1, size, size), SIGMA_DATA)
-    cond = torch.zeros(count, 4 + labels)
+    cond = torch.zeros(count, described + labels)
     for k, (crop, recipe, rng) in enumerate(zip(crops, recipes, rngs, strict=True)):
         if math.isfinite(recipe.sigma_t):
             x_t[k] += recipe.sigma_t * _noise(size, rng, gray=crop.gray)
@@ -152,10 +164,12 @@ def collate(crops: Sequence[Clean], recipes: Sequence[SampleSpec], rngs: Sequenc
             known = torch.where(torch.isinf(sigma_y[k]), 0.0, sigma_y[k])
             y[k] += known * _noise(size, rng, gray=crop.gray)
         if recipe.guide is not None:
-            mu[k], sigma_p[k] = _guide(x0[k : k + 1], recipe, rng, gray=crop.gray)
-            cond[k, :4] = torch.tensor(recipe.guide.cond())
+            told = recipe.guide.told(described)
+            y_k = shots[k].x0 + shots[k].noise if k in shots else _degraded(x0[k : k + 1], told, rng, gray=crop.gray)
+            mu[k], sigma_p[k] = _guide(y_k, size, recipe, told, rng)
+            cond[k, :described] = torch.tensor(told.cond()[:described])
         if crop.label >= 0:
-            cond[k, 4 + crop.label] = 1
+            cond[k, described + crop.label] = 1
     filled = [k for k, recipe in enumerate(recipes) if recipe.fill]
     if filled:
         mu[filled], sigma_p[filled] = pull_push(y[filled], sigma_y[filled])
@@ -189,14 +203,17 @@ def _sigma_y(observed: Observed, x0: Tensor, rng: Rng) -> Tensor:
     return sigma
 
 
-def _guide(x0: Tensor, recipe: SampleSpec, rng: Rng, *, gray: bool) -> tuple[Tensor, Tensor]:
-    """Return mu (3, P, P) and sigma_p (1, P, P) of a clean crop (1, 3, P, P)."""
-    what = recipe.guide or Degradation()
+def _degraded(x0: Tensor, what: Degradation, rng: Rng, *, gray: bool) -> Tensor:
+    """Return the degraded (1, 3, p, p) of a clean (1, 3, P, P), up to the coder."""
     size = x0.shape[-1]
     small = shrunk_size((size, size), what.scale)
-    y = degrade(x0, what, noise=_noise(small[0], rng, gray=gray)[None] if what.noise else torch.zeros(()))
+    return degrade(x0, what, noise=_noise(small[0], rng, gray=gray)[None] if what.noise else torch.zeros(()))
+
+
+def _guide(y: Tensor, size: int, recipe: SampleSpec, what: Degradation, rng: Rng) -> tuple[Tensor, Tensor]:
+    """Return mu (3, P, P) and sigma_p (1, P, P) of a degraded (1, 3, p, p)."""
     guide = _as_file(y, what.quality, recipe.subsampling)
-    missing = torch.from_numpy(hole(small[0], rng)) if recipe.guide_hole else None
+    missing = torch.from_numpy(hole(y.shape[-1], rng)) if recipe.guide_hole else None
     sigma_p = torch.full((1, size, size), what.sigma_p())
     if missing is None:
         return resize(guide, (size, size))[0], sigma_p

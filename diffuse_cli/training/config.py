@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from ..errors import UsageError
 
-Objective = Literal["denoise", "resize", "mixture", "inpaint", "jpeg", "generate"]
+Objective = Literal["denoise", "resize", "mixture", "inpaint", "jpeg", "camera", "generate"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 TrainDtype = Literal["auto", "fp32", "bf16"]
 MIN_CROP = 16
@@ -25,14 +25,16 @@ class Mix:
         mixture: blur, shrinking, noise and JPEG, any of the four.
         inpaint: boxes, strokes, lines, dropped pixels, half pictures missing.
         jpeg: JPEG alone.
+        camera: noise as cameras and film leave it, as a JPEG most of the time.
         generate: no observation, noise up to the sampler's largest; for class-conditional models.
     """
 
-    denoise: float = 0.34
-    resize: float = 0.22
+    denoise: float = 0.30
+    resize: float = 0.20
     mixture: float = 0.16
-    inpaint: float = 0.18
-    jpeg: float = 0.10
+    inpaint: float = 0.14
+    jpeg: float = 0.08
+    camera: float = 0.12
     generate: float = 0.0
 
     def __post_init__(self) -> None:
@@ -65,6 +67,7 @@ class TrainConfig:
         decay: share of the run, at its end, over which the rate falls to 0. 0 = the rate stays, for a run to continue.
         ema: lengths of the power-function averages, as std relative to the run. The first is validated and exported.
         ema_horizon: no average reaches further back than about this many steps.
+        means: share of the samples that are restored in one call, where the objective leaves the choice.
         gray: share of the samples that are made gray.
         flip: half of the crops are mirrored.
         pyramid: shares of crops from pictures at full, half and quarter size, and of whole pictures shrunk to a crop.
@@ -73,6 +76,7 @@ class TrainConfig:
         holdout: one picture in this many is held out for validation, by its name; 0 = none.
         labels: names of the labels by number, for data whose labels are numbers.
         mix: shares of the tasks.
+        described: numbers of a degradation that the network is told: 4, 5 with grain, 6 with grain and doubt.
         channels: channels of each level of the network (see network.NetworkConfig).
         blocks: blocks of each level.
         patch: side of the first layer's patches.
@@ -90,6 +94,7 @@ class TrainConfig:
     decay: float = 1 / 3
     ema: tuple[float, ...] = (0.05, 0.10)
     ema_horizon: int = 1000
+    means: float = 0.7
     gray: float = 0.1
     flip: bool = True
     pyramid: tuple[float, ...] = (0.35, 0.3, 0.2, 0.15)
@@ -98,6 +103,7 @@ class TrainConfig:
     holdout: int = 16
     labels: tuple[str, ...] = ()
     mix: Mix = field(default_factory=Mix)
+    described: int = 6
     channels: tuple[int, ...] = (64, 96, 128, 160)
     blocks: tuple[int, ...] = (2, 2, 2, 2)
     patch: int = 2
@@ -105,7 +111,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        shares = ("decay", "gray", "textured", "label_dropout")
+        shares = ("decay", "means", "gray", "textured", "label_dropout")
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} must lie in 0 .. 1, not {getattr(self, name):g}")
@@ -120,6 +126,8 @@ class TrainConfig:
             raise UsageError("ema must be different lengths between 0 and 0.28, such as [0.05, 0.1]")
         if len(self.pyramid) != 4 or min(self.pyramid) < 0 or not sum(self.pyramid) > 0:
             raise UsageError("pyramid must be four shares: full, half and quarter size, the whole picture")
+        if self.described not in (4, 5, 6):
+            raise UsageError(f"described must be 4, 5 or 6, not {self.described}")
         self.mix.counts(self.batch)
 
     @classmethod

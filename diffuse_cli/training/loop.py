@@ -139,8 +139,9 @@ class _Run:
         self.bank = Bank(request.out, sources, config, held_out=False, labels=labels)
         self.validation = Validation(Bank(request.out, sources, config, held_out=True, labels=labels), config)
         network = NetworkConfig(
-            cond=4 + len(labels), channels=config.channels, blocks=config.blocks, patch=config.patch, emb=config.emb,
-            labels=labels, crop=config.crop, gray=sources.gray,
+            described=config.described, cond=config.described + len(labels), channels=config.channels,
+            blocks=config.blocks, patch=config.patch, emb=config.emb, labels=labels, crop=config.crop,
+            gray=sources.gray,
         )  # fmt: skip
         kept = state.resume(request.out, config, network, crew.device)
         self.state: State = kept or state.start(request.init, config, network, crew.device)

@@ -35,7 +35,7 @@ class Trainable(nn.Module):
         Args:
             net_in: (B, 8, P, P).
             noise: (B,), c_noise(sigma_t).
-            cond: (B, 4 + K).
+            cond: (B, described + K).
         """
         h, w = net_in.shape[-2:]
         padded = pad_to_multiple(net_in, self.net.config.multiple)

@@ -61,7 +61,7 @@ class SampleSpec:
     fill: bool = False
 
 
-def draw(task: Objective, place: float, crop: int, rng: Rng) -> SampleSpec:
+def draw(task: Objective, place: float, crop: int, rng: Rng, means: float = 0.5) -> SampleSpec:
     """Draw the degradation of a sample.
 
     Args:
@@ -69,33 +69,35 @@ def draw(task: Objective, place: float, crop: int, rng: Rng) -> SampleSpec:
         place: 0..1, the sample's place among those of its task. Kinds within a task have fixed shares.
         crop: side of the clean crop in pixels.
         rng: the sample's.
+        means: share of the samples that are restored in one call, where the objective leaves the choice.
     """
     if task == "denoise":
-        return _denoise(place, rng)
+        return _denoise(place, rng, means)
     if task == "inpaint":
         observed = Observed(level=rng.random() * 0.4 if rng.random() < 0.25 else 0.0, hole=True)
-        sigma_t = INF if rng.random() < 0.4 else _lognormal(rng, -0.4, 1.4)
+        sigma_t = INF if rng.random() < 0.8 * means else _lognormal(rng, -0.4, 1.4)
         return SampleSpec(task=task, sigma_t=sigma_t, observed=observed, fill=True)
     if task == "generate":
         return SampleSpec(task=task, sigma_t=INF if rng.random() < 0.03 else _lognormal(rng, -0.2, 1.6))
-    what = {"resize": _resized, "mixture": _mixture, "jpeg": _compressed}[task](place, crop, rng)
-    sigma_t = INF if rng.random() < 0.5 else _lognormal(rng, -0.6, 1.2, 0.01, 30.0) * what.sigma_p()
+    what = {"resize": _resized, "mixture": _mixture, "jpeg": _compressed, "camera": _photographed}[task](
+        place, crop, rng
+    )
+    sigma_t = INF if rng.random() < means else _lognormal(rng, -0.6, 1.2, 0.01, 30.0) * what.sigma_p()
     return SampleSpec(
         task=task, sigma_t=sigma_t, guide=what, subsampling="4:2:0" if rng.random() < 0.7 else "4:4:4",
         guide_hole=bool(rng.random() < 0.15), observed=_also(rng) if rng.random() < 0.2 else None,
     )  # fmt: skip
 
 
-def _denoise(place: float, rng: Rng) -> SampleSpec:
+def _denoise(place: float, rng: Rng, means: float) -> SampleSpec:
     if place >= 0.2:  # one level, the state's own
-        common = rng.random() < 0.55
+        common = rng.random() < 1.1 * (1 - means)
         sigma_t = _lognormal(rng, -1.2, 1.4) if common else _loguniform(rng, 0.01, 0.7)
         return SampleSpec(task="denoise", sigma_t=sigma_t)
     varies: Literal["field", "signal"] = "field" if rng.random() < 0.5 else "signal"
     observed = Observed(level=_loguniform(rng, 0.02, 0.5), varies=varies, shot=rng.random())
-    return SampleSpec(
-        task="denoise", observed=observed, sigma_t=INF if rng.random() < 0.6 else _lognormal(rng, -1.0, 1.3)
-    )
+    sigma_t = INF if rng.random() < min(1.2 * means, 0.9) else _lognormal(rng, -1.0, 1.3)
+    return SampleSpec(task="denoise", observed=observed, sigma_t=sigma_t)
 
 
 def _resized(place: float, crop: int, rng: Rng) -> Degradation:
@@ -118,6 +120,11 @@ def _mixture(place: float, crop: int, rng: Rng) -> Degradation:
 
 def _compressed(place: float, crop: int, rng: Rng) -> Degradation:
     return Degradation(quality=float(rng.integers(8, 96)))
+
+
+def _photographed(place: float, crop: int, rng: Rng) -> Degradation:
+    """Return the file alone; its noise is drawn with the crop (see shots)."""
+    return Degradation(quality=float(rng.integers(60, 99)) if rng.random() < 0.6 else 100.0)
 
 
 def _also(rng: Rng) -> Observed:
@@ -154,6 +161,7 @@ def validation(task: Objective, crop: int) -> SampleSpec:
         "mixture": SampleSpec(task="mixture", guide=Degradation(blur=1.0, noise=10 / 127.5, quality=60.0)),
         "inpaint": SampleSpec(task="inpaint", observed=Observed(level=0.0, hole=True), fill=True),
         "jpeg": SampleSpec(task="jpeg", guide=Degradation(quality=20.0)),
+        "camera": SampleSpec(task="camera", guide=Degradation(quality=90.0)),
         "generate": SampleSpec(task="generate", sigma_t=1.0),
     }
     return fixed[task]

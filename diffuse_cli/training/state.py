@@ -12,7 +12,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from ..diffusion import checkpoint
-from ..diffusion.network import NetworkConfig, UNet
+from ..diffusion.network import NetworkConfig, UNet, redescribed
 from ..errors import CheckpointError, UsageError
 from ..system.files import write_bytes
 from . import ema
@@ -181,8 +181,9 @@ def start(init: str | None, config: TrainConfig, network: NetworkConfig, device:
     if path.is_dir():
         raise UsageError(f"--init {path}: holds neither {FILE} nor net.safetensors, ema.safetensors and step")
     path = checkpoint.find(init)
-    _check_shape(path, NetworkConfig.from_json(checkpoint.read_info(path).config), network)
-    net = _net(path, _read_plain(path), network)
+    has = NetworkConfig.from_json(checkpoint.read_info(path).config)
+    _check_shape(path, has, network)
+    net = _net(path, redescribed(_read_plain(path), has, network.described), network)
     renormalise(net)
     return begin(net, {length: ema.copy_of(net) for length in config.ema}, device)
 

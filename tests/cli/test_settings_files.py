@@ -1,15 +1,12 @@
-"""Settings: flags, DIFFUSE_*, ./diffuse.toml, the user's config file, defaults; and the pages made from the code."""
+"""Settings: flags, DIFFUSE_*, ./diffuse.toml, the user's config file, defaults."""
 
-import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from diffuse_cli.cli import manual
 from diffuse_cli.cli import settings_files as configuration
 from diffuse_cli.errors import UsageError
-from tests.conftest import ROOT, Run
+from tests.helpers.program import Program
 
 OPTIONS = {"denoise": ["steps", "noise", "on_exists"], "inpaint": ["steps", "box"]}
 
@@ -45,34 +42,15 @@ def test_what_a_file_must_not_say(user_file: Path, text: str) -> None:
         configuration.load(OPTIONS, environment={})
 
 
-def test_commands_take_them_and_config_shows_them(diffuse: Run, cat: Path) -> None:
+def test_commands_take_them_and_config_shows_them(run: Program, cat: Path) -> None:
     cat.with_name("diffuse.toml").write_text("[denoise]\non-exists = 'skip'\noutput = 'o/{stem}{ext}'\n")
-    shown = diffuse("config", "denoise", DIFFUSE_STEPS="3").stdout.decode()
+    shown = run("config", "denoise", DIFFUSE_STEPS="3").stdout
     assert "on-exists = skip  # diffuse.toml [denoise]" in shown
     assert "steps = 3  # DIFFUSE_STEPS" in shown
     assert "noise = auto  # default" in shown
-    assert b"denoise.on-exists = skip" in diffuse("config").stdout
-    assert diffuse("denoise", "in.png", "--dry-run").stdout == b"in.png -> o/in.png\n"
-    assert diffuse("denoise", "in.png", "--dry-run", "-o", "x.png").stdout == b"in.png -> x.png\n"
-    wrong = diffuse("denoise", "in.png", DIFFUSE_STEPS="many")
-    assert wrong.returncode == 2
+    assert "denoise.on-exists = skip" in run("config").stdout
+    assert run("denoise", "in.png", "--dry-run").stdout == "in.png -> o/in.png\n"
+    assert run("denoise", "in.png", "--dry-run", "-o", "x.png").stdout == "in.png -> x.png\n"
+    wrong = run("denoise", "in.png", DIFFUSE_STEPS="many")
+    assert wrong.exit_code == 2
     assert len(wrong.stderr.splitlines()) == 1
-
-
-def test_manual_and_completions_are_those_of_the_code() -> None:
-    """Python -m diffuse_cli.cli.manual share writes them again."""
-    for name, text in manual.pages().items():
-        assert (ROOT / "share" / name).read_text(encoding="utf-8") == text, name
-
-
-def test_the_manual_tells_every_option() -> None:
-    page = manual.man_page()
-    for option in ("--on-exists", "--files-from", "--shard", "--resume", "--journal", "--mask", "--dry-run"):
-        assert re.search(rf"^\.B .*{option.replace('-', re.escape(chr(92) + '-'))}", page, re.MULTILINE), option
-    assert "130 after Ctrl" in page
-
-
-def test_the_completion_completes() -> None:
-    script = ROOT / "share" / manual.COMPLETIONS["bash"]
-    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
-    assert "complete -o default -F _diffuse_completion diffuse" in script.read_text()

@@ -67,7 +67,11 @@ def with_header(header: object, data: bytes = b"") -> bytes:
 
 
 TENSOR = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+
+
 CONFIG = json.dumps({"channels": [8]})
+
+
 BAD_FILES = {
     "empty": b"",
     "short": b"\x08\0\0",
@@ -121,3 +125,15 @@ def test_unknown_names_list_the_known_ones(tmp_path: Path) -> None:
         checkpoint.find("nosuch")
     with pytest.raises(CheckpointError, match="folder"):
         checkpoint.find(tmp_path)
+
+
+def test_a_task_that_the_weights_never_saw(tmp_path: Path) -> None:
+    source = checkpoint.find()
+    info = checkpoint.read_info(source)
+    info.check_task("jpeg")
+    narrow = tmp_path / "narrow.safetensors"
+    tensors = checkpoint._tensors(source)
+    checkpoint.save(narrow, tensors, info.config, {"tasks": "generate, denoise"})
+    checkpoint.read_info(narrow).check_task("denoise")
+    with pytest.raises(CheckpointError, match="not trained for jpeg, only for generate, denoise"):
+        checkpoint.read_info(narrow).check_task("jpeg")

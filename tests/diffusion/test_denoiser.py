@@ -9,13 +9,18 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from diffuse_cli.degradation.operators import Degradation, resize
-from diffuse_cli.diffusion.denoiser import Denoiser, Observation, coefficients, nothing_known
+from diffuse_cli.diffusion.denoiser import Denoiser, Observation, coefficients, nothing_known, together
 from diffuse_cli.diffusion.fill import pull_push
-from diffuse_cli.diffusion.model import Model
-from tests.conftest import SHARED, needs_shared
+from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.network import NetworkConfig, UNet, redescribed
+from tests.conftest import SHARED, needs_shared, toy_network
 
 TOLERANCE = 2e-4
+
+
 INF = torch.tensor(math.inf)
+
+
 CPU = torch.device("cpu")
 
 
@@ -27,7 +32,6 @@ def golden() -> dict[str, Tensor]:
 @pytest.fixture(scope="module")
 def reference() -> Model:
     """The weights that the golden tensors belong to; ours may have moved on."""
-    from diffuse_cli.diffusion.model import prepare
 
     return prepare(SHARED / "reference" / "photo.safetensors", device="cpu", dtype="fp32")
 
@@ -59,19 +63,19 @@ class TestGolden:
     @pytest.mark.parametrize("name", ["denoise", "padded", "batch", "generate"])
     def test_state_alone(self, golden: dict[str, Tensor], reference: Model, name: str) -> None:
         x_t = golden[f"{name}.x_t"]
-        posterior = Denoiser(reference.network, nothing_known(len(x_t), 4, CPU))
+        posterior = Denoiser(reference.network, nothing_known(len(x_t), NetworkConfig(), CPU))
         close(posterior(x_t, golden[f"{name}.sigma_t"]), golden[f"{name}.output"])
 
     def test_varying_noise(self, golden: dict[str, Tensor], reference: Model) -> None:
         y = golden["varying.y"]
-        seen = replace(nothing_known(1, 4, CPU), y=y, sigma_y=golden["varying.sigma_y"])
+        seen = replace(nothing_known(1, NetworkConfig(), CPU), y=y, sigma_y=golden["varying.sigma_y"])
         close(Denoiser(reference.network, seen)(torch.full_like(y, math.nan), INF), golden["varying.output"])
 
     @pytest.mark.parametrize("sigma_t", ["inf", "0.7"])
     def test_inpaint(self, golden: dict[str, Tensor], reference: Model, sigma_t: str) -> None:
         y, sigma_y = golden["inpaint.y"], golden["inpaint.sigma_y"]
         mu, sigma_p = pull_push(y, sigma_y)
-        seen = replace(nothing_known(1, 4, CPU), mu=mu, sigma_p=sigma_p, y=y, sigma_y=sigma_y)
+        seen = replace(nothing_known(1, NetworkConfig(), CPU), mu=mu, sigma_p=sigma_p, y=y, sigma_y=sigma_y)
         out = Denoiser(reference.network, seen)(golden[f"inpaint.{sigma_t}.x_t"], torch.tensor(float(sigma_t)))
         close(out, golden[f"inpaint.{sigma_t}.output"])
         known = (sigma_y == 0).expand_as(out)
@@ -103,8 +107,7 @@ class TestGolden:
 
     @staticmethod
     def guide(mu: Tensor, what: Degradation) -> Observation:
-        sigma_p, cond = torch.full((1, 1, 1, 1), what.sigma_p()), torch.tensor([what.cond()])
-        return replace(nothing_known(1, 4, CPU), mu=mu, sigma_p=sigma_p, cond=cond)
+        return replace(nothing_known(1, NetworkConfig(), CPU).told(what), mu=mu)
 
 
 def test_coefficients_give_the_gaussian_posterior() -> None:
@@ -132,7 +135,9 @@ def test_state_observation_and_prior_combine_as_gaussians(toy: Model) -> None:
     g = torch.Generator().manual_seed(1)
     mu, y, x = (torch.randn(1, 3, 16, 16, generator=g) for _ in range(3))
     sigma_y = torch.rand(1, 1, 16, 16, generator=g) + 0.05
-    seen = replace(nothing_known(1, 4, CPU), mu=mu, sigma_p=torch.full((1, 1, 1, 1), 0.3), y=y, sigma_y=sigma_y)
+    seen = replace(
+        nothing_known(1, NetworkConfig(), CPU), mu=mu, sigma_p=torch.full((1, 1, 1, 1), 0.3), y=y, sigma_y=sigma_y
+    )
     out = Denoiser(silent(toy).network, seen)(x, torch.tensor(0.4))
     tau = 0.3**-2 + 0.4**-2 + sigma_y**-2
     torch.testing.assert_close(out, (mu * 0.3**-2 + x * 0.4**-2 + y * sigma_y**-2) / tau, rtol=1e-4, atol=1e-5)
@@ -148,7 +153,7 @@ def test_known_pixels_are_bit_exact_and_missing_ones_never_read(toy: Model, dtyp
     y = torch.where(hole, math.nan, y)
     sigma_y = torch.where(hole, math.inf, 0.0)
     mu, sigma_p = pull_push(y, sigma_y)
-    seen = replace(nothing_known(1, 4, CPU), mu=mu, sigma_p=sigma_p, y=y, sigma_y=sigma_y)
+    seen = replace(nothing_known(1, NetworkConfig(), CPU), mu=mu, sigma_p=sigma_p, y=y, sigma_y=sigma_y)
     for sigma in (math.inf, 3.0, 0.01):
         out = Denoiser(network, seen)(torch.full_like(y, 0.1), torch.tensor(sigma))
         known = ~hole.expand_as(out)
@@ -159,7 +164,7 @@ def test_known_pixels_are_bit_exact_and_missing_ones_never_read(toy: Model, dtyp
 
 def test_gray_stays_gray(toy: Model) -> None:
     x = torch.rand(1, 1, 16, 24).expand(-1, 3, -1, -1)
-    out = Denoiser(toy.network, replace(nothing_known(1, 4, CPU), gray=True))(x, torch.tensor(0.2))
+    out = Denoiser(toy.network, replace(nothing_known(1, NetworkConfig(), CPU), gray=True))(x, torch.tensor(0.2))
     assert torch.equal(out[:, 0], out[:, 1])
     assert torch.equal(out[:, 0], out[:, 2])
 
@@ -170,7 +175,7 @@ def test_falls_back_to_the_exact_network_where_the_fast_one_overflows(toy: Model
     broken = copy.deepcopy(toy.network)
     broken.out.weight.data.fill_(math.nan)
     x = torch.rand(1, 3, 16, 16)
-    seen = nothing_known(1, 4, CPU)
+    seen = nothing_known(1, NetworkConfig(), CPU)
     rescued = Denoiser(broken, seen, exact=toy.network)(x, torch.tensor(0.2))
     assert torch.equal(rescued, Denoiser(toy.network, seen)(x, torch.tensor(0.2)))
 
@@ -191,3 +196,41 @@ def test_no_activation_falls_out_of_channels_last(toy: Model) -> None:
         handle.remove()
     assert handles
     assert wrong == []
+
+
+def test_a_batch_has_every_windows_own_evidence() -> None:
+    def part(k: float) -> Observation:
+        flat, plane = torch.full((1, 1, 1, 1), k), torch.full((1, 3, 4, 5), k)
+        wide = flat if k == 1 else flat.expand(1, 1, 4, 5)  # a constant beside a map
+        return Observation(mu=plane, sigma_p=wide, cond=torch.full((1, 4), k), y=plane, sigma_y=flat, gray=True)
+
+    one, both = part(1.0), together([part(1.0), part(2.0)])
+    assert together([one]) is one
+    assert both.gray
+    assert both.sigma_p.shape == (2, 1, 4, 5)
+    for value in (both.mu, both.sigma_p, both.cond, both.y, both.sigma_y):
+        assert value is not None
+        assert [float(half.mean()) for half in value] == [1, 2]
+    without = together([replace(part(k), y=None, sigma_y=None) for k in (1.0, 2.0)])
+    assert without.y is None
+
+
+def test_a_network_that_is_told_more_numbers_computes_the_same_until_they_are_used() -> None:
+    network = toy_network()
+    config = replace(network.config, described=6, cond=6)
+    grown = UNet(config)
+    grown.load_state_dict(redescribed(dict(network.state_dict()), network.config, 6))
+    old, new = network.fold(), grown.fold()
+    net_in, noise, told = torch.randn(1, 8, 16, 16), torch.zeros(1), torch.tensor([[1.0, 0.2, 0.5, 0.1, 0.0, 0.0]])
+    close(new(net_in, noise, told), old(net_in, noise, told[:, :4]))
+    used = told + torch.tensor([0, 0, 0, 0, 0.6, 0.8])
+    assert torch.equal(new(net_in, noise, used), new(net_in, noise, told))
+
+
+def test_a_network_is_told_as_much_as_it_knows() -> None:
+    what = Degradation(noise=0.1, grain=0.6, doubt=0.5)
+    four, five, six = (nothing_known(1, NetworkConfig(described=n, cond=n), CPU).told(what) for n in (4, 5, 6))
+    assert [one.cond.shape[1] for one in (four, five, six)] == [4, 5, 6]
+    assert five.cond[0, 4] == pytest.approx(0.6)
+    assert six.cond[0, 5] == 0.5
+    assert float(four.sigma_p) == float(five.sigma_p) < float(six.sigma_p)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffuse_cli.diffusion.fusion import fuse
+from diffuse_cli.diffusion.fusion import fuse, remainder
 
 SIGMAS = st.floats(1e-3, 80)
 
@@ -30,3 +30,12 @@ def test_ends_of_the_range() -> None:
     torch.testing.assert_close(sigma.flatten()[1:], torch.tensor([0.2, 0.5, 0.0, 0.0, 0.0, 0.0]), rtol=0, atol=0)
     expected = torch.tensor([0.7, 0.1, 0.9, 0.2, 0.4, 1 / 3])
     assert torch.equal(x.flatten()[1:], expected)
+
+
+def test_what_is_left_for_the_observation() -> None:
+    sigma = torch.rand(1, 1, 9, 9) * 0.8
+    sigma[0, 0, 0, 0], sigma[0, 0, 1, 1] = 0, 0.8
+    x = torch.randn(1, 3, 9, 9)
+    fused, std = fuse(x, torch.full((1, 1, 1, 1), 0.8), x, remainder(sigma, 0.8))
+    torch.testing.assert_close(std, sigma, atol=1e-6, rtol=1e-5)
+    assert torch.equal(fused, x)

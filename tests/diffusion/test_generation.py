@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ from diffuse_cli.diffusion.generation import cascade, generate, towards
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
-from tests.conftest import Run, pixels
 
 
 def test_small_sizes_need_no_cascade() -> None:
@@ -74,15 +72,3 @@ def test_guidance_goes_on_along_what_the_label_changes() -> None:
     a, b = labelled(x, sigma), all_of_them(x, sigma)
     for weight in (0.0, 0.3, 1.0, 1.5, 4.0):
         torch.testing.assert_close(towards(labelled, all_of_them, weight)(x, sigma), b + weight * (a - b))
-
-
-def test_a_labelled_model_draws_gray_garments_of_its_own_size(diffuse: Run, tmp_path: Path) -> None:
-    for label in ("sneaker", "bag"):
-        options = ["--model", "fashion", "--label", label, "--grid", "-n", "4", "--steps", "6", "-o", f"{label}.png"]
-        assert diffuse("generate", *options).returncode == 0
-    sneakers, bags = pixels(tmp_path / "sneaker.png"), pixels(tmp_path / "bag.png")
-    assert sneakers.shape == bags.shape == (58, 58)
-    assert bags[:28, :28].mean() > sneakers[:28, :28].mean()  # a bag fills its picture
-    result = diffuse("generate", "--model", "fashion", "--label", "hat")
-    assert result.returncode == 2
-    assert b"sneaker" in result.stderr

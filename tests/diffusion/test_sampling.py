@@ -12,6 +12,7 @@ from torch import Tensor
 from diffuse_cli.degradation.noise_field import noise_field
 from diffuse_cli.diffusion.denoiser import Denoiser, nothing_known, sigma_start
 from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.network import NetworkConfig
 from diffuse_cli.diffusion.sampling import karras_sigmas, sample_dpmpp_2m, sample_euler, sample_heun
 from diffuse_cli.errors import UsageError
 from tests.conftest import SHARED, needs_shared
@@ -63,7 +64,7 @@ def test_the_default_is_the_most_accurate_at_equal_calls() -> None:
 @pytest.mark.parametrize("case", ["varying", "inpaint", "guided"])
 def test_the_default_is_the_nearest_to_the_converged_solution_on_the_golden_cases(model: Model, case: str) -> None:
     golden = load_file(SHARED / "reference" / "golden.safetensors")
-    seen = nothing_known(1, 4, torch.device("cpu"))
+    seen = nothing_known(1, NetworkConfig(), torch.device("cpu"))
     if case == "varying":
         seen = replace(seen, y=golden["varying.y"], sigma_y=golden["varying.sigma_y"])
     elif case == "inpaint":

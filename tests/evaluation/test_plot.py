@@ -1,4 +1,4 @@
-"""evaluate --plot and bench --plot, of the figures that were really measured."""
+"""Plots of the figures that were really measured."""
 
 import json
 import sys
@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from diffuse_cli.errors import UsageError
 from diffuse_cli.evaluation.plot import check, draw_benchmark, draw_evaluation
 from diffuse_cli.evaluation.report import COLUMNS, load
-from tests.conftest import EXAMPLES, ROOT, Run
+from tests.conftest import ROOT
 
 MEASURED = ROOT / "checkpoints" / "measured"
 
@@ -42,17 +41,3 @@ def test_other_names_and_a_missing_extra_are_refused(tmp_path: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(UsageError, match=r"pip install 'diffuse-cli\[eval\]'"):
         check(tmp_path / "e.png")
-
-
-def test_the_command_draws(diffuse: Run, toy_file: Path, tmp_path: Path) -> None:
-    with Image.open(EXAMPLES / "coffee_small.png") as image:
-        (tmp_path / "set").mkdir()
-        image.crop((0, 0, 32, 32)).save(tmp_path / "set" / "a.png")
-    options = ["--task", "denoise", "--data", "set", "--model", toy_file, "--level", "25", "--level", "50", "-q"]
-    result = diffuse("evaluate", *options, "--plot", "p.png")
-    assert result.returncode == 0, result.stderr.decode()
-    with Image.open(tmp_path / "p.png") as image:
-        assert image.width > 600
-    again = diffuse("evaluate", *options, "--plot", "p.png")
-    assert again.returncode == 2
-    assert "p.png: exists" in again.stderr.decode()

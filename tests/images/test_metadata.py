@@ -1,19 +1,24 @@
-"""What a file says beside its pixels: thumbnails, policies, comments, gain maps, and the extra's absence."""
+"""What a file says beside its pixels: policies, profiles, comments, gain maps."""
 
-import io
-import struct
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 
-from diffuse_cli.errors import PictureError, UsageError
-from diffuse_cli.images import exif, metadata, optional_formats
-from diffuse_cli.images.image_io import Encoding, Picture, read_picture, to_unit, write_picture
+from diffuse_cli.images import metadata
+from diffuse_cli.images.image_io import (
+    Encoding,
+    Picture,
+    Source,
+    read_picture,
+    to_unit,
+    write_picture,
+)
+from tests.helpers.image_files import SRGB, XMP_UPRIGHT, assert_same, described, levels_of, noise, picture, smooth
+from tests.helpers.image_files import XMP as ORIENTED
+from tests.images.test_exif import flat
 
 XMP = (
     b'<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
@@ -22,79 +27,6 @@ XMP = (
     b'xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0" exif:GPSLatitude="50,30N" '
     b'dc:format="image/jpeg"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
-
-
-def block_with_thumbnail(thumbnail: bytes, *, order: str = "little") -> bytes:
-    """An EXIF block of two directories: make and private tags, then a thumbnail."""
-    endian = "<" if order == "little" else ">"
-
-    def entry(tag: int, kind: int, count: int, value: int | bytes) -> bytes:
-        data = value if isinstance(value, bytes) else struct.pack(endian + "I", value)
-        return struct.pack(endian + "HHI", tag, kind, count) + data
-
-    head = (b"II*\0" if order == "little" else b"MM\0*") + struct.pack(endian + "I", 8)
-    first_at, second_at = 8, 8 + 2 + 3 * 12 + 4
-    serial_at, thumb_at = second_at + 2 + 2 * 12 + 4, second_at + 2 + 2 * 12 + 4 + 12
-    first = struct.pack(endian + "H", 3) + entry(0x10F, 2, 4, b"Abc\0")
-    first += entry(0xC62F, 2, 12, serial_at) + entry(256, 4, 1, 9999) + struct.pack(endian + "I", second_at)
-    second = struct.pack(endian + "H", 2) + entry(513, 4, 1, thumb_at) + entry(514, 4, 1, len(thumbnail))
-    assert first_at + len(first) == second_at
-    return head + first + second + bytes(4) + b"SERIAL-0001\0" + thumbnail
-
-
-def jpeg(image: Image.Image, quality: int = 95) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=quality)
-    return stream.getvalue()
-
-
-def flat(value: int, size: tuple[int, int] = (40, 60)) -> Picture:
-    return Picture(pixels=to_unit(np.full((*size, 3), value, np.uint8), 8))
-
-
-@pytest.mark.parametrize("order", ["little", "big"])
-def test_the_thumbnail_shows_the_result_and_sizes_are_the_results(order: str, tmp_path: Path) -> None:
-    old = jpeg(Image.effect_noise((160, 120), 80).convert("RGB"))
-    picture = flat(200)
-    picture = replace(picture, source=replace(picture.source, exif=block_with_thumbnail(old, order=order)))
-    write_picture(picture, tmp_path / "a.jpg")
-    after = read_picture(tmp_path / "a.jpg").source.exif
-    assert len(after) == len(picture.source.exif)  # nothing has moved
-    start = after.index(b"\xff\xd8\xff")
-    with Image.open(io.BytesIO(after[start:])) as thumbnail:
-        assert thumbnail.size == (60, 40)
-        assert np.abs(np.asarray(thumbnail).astype(int) - 200).max() < 4
-    parsed = Image.Exif()
-    parsed.load(after)
-    assert (parsed[256], parsed[0x10F]) == (60, "Abc")
-
-
-def test_a_thumbnail_without_room_is_removed(tmp_path: Path) -> None:
-    picture = flat(200)
-    picture = replace(picture, source=replace(picture.source, exif=block_with_thumbnail(b"\xff\xd8tiny\xff\xd9")))
-    write_picture(picture, tmp_path / "a.jpg")
-    after = read_picture(tmp_path / "a.jpg").source.exif
-    assert not exif.has_thumbnail(after)
-    assert b"tiny" not in after
-
-
-@pytest.mark.parametrize("order", ["little", "big"])
-def test_private_tags_are_gone_and_not_just_unlinked(order: str) -> None:
-    old = jpeg(Image.new("RGB", (9, 9)))
-    safe = exif.without_private_tags(block_with_thumbnail(old, order=order))
-    assert b"SERIAL" not in safe
-    assert b"\xff\xd8" not in safe
-    parsed = Image.Exif()
-    parsed.load(safe)
-    assert dict(parsed) == {0x10F: "Abc", 256: 9999}
-
-
-@pytest.mark.parametrize("cut", range(0, 90, 3))
-def test_broken_blocks_say_nothing(cut: int) -> None:
-    block = block_with_thumbnail(jpeg(Image.new("RGB", (9, 9))))[:cut]
-    assert exif.without_private_tags(block) in (b"", exif.without_private_tags(block))
-    exif.of_result(block, (5, 5), Image.new("RGB", (5, 5)))
-    assert isinstance(exif.has_thumbnail(block), bool)
 
 
 def test_safe_xmp_drops_place_and_keeps_the_rest(tmp_path: Path) -> None:
@@ -150,72 +82,93 @@ def test_a_gain_map_is_said_to_be_left_behind(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "a.jpg").source.left_behind == ("an HDR gain map",)
 
 
-WRONG = [{"format": "xyz"}, {"quality": 0}, {"quality": 101}, {"depth": "12"}, {"metadata": "all"}]
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+def test_orientation_is_applied_and_reset(suffix: str, tmp_path: Path) -> None:
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[274], exif[271] = orientation, "Maker"
+        smooth().save(tmp_path / f"a{suffix}", exif=exif)
+        with Image.open(tmp_path / f"a{suffix}") as image:
+            expected = np.asarray(ImageOps.exif_transpose(image))
+        read = read_picture(tmp_path / f"a{suffix}")
+        np.testing.assert_array_equal(levels_of(read), expected)
+        for out in ("b.png", "b.jpg", "b.tif"):
+            write_picture(read, tmp_path / out)
+            with Image.open(tmp_path / out) as image:
+                assert image.size == expected.shape[1::-1]
+                assert image.getexif().get(274, 1) == 1
+                assert image.getexif()[271] == "Maker"
 
 
-@pytest.mark.parametrize("change", WRONG)
-def test_wrong_encodings_are_usage_errors(change: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match=f"--{next(iter(change))} must"):
-        Encoding(**change)  # type: ignore[arg-type]
+def test_alpha_and_16_bits_are_turned_as_well(tmp_path: Path) -> None:
+    levels, exif = noise(3, 4, 4, 16), Image.Exif()
+    exif[274] = 6
+    source = Source(exif=exif.tobytes()[6:])
+    turned = Picture(pixels=to_unit(levels[..., :3], 16), alpha=levels[..., 3], depth=16, source=source)
+    write_picture(turned, tmp_path / "a.png")
+    np.testing.assert_array_equal(levels_of(read_picture(tmp_path / "a.png")), np.rot90(levels, -1))
 
 
-def test_a_name_and_a_format_must_agree() -> None:
-    assert Encoding(format="tiff").kind(Path("a.tiff")) == Encoding(format="tiff").kind(Path("scan.0001")) == "TIFF"
-    with pytest.raises(UsageError, match="--format tiff does not go with"):
-        Encoding(format="tiff").kind(Path("a.png"))
+@pytest.mark.parametrize(
+    ("suffix", "depth"), [(".png", 8), (".png", 16), (".tif", 8), (".tif", 16), (".jpg", 8), (".webp", 8), (".avif", 8)]
+)
+def test_profile_exif_xmp_and_resolution_are_kept(suffix: str, depth: int, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    write_picture(picture(depth=depth, source=described()), path)
+    after = read_picture(path).source
+    assert (after.icc, after.xmp) == (SRGB, XMP_UPRIGHT)
+    if suffix in (".png", ".jpg", ".tif"):
+        assert after.dpi == pytest.approx((300, 150), abs=0.02)
+    if suffix in (".png", ".jpg", ".webp"):
+        assert after.exif == described().exif
+    with Image.open(path) as image:
+        exif = image.getexif()
+        assert (exif[271], exif[272]) == ("Maker", "Model")
+        assert exif.get_ifd(34665)[37500] == b"maker note"
+        assert exif.get_ifd(34665)[33434] == pytest.approx(0.01)
+        assert exif.get_ifd(34853)[1] == "N"
 
 
-FILES = {
-    "a.heic": (b"\0\0\0\x18ftypheic", "HEIC"),
-    "a.jxl": (b"\xff\x0a" + bytes(60), "JPEG XL"),
-    "a.cr3": (b"\0\0\0\x18ftypcrx ", "camera RAW"),
-    "a.nef": (b"II*\0\x08\0\0\0" + bytes(60), "camera RAW"),
-}
+def test_tiff_exif_reaches_other_formats(tmp_path: Path) -> None:
+    write_picture(picture(source=described()), tmp_path / "a.tif")
+    read = read_picture(tmp_path / "a.tif")
+    for out in ("b.jpg", "b.tif", "b.png"):
+        write_picture(read, tmp_path / out)
+        with Image.open(tmp_path / out) as image:
+            assert image.getexif()[271] == "Maker"
+            assert image.getexif().get_ifd(34665)[37500] == b"maker note"
+            assert image.getexif().get_ifd(34853)[2] == (50, 30, 0)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_missing_extra_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in optional_formats._MODULES.values():
-        monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
-    (tmp_path / name).write_bytes(FILES[name][0])
-    with pytest.raises(PictureError) as caught:
-        read_picture(tmp_path / name)
-    assert f"{name}: {FILES[name][1]} needs the extra [formats]: pip install" in str(caught.value)
-    assert ("darktable" in str(caught.value)) == (FILES[name][1] == "camera RAW")
-    if name in ("a.heic", "a.jxl"):
-        with pytest.raises(UsageError, match=r"needs the extra \[formats\]"):
-            write_picture(flat(9), tmp_path / f"out{Path(name).suffix}")
+def test_orientation_in_xmp_alone_is_applied_and_reset(tmp_path: Path) -> None:
+    smooth().save(tmp_path / "a.jpg", xmp=ORIENTED)
+    read = read_picture(tmp_path / "a.jpg")
+    assert read.pixels.shape == (24, 16, 3)
+    assert read.source.xmp == XMP_UPRIGHT
 
 
-def test_optional_libraries_are_not_imported_before_they_are_needed() -> None:
-    code = "import sys, diffuse_cli.images.image_io; print([m for m in sys.argv[1:] if m in sys.modules])"
-    command = [sys.executable, "-c", code, *optional_formats._MODULES.values(), "torch", "cv2"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
+def test_broken_exif_and_text_in_place_of_facts_are_dropped(tmp_path: Path) -> None:
+    text = PngImagePlugin.PngInfo()
+    for key in ("dpi", "transparency", "icc_profile", "exif", "Raw profile type exif"):
+        text.add_text(key, "nonsense")
+    smooth("L").save(tmp_path / "a.png", pnginfo=text)
+    smooth("L").save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\0\0\0nonsense")
+    smooth("L").save(tmp_path / "a.webp", exif=b"nonsense", lossless=True)
+    for suffix in ("png", "jpg", "webp"):
+        source = read_picture(tmp_path / f"a.{suffix}").source
+        assert (source.exif, source.icc) == (b"", b"")
+        assert source.dpi is None or suffix == "jpg"
 
 
-def test_float_files_that_are_no_pictures_are_refused(tmp_path: Path) -> None:
-    for value, problem in ((np.nan, "not finite"), (4000.0, "white is to be 1")):
-        np.save(tmp_path / "a.npy", np.full((4, 4), value, np.float32))
-        with pytest.raises(PictureError, match=problem):
-            read_picture(tmp_path / "a.npy")
-    for array in (np.zeros((4, 4), np.int64), np.zeros(4, np.uint8), np.zeros((2, 2, 7), np.uint8)):
-        np.save(tmp_path / "a.npy", array)
-        with pytest.raises(PictureError, match=r"a\.npy: an array of"):
-            read_picture(tmp_path / "a.npy")
-    np.save(tmp_path / "a.npy", np.array([object()]), allow_pickle=True)
-    with pytest.raises(PictureError, match=r"a\.npy: an array of object"):
-        read_picture(tmp_path / "a.npy")
+def test_a_profile_for_other_channels_is_not_written(tmp_path: Path) -> None:
+    write_picture(picture(1, source=described()), tmp_path / "a.png")
+    assert read_picture(tmp_path / "a.png").source.icc == b""
 
 
-def test_floats_outside_0_to_1_survive_bit_for_bit(tmp_path: Path) -> None:
-    array = np.random.default_rng(0).normal(0.5, 3, (20, 30, 3)).astype(np.float32)
-    array[0, 0] = [1e-8, -1e-20, 3.3e-5]
-    for suffix in (".npy", ".tif"):
-        np.save(tmp_path / "in.npy", array)
-        write_picture(read_picture(tmp_path / "in.npy"), tmp_path / f"out{suffix}")
-        back = read_picture(tmp_path / f"out{suffix}")
-        assert back.floating
-        assert back.source.samples is not None
-        np.testing.assert_array_equal(back.source.samples, array)
-    with pytest.raises(PictureError, match="cannot hold floating-point numbers"):
-        write_picture(read_picture(tmp_path / "in.npy"), tmp_path / "a.png")
+def test_formats_without_room_for_facts_take_the_pixels(tmp_path: Path) -> None:
+    for suffix in (".bmp", ".ppm"):
+        write_picture(picture(source=described()), tmp_path / f"a{suffix}")
+        assert_same(picture(), read_picture(tmp_path / f"a{suffix}"))
+    assert read_picture(tmp_path / "a.bmp").source.dpi == pytest.approx((300, 150), abs=0.02)
+    write_picture(picture(), tmp_path / "b.bmp")
+    assert read_picture(tmp_path / "b.bmp").source.dpi is None

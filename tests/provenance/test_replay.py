@@ -5,17 +5,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner, Result
 
-from diffuse_cli.cli.app import app
 from diffuse_cli.images.image_io import Picture, read_picture, write_picture
 from diffuse_cli.provenance import recipe
 from diffuse_cli.provenance.replay import Option, arguments
 from tests.conftest import pixels
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+from tests.helpers.program import Program
 
 
 @pytest.fixture
@@ -65,7 +60,7 @@ MADE = [
 
 
 @pytest.mark.parametrize(("name", "options"), MADE)
-def test_every_command_makes_the_same_bytes_again(folder: Path, name: str, options: str) -> None:
+def test_every_command_makes_the_same_bytes_again(run: Program, folder: Path, name: str, options: str) -> None:
     assert run(*options.split(), "in.png", "-o", name, "--model", "toy", "-q").exit_code == 0
     files = {"--mask": "mask.png", "--noise-map": "map.png", "--insert": "cut.png", "--join": "cut.png"}
     given = [word for flag, file in files.items() if flag in options.split() for word in (flag, file)]
@@ -76,7 +71,7 @@ def test_every_command_makes_the_same_bytes_again(folder: Path, name: str, optio
     assert not list(folder.glob(".diffuse-replay*"))
 
 
-def test_what_was_drawn_from_nothing(folder: Path) -> None:
+def test_what_was_drawn_from_nothing(run: Program, folder: Path) -> None:
     size = ["--size", "24x16", "--steps", "2", "--model", "toy", "-q"]
     assert run("generate", "-n", "3", "--seed", "4", *size, "-o", "g/").exit_code == 0
     assert run("generate", "-n", "3", "--grid", *size, "-o", "sheet.png").exit_code == 0
@@ -86,7 +81,7 @@ def test_what_was_drawn_from_nothing(folder: Path) -> None:
     assert run("replay", "sheet.png", "--input", "in.png", "-f").exit_code == 2
 
 
-def test_one_of_several_samples_and_what_lies_beside_them(folder: Path) -> None:
+def test_one_of_several_samples_and_what_lies_beside_them(run: Program, folder: Path) -> None:
     options = (
         "--noise 20 --samples 3 --steps 2 --seed 8 --uncertainty map.tif --uncertainty-view view.png --trace t.png"
     )
@@ -97,7 +92,7 @@ def test_one_of_several_samples_and_what_lies_beside_them(folder: Path) -> None:
         assert path.read_bytes() == path.with_name(f"{path.stem}.replay{path.suffix}").read_bytes()
 
 
-def test_damage(folder: Path) -> None:
+def test_damage(run: Program, folder: Path) -> None:
     damage = "--blur 1.1 --scale 1.5 --noise 9 --poisson 0.5 --mask-random dust --mask-share 0.2 --seed 3"
     assert run("degrade", "in.png", *damage.split(), "--jpeg", "70", "-o", "bad.jpg", "-q").exit_code == 0
     assert run("replay", "bad.jpg", "--input", "in.png").exit_code == 0
@@ -110,7 +105,7 @@ def test_damage(folder: Path) -> None:
     ]
 
 
-def test_what_is_given_again_is_checked_by_its_hash(folder: Path) -> None:
+def test_what_is_given_again_is_checked_by_its_hash(run: Program, folder: Path) -> None:
     made = ["inpaint", "in.png", "--mask", "mask.png", "-o", "out.png", "--model", "toy", "-q"]
     assert run(*made).exit_code == 0
     for options, words in (
@@ -129,7 +124,9 @@ def test_what_is_given_again_is_checked_by_its_hash(folder: Path) -> None:
     assert run("replay", "in.png", "--input", "in.png").exit_code == 2  # no recipe
 
 
-def test_other_settings_do_not_matter_and_other_bytes_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_settings_do_not_matter_and_other_bytes_are_told(
+    run: Program, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = ["denoise", "in.png", "--noise", "20", "-o", "out.png", "--model", "toy", "--dtype", "fp32", "-q"]
     assert run(*made).exit_code == 0
     monkeypatch.setenv("DIFFUSE_STRENGTH", "0.5")
@@ -158,7 +155,7 @@ def test_other_settings_do_not_matter_and_other_bytes_are_told(folder: Path, mon
     assert "not in bf16" in result.output
 
 
-def test_a_format_that_cannot_tell_is_replayed_from_the_line_that_did(folder: Path) -> None:
+def test_a_format_that_cannot_tell_is_replayed_from_the_line_that_did(run: Program, folder: Path) -> None:
     made = run("denoise", "in.png", "--noise", "20", "-o", "out.ppm", "--model", "toy", "-q", "--json")
     (folder / "line.json").write_text(made.stdout.splitlines()[0])
     assert run("replay", "out.ppm", "--input", "in.png").exit_code == 2

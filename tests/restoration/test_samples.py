@@ -1,42 +1,35 @@
-"""Samples, fidelity and uncertainty: against a Gaussian prior, whose posterior is known, and through real files."""
+"""Samples, fidelity and uncertainty against a Gaussian prior, whose posterior is known."""
 
-import io
 import math
-import subprocess
-from collections.abc import Callable, Iterator
+import mmap
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
-from typer.testing import CliRunner, Result
 
-from diffuse_cli import restore, restore_samples
-from diffuse_cli.cli.app import app
+from diffuse_cli.diffusion import tiling
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.sampling import karras_sigmas, sample_dpmpp_2m
-from diffuse_cli.diffusion.settings import Settings, sample_steps
-from diffuse_cli.errors import UsageError
+from diffuse_cli.diffusion.settings import SAMPLE_STEPS, Settings
 from diffuse_cli.images.image_io import Picture
 from diffuse_cli.images.units import LEVEL
-from diffuse_cli.provenance import recipe
-from diffuse_cli.restoration.problem import Problem
+from diffuse_cli.restoration.problem import Finish, NoisyPicture, Problem
 from diffuse_cli.restoration.restore import restore as restore_picture
 from diffuse_cli.restoration.samples import Samples
-from diffuse_cli.restoration.sampling_request import SamplingRequest
-from diffuse_cli.restoration.trace import Trace
-from diffuse_cli.restoration.uncertainty import round_up, std_picture, std_view
-from tests.conftest import PROGRAM, pixels, toy_network
-
-Command = Callable[..., Result]
+from diffuse_cli.system import arrays as host_arrays
+from tests.conftest import toy_network
 
 NOISE, PRIOR = 0.2, 0.5
+
 SPREAD = (NOISE**-2 + PRIOR**-2) ** -0.5
 """Posterior std of a pixel."""
+
+
 SIDE = 96
+
+
 SAMPLED = Settings(steps=16)
 """DPM-Solver++(2M) ends within 1 % of the Gaussian's std then, and within 8 % with 6 or 8 steps."""
 
@@ -61,7 +54,7 @@ def noisy(clean: NDArray[np.float32]) -> Picture:
     return Picture(pixels=(clean + noise).astype(np.float32))
 
 
-DENOISE = Problem(noise=NOISE)
+DENOISE = Problem(observation=NoisyPicture(noise=NOISE))
 
 
 def mse(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
@@ -92,9 +85,8 @@ class TestGaussian:
             return x * spread**2 / (spread**2 + sigma**2)
 
         start = torch.full((1, 3, 1, 1), 8 * spread)
-        for op in ("denoise", "inpaint", "super-resolve"):
-            sample, _ = sample_dpmpp_2m(denoise, start, karras_sigmas(sample_steps(op), 8 * spread))
-            assert float(sample[0, 0, 0, 0]) / spread == pytest.approx(1, abs=0.12)
+        sample, _ = sample_dpmpp_2m(denoise, start, karras_sigmas(SAMPLE_STEPS, 8 * spread))
+        assert float(sample[0, 0, 0, 0]) / spread == pytest.approx(1, abs=0.12)
 
     def test_fidelity_follows_its_law(self, exact: Model, noisy: Picture, clean: NDArray[np.float32]) -> None:
         """MSE(f) = MSE(1) + (1 - f)^2 (MSE(0) - MSE(1)), and the results lie on a straight line."""
@@ -190,227 +182,32 @@ class TestSharing:
         assert [sigma for sigma, _ in answer.traced(SAMPLED).steps] == [math.inf]
 
     def test_strength_holds_for_samples_too(self, toy: Model, noisy: Picture) -> None:
-        half = Problem(noise=NOISE, strength=0.5, chroma_strength=0.5)
+        half = replace(DENOISE, finish=Finish(strength=0.5, chroma_strength=0.5))
         full, less = (Samples(noisy, task, toy).std(Settings(steps=2), 3) for task in (DENOISE, half))
         assert np.allclose(less, full / 2, rtol=1e-3, atol=1e-3)
 
 
-class TestAnswers:
-    @pytest.mark.parametrize(
-        ("asked", "pictures", "steps", "fidelity"),
-        [
-            ({}, 1, 1, 0.0),
-            ({"fidelity": 1.0, "steps": 9}, 1, 1, 0.0),
-            ({"fidelity": 0.5}, 1, sample_steps("denoise"), 0.5),
-            ({"steps": 9}, 1, 9, 0.0),
-            ({"steps": 9, "fidelity": 0.3}, 1, 9, 0.3),
-            ({"samples": 3}, 3, sample_steps("denoise"), 0.0),
-            ({"samples": 3, "average": True, "fidelity": 0.5}, 1, sample_steps("denoise"), 0.5),
-            ({"uncertainty": True}, 1, 1, 0.0),
-            ({"uncertainty": True, "samples": 4}, 4, sample_steps("denoise"), 0.0),
-            ({"uncertainty": True, "samples": 4, "fidelity": 1.0}, 1, 1, 0.0),
-        ],
-    )
-    def test_defaults(self, asked: dict[str, float], pictures: int, steps: int, fidelity: float) -> None:
-        answers = SamplingRequest(**asked)  # type: ignore[arg-type]
-        settings = answers.settings("denoise", Settings())
-        assert (answers.pictures, settings.steps, settings.fidelity) == (pictures, steps, fidelity)
+def test_samples_of_large_pictures_lie_in_files_and_are_the_same(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    picture = Picture(pixels=rng.uniform(-1, 1, (150, 200, 3)).astype(np.float32))
+    settings = Settings(steps=3, fidelity=0.3)
 
-    @pytest.mark.parametrize(
-        "asked",
-        [
-            {"fidelity": 1.1}, {"fidelity": math.nan}, {"steps": 0}, {"samples": 0},
-            {"steps": 1, "fidelity": 0.9}, {"steps": 1, "samples": 2}, {"steps": 1, "uncertainty": True},
-            {"uncertainty": True, "samples": 1}, {"average": True}, {"average": True, "samples": 1},
-            {"fidelity": 1.0, "samples": 3}, {"fidelity": 1.0, "average": True, "samples": 3},
-        ],
-    )  # fmt: skip
-    def test_what_means_nothing_is_refused(self, asked: dict[str, float]) -> None:
-        with pytest.raises(UsageError, match="--"):
-            SamplingRequest(**asked)  # type: ignore[arg-type]
+    def answers() -> list[NDArray[np.float32]]:
+        samples = Samples(picture, Problem(observation=NoisyPicture(noise=0.2)), toy, moments=True)
+        return [samples.restored(settings).pixels, samples.average(settings, 3).pixels, samples.std(settings, 3)]
 
+    in_memory = answers()
+    mapped: list[int] = []
+    real = host_arrays._mapped
 
-class TestPictures:
-    def test_a_map_holds_256_units_a_level(self) -> None:
-        std = np.array([[0, 0.5, 1 / 256], [3, 255.99, 300]], np.float32)
-        picture, clipped = std_picture(std)
-        assert picture.depth == 16
-        units = np.rint((picture.pixels[..., 0] + 1) / 2 * 65535)
-        assert units.tolist() == [[0, 128, 1], [768, 65533, 65535]]
-        assert clipped == pytest.approx(1 / 6)
+    def counted(size: int) -> mmap.mmap:
+        mapped.append(size)
+        return real(size)
 
-    def test_a_view_is_brighter_where_it_is_less_sure(self) -> None:
-        std = np.zeros((50, 300), np.float32)
-        std[:, 100:200], std[:, 200:] = 2, 5
-        view = std_view(std).pixels
-        assert view.shape == (94, 300, 3)
-        assert view[25, 50].sum() < view[25, 150].sum() < view[25, 250].sum()
-        assert view[50:, :].max() == 1, "the legend is white on black"
-        assert std_view(std[:, :20]).pixels.shape == (94, 240, 3)
-
-    @pytest.mark.parametrize(("value", "top"), [(0, 0.1), (0.1, 0.1), (0.11, 0.2), (3, 5), (5, 5), (12, 20), (60, 100)])
-    def test_scales_end_at_round_numbers(self, value: float, top: float) -> None:
-        assert round_up(value) == pytest.approx(top)
-
-    def test_a_trace_begins_anew_with_smaller_tiles(self) -> None:
-        trace = Trace()
-        trace.begin(torch.zeros(1, 3, 8, 8))
-        for sigma in (2.0, 1.0, 2.0, 1.0, 0.5):
-            trace(sigma, torch.zeros(1, 3, 8, 8))
-        assert [sigma for sigma, _ in trace.steps] == [math.inf, 2, 1, 0.5]
-
-
-class TestCommand:
-    """Through the command, with the tiny network, on in.png."""
-
-    @pytest.fixture
-    def run(self, toy_file: Path, cat: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
-        monkeypatch.chdir(cat.parent)
-        threads = torch.get_num_threads()
-        options = ["--noise", "20", "--model", str(toy_file), "--dtype", "fp32", "--threads", "1", "-q"]
-        yield lambda *more: CliRunner().invoke(app, ["denoise", *more, *options])
-        torch.set_num_threads(threads)
-
-    def test_every_output_is_named_made_once_and_tells_its_own_recipe(self, run: Command, tmp_path: Path) -> None:
-        line = [
-            "in.png", "--samples", "3", "--steps", "2", "--uncertainty", "maps/", "--uncertainty-view",
-            "{stem}.view{ext}", "--trace", "{stem}.trace.png",
-        ]  # fmt: skip
-        result = run(*line)
-        assert result.exit_code == 0, result.stderr
-        names = [*(f"in.denoise.{k}.png" for k in range(3)), "maps/in.png", "in.view.png", "in.trace.png"]
-        made = {name: (tmp_path / name).read_bytes() for name in names}
-        assert len(set(made.values())) == len(names)
-        told = [recipe.read(tmp_path / name) or {} for name in names]
-        assert [one.get("sample") for one in told] == [0, 1, 2, None, None, 0]
-        assert [one.get("part") for one in told] == [None, None, None, "uncertainty", "uncertainty-view", "trace"]
-        assert told[3]["samples"] == 3
-        assert run(*line).exit_code == 2, "they exist"
-        (tmp_path / names[1]).unlink()
-        (tmp_path / names[3]).unlink()
-        assert run(*line, "--resume").exit_code == 0
-        assert {name: (tmp_path / name).read_bytes() for name in names} == made
-        other = run(*line, "--resume", "--seed", "1", "--dry-run").stdout
-        assert other == "", "another recipe, so nothing is skipped, and what is there is not replaced"
-        samples = np.stack([pixels(tmp_path / name).astype(float) for name in names[:3]])
-        std = pixels(tmp_path / "maps/in.png") / 256
-        expected = np.sqrt(samples.var(0, ddof=1).mean(2))
-        assert np.abs(std - expected)[(samples.min(0) > 0).all(2) & (samples.max(0) < 255).all(2)].max() < 0.8
-
-    def test_one_more_sample_changes_none_before_it(self, run: Command, tmp_path: Path) -> None:
-        for count in (2, 3):
-            line = ["in.png", "--samples", str(count), "--steps", "2", "-o", f"out{count}/"]
-            assert run(*line).exit_code == 0
-        for k in range(2):
-            assert (tmp_path / f"out2/in.{k}.png").read_bytes() == (tmp_path / f"out3/in.{k}.png").read_bytes()
-        assert run("in.png", "--steps", "2", "-o", "one.png").exit_code == 0
-        assert np.array_equal(pixels(tmp_path / "one.png"), pixels(tmp_path / "out3/in.0.png"))
-
-    def test_the_average_is_the_samples_mean_in_one_file(self, run: Command, tmp_path: Path) -> None:
-        np.save(tmp_path / "in.npy", np.asarray(Image.open(tmp_path / "in.png"), np.float32) / 255)
-        line = ["in.npy", "--samples", "3", "--steps", "2"]
-        assert run(*line).exit_code == 0
-        assert run(*line, "--average", "-o", "average.npy").exit_code == 0
-        samples = [np.load(tmp_path / f"in.denoise.{k}.npy") for k in range(3)]
-        assert np.allclose(np.load(tmp_path / "average.npy"), np.mean(samples, 0), atol=1e-6)
-
-    def test_every_result_can_be_replayed(self, run: Command, toy_file: Path) -> None:
-        """A sample, their mean and their std are made again, byte for byte, from what they say of themselves."""
-        line = ["in.png", "--samples", "3", "--steps", "2", "--fidelity", "0.5"]
-        assert run(*line, "--uncertainty", "u.png", "--trace", "t.png").exit_code == 0
-        assert run(*line, "--average", "-o", "average.png").exit_code == 0
-        for made in ("in.denoise.2.png", "u.png", "t.png", "average.png"):
-            again = ["replay", made, "--input", "in.png", "--model", str(toy_file), "--threads", "1"]
-            result = CliRunner().invoke(app, again)
-            assert result.exit_code == 0, result.output
-            assert "the same bytes" in result.output
-
-    def test_stdin_is_read_once(self, run: Command, tmp_path: Path, toy_file: Path) -> None:
-        """A picture through the pipe, and its map beside it."""
-        command = [
-            "denoise", "-", "--noise", "20", "--uncertainty", "u.png", "--samples", "2", "--average", "--steps", "2",
-            "--model", str(toy_file), "--dtype", "fp32", "--threads", "1",
-        ]  # fmt: skip
-        result = subprocess.run(
-            [PROGRAM, *command],
-            input=(tmp_path / "in.png").read_bytes(),
-            capture_output=True,
-            cwd=tmp_path,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr
-        with Image.open(io.BytesIO(result.stdout)) as image:
-            assert image.size == (96, 64)
-        assert pixels(tmp_path / "u.png").shape == (64, 96)
-        two = run("in.png", "-o", "-", "--samples", "2")
-        assert two.exit_code == 2
-        assert "--average" in two.stderr
-
-    def test_pages_depth_and_alpha(self, run: Command, tmp_path: Path) -> None:
-        levels = np.random.default_rng(0).integers(0, 65536, (20, 24, 4), np.uint16)
-        levels[:5, ..., 3] = 0
-        import tifffile
-
-        with tifffile.TiffWriter(tmp_path / "deep.tif") as file:
-            for _ in range(2):
-                file.write(levels[..., :3], photometric="rgb")
-        wrong = run("deep.tif", "--samples", "2", "--uncertainty", "u.png")
-        assert wrong.exit_code == 1
-        assert "2 pages" in wrong.stderr
-        line = ["deep.tif", "-f", "--samples", "2", "--steps", "2", "--uncertainty", "u.tif"]
-        result = run(*line)
-        assert result.exit_code == 0, result.stderr
-        with tifffile.TiffFile(tmp_path / "u.tif") as file:
-            assert [page.asarray().dtype for page in file.pages] == [np.uint16] * 2
-        with tifffile.TiffFile(tmp_path / "deep.denoise.1.tif") as file:
-            assert [page.asarray().shape for page in file.pages] == [(20, 24, 3)] * 2
-        Image.fromarray((levels >> 8).astype(np.uint8), "RGBA").save(tmp_path / "alpha.png")
-        assert run("alpha.png", "--uncertainty", "a.png", "--steps", "2", "--samples", "2").exit_code == 0
-        assert (pixels(tmp_path / "a.png")[:5] == 0).all(), "what nobody sees is not changed"
-
-    @pytest.mark.parametrize(
-        "line",
-        [
-            ["--steps", "1", "--fidelity", "0.5"],
-            ["--steps", "1", "--samples", "2"],
-            ["--average"],
-            ["--trace", "t.png"],
-            ["--uncertainty", "u.jpg"],
-            ["--uncertainty", "-"],
-            ["--uncertainty", "in.png"],
-            ["--uncertainty", "u.png", "--uncertainty-view", "u.png"],
-            ["--uncertainty", "{nosuch}.png"],
-            ["--samples", "2", "-o", "one.png"],
-            ["--uncertainty", "nowhere/u.png"],
-        ],
-        ids=" ".join,
-    )
-    def test_usage_errors_come_first(self, run: Command, line: list[str], tmp_path: Path) -> None:
-        result = run("in.png", *line)
-        assert result.exit_code == 2
-        assert len(result.stderr.splitlines()) == 1
-        assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
-
-
-class TestApi:
-    NOISY = np.random.default_rng(0).normal(120, 20, (32, 40, 3)).round().clip(0, 255).astype(np.uint8)
-
-    def test_several_answers(self, toy_file: Path) -> None:
-        options: dict[str, object] = {"noise": 20, "steps": 2, "model": toy_file, "dtype": "fp32"}
-        found = restore_samples(self.NOISY, "denoise", 3, **options)  # type: ignore[call-overload]
-        assert len(found.samples) == 3
-        assert found.mean.dtype == np.uint8
-        mean = {key: value for key, value in options.items() if key != "steps"}
-        assert np.array_equal(found.mean, restore(self.NOISY, "denoise", **mean))  # type: ignore[call-overload]
-        again = restore(self.NOISY, "denoise", sample=1, **options)  # type: ignore[call-overload]
-        assert np.array_equal(found.samples[1], again)
-        spread = np.sqrt(np.var(np.array(found.samples, float), axis=0, ddof=1).mean(2))
-        assert np.abs(found.std - spread).mean() < 0.5
-        average = restore(self.NOISY, "denoise", samples=3, average=True, **options)  # type: ignore[call-overload]
-        assert np.abs(average - np.mean(np.array(found.samples, float), 0)).max() <= 1
-
-    def test_one_function_gives_one_picture(self, toy_file: Path) -> None:
-        with pytest.raises(UsageError, match="call restore_samples"):
-            restore(self.NOISY, "denoise", samples=2, model=toy_file)
-        with pytest.raises(UsageError, match="--samples"):
-            restore_samples(self.NOISY, "denoise", 1, model=toy_file)
+    monkeypatch.setattr(host_arrays, "_mapped", counted)
+    monkeypatch.setattr(host_arrays, "MAPPED_FROM", 10_000)
+    monkeypatch.setattr(tiling, "BY_ROWS_FROM", 0)
+    in_files = answers()
+    assert len(mapped) > 20
+    for one, other in zip(in_memory, in_files, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -1,13 +1,11 @@
-"""Compositing and extending: what is to stay stays to the bit, and what is put in belongs."""
+"""Compositing: what is to stay stays to the bit, and what is put in belongs."""
 
-import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 
 from diffuse_cli import restore
@@ -23,8 +21,7 @@ from diffuse_cli.tasks.composition.matching import light_gains, lit, missing_blu
 from diffuse_cli.tasks.composition.membrane import corrected
 from diffuse_cli.tasks.composition.placing import Layer, place
 from diffuse_cli.tasks.composition.region import seam_distance
-from diffuse_cli.tasks.extend import ANCHORS, Extend, margins_of
-from tests.conftest import Run, pixels
+from diffuse_cli.tasks.extend import Extend, margins_of
 
 
 def random_picture(size: tuple[int, int], seed: int = 0, channels: int = 3, depth: int = 8) -> Picture:
@@ -117,18 +114,6 @@ def test_grain_is_that_of_the_picture(toy: Model) -> None:
     assert (to_levels(after.pixels, 8)[60:110, 60:110].astype(float)).std() == pytest.approx(10, rel=0.1)
 
 
-@pytest.mark.parametrize("anchor", ANCHORS)
-def test_extending_keeps_the_picture_where_it_is_anchored(toy: Model, anchor: str) -> None:
-    picture = random_picture((20, 30), depth=16)
-    task = Extend(to_size=(41, 33), anchor=anchor).problem(picture)  # type: ignore[arg-type]
-    after = restored_by(picture, task, Settings(), toy)
-    assert after.pixels.shape == (33, 41, 3)
-    top = 0 if "top" in anchor else 13 if "bottom" in anchor else 6
-    left = 0 if "left" in anchor else 11 if "right" in anchor else 5
-    assert np.array_equal(after.pixels[top : top + 20, left : left + 30], picture.pixels)
-    assert task.corner == (top, left)
-
-
 def test_what_cannot_be_composed_or_extended_is_refused() -> None:
     picture = random_picture((20, 30))
     with pytest.raises(PictureError, match="20x10"):
@@ -143,7 +128,7 @@ def test_what_cannot_be_composed_or_extended_is_refused() -> None:
             Extend(to_size=small).problem(picture)
     assert margins_of((2, 3), 1, 0, 0, 2).sum() == 4 * 4 - 6
     outside = Compose(insert=random_picture((4, 4)), at=(100, 0)).problem(picture)
-    assert "nothing is changed" in outside.warnings[0]
+    assert "nothing is changed" in outside.findings.warnings[0]
     assert outside.leaves_alone
 
 
@@ -157,30 +142,3 @@ def test_python_gives_back_the_very_floats(toy_file: Path) -> None:
     assert not math.isnan(composed.sum())
     with pytest.raises(DiffuseError, match="either insert"):
         restore(array, "compose", model=toy_file)
-
-
-def test_commands(diffuse: Run, cat: Path, toy_file: Path, tmp_path: Path) -> None:
-    with Image.open(cat) as image:
-        image.crop((0, 0, 20, 16)).save(tmp_path / "cut.png")
-        Image.new("L", image.size, 255).save(tmp_path / "mask.png")
-    model = ("--model", toy_file)
-    line = ("compose", cat, "--insert", "cut.png", "--at", "30,20", "--band", "6", *model, "-o", "out.png")
-    assert diffuse(*line).returncode == 0
-    changed = (pixels(tmp_path / "out.png") != pixels(cat)).any(2)
-    rows, columns = np.nonzero(changed)
-    assert (rows.min(), columns.min()) >= (17, 27)
-    assert rows.max() < 39
-    assert columns.max() < 53
-    again = diffuse(*line, "--resume", "--json")
-    assert json.loads(again.stdout.splitlines()[0])["status"] == "skipped"
-    other = diffuse(*line[:5], "31,20", *line[6:], "--resume", "-f", "--json")
-    assert json.loads(other.stdout.splitlines()[0])["status"] == "done"
-    joined = diffuse("compose", cat, "--join", cat, "--mask", "mask.png", *model, "-o", "joined.png")
-    assert joined.returncode == 0
-    assert diffuse("compose", cat, *model, "-o", "none.png").returncode == 2
-    assert diffuse("compose", cat, "--insert", "nothing.png", *model).returncode == 2
-    assert diffuse("compose", cat, "--insert", "cut.png", *model, "-o", "cut.png", "-f").returncode == 2  # an input
-    wide = diffuse("extend", cat, "--pad", "4,0,8,2", "--steps", "1", *model, "-o", "wide.png")
-    assert wide.returncode == 0
-    assert np.array_equal(pixels(tmp_path / "wide.png")[:64, 4:100], pixels(cat))
-    assert diffuse("extend", cat, "--to-size", "10x10", *model).returncode == 1

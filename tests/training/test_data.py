@@ -1,6 +1,7 @@
 """Training's data: what is read, what a crop is, and that a batch is a pure function of (seed, step, sample)."""
 
 import io
+import math
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
+from diffuse_cli.degradation.camera import describe_noise
+from diffuse_cli.degradation.operators import Degradation
 from diffuse_cli.errors import UsageError
 from diffuse_cli.training.bank import Bank, Sources, pack
 from diffuse_cli.training.batch import Steps
@@ -17,6 +20,7 @@ from diffuse_cli.training.config import Length, Mix, TrainConfig, read_config
 from diffuse_cli.training.holes import hole
 from diffuse_cli.training.pictures import open_data, read_all
 from diffuse_cli.training.sample_spec import draw, keyed, layout
+from diffuse_cli.training.shots import Shot, shot
 from tests.conftest import EXAMPLES
 
 CONFIG = TrainConfig(crop=24, batch=16, holdout=0, mix=Mix(denoise=4, resize=4, mixture=3, inpaint=3, jpeg=2))
@@ -101,12 +105,16 @@ def test_processes_share_a_batch_among_them(bank: Bank) -> None:
 
 def test_recipes_keep_the_documented_shares() -> None:
     places = layout(Mix(), 32)
-    drawn = [draw(task, place, 96, keyed(0, step, k)) for step in range(60) for k, (task, place) in enumerate(places)]
+    drawn = [
+        draw(task, place, 96, keyed(0, step, k), means=0.7)
+        for step in range(60)
+        for k, (task, place) in enumerate(places)
+    ]
     guided = [r for r in drawn if r.guide is not None]
-    assert len(guided) / len(drawn) == pytest.approx(15 / 32)
+    assert len(guided) / len(drawn) == pytest.approx(18 / 32)
     assert sum(r.guide_hole for r in guided) / len(guided) == pytest.approx(0.15, abs=0.04)
     assert sum(r.observed is not None for r in guided) / len(guided) == pytest.approx(0.2, abs=0.04)
-    assert sum(np.isinf(r.sigma_t) for r in guided) / len(guided) == pytest.approx(0.5, abs=0.05)
+    assert sum(np.isinf(r.sigma_t) for r in guided) / len(guided) == pytest.approx(0.7, abs=0.05)
     scales = {round(r.guide.scale, 2) for r in drawn if r.task == "resize" and r.guide is not None}
     assert {2.0, 3.0, 4.0} < scales
     assert all(1.2 < scale <= 96 / 8 for scale in scales)
@@ -135,3 +143,35 @@ def test_configs_are_checked(tmp_path: Path) -> None:
             read_config(path)
     with pytest.raises(UsageError, match="how long"):
         Length()
+
+
+class TestShots:
+    """What the `camera` objective makes of a clean crop."""
+
+    @staticmethod
+    def shots(described: int, count: int = 300) -> list[Shot]:
+        x0 = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0)) - 0.5
+        return [
+            shot(x0, Degradation(quality=90), keyed(0, 0, k), gray=False, described=described) for k in range(count)
+        ]
+
+    def test_what_is_told_is_true_within_an_estimates_error(self) -> None:
+        errors = []
+        for one in self.shots(5):
+            level, grain = describe_noise(one.noise)
+            errors.append([math.log(one.told.noise / max(level, 0.002)), one.told.grain - grain])
+            assert one.told.doubt == 0
+            assert one.told.quality == 90
+        spread = np.std(errors, 0)
+        assert spread == pytest.approx([0.12, 0.06], rel=0.2)
+
+    def test_doubt_is_how_far_off_it_may_be(self) -> None:
+        shots = self.shots(6, 900)
+        certain = [one for one in shots if one.told.doubt == 0]
+        clean = [one for one in shots if not one.noise.any()]
+        assert len(certain) / len(shots) == pytest.approx(0.33, abs=0.05)
+        assert 0.08 < len(clean) / len(shots) < 0.2
+        assert all(one.told.doubt > 0.5 and one.told.noise > 0 for one in clean)
+        unsure = [one for one in shots if one.told.doubt > 1 and one.noise.any()]
+        off = [math.log(one.told.noise / max(describe_noise(one.noise)[0], 0.002)) for one in unsure]
+        assert np.std(off) == pytest.approx(1.25, rel=0.25)

@@ -30,7 +30,7 @@ from tests.conftest import EXAMPLES, PROGRAM, ROOT, SHARED, Run, needs_shared
 
 CONFIG = TrainConfig(
     channels=(8, 16), blocks=(1, 1), emb=16, crop=32, batch=8, warmup=4, holdout=4, lr=0.02,
-    mix=Mix(denoise=3, resize=1, mixture=1, inpaint=2, jpeg=1),
+    mix=Mix(denoise=3, resize=1, mixture=1, inpaint=2, jpeg=1, camera=0), means=0.5, described=4,
 )  # fmt: skip
 TOML = """
 channels = [8, 16]
@@ -41,6 +41,8 @@ batch = 8
 warmup = 4
 holdout = 4
 lr = 0.02
+means = 0.5
+described = 4
 
 [mix]
 denoise = 3
@@ -48,6 +50,7 @@ resize = 1
 mixture = 1
 inpaint = 2
 jpeg = 1
+camera = 0
 """
 STEPS = 12
 LENGTH = Length(images=8 * STEPS)
@@ -204,7 +207,7 @@ KILLED_WHILE_SAVING = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from diffuse_cli.image_file import image_io
+from diffuse_cli.system import files
 from diffuse_cli.training import state
 from diffuse_cli.training.config import TrainConfig
 from diffuse_cli.training.state import NetworkConfig
@@ -214,7 +217,7 @@ found = state.resume(run, config, NetworkConfig(channels=(8, 16), blocks=(1, 1),
 found.step += 1
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[2] == "half way":
-    whole = image_io.replaced_whole
+    whole = files.replaced_whole
     class Half:
         def __init__(self, stream): self.stream = stream
         def write(self, data): self.stream.write(data[: len(data) // 2]); self.stream.flush(); die()
@@ -223,7 +226,7 @@ if sys.argv[2] == "half way":
     def half(path):
         with whole(path) as stream:
             yield Half(stream)
-    image_io.replaced_whole = half
+    files.replaced_whole = half
 else:
     os.fsync = die
 found.save(run)

@@ -20,7 +20,7 @@ from diffuse_cli.training.pictures import Data, open_data, read_all
 from diffuse_cli.training.torchvision_data import TorchvisionData
 from tests.conftest import EXAMPLES, ROOT, pixels
 from tests.docs.test_readme import blocks
-from tests.running import Program
+from tests.helpers.program import Program
 
 COUNT = 40
 CONFIG = TrainConfig(crop=28, batch=8, holdout=0, mix=Mix(generate=1), pyramid=(1, 0, 0, 0), flip=False, gray=0)
@@ -168,36 +168,37 @@ def test_downloads_are_asked_for_and_their_failure_is_one_line(tmp_path: Path, m
     assert len(list(opened)) == COUNT
 
 
+@pytest.mark.slow
 def test_from_digits_to_a_sheet_by_label(run: Program, tmp_path: Path) -> None:
     line = ["train", "--data", "torchvision:MNIST:data", "--config", "run.toml", "--out", "digits", "--images", "48"]
     line += ["--threads", "1", "--dtype", "fp32", "--log-every", "2", "--workers", "0", "--no-compile"]
     (tmp_path / "run.toml").write_text(TOML)
     ended = run(*line)
-    assert (ended.code, len(ended.err.splitlines())) == (2, 1)
-    assert "data/MNIST/raw does not hold MNIST; put its files there, or add --download" in ended.err
+    assert (ended.exit_code, len(ended.stderr.splitlines())) == (2, 1)
+    assert "data/MNIST/raw does not hold MNIST; put its files there, or add --download" in ended.stderr
     write_mnist(tmp_path / "data")
     ended = run(*line)
-    assert ended.code == 0, ended.err
-    steps = [line.split(" (")[0] for line in ended.err.splitlines() if "loss" in line]
+    assert ended.exit_code == 0, ended.stderr
+    steps = [line.split(" (")[0] for line in ended.stderr.splitlines() if "loss" in line]
     assert [re.sub(r"\d\.\d{4}$", "x", line) for line in steps] == [f"step {k}: loss x" for k in (2, 4, 6)]
-    assert run("train", "export", "digits", "-o", "digits.safetensors").code == 0
+    assert run("train", "export", "digits", "-o", "digits.safetensors").exit_code == 0
     assert checkpoint.read_info(tmp_path / "digits.safetensors").labels == tuple("0123456789")
 
     sheet = ["generate", "--model", "digits.safetensors", "--steps", "2", "--grid", "-q"]
     ended = run(*sheet, "--label", "all", "-n", "3", "-o", "all.png")
-    assert ended.code == 0, ended.err
-    assert run(*sheet, "--label", "7", "-n", "3", "-o", "seven.png").code == 0
+    assert ended.exit_code == 0, ended.stderr
+    assert run(*sheet, "--label", "7", "-n", "3", "-o", "seven.png").exit_code == 0
     everything, sevens = pixels(tmp_path / "all.png"), pixels(tmp_path / "seven.png")
     assert everything.shape == (10 * 30 - 2, 3 * 30 - 2)
     assert np.array_equal(everything[7 * 30 : 7 * 30 + 28, :58], sevens[:28])  # two pictures a row, then the third
     assert np.array_equal(everything[7 * 30 : 7 * 30 + 28, 60:], sevens[30:, :28])
-    assert run("replay", "all.png", "--model", "digits.safetensors", "-o", "again.png").code == 0
+    assert run("replay", "all.png", "--model", "digits.safetensors", "-o", "again.png").exit_code == 0
     assert (tmp_path / "all.png").read_bytes() == (tmp_path / "again.png").read_bytes()
     for wrong in (["--label", "10"], ["--label", "all"]):
         ended = run("generate", "--model", "digits.safetensors", *wrong)
-        assert (ended.code, len(ended.err.splitlines())) == (2, 1)
+        assert (ended.exit_code, len(ended.stderr.splitlines())) == (2, 1)
     ended = run(*line[:2], "x", "--out", "new", "--images", "8", "--download")
-    assert "--download is for data sets of torchvision" in ended.err
+    assert "--download is for data sets of torchvision" in ended.stderr
 
 
 def test_the_log_of_a_run_with_labels(run: Program, tmp_path: Path) -> None:
@@ -205,9 +206,9 @@ def test_the_log_of_a_run_with_labels(run: Program, tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text('labels = ["zero", "one"]\n' + TOML)
     line = ["train", "--data", "torchvision:MNIST:data", "--config", "run.toml", "--out", "r", "--images", "8", "-q"]
     ended = run(*line)
-    assert "the data counts to 9, but only 2 labels have names" in ended.err
+    assert "the data counts to 9, but only 2 labels have names" in ended.stderr
     (tmp_path / "run.toml").write_text(TOML)
-    assert run(*line, "--val", "torchvision:MNIST/test:data", "--out", "s").code == 0
+    assert run(*line, "--val", "torchvision:MNIST/test:data", "--out", "s").exit_code == 0
     start = next(records(tmp_path / "s" / "log.jsonl"))
     assert (start["pictures"], start["held_out"]) == (COUNT, 10)
 
@@ -215,6 +216,7 @@ def test_the_log_of_a_run_with_labels(run: Program, tmp_path: Path) -> None:
 SMALLER = {"--images 256000": "--images 16 --threads 1 --no-compile -q", "-n 10": "-n 2", "-n 4": "-n 2 --steps 3"}
 
 
+@pytest.mark.slow
 def test_every_command_of_the_page_on_mnist_runs(
     run: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,7 +231,7 @@ def test_every_command_of_the_page_on_mnist_runs(
         program, *arguments = line.split()
         if program == "diffuse":
             ended = run(*arguments)
-            assert ended.code == 0, (line, ended.err)
+            assert ended.exit_code == 0, (line, ended.stderr)
         elif program == "python":
             monkeypatch.setattr("sys.argv", [*arguments, "--each", "2", "--epochs", "1"])
             with pytest.raises(SystemExit):

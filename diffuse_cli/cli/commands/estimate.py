@@ -162,10 +162,8 @@ def _told(problem: "Problem") -> dict[str, Any]:
     """What the core would be told."""
     from ...images.units import LEVEL
 
-    guide = problem.guide
-    noise = problem.noise if guide is None else guide.noise
-    quality, blur = (100.0, 0.0) if guide is None else (guide.quality, guide.blur)
-    return {"noise": noise * LEVEL, "jpeg": quality, "blur": blur}
+    what = problem.degradation
+    return {"noise": what.noise * LEVEL, "jpeg": what.quality, "blur": what.blur}
 
 
 def _would(problem: "Problem") -> str:

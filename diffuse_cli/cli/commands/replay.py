@@ -51,13 +51,16 @@ def replay(
     made: Annotated[Path, typer.Argument(metavar="OUT", help="What was made, with its recipe.")],
     given: Given,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", show_default="{stem}.replay{ext} beside it")
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Where to write it.", show_default="{stem}.replay{ext} beside it"
+        ),
     ] = None,
     force: Annotated[
         bool, typer.Option("-f", "--force", help="Replace an output that exists (never an input).")
     ] = False,
     device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = DeviceName.auto,
-    dtype: Annotated[DtypeName | None, typer.Option(show_default="the recipe's")] = None,
+    dtype: Annotated[DtypeName | None, typer.Option(help="Number type.", show_default="the recipe's")] = None,
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Warnings and errors alone.")] = False,
 ) -> None:

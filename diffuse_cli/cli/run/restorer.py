@@ -132,7 +132,7 @@ class _Asked:
     @cached_property
     def drawing(self) -> "Settings":
         """How samples are drawn."""
-        return self.answers.drawing(self.op, self.base)
+        return self.answers.drawing(self.base)
 
     @cached_property
     def checkpoint(self) -> tuple[str, str, bool]:
@@ -170,17 +170,17 @@ def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
     """What is known once the picture is read: what was estimated, and what follows from its size."""
     from ...images.units import LEVEL
 
-    found: dict[str, Any] = dict(problem.facts)
-    guide, estimated = problem.guide, [name.split()[0] for name in wanted.get("estimated", ())]
+    found: dict[str, Any] = dict(problem.findings.facts)
+    what, estimated = problem.degradation, [name.split()[0] for name in wanted.get("estimated", ())]
     if "noise" in estimated:
-        found["noise"] = (problem.noise if guide is None else guide.noise) * LEVEL
+        found["noise"] = what.noise * LEVEL
     if "jpeg" in estimated:
-        found["jpeg"] = 100.0 if guide is None else guide.quality
+        found["jpeg"] = what.quality
     if "blur" in estimated:
-        found["blur"] = 0.0 if guide is None else guide.blur / guide.scale
-    if guide is not None:
-        found["scale"] = guide.scale
-        found |= {"jpeg_quality": guide.quality} if guide.quality < 100 else {}
+        found["blur"] = what.blur / what.scale
+    if problem.guide is not None:
+        found["scale"] = what.scale
+        found |= {"jpeg_quality": what.quality} if what.quality < 100 else {}
     if problem.size is not None:
         found["size"] = [problem.size[1], problem.size[0]]
     return found
@@ -312,7 +312,9 @@ class _Restorer:
             self.warn(job, read)
         for number, (picture, problem) in enumerate(read.input.pages(), start=1):
             name = f"{job.source}: page {number}" if picture.source.pages > 1 else str(job.source)
-            for line in (*(() if self.files.quiet else problem.notes), *problem.warnings) if is_new else ():
+            for line in (
+                (*(() if self.files.quiet else problem.findings.notes), *problem.findings.warnings) if is_new else ()
+            ):
                 self.results.display.say(f"{name}: {line}")
             made = self.answer(job, self.samples(read.input, picture, problem))
             if number == 1 and self.results.shows(job):
@@ -381,13 +383,7 @@ class _Restorer:
         say = self.results.display.say
         if job.part:
             return
-        painted = read.problem.repainting
-        exact = (
-            read.problem.hole is not None
-            or read.problem.consistent
-            or (painted is not None and painted.where is not None)
-        )
-        if exact and not is_lossless(job.output, read.first, read.encoding):
+        if read.problem.keeps_pixels and not is_lossless(job.output, read.first, read.encoding):
             say(f"{job.output}: a lossy format; pixels that stay exact need a lossless one, like -o out.png")
         for part in read.first.source.left_behind:
             say(f"{job.output}: without {part} of the input, made for the picture as it was")

@@ -58,7 +58,7 @@ class Showing:
             self._lay_over(job, after)
             return
         if self.report is not None:
-            notes = () if problem is None else (*problem.notes, *problem.warnings)
+            notes = () if problem is None else (*problem.findings.notes, *problem.findings.warnings)
             self.report.show(job, before, after, notes=notes)
         target = self.comparisons.get(job.output)
         if target is not None and before is not None:

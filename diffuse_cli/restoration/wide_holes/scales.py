@@ -68,14 +68,9 @@ def coarse_to_fine(base: Observation, y: Tensor, hole: Tensor, levels: int, solv
 def refinement(base: Observation, coarse: Tensor, y: Tensor, known: Tensor) -> Observation:
     """A scale, of which the half as large one is solved: the enlarged result is the guide, beside the known pixels."""
     h, w = coarse.shape[-2:]
-    shrunk_by_two = Degradation(scale=2)
-    cond = base.cond.clone()
-    cond[:, :4] = torch.tensor(shrunk_by_two.cond())
     return replace(
-        base,
+        base.told(Degradation(scale=2)),
         mu=resize(coarse, (2 * h, 2 * w))[..., : y.shape[-2], : y.shape[-1]],
-        sigma_p=torch.full((1, 1, 1, 1), shrunk_by_two.sigma_p()),
-        cond=cond,
         y=y,
         sigma_y=torch.where(known, 0.0, math.inf),
     )

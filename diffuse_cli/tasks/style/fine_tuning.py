@@ -78,7 +78,7 @@ def fine_tuned(
     model, sizes = Trainable(run.net, place[1]), pyramid(picture, lesson)
     for step in range(lesson.steps):
         run.set_rate(config.rate(step, step / lesson.steps))
-        _step(run, config, model, batch_of(sizes, lesson, step, network.cond - 4).to(place[0]))
+        _step(run, config, model, batch_of(sizes, lesson, step, network).to(place[0]))
         progress(step + 1, lesson.steps)
     after = _folded(run.net)
     trained = {name for name, layer, _ in run.net.layers() if layer.weight.requires_grad}
@@ -119,7 +119,7 @@ def pyramid(picture: Tensor, lesson: StyleTraining) -> list[Tensor]:
     return found
 
 
-def batch_of(sizes: list[Tensor], lesson: StyleTraining, step: int, labels: int) -> Batch:
+def batch_of(sizes: list[Tensor], lesson: StyleTraining, step: int, network: NetworkConfig) -> Batch:
     """The batch of a step: a pure function of (seed, step)."""
     crops, recipes, rngs = [], [], []
     for sample in range(lesson.batch):
@@ -127,7 +127,7 @@ def batch_of(sizes: list[Tensor], lesson: StyleTraining, step: int, labels: int)
         crops.append(_crop(sizes[sample % len(sizes)], lesson.crop, rng))
         recipes.append(_recipe(lesson, rng))
         rngs.append(rng)
-    return collate(crops, recipes, rngs, labels)
+    return collate(crops, recipes, rngs, network.described, len(network.labels))
 
 
 def _crop(picture: Tensor, side: int, rng: Rng) -> Clean:

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from diffuse_cli import restore
-from diffuse_cli.diffusion.inference import infer
+from diffuse_cli.diffusion import inference
 from diffuse_cli.diffusion.model import Model, chosen_dtype, prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.provenance import recipe
-from tests.conftest import Run, pixels
-from tests.restoration.test_paths import LEVEL, dusty
+from tests.conftest import pixels
+from tests.diffusion.test_inference import LEVEL, dusty
+from tests.helpers.program import Program
 
 pytest.importorskip("ncnn")
 
@@ -47,20 +48,22 @@ def test_pictures_agree_within_one_level(toy: Model, toy_file: Path, noise: floa
     other = prepare(toy_file, device="cpu", engine="ncnn")
     assert (other.engine, other.network.dtype) == ("ncnn", torch.float32)
     known = dusty(noise=noise, steps=1)
-    difference = (infer(known, Settings(tile=160), other) - infer(known, Settings(tile=160), toy)).abs().max()
+    runs = [inference.Run(model=model, settings=Settings(tile=160)) for model in (other, toy)]
+    made, plain = (inference.infer(known, run) for run in runs)
+    difference = (made - plain).abs().max()
     assert 0 < difference < LEVEL / 10
 
 
-def test_a_result_tells_it_and_is_replayed(diffuse: Run, cat: Path, toy_file: Path, tmp_path: Path) -> None:
+def test_a_result_tells_it_and_is_replayed(run: Program, cat: Path, toy_file: Path, tmp_path: Path) -> None:
     how = ["--noise", "20", "--model", str(toy_file)]
-    ended = diffuse("denoise", cat, *how, "--engine", "ncnn", "-o", "a.png")
-    assert ended.returncode == 0, ended.stderr
-    assert diffuse("denoise", cat, *how, "--dtype", "fp32", "-o", "plain.png").returncode == 0
+    ended = run("denoise", cat, *how, "--engine", "ncnn", "-o", "a.png")
+    assert ended.exit_code == 0, ended.stderr
+    assert run("denoise", cat, *how, "--dtype", "fp32", "-o", "plain.png").exit_code == 0
     told = recipe.read(tmp_path / "a.png") or {}
     assert (told["engine"], told["dtype"]) == ("ncnn", "fp32")
     assert abs(pixels(tmp_path / "a.png").astype(int) - pixels(tmp_path / "plain.png")).max() <= 1
-    again = diffuse("replay", "a.png", "--input", cat, "--model", toy_file)
-    assert again.returncode == 0, again.stderr
+    again = run("replay", "a.png", "--input", cat, "--model", toy_file)
+    assert again.exit_code == 0, again.stderr
 
 
 def test_python_has_the_engine_too(toy_file: Path) -> None:

@@ -1,0 +1,73 @@
+"""Enlarging as a problem: sizes; consistent enlargements, shrunk again, are the input."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.errors import PictureError, UsageError
+from diffuse_cli.images.image_io import Picture, to_levels, to_unit
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.tasks.super_resolve import SuperResolve
+from tests.conftest import EXAMPLES
+from tests.helpers.pictures import as_jpeg, flat, shrunk
+
+
+def test_sizes() -> None:
+    picture = flat((30, 41))
+    assert SuperResolve(scale=1.5).problem(picture).size == (45, 62)
+    assert SuperResolve(to_size=(82, 1000)).problem(picture).size == (60, 82)
+    assert SuperResolve(long_edge=100).problem(picture).size == (73, 100)
+    with pytest.raises(PictureError, match="already"):
+        SuperResolve(long_edge=41).problem(picture)
+    with pytest.raises(PictureError, match="8"):
+        SuperResolve(long_edge=400).problem(picture)
+    with pytest.raises(UsageError, match="one of"):
+        SuperResolve(scale=2, long_edge=100)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize(("scale", "depth"), [(2, 8), (2.7, 16), (4, 8)])
+def test_shrink_to_the_input(toy: Model, scale: float, depth: int, steps: int) -> None:
+    """Whatever the network says; this one knows nothing, so it is far off."""
+    with Image.open(EXAMPLES / "coffee_small.png") as image:
+        levels = np.asarray(image.convert("RGB").crop((10, 10, 58, 50)))
+    given = levels if depth == 8 else levels.astype(np.uint16) * 257 - levels % 3
+    picture = Picture(pixels=to_unit(given, depth), depth=depth)
+    task = SuperResolve(scale=scale, consistent=True).problem(picture)
+    made = to_levels(restore(picture, task, Settings(steps=steps), toy).pixels, depth)
+    again = np.rint(shrunk(made.astype(np.float32), given.shape[:2])).clip(0, 2**depth - 1)
+    wrong = again != given
+    assert wrong.mean() < 0.002
+    assert np.abs(again - given).max() <= 1
+    plain = restore(picture, SuperResolve(scale=scale).problem(picture), Settings(steps=steps), toy).pixels
+    loose = np.rint(shrunk((plain + 1) * (2**depth - 1) / 2, given.shape[:2]))
+    assert (loose != given).mean() > 0.5
+
+
+def test_gray_alpha_and_floats(toy: Model) -> None:
+    rng = np.random.default_rng(0)
+    gray = Picture(
+        pixels=to_unit(rng.integers(90, 160, (20, 24, 1)).astype(np.uint8), 8),
+        alpha=rng.choice([0, 60, 255], (5, 6)).astype(np.uint8).repeat(4, 0).repeat(4, 1),
+    )
+    made = restore(gray, SuperResolve(scale=3, consistent=True).problem(gray), Settings(), toy)
+    assert made.pixels.shape == (60, 72, 1)
+    assert gray.alpha is not None
+    visible = gray.alpha > 0
+    np.testing.assert_allclose(shrunk(made.pixels, (20, 24))[visible], gray.pixels[visible], atol=0.6 / 127.5)
+    bright = Picture(pixels=rng.normal(0, 2, (20, 24, 3)).astype(np.float32), depth=16, floating=True)
+    free = restore(bright, SuperResolve(scale=2, consistent=True).problem(bright), Settings(), toy).pixels
+    np.testing.assert_allclose(shrunk(free, (20, 24)), bright.pixels, atol=1e-3)
+
+
+def test_a_jpeg_or_noise_warns(tmp_path: Path) -> None:
+    request = SuperResolve(scale=2, consistent=True)
+    assert request.problem(flat((64, 64))).findings.warnings == ()
+    assert "its noise" in request.problem(flat((64, 64), noise=15)).findings.warnings[0]
+    jpeg = as_jpeg(flat((64, 64), noise=15), tmp_path, quality=60, subsampling="4:2:0")
+    assert "JPEG compression" in request.problem(jpeg).findings.warnings[0]
+    assert SuperResolve(scale=2).problem(jpeg).findings.warnings == ()
