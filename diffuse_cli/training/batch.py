@@ -141,7 +141,7 @@ def collate(
         recipes: what happens to each.
         rngs: the generator of each.
         described: numbers of a degradation that the network is told.
-        labels: how many the network knows.
+        labels: labels that the network knows.
     """
     x0 = torch.stack([crop.x0 for crop in crops])
     recipes, shots = list(recipes), dict[int, Shot]()

@@ -21,7 +21,7 @@ TELLING = ("config", "doctor", "estimate", "info", "verify", "models", "evaluate
 ELSEWHERE = {
     "--paint": "tests/cli/paint, tests/program/test_painting.py",
     "torchrun": "tests/training/test_runs.py",
-    "examples/fashion/check.py": "a trained network",
+    "examples/check_generated.py": "a trained network",
 }
 """Lines that no page's test runs, and what runs them, or what they need."""
 

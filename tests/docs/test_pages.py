@@ -4,7 +4,6 @@ A page's blocks run in order, in one folder, with a tiny network in the place of
 made and told in the same way.
 """
 
-import gzip
 import shutil
 import struct
 import subprocess
@@ -33,12 +32,13 @@ def part(name: str, box: tuple[int, int, int, int]) -> Image.Image:
 
 
 def labelled(folder: Path) -> None:
-    """A data set like Fashion-MNIST, of sixty pictures."""
-    folder.mkdir()
+    """A data set like Fashion-MNIST, of sixty pictures, where torchvision looks for it."""
+    folder.mkdir(parents=True)
     pixels = np.random.default_rng(0).integers(0, 256, (60, 28, 28), np.uint8)
     for name, array in (("images-idx3", pixels), ("labels-idx1", np.arange(60, dtype=np.uint8) % 10)):
         head = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-        (folder / f"train-{name}-ubyte.gz").write_bytes(gzip.compress(head + array.tobytes()))
+        for part in ("train", "t10k"):
+            (folder / f"{part}-{name}-ubyte").write_bytes(head + array.tobytes())
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def place(tmp_path: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         part("rocket_noisy.jpg", (40 * k, 60 * k, 40 * k + 160, 60 * k + 160)).save(tmp_path / "photos" / f"{name}.png")
     part("cat_noisy.png", (150, 60, 290, 200)).save(tmp_path / "holdout" / "c.png")
     shutil.copy(EXAMPLES / "camera_scratched.png", tmp_path / "scans")
-    labelled(tmp_path / "fashion-mnist")
+    labelled(tmp_path / "data" / "FashionMNIST" / "raw")
     if shutil.which("ffmpeg"):
         source = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=25:duration=0.12"]
         subprocess.run(["ffmpeg", "-v", "error", *source, str(tmp_path / "film.mp4")], check=True)

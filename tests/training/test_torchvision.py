@@ -1,6 +1,8 @@
 """Data sets of torchvision: digits in MNIST's layout, made here, from training to a sheet by label."""
 
 import re
+import runpy
+import shutil
 import struct
 from pathlib import Path
 
@@ -12,11 +14,12 @@ from PIL import Image, ImageDraw, ImageFont
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.errors import UsageError
 from diffuse_cli.training.bank import Bank, Sources, pack
-from diffuse_cli.training.config import Mix, TrainConfig
+from diffuse_cli.training.config import Mix, TrainConfig, read_config
 from diffuse_cli.training.log import records
 from diffuse_cli.training.pictures import Data, open_data, read_all
 from diffuse_cli.training.torchvision_data import TorchvisionData
-from tests.conftest import pixels
+from tests.conftest import EXAMPLES, ROOT, pixels
+from tests.docs.pages import blocks
 from tests.helpers.program import Program
 
 COUNT = 40
@@ -57,11 +60,11 @@ def idx(array: NDArray[np.uint8]) -> bytes:
     return bytes([0, 0, 8, array.ndim]) + b"".join(struct.pack(">i", n) for n in array.shape) + array.tobytes()
 
 
-def write_mnist(root: Path, name: str = "MNIST") -> Path:
+def write_mnist(root: Path, name: str = "MNIST", train: int = COUNT) -> Path:
     """Write the four files, uncompressed, where torchvision looks for them."""
     raw = root / name / "raw"
     raw.mkdir(parents=True)
-    for part, count in (("train", COUNT), ("t10k", 10)):
+    for part, count in (("train", train), ("t10k", 10)):
         (raw / f"{part}-images-idx3-ubyte").write_bytes(idx(digits(count)))
         (raw / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.arange(count, dtype=np.uint8) % 10))
     return raw
@@ -166,6 +169,7 @@ def test_downloads_are_asked_for_and_their_failure_is_one_line(tmp_path: Path, m
     assert len(list(opened)) == COUNT
 
 
+@pytest.mark.slow
 def test_from_digits_to_a_sheet_by_label(run: Program, tmp_path: Path) -> None:
     line = ["train", "--data", "torchvision:MNIST:data", "--config", "run.toml", "--out", "digits", "--images", "48"]
     line += ["--threads", "1", "--dtype", "fp32", "--log-every", "2", "--workers", "0", "--no-compile"]
@@ -208,3 +212,32 @@ def test_the_log_of_a_run_with_labels(run: Program, tmp_path: Path) -> None:
     assert run(*line, "--val", "torchvision:MNIST/test:data", "--out", "s").exit_code == 0
     start = next(records(tmp_path / "s" / "log.jsonl"))
     assert (start["pictures"], start["held_out"]) == (COUNT, 10)
+
+
+SMALLER = {"--images 256000": "--images 16 --threads 1 --no-compile -q", "-n 10": "-n 2", "-n 4": "-n 2 --steps 3"}
+
+
+@pytest.mark.slow
+def test_every_command_of_the_page_on_mnist_runs(
+    run: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    assert read_config(EXAMPLES / "mnist" / "run.toml").mix.generate == 1
+    write_mnist(tmp_path / "data", train=256)
+    shutil.copytree(EXAMPLES / "mnist", tmp_path / "examples" / "mnist")
+    (tmp_path / "examples" / "mnist" / "run.toml").write_text(TOML)
+    for line in "".join(blocks((ROOT / "docs" / "mnist.md").read_text(), "sh")).splitlines():
+        for usual, small in SMALLER.items():
+            line = line.replace(usual, small)
+        program, *arguments = line.split()
+        if program == "diffuse":
+            ended = run(*arguments)
+            assert ended.exit_code == 0, (line, ended.stderr)
+        elif program == "python":
+            monkeypatch.setattr("sys.argv", [*arguments, "--each", "2", "--epochs", "1"])
+            with pytest.raises(SystemExit):
+                runpy.run_path(str(ROOT / arguments[0]), run_name="__main__")
+            assert re.search(r"recognised: [\d.]+ % of 20 generated, [\d.]+ % of real test", capsys.readouterr().out)
+    assert pixels(tmp_path / "generated_images.png").shape == (10 * 30 - 2, 2 * 30 - 2)
+    assert (tmp_path / "sneakers.png").exists()
+    assert (tmp_path / "loss.png").exists()
