@@ -230,12 +230,12 @@ def _compare(made: Path, again: Path, recipe: "Mapping[str, Any]", *, quiet: boo
 
     if made.read_bytes() == again.read_bytes():
         if not quiet:
-            typer.echo(one_line(f"{again}: same bytes as {made}"))
+            typer.echo(one_line(f"{again}: the same bytes as {made}"))
         return
     said = recipes.read(again)
     found = differences(recipe, said) if said is not None else []
     why = f"; the recipes differ: {', '.join(found)}" if found else ""
-    typer.echo(one_line(f"{again}: not the same bytes as {made}: {pixel_difference(made, again)}{why}"))
+    typer.echo(one_line(f"{again}: not the bytes of {made}: {pixel_difference(made, again)}{why}"))
     raise typer.Exit(1)
 
 
