@@ -387,7 +387,7 @@ def check_folders(outputs: Iterable[Path], *, may_create: bool) -> None:
                 raise UsageError(f"{there}: is a file, not a folder; choose another output")
             raise UsageError(f"{folder}: no such folder; create it, or end the output with a slash")
         if not os.access(there, os.W_OK | os.X_OK):
-            raise UsageError(f"{there}: the folder is not writable; choose another output")
+            raise UsageError(f"{there}: cannot be written to; choose another output")
 
 
 def make_folders(jobs: Iterable[Job]) -> None:

@@ -230,7 +230,7 @@ def _compare(made: Path, again: Path, recipe: "Mapping[str, Any]", *, quiet: boo
 
     if made.read_bytes() == again.read_bytes():
         if not quiet:
-            typer.echo(one_line(f"{again}: same bytes as {made}"))
+            typer.echo(one_line(f"{again}: the same bytes as {made}"))
         return
     said = recipes.read(again)
     found = differences(recipe, said) if said is not None else []
@@ -241,7 +241,7 @@ def _compare(made: Path, again: Path, recipe: "Mapping[str, Any]", *, quiet: boo
         return
     why = f"; the recipes differ: {', '.join(found)}" if found else ""
     how = pixels or "the pixels are the same, but not what the file says beside them"
-    typer.echo(one_line(f"{again}: not the same bytes as {made}: {how}{why}"))
+    typer.echo(one_line(f"{again}: not the bytes of {made}: {how}{why}"))
     raise typer.Exit(1)
 
 
