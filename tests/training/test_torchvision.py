@@ -41,6 +41,7 @@ inpaint = 0
 resize = 0
 mixture = 0
 jpeg = 0
+camera = 0
 """
 
 
