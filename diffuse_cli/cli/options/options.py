@@ -64,7 +64,9 @@ class Output(LogOptions):
     ] = False
     journal: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Log of finished results, for --resume.", show_default="in the user's state"),
+        typer.Option(
+            metavar="FILE", help="Log of finished results, for --resume.", show_default="in the user's state folder"
+        ),
     ] = None
     provenance: Annotated[
         bool, typer.Option("--provenance/--no-provenance", help="Write into the results' metadata how they were made.")
