@@ -20,8 +20,9 @@ class MaskOptions:
         str | None,
         typer.Option(
             metavar="FILE|DIR/|alpha|auto",
-            help="White is filled, black is kept. A folder, or a template like 'masks/{stem}.png', has one for each "
-            "picture. alpha fills transparent pixels. auto fills what looks like dust, scratches, tears or missing corners.",
+            help="White is filled, black is kept. A folder, or a template like 'masks/{stem}.png', has one for "
+            "each picture. alpha fills transparent pixels. auto fills what looks like dust, scratches, "
+            "tears or missing corners.",
         ),
     ] = None
     mask_strength: Annotated[
