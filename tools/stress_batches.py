@@ -146,11 +146,11 @@ def disk(work: Path, count: int, side: int) -> None:
 _BARE = """
 import sys, time
 from pathlib import Path
-from diffuse_cli.device import prepare
-from diffuse_cli.image_file.image_io import read_picture, write_picture
-from diffuse_cli.requests.denoise import Denoise
-from diffuse_cli.restoration import restore
-from diffuse_cli.settings import Settings
+from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.images.image_io import read_picture, write_picture
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.tasks.denoise import Denoise
 
 source, out, model = map(Path, sys.argv[1:])
 model, request, settings = prepare(model, device="cpu", dtype="fp32", threads=1), Denoise(noise=25), Settings()

@@ -1,1 +1,4 @@
-"""The core: network, preconditioning, fusion, samplers, tiles, data consistency, checkpoints. Tensors only."""
+"""The core: network, preconditioning, fusion, samplers, tiles, data consistency, checkpoints. Tensors only.
+
+Start with `inference`, then `denoiser` and `sampling`.
+"""

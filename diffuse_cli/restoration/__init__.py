@@ -1,1 +1,4 @@
-"""Problems solved: the posterior mean, samples and their uncertainty, and wide holes. Knows pixels, no file names."""
+"""Problem -> picture: the posterior mean, samples, their uncertainty, and wide holes. Knows pixels, no file names.
+
+Start with `restore`, then `solve`; `problem` has the types.
+"""

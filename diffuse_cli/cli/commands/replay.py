@@ -72,7 +72,7 @@ def replay(
     """
     from ...provenance import recipe as recipes
 
-    recipe = _told(given.recipe) if given.recipe is not None else recipes.read(made)
+    recipe = recipes.current(_told(given.recipe)) if given.recipe is not None else recipes.read(made)
     if recipe is None:
         raise UsageError(f"{made}: {_nothing_told(made)}; give it with --recipe FILE")
     target = _target(made, output, given, force=force)
@@ -234,8 +234,14 @@ def _compare(made: Path, again: Path, recipe: "Mapping[str, Any]", *, quiet: boo
         return
     said = recipes.read(again)
     found = differences(recipe, said) if said is not None else []
+    pixels = pixel_difference(made, again)
+    if not pixels and not found and recipes.is_old(made):
+        if not quiet:
+            typer.echo(one_line(f"{again}: the same pixels and recipe as {made}, which has an older form of recipe"))
+        return
     why = f"; the recipes differ: {', '.join(found)}" if found else ""
-    typer.echo(one_line(f"{again}: not the bytes of {made}: {pixel_difference(made, again)}{why}"))
+    how = pixels or "the pixels are the same, but not what the file says beside them"
+    typer.echo(one_line(f"{again}: not the bytes of {made}: {how}{why}"))
     raise typer.Exit(1)
 
 

@@ -66,7 +66,7 @@ def stylize(
     if style is None:
         raise UsageError("no style; give --style PICTURE, or a file that --save-style wrote")
     given, told = _read(style, files)
-    task = Stylize(colours=given.colours, strength=strength, keep_luma=keep_luma)
+    task = Stylize(style=given, strength=strength, keep_luma=keep_luma)
     masks = None if mask is None else mask_files(mask, files.max_pixels)
     tasks = _Styling(
         task=task, facts={"style": told}, paths=(style,), option="mask", sidecars=masks,

@@ -71,6 +71,11 @@ class Painting(TaskSource):
         return None if self.masking.save_mask is None else Path(self.masking.save_mask)
 
     @property
+    def fills_holes(self) -> bool:
+        """Always."""
+        return True
+
+    @property
     def reads(self) -> tuple[Path, ...]:
         """The mask that painting begins with."""
         return () if self._given is None else self._given.reads
@@ -155,7 +160,7 @@ class Painting(TaskSource):
         from ...restoration.restore import restore
         from ...tasks.inpaint import Inpaint
 
-        settings = self.which.answers().settings("inpaint", self.compute.settings(1))
+        settings = self.which.answers().settings(self.compute.settings(1), fills_holes=True)
         problem = Inpaint(mask=hole, feather=self.masking.feather).problem(picture)
         return restore(picture, problem, settings, self._model)
 

@@ -62,6 +62,11 @@ class MaskSource(TaskSource):
             self._asked(cast("Literal['alpha', 'auto'] | None", masking.mask))
 
     @property
+    def fills_holes(self) -> bool:
+        """Always."""
+        return True
+
+    @property
     def reads(self) -> tuple[Path, ...]:
         """The mask of all pictures, if there is one."""
         return () if self._masks is None else self._masks.files

@@ -28,16 +28,21 @@ class Answer(Product, ABC):
         op: The command's name.
         request: Which samples are asked for.
         base: How to compute, but for what `request` decides.
+        fills_holes: The task fills holes.
     """
 
     op: str
     request: "SamplingRequest"
     base: "Settings"
+    fills_holes: bool
 
     @property
     def drawing(self) -> "Settings":
         """How a sample is drawn."""
         return self.request.drawing(self.base)
+
+    def _computing(self, settings: "Settings", checkpoint: Checkpoint) -> dict[str, Any]:
+        return recipe.of_computing(self.op, settings, *checkpoint, fills_holes=self.fills_holes)
 
     @abstractmethod
     def make(self, samples: "Samples", job: Job, display: Display) -> "Picture":
@@ -61,7 +66,8 @@ class RestoredPicture(Answer):
         """Return how the picture is computed."""
         from dataclasses import replace
 
-        return replace(self.request.settings(self.op, self.base), sample=job.sample)
+        settings = self.request.settings(self.base, fills_holes=self.fills_holes)
+        return replace(settings, sample=job.sample)
 
     def make(self, samples: "Samples", job: Job, display: Display) -> "Picture":
         """Restore the picture."""
@@ -71,7 +77,7 @@ class RestoredPicture(Answer):
 
     def to_recipe(self, job: Job, checkpoint: Checkpoint) -> Mapping[str, Any]:
         """Return the settings in a recipe's words."""
-        computing = recipe.of_computing(self.op, self.settings(job), *checkpoint)
+        computing = self._computing(self.settings(job), checkpoint)
         return recipe.of_average(computing, self.request.count) if self.request.average else computing
 
 
@@ -96,7 +102,7 @@ class UncertaintyMap(Answer):
 
     def to_recipe(self, job: Job, checkpoint: Checkpoint) -> Mapping[str, Any]:
         """Return how the samples are drawn, and how many."""
-        computing = recipe.of_computing(self.op, self.drawing, *checkpoint)
+        computing = self._computing(self.drawing, checkpoint)
         return recipe.of_part(self.name, computing, self.request.count)
 
 
@@ -129,7 +135,7 @@ class TraceSheet(Answer):
 
     def to_recipe(self, job: Job, checkpoint: Checkpoint) -> Mapping[str, Any]:
         """Return how the sample is drawn."""
-        return recipe.of_part(self.name, recipe.of_computing(self.op, self.drawing, *checkpoint), None)
+        return recipe.of_part(self.name, self._computing(self.drawing, checkpoint), None)
 
 
 def products_beside(picture: RestoredPicture, which: SamplingOptions) -> dict[Product, str]:
@@ -140,7 +146,7 @@ def products_beside(picture: RestoredPicture, which: SamplingOptions) -> dict[Pr
         TraceSheet: which.trace,
     }
     return {
-        kind(op=picture.op, request=picture.request, base=picture.base): output
+        kind(op=picture.op, request=picture.request, base=picture.base, fills_holes=picture.fills_holes): output
         for kind, output in named.items()
         if output is not None
     }

@@ -52,7 +52,7 @@ def restore_files(
         CheckpointError: The model cannot be used.
     """
     encoding, request = keeping.encoding(), which.answers()
-    picture = RestoredPicture(op=op, request=request, base=compute.settings(1))
+    picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
     beside = products_beside(picture, which)
     wanted = _Wanted(tasks=tasks, compute=compute, encoding=encoding)
     batch = plan_files(
@@ -136,7 +136,7 @@ def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
     from ...images.units import LEVEL
 
     found: dict[str, Any] = dict(problem.findings.facts)
-    what, estimated = problem.degradation, [name.split()[0] for name in wanted.get("estimated", ())]
+    what, estimated = problem.degradation, wanted.get("estimated", {})
     if "noise" in estimated:
         found["noise"] = what.noise * LEVEL
     if "jpeg" in estimated:

@@ -28,6 +28,11 @@ class TaskSource(ABC):
         """
 
     @property
+    @abstractmethod
+    def fills_holes(self) -> bool:
+        """Whether the tasks fill holes."""
+
+    @property
     def reads(self) -> tuple[Path, ...]:
         """The files that are read beside the pictures. No result overwrites them."""
         return ()
@@ -61,6 +66,11 @@ class SameTask(TaskSource):
     def of(self, job: Job) -> "tuple[Task, Mapping[str, Any]]":
         """Return the task."""
         return self.task, self.facts
+
+    @property
+    def fills_holes(self) -> bool:
+        """Whether the task fills holes."""
+        return self.task.fills_holes
 
     @property
     def reads(self) -> tuple[Path, ...]:

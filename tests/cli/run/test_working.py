@@ -97,7 +97,7 @@ class TestRecipes:
         assert run("denoise", "a.png", "-o", "b.png", *options[:-2]).exit_code == 0
         told = recipe.read(tmp_path / "b.png")
         assert told is not None
-        assert told["estimated"] == ["noise"]
+        assert told["estimated"] == {"noise": "auto"}
         assert 20 < told["noise"] < 30
         assert "skip" in run("denoise", "a.png", "-o", "b.png", "--resume", "--dry-run", *options[:-2]).stdout
 
