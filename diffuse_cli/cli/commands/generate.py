@@ -111,13 +111,13 @@ class _Drawer(PictureSteps[dict[str, Any]]):
     """How each picture is drawn.
 
     Attributes:
-        samples: What one contact sheet shows. None = each is a picture of its own.
-        settings: How each picture is drawn.
+        samples: what one contact sheet shows. None = each is a picture of its own.
+        settings: how each picture is drawn.
         size: (height, width).
-        label: What the pictures show.
-        guidance: Towards the label.
-        wanted: What recipes say.
-        model: Draws them.
+        label: what the pictures show.
+        guidance: towards the label.
+        wanted: what recipes say.
+        model: draws them.
     """
 
     samples: "list[Settings] | None"

@@ -61,7 +61,7 @@ class MaskOptions:
         """Refuse options about a mask if there is no mask.
 
         Raises:
-            UsageError: There is such an option.
+            UsageError: there is such an option.
         """
         for name in ("save_mask", "invert_mask", "grow", "feather"):
             if getattr(self, name):
@@ -72,7 +72,7 @@ def box_of(text: str) -> "Box":
     """Return x,y,width,height as four numbers.
 
     Raises:
-        UsageError: The text is something else.
+        UsageError: the text is something else.
     """
     numbers = [whole_number("box", part) for part in text.split(",")]
     if len(numbers) != 4:
@@ -84,7 +84,7 @@ def polygon_of(text: str) -> "Polygon":
     """Return x,y,x,y,... as corners.
 
     Raises:
-        UsageError: The text is something else.
+        UsageError: the text is something else.
     """
     try:
         numbers = [float(part) for part in text.split(",")]

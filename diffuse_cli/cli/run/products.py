@@ -25,10 +25,10 @@ class Answer(Product, ABC):
     """A product that is computed from samples of the restored picture.
 
     Attributes:
-        op: The command's name.
-        request: Which samples are asked for.
-        base: How to compute, but for what `request` decides.
-        fills_holes: The task fills holes.
+        op: the command's name.
+        request: which samples are asked for.
+        base: how to compute, but for what `request` decides.
+        fills_holes: the task fills holes.
     """
 
     op: str
@@ -49,9 +49,9 @@ class Answer(Product, ABC):
         """Compute the product.
 
         Args:
-            samples: Of the picture.
-            job: The job that it is made for.
-            display: Shows the progress, and warnings.
+            samples: of the picture.
+            job: the job that it is made for.
+            display: shows the progress, and warnings.
         """
 
     @abstractmethod
