@@ -38,12 +38,12 @@ def load(
     """Return the settings of each command.
 
     Args:
-        options: The options of each command.
-        environment: The variables.
-        many: Options that may be repeated. A variable's words are then one value each.
+        options: the options of each command.
+        environment: the variables.
+        many: options that may be repeated. A variable's words are then one value each.
 
     Raises:
-        UsageError: A file cannot be read, or names an unknown command or option.
+        UsageError: a file cannot be read, or names an unknown command or option.
     """
     found: dict[str, dict[str, Setting]] = {command: {} for command in options}
     for path in reversed(files()):
@@ -117,10 +117,10 @@ def from_environment(options: Options, many: Collection[str]) -> dict[str, dict[
     """Return the settings, with this process's variables.
 
     Args:
-        options: The options of each command.
-        many: Options that may be repeated.
+        options: the options of each command.
+        many: options that may be repeated.
 
     Raises:
-        UsageError: A file cannot be read, or names an unknown command or option.
+        UsageError: a file cannot be read, or names an unknown command or option.
     """
     return load(options, environment=os.environ, many=many)

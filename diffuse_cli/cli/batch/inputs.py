@@ -24,11 +24,11 @@ class Found:
     """A picture that is meant.
 
     Attributes:
-        path: The file.
-        below: Its name in an output folder, with the folders that are kept.
-        root: The folder that was searched.
-        scanned: A folder or a glob led to it. It was not named itself.
-        listed: Its name is from a list. If it is missing, only it fails.
+        path: the file.
+        below: its name in an output folder, with the folders that are kept.
+        root: the folder that was searched.
+        scanned: a folder or a glob led to it. It was not named itself.
+        listed: its name is from a list. If it is missing, only it fails.
     """
 
     path: Path
@@ -43,8 +43,8 @@ class Findings:
     """The result of a search.
 
     Attributes:
-        found: The pictures, in a fixed order.
-        skipped: How many files were left out, by reason.
+        found: the pictures, in a fixed order.
+        skipped: how many files were left out, by reason.
     """
 
     found: list[Found] = field(default_factory=list)
@@ -57,13 +57,13 @@ def find(
     """Find the pictures that are meant.
 
     Args:
-        names: Files, folders, globs (a path that exists is not a glob), or `-` alone.
-        suffixes: The suffixes of pictures in folders, in lower case.
-        recursive: Take all pictures below a folder, and keep the tree. Else only those in it.
-        listed: Further files, from a list. Relative names keep their folders.
+        names: files, folders, globs (a path that exists is not a glob), or `-` alone.
+        suffixes: the suffixes of pictures in folders, in lower case.
+        recursive: take all pictures below a folder, and keep the tree. Else only those in it.
+        listed: further files, from a list. Relative names keep their folders.
 
     Raises:
-        UsageError: What is named does not exist, or holds no picture, or `-` is not alone.
+        UsageError: what is named does not exist, or holds no picture, or `-` is not alone.
     """
     if PIPE in names and (len(names) > 1 or listed):
         raise UsageError("-: one picture from stdin cannot be mixed with other inputs; leave one of them out")
@@ -93,7 +93,7 @@ def check_length(path: Path) -> None:
     """Refuse a name that no file can have.
 
     Raises:
-        UsageError: The name is too long for the file system.
+        UsageError: the name is too long for the file system.
     """
     try:
         path.lstat()

@@ -67,12 +67,12 @@ class End:
     """What became of one picture.
 
     Attributes:
-        job: The picture.
-        status: What became of it.
-        seconds: From the beginning of reading to the end of writing.
-        why: Why it was skipped.
-        error: Why it failed.
-        facts: What `write` returned.
+        job: the picture.
+        status: what became of it.
+        seconds: from the beginning of reading to the end of writing.
+        why: why it was skipped.
+        error: why it failed.
+        facts: what `write` returned.
     """
 
     job: Job
@@ -115,10 +115,10 @@ def run(
     If `on_end` or a signal's handler raises, the pictures in hand are written or dropped. None is half done.
 
     Args:
-        jobs: The plan.
-        steps: The work on each picture.
-        on_end: Gets what became of each picture, in the caller's thread.
-        is_stopped: Once it returns True, restored pictures are written, and no other is begun.
+        jobs: the plan.
+        steps: the work on each picture.
+        on_end: gets what became of each picture, in the caller's thread.
+        is_stopped: once it returns True, restored pictures are written, and no other is begun.
     """
     todo = list(jobs)
     while todo and not is_stopped():
@@ -135,8 +135,8 @@ class _Turn:
     """A picture's turn to be restored.
 
     Attributes:
-        began: When reading began.
-        restored: What the steps made of it.
+        began: when reading began.
+        restored: what the steps made of it.
     """
 
     def __init__(self, reading: "Future[tuple[float, Any]]") -> None:

@@ -24,10 +24,10 @@ class Naming:
 
     Attributes:
         output: -o as given. None = `{stem}.{op}{ext}` beside the input.
-        op: The command's name.
-        suffix: Of outputs that are not named one by one. None = the inputs'.
-        seed: For `{seed}`.
-        samples: Outputs per input. Several have their number in their names.
+        op: the command's name.
+        suffix: of outputs that are not named one by one. None = the inputs'.
+        seed: for `{seed}`.
+        samples: outputs per input. Several have their number in their names.
     """
 
     output: str | None
@@ -58,11 +58,11 @@ class Product:
     """One of the files that a picture becomes.
 
     Attributes:
-        name: The option that asks for it, without dashes. "" = the picture itself.
-        suffix: The suffix of its file, if nothing else says it. None = the picture's.
-        depth: Bits per channel. None = the picture's.
-        formats: The formats that can hold it. () = any.
-        shown_over: The report lays it over the picture.
+        name: the option that asks for it, without dashes. "" = the picture itself.
+        suffix: the suffix of its file, if nothing else says it. None = the picture's.
+        depth: bits per channel. None = the picture's.
+        formats: the formats that can hold it. () = any.
+        shown_over: the report lays it over the picture.
     """
 
     name: ClassVar[str] = ""
@@ -85,13 +85,13 @@ class Job:
     """One picture to read and one to write.
 
     Attributes:
-        found: The input.
-        output: The file that is written.
-        sample: The result's number, if an input has several.
-        product: What the output shows.
-        action: What will be done. "replace" is "make" over a file that exists.
-        why: Why it is skipped.
-        problem: Why it will fail, if that is known already.
+        found: the input.
+        output: the file that is written.
+        sample: the result's number, if an input has several.
+        product: what the output shows.
+        action: what will be done. "replace" is "make" over a file that exists.
+        why: why it is skipped.
+        problem: why it will fail, if that is known already.
     """
 
     found: Found
@@ -122,17 +122,17 @@ def plan(
     """Plan what is read and written.
 
     Args:
-        found: The inputs.
-        naming: How outputs are called.
-        on_exists: What happens if an output exists.
-        is_made: Tells whether an existing output is what its job would make. Such jobs are skipped. None = ask nothing.
-        problem: Tells why that product cannot be written to that output. "" = it can.
-        inputs: Further files that must not be overwritten.
-        product: What each input becomes.
-        beside: What it becomes besides, and how that is named. It comes after the pictures.
+        found: the inputs.
+        naming: how outputs are called.
+        on_exists: what happens if an output exists.
+        is_made: tells whether an existing output is what its job would make. Such jobs are skipped. None = ask nothing.
+        problem: tells why that product cannot be written to that output. "" = it can.
+        inputs: further files that must not be overwritten.
+        product: what each input becomes.
+        beside: what it becomes besides, and how that is named. It comes after the pictures.
 
     Raises:
-        UsageError: An input is missing, two outputs have one name, an output is an input or exists under "fail", or a
+        UsageError: an input is missing, two outputs have one name, an output is an input or exists under "fail", or a
             folder is missing or cannot be written. Problems of listed files are in their jobs instead.
     """
     check_inputs(found)
@@ -182,7 +182,7 @@ def targets(found: Sequence[Found], naming: Naming) -> list[list[Path]]:
     """Return the outputs of each input.
 
     Raises:
-        UsageError: Several outputs have one name, or an output has no name.
+        UsageError: several outputs have one name, or an output has no name.
     """
     output = naming.output
     if naming.is_pipe or (output is None and [one.path for one in found] == [PIPE]):
@@ -226,12 +226,12 @@ def filled(template: str, values: dict[str, object], option: str) -> str:
     """Return a template with its fields filled in. `{{` is a brace.
 
     Args:
-        template: What the option was given.
-        values: The fields.
-        option: The option, for messages.
+        template: what the option was given.
+        values: the fields.
+        option: the option, for messages.
 
     Raises:
-        UsageError: There is an unknown field, or a brace without its other half.
+        UsageError: there is an unknown field, or a brace without its other half.
     """
     try:
         parts = list(string.Formatter().parse(template))
@@ -251,7 +251,7 @@ def check_inputs(found: Iterable[Found]) -> None:
     """Refuse inputs that do not exist, except for listed files, which fail one by one.
 
     Raises:
-        UsageError: There is no such file, or it is a folder.
+        UsageError: there is no such file, or it is a folder.
     """
     for one in found:
         if one.listed or one.path == PIPE:
@@ -267,7 +267,7 @@ def check_collisions(jobs: Iterable[Job]) -> None:
     """Refuse two outputs of one name, or of names that differ only in case: on some file systems one would be lost.
 
     Raises:
-        UsageError: There are two.
+        UsageError: there are two.
     """
     seen: dict[str, Path] = {}
     for job in jobs:
@@ -286,11 +286,11 @@ def check_free(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     """Refuse outputs that are folders or inputs.
 
     Args:
-        outputs: The files to write.
-        inputs: The files that are read.
+        outputs: the files to write.
+        inputs: the files that are read.
 
     Raises:
-        UsageError: One is a folder or an input.
+        UsageError: one is a folder or an input.
     """
     sources = {identity for path in inputs if (identity := _identity(path)) is not None}
     names = {_key(path) for path in inputs}
@@ -307,12 +307,12 @@ def check_outputs(outputs: Sequence[Path], *, force: bool, inputs: Sequence[Path
     """Refuse outputs that would overwrite something, or that cannot be written.
 
     Args:
-        outputs: The files to write.
-        force: Files that exist may be overwritten.
-        inputs: Files that may not.
+        outputs: the files to write.
+        force: files that exist may be overwritten.
+        inputs: files that may not.
 
     Raises:
-        UsageError: There is such an output.
+        UsageError: there is such an output.
     """
     check_free(outputs, inputs)
     refuse_existing([path for path in outputs if os.path.lexists(path)] if not force else [], "use -f to overwrite it")
@@ -325,11 +325,11 @@ def refuse_existing(
     """Refuse to overwrite these.
 
     Args:
-        paths: Files that exist.
-        choices: What the command offers instead.
+        paths: files that exist.
+        choices: what the command offers instead.
 
     Raises:
-        UsageError: There are any.
+        UsageError: there are any.
     """
     if paths:
         more = f", and {len(paths) - 1} more outputs exist" if len(paths) > 1 else ""
@@ -372,11 +372,11 @@ def check_folders(outputs: Iterable[Path], *, may_create: bool) -> None:
     """Refuse folders that are missing and may not be created, or that cannot be written.
 
     Args:
-        outputs: The files to write.
-        may_create: Folders may be created.
+        outputs: the files to write.
+        may_create: folders may be created.
 
     Raises:
-        UsageError: There is such a folder.
+        UsageError: there is such a folder.
     """
     for folder in sorted({path.parent for path in outputs}):
         there = folder
@@ -394,7 +394,7 @@ def make_folders(jobs: Iterable[Job]) -> None:
     """Create the folders of the outputs.
 
     Raises:
-        UsageError: A folder cannot be created.
+        UsageError: a folder cannot be created.
     """
     for folder in sorted({job.output.parent for job in jobs if job.action != "skip" and not job.problem}):
         try:
@@ -430,7 +430,7 @@ def shard_of(text: str) -> tuple[int, int]:
     """Return i/n as (i, n).
 
     Raises:
-        UsageError: The text is something else, or i is not in 1 .. n.
+        UsageError: the text is something else, or i is not in 1 .. n.
     """
     first, _, second = text.partition("/")
     if not (first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
@@ -445,9 +445,9 @@ def shard(jobs: Iterable[Job], i: int, n: int) -> list[Job]:
     whatever is added or finished meanwhile.
 
     Args:
-        jobs: The plan.
-        i: The number of the part.
-        n: How many parts there are.
+        jobs: the plan.
+        i: the number of the part.
+        n: how many parts there are.
     """
     return [job for job in jobs if is_in_part(job.found, i, n)]
 

@@ -19,8 +19,8 @@ class Sidecar(Generic[T]):
     """A file that belongs to a picture.
 
     Attributes:
-        value: What it was read as.
-        sha256: The hash of the file.
+        value: what it was read as.
+        sha256: the hash of the file.
     """
 
     value: T
@@ -31,21 +31,21 @@ class SidecarFiles(Generic[T]):
     """The files of --mask FILE, --mask DIR/ or --mask 'masks/{stem}.png', or of another such option.
 
     Attributes:
-        files: Those that are known before any picture is. No result overwrites them.
+        files: those that are known before any picture is. No result overwrites them.
     """
 
     def __init__(self, name: str, *, option: str, what: str, read: Callable[[Path], T]) -> None:
         """Read the file for all pictures, if there is one.
 
         Args:
-            name: What the option was given.
-            option: The option, such as "--mask".
-            what: What messages call such a file, such as "mask".
-            read: Reads such a file.
+            name: what the option was given.
+            option: the option, such as "--mask".
+            what: what messages call such a file, such as "mask".
+            read: reads such a file.
 
         Raises:
-            UsageError: There is no such file or folder, or the template has an unknown field.
-            PictureError: The file for all pictures cannot be read.
+            UsageError: there is no such file or folder, or the template has an unknown field.
+            PictureError: the file for all pictures cannot be read.
         """
         self.name, self.option, self.what, self.read = name, option, what, read
         self.is_folder = Path(name).is_dir()
@@ -64,7 +64,7 @@ class SidecarFiles(Generic[T]):
         """Return a picture's own file.
 
         Raises:
-            PictureError: It is missing, or cannot be read.
+            PictureError: it is missing, or cannot be read.
         """
         if self.is_folder:
             return self._read(self._in_folder(picture))

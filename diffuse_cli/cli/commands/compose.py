@@ -85,8 +85,8 @@ def _read(path: Path, files: Files, what: str) -> "tuple[Picture, str]":
     """Return a picture, and its file's sha256.
 
     Raises:
-        UsageError: There is no such file.
-        PictureError: It cannot be read.
+        UsageError: there is no such file.
+        PictureError: it cannot be read.
     """
     from ...images.image_io import read_picture
 

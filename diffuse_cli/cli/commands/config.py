@@ -29,7 +29,7 @@ def default_map(group: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - as a
     """Return each command's settings, which hold unless a flag says otherwise.
 
     Raises:
-        UsageError: A settings file cannot be read, or names an unknown command or option.
+        UsageError: a settings file cannot be read, or names an unknown command or option.
     """
     return {
         command: {name: setting.value for name, setting in found.items()} for command, found in _settings(group).items()

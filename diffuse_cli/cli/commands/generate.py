@@ -147,13 +147,13 @@ class _Drawer(PictureSteps[dict[str, Any]]):
     """How each picture is drawn.
 
     Attributes:
-        columns: Of the contact sheet that shows all pictures. None = each is a picture of its own.
-        settings: How each picture of a label is drawn.
+        columns: of the contact sheet that shows all pictures. None = each is a picture of its own.
+        settings: how each picture of a label is drawn.
         size: (height, width).
-        labels: What the pictures show. A sheet has all pictures of the first, then those of the second, and so on.
-        guidance: Towards the label.
-        wanted: What recipes say.
-        model: Draws them.
+        labels: what the pictures show. A sheet has all pictures of the first, then those of the second, and so on.
+        guidance: towards the label.
+        wanted: what recipes say.
+        model: draws them.
     """
 
     columns: int | None

@@ -198,13 +198,13 @@ def _run(
     """Run the command into a folder of its own, and move the one file that is asked for to its place.
 
     Args:
-        ctx: The program's context.
-        command: The command that the recipe names.
-        words: Its arguments.
-        source: Its input.
-        target: Where the file belongs.
-        sample: What `_sample` returned.
-        part: What the file shows beside the restored picture. None = that picture.
+        ctx: the program's context.
+        command: the command that the recipe names.
+        words: its arguments.
+        source: its input.
+        target: where the file belongs.
+        sample: what `_sample` returned.
+        part: what the file shows beside the restored picture. None = that picture.
     """
     with tempfile.TemporaryDirectory(prefix=".diffuse-replay-", dir=target.parent) as folder:
         escaped = [part.replace("{", "{{").replace("}", "}}") for part in (folder, target.suffix)]

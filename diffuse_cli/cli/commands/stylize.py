@@ -80,9 +80,9 @@ def _read(path: Path, files: Files) -> "tuple[StylePicture | Style, str]":
     """Return a style's picture, or a style that was learned before, and its file's sha256.
 
     Raises:
-        UsageError: There is no such file.
-        PictureError: The picture cannot be read.
-        CheckpointError: The learned style cannot be read.
+        UsageError: there is no such file.
+        PictureError: the picture cannot be read.
+        CheckpointError: the learned style cannot be read.
     """
     from ...tasks.style.studio import StylePicture, styled_by
 
@@ -97,9 +97,9 @@ class _Styling(TaskWithFile):
     """What is asked for, and the style that the network learns once for all pictures.
 
     Attributes:
-        style: What is learned. None = only colours change.
-        name: The style's file.
-        save: The file that the learned style is written to.
+        style: what is learned. None = only colours change.
+        name: the style's file.
+        save: the file that the learned style is written to.
     """
 
     style: "StylePicture | Style | None"
@@ -112,7 +112,7 @@ class _Styling(TaskWithFile):
         """Check that what is saved overwrites nothing.
 
         Raises:
-            UsageError: Its name is none of a style, is one of the files read or written, or exists already.
+            UsageError: its name is none of a style, is one of the files read or written, or exists already.
         """
         if self.save is None:
             return
@@ -126,8 +126,8 @@ class _Styling(TaskWithFile):
         """Return the model with the style.
 
         Raises:
-            CheckpointError: The style was learned for other weights.
-            PictureError: The learned style cannot be written.
+            CheckpointError: the style was learned for other weights.
+            PictureError: the learned style cannot be written.
         """
         if self.style is None:
             return model

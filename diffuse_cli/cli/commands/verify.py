@@ -46,7 +46,7 @@ class Told:
         """Return the options as a recipe, or None without --op.
 
         Raises:
-            UsageError: Other options are given without it.
+            UsageError: other options are given without it.
         """
         given = {
             "noise": self.noise, "strength": self.strength, "chroma_strength": self.chroma_strength, "jpeg": self.jpeg,

@@ -13,7 +13,7 @@ def examine(*, testing: bool = True) -> Iterator[Finding]:
     """Yield the findings as they are made.
 
     Args:
-        testing: Also run the self-test, which takes some seconds.
+        testing: also run the self-test, which takes some seconds.
     """
     yield from machine.program()
     yield from machine.hardware()

@@ -12,10 +12,10 @@ class Finding:
 
     Attributes:
         topic: "hardware", "formats", ...
-        name: What was checked.
-        says: What was found.
+        name: what was checked.
+        says: what was found.
         verdict: "missing" is no failure, "wrong" is one.
-        remedy: What to do about it. "" = nothing.
+        remedy: what to do about it. "" = nothing.
     """
 
     topic: str

@@ -48,7 +48,7 @@ def self_test() -> Iterator[Finding]:
     """Test the processor in fp32, and what "auto" chooses, if that is something else.
 
     Raises:
-        CheckpointError: The shipped checkpoint is missing or corrupt.
+        CheckpointError: the shipped checkpoint is missing or corrupt.
     """
     path = find(DEFAULT_MODEL)
     release = json.loads(_golden(_RELEASE).read_text(encoding="utf-8"))

@@ -20,8 +20,9 @@ class MaskOptions:
         str | None,
         typer.Option(
             metavar="FILE|DIR/|alpha|auto",
-            help="White is filled, black is kept. A folder, or a template like 'masks/{stem}.png', has one for each "
-            "picture. alpha fills transparent pixels. auto fills what looks like dust, scratches or tears.",
+            help="White is filled, black is kept. A folder, or a template like 'masks/{stem}.png', has one for "
+            "each picture. alpha fills transparent pixels. auto fills what looks like dust, scratches, "
+            "tears or missing corners.",
         ),
     ] = None
     mask_strength: Annotated[
@@ -60,7 +61,7 @@ class MaskOptions:
         """Refuse options about a mask if there is no mask.
 
         Raises:
-            UsageError: There is such an option.
+            UsageError: there is such an option.
         """
         for name in ("save_mask", "invert_mask", "grow", "feather"):
             if getattr(self, name):
@@ -71,7 +72,7 @@ def box_of(text: str) -> "Box":
     """Return x,y,width,height as four numbers.
 
     Raises:
-        UsageError: The text is something else.
+        UsageError: the text is something else.
     """
     numbers = [whole_number("box", part) for part in text.split(",")]
     if len(numbers) != 4:
@@ -83,7 +84,7 @@ def polygon_of(text: str) -> "Polygon":
     """Return x,y,x,y,... as corners.
 
     Raises:
-        UsageError: The text is something else.
+        UsageError: the text is something else.
     """
     try:
         numbers = [float(part) for part in text.split(",")]

@@ -64,7 +64,9 @@ class Output(LogOptions):
     ] = False
     journal: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Log of finished results, for --resume.", show_default="in the user's state"),
+        typer.Option(
+            metavar="FILE", help="Log of finished results, for --resume.", show_default="in the user's state folder"
+        ),
     ] = None
     provenance: Annotated[
         bool, typer.Option("--provenance/--no-provenance", help="Write into the results' metadata how they were made.")
@@ -81,7 +83,7 @@ class Output(LogOptions):
         """What happens if an output exists.
 
         Raises:
-            UsageError: Two options say different things.
+            UsageError: two options say different things.
         """
         if self.force and self.on_exists not in ("fail", "overwrite"):
             raise UsageError(f"-f and --on-exists {self.on_exists} contradict each other; give one of them")
@@ -147,7 +149,7 @@ class Coding:
         """Return the encoding, checked.
 
         Raises:
-            UsageError: A value is out of range.
+            UsageError: a value is out of range.
         """
         from ...images.encoding import Encoding
 
@@ -172,7 +174,7 @@ class MetadataOptions(Coding):
         """Return the encoding, checked.
 
         Raises:
-            UsageError: A value is out of range.
+            UsageError: a value is out of range.
         """
         from dataclasses import replace
 
@@ -214,11 +216,11 @@ class Compute:
         """Return the settings that decide pixels.
 
         Args:
-            steps: Solver steps.
-            sample: The number of the sample.
+            steps: solver steps.
+            sample: the number of the sample.
 
         Raises:
-            UsageError: A value is out of range.
+            UsageError: a value is out of range.
         """
         from ...diffusion.settings import Settings
 
@@ -233,8 +235,8 @@ class Compute:
         """Return the checkpoint's model, ready to compute.
 
         Raises:
-            CheckpointError: The checkpoint is missing or cannot be used.
-            UsageError: The device, the number type or the engine cannot be used here.
+            CheckpointError: the checkpoint is missing or cannot be used.
+            UsageError: the device, the number type or the engine cannot be used here.
         """
         from ...diffusion.model import prepare
         from ...system.process import keep_buffers
@@ -295,7 +297,7 @@ class SamplingOptions:
         """Return the request, checked.
 
         Raises:
-            UsageError: Values are out of range or contradict each other, or a trace is asked for without a sample.
+            UsageError: values are out of range or contradict each other, or a trace is asked for without a sample.
         """
         from ...restoration.sampling_request import SamplingRequest
 
@@ -312,11 +314,11 @@ def whole_number(name: str, text: str) -> int:
     """Return an option's text as an int.
 
     Args:
-        name: The option, without dashes.
-        text: What it was given.
+        name: the option, without dashes.
+        text: what it was given.
 
     Raises:
-        UsageError: The text is no whole number.
+        UsageError: the text is no whole number.
     """
     try:
         return int(text)
@@ -328,11 +330,11 @@ def number_or_auto(name: str, text: str) -> float | Literal["auto"]:
     """Return an option's text as a float, or "auto" as it is.
 
     Args:
-        name: The option, without dashes.
-        text: What it was given.
+        name: the option, without dashes.
+        text: what it was given.
 
     Raises:
-        UsageError: The text is neither.
+        UsageError: the text is neither.
     """
     if text == "auto":
         return "auto"
@@ -346,11 +348,11 @@ def byte_count(name: str, text: str) -> int:
     """Return a number of bytes. K, M, G and T are powers of 1024.
 
     Args:
-        name: The option, without dashes.
-        text: What it was given.
+        name: the option, without dashes.
+        text: what it was given.
 
     Raises:
-        UsageError: The text is no such number.
+        UsageError: the text is no such number.
     """
     found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([KMGT]?)(?:I?B)?", text.strip().upper())
     if found is None:
@@ -362,11 +364,11 @@ def two_numbers(name: str, text: str) -> tuple[int, int]:
     """Return WxH as (width, height).
 
     Args:
-        name: The option, without dashes.
-        text: What it was given.
+        name: the option, without dashes.
+        text: what it was given.
 
     Raises:
-        UsageError: The text is something else.
+        UsageError: the text is something else.
     """
     parts = text.lower().split("x")
     if len(parts) != 2:

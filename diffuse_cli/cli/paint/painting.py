@@ -36,12 +36,12 @@ class Painting(TaskSource):
     """A mask that is still to be painted.
 
     Attributes:
-        masking: The mask that painting begins with, and where the painted one is saved.
-        files: Which picture, and where the result goes.
-        compute: How to compute.
-        which: Which samples previews and the result are.
+        masking: the mask that painting begins with, and where the painted one is saved.
+        files: which picture, and where the result goes.
+        compute: how to compute.
+        which: which samples previews and the result are.
         hole: (H, W), what was painted.
-        sha256: The hash of its PNG.
+        sha256: the hash of its PNG.
     """
 
     masking: MaskOptions
@@ -56,7 +56,7 @@ class Painting(TaskSource):
         """Check what can be checked before painting.
 
         Raises:
-            UsageError: The mask cannot be read, or an option needs a mask beforehand.
+            UsageError: the mask cannot be read, or an option needs a mask beforehand.
         """
         if self.files.resume:
             raise UsageError("--resume: a mask that is still to be painted has no earlier result; leave it out")
@@ -72,7 +72,7 @@ class Painting(TaskSource):
 
     @property
     def fills_holes(self) -> bool:
-        """Whether the tasks fill holes: they do."""
+        """Always."""
         return True
 
     @property
@@ -92,8 +92,8 @@ class Painting(TaskSource):
         """Show the page, and wait for the mask.
 
         Raises:
-            UsageError: There is not exactly one picture.
-            PictureError: It cannot be read, or no mask was painted.
+            UsageError: there is not exactly one picture.
+            PictureError: it cannot be read, or no mask was painted.
         """
         from .server import serving
         from .session import encoded_mask

@@ -32,13 +32,13 @@ class Session:
     """One picture being painted on.
 
     Attributes:
-        name: The picture's name, as the page shows it.
+        name: the picture's name, as the page shows it.
         size: (width, height) of the picture.
-        image: What the page shows: a JPEG of `canvas` size.
-        initial: The mask that painting begins with.
-        preview: Computes the result of a mask: a JPEG of `canvas` size.
-        suggest: Finds what may be damaged. None = nothing can.
-        mask: What was painted, once it is done. None = nothing.
+        image: what the page shows: a JPEG of `canvas` size.
+        initial: the mask that painting begins with.
+        preview: computes the result of a mask: a JPEG of `canvas` size.
+        suggest: finds what may be damaged. None = nothing can.
+        mask: what was painted, once it is done. None = nothing.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Session:
         """Return what may be damaged, as the page's PNG.
 
         Raises:
-            UsageError: There is no detector.
+            UsageError: there is no detector.
         """
         if self.suggest is None:
             raise UsageError("there is no detector for this picture")
@@ -107,7 +107,7 @@ class Session:
         """Read a mask that the page sends.
 
         Raises:
-            PictureError: It is not a PNG of `canvas` size.
+            PictureError: it is not a PNG of `canvas` size.
         """
         width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
         if len(data) < _PNG_HEAD or not data.startswith(b"\x89PNG") or (width, height) != self.canvas:

@@ -31,9 +31,9 @@ class Side:
     """The JPEGs of one side.
 
     Attributes:
-        base: The whole picture, at its own size or smaller. b"" = there was no room.
-        detail: A part at 1:1, if the base is smaller. b"" = none.
-        place: Where the detail lies.
+        base: the whole picture, at its own size or smaller. b"" = there was no room.
+        detail: a part at 1:1, if the base is smaller. b"" = none.
+        place: where the detail lies.
     """
 
     base: bytes = b""
@@ -47,10 +47,10 @@ class Previews:
 
     Attributes:
         size: (width, height) at which both are shown.
-        change: Root mean square of the change in 8-bit levels. None = there is no before.
-        thumbnail: A JPEG: left half before, right half after.
-        before: The input.
-        after: The result.
+        change: root mean square of the change in 8-bit levels. None = there is no before.
+        thumbnail: a JPEG: left half before, right half after.
+        before: the input.
+        after: the result.
     """
 
     size: tuple[int, int]
@@ -70,12 +70,12 @@ def previews(before: Image.Image | None, after: Image.Image, budget: int) -> Pre
     """Make previews that fit into a budget.
 
     Args:
-        before: The input. None = the result was made from nothing.
-        after: The result.
-        budget: In bytes.
+        before: the input. None = the result was made from nothing.
+        after: the result.
+        budget: in bytes.
 
     Returns:
-        Previews of at most `budget` bytes. Those that do not fit are left out.
+        previews of at most `budget` bytes. Those that do not fit are left out.
     """
     size = after.size if before is None else common_size(before, after)
     thumbnail = _thumbnail(before or after, after, budget)

@@ -53,11 +53,11 @@ class Report:
     """What a batch's report will show.
 
     Attributes:
-        target: The file.
-        op: The command's name.
-        count: How many pictures there will be.
-        megabytes: The largest size of the file, in 10^6 bytes.
-        overlaid: Maps will be laid over pictures.
+        target: the file.
+        op: the command's name.
+        count: how many pictures there will be.
+        megabytes: the largest size of the file, in 10^6 bytes.
+        overlaid: maps will be laid over pictures.
     """
 
     target: Path
@@ -81,10 +81,10 @@ class Report:
         """Keep previews of a finished picture. May be called from several threads.
 
         Args:
-            job: The result.
-            before: The input. None = the result was made from nothing.
-            after: The result.
-            notes: What was found out about the picture, and warnings.
+            job: the result.
+            before: the input. None = the result was made from nothing.
+            after: the result.
+            notes: what was found out about the picture, and warnings.
         """
         facts: dict[str, Any] = {"notes": list(notes)}
         parts: dict[str, tuple[int, int]] = {}
@@ -101,9 +101,9 @@ class Report:
         """Keep a map that is laid over all results of a job's input on demand.
 
         Args:
-            job: The map.
-            overlay: The map in colours.
-            note: What the colours mean.
+            job: the map.
+            overlay: the map in colours.
+            note: what the colours mean.
         """
         data = within(overlay, self.budget // 5, 75)
         if data:
@@ -136,12 +136,12 @@ class Report:
         """Write the file, whole or not at all. Jobs without an end are shown as left.
 
         Args:
-            jobs: The plan.
-            seconds: How long it took.
-            stopped_by: The signal that stopped it.
+            jobs: the plan.
+            seconds: how long it took.
+            stopped_by: the signal that stopped it.
 
         Raises:
-            PictureError: The file cannot be written.
+            PictureError: the file cannot be written.
         """
         entries = [self._entry(job) for job in jobs if job.product.is_picture or self._status(job) == "failed"]
         entries.sort(key=lambda entry: _ORDER[entry["status"]])

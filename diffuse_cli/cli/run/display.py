@@ -25,8 +25,8 @@ class Display:
         """Prepare.
 
         Args:
-            quiet: Show only warnings and errors.
-            total: How many pictures there are.
+            quiet: show only warnings and errors.
+            total: how many pictures there are.
         """
         self.quiet = quiet
         self.total = total

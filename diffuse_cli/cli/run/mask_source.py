@@ -24,12 +24,12 @@ def mask_files(name: str, max_pixels: int) -> "SidecarFiles[NDArray[np.bool_]]":
     """Return the masks that --mask names: one for all pictures, or one for each.
 
     Args:
-        name: What --mask was given.
-        max_pixels: The most that a mask may have.
+        name: what --mask was given.
+        max_pixels: the most that a mask may have.
 
     Raises:
-        UsageError: There is no such file or folder, or the template has an unknown field.
-        PictureError: The mask of all pictures cannot be read.
+        UsageError: there is no such file or folder, or the template has an unknown field.
+        PictureError: the mask of all pictures cannot be read.
     """
     from ...images.image_io import read_picture
     from ...images.mask_picture import mask_of
@@ -51,8 +51,8 @@ class MaskSource(TaskSource):
         """Check what can be checked before the pictures are read.
 
         Raises:
-            UsageError: Options are out of range or contradict each other, or name no file.
-            PictureError: The mask of all pictures cannot be read.
+            UsageError: options are out of range or contradict each other, or name no file.
+            PictureError: the mask of all pictures cannot be read.
         """
         masking = self.masking
         defaults = (MaskOptions.__dataclass_fields__[name].default for name in ("mask_strength", "mask_limit"))
@@ -63,7 +63,7 @@ class MaskSource(TaskSource):
 
     @property
     def fills_holes(self) -> bool:
-        """Whether the tasks fill holes: they do."""
+        """Always."""
         return True
 
     @property
@@ -85,7 +85,7 @@ class MaskSource(TaskSource):
         """Return the same, by its own type.
 
         Raises:
-            PictureError: The picture's mask is missing, or cannot be read.
+            PictureError: the picture's mask is missing, or cannot be read.
         """
         if self._masks is None:
             mask = cast("Literal['alpha', 'auto'] | None", self.masking.mask)
@@ -108,7 +108,7 @@ class MaskSource(TaskSource):
         """Return the file that the mask of what is filled is written to, or None.
 
         Raises:
-            UsageError: The template has an unknown field, or the name is none of a PNG.
+            UsageError: the template has an unknown field, or the name is none of a PNG.
         """
         from ..batch.plan import filled
 

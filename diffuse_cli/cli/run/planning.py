@@ -33,12 +33,12 @@ class Batch:
     """What is to be done, and where it is written down.
 
     Attributes:
-        op: The command's name.
-        jobs: One for each result.
+        op: the command's name.
+        jobs: one for each result.
         journal: None = nothing is written down.
-        ignored: How many files scans left out, by reason.
-        notes: What the user is told before it begins.
-        showing: What is made to be looked at. None = nothing.
+        ignored: how many files scans left out, by reason.
+        notes: what the user is told before it begins.
+        showing: what is made to be looked at. None = nothing.
     """
 
     op: str
@@ -65,19 +65,19 @@ def plan_files(
     """Return the plan for pictures that are named, listed or found.
 
     Args:
-        op: The command's name.
-        files: The options.
-        encoding: How results are coded.
-        wanted: What recipes say.
-        suffix: Of results, if `encoding` does not say it.
-        seed: For {seed} in names.
-        samples: How many pictures each input becomes.
-        product: What those are.
-        beside: What it becomes besides, such as a map, and the file, folder or template that this is written to.
-        others: Further files that must not be overwritten.
+        op: the command's name.
+        files: the options.
+        encoding: how results are coded.
+        wanted: what recipes say.
+        suffix: of results, if `encoding` does not say it.
+        seed: for {seed} in names.
+        samples: how many pictures each input becomes.
+        product: what those are.
+        beside: what it becomes besides, such as a map, and the file, folder or template that this is written to.
+        others: further files that must not be overwritten.
 
     Raises:
-        UsageError: The plan cannot be carried out.
+        UsageError: the plan cannot be carried out.
     """
     naming = Naming(output=files.output, op=op, suffix=suffix or encoding.suffix, seed=seed, samples=samples)
     exists = files.exists
@@ -109,16 +109,16 @@ def plan_drawing(
     """Return the plan for pictures that are made from nothing.
 
     Args:
-        op: The command's name.
-        files: The options.
-        encoding: How results are coded.
-        wanted: What recipes say.
-        seed: For {seed} in names.
-        count: The number of pictures.
-        name: The template for pictures that are not named one by one, such as {op}.{seed}.{k}{ext}.
+        op: the command's name.
+        files: the options.
+        encoding: how results are coded.
+        wanted: what recipes say.
+        seed: for {seed} in names.
+        count: the number of pictures.
+        name: the template for pictures that are not named one by one, such as {op}.{seed}.{k}{ext}.
 
     Raises:
-        UsageError: The plan cannot be carried out.
+        UsageError: the plan cannot be carried out.
     """
     suffix = encoding.suffix or ".png"
     nothing = Path(op)
@@ -162,7 +162,7 @@ def find_sources(files: Sources) -> inputs.Findings:
     """Return the pictures that are named, listed or found.
 
     Raises:
-        UsageError: Nothing is named, what is named does not exist, or the list cannot be read.
+        UsageError: nothing is named, what is named does not exist, or the list cannot be read.
     """
     from ...images.encoding import PICTURE_SUFFIXES
 
@@ -330,9 +330,9 @@ def check_measured(json_file: str | None, plot: Path | None, *, force: bool) -> 
     """Check before anything is measured that the figures can be written.
 
     Args:
-        json_file: The file for JSON, "-" for stdout, or None.
-        plot: The file for the plot, or None.
-        force: Files that exist may be overwritten.
+        json_file: the file for JSON, "-" for stdout, or None.
+        plot: the file for the plot, or None.
+        force: files that exist may be overwritten.
 
     Raises:
         UsageError: matplotlib is missing, it cannot draw the format, or a file exists.

@@ -25,10 +25,10 @@ class Answer(Product, ABC):
     """A product that is computed from samples of the restored picture.
 
     Attributes:
-        op: The command's name.
-        request: Which samples are asked for.
-        base: How to compute, but for what `request` decides.
-        fills_holes: The tasks fill holes.
+        op: the command's name.
+        request: which samples are asked for.
+        base: how to compute, but for what `request` decides.
+        fills_holes: the task fills holes.
     """
 
     op: str
@@ -41,14 +41,17 @@ class Answer(Product, ABC):
         """How a sample is drawn."""
         return self.request.drawing(self.base)
 
+    def _computing(self, settings: "Settings", checkpoint: Checkpoint) -> dict[str, Any]:
+        return recipe.of_computing(self.op, settings, *checkpoint, fills_holes=self.fills_holes)
+
     @abstractmethod
     def make(self, samples: "Samples", job: Job, display: Display) -> "Picture":
         """Compute the product.
 
         Args:
-            samples: Of the picture.
-            job: The job that it is made for.
-            display: Shows the progress, and warnings.
+            samples: of the picture.
+            job: the job that it is made for.
+            display: shows the progress, and warnings.
         """
 
     @abstractmethod
@@ -63,7 +66,8 @@ class RestoredPicture(Answer):
         """Return how the picture is computed."""
         from dataclasses import replace
 
-        return replace(self.request.settings(self.base, fills_holes=self.fills_holes), sample=job.sample)
+        settings = self.request.settings(self.base, fills_holes=self.fills_holes)
+        return replace(settings, sample=job.sample)
 
     def make(self, samples: "Samples", job: Job, display: Display) -> "Picture":
         """Restore the picture."""
@@ -73,7 +77,7 @@ class RestoredPicture(Answer):
 
     def to_recipe(self, job: Job, checkpoint: Checkpoint) -> Mapping[str, Any]:
         """Return the settings in a recipe's words."""
-        computing = recipe.of_computing(self.op, self.settings(job), *checkpoint, fills_holes=self.fills_holes)
+        computing = self._computing(self.settings(job), checkpoint)
         return recipe.of_average(computing, self.request.count) if self.request.average else computing
 
 
@@ -98,7 +102,7 @@ class UncertaintyMap(Answer):
 
     def to_recipe(self, job: Job, checkpoint: Checkpoint) -> Mapping[str, Any]:
         """Return how the samples are drawn, and how many."""
-        computing = recipe.of_computing(self.op, self.drawing, *checkpoint, fills_holes=self.fills_holes)
+        computing = self._computing(self.drawing, checkpoint)
         return recipe.of_part(self.name, computing, self.request.count)
 
 
@@ -131,8 +135,7 @@ class TraceSheet(Answer):
 
     def to_recipe(self, job: Job, checkpoint: Checkpoint) -> Mapping[str, Any]:
         """Return how the sample is drawn."""
-        computing = recipe.of_computing(self.op, self.drawing, *checkpoint, fills_holes=self.fills_holes)
-        return recipe.of_part(self.name, computing, None)
+        return recipe.of_part(self.name, self._computing(self.drawing, checkpoint), None)
 
 
 def products_beside(picture: RestoredPicture, which: SamplingOptions) -> dict[Product, str]:

@@ -31,9 +31,9 @@ class Input:
         """Prepare. Nothing is read yet.
 
         Args:
-            path: The file.
-            task: What is asked for.
-            max_pixels: The most that a page may have.
+            path: the file.
+            task: what is asked for.
+            max_pixels: the most that a page may have.
         """
         self.path, self.task, self.max_pixels = path, task, max_pixels
         self.lock = threading.Lock()
@@ -58,7 +58,7 @@ class Input:
         """Return the first page, and what is known of it.
 
         Raises:
-            PictureError: It cannot be read, or does not fit the task.
+            PictureError: it cannot be read, or does not fit the task.
         """
         if self._opened is None:
             pages = self._pages()
@@ -106,9 +106,9 @@ class Inputs:
         """Prepare.
 
         Args:
-            of: Returns a job's task.
-            max_pixels: The most that a page may have.
-            shared: Inputs have several results, one after the other.
+            of: returns a job's task.
+            max_pixels: the most that a page may have.
+            shared: inputs have several results, one after the other.
         """
         self.of, self.max_pixels, self.shared = of, max_pixels, shared
         self._kept: OrderedDict[Path, Input] = OrderedDict()

@@ -40,16 +40,16 @@ def restore_files(
     """Carry out a task on every input. Exits with the batch's code.
 
     Args:
-        op: The command's name.
-        tasks: What is asked for each picture.
-        files: Which pictures, and where results go.
-        keeping: How results are coded, and what they keep of the inputs' metadata.
-        compute: How to compute.
-        which: Which samples are the results.
+        op: the command's name.
+        tasks: what is asked for each picture.
+        files: which pictures, and where results go.
+        keeping: how results are coded, and what they keep of the inputs' metadata.
+        compute: how to compute.
+        which: which samples are the results.
 
     Raises:
-        UsageError: The plan cannot be carried out.
-        CheckpointError: The model cannot be used.
+        UsageError: the plan cannot be carried out.
+        CheckpointError: the model cannot be used.
     """
     encoding, request = keeping.encoding(), which.answers()
     picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
@@ -85,7 +85,7 @@ def _check_saved(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> None:
     """Check that the masks which are written overwrite nothing.
 
     Raises:
-        UsageError: Two have one name, or one is an input or a result, or it exists and is not to be replaced.
+        UsageError: two have one name, or one is an input or a result, or it exists and is not to be replaced.
     """
     named = {job.source: tasks.saved(job) for job in jobs if job.action != "skip"}  # several results have one mask
     masks = [path for path in named.values() if path is not None]
@@ -113,8 +113,8 @@ class _Wanted:
         """What recipes say of the checkpoint.
 
         Raises:
-            CheckpointError: There is no such checkpoint.
-            UsageError: The device or the type of numbers cannot be used.
+            CheckpointError: there is no such checkpoint.
+            UsageError: the device or the type of numbers cannot be used.
         """
         from ...diffusion.checkpoint import file_sha256, find
         from ...diffusion.model import chosen_dtype
@@ -155,7 +155,7 @@ def _write_mask(path: Path, hole: "NDArray[np.bool_]") -> None:
     """Write a mask, white = filled. Create its folder if need be.
 
     Raises:
-        PictureError: It cannot be written.
+        PictureError: it cannot be written.
     """
     from ...images.image_io import write_picture
     from ...images.mask_picture import mask_picture
@@ -193,7 +193,7 @@ class _Restorer(PictureSteps[_Read]):
     """How each picture is read, restored and written.
 
     Attributes:
-        traces: The steps of the first sample are kept.
+        traces: the steps of the first sample are kept.
     """
 
     wanted: _Wanted

@@ -27,10 +27,10 @@ class Results:
     """Where the results of a batch go.
 
     Attributes:
-        batch: The plan.
-        files: The options.
-        encoding: How pictures are coded.
-        display: Where warnings go.
+        batch: the plan.
+        files: the options.
+        encoding: how pictures are coded.
+        display: where warnings go.
     """
 
     batch: Batch
@@ -42,7 +42,7 @@ class Results:
         """Claim a result.
 
         Raises:
-            BusyError: Another process has it in hand.
+            BusyError: another process has it in hand.
         """
         journal = self.batch.journal
         if journal is not None and not journal.claim(job.output):
@@ -57,12 +57,12 @@ class Results:
         """Check again what the plan found, because another process may have been faster.
 
         Args:
-            job: The result.
-            wanted: What its recipe says.
+            job: the result.
+            wanted: what its recipe says.
 
         Raises:
-            SkippedError: The other process made the same.
-            PictureError: There is a file now that must not be overwritten.
+            SkippedError: the other process made the same.
+            PictureError: there is a file now that must not be overwritten.
         """
         if job.output == PIPE:
             return
@@ -81,13 +81,13 @@ class Results:
         """Write a result, and note it in the journal.
 
         Args:
-            job: The result.
-            pages: Its pages, with their provenance.
-            made: Its recipe.
-            encoding: How it is coded.
+            job: the result.
+            pages: its pages, with their provenance.
+            made: its recipe.
+            encoding: how it is coded.
 
         Raises:
-            PictureError: It cannot be written.
+            PictureError: it cannot be written.
         """
         from ...images.image_io import encode_pages, write_pages
 
@@ -114,14 +114,14 @@ class Results:
         """Show a picture and its result, which is written, in --compare and --report.
 
         Args:
-            job: The result.
-            before: The picture. None = the result was made from nothing.
-            after: The result.
-            made: Its recipe.
-            problem: What was known of the picture.
+            job: the result.
+            before: the picture. None = the result was made from nothing.
+            after: the result.
+            made: its recipe.
+            problem: what was known of the picture.
 
         Raises:
-            PictureError: The comparison cannot be written.
+            PictureError: the comparison cannot be written.
         """
         if self.batch.showing is not None:
             self.batch.showing.show(job, before, after, made, problem)

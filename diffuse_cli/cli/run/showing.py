@@ -24,8 +24,8 @@ class Showing:
 
     Attributes:
         report: None = there is none.
-        comparisons: The file of each output that gets one.
-        provenance: Comparisons tell how they were made.
+        comparisons: the file of each output that gets one.
+        provenance: comparisons tell how they were made.
     """
 
     report: "Report | None" = None
@@ -49,14 +49,14 @@ class Showing:
         """Show a picture and its result, which is written.
 
         Args:
-            job: The result.
-            before: The picture. None = the result was made from nothing.
-            after: The result.
-            made: Its recipe.
-            problem: What was known of the picture.
+            job: the result.
+            before: the picture. None = the result was made from nothing.
+            after: the result.
+            made: its recipe.
+            problem: what was known of the picture.
 
         Raises:
-            PictureError: The comparison cannot be written.
+            PictureError: the comparison cannot be written.
         """
         if not job.product.is_picture:
             self._lay_over(job, after)
@@ -106,13 +106,13 @@ def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] 
     """Return what the options ask for, or None.
 
     Args:
-        op: The command's name.
-        files: The options.
-        jobs: The plan.
-        others: Further files that must not be overwritten.
+        op: the command's name.
+        files: the options.
+        jobs: the plan.
+        others: further files that must not be overwritten.
 
     Raises:
-        UsageError: A file cannot be written, exists, is an input or a result, or stands for several pictures.
+        UsageError: a file cannot be written, exists, is an input or a result, or stands for several pictures.
     """
     compare = files.compare if isinstance(files, Files) else None
     if compare is None and files.report is None:

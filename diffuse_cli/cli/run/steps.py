@@ -34,11 +34,11 @@ class Made:
     """A result on its way to its file.
 
     Attributes:
-        pages: What is to be written. None = it is written already, page by page.
-        recipe: How it was made.
-        encoding: How it is coded.
+        pages: what is to be written. None = it is written already, page by page.
+        recipe: how it was made.
+        encoding: how it is coded.
         hole: (H, W), True where pixels were filled, or hidden.
-        shown: For --compare and --report, where they ask for it.
+        shown: for --compare and --report, where they ask for it.
     """
 
     pages: "list[Picture] | None"

@@ -23,15 +23,15 @@ class Stop:
     """Notes the first signal while it is entered, and raises on the second one.
 
     Attributes:
-        signal: The first one, or None.
+        signal: the first one, or None.
     """
 
     def __init__(self, finishing: str, *, quiet: bool = False) -> None:
         """Prepare to listen. Nothing is installed before it is entered.
 
         Args:
-            finishing: What is finished after the first signal, such as "the pictures in hand".
-            quiet: Do not say so.
+            finishing: what is finished after the first signal, such as "the pictures in hand".
+            quiet: do not say so.
         """
         self.signal: signal.Signals | None = None
         self._finishing, self._quiet = finishing, quiet

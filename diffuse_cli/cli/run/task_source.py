@@ -24,7 +24,7 @@ class TaskSource(ABC):
         """Return one picture's task, and what its recipe says of the files that the task needs.
 
         Raises:
-            PictureError: Such a file is missing, or cannot be read.
+            PictureError: such a file is missing, or cannot be read.
         """
 
     @property
@@ -54,9 +54,9 @@ class SameTask(TaskSource):
     """One task for all pictures.
 
     Attributes:
-        task: The task.
-        facts: What recipes say beside the task.
-        paths: The files that were read for the task.
+        task: the task.
+        facts: what recipes say beside the task.
+        paths: the files that were read for the task.
     """
 
     task: "Task"
@@ -83,8 +83,8 @@ class TaskWithFile(SameTask):
     """A task that has one option's value from a file, such as a noise map or a mask.
 
     Attributes:
-        option: The field of the task.
-        sidecars: The files: one for all pictures, or one for each. None leaves the task as it is.
+        option: the field of the task.
+        sidecars: the files: one for all pictures, or one for each. None leaves the task as it is.
     """
 
     option: str

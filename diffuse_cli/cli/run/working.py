@@ -24,7 +24,7 @@ def begin(batch: Batch, options: LogOptions, display: Display) -> None:
     """Say what is worth knowing, create the folders, and clear away what a killed run left in them.
 
     Raises:
-        UsageError: A folder cannot be created.
+        UsageError: a folder cannot be created.
     """
     from ...system.files import remove_stale
 
@@ -45,11 +45,11 @@ class Work:
     """What becomes of each picture, for people and for programs.
 
     Attributes:
-        batch: What is to be done.
-        options: How much is said.
-        display: Where it is said.
-        outcome: What has become of the batch so far.
-        stop: Listens for signals.
+        batch: what is to be done.
+        options: how much is said.
+        display: where it is said.
+        outcome: what has become of the batch so far.
+        stop: listens for signals.
     """
 
     def __init__(self, batch: Batch, options: LogOptions, display: Display) -> None:

@@ -74,9 +74,9 @@ def test_pages_are_shown_by_their_first(run: Program, toy_file: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--report", "r.txt"], "call it r.txt.html"),
+        (["--report", "r.txt"], "name it r.txt.html"),
         (["--report", "nowhere/r.html"], "no such folder"),
-        (["--compare", "c.jpg"], "call it c.jpg.png"),
+        (["--compare", "c.jpg"], "name it c.jpg.png"),
         (["--compare", "in.png"], "is an input"),
         (["--compare", "out.png"], "is an input"),
         (["--compare", "-"], "needs a file"),

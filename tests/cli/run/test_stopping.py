@@ -1,6 +1,5 @@
 """Signals: the first one is noted, the second one raises, and one that is ignored from outside stays ignored."""
 
-import os
 import signal
 
 import pytest
@@ -11,7 +10,7 @@ from diffuse_cli.cli.run.stopping import Stop, Terminated, on_sigterm
 def test_the_first_signal_is_noted_and_said(capfd: pytest.CaptureFixture[str]) -> None:
     with Stop("this step") as stop:
         assert not stop.asked
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         assert stop.signal == signal.SIGTERM
     assert capfd.readouterr().err == "diffuse: SIGTERM: finishing this step; a second SIGTERM stops at once\n"
 
@@ -20,7 +19,7 @@ def test_the_first_signal_is_noted_and_said(capfd: pytest.CaptureFixture[str]) -
 def test_the_second_signal_raises(number: signal.Signals, error: type[BaseException]) -> None:
     def twice() -> None:
         for _ in range(2):
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
 
     with Stop("this step", quiet=True), pytest.raises(error):
         twice()
@@ -32,7 +31,7 @@ def test_handlers_are_put_back_and_ignored_signals_stay_ignored() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, on_sigterm)
         with Stop("this step") as stop:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             assert not stop.asked
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
         assert signal.getsignal(signal.SIGTERM) == on_sigterm
