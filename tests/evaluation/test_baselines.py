@@ -5,8 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from diffuse_cli.evaluation.baselines import available, untouched
+from diffuse_cli.evaluation.conditions import TASKS, TaskName, conditions
 from diffuse_cli.evaluation.metrics import psnr
-from diffuse_cli.evaluation.protocol import TASKS, TaskName, case, conditions
+from diffuse_cli.evaluation.protocol import case
 from tests.conftest import EXAMPLES, pixels
 
 

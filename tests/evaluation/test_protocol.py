@@ -11,9 +11,10 @@ from diffuse_cli.diffusion.model import prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.evaluation.baselines import bicubic, untouched
+from diffuse_cli.evaluation.conditions import TASKS, Condition, TaskName, conditions
 from diffuse_cli.evaluation.evaluate import clean_levels, core_results, pictures
 from diffuse_cli.evaluation.metrics import psnr
-from diffuse_cli.evaluation.protocol import TASKS, Condition, TaskName, case, conditions
+from diffuse_cli.evaluation.protocol import case
 from tests.conftest import EXAMPLES, SHARED, needs_shared, pixels
 
 TEST = SHARED / "data" / "test"

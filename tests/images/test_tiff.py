@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffuse_cli.images.image_io import (
     read_picture,
 )
-from diffuse_cli.images.picture import Source
-from diffuse_cli.images.tiff import directories, divided_by_alpha, read_plain, write_tiff
+from diffuse_cli.images.picture import Source, divided_by_alpha
+from diffuse_cli.images.tiff import directories
+from diffuse_cli.images.tiff_writer import write_tiff
 from tests.helpers.image_files import levels_of, noise, tiff_directory
 
 
@@ -45,24 +47,18 @@ def test_tiff_whose_white_is_zero(depth: int, tmp_path: Path) -> None:
     kind=st.sampled_from(["u1", "u2", "f2", "f4", "f8"]),
     pages=st.integers(1, 3),
 )
-def test_what_is_written_is_read_plainly(size: tuple[int, int], channels: int, kind: str, pages: int) -> None:
-    """Page by page, whatever the samples are, by our reader and by an independent one."""
+def test_what_is_written_is_read(size: tuple[int, int], channels: int, kind: str, pages: int) -> None:
+    """Page by page, whatever the samples are, by a reader that is independent of the writer."""
     rng = np.random.default_rng(0)
     full = 1 if kind[0] == "f" else np.iinfo(kind).max
     made = [(rng.random((*size, channels)) * full).astype(kind) for _ in range(pages)]
     stream = io.BytesIO()
     write_tiff(stream, [(samples, Source()) for samples in made])
-    found = directories(stream)
-    assert len(found) == pages
-    for samples, ifd in zip(made, found, strict=True):
-        np.testing.assert_array_equal(read_plain(stream, ifd, 10_000), samples)
-    if kind in ("u1", "u2"):
-        import tifffile
-
-        stream.seek(0)
-        with tifffile.TiffFile(stream) as container:
-            for samples, page in zip(made, container.pages, strict=True):
-                np.testing.assert_array_equal(page.asarray().reshape(samples.shape), samples)
+    assert len(list(directories(stream))) == pages
+    stream.seek(0)
+    with tifffile.TiffFile(stream) as container:
+        for samples, page in zip(made, container.pages, strict=True):
+            np.testing.assert_array_equal(page.asarray().reshape(samples.shape), samples)
 
 
 def test_pages_that_lead_in_a_circle_are_refused() -> None:
@@ -73,7 +69,7 @@ def test_pages_that_lead_in_a_circle_are_refused() -> None:
     end = first + 2 + 12 * int.from_bytes(data[first : first + 2], "little")
     data[end : end + 4] = data[4:8]
     with pytest.raises(ValueError, match="circle"):
-        directories(io.BytesIO(data))
+        list(directories(io.BytesIO(data)))
 
 
 @pytest.mark.parametrize("kind", ["u1", "u2", "f4"])

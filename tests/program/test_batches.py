@@ -121,7 +121,7 @@ class TestInterruption:
         assert summary["done"] == len(images) == len(digests(tmp_path / "out"))
         assert isinstance(summary["left"], int)
         assert summary["left"] > 0
-        assert b"--resume goes on" in err
+        assert b"add --resume to the same command to go on" in err
         assert all(recipe.read(path) is not None for path in (tmp_path / "out").iterdir())
 
     def test_the_second_one_abandons_it(self, options: list[str], tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ class TestInterruption:
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        assert b"Ctrl-C again abandons them" in process.stderr.readline()
+        assert b"a second Ctrl-C stops at once" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=120)
         assert process.returncode == 130, err

@@ -14,8 +14,10 @@ from diffuse_cli.errors import UsageError
 
 def hold(path: Path, said: "Queue[bool]") -> None:
     """Claim a picture, for as long as the process lives."""
-    said.put(Journal(path).claim(Path("/out/a.png")))
+    journal = Journal(path)
+    said.put(journal.claim(Path("/out/a.png")))
     time.sleep(60)
+    journal.close()
 
 
 def test_what_was_done_is_known_again(tmp_path: Path) -> None:

@@ -35,11 +35,11 @@ class TestFolders:
         before = digests(tmp_path / "scans")
         first = denoise("-r", "scans")
         assert first.exit_code == 0
-        assert "left out: 1 no pictures by their names" in first.stderr
+        assert "skipped 1 file that is not a picture" in first.stderr
         assert digests(tmp_path / "scans").items() >= before.items()
         again = denoise("-r", "scans", "--resume", "-v", "--json")
         assert again.exit_code == 0
-        assert "3 made by this command from others of them" in again.stderr
+        assert "3 results of this command" in again.stderr
         assert [line["status"] for line in json_lines(again.stdout)[:-1]] == ["skipped"] * 3
         enlarge = run("super-resolve", "scans", "--scale", "2", "-o", "large/{stem}{ext}", "--dry-run")
         assert "scans/a.denoise.png -> large/a.denoise.png" in enlarge.stdout
@@ -105,7 +105,7 @@ class TestRecipes:
         assert run("denoise", "a.png", "-o", "b.png", *options[:-2]).exit_code == 0
         told = recipe.read(tmp_path / "b.png")
         assert told is not None
-        assert told["estimated"] == ["noise"]
+        assert told["estimated"] == {"noise": "auto"}
         assert 20 < told["noise"] < 30
         assert "skip" in run("denoise", "a.png", "-o", "b.png", "--resume", "--dry-run", *options[:-2]).stdout
 
@@ -131,7 +131,7 @@ class TestRecipes:
         (tmp_path / "out" / "b.bmp").write_bytes(data)  # no longer what was made
         result = denoise("a.bmp", "b.bmp", "-o", "out/", "--resume", "--on-exists", "rename", *more)
         assert result.exit_code == 0
-        assert "the journal tells which are done" in result.stderr
+        assert "the journal tells which of them are done" in result.stderr
         assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.bmp", "b.1.bmp", "b.bmp"]
 
 
