@@ -4,11 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from diffuse_cli.system.files import TEMPORARY_SUFFIX, remove_stale, replaced_whole
 from diffuse_cli.system.locks import lock
 from tests.conftest import ROOT
 
 
+@pytest.mark.slow
 def test_killed_writers_tear_nothing(tmp_path: Path) -> None:
     """40 kills here; `python -m tools.kill_writers FOLDER 200` does 200."""
     command = [sys.executable, "-m", "tools.kill_writers", str(tmp_path), "40"]

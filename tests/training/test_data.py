@@ -165,6 +165,7 @@ class TestShots:
         spread = np.std(errors, 0)
         assert spread == pytest.approx([0.12, 0.06], rel=0.2)
 
+    @pytest.mark.slow
     def test_doubt_is_how_far_off_it_may_be(self) -> None:
         shots = self.shots(6, 900)
         certain = [one for one in shots if one.told.doubt == 0]

@@ -245,6 +245,7 @@ def save_and_die(run: Path, when: str) -> None:
     found.save(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["half way", "before it gets its name"])
 def test_a_kill_while_the_state_is_written_loses_nothing(
     photographs: Path, whole: Path, tmp_path: Path, when: str
