@@ -74,7 +74,7 @@ def test_the_painting_recipe_waits_for_a_mask(checkout: Path) -> None:
     """As far as one gets without a browser; test_paint and test_pages go on from there."""
     (command,) = [command for command in COMMANDS if "--paint" in command]
     result = shell(f"timeout --signal INT 15 {command}", checkout)
-    assert b"paint what is to be filled at http://127.0.0.1:" in result.stderr
+    assert b"paint the mask at http://127.0.0.1:" in result.stderr
     assert not (checkout / "painted.png").exists()
 
 
