@@ -95,7 +95,7 @@ def rows_of(name: str, style: Style, model: Model, gauge: Gauge) -> list[dict[st
     for shown in PHOTOS:
         picture = photo(shown)
         for strength in STRENGTHS:
-            task = Stylize(colours=style.colours, strength=strength).problem(picture)
+            task = Stylize(style=style, strength=strength).problem(picture)
             made = {"diffuse": DRAWN, "colours alone": Settings()} if strength == 0.5 else {"diffuse": DRAWN}
             for method, settings in made.items():
                 x = tensor(restore(picture, task, settings, styled))
@@ -111,12 +111,12 @@ def seconds_of(style: Style, model: Model) -> float:
     picture = Picture(pixels=to_unit(np.asarray(image), 8))
     begin = time.process_time()
     styled = with_style(model, style, "")
-    restore(picture, Stylize(colours=style.colours).problem(picture), DRAWN, styled)
+    restore(picture, Stylize(style=style).problem(picture), DRAWN, styled)
     return time.process_time() - begin
 
 
 def main() -> None:
-    """Measure, and write what `tests/figures.py` makes a table of."""
+    """Measure, and write what `benchmarks/tables.py` makes a table of."""
     out, model = Path(sys.argv[1]), prepare()
     before: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
     found: dict[str, Any] = {

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import diffuse_cli
-from diffuse_cli import restore
+from diffuse_cli import Denoise, restore
 from diffuse_cli.cli.app import main
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.network import UNet
@@ -22,7 +22,7 @@ from diffuse_cli.restoration.problem import NoisyPicture, Problem
 from diffuse_cli.restoration.restore import restore as restore_picture
 
 PACKAGE = str(Path(diffuse_cli.__file__).parent)
-FROM_MAIN, FROM_API, FROM_RESTORE = 18, 7, 6
+FROM_MAIN, FROM_API, FROM_RESTORE = 14, 7, 6
 """Frames of the package from an entrance to `UNet.forward`, both counted, for the posterior mean."""
 OF_SOLVER = 1
 """Frames that a sample has in addition."""
@@ -55,7 +55,7 @@ def test_from_restore_to_the_network(toy: Model, deepest: Deepest, steps: int) -
 
 @pytest.mark.parametrize("steps", [1, 2])
 def test_from_the_api_to_the_network(toy_file: Path, deepest: Deepest, steps: int) -> None:
-    restore(np.zeros((32, 40, 3), np.uint8), "denoise", noise=20, steps=steps, model=toy_file, dtype="fp32")
+    restore(np.zeros((32, 40, 3), np.uint8), Denoise(noise=20), steps=steps, model=toy_file, dtype="fp32")
     assert deepest() <= FROM_API + (steps > 1) * OF_SOLVER
 
 

@@ -1,4 +1,7 @@
-"""Measured quality and speed: `diffuse evaluate` and `diffuse bench`. Start reading in plan.py and evaluate.py.
+"""Quality and speed, measured: `diffuse evaluate` and `diffuse bench`. Nothing restores with it.
+
+May import: `tasks` and below.
+Start with: `plan.py` and `evaluate.py` for quality, `protocol.py` for the test protocols, `benchmark.py` for speed.
 
 `diffuse evaluate` damages clean pictures, restores them and compares the results with the originals. It follows the
 protocols of the literature:

@@ -36,7 +36,7 @@ def plan(
         settings: how to compute, for a number of steps.
         levels: how strong the damage is; empty = the levels of the literature.
         limit: pictures of each folder; None = all.
-        steps: of a sample; None = as measured for the task if samples are asked for, else the mean alone.
+        steps: of a sample; None = as measured if samples are asked for, else the mean alone.
         fidelities: also measure what lies between a sample (0) and the mean (1).
         samples: of each picture.
         gray: make colour pictures gray first.

@@ -24,6 +24,11 @@ class NoisyPicture:
     noise: float = 0.0
     sigma_y: NDArray[np.float32] | None = None
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether there is no noise, and no pixel is missing."""
+        return self.noise == 0 and (self.sigma_y is None or not self.sigma_y.any())
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GuidePicture:
@@ -146,15 +151,14 @@ class Problem:
     @property
     def is_exact(self) -> bool:
         """Whether every pixel that is not missing is the result's."""
-        one = self.observation
-        return isinstance(one, NoisyPicture) and one.noise == 0 and one.sigma_y is None
+        return isinstance(self.observation, NoisyPicture) and self.observation.is_exact
 
     @property
     def leaves_alone(self) -> bool:
         """Whether the picture is the result: nothing is missing or degraded, or the strength is 0."""
         if self.finish.strength == self.finish.chroma_strength == 0:
             return True
-        return not self.has_hole and isinstance(self.observation, NoisyPicture) and self.observation.noise == 0
+        return self.is_exact and not self.has_hole
 
     @property
     def keeps_pixels(self) -> bool:

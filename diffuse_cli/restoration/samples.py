@@ -1,4 +1,4 @@
-"""Several answers about one picture, each computed once: its mean, samples, what lies between, and how they differ."""
+"""Several answers about one picture, each computed once: mean, samples, what lies between, and how they differ."""
 
 from dataclasses import replace
 
@@ -72,9 +72,16 @@ class Samples:
         return to_picture(self.picture, self.problem, interpolate(sample, mean, settings.fidelity))
 
     def average(self, settings: Settings, count: int, progress: Progress | None = None) -> Picture:
-        """The mean of `count` samples from settings.sample on, moved towards the posterior mean by the fidelity.
+        """Return the mean of several samples, moved towards the posterior mean by the fidelity.
 
-        Raises what `restored` raises.
+        Args:
+            settings: how to compute; the samples count from its own.
+            count: how many samples.
+            progress: called after each tile.
+
+        Raises:
+            PictureError: the result is not finite.
+            OutOfMemoryError: not even the smallest tile fits.
         """
         if self.problem.leaves_alone:
             return self.picture
@@ -86,11 +93,23 @@ class Samples:
         return replace(mean, pixels=pixels)
 
     def std(self, settings: Settings, count: int, progress: Progress | None = None) -> NDArray[np.float32]:
-        """How much the samples differ: (H, W), in 8-bit levels.
+        """Return how much samples differ.
 
-        The root of the unbiased variance over `count` samples at fidelity 0, averaged over the channels; a gray
-        picture's are one variable. 0 where every pixel is known.
-        Raises: UsageError: fewer than two samples. What `restored` raises.
+        That is the root of the unbiased variance of samples at fidelity 0, averaged over the channels. A gray picture's
+        channels are one variable.
+
+        Args:
+            settings: how to compute; the samples count from its own.
+            count: how many samples.
+            progress: called after each tile.
+
+        Returns:
+            (H, W), in 8-bit levels; 0 where every pixel is known.
+
+        Raises:
+            UsageError: fewer than two samples.
+            PictureError: the result is not finite.
+            OutOfMemoryError: not even the smallest tile fits.
         """
         if count < 2:
             raise UsageError(f"how much samples differ takes two of them, not {count}")
@@ -101,7 +120,16 @@ class Samples:
         return std
 
     def traced(self, settings: Settings, progress: Progress | None = None) -> Trace:
-        """The steps of sample 0. Raises what `restored` raises."""
+        """Return the steps of sample 0.
+
+        Args:
+            settings: how to compute.
+            progress: called after each tile.
+
+        Raises:
+            PictureError: the result is not finite.
+            OutOfMemoryError: not even the smallest tile fits.
+        """
         if self._trace is None or not self._trace.steps:
             self._trace = self._trace or Trace()
             if self.problem.leaves_alone:
@@ -110,7 +138,7 @@ class Samples:
         return self._trace
 
     def _drawn(self, settings: Settings, count: int, progress: Progress | None) -> "_Moments":
-        """The moments of just these samples; what is missing of them is drawn."""
+        """Return the moments of just these samples; those that are missing are drawn."""
         wanted = range(settings.sample, settings.sample + count)
         if self._moments is None or not self._moments.counted <= set(wanted):
             self._moments = _Moments()
@@ -122,7 +150,7 @@ class Samples:
 
 
 class _Moments:
-    """Mean and variance of pictures that are seen one after the other (Welford 1962)."""
+    """Mean and variance of pictures that come one after the other (Welford 1962)."""
 
     def __init__(self) -> None:
         self.counted: set[int] = set()
@@ -130,7 +158,7 @@ class _Moments:
         self.squares: NDArray[np.float32] = self.mean
 
     def count(self, k: int, pixels: NDArray[np.float32]) -> None:
-        """Count sample k in, (H, W, C)."""
+        """Count the pixels (H, W, C) of sample k."""
         if not self.counted:
             self.mean, self.squares = (empty_array(pixels.shape, np.float32) for _ in range(2))
             self.mean[:] = self.squares[:] = 0
@@ -141,7 +169,7 @@ class _Moments:
             self.squares[rows] += off * (pixels[rows] - self.mean[rows])
 
     def std(self) -> NDArray[np.float32]:
-        """Root of the unbiased variance, averaged over the channels: (H, W)."""
+        """Return the root of the unbiased variance, averaged over the channels: (H, W)."""
         std: NDArray[np.float32] = empty_array(self.squares.shape[:2], np.float32)
         for rows in row_blocks(self.squares):
             variance = self.squares[rows] / np.float32(len(self.counted) - 1)

@@ -47,8 +47,8 @@ def solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
         return fill_wide(restored, replace(wide, missing=wide.part), run.part(0.5, 1), gray=gray)
     if problem.guide is not None and problem.guide.sigma_y is not None:
         return between_levels(y, problem, run, gray=gray)
-    cond, sampling = run.model.network.config, run.settings.steps > 1
-    return infer(observe(y, problem, cond, gray=gray, sampling=sampling), run)
+    config, sampling = run.model.network.config, run.settings.steps > 1
+    return infer(observe(y, problem, config, gray=gray, sampling=sampling), run)
 
 
 def _faded_in(problem: Problem, picture: Picture, run: Run) -> Tensor:
@@ -81,5 +81,5 @@ def _filled_in_exact(y: Tensor, problem: Problem, wide: WideHole, run: Run, *, g
     rest = replace(problem, hole=wide.missing & ~wide.part)
     if rest.leaves_alone:
         return filled
-    cond, sampling = run.model.network.config, run.settings.steps > 1
-    return infer(observe(filled, rest, cond, gray=gray, sampling=sampling), run.part(0.9, 1))
+    config, sampling = run.model.network.config, run.settings.steps > 1
+    return infer(observe(filled, rest, config, gray=gray, sampling=sampling), run.part(0.9, 1))

@@ -1,6 +1,5 @@
 """The folder of a run: run.json, and a lock for one process at a time."""
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..system.files import TEMPORARY_SUFFIX, write_bytes
+from ..system.locks import lock
 from ..version import __version__
 from .config import Length, TrainConfig, difference
 
@@ -25,11 +25,9 @@ def locked(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UsageError(f"{folder}: another run is at work there") from None
+        with (folder / "lock").open("w") as file:
+            if not lock(file.fileno()):
+                raise UsageError(f"{folder}: another run is at work there")
             for left_behind in folder.glob(f".*{TEMPORARY_SUFFIX}"):  # by a kill while a state was written
                 left_behind.unlink()
             yield

@@ -107,6 +107,7 @@ class TestPublished:
         assert self.mean("Set5", Condition(task="super-resolve", level=4)) == pytest.approx(28.42, abs=0.02)
         assert self.mean("Set5", Condition(task="super-resolve", level=2)) == pytest.approx(33.66, abs=0.03)
 
+    @pytest.mark.slow
     def test_the_reference_weights(self) -> None:
         stated = json.loads((SHARED / "reference" / "metrics.json").read_text())["float"]["fp32"]
         weights = SHARED / "reference" / "photo.safetensors"

@@ -26,7 +26,7 @@ from diffuse_cli.restoration.sampling_request import SamplingRequest
 )
 def test_defaults(asked: dict[str, float], pictures: int, steps: int, fidelity: float) -> None:
     answers = SamplingRequest(**asked)  # type: ignore[arg-type]
-    settings = answers.settings("denoise", Settings())
+    settings = answers.settings(Settings(), fills_holes=False)
     assert (answers.pictures, settings.steps, settings.fidelity) == (pictures, steps, fidelity)
 
 

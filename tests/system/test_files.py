@@ -1,11 +1,11 @@
 """Files that appear whole or not at all."""
 
-import fcntl
 import subprocess
 import sys
 from pathlib import Path
 
 from diffuse_cli.system.files import TEMPORARY_SUFFIX, remove_stale, replaced_whole
+from diffuse_cli.system.locks import lock
 from tests.conftest import ROOT
 
 
@@ -23,8 +23,8 @@ def test_a_running_writers_temporary_is_left_alone(tmp_path: Path) -> None:
     foreign = tmp_path / f".99999998-00{TEMPORARY_SUFFIX}"  # of a writer that cannot be seen from here
     foreign.write_bytes(b"half a picture")
     (tmp_path / f".notours{TEMPORARY_SUFFIX}").touch()
-    with foreign.open("rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with foreign.open("r+b") as held:
+        assert lock(held.fileno())
         with replaced_whole(tmp_path / "a.png") as stream:
             stream.write(b"whole")
             assert remove_stale([tmp_path]) == [stale]

@@ -25,13 +25,13 @@ def test_a_level_becomes_a_sigma() -> None:
 def test_estimated_noise_is_told() -> None:
     task = Denoise().problem(flat(noise=12))
     assert task.degradation.noise * 127.5 == pytest.approx(12, abs=1)
-    assert "noise 1" in task.findings.notes[0]
+    assert "noise: about 1" in task.findings.notes[0]
 
 
 def test_a_noise_free_picture_is_left_alone() -> None:
     task = Denoise().problem(flat())
     assert task.leaves_alone
-    assert "no noise measurable" in task.findings.notes[0]
+    assert "no noise found" in task.findings.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,6 @@ def test_requests_say_what_was_found(tmp_path: Path) -> None:
     assert even.observation == NoisyPicture(noise=even.degradation.noise)
     assert "the same everywhere" in even.findings.notes[0]
     jpeg = as_jpeg(flat((128, 128), noise=20), tmp_path, quality=60, subsampling="4:2:0")
-    assert "in a JPEG" in Denoise(noise="poisson").problem(jpeg).findings.notes[0]
+    assert "a JPEG hides" in Denoise(noise="poisson").problem(jpeg).findings.notes[0]
     deep = replace(picture, depth=16, pixels=picture.pixels)
     assert Denoise(noise="poisson").problem(deep).findings.facts == task.findings.facts

@@ -19,7 +19,7 @@ from diffuse_cli.training.log import records
 from diffuse_cli.training.pictures import Data, open_data, read_all
 from diffuse_cli.training.torchvision_data import TorchvisionData
 from tests.conftest import EXAMPLES, ROOT, pixels
-from tests.docs.test_readme import blocks
+from tests.docs.pages import blocks
 from tests.helpers.program import Program
 
 COUNT = 40

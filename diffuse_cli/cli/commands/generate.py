@@ -9,13 +9,15 @@ import typer
 from ...diffusion.settings import GENERATE_STEPS, LABEL_GUIDANCE, label_guidance, natural_size
 from ...errors import UsageError
 from ...provenance import recipe
+from ..batch import pipeline
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from ..options.options import Coding, Compute, Output, shared, two_numbers
 from ..run.display import Display
 from ..run.planning import Wanted, plan_drawing, show_plan
 from ..run.results import Results
-from ..run.working import begin, work_through
+from ..run.steps import Made, PictureSteps, Shown
+from ..run.working import PictureWork, begin, working
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from ...diffusion.model import Model
     from ...diffusion.settings import Settings
-    from ...images.picture import Picture
 
 ALL = "all"
 """The label that stands for each of them."""
@@ -45,7 +46,11 @@ def generate(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WxH", help="Beyond the training crops: small, then enlarged.", show_default="64x64"),
+        typer.Option(
+            metavar="WxH",
+            help="Size. Beyond the training crops, pictures are drawn small, then enlarged.",
+            show_default="64x64",
+        ),
     ] = None,
     label: Annotated[
         str | None,
@@ -58,17 +63,19 @@ def generate(
         float | None,
         typer.Option(
             metavar="W",
-            help="Towards the label: 1 = as learnt, more = more typical.",
+            help="Weight of the label. 1 is as learned, more is more typical.",
             show_default=f"{LABEL_GUIDANCE:g}",
         ),
     ] = None,
-    grid: Annotated[bool, typer.Option("--grid", help="Write one contact sheet instead: generate.{seed}.png.")] = False,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Write one contact sheet, generate.{seed}.png, instead.")
+    ] = False,
     steps: Annotated[int, typer.Option(metavar="N", help="Solver steps of each stage.")] = GENERATE_STEPS,
     *,
     coding: Coding,
     compute: Compute,
 ) -> None:
-    """Draw pictures from what the checkpoint has learnt: generate.{seed}.{k}.png, k = 0, 1, ..."""
+    """Draw pictures from what the checkpoint has learned. They are named generate.{seed}.{k}.png, k = 0, 1, ..."""
     from ...diffusion import checkpoint
 
     info = checkpoint.read_info(checkpoint.find(compute.model))
@@ -76,7 +83,7 @@ def generate(
     count = count or (10 if len(labels) > 1 else 16 if grid else 1)
     width, height = natural_size(info.crop) if size is None else two_numbers("size", size)
     if steps < 2 or min(width, height) < 1:
-        raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
+        raise UsageError("--steps must be at least 2, and --size at least 1x1")
     settings = [compute.settings(steps, sample=k) for k in range(count)]
     encoding = coding.encoding()
     weight = label_guidance(guidance, label)
@@ -89,7 +96,7 @@ def generate(
     def wanted(job: Job) -> dict[str, Any]:
         from ...diffusion.model import chosen_dtype
 
-        dtype = chosen_dtype(compute.device.value, compute.dtype.value, compute.engine.value)
+        dtype = chosen_dtype(compute.device, compute.dtype, compute.engine)
         digest = checkpoint.file_sha256(checkpoint.find(compute.model))
         coded = encoding.told(job.output) if job.output != PIPE else {"format": "PNG"}
         computing = recipe.of_computing("generate", settings[job.sample], digest, dtype, compute.compile)
@@ -103,12 +110,14 @@ def generate(
         return
     with Display(quiet=files.quiet, total=jobs) as display:
         begin(what, files, display)
+        display.prepare("loading the model")
         drawer = _Drawer(
             columns=_columns(count, labels) if grid else None, settings=settings, size=(height, width),
             labels=labels, guidance=guidance, wanted=wanted, model=compute.load(),
             results=Results(batch=what, files=files, encoding=encoding, display=display),
         )  # fmt: skip
-        work_through(what, files, drawer, display)
+        with working(PictureWork(what, files, display)) as work:
+            pipeline.run(what.jobs, drawer, work.end, work.is_stopped)
 
 
 def _labels(label: str | None, known: tuple[str, ...], *, grid: bool) -> list[str | None]:
@@ -134,13 +143,17 @@ def _columns(count: int, labels: list[str | None]) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Drawer:
-    """How each picture is drawn and written.
+class _Drawer(PictureSteps[dict[str, Any]]):
+    """How each picture is drawn.
 
     Attributes:
-        columns: of the contact sheet that shows all of them; None = each is a picture of its own.
+        columns: of the contact sheet that shows all pictures. None = each is a picture of its own.
+        settings: how each picture of a label is drawn.
         size: (height, width).
-        labels: what they show; a sheet has all pictures of the first, then those of the second, and so on.
+        labels: what the pictures show. A sheet has all pictures of the first, then those of the second, and so on.
+        guidance: towards the label.
+        wanted: what recipes say.
+        model: draws them.
     """
 
     columns: int | None
@@ -150,22 +163,21 @@ class _Drawer:
     guidance: float | None
     wanted: Wanted
     model: "Model"
-    results: Results
 
     def weight(self, job: Job) -> int:
-        """Its pixels."""
+        """Return the number of pixels to draw."""
         pictures = 1 if self.columns is None else len(self.settings) * len(self.labels)
         return self.size[0] * self.size[1] * pictures
 
     def read(self, job: Job) -> dict[str, Any]:
-        """There is nothing to read but the recipe."""
+        """Return the recipe. There is nothing else to read."""
         self.results.claim(job)
         made = recipe.plain(self.wanted(job))
         self.results.check_still_due(job, made)
         return made
 
-    def restore(self, job: Job, read: dict[str, Any]) -> "tuple[Picture, dict[str, Any]]":
-        """Draw it."""
+    def restore(self, job: Job, read: dict[str, Any]) -> Made:
+        """Draw the picture."""
         from ...images.contact_sheet import contact_sheet
         from ...images.picture import Picture
 
@@ -179,7 +191,10 @@ class _Drawer:
                 show(f"label {label}" if label is not None else "contact sheet")
                 drawn += [self.draw(setting, label) for setting in self.settings]
             pixels = contact_sheet(drawn, self.columns)
-        return self.results.signed(Picture(pixels=pixels), read), read
+        picture, encoding = self.results.signed(Picture(pixels=pixels), read), self.results.encoding
+        encoding = encoding.like("PNG") if job.output == PIPE else encoding
+        shown = Shown(before=None, after=picture) if self.results.shows(job) else None
+        return Made(pages=[picture], recipe=read, encoding=encoding, shown=shown)
 
     def draw(self, setting: "Settings", label: str | None) -> "NDArray[np.float32]":
         """Return one sample, (H, W, 3), or (H, W, 1) if the checkpoint has seen only gray."""
@@ -189,18 +204,6 @@ class _Drawer:
         progress = self.results.display.progress
         x = draw(self.size, setting, self.model, label=label, guidance=self.guidance, progress=progress)
         return to_array(x, 1 if self.model.network.config.gray else 3)
-
-    def write(self, job: Job, restored: "tuple[Picture, dict[str, Any]]") -> dict[str, Any]:
-        """Write it."""
-        picture, made = restored
-        encoding = self.results.encoding
-        self.results.write(job, [picture], made, encoding.like("PNG") if job.output == PIPE else encoding)
-        self.results.show(job, None, picture, made)
-        return {"recipe": made}
-
-    def let_go(self, job: Job) -> None:
-        """Work on it has ended."""
-        self.results.let_go(job)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,9 +1,6 @@
 """`diffuse train`, `diffuse train plot` and `diffuse train export`."""
 
 import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,6 +10,7 @@ import typer
 from ...errors import UsageError
 from ...training.config import TORCHVISION, Length, TrainConfig, TrainDtype, read_config
 from ..options.options import shared
+from ..run.stopping import CODES, Stop
 
 if TYPE_CHECKING:
     from ...training.loop import TrainingRun
@@ -157,37 +155,17 @@ def train(context: typer.Context, *, options: TrainOptions) -> None:
         return
     length = Length(images=options.images, minutes=options.minutes)
     settings, run = options.settings(), options.run()
-    with _stop_asked() as asked:
+    leads = int(os.environ.get("RANK", "0")) == 0  # of the processes that torchrun started
+    with Stop("this step", quiet=not leads) as stop:
         from ...training.loop import Callbacks, train
         from ..run.train_display import TrainDisplay
 
-        leads = int(os.environ.get("RANK", "0")) == 0  # of the processes that torchrun started
         with TrainDisplay(quiet=options.quiet or not leads) as display:
-            watch = Callbacks(record=display.record, warn=display.warn, stopping=lambda: bool(asked))
+            watch = Callbacks(record=display.record, warn=display.warn, stopping=lambda: stop.asked)
             ended = train(settings, length, run, watch)
-    if not ended:
+    if not ended and stop.signal is not None:
         typer.echo(f"diffuse: stopped; the state is saved in {run.out}, and the same command goes on", err=True)
-        raise typer.Exit(128 + asked[0])
-
-
-@contextmanager
-def _stop_asked() -> Iterator[list[int]]:
-    """Let the first Ctrl-C or SIGTERM stop the run after its step; a second one stops at once."""
-    asked: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(number: int, frame: object) -> None:
-        asked.append(number)
-        for which, handler in before.items():
-            signal.signal(which, handler)
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        raise typer.Exit(CODES[stop.signal])
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Which formats can be read and written here, and which extras are installed."""
+"""Which formats can be read and written, and which extras are installed."""
 
 import re
 from collections.abc import Iterator
@@ -11,15 +11,14 @@ from .finding import Finding
 DISTRIBUTION: Final = "diffuse-cli"
 _BY_PILLOW: Final = {"PNG": "zlib", "JPEG": "jpg", "WebP": "webp", "TIFF, compressed": "libtiff", "AVIF": "avif"}
 _BY_EXTRA: Final = {
-    "HEIC": "pillow_heif", "JPEG XL": "imagecodecs", "AVIF, 10 and 12 bit": "imagecodecs", "TIFF, unusual": "tifffile",
-    "camera RAW (read)": "rawpy",
+    "HEIC": "pillow_heif", "JPEG XL": "imagecodecs", "AVIF, 10 and 12 bit": "imagecodecs",
+    "TIFF, unusual": "imagecodecs", "camera RAW (read)": "rawpy",
 }  # fmt: skip
-_DEVELOPMENT: Final = "dev"
 _REQUIREMENT: Final = re.compile(r"^([A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"]([^'\"]+)['\"]")
 
 
 def formats() -> Iterator[Finding]:
-    """Of pictures."""
+    """Yield the picture formats."""
     from PIL import features
 
     yield Finding(topic="formats", name="BMP, PPM, .npy", says="always")
@@ -27,7 +26,7 @@ def formats() -> Iterator[Finding]:
         if features.check(feature):
             yield Finding(topic="formats", name=name, says="by Pillow")
         else:
-            remedy = "install a Pillow that has it: pip install --upgrade pillow"
+            remedy = "install a newer Pillow: pip install --upgrade pillow"
             yield Finding(topic="formats", name=name, says="not in this Pillow", verdict="missing", remedy=remedy)
     for name, module in _BY_EXTRA.items():
         if util.find_spec(module) is not None:
@@ -37,19 +36,18 @@ def formats() -> Iterator[Finding]:
 
 
 def extras() -> Iterator[Finding]:
-    """What can be installed besides, by the package's own list; the developers' left out."""
+    """Yield the extras that the package lists, and which of them are installed."""
     try:
         required = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
-        yield Finding(topic="extras", name="all", says="unknown, since this copy was not installed by pip")
+        yield Finding(topic="extras", name="all", says="unknown, because this copy was not installed by pip")
         return
     wanted: dict[str, list[str]] = {}
     for line in required:
         if (found := _REQUIREMENT.match(line)) is not None:
             wanted.setdefault(found.group(2), []).append(found.group(1))
     for extra, names in wanted.items():
-        if extra != _DEVELOPMENT:
-            yield _extra(extra, names)
+        yield _extra(extra, names)
 
 
 def _extra(extra: str, names: list[str]) -> Finding:

@@ -1,4 +1,4 @@
-"""A wide hole filled, computed in its neighbourhood alone."""
+"""A wide hole, filled coarse to fine in its neighbourhood alone."""
 
 import math
 from dataclasses import replace
@@ -16,7 +16,7 @@ from .texture import textured
 from .widths import REACH, WideHole
 
 _COARSEST = 12
-"""Pixels to which a hole is halved where it gets texture: two patches across, so that what is known has its say."""
+"""Pixels to which a hole that gets texture is halved: two patches across, so that what is known has its say."""
 
 
 def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
@@ -40,7 +40,7 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
     levels = wide.levels(_COARSEST if settings.has_texture else REACH)
     found: Matches | None = None
 
-    def solve(seen: Observation, halvings: int) -> Tensor:
+    def fill_scale(seen: Observation, halvings: int) -> Tensor:
         nonlocal found
         part = run.part((levels - halvings) / (levels + 1), (levels - halvings + 1) / (levels + 1))
         known = _known_exactly(seen)
@@ -55,14 +55,14 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
     rows, columns = wide.window
     window = y[..., rows, columns]
     missing, part = torch.from_numpy(wide.missing[rows, columns]), torch.from_numpy(wide.part[rows, columns])
-    whole = coarse_to_fine(base, window, missing, levels, solve)
+    whole = coarse_to_fine(base, window, missing, levels, fill_scale)
     y = copied_picture(y)
     y[..., rows, columns] = torch.where(part, whole, window)
     return y
 
 
 def _known_exactly(seen: Observation) -> Conditioning:
-    """Of a picture whose pixels are exact or missing, only the missing ones are to be computed."""
+    """Return what is known of a picture whose pixels are exact or missing; only the missing ones are computed."""
     assert seen.y is not None
     assert seen.sigma_y is not None
     missing = torch.isinf(seen.sigma_y[0, 0]).numpy()

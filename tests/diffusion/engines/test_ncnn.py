@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from diffuse_cli import restore
+from diffuse_cli import Denoise, restore
 from diffuse_cli.diffusion import inference
 from diffuse_cli.diffusion.model import Model, chosen_dtype, prepare
 from diffuse_cli.diffusion.settings import Settings
@@ -68,11 +68,11 @@ def test_a_result_tells_it_and_is_replayed(run: Program, cat: Path, toy_file: Pa
 
 def test_python_has_the_engine_too(toy_file: Path) -> None:
     noisy = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    by_torch = restore(noisy, "denoise", noise=20, model=toy_file, dtype="fp32")
-    by_ncnn = restore(noisy, "denoise", noise=20, model=toy_file, engine="ncnn")
+    by_torch = restore(noisy, Denoise(noise=20), model=toy_file, dtype="fp32")
+    by_ncnn = restore(noisy, Denoise(noise=20), model=toy_file, engine="ncnn")
     assert np.abs(by_ncnn.astype(int) - by_torch).max() <= 1
     with pytest.raises(UsageError, match="computes on the CPU"):
-        restore(noisy, "denoise", noise=20, model=toy_file, engine="ncnn", device="cuda")
+        restore(noisy, Denoise(noise=20), model=toy_file, engine="ncnn", device="cuda")
 
 
 def test_what_does_not_go_together_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
