@@ -15,8 +15,8 @@ from PIL import Image
 from diffuse_cli.diffusion.checkpoint import find, read_info
 from diffuse_cli.diffusion.model import prepare
 from diffuse_cli.diffusion.settings import SAMPLE_STEPS, Settings
+from diffuse_cli.evaluation.conditions import Condition
 from diffuse_cli.evaluation.evaluate import Evaluation, evaluate
-from diffuse_cli.evaluation.protocol import Condition
 from diffuse_cli.evaluation.report import Report, aligned, dump, table
 from diffuse_cli.images.encoding import PICTURE_SUFFIXES
 

@@ -116,7 +116,7 @@ def seconds_of(style: Style, model: Model) -> float:
 
 
 def main() -> None:
-    """Measure, and write what `tests/figures.py` makes a table of."""
+    """Measure, and write what `benchmarks/tables.py` makes a table of."""
     out, model = Path(sys.argv[1]), prepare()
     before: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
     found: dict[str, Any] = {

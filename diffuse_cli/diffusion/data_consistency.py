@@ -12,10 +12,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import cho_solve_banded, cholesky_banded
 from torch import Tensor
 
 from ..degradation.resampling import Shrinker, shrinker, taps
-from ..system.arrays import copied, empty_array
+from ..system.arrays import copied, empty_array, row_blocks
 from ..system.process import one_thread
 from .denoiser import DenoiserFn
 
@@ -42,34 +43,17 @@ def _gram(first: NDArray[np.intp], weights: Floats) -> Floats:
     return diagonals
 
 
-def _cholesky(gram: Floats) -> Floats:
-    """Return L of R R^T = L L^T, (5, n): [d, i] is the entry of row i, column i - d."""
-    lower = np.zeros_like(gram)
-    for i in range(gram.shape[1]):
-        for d in range(min(_BAND, i), -1, -1):
-            j = i - d
-            shared = sum(lower[d + k, i] * lower[k, j] for k in range(1, min(_BAND - d, j) + 1))
-            rest = gram[d, j] - shared
-            lower[d, i] = math.sqrt(rest) if d == 0 else rest / lower[0, j]
-    return lower
+def _factor(small: int, large: int) -> NDArray[np.float32] | None:
+    """Return the Cholesky factor of R R^T, as LAPACK stores a band. None if nothing is shrunk."""
+    if small == large:
+        return None
+    return np.asarray(cholesky_banded(_gram(*taps(small, large)), lower=True), np.float32)
 
 
-def _solve(lower: Floats, b: NDArray[np.float32]) -> None:
-    """Replace b (n, columns) by (L L^T)^-1 b."""
-    n = b.shape[0]
-    rows = lower.astype(np.float32)
-    for i in range(n):
-        for d in range(1, min(_BAND, i) + 1):
-            b[i] -= rows[d, i] * b[i - d]
-        b[i] /= rows[0, i]
-    for i in range(n - 1, -1, -1):
-        for d in range(1, min(_BAND, n - 1 - i) + 1):
-            b[i] -= rows[d, i + d] * b[i + d]
-        b[i] /= rows[0, i]
-
-
-def _factor(small: int, large: int) -> Floats | None:
-    return None if small == large else _cholesky(_gram(*taps(small, large)))
+def _solve(factor: NDArray[np.float32], b: NDArray[np.float32]) -> None:
+    """Replace b (n, columns) by (R R^T)^-1 b, in blocks: a large picture lies in a mapped file."""
+    for columns in row_blocks(b.T):
+        b[:, columns] = cho_solve_banded((factor, True), b[:, columns], check_finite=False)
 
 
 def projection(y: Tensor, size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
@@ -96,9 +80,7 @@ def projection(y: Tensor, size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
             if down is not None:
                 _solve(down, missing)
             if across is not None:
-                turned = copied(missing.T)
-                _solve(across, turned)
-                missing = copied(turned.T)
+                _solve(across, missing.T)
             for rows, part in shrinks.adjoint(torch.from_numpy(missing)):
                 torch.add(before[rows], part, out=after[rows])
         return out

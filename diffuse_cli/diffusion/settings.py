@@ -27,10 +27,10 @@ _MARGINS, _STEP = 128, 64
 GENERATE_STEPS = 24
 """Solver steps of `generate`, if nothing is said."""
 LABEL_GUIDANCE = 1.5
-"""Guidance of labelled pictures; examples/fashion/README.md shows what it does to recognition and variety."""
+"""Guidance of labelled pictures; docs/training.md shows what it does to recognition and variety."""
 _GENERATE_SIDE = 64
 SAMPLE_STEPS = 6
-"""Solver steps of a sample, if nothing is said. With fewer the samples differ too little (model card, Samples)."""
+"""Solver steps of a sample, if nothing is said. With fewer the samples differ too little (docs/samples.md)."""
 
 
 def natural_size(crop: int) -> tuple[int, int]:

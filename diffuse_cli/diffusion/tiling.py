@@ -27,7 +27,7 @@ _OVERHEAD = 2 * GRID * GRID
 
 
 BATCH_PIXELS = 512 * 512
-"""Most pixels of a batch of small tiles with their margins; larger batches are hardly faster (model card, Cost)."""
+"""Most pixels of a batch of small tiles with their margins; larger batches are hardly faster (docs/performance.md)."""
 
 
 BY_ROWS_FROM = 1 << 22

@@ -1,4 +1,4 @@
-"""How long restoring takes, files apart: a whole picture, one box of a hundredth of it, and dust all over it."""
+"""Time of restoring without files: a whole picture, a box of a hundredth of it, and dust all over it."""
 
 import time
 from typing import Any
@@ -14,11 +14,11 @@ from ..restoration.observe import observe
 from ..restoration.problem import NoisyPicture, Problem
 
 DUST_SHARE, SPECK = 0.002, 4
-"""The share of the pixels that specks hide, and their side."""
+"""The share of the pixels that specks hide, and the side of a speck."""
 
 
 def time_regions(model: Model, megapixels: float) -> list[dict[str, Any]]:
-    """Seconds of `observe` and `estimate`: fill, preconditioning, network, tiles; and the share of the whole pass."""
+    """Return the seconds of `observe` and `infer` for each task, and their share of a whole picture's."""
     width = round((megapixels * 1e6 * 4 / 3) ** 0.5 / 16) * 16
     size = (width * 3 // 4, width)
     y = torch.from_numpy(0.3 * noise_field((64, 64), seed=0)).repeat(1, -(-size[0] // 64), -(-size[1] // 64))

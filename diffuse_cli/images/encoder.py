@@ -18,7 +18,7 @@ from .npy import write_npy
 from .optional_formats import write_heif, write_jxl
 from .picture import JpegCoding, Levels, Picture, Source, levels_of, to_floats, with_depth
 from .png16 import write_png16
-from .tiff import write_tiff
+from .tiff_writer import write_tiff
 
 SUBSAMPLINGS: Final = ("4:4:4", "4:2:2", "4:2:0")
 """Of a JPEG's chroma, in the order of Pillow's numbers."""

@@ -22,6 +22,7 @@ from .npy import read_npy
 from .picture import JpegCoding, Levels, Picture, Source, from_array, to_levels, to_unit
 from .pillow_reader import PillowReader, decoding, quiet_pillow
 from .source_type import strongest
+from .tiff_reader import read_tiff
 from .xmp import has_manifest_elsewhere, source_types
 
 __all__ = [
@@ -107,19 +108,12 @@ def _page(stream: BinaryIO, path: Path, number: int, max_pixels: int) -> tuple[P
 
 
 def _tiff_page(stream: BinaryIO, number: int, max_pixels: int) -> tuple[Picture, int]:
-    """By Pillow, else by our own reader, else by tifffile."""
-    directories = tiff.directories(stream)
-    frames = [frame for frame, ifd in enumerate(directories) if tiff.is_page(ifd)] or [0]
-    frame = frames[number]
+    """Return a page and the number of pages, by Pillow if it can, else by tifffile."""
+    frames = [frame for frame, ifd in enumerate(tiff.directories(stream)) if tiff.is_page(ifd)] or [0]
     try:
-        return PillowReader(stream, frame).picture(max_pixels), len(frames)
+        return PillowReader(stream, frames[number]).picture(max_pixels), len(frames)
     except tiff.UnusualTiffError:
-        pass
-    try:
-        samples = tiff.read_plain(stream, directories[frame], max_pixels)
-        return from_array(samples, tiff.source_of_directory(stream, directories[frame])), len(frames)
-    except tiff.UnusualTiffError:
-        return optional_formats.read_tiff(stream, frame, max_pixels), len(frames)
+        return read_tiff(stream, frames[number], max_pixels), len(frames)
 
 
 def _with_claims(source: Source, stream: BinaryIO) -> Source:

@@ -1,5 +1,6 @@
 """What a file says beside its pixels: how it is found, and what of it is handed on."""
 
+import itertools
 import re
 import struct
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from . import exif
 from .choices import Policy
+from .containers import content, png_chunks, riff_chunks
 from .picture import JpegCoding, Picture, Source
 from .xmp import safe, upright_xmp, with_provenance, without_dead_references
 
@@ -92,29 +94,14 @@ def jpeg_coding_of(image: JpegImageFile) -> JpegCoding:
 
 
 def _is_lossy_webp(file: BinaryIO) -> bool:
-    """Whether the pixels are coded as VP8 (and not VP8L): Pillow does not tell."""
-    file.seek(12)
-    for _ in range(64):  # profile, animation and alpha chunks may come first
-        head = file.read(8)
-        if head[:4] in (b"VP8 ", b"VP8L") or len(head) < 8:
-            return head[:4] != b"VP8L"
-        size = int.from_bytes(head[4:], "little")
-        file.seek(size + size % 2, 1)
-    return True
+    """Return whether the pixels are coded as VP8 and not as VP8L. Pillow does not tell."""
+    return next((part.name for part in riff_chunks(file) if part.name in (b"VP8 ", b"VP8L")), b"VP8 ") == b"VP8 "
 
 
 def _colour_chunks(file: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:
-    """The chunks before the pixels that say what the numbers mean, where no profile does."""
-    file.seek(8)
-    found = []
-    while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
-        size = int.from_bytes(head[:4], "big")
-        if head[4:] in _COLOUR_CHUNKS and size <= 64:
-            found.append((head[4:], file.read(size)))
-            file.seek(4, 1)
-        else:
-            file.seek(size + 4, 1)
-    return tuple(found)
+    """Return name and data of the chunks before the pixels that say what the numbers mean without a profile."""
+    header = itertools.takewhile(lambda part: part.name != b"IDAT", png_chunks(file))
+    return tuple((part.name, content(file, part)) for part in header if part.name in _COLOUR_CHUNKS and part.size <= 64)
 
 
 def _exif(image: ImageFile.ImageFile) -> bytes:

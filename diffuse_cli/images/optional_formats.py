@@ -1,24 +1,22 @@
-"""Formats that the extra [formats] brings: HEIC, JPEG XL, deep AVIF, camera RAW and unusual TIFFs."""
+"""Formats that the extra [formats] brings: HEIC, JPEG XL, AVIF of more than 8 bits, and camera RAW."""
 
 import importlib
 import io
-import logging
 import struct
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import PictureError, UsageError
 from ..system.files import shown
-from . import exif
+from .containers import boxes, content
 from .metadata import exif_tags, orientation, source_of, whole_exif
-from .picture import Picture, Source, check_size, from_array, levels_of, upright
+from .picture import Picture, Source, check_size, divided_by_alpha, from_array, levels_of, upright
 from .pillow_reader import is_deep_avif
-from .tiff import MAGICS, directories, divided_by_alpha, source_of_directory
+from .tiff import MAGICS
 from .xmp import upright_xmp
 
 INSTALL: Final = "pip install 'diffuse-cli[formats]'"
@@ -30,9 +28,9 @@ _AVIF_BRANDS = (b"avif", b"avis")
 _RAW_MAGICS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _DEVELOPERS = "darktable, RawTherapee or your camera's own program"
-_MODULES = {"HEIF": "pillow_heif", "JXL": "imagecodecs", "AVIF": "imagecodecs", "TIFF": "tifffile", "RAW": "rawpy"}
+_MODULES = {"HEIF": "pillow_heif", "JXL": "imagecodecs", "AVIF": "imagecodecs", "RAW": "rawpy"}
 _NAMES = {
-    "HEIF": "HEIC", "JXL": "JPEG XL", "AVIF": "10- or 12-bit AVIF", "TIFF": "this kind of TIFF", "RAW": "camera RAW",
+    "HEIF": "HEIC", "JXL": "JPEG XL", "AVIF": "10- or 12-bit AVIF", "RAW": "camera RAW",
 }  # fmt: skip
 
 
@@ -229,20 +227,13 @@ def _box(name: bytes, data: bytes) -> bytes:
 
 
 def _boxes(data: bytes) -> dict[bytes, bytes]:
-    """The boxes of a container (ISO/IEC 18181-2), the first of each name."""
-    found: dict[bytes, bytes] = {}
+    """Return the boxes of a container (ISO/IEC 18181-2), the first of each name."""
     if data.startswith(_JXL[0]):
-        return found
-    at = 0
-    while at + 8 <= len(data):
-        size, start = int.from_bytes(data[at : at + 4], "big"), at + 8
-        if size == 1:
-            size, start = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
-        end = len(data) if size == 0 else at + size
-        if end <= at or end > len(data):
-            break
-        found.setdefault(data[at + 4 : at + 8], data[start:end])
-        at = end
+        return {}
+    file, found = io.BytesIO(data), dict[bytes, bytes]()
+    for part in boxes(file):
+        if part.name not in found:
+            found[part.name] = content(file, part)
     return found
 
 
@@ -296,57 +287,3 @@ def _read_raw(rawpy: Any, file: BinaryIO, max_pixels: int) -> Picture:  # noqa: 
         rebuilt.update(exif_tags(block))
         rebuilt.tobytes()
     return from_array(levels, Source(format="RAW", exif=rebuilt.tobytes()[6:] if rebuilt else b""))
-
-
-# Unusual TIFFs -------------------------------------------------------------------------------------------------------
-
-
-def read_tiff(file: BinaryIO, frame: int, max_pixels: int) -> Picture:
-    """A page that neither Pillow nor `tiff.read_plain` reads: packed bits, planes, tiles of floats, other codecs.
-
-    Raises: PictureError: tifffile is not installed, or does not read it, or it is no picture.
-    """
-    tifffile = _module("TIFF")
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong is said by the error
-    file.seek(0)
-    with tifffile.TiffFile(file) as container:
-        page = container.pages[frame]
-        check_size(page.imagewidth, page.imagelength, max_pixels)
-        check_size(page.tilewidth, page.tilelength * page.tiledepth, max_pixels)
-        _check_tifffile_page(page)
-        array = page.asarray()
-        if page.planarconfig == 2 and array.ndim == 3:
-            array = np.moveaxis(array, 0, -1)
-        array = _tiff_samples(array[..., None] if array.ndim == 2 else array, page)
-        turn = int(page.tags[exif.ORIENTATION].value) if exif.ORIENTATION in page.tags else 1
-    return from_array(upright(array, turn), _tiff_source(file, frame))
-
-
-def _check_tifffile_page(page: Any) -> None:  # noqa: ANN401
-    if page.photometric not in (0, 1, 2):
-        raise PictureError(f"a TIFF in {page.photometric.name} colours; convert it to RGB first")
-    if page.imagedepth != 1 or page.tiledepth != 1 or page.samplesperpixel > 8:
-        raise PictureError("a TIFF of several depths or many channels, which is no picture; save a part of it as one")
-    if page.sampleformat not in (1, 3) or page.bitspersample not in (*range(1, 17), 32, 64):
-        raise PictureError("a TIFF of signed or complex numbers; convert it to 32-bit floating point first")
-    if page.sampleformat == 1 and page.bitspersample > 16:
-        raise PictureError(f"a TIFF of {page.bitspersample}-bit integers; convert it to 32-bit floating point first")
-
-
-def _tiff_samples(array: NDArray[Any], page: Any) -> NDArray[Any]:  # noqa: ANN401
-    """uint8, uint16 or floats (H, W, 1 to 4), alpha not multiplied in."""
-    bits = page.bitspersample
-    if array.dtype.kind in "ub" and bits not in (8, 16):
-        full = 255 if bits < 8 else 65535
-        array = np.rint(array.astype(np.float64) * full / (2**bits - 1)).astype(np.uint8 if bits < 8 else np.uint16)
-    if page.photometric == 0:
-        array = 1 - array if array.dtype.kind == "f" else np.invert(array)
-    colours = 3 if page.photometric == 2 else 1
-    extra = page.extrasamples[0] if page.extrasamples and array.shape[2] > colours else 0
-    if extra not in (1, 2):
-        return array[..., :colours]
-    return divided_by_alpha(array[..., : colours + 1]) if extra == 1 else array[..., : colours + 1]
-
-
-def _tiff_source(file: BinaryIO, frame: int) -> Source:
-    return source_of_directory(file, directories(file)[frame])

@@ -208,6 +208,16 @@ def from_array(array: NDArray[Any], source: Source) -> Picture:
     return Picture(pixels=pixels, alpha=alpha, depth=16, floating=True, source=replace(source, samples=array))
 
 
+def divided_by_alpha(array: NDArray[Any]) -> NDArray[Any]:
+    """Colours (H, W, 2 or 4) that alpha had been multiplied into, as they were, as far as alpha lets them be seen."""
+    full = 1.0 if array.dtype.kind == "f" else float(np.iinfo(array.dtype).max)
+    alpha = array[..., -1:].astype(np.float64)
+    colours = np.divide(array[..., :-1] * full, alpha, out=np.zeros(array[..., :-1].shape), where=alpha > 0)
+    if array.dtype.kind != "f":
+        colours = np.minimum(np.rint(colours), full)
+    return np.concatenate([colours.astype(array.dtype), array[..., -1:]], axis=2)
+
+
 MOST_LIGHT = 100.0
 """The brightest that a floating-point picture may be, where white is 1."""
 

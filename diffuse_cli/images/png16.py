@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.PngImagePlugin import putchunk
 
 Chunk = tuple[bytes, bytes]
 """A chunk's four-letter name and its data."""
@@ -26,16 +27,12 @@ def write_png16(stream: BinaryIO, levels: NDArray[np.uint16], ancillary: Iterabl
     """
     height, width, channels = levels.shape
     stream.write(b"\x89PNG\r\n\x1a\n")
-    _write_chunk(stream, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPE[channels], 0, 0, 0))
+    putchunk(stream, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPE[channels], 0, 0, 0))
     for name, data in ancillary:
-        _write_chunk(stream, name, data)
+        putchunk(stream, name, data)
     for data in _deflated(_filtered(levels)):
-        _write_chunk(stream, b"IDAT", data)
-    _write_chunk(stream, b"IEND", b"")
-
-
-def _write_chunk(stream: BinaryIO, name: bytes, data: bytes) -> None:
-    stream.write(struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)))
+        putchunk(stream, b"IDAT", data)
+    putchunk(stream, b"IEND", b"")
 
 
 def _deflated(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ machines.
 """
 
 import html
+import itertools
 import json
 import mmap
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from ..diffusion.settings import Settings, tile_side
+from ..images.containers import content, jpeg_segments, png_chunks, riff_chunks
 from ..images.source_type import VOCABULARY, combined
 from ..images.xmp import IPTC_NAMESPACE, RECIPE_NAMESPACE
 from ..version import __version__
@@ -181,51 +183,13 @@ def current(recipe: Recipe) -> dict[str, Any]:
 def _metadata(file: BinaryIO) -> bytes:
     """Return the bytes of a file that hold its XMP. Of common formats no pixels are read."""
     head = file.read(12)
-    file.seek(0)
     if head.startswith(b"\x89PNG"):
-        return _png_metadata(file)
+        before = itertools.takewhile(lambda part: part.name != b"IDAT", png_chunks(file))
+        return b"\n".join(content(file, part) for part in before if part.name == b"iTXt")
     if head.startswith(b"\xff\xd8"):
-        return _jpeg_metadata(file)
+        return b"\n".join(content(file, part) for part in jpeg_segments(file) if part.name == b"\xe1")
     if head.startswith(b"RIFF"):
-        return _riff_metadata(file)
+        return next((content(file, part) for part in riff_chunks(file) if part.name == b"XMP "), b"")
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
         at = whole.find(b"diffuse:recipe")
         return b"" if at < 0 else whole[at : at + 65536]
-
-
-def _png_metadata(file: BinaryIO) -> bytes:
-    """Return the text chunks before the pixels."""
-    file.seek(8)
-    found = []
-    while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
-        size = int.from_bytes(head[:4], "big")
-        if head[4:] == b"iTXt":
-            found.append(file.read(size))
-            file.seek(4, 1)
-        else:
-            file.seek(size + 4, 1)
-    return b"\n".join(found)
-
-
-def _jpeg_metadata(file: BinaryIO) -> bytes:
-    """Return the APP1 segments before the picture."""
-    file.seek(2)
-    found = []
-    while len(head := file.read(4)) == 4 and head[0] == 0xFF and head[1] != 0xDA:
-        size = int.from_bytes(head[2:], "big") - 2
-        if head[1] == 0xE1:
-            found.append(file.read(size))
-        else:
-            file.seek(max(size, 0), 1)
-    return b"\n".join(found)
-
-
-def _riff_metadata(file: BinaryIO) -> bytes:
-    """Return the XMP chunk of a WebP."""
-    file.seek(12)
-    while len(head := file.read(8)) == 8:
-        size = int.from_bytes(head[4:], "little")
-        if head[:4] == b"XMP ":
-            return file.read(size)
-        file.seek(size + size % 2, 1)
-    return b""

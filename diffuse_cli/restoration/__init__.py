@@ -1,4 +1,5 @@
-"""Problem -> picture: the posterior mean, samples, their uncertainty, and wide holes. Knows pixels, no file names.
+"""A `Problem` solved: the posterior mean, samples and their uncertainty, and wide holes.
 
-Start with `restore`, then `solve`; `problem` has the types.
+Knows pixels, no file names. May import: `diffusion` and below.
+Start with: `problem.py` for what is known and wanted, `solve.py` for the strategies, `restore.py` for the result.
 """

@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from ..errors import DiffuseError, PictureError
+from .locks import lock
 
-try:
-    import fcntl
-except ImportError:  # not POSIX: there a dead run's temporary is told by its age alone
-    fcntl = None  # type: ignore[assignment]
-
+_ON_WINDOWS = os.name == "nt"
 TEMPORARY_SUFFIX: Final = ".diffuse-tmp"
 """Ends the name of a file that is being written: `.{process id}-{random}.diffuse-tmp`."""
 
@@ -65,13 +62,14 @@ def replaced_whole(path: Path, *, like: Path | None = None, keep_times: bool = F
     temporary = path.parent / f".{os.getpid()}-{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
     try:
         with temporary.open("xb") as stream:  # opened plainly, so the umask gives it the rights of any new file
-            if fcntl is not None:
-                with suppress(OSError):  # some network disks have no locks
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(OSError):  # some network disks have no locks
+                lock(stream.fileno())
             yield stream
             stream.flush()
-            _copy_facts(stream, path, like, keep_times)
             os.fsync(stream.fileno())
+            if _ON_WINDOWS:  # which renames no open file
+                stream.close()
+            _copy_facts(temporary, path, like, keep_times)
             temporary.replace(path)
     except BaseException:
         with suppress(OSError):
@@ -85,15 +83,15 @@ def replaced_whole(path: Path, *, like: Path | None = None, keep_times: bool = F
             os.close(folder)
 
 
-def _copy_facts(stream: BinaryIO, path: Path, like: Path | None, keep_times: bool) -> None:
-    """Permissions and time stamps."""
+def _copy_facts(temporary: Path, path: Path, like: Path | None, keep_times: bool) -> None:
+    """Copy permissions and time stamps."""
     with suppress(OSError):  # a file that vanished, or a disk that knows no permissions: the new file's own do
         model = path.lstat() if path.exists() and not path.is_symlink() else like.stat() if like is not None else None
         if model is not None:
-            os.chmod(stream.fileno(), model.st_mode & 0o777)
+            temporary.chmod(model.st_mode & 0o777)
     if like is not None and keep_times:
         info = like.stat()
-        os.utime(stream.fileno(), ns=(info.st_atime_ns, info.st_mtime_ns))
+        os.utime(temporary, ns=(info.st_atime_ns, info.st_mtime_ns))
 
 
 def remove_stale(folders: Iterable[Path]) -> list[Path]:
@@ -111,30 +109,32 @@ def remove_stale(folders: Iterable[Path]) -> list[Path]:
     return removed
 
 
-_SURELY_LOCKED_AFTER = 60.0
-"""Seconds from a temporary's creation, which its writer needs a moment of to lock it."""
+_SURELY_LOCKED_AFTER, _SURELY_DEAD_AFTER = 60.0, 86400.0
+"""Seconds from the last write to a temporary.
+
+Its writer has locked it after the first; after the second it is dead, where the disk has no locks.
+"""
 
 
 def _is_stale(path: Path) -> bool:
-    """Whether nobody holds its lock, and its process is dead or had ample time to lock it.
+    """Return whether the writer of a temporary is dead.
 
-    The lock also tells of writers that this process cannot see: in another container, or on another machine.
+    A lock tells of writers that this process cannot see, too: in another container, or on another machine.
     """
-    writer = int(path.name[1:].split("-", 1)[0])
-    old = time.time() - path.stat().st_mtime > _SURELY_LOCKED_AFTER
-    if fcntl is None:
-        return time.time() - path.stat().st_mtime > 86400
-    if _lives(writer) and not old:
+    writer, age = int(path.name[1:].split("-", 1)[0]), time.time() - path.stat().st_mtime
+    if _lives(writer) and age <= _SURELY_LOCKED_AFTER:
         return False
-    with path.open("rb") as stream:
+    with path.open("r+b") as stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
+            return lock(stream.fileno())
+        except OSError:
+            return age > _SURELY_DEAD_AFTER
 
 
 def _lives(process: int) -> bool:
+    """Return whether a process may be running."""
+    if _ON_WINDOWS:  # where a signal of number 0 is Ctrl-C
+        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -1,6 +1,5 @@
-"""What a run's folder says of the run: run.json, and that one process at a time works in it."""
+"""The folder of a run: run.json, and a lock for one process at a time."""
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..system.files import TEMPORARY_SUFFIX, write_bytes
+from ..system.locks import lock
 from ..version import __version__
 from .config import Length, TrainConfig, difference
 
@@ -20,15 +20,14 @@ FILE = "run.json"
 def locked(folder: Path) -> Iterator[None]:
     """Make the folder, and keep other runs out of it.
 
-    Raises: UsageError: it cannot be made, or another run is at work there.
+    Raises:
+        UsageError: it cannot be made, or another run is at work there.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UsageError(f"{folder}: another run is at work there") from None
+        with (folder / "lock").open("w") as file:
+            if not lock(file.fileno()):
+                raise UsageError(f"{folder}: another run is at work there")
             for left_behind in folder.glob(f".*{TEMPORARY_SUFFIX}"):  # by a kill while a state was written
                 left_behind.unlink()
             yield
@@ -37,9 +36,17 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def check_same(folder: Path, config: TrainConfig, length: Length, data: str, labels: tuple[str, ...]) -> None:
-    """Refuse to go on with a run of another config or other pictures; note a new run's. A longer run may go on.
+    """Refuse to go on with a run of another config or other pictures; a longer run may go on.
 
-    Raises: UsageError: names what differs.
+    Args:
+        folder: the run's.
+        config: of this run.
+        length: of this run; it is noted, and may differ.
+        data: the hash of the pictures.
+        labels: names of the labels.
+
+    Raises:
+        UsageError: the run in the folder differs; the message says where.
     """
     new: dict[str, Any] = {"config": config.to_json(), "data": data, "labels": labels}
     new = json.loads(json.dumps(new))
@@ -57,9 +64,10 @@ def check_same(folder: Path, config: TrainConfig, length: Length, data: str, lab
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """run.json, or nothing where there is none.
+    """Read run.json; empty if there is none.
 
-    Raises: UsageError: it cannot be read.
+    Raises:
+        UsageError: it cannot be read.
     """
     path = folder / FILE
     if not path.exists():

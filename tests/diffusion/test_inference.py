@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffuse_cli.degradation.operators import Degradation
 from diffuse_cli.diffusion import inference
 from diffuse_cli.diffusion.conditioning import Conditioning
 from diffuse_cli.diffusion.denoiser import Denoiser
@@ -17,11 +16,8 @@ from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.network import NetworkConfig
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.diffusion.tiling import MARGIN, batched, plan_tiles
-from diffuse_cli.images.image_io import read_picture
-from diffuse_cli.images.tensors import to_tensor
 from diffuse_cli.restoration.observe import observe
-from diffuse_cli.restoration.problem import GuidePicture, NoisyPicture, Problem
-from tests.conftest import EXAMPLES
+from diffuse_cli.restoration.problem import NoisyPicture, Problem
 
 LEVEL = 2 / 255
 NOISY = Problem(observation=NoisyPicture(noise=0.2))
@@ -39,7 +35,7 @@ def dusty(*, noise: float, steps: int, gray: bool = False) -> Conditioning:
     return observe(y, task, NetworkConfig(), gray=gray, sampling=steps > 1)
 
 
-@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("steps", [1, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("noise", [0.0, 0.2])
 def test_batches_are_what_single_tiles_are(
     toy: Model, monkeypatch: pytest.MonkeyPatch, noise: float, steps: int
@@ -78,28 +74,6 @@ def test_only_the_neighbourhood_of_a_hole_is_computed_and_the_rest_is_the_input(
     assert ticks == [1 if steps == 1 else 4] * len(ticks)
     assert torch.equal(some[..., ~torch.from_numpy(hole)], y[..., ~torch.from_numpy(hole)])
     assert (some - whole).abs().max() < 2 / 255
-
-
-@pytest.mark.parametrize("what", ["noise", "strokes", "x4", "sample"])
-def test_tiled_and_whole_agree_within_one_level(model: Model, what: str) -> None:
-    """On a photograph of a smooth sky and fine texture; rounding aside, far less than 1/255."""
-    y = to_tensor(read_picture(EXAMPLES / "rocket_noisy.jpg").pixels)[..., 150:400, 200:420].contiguous()
-    hole = np.zeros(y.shape[-2:], bool)
-    hole[60:72, 20:200] = hole[90:130, 90:120] = True
-    task = {
-        "noise": Problem(observation=NoisyPicture(noise=15 / 127.5)),
-        "sample": Problem(observation=NoisyPicture(noise=15 / 127.5)),
-        "strokes": Problem(hole=hole),
-        "x4": Problem(observation=GuidePicture(degradation=Degradation(scale=4), size=(248, 220))),
-    }[what]
-    if what == "x4":
-        y = y[..., ::4, ::4][..., :62, :55]
-    steps = 3 if what == "sample" else 1
-    known = observe(y, task, NetworkConfig(), gray=False, sampling=steps > 1)
-    whole = infer(known, Run(model=model, settings=Settings(tile="off", steps=steps)))
-    for tile in (64, 112):
-        difference = (infer(known, Run(model=model, settings=Settings(tile=tile, steps=steps))) - whole).abs().max()
-        assert 0 < difference < 0.1 * 2 / 255
 
 
 def test_out_of_memory_halves_the_tile_is_told_and_leaves_nothing_of_the_tile_before(

@@ -10,10 +10,7 @@ from PIL import Image
 
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.evaluation import lpips as lpips_module
-from diffuse_cli.evaluation.evaluate import (
-    perceptual_measures,
-    pictures,
-)
+from diffuse_cli.evaluation.evaluate import perceptual_measures, pictures
 from diffuse_cli.evaluation.report import Report, dump, load, table
 
 
@@ -35,6 +32,7 @@ def test_rows_are_the_means_of_their_images(measure: Callable[..., Report], tmp_
     assert len(table(report)) == 1 + len(report["rows"])
 
 
+@pytest.mark.slow
 def test_the_mean_of_samples_is_nearer_than_a_sample(measure: Callable[..., Report], model: Model) -> None:
     rows = measure("super-resolve", model=model, steps=4, samples=3)["rows"]
     at_x3 = {row["method"]: row["mean"]["psnr"] for row in rows if row["condition"] == "x3"}

@@ -19,7 +19,7 @@ from diffuse_cli.images.image_io import (
     to_unit,
 )
 
-HAS_FORMATS = all(importlib.util.find_spec(name) for name in ("tifffile", "imagecodecs", "pillow_heif", "rawpy"))
+HAS_FORMATS = all(importlib.util.find_spec(name) for name in ("imagecodecs", "pillow_heif", "rawpy"))
 
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

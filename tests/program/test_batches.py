@@ -39,13 +39,12 @@ class TestPipes:
             ["bash", "-c", line], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, check=False
         )
 
-    @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
-    def test_give_the_bytes_of_files(self, denoise: Program, options: list[str], tmp_path: Path, name: str) -> None:
-        (path,) = make(tmp_path, name)
-        assert denoise(name, "-o", f"file{path.suffix}").exit_code == 0
-        piped = self.shell(f"cat {name} | diffuse denoise - {' '.join(options)} > piped", tmp_path)
+    def test_give_the_bytes_of_files(self, denoise: Program, options: list[str], tmp_path: Path) -> None:
+        make(tmp_path, "a.png")
+        assert denoise("a.png", "-o", "file.png").exit_code == 0
+        piped = self.shell(f"cat a.png | diffuse denoise - {' '.join(options)} > piped", tmp_path)
         assert piped.returncode == 0, piped.stderr
-        assert (tmp_path / "piped").read_bytes() == (tmp_path / f"file{path.suffix}").read_bytes()
+        assert (tmp_path / "piped").read_bytes() == (tmp_path / "file.png").read_bytes()
 
     def test_lists_of_any_names(self, denoise: Program, options: list[str], tmp_path: Path) -> None:
         make(tmp_path, "in/two\nlines.png", "in/d e/ü.png")

@@ -37,7 +37,11 @@ MADE = [
     ("out.png", "denoise --noise 20 --strength 0.7 --chroma-strength 1"),
     ("out.jpg", "denoise --steps 2 --seed 5 --quality 80"),
     ("out.tif", "denoise --depth 16 --tile 64 --dtype bf16"),
-    ("out.webp", "inpaint --box 3,4,10,11 --box 60,9,8,8 --invert-mask --steps 2 --solver heun"),
+    pytest.param(
+        "out.webp",
+        "inpaint --box 3,4,10,11 --box 60,9,8,8 --invert-mask --steps 2 --solver heun",
+        marks=pytest.mark.slow,
+    ),
     ("out.png", "inpaint --mask mask.png --metadata strip"),
     ("out.png", "super-resolve --to-size 200x120"),
     ("out.avif", "super-resolve --scale 1.3"),

@@ -1,8 +1,7 @@
-"""What became of each picture, written down as it happens: lines of JSON that are only ever added.
+"""The journal of a batch: lines of JSON, one for each picture that was made or failed, only ever added.
 
-Journals of several machines are merged by joining their lines, in any order. While a process works on an output it
-holds a lock on the journal, at a byte that the output's name decides, so that another one leaves it alone; the system
-releases the locks of a process that dies.
+Journals of several machines are merged by joining their lines, in any order. A process that works on an output locks a
+byte of the journal, which depends on the output's name. Other processes leave that output alone.
 """
 
 import hashlib
@@ -10,29 +9,28 @@ import json
 import os
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
-
-try:
-    import fcntl
-except ImportError:  # not POSIX: there processes do not know of one another
-    fcntl = None  # type: ignore[assignment]
+from ...system import locks
 
 
 class Journal:
-    """An open journal. Its methods may be called from several threads.
-
-    The locks belong to the process and end when any of its descriptors of the file is closed, so there is only one.
-    """
+    """An open journal. Its methods may be called from several threads."""
 
     def __init__(self, path: Path) -> None:
         """Open it, or begin it.
 
-        Raises: UsageError: it cannot be written.
+        Args:
+            path: its file; missing folders are made.
+
+        Raises:
+            UsageError: it cannot be written.
         """
         self.path = path
         self._done: dict[str, tuple[float, bytes]] = {}
@@ -41,11 +39,12 @@ class Journal:
         self._guard = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-            self._at = 0
+            self._file = path.open("ab", buffering=0)
+            self._reader = path.open("rb", buffering=0)
+            self._closing = weakref.finalize(self, _close, self._file, self._reader)
             self.refresh()
             if self._rest:  # a line that a killed run, or a full disk, left unfinished
-                os.write(self._file, b"\n")
+                self._file.write(b"\n")
         except OSError as error:
             raise UsageError(
                 f"{path}: the journal cannot be written: {error.strerror}; name another --journal"
@@ -53,10 +52,9 @@ class Journal:
         self.news.clear()
 
     def refresh(self) -> None:
-        """Read what was added since, by this process and others."""
+        """Read what this process and others have added since."""
         with self._guard:
-            while data := os.pread(self._file, 1 << 20, self._at):
-                self._at += len(data)
+            while data := self._reader.read(1 << 20):
                 *lines, self._rest = (self._rest + data).split(b"\n")
                 for line in lines:
                     self._learn(line)
@@ -74,13 +72,13 @@ class Journal:
             self.news.add(output)
 
     def made(self, output: Path) -> dict[str, Any] | None:
-        """The newest record of an output that was written."""
+        """Return the newest record of an output that was written."""
         _, line = self._done.get(_name(output), (0.0, b"null"))
         record: dict[str, Any] | None = json.loads(line)
         return record
 
     def made_meanwhile(self, output: Path) -> dict[str, Any] | None:
-        """The same, of one that was written since this run began."""
+        """Return the same if the output was written since this run began."""
         self.refresh()
         return self.made(output) if _name(output) in self.news else None
 
@@ -90,29 +88,28 @@ class Journal:
         Raises: OSError: the disk fails.
         """
         record: Mapping[str, object] = {"event": event, "at": time.time(), "output": _name(output), **facts}
-        os.write(self._file, (json.dumps(record, sort_keys=True) + "\n").encode())
+        self._file.write((json.dumps(record, sort_keys=True) + "\n").encode())
 
     def claim(self, output: Path) -> bool:
-        """Whether this process may work on an output now: no other does."""
-        if fcntl is None:
-            return True
+        """Return whether this process may work on an output now: no other does."""
         try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _byte(output))
-        except BlockingIOError:
-            return False
+            return locks.lock(self._file.fileno(), _byte(output))
         except OSError:  # some network disks have no locks
             return True
-        return True
 
     def release(self, output: Path) -> None:
-        """This process is done with an output."""
-        if fcntl is not None:
-            with suppress(OSError):
-                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _byte(output))
+        """End the work on an output."""
+        with suppress(OSError):
+            locks.unlock(self._file.fileno(), _byte(output))
 
     def close(self) -> None:
-        """Close it, which releases all claims."""
-        os.close(self._file)
+        """Close the journal, which releases all claims. A journal that nobody uses any more is closed by itself."""
+        self._closing()
+
+
+def _close(*files: FileIO) -> None:
+    for file in files:
+        file.close()
 
 
 def _name(output: Path) -> str:
@@ -120,9 +117,8 @@ def _name(output: Path) -> str:
 
 
 def _byte(output: Path) -> int:
-    """Far beyond the journal's text, where locks need no bytes to be."""
     digest = hashlib.sha256(os.fsencode(_name(output))).digest()
-    return (1 << 40) + int.from_bytes(digest[:7], "big") // 16
+    return locks.FIRST + int.from_bytes(digest[:8], "big") % locks.COUNT
 
 
 def usual(op: str, place: Path) -> Path:

@@ -1,5 +1,6 @@
 """`diffuse generate`."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,13 +26,23 @@ if TYPE_CHECKING:
     from ...diffusion.model import Model
     from ...diffusion.settings import Settings
 
+ALL = "all"
+"""The label that stands for each of them."""
+
 
 @shared
 def generate(
     files: Output,
     count: Annotated[
         int | None,
-        typer.Option("-n", "--count", metavar="N", min=1, help="Number of pictures.", show_default="1; 16 with --grid"),
+        typer.Option(
+            "-n",
+            "--count",
+            metavar="N",
+            min=1,
+            help="Number of pictures; with --label all, of each label.",
+            show_default="1; 16 with --grid; 10 with --label all",
+        ),
     ] = None,
     size: Annotated[
         str | None,
@@ -42,7 +53,11 @@ def generate(
         ),
     ] = None,
     label: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What the pictures show, if the checkpoint has labels.")
+        str | None,
+        typer.Option(
+            metavar="NAME|all",
+            help="What they show, if the checkpoint has labels. With --grid, all gives one row for each label.",
+        ),
     ] = None,
     guidance: Annotated[
         float | None,
@@ -63,15 +78,14 @@ def generate(
     """Draw pictures from what the checkpoint has learned. They are named generate.{seed}.{k}.png, k = 0, 1, ..."""
     from ...diffusion import checkpoint
 
-    count = count or (16 if grid else 1)
     info = checkpoint.read_info(checkpoint.find(compute.model))
+    labels = _labels(label, info.labels, grid=grid)
+    count = count or (10 if len(labels) > 1 else 16 if grid else 1)
     width, height = natural_size(info.crop) if size is None else two_numbers("size", size)
     if steps < 2 or min(width, height) < 1:
         raise UsageError("--steps must be at least 2, and --size at least 1x1")
     settings = [compute.settings(steps, sample=k) for k in range(count)]
     encoding = coding.encoding()
-    if label is not None:
-        checkpoint.label_index(label, info.labels)
     weight = label_guidance(guidance, label)
     told = {
         "size": [width, height],
@@ -98,12 +112,34 @@ def generate(
         begin(what, files, display)
         display.prepare("loading the model")
         drawer = _Drawer(
-            samples=settings if grid else None, settings=settings, size=(height, width), label=label,
-            guidance=guidance, wanted=wanted, model=compute.load(),
+            columns=_columns(count, labels) if grid else None, settings=settings, size=(height, width),
+            labels=labels, guidance=guidance, wanted=wanted, model=compute.load(),
             results=Results(batch=what, files=files, encoding=encoding, display=display),
         )  # fmt: skip
         with working(PictureWork(what, files, display)) as work:
             pipeline.run(what.jobs, drawer, work.end, work.is_stopped)
+
+
+def _labels(label: str | None, known: tuple[str, ...], *, grid: bool) -> list[str | None]:
+    """Return the labels that are drawn, one for each row of a sheet by label.
+
+    Raises:
+        UsageError: the checkpoint has no such label, or all of them are asked for without --grid.
+    """
+    from ...diffusion import checkpoint
+
+    if label == ALL and known and ALL not in known:
+        if not grid:
+            raise UsageError("--label all draws one sheet with a row for each label: add --grid")
+        return list(known)
+    if label is not None:
+        checkpoint.label_index(label, known)
+    return [label]
+
+
+def _columns(count: int, labels: list[str | None]) -> int:
+    """Return the pictures a row: those of one label, or as many as make the sheet about square."""
+    return count if len(labels) > 1 else math.ceil(math.sqrt(count))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,26 +147,27 @@ class _Drawer(PictureSteps[dict[str, Any]]):
     """How each picture is drawn.
 
     Attributes:
-        samples: what one contact sheet shows. None = each is a picture of its own.
-        settings: how each picture is drawn.
+        columns: of the contact sheet that shows all pictures. None = each is a picture of its own.
+        settings: how each picture of a label is drawn.
         size: (height, width).
-        label: what the pictures show.
+        labels: what the pictures show. A sheet has all pictures of the first, then those of the second, and so on.
         guidance: towards the label.
         wanted: what recipes say.
         model: draws them.
     """
 
-    samples: "list[Settings] | None"
+    columns: int | None
     settings: "list[Settings]"
     size: tuple[int, int]
-    label: str | None
+    labels: "list[str | None]"
     guidance: float | None
     wanted: Wanted
     model: "Model"
 
     def weight(self, job: Job) -> int:
         """Return the number of pixels to draw."""
-        return self.size[0] * self.size[1] * len(self.samples or (0,))
+        pictures = 1 if self.columns is None else len(self.settings) * len(self.labels)
+        return self.size[0] * self.size[1] * pictures
 
     def read(self, job: Job) -> dict[str, Any]:
         """Return the recipe. There is nothing else to read."""
@@ -141,39 +178,32 @@ class _Drawer(PictureSteps[dict[str, Any]]):
 
     def restore(self, job: Job, read: dict[str, Any]) -> Made:
         """Draw the picture."""
+        from ...images.contact_sheet import contact_sheet
         from ...images.picture import Picture
 
-        self.results.display.show(f"sample {job.sample}")
-        drawn = [self.draw(setting) for setting in self.samples or [self.settings[job.sample]]]
-        picture = Picture(pixels=drawn[0] if self.samples is None else _sheet(drawn))
-        picture, encoding = self.results.signed(picture, read), self.results.encoding
+        show = self.results.display.show
+        if self.columns is None:
+            show(f"sample {job.sample}")
+            pixels = self.draw(self.settings[job.sample], self.labels[0])
+        else:
+            drawn = []
+            for label in self.labels:
+                show(f"label {label}" if label is not None else "contact sheet")
+                drawn += [self.draw(setting, label) for setting in self.settings]
+            pixels = contact_sheet(drawn, self.columns)
+        picture, encoding = self.results.signed(Picture(pixels=pixels), read), self.results.encoding
         encoding = encoding.like("PNG") if job.output == PIPE else encoding
         shown = Shown(before=None, after=picture) if self.results.shows(job) else None
         return Made(pages=[picture], recipe=read, encoding=encoding, shown=shown)
 
-    def draw(self, setting: "Settings") -> "NDArray[np.float32]":
+    def draw(self, setting: "Settings", label: str | None) -> "NDArray[np.float32]":
         """Return one sample, (H, W, 3), or (H, W, 1) if the checkpoint has seen only gray."""
         from ...diffusion.generation import generate as draw
         from ...images.tensors import to_array
 
         progress = self.results.display.progress
-        x = draw(self.size, setting, self.model, label=self.label, guidance=self.guidance, progress=progress)
+        x = draw(self.size, setting, self.model, label=label, guidance=self.guidance, progress=progress)
         return to_array(x, 1 if self.model.network.config.gray else 3)
-
-
-def _sheet(arrays: "list[NDArray[np.float32]]") -> "NDArray[np.float32]":
-    """Return a contact sheet, as square as it gets, with two pixels of mid-gray between the pictures."""
-    import numpy as np
-
-    h, w, channels = arrays[0].shape
-    columns = int(np.ceil(np.sqrt(len(arrays))))
-    rows = -(-len(arrays) // columns)
-    gap = 2
-    sheet = np.zeros((rows * (h + gap) - gap, columns * (w + gap) - gap, channels), np.float32)
-    for k, array in enumerate(arrays):
-        top, left = (k // columns) * (h + gap), (k % columns) * (w + gap)
-        sheet[top : top + h, left : left + w] = array
-    return sheet
 
 
 def add_to(app: typer.Typer) -> None:

@@ -11,10 +11,9 @@ from .finding import Finding
 DISTRIBUTION: Final = "diffuse-cli"
 _BY_PILLOW: Final = {"PNG": "zlib", "JPEG": "jpg", "WebP": "webp", "TIFF, compressed": "libtiff", "AVIF": "avif"}
 _BY_EXTRA: Final = {
-    "HEIC": "pillow_heif", "JPEG XL": "imagecodecs", "AVIF, 10 and 12 bit": "imagecodecs", "TIFF, unusual": "tifffile",
-    "camera RAW (read)": "rawpy",
+    "HEIC": "pillow_heif", "JPEG XL": "imagecodecs", "AVIF, 10 and 12 bit": "imagecodecs",
+    "TIFF, unusual": "imagecodecs", "camera RAW (read)": "rawpy",
 }  # fmt: skip
-_DEVELOPMENT: Final = "dev"
 _REQUIREMENT: Final = re.compile(r"^([A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"]([^'\"]+)['\"]")
 
 
@@ -37,7 +36,7 @@ def formats() -> Iterator[Finding]:
 
 
 def extras() -> Iterator[Finding]:
-    """Yield the extras of the package, without the developers'."""
+    """Yield the extras that the package lists, and which of them are installed."""
     try:
         required = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
@@ -48,8 +47,7 @@ def extras() -> Iterator[Finding]:
         if (found := _REQUIREMENT.match(line)) is not None:
             wanted.setdefault(found.group(2), []).append(found.group(1))
     for extra, names in wanted.items():
-        if extra != _DEVELOPMENT:
-            yield _extra(extra, names)
+        yield _extra(extra, names)
 
 
 def _extra(extra: str, names: list[str]) -> Finding:

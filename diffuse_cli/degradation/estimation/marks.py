@@ -15,18 +15,20 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
 from ..mask_shapes import grown
 from ..operators import box_mean
 from .blocks import luma_weights
-from .components import components
 
 Floats = NDArray[np.float64]
 
 _RADII: Final = (2, 5)
 """Of the openings, in pixels, at up to a megapixel; they grow with the root of larger sizes."""
 _NEIGHBOURHOOD: Final = 33
+_TOUCHING: Final = np.ones((3, 3), bool)
+"""Pixels of one part touch, at corners too."""
 _LEAST_RISE: Final = 8.0
 """Levels by which a mark is lighter or darker than what is around it, at least."""
 _RISE: Final = 3.0
@@ -96,7 +98,7 @@ class Parts:
         measures: (N, 8), the features of each part.
     """
 
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int32]
     measures: Floats
 
 
@@ -115,7 +117,7 @@ def _parts(luma: Tensor, chroma: NDArray[np.float32], radii: list[int]) -> Parts
     rise = torch.stack([luma - _opened(luma, r) for r in radii]).amax(0)
     usual = box_mean(rise, _NEIGHBOURHOOD // 2)
     seen = rise > torch.clamp(_RISE * usual, min=_LEAST_RISE)
-    labels, count = components(seen[0, 0].numpy())
+    labels, count = ndimage.label(seen[0, 0].numpy(), _TOUCHING)
     return Parts(labels=labels, measures=_features(luma, chroma, seen, labels, count))
 
 
@@ -131,7 +133,7 @@ def _spread(x: Tensor, radius: int) -> Tensor:
     return F.max_pool2d(x, (side, 1), 1, (radius, 0))
 
 
-def _features(luma: Tensor, chroma: NDArray[np.float32], seen: Tensor, labels: NDArray[np.int64], count: int) -> Floats:
+def _features(luma: Tensor, chroma: NDArray[np.float32], seen: Tensor, labels: NDArray[np.int32], count: int) -> Floats:
     """See `FEATURES`."""
     # What is around a mark is told from pixels that are none, nor a mark's soft rim.
     free = 1 - _spread(seen.float(), 1)
@@ -149,8 +151,9 @@ def _features(luma: Tensor, chroma: NDArray[np.float32], seen: Tensor, labels: N
     plane, around = luma[0, 0].numpy(), mean[0, 0].numpy()
     half, upper, top = (_quantile(plane[inside], index, count, share) for share in (0.5, 0.75, 0.9))
     height = np.maximum(upper - average(around), 1)
-    rows, columns = np.nonzero(inside)
-    length = np.hypot(_extent(rows, index, count), _extent(columns, index, count)) + 1
+    boxes = ndimage.find_objects(labels)
+    sides = np.array([[side.stop - side.start - 1 for side in box] for box in boxes]).reshape(-1, 2)
+    length = np.hypot(*sides.T) + 1
     measures = [
         np.log(height),
         np.log(height / (average(spread[0, 0].numpy()) + 2)),
@@ -173,19 +176,12 @@ def _steepest(luma: Tensor) -> NDArray[np.float32]:
     return np.asarray(_spread((across**2 + down**2).sqrt(), 1)[0, 0].numpy())
 
 
-def _quantile(values: NDArray[np.float32], index: NDArray[np.int64], count: int, share: float) -> Floats:
+def _quantile(values: NDArray[np.float32], index: NDArray[np.int32], count: int, share: float) -> Floats:
     """Of the values of each part."""
     order = np.lexsort((values, index))
     sizes = np.bincount(index, minlength=count)
     at = np.cumsum(sizes) - sizes + np.floor(share * (sizes - 1) + 0.5).astype(np.int64)
     return np.asarray(values[order][at], dtype=np.float64)
-
-
-def _extent(positions: NDArray[np.int64], index: NDArray[np.int64], count: int) -> Floats:
-    lowest, highest = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
-    np.minimum.at(lowest, index, positions)
-    np.maximum.at(highest, index, positions)
-    return np.asarray(highest - lowest, dtype=np.float64)
 
 
 def torn(levels: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -200,7 +196,7 @@ def torn(levels: NDArray[np.float32]) -> NDArray[np.bool_]:
     flat = ((box_mean((x - mean) ** 2, 2)).sqrt() < _FLAT)[0, 0].numpy()
     found = np.zeros(luma.shape, bool)
     for tone in (luma > _PAPER, luma < _BLACK):
-        labels, _ = components(flat & tone)
+        labels, _ = ndimage.label(flat & tone, _TOUCHING)
         at_border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
         for number in np.unique(at_border[at_border > 0]):
             part = labels == number

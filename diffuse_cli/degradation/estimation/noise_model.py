@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from .noise_level import noise_eigenvalue
+from .chen import noise_eigenvalue
 
 Floats = NDArray[np.float64]
 

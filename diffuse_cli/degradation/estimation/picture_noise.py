@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 from ...images.image_io import Picture, as_coded
 from ...images.units import LEVEL
 from .blocks import luma_weights
+from .jpeg_noise import estimate_noise_jpeg
 from .jpeg_tables import ijg_table, quality_of
-from .noise_level import NoiseEstimate, estimate_noise, estimate_noise_jpeg
+from .noise_level import NoiseEstimate, estimate_noise
 
 MAX_JPEG_QUALITY = 95.0
 """The training's best; above, a file counts as never compressed."""

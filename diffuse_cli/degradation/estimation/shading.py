@@ -6,8 +6,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from .noise_level import noise_eigenvalue, plane_blocks
+from .chen import noise_eigenvalue
 from .noise_model import NoiseModel, equalised
+from .ponomarenko import plane_blocks
 
 Floats = NDArray[np.float64]
 

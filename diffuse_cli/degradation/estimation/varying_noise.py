@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from ..operators import blur
-from .noise_level import WHITE, left_of_clipped
+from .blocks import WHITE
+from .clipping import left_of_clipped
 from .noise_model import estimate_noise_model
 from .shading import estimate_shading
 

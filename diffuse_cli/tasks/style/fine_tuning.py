@@ -21,7 +21,6 @@ from ...training.batch import Batch, Clean, collate
 from ...training.config import TrainConfig
 from ...training.model import Trainable, losses
 from ...training.sample_spec import Rng, SampleSpec, keyed
-from ...training.schedule import rate
 from ...training.state import State, start
 
 Progress = Callable[[int, int], None]
@@ -84,7 +83,7 @@ def fine_tuned(
     freeze_(run.net, lesson.frozen)
     model, sizes = Trainable(run.net, place[1]), pyramid(picture, lesson)
     for step in range(lesson.steps):
-        run.set_rate(rate(config, step, step / lesson.steps))
+        run.set_rate(config.rate(step, step / lesson.steps))
         _step(run, config, model, batch_of(sizes, lesson, step, network).to(place[0]))
         progress(step + 1, lesson.steps)
     after = _folded(run.net)

@@ -22,7 +22,7 @@ from .delta import Style, read_style, with_style
 from .fine_tuning import StyleTraining, fine_tuned
 
 LESSON = StyleTraining()
-"""As measured (model card, Styles)."""
+"""As measured (docs/evaluation.md, Styles)."""
 LARGEST = 500_000
 """Pixels of a style's picture: a larger one is shrunk, or its strokes would be wider than what the core can draw."""
 

@@ -52,6 +52,7 @@ def test_strength_blends_and_chroma_strength_leaves_luma(run: Program, cat: Path
     assert np.abs(chroma - before).mean() > 3
 
 
+@pytest.mark.slow
 def test_examples_are_restored(run: Program) -> None:
     """The README's first command, on a real photograph, against the undamaged one's statistics."""
     assert run("denoise", EXAMPLES / "rocket_noisy.jpg", "-o", "rocket.jpg", "-q").exit_code == 0

@@ -155,6 +155,7 @@ def test_a_polygon_beside_the_picture(run: Program, cat: Path, toy_file: Path) -
     assert "outside the picture" in result.stderr
 
 
+@pytest.mark.slow
 def test_the_program_and_python(run: Program, toy_file: Path, tmp_path: Path) -> None:
     """Sampled unless steps are given; the recipe says so, and a given 1 is another recipe."""
     rough = np.random.default_rng(0).integers(

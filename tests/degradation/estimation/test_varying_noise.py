@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from diffuse_cli.degradation.estimation.noise_level import left_of_clipped
+from diffuse_cli.degradation.estimation.clipping import left_of_clipped
 from diffuse_cli.degradation.estimation.varying_noise import estimate_varying_noise
 
 

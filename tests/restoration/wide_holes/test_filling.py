@@ -33,6 +33,7 @@ def test_known_pixels_stay_bit_for_bit(toy: Model, how: Settings, depth: int) ->
     assert (made[hole] != picture.pixels[hole]).any(1).all()
 
 
+@pytest.mark.slow
 def test_seeds_differ_and_the_mean_does_not(toy: Model) -> None:
     picture = Picture(pixels=np.random.default_rng(0).normal(0, 0.3, (140, 140, 3)).astype(np.float32), depth=16)
     task = Inpaint(boxes=[(20, 20, 100, 100)]).problem(picture)
@@ -79,6 +80,7 @@ def steepness(pixels: NDArray[np.float32], inside: Mask) -> float:
     return float(np.mean([np.abs(np.diff(pixels, axis=axis, append=0))[region].mean() for axis in (0, 1)]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1, 2])
 def test_beside_noise_a_wide_hole_has_texture_too(model: Model, scale: int) -> None:
     """What is around it is restored as ever, and it is not the blur that it would be if it were filled at once."""
