@@ -75,7 +75,7 @@ def noise_near(levels: Levels, top: int, left: int, first: int, last: int) -> fl
 
 
 def main() -> None:
-    """Measure, and write what `tests/figures.py` makes a table of."""
+    """Measure, and write what `benchmarks/tables.py` makes a table of."""
     folder, count, out = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     files = sorted(folder.glob("*.png")) + sorted(folder.glob("*.jpg"))
     step = max(len(files) // count, 1)

@@ -65,7 +65,7 @@ def ways(dark: Picture, model: Model) -> dict[str, Levels]:
     classic = gamma_clahe(dark)
     return {
         "diffuse enhance": levels(restore(dark, task, Settings(), model)),
-        "the same tone, one noise level": levels(restore(toned, replace(even, notes=()), Settings(), model)),
+        "the same tone, one noise level": levels(restore(toned, even, Settings(), model)),
         "the same tone alone": levels(toned),
         "gamma + CLAHE": classic,
         "gamma + CLAHE, non-local means": with_nlm(classic),
@@ -91,7 +91,7 @@ def clipped(levels: Levels) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure, and write what `tests/figures.py` makes a table of."""
+    """Measure, and write what `benchmarks/tables.py` makes a table of."""
     folder, count, out = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     files = sorted(folder.glob("*.png")) + sorted(folder.glob("*.jpg"))
     files = files[:: max(len(files) // count, 1)][:count]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuse_cli import restore
+from diffuse_cli import Denoise, restore
 from diffuse_cli.images.image_io import read_picture
 
 Floats = NDArray[np.float64]
@@ -42,7 +42,7 @@ def psnr(a: Floats, b: Floats) -> float:
 
 
 def denoised(picture: Floats, level: float) -> Floats:
-    return restore(picture.astype(np.float32), "denoise", noise=level).astype(np.float64)
+    return restore(picture.astype(np.float32), Denoise(noise=level)).astype(np.float64)
 
 
 def main(paths: list[Path]) -> None:

@@ -15,7 +15,7 @@ import json
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,10 @@ from diffuse_cli.degradation.random_masks import MaskKind
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.evaluation.conditions import Condition, TaskName
 from diffuse_cli.evaluation.evaluate import clean_levels, pictures
 from diffuse_cli.evaluation.metrics import psnr
-from diffuse_cli.evaluation.protocol import Condition, Levels, TaskName, case
+from diffuse_cli.evaluation.protocol import Levels, case, sized
 from diffuse_cli.images.image_io import Picture, through_jpeg, to_levels, to_unit
 from diffuse_cli.restoration.problem import Problem
 from diffuse_cli.restoration.restore import restore
@@ -133,13 +134,14 @@ def oracle(folders: list[Path], limit: int | None) -> Row:
         for condition in conditions:
             damage = case(one.levels, condition, one.name)
             scale = 2.0 if condition.task == "restore" and condition.level == 3 else 1.0
-            auto = replace(Restore(scale=scale).problem(damage.damaged), size=damage.problem.size)
+            auto = sized(Restore(scale=scale).problem(damage.damaged), damage.problem.size)
             told, blind = (reached(damage.damaged, problem, one.levels, model) for problem in (damage.problem, auto))
             rows.append({
                 "set": one.set, "picture": one.name, "task": condition.task, "condition": str(condition), "told": told,
-                "auto": blind, "note": auto.notes[0],
+                "auto": blind, "note": auto.findings.notes[0],
             })  # fmt: skip
-            print(one.name, str(condition), f"{told:.2f} {blind:.2f}", auto.notes[0], file=sys.stderr, flush=True)
+            values = f"{told:.2f} {blind:.2f}"
+            print(one.name, str(condition), values, auto.findings.notes[0], file=sys.stderr, flush=True)
     return {"rows": rows, "dtype": str(model.network.dtype)}
 
 
@@ -150,8 +152,8 @@ def undegraded(folders: list[Path], limit: int | None) -> Row:
         picture = Picture(pixels=to_unit(one.levels, 8))
         task = Restore().problem(picture)
         value = 100.0 if task.leaves_alone else reached(picture, task, one.levels, model)
-        rows.append({"set": one.set, "picture": one.name, "psnr": value, "note": task.notes[0]})
-        print(one.set, one.name, f"{value:.2f}", task.notes[0], file=sys.stderr, flush=True)
+        rows.append({"set": one.set, "picture": one.name, "psnr": value, "note": task.findings.notes[0]})
+        print(one.set, one.name, f"{value:.2f}", task.findings.notes[0], file=sys.stderr, flush=True)
     return {"rows": rows}
 
 

@@ -14,9 +14,9 @@ from PIL import Image
 
 from diffuse_cli.diffusion.checkpoint import find, read_info
 from diffuse_cli.diffusion.model import prepare
-from diffuse_cli.diffusion.settings import Settings, sample_steps
+from diffuse_cli.diffusion.settings import SAMPLE_STEPS, Settings
+from diffuse_cli.evaluation.conditions import Condition
 from diffuse_cli.evaluation.evaluate import Evaluation, evaluate
-from diffuse_cli.evaluation.protocol import Condition
 from diffuse_cli.evaluation.report import Report, aligned, dump, table
 from diffuse_cli.images.encoding import PICTURE_SUFFIXES
 
@@ -65,7 +65,7 @@ def main() -> None:
         first = crops(noisy, Path(folder) / "first", count)
         second = crops(clean, Path(folder) / "second", count)
         cases = [(one, first, noisy.name) for one in denoise] + [(one, second, clean.name) for one in (enlarge, fill)]
-        full = [measure(*case, sample_steps(case[0].task), SAMPLES) for case in cases]
+        full = [measure(*case, SAMPLE_STEPS, SAMPLES) for case in cases]
         (out / "samples-spread.json").write_bytes(dump(merged(full)))
         swept = [measure(*case, steps) for case in (cases[0], *cases[2:]) for steps in STEPS]
         (out / "sample-steps.json").write_bytes(dump(merged(swept)))

@@ -24,7 +24,7 @@ from torch import Tensor
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model, prepare
-from diffuse_cli.diffusion.settings import Settings, sample_steps
+from diffuse_cli.diffusion.settings import SAMPLE_STEPS, Settings
 from diffuse_cli.errors import PictureError
 from diffuse_cli.evaluation.lpips import distance, imported_weights
 from diffuse_cli.evaluation.style_distance import copied_patches, gram_distance, sliced_wasserstein
@@ -38,7 +38,7 @@ from diffuse_cli.tasks.stylize import Stylize
 PHOTOS = ("astronaut", "coffee")
 SIDE = 320
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
-DRAWN = Settings(steps=sample_steps("stylize"))
+DRAWN = Settings(steps=SAMPLE_STEPS)
 
 
 def photo(name: str) -> Picture:
@@ -95,7 +95,7 @@ def rows_of(name: str, style: Style, model: Model, gauge: Gauge) -> list[dict[st
     for shown in PHOTOS:
         picture = photo(shown)
         for strength in STRENGTHS:
-            task = Stylize(colours=style.colours, strength=strength).problem(picture)
+            task = Stylize(style=style, strength=strength).problem(picture)
             made = {"diffuse": DRAWN, "colours alone": Settings()} if strength == 0.5 else {"diffuse": DRAWN}
             for method, settings in made.items():
                 x = tensor(restore(picture, task, settings, styled))
@@ -111,12 +111,12 @@ def seconds_of(style: Style, model: Model) -> float:
     picture = Picture(pixels=to_unit(np.asarray(image), 8))
     begin = time.process_time()
     styled = with_style(model, style, "")
-    restore(picture, Stylize(colours=style.colours).problem(picture), DRAWN, styled)
+    restore(picture, Stylize(style=style).problem(picture), DRAWN, styled)
     return time.process_time() - begin
 
 
 def main() -> None:
-    """Measure, and write what `tests/figures.py` makes a table of."""
+    """Measure, and write what `benchmarks/tables.py` makes a table of."""
     out, model = Path(sys.argv[1]), prepare()
     before: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
     found: dict[str, Any] = {

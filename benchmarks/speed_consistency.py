@@ -21,9 +21,10 @@ from diffuse_cli.degradation.operators import resize
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.evaluation.conditions import Condition
 from diffuse_cli.evaluation.evaluate import perceptual_measures, pictures
 from diffuse_cli.evaluation.metrics import psnr
-from diffuse_cli.evaluation.protocol import Case, Condition, Levels, case
+from diffuse_cli.evaluation.protocol import Case, Levels, case
 from diffuse_cli.images.image_io import read_picture, to_levels
 from diffuse_cli.restoration.restore import restore
 
@@ -40,7 +41,9 @@ def resized(levels: Levels, size: tuple[int, int]) -> NDArray[np.float32]:
 def enlarged(damaged: Case, method: str, model: Model) -> Levels:
     if method == "bicubic":
         return resized(damaged.damaged_levels, damaged.clean.shape[:2]).round().astype(np.uint8)
-    task = replace(damaged.problem, consistent="--consistent" in method)
+    guide = damaged.problem.guide
+    assert guide is not None
+    task = replace(damaged.problem, observation=replace(guide, consistent="--consistent" in method))
     return to_levels(restore(damaged.damaged, task, Settings(), model).pixels, 8)
 
 

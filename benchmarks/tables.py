@@ -1,4 +1,4 @@
-"""Write the measured tables of README.md and the model card from checkpoints/measured/*.json.
+"""Write the measured tables of README.md, docs/ and the model card from checkpoints/measured/*.json.
 
 python -m benchmarks.tables
 
@@ -23,8 +23,7 @@ MEASURED = ROOT / "checkpoints" / "measured"
 CHECKPOINT = ROOT / "checkpoints" / "photo.safetensors"
 PAGES = (
     ROOT / "README.md",
-    ROOT / "examples" / "verify.md",
-    ROOT / "examples" / "fine-tuning.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("evaluation", "performance", "provenance", "samples", "training")),
     ROOT / "checkpoints" / "README.md",
 )
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
@@ -56,6 +55,96 @@ def markdown(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
 
 def means(name: str, measure: str = "psnr", method: str = "diffuse", **wanted: object) -> list[str]:
     return [f"{row['mean'][measure]:.2f}" for row in rows(name, method=method, **wanted)]
+
+
+def _row(name: str, method: str, folder: str, condition: str) -> Row:
+    """The one row of a report about a test set, a damage and a method."""
+    (row,) = rows(name, method=method, set=folder, condition=condition)
+    return row
+
+
+SUMMARY = (
+    ("remove noise of std 25", "denoise-baselines", "CBSD68", "noise 25", "BM3D"),
+    ("remove noise of std 50", "denoise-baselines", "CBSD68", "noise 50", "BM3D"),
+    ("enlarge x2", "super-resolve", "Set14", "x2", "bicubic"),
+    ("enlarge x4", "super-resolve", "Set14", "x4", "bicubic"),
+    ("undo a blur of 1.6 pixels", "deblur", "Set14", "blur 1.6", "Richardson-Lucy"),
+    ("fill text on 13 %", "inpaint", "Set14", "text 13 %", "biharmonic"),
+)
+
+
+def summary() -> str:
+    """Six tasks beside the classical method that is best known for each."""
+    body = []
+    for what, name, folder, condition, method in SUMMARY:
+        ours, theirs = (_row(name, which, folder, condition) for which in ("diffuse", method))
+        classic = f"{theirs['mean']['psnr']:.2f} ({method})"
+        body.append([what, f"{folder} ({ours['pictures']})", f"{ours['mean']['psnr']:.2f}", classic])
+    return markdown(["mean PSNR in dB", "test set (pictures)", "diffuse", "classical method"], body)
+
+
+def beside_classics() -> str:
+    """Every damage: diffuse, and the classical method of the highest PSNR, or the input where none was measured."""
+    body = []
+    for name in ("denoise-baselines", "super-resolve", "jpeg-gray", "jpeg", "deblur", "inpaint", "restore"):
+        for ours in rows(name, method="diffuse"):
+            where = {"set": ours["set"], "condition": ours["condition"]}
+            others = [row for row in rows(name, **where) if not row["method"].startswith("diffuse")]
+            best = max(others, key=lambda row: row["mean"]["psnr"])
+            values = [row["mean"]["psnr"] for row in (ours, best)]
+            mine, theirs = (f"**{value:.2f}**" if value == max(values) else f"{value:.2f}" for value in values)
+            what = f"{ours['condition']}, gray" if ours["gray"] else ours["condition"]
+            body.append([f"{ours['set']} ({ours['pictures']})", what, mine, f"{theirs} ({best['method']})"])
+    return markdown(["test set (pictures)", "damage", "diffuse, PSNR in dB", "best other"], body)
+
+
+PUBLISHED = (
+    ("DRUNet", 31.69, "denoise", "CBSD68", "noise 25"),
+    ("FFDNet", 31.22, "denoise", "CBSD68", "noise 25"),
+    ("IMDN", 32.20, "super-resolve", "Set5", "x4"),
+    ("FBCNN", 30.12, "jpeg-gray", "Classic5_gray", "JPEG 10"),
+)
+"""PSNR in dB as the networks' papers state it."""
+
+
+def published() -> str:
+    body = []
+    for network, psnr, name, folder, condition in PUBLISHED:
+        ours = _row(name, "diffuse", folder, condition)
+        body.append([f"{folder}, {condition}", network, f"{psnr:.2f}", f"{ours['mean']['psnr']:.2f}"])
+    return markdown(["test set, damage", "network", "its paper, PSNR in dB", "diffuse"], body)
+
+
+def _told(text: str, key: str) -> str:
+    """Metadata of a checkpoint in words; `train export` writes it as JSON."""
+    if not text.startswith("{"):
+        return text
+    values = json.loads(text)
+    if key == "data":
+        return f"{values['pictures']} pictures, {values['held_out']} held out"
+    config = values["config"]
+    return f"{values['steps']} steps of {config['batch']} crops of {config['crop']} pixels; rate {config['lr']:g}"
+
+
+def weights() -> str:
+    return _weights(CHECKPOINT)
+
+
+def fashion_weights() -> str:
+    return _weights(CHECKPOINT.with_name("fashion.safetensors"))
+
+
+def _weights(path: Path) -> str:
+    """What a checkpoint's header says."""
+    info = read_info(path)
+    body = [
+        ["parameters", f"{info.parameters / 1e6:.1f} million"],
+        ["file", f"{path.stat().st_size / 1e6:.1f} MB"],
+        ["channels, blocks a level", f"{info.config['channels']}, {info.config['blocks']}"],
+        *([key, _told(info.metadata[key], key)] for key in ("training", "data")),
+        ["sha256 of the tensors", f"`{info.metadata['sha256']}`"],
+    ]
+    return markdown(["", path.stem], body)
 
 
 def denoise() -> str:
@@ -496,6 +585,11 @@ def _changes(of: str, task: str) -> list[list[str]]:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "summary": summary,
+    "beside-classics": beside_classics,
+    "published": published,
+    "weights": weights,
+    "fashion-weights": fashion_weights,
     "denoise": denoise,
     "enlarge": enlarge,
     "blind": blind,

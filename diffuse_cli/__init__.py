@@ -1,27 +1,64 @@
 """Image restoration with one conditional diffusion core.
 
-    from diffuse_cli import restore
-    clean = restore("scan.png", "denoise")                  # a PIL image
-    clean = restore(array, "denoise", noise=25)             # an array again
-    painted = stylize("photo.jpg", "painting.jpg")          # the look of another picture
-    several = restore_samples(array, "denoise")             # .mean, .samples, and .std: how sure
+    from diffuse_cli import Denoise, Model, SuperResolve, restore, sample
 
-Importing this imports nothing heavy; the functions come without torch, and the first call imports that.
+    model = Model.load("photo", device="auto")
+    image = restore("scan.png", Denoise(noise=25), model=model)          # a PIL image
+    several = sample(array, SuperResolve(scale=2), count=4, model=model)  # .mean, .samples, .average, .std
+
+The names in `__all__` are the public API; docs/python.md explains them. Everything else is internal. Importing this
+package imports nothing heavy. The first call imports torch.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["__version__", "generate", "restore", "restore_samples", "stylize"]
-
+from . import errors
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .api import generate, restore, restore_samples, stylize
+    from .api import (
+        PosteriorSamples,
+        compare,
+        estimate_degradation,
+        generate,
+        read_picture,
+        restore,
+        sample,
+        write_picture,
+    )
+    from .api import restore_samples as restore_samples
+    from .api import stylize as stylize
+    from .diffusion.model import Model
+    from .images.picture import Picture
+    from .tasks.compose import Compose
+    from .tasks.denoise import Denoise
+    from .tasks.enhance import Enhance
+    from .tasks.extend import Extend
+    from .tasks.inpaint import Inpaint
+    from .tasks.restore import Restore
+    from .tasks.stylize import Stylize
+    from .tasks.super_resolve import SuperResolve
+
+__all__ = [
+    "Compose", "Denoise", "Enhance", "Extend", "Inpaint", "Model", "Picture", "PosteriorSamples", "Restore",
+    "Stylize", "SuperResolve", "__version__", "compare", "errors", "estimate_degradation", "generate", "read_picture",
+    "restore", "sample", "write_picture",
+]  # fmt: skip
+
+_PLACES = {
+    "Compose": "tasks.compose", "Denoise": "tasks.denoise", "Enhance": "tasks.enhance", "Extend": "tasks.extend",
+    "Inpaint": "tasks.inpaint", "Restore": "tasks.restore", "Stylize": "tasks.stylize",
+    "SuperResolve": "tasks.super_resolve", "Model": "diffusion.model", "Picture": "images.picture",
+}  # fmt: skip
+"""Modules of the names that are not in `api`."""
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute can be anything
-    if name in ("generate", "restore", "restore_samples", "stylize"):
-        from . import api
-
-        return getattr(api, name)
+    if name in __all__ or name in ("restore_samples", "stylize"):  # the last two go in the next release
+        return getattr(import_module(f".{_PLACES.get(name, 'api')}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

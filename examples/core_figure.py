@@ -1,4 +1,4 @@
-"""The figure of core.md, drawn from what the core really computes: python examples/core_figure.py examples/core.png"""
+"""Draw the figure of docs/how-it-works.md as the core computes it: python examples/core_figure.py examples/core.png"""
 
 import sys
 from pathlib import Path

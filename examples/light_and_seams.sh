@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from diffuse_cli.image_file.image_io import read_picture, to_levels
+from diffuse_cli.images.image_io import read_picture, to_levels
 
 here, to = map(Path, sys.argv[1:])
 columns = (

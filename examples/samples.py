@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from diffuse_cli import restore, restore_samples
+from diffuse_cli import Denoise, Inpaint, SuperResolve, restore, sample
 from diffuse_cli.images.image_io import to_levels
 from diffuse_cli.restoration.uncertainty import std_view
 
 HERE = Path(__file__).resolve().parent
+MASK = np.asarray(Image.open(HERE / "camera_mask.png").convert("L")) >= 128
 JOBS = (
-    ("super-resolve", "coffee_small.png", {"scale": 4}, (60, 60)),
-    ("denoise", "cat_noisy.png", {"noise": 25}, (130, 60)),
-    ("inpaint", "camera_scratched.png", {"mask": HERE / "camera_mask.png"}, (150, 70)),
+    (SuperResolve(scale=4), "coffee_small.png", (60, 60)),
+    (Denoise(noise=25), "cat_noisy.png", (130, 60)),
+    (Inpaint(mask=MASK), "camera_scratched.png", (150, 70)),
 )
 SIZE, GAP, LABEL = (240, 152), 4, 16
 
@@ -28,11 +29,11 @@ def main(out: Path) -> None:
     draw = ImageDraw.Draw(sheet)
     for column, head in enumerate(heads):
         draw.text((column * cell[0] + 2, 2), head, fill="black")
-    for row, (task, name, options, (left, top)) in enumerate(JOBS):
+    for row, (task, name, (left, top)) in enumerate(JOBS):
         box = (left, top, left + width, top + height)
         with Image.open(HERE / name) as image:
-            found = restore_samples(image, task, 8, **options)
-            half = restore(image, task, fidelity=0.5, **options)
+            found = sample(image, task, count=8)
+            half = restore(image, task, fidelity=0.5)
             before = image.resize(found.mean.size, Image.Resampling.NEAREST)
         pictures = [one.convert("RGB").crop(box) for one in (before, found.mean, half, found.samples[0])]
         view = std_view(np.ascontiguousarray(found.std[top : top + height, left : left + width]))

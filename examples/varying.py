@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from diffuse_cli import restore
+from diffuse_cli import Denoise, Inpaint, restore
 
 HERE = Path(__file__).resolve().parent
 HOLE = (60, 150, 110, 110)
@@ -25,15 +25,18 @@ def main() -> None:
     """Write both sheets."""
     noisy, std = HERE / "corners_noisy.png", HERE / "corners_std.png"
     with Image.open(noisy) as image:
-        varying = [image.copy(), restore(noisy, "denoise"), restore(noisy, "denoise", noise="auto-map")]
-    beside("varying_noise.png", [*varying, restore(noisy, "denoise", noise_map=std)], (0, 0, 240, 160))
+        varying = [image.copy(), restore(noisy, Denoise()), restore(noisy, Denoise(noise="auto-map"))]
+    with Image.open(std) as image:
+        levels = np.asarray(image, np.float32)
+    beside("varying_noise.png", [*varying, restore(noisy, Denoise(noise_map=levels))], (0, 0, 240, 160))
 
-    clean = restore(HERE / "cat_noisy.png", "denoise")
+    clean = restore(HERE / "cat_noisy.png", Denoise())
     x, y, w, h = HOLE
     hole = clean.copy()
     hole.paste((128, 128, 128), (x, y, x + w, y + h))
-    filled = [restore(clean, "inpaint", box=[HOLE], seed=seed) for seed in (0, 1)]
-    beside("wide_hole.png", [hole, *filled, restore(clean, "inpaint", box=[HOLE], steps=1)], (20, 90, 260, 290))
+    task = Inpaint(boxes=[HOLE])
+    filled = [restore(clean, task, seed=seed) for seed in (0, 1)]
+    beside("wide_hole.png", [hole, *filled, restore(clean, task, steps=1)], (20, 90, 260, 290))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Fixtures: the example photographs, the real weights, a toy network, the installed program."""
 
 import os
+import shutil
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -75,6 +77,7 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever starts the installed program is marked so, and is slow."""
     for item in items:
@@ -118,10 +121,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     return call
 
 
+@contextmanager
 def mounted(folder: Path, options: str) -> Iterator[Path]:
+    """A disk in memory, where mounting is permitted."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting needs root")
     try:
         yield folder
@@ -132,12 +137,14 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 32 KiB."""
-    yield from mounted(tmp_path / "small", "size=32k")
+    with mounted(tmp_path / "small", "size=32k") as disk:
+        yield disk
 
 
 @pytest.fixture
 def read_only_disk(tmp_path: Path) -> Iterator[Path]:
-    yield from mounted(tmp_path / "ro", "ro")
+    with mounted(tmp_path / "ro", "ro") as disk:
+        yield disk
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ Each works in a temporary folder with a tiny network of random weights, says wha
 import argparse
 import hashlib
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,7 +29,12 @@ import numpy as np
 from PIL import Image
 
 from diffuse_cli.diffusion import checkpoint
+from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.images.image_io import read_picture, write_picture
 from diffuse_cli.provenance import recipe
+from diffuse_cli.restoration.restore import restore
+from diffuse_cli.tasks.denoise import Denoise
 
 PROGRAM = Path(sys.executable).with_name("diffuse")
 OPTIONS = ["--noise", "25", "--dtype", "fp32", "--threads", "1"]
@@ -143,25 +150,16 @@ def disk(work: Path, count: int, side: int) -> None:
           f"read-only after {middle}: exit 1; resumed: {len(now)}, bytes as of an undisturbed run")  # fmt: skip
 
 
-_BARE = """
-import sys, time
-from pathlib import Path
-from diffuse_cli.diffusion.model import prepare
-from diffuse_cli.images.image_io import read_picture, write_picture
-from diffuse_cli.tasks.denoise import Denoise
-from diffuse_cli.restoration.restore import restore
-from diffuse_cli.diffusion.settings import Settings
-
-source, out, model = map(Path, sys.argv[1:])
-model, request, settings = prepare(model, device="cpu", dtype="fp32", threads=1), Denoise(noise=25), Settings()
-paths = sorted(source.iterdir())
-out.mkdir()
-begin = time.monotonic()
-for path in paths:
-    picture = read_picture(path)
-    write_picture(restore(picture, request.problem(picture), settings, model), out / path.name)
-print(time.monotonic() - begin)
-"""
+def bare(source: Path, out: Path, model: Path) -> float:
+    """The seconds that a loop over the same calls takes."""
+    prepared, task, settings = prepare(model, device="cpu", dtype="fp32", threads=1), Denoise(noise=25), Settings()
+    paths = sorted(source.iterdir())
+    out.mkdir()
+    begin = time.monotonic()
+    for path in paths:
+        picture = read_picture(path)
+        write_picture(restore(picture, task.problem(picture), settings, prepared), out / path.name)
+    return time.monotonic() - begin
 
 
 def resident(process: int) -> int:
@@ -183,10 +181,8 @@ def flat(work: Path, count: int, side: int) -> None:
             memory.append(resident(process.pid))
     assert process.wait() == 0
     early, late = float(np.mean(memory[:20])), float(np.mean(memory[-20:]))
-    bare = subprocess.run(
-        [sys.executable, "-c", _BARE, work / "in", work / "bare", model], check=True, capture_output=True, text=True
-    )
-    seconds = float(bare.stdout)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        seconds = pool.submit(bare, work / "in", work / "bare", model).result()
     print(f"{count} files of {side}x{side}: resident {early / 1024:.1f} MiB around the 100th, {late / 1024:.1f} at the "
           f"end ({late / early - 1:+.1%}); {count / summary['seconds']:.2f} files/s, a bare loop {count / seconds:.2f} "
           f"({seconds / summary['seconds'] - 1:+.1%})")  # fmt: skip

@@ -1,4 +1,4 @@
-"""The program: its commands, and the boundary where every error becomes one line and an exit code."""
+"""The program: its commands, and the place where every error becomes one line and an exit code."""
 
 import importlib
 import os
@@ -26,7 +26,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 class Boundary(TyperGroup):
-    """Every error ends here, as one line on stderr and a documented exit code."""
+    """Turns every error into one line on stderr and a documented exit code."""
 
     def make_context(self, *args: object, **kwargs: object) -> typer.Context:
         """Parse the options before the command's name."""
@@ -52,7 +52,7 @@ class Boundary(TyperGroup):
             self.params, self.add_help_option = own, True
 
     def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - the parser's context, which typer does not export
-        """Run the command, its defaults taken from the settings."""
+        """Run the command with the settings as its defaults."""
         try:
             ctx.default_map = default_map(self)
             return super().invoke(ctx)
@@ -78,16 +78,17 @@ class Boundary(TyperGroup):
 
 
 def _is_help(error: Exception) -> bool:
-    """Whether this is the help text that a command without arguments shows: many lines, and meant so."""
+    """Return whether this is the help text of a command without arguments, which has many lines."""
     return type(error).__name__ == "NoArgsIsHelpError"
 
 
 def _one_line(error: Exception) -> str:
-    """The parser's message and where to look, without the usage block."""
+    """Return the parser's message and where to look, without the usage block."""
     message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
+    message = message.replace(": Value error, ", ": ")  # what typer's converters say before they say what is wrong
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "diffuse"
-    return f"{message.rstrip('.')} (see {command} --help)"
+    return f"{message.rstrip('.')}; see {command} --help"
 
 
 app = typer.Typer(
@@ -98,8 +99,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
-    epilog="Exit codes: 0 all done; 1 a picture, its mask or the disk; 2 options and files, before the model loads; "
-    "3 the model; 4 out of memory; 130 after Ctrl-C, 143 after SIGTERM.",
+    epilog="Exit codes: 0 all done; 1 a picture, its mask or the disk failed; 2 wrong options or files; "
+    "3 the model cannot be used; 4 out of memory; 130 after Ctrl-C, 143 after SIGTERM.",
 )
 
 
@@ -127,7 +128,7 @@ for _name in COMMANDS:
 
 
 def main() -> None:
-    """Entry point of the scripts `diffuse` and `diffuse-cli`, and of `python -m diffuse_cli`."""
+    """Run the scripts `diffuse` and `diffuse-cli`, and `python -m diffuse_cli`."""
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, on_sigterm)
     wait_passively()

@@ -1,4 +1,4 @@
-"""The manual page and the shells' completions, made from the commands: python -m diffuse_cli.cli.manual FOLDER."""
+"""Makes the manual page, the reference and the completions: python -m diffuse_cli.cli.manual FOLDER."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ COMPLETIONS = {
     "zsh": "zsh/site-functions/_diffuse",
     "fish": "fish/vendor_completions.d/diffuse.fish",
 }
-"""Where each shell looks, below share/."""
+"""Where each shell looks below share/."""
 
 
 REFERENCE = "doc/diffuse/commands.md"
@@ -23,7 +23,7 @@ _REFERENCE_WIDTH = 100
 
 
 def pages() -> dict[str, str]:
-    """Every file below share/, by its name."""
+    """Return every file below share/ by its name."""
     return {
         "man/man1/diffuse.1": man_page(),
         REFERENCE: reference(),
@@ -32,7 +32,7 @@ def pages() -> dict[str, str]:
 
 
 def reference() -> str:
-    """Every command's help text, as it is printed, in one page of Markdown."""
+    """Return every command's help as one page of Markdown."""
     from .app import app
 
     group: Any = typer.main.get_command(app)
@@ -45,7 +45,7 @@ def reference() -> str:
 
 
 def completion(shell: str) -> str:
-    """What a shell is to source, from the parser."""
+    """Return what a shell sources, from the parser."""
     environment = {**os.environ, "_DIFFUSE_COMPLETE": f"source_{shell}"}
     command = [sys.executable, "-c", "from diffuse_cli.cli.app import app; app(prog_name='diffuse')"]
     text = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
@@ -55,7 +55,7 @@ def completion(shell: str) -> str:
 
 
 def man_page() -> str:
-    """diffuse(1), in the man macros."""
+    """Return diffuse(1) in the man macros."""
     from .app import app
 
     group: Any = typer.main.get_command(app)
@@ -98,13 +98,13 @@ def _paragraphs(text: str | None) -> list[str]:
 
 
 def _text(text: str) -> str:
-    """What roff would take for a command, escaped."""
+    """Escape what roff would take for a command."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-")
     return "\\&" + escaped if escaped.startswith((".", "'")) else escaped
 
 
 def main() -> None:
-    """Write every file below the folder named."""
+    """Write every file below the folder that the argument names."""
     for name, text in pages().items():
         path = Path(sys.argv[1]) / name
         path.parent.mkdir(parents=True, exist_ok=True)

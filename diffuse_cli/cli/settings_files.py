@@ -1,7 +1,7 @@
-"""Settings that stand between the flags and the defaults: DIFFUSE_* variables, ./diffuse.toml, the user's config file.
+"""Settings between the flags and the defaults: DIFFUSE_* variables, ./diffuse.toml, the user's config file.
 
-A key is an option's name; what stands at the top of a file, or in DIFFUSE_OPTION, holds for every command that has the
-option, and what stands in a table [command], or in DIFFUSE_COMMAND_OPTION, for that command alone.
+A key is an option's name. At the top of a file, or in DIFFUSE_OPTION, it sets the option of every command that has it.
+In a table [command], or in DIFFUSE_COMMAND_OPTION, it sets the option of that command.
 """
 
 import os
@@ -26,7 +26,7 @@ class Setting:
 
 
 def files() -> list[Path]:
-    """The files that are looked at, the one that counts more first."""
+    """Return the files that are read. The first one overrides the second."""
     from platformdirs import user_config_path
 
     return [Path("diffuse.toml"), user_config_path("diffuse") / "config.toml"]
@@ -35,10 +35,15 @@ def files() -> list[Path]:
 def load(
     options: Options, *, environment: Mapping[str, str], many: Collection[str] = ()
 ) -> dict[str, dict[str, Setting]]:
-    """The settings of each command.
+    """Return the settings of each command.
 
-    Args: many: options that may be given several times; a variable's words are then one value each.
-    Raises: UsageError: a file cannot be read, or names a command or an option that there is not.
+    Args:
+        options: the options of each command.
+        environment: the variables.
+        many: options that may be repeated. A variable's words are then one value each.
+
+    Raises:
+        UsageError: a file cannot be read, or names an unknown command or option.
     """
     found: dict[str, dict[str, Setting]] = {command: {} for command in options}
     for path in reversed(files()):
@@ -62,12 +67,12 @@ def _in_file(path: Path, options: Options) -> dict[str, dict[str, Setting]]:
             name = key.replace("-", "_")
             having = [command for command in options if name in options[command]]
             if not having:
-                raise UsageError(f"{path}: {key}: no command has such an option (see diffuse config COMMAND)")
+                raise UsageError(f"{path}: {key}: no command has this option; see diffuse config COMMAND")
             for command in having:
                 found[command][name] = Setting(value=value, origin=str(path))
     for command, table in tables.items():
         if command not in options:
-            raise UsageError(f"{path}: [{command}]: there is no such command; there are {', '.join(options)}")
+            raise UsageError(f"{path}: [{command}]: no such command; the commands are {', '.join(options)}")
         found[command] |= _in_table(path, command, table, options[command])
     return found
 
@@ -78,16 +83,16 @@ def _parsed(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path}: the settings cannot be read: {error.strerror}") from None
+        raise UsageError(f"{path}: the settings cannot be read ({error.strerror})") from None
     except ValueError as error:
-        raise UsageError(f"{path}: is not TOML: {error}") from None
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
 
 
 def _in_table(path: Path, command: str, table: Mapping[str, Any], names: Collection[str]) -> dict[str, Setting]:
     found = {}
     for key, value in table.items():
         if key.replace("-", "_") not in names:
-            raise UsageError(f"{path}: [{command}] {key}: no such option (see diffuse config {command})")
+            raise UsageError(f"{path}: [{command}] {key}: no such option; see diffuse config {command}")
         found[key.replace("-", "_")] = Setting(value=value, origin=f"{path} [{command}]")
     return found
 
@@ -109,8 +114,13 @@ def _in_environment(
 
 
 def from_environment(options: Options, many: Collection[str]) -> dict[str, dict[str, Setting]]:
-    """The settings, with this process's variables.
+    """Return the settings, with this process's variables.
 
-    Raises: UsageError: as `settings`.
+    Args:
+        options: the options of each command.
+        many: options that may be repeated.
+
+    Raises:
+        UsageError: a file cannot be read, or names an unknown command or option.
     """
     return load(options, environment=os.environ, many=many)

@@ -1,4 +1,4 @@
-"""safetensors with their config: the weights that a file holds, and the files that a name stands for.
+"""Checkpoints: safetensors files with the network's config, and the names that stand for them.
 
 Nothing here unpickles. The header is read without torch, so that `models list` and label names cost nothing.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_data_path
 
 from ..errors import CheckpointError, UsageError
-from ..system import files as file_hash
+from ..system import files
 
 if TYPE_CHECKING:
     import torch
@@ -56,9 +56,10 @@ class CheckpointInfo:
         return int(self.config.get("crop", 96))
 
     def check_task(self, task: str) -> None:
-        """Refuse a task that these weights never saw, where the file says which they saw.
+        """Refuse a task that these weights were not trained for, if the file says which they were.
 
-        Raises: CheckpointError: its `tasks` (names with commas) do not hold this one.
+        Raises:
+            CheckpointError: its `tasks` (names with commas) do not hold this one.
         """
         tasks = [name.strip() for name in self.metadata.get("tasks", task).split(",")]
         if task not in tasks:
@@ -77,13 +78,13 @@ class CheckpointInfo:
 
 
 def folders() -> list[Path]:
-    """Where named checkpoints lie: packaged with the program, beside it in a checkout, and the user's own."""
+    """Return where named checkpoints lie: in the package, beside it in a checkout, and in the user's data."""
     here = Path(__file__).resolve().parents[1]
     return [here / "checkpoints", here.parent / "checkpoints", user_data_path("diffuse") / "checkpoints"]
 
 
 def named() -> dict[str, Path]:
-    """Every checkpoint that `--model NAME` can mean; the first folder wins."""
+    """Return every checkpoint that `--model NAME` can mean, by name; the first folder wins."""
     found: dict[str, Path] = {}
     for folder in folders():
         for path in sorted(folder.glob(f"*{SUFFIX}")):
@@ -92,9 +93,10 @@ def named() -> dict[str, Path]:
 
 
 def find(model: str | Path = DEFAULT_MODEL) -> Path:
-    """The file of a model given by name or by path.
+    """Return the file of a model given by name or by path.
 
-    Raises: CheckpointError: neither a known name nor a file.
+    Raises:
+        CheckpointError: it is neither a known name nor a file.
     """
     path = Path(model)
     if path.is_file():
@@ -109,17 +111,19 @@ def find(model: str | Path = DEFAULT_MODEL) -> Path:
 
 
 def file_sha256(path: Path) -> str:
-    """Of a checkpoint's file, by which a recipe names it.
+    """Return the sha256 of a checkpoint's file, by which a recipe names it.
 
-    Raises: CheckpointError: it cannot be read.
+    Raises:
+        CheckpointError: the file cannot be read.
     """
-    return file_hash.file_sha256(path, CheckpointError)
+    return files.file_sha256(path, CheckpointError)
 
 
 def read_info(path: Path) -> CheckpointInfo:
     """Read the header of a checkpoint.
 
-    Raises: CheckpointError: not a safetensors file, truncated, or not one of this program's.
+    Raises:
+        CheckpointError: it is not a safetensors file, truncated, or not one of this program's.
     """
     try:
         with path.open("rb") as file:
@@ -156,9 +160,10 @@ def _parse(path: Path, header: dict[str, Any], data_size: int) -> CheckpointInfo
 
 
 def label_index(label: str, labels: tuple[str, ...]) -> int:
-    """Where a label stands among a checkpoint's.
+    """Return the number of a label among a checkpoint's.
 
-    Raises: UsageError: it is none of them.
+    Raises:
+        UsageError: the checkpoint has no such label.
     """
     if label not in labels:
         names = ", ".join(labels) or "none: it was trained without labels"
@@ -169,7 +174,8 @@ def label_index(label: str, labels: tuple[str, ...]) -> int:
 def load(path: Path) -> "UNet":
     """Rebuild the network of a checkpoint, folded, on the CPU in fp32.
 
-    Raises: CheckpointError: the file is missing, corrupt, foreign, or does not fit its own config.
+    Raises:
+        CheckpointError: the file is missing, corrupt, foreign, or does not fit its own config.
     """
     from .network import NetworkConfig, UNet
 
@@ -200,7 +206,7 @@ def _tensors(path: Path) -> "dict[str, Tensor]":
 
 
 def tensors_sha256(tensors: "dict[str, Tensor]") -> str:
-    """sha256 over each tensor's name, type, shape and bytes, in the order of the names."""
+    """Return the sha256 over each tensor's name, type, shape and bytes, in the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].contiguous()
@@ -210,9 +216,13 @@ def tensors_sha256(tensors: "dict[str, Tensor]") -> str:
 
 
 def verify(path: Path) -> tuple[str, bool | None]:
-    """The sha256 of a checkpoint's tensors, and whether it is the one stated (None: it states none).
+    """Load a checkpoint, and check the sha256 of its tensors.
 
-    Raises: CheckpointError: as `load`, which this does first.
+    Returns:
+        the sha256, and whether it is the one that the file states. None: it states none.
+
+    Raises:
+        CheckpointError: as `load`.
     """
     load(path)
     actual = tensors_sha256(_tensors(path))
@@ -221,9 +231,10 @@ def verify(path: Path) -> tuple[str, bool | None]:
 
 
 def to_recipe(path: Path) -> dict[str, str]:
-    """A checkpoint's name, the hash of its tensors and its steps: which weights a report is of.
+    """Return a checkpoint's name, the sha256 of its tensors and its training steps, for a report.
 
-    Raises: CheckpointError: as `verify`.
+    Raises:
+        CheckpointError: as `verify`.
     """
     return {"name": path.stem, "sha256": verify(path)[0], "steps": read_info(path).metadata.get("steps", "")}
 
@@ -231,8 +242,14 @@ def to_recipe(path: Path) -> dict[str, str]:
 def save(path: Path, tensors: "dict[str, Tensor]", config: dict[str, object], summary: dict[str, str]) -> None:
     """Write a release checkpoint: matrices in fp16, scalars and buffers in fp32.
 
-    Args: summary: further metadata, such as `steps`, `data`, `training`, `licence`.
-    Raises: PictureError: the disk fails; a file that was there before still is then.
+    Args:
+        path: the file; if writing fails, one that was there before is still there.
+        tensors: the EMA weights, by name.
+        config: the network's shape, as JSON.
+        summary: further metadata, such as `steps`, `data`, `training`, `licence`.
+
+    Raises:
+        PictureError: the disk fails.
     """
     from safetensors.torch import save as serialise
 

@@ -1,4 +1,4 @@
-"""A task in the core's terms: what is observed of a picture, with which state one begins, which pixels are given."""
+"""What the core is told about a picture: the observation, the diffusion state, and the pixels that are given."""
 
 import math
 from dataclasses import dataclass, replace
@@ -16,14 +16,15 @@ from .windowed_observation import Guided, filled, guided_with_holes
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conditioning:
-    """What is known of a picture, and the diffusion state that comes with it.
+    """What is known of a picture, and the diffusion state to begin with.
 
     Attributes:
-        x_t: (1, 3, H, W), of the result's size; not read where there is no state.
-        sigma_t: std of its noise, inf = no state.
-        small: what every estimate is to be when it is shrunk, None = nothing.
-        given: (1, 3, H, W), the result wherever `needed` is not set.
-        needed: (H, W), the pixels that are not given; None = all.
+        observation: what is observed.
+        x_t: (1, 3, H, W), the state, of the result's size. Not read if there is none.
+        sigma_t: std of the state's noise; inf = there is no state.
+        small: (1, 3, h, w), what every estimate is when it is shrunk. None: anything.
+        given: (1, 3, H, W), the result at the pixels that are not needed.
+        needed: (H, W), True at the pixels that are computed. None: all.
     """
 
     observation: WindowedObservation
@@ -35,15 +36,21 @@ class Conditioning:
 
 
 def no_state(size: tuple[int, int]) -> Tensor:
-    """(1, 3, *size) that is not read and takes no memory."""
+    """Return a state (1, 3, *size) that is not read and takes no memory."""
     return torch.zeros(1, 1, 1, 1).expand(1, 3, *size)
 
 
 def varying(base: Observation, y: Tensor, sigma: Tensor, *, sampling: bool) -> Conditioning:
-    """A picture whose noise std is a map (1, 1, H, W).
+    """Return what is known of a picture whose noise varies.
 
-    For the mean, the picture is the state as well, at the map's largest std, and the observation adds what is better
-    known than that: fused, they are the picture with its map. It measured 0.2 to 0.5 dB better than no state.
+    For the mean, the picture is the state as well, with the map's largest std. The observation adds what is better
+    known than that; fused, the two are the picture with its map. It measured 0.2 to 0.5 dB better than no state.
+
+    Args:
+        base: what is known beside the picture.
+        y: (1, 3, H, W), the picture.
+        sigma: (1, 1, H, W), std of its noise at each pixel, [-1, 1] units.
+        sampling: a sample is drawn; the picture is then an observation alone.
     """
     top = float(sigma.max())
     if sampling or top == 0:
@@ -54,10 +61,17 @@ def varying(base: Observation, y: Tensor, sigma: Tensor, *, sampling: bool) -> C
 def guided(
     base: Observation, guide: Tensor, what: Degradation, size: tuple[int, int], hole: Tensor | None = None
 ) -> WindowedObservation:
-    """A degraded picture as the guide, brought to the size of the output.
+    """Return what is known by a degraded picture, brought to the size of the output.
 
-    Where it has a hole (h, w) it is filled at its own size, so that resizing does not bleed, and once more at the
-    output's. A guide that is all hole is no observation at all.
+    A hole is filled at the picture's own size, so that resizing does not bleed, and again at the output's. A guide that
+    is all hole tells nothing.
+
+    Args:
+        base: what is known beside the guide.
+        guide: (1, 3, h, w), the degraded picture.
+        what: what happened to it.
+        size: (H, W) of the output.
+        hole: (h, w), True where the guide is missing. None: nowhere.
     """
     if hole is not None and bool(hole.all()):
         return base
@@ -68,9 +82,13 @@ def guided(
 
 
 def with_hole(base: Observation, y: Tensor, hole: Tensor, noise: float | Tensor = 0.0) -> Conditioning:
-    """Missing pixels (H, W), the others known up to noise of this std, a number or (H, W).
+    """Return what is known of a picture with missing pixels. If all are missing, nothing is.
 
-    All missing is no observation at all.
+    Args:
+        base: what is known beside the picture.
+        y: (1, 3, H, W), the picture; not read where it is missing.
+        hole: (H, W), True where it is missing.
+        noise: std of the noise of the other pixels, [-1, 1] units: a number or (H, W).
     """
     if bool(hole.all()):
         return Conditioning(observation=base, x_t=y, sigma_t=math.inf)

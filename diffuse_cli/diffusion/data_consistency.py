@@ -1,9 +1,9 @@
 """Enlargements that are consistent: shrunk again, they are the picture that they were made from.
 
 The shrinker A is `degradation.resize`: antialiased bicubic, half-pixel centres, in float. It is separable, A = R_h (x)
-R_w, and so is its pseudo-inverse, R+ = R^T (R R^T)^-1, in which R R^T is banded: one Cholesky factor of five diagonals
-for each axis, whatever the factor of the enlargement (Wang, Yu, Zhang 2023, "Zero-Shot Image Restoration Using
-Denoising Diffusion Null-Space Model", for the projection).
+R_w, and so is its pseudo-inverse, R+ = R^T (R R^T)^-1. R R^T is banded, so each axis takes one Cholesky factor of five
+diagonals, whatever the factor of the enlargement. The projection follows Wang, Yu and Zhang 2023 ("Zero-Shot Image
+Restoration Using Denoising Diffusion Null-Space Model").
 """
 
 import math
@@ -23,17 +23,17 @@ from .denoiser import DenoiserFn
 Floats = NDArray[np.float64]
 
 _BAND = 4
-"""Rows of R further apart have no tap in common: each reaches two pixels of the small picture to either side."""
+"""Rows of R that are further apart have no tap in common: each reaches two pixels of the small picture either way."""
 _MOST_ROUNDS = 300
 _SLACK = 0.25
-"""Of a level of the small picture, which is known no better than to half a level."""
+"""Levels of the small picture by which a result may miss it; it is known no better than to half a level."""
 _DONE = 0.02
 _PROGRESS, _PATIENCE = 0.98, 40
-"""What no picture in the range shrinks to is given up when so many rounds have not come nearer by a fiftieth."""
+"""If so many rounds come no nearer by a fiftieth, no picture in the range shrinks to y, and the search ends."""
 
 
 def _gram(first: NDArray[np.intp], weights: Floats) -> Floats:
-    """The diagonals of R R^T, (5, n): [d, i] is row i times row i + d."""
+    """Return the diagonals of R R^T, (5, n): [d, i] is row i times row i + d."""
     n, taps = weights.shape
     diagonals = np.zeros((_BAND + 1, n))
     for d in range(min(_BAND, n - 1) + 1):
@@ -44,25 +44,27 @@ def _gram(first: NDArray[np.intp], weights: Floats) -> Floats:
 
 
 def _factor(small: int, large: int) -> NDArray[np.float32] | None:
-    """The Cholesky factor of R R^T, as LAPACK stores a band; None where nothing is shrunk."""
+    """Return the Cholesky factor of R R^T, as LAPACK stores a band. None if nothing is shrunk."""
     if small == large:
         return None
     return np.asarray(cholesky_banded(_gram(*taps(small, large)), lower=True), np.float32)
 
 
 def _solve(factor: NDArray[np.float32], b: NDArray[np.float32]) -> None:
-    """(R R^T)^-1 b for b (n, columns), in place and in blocks: a large picture lies in a mapped file."""
+    """Replace b (n, columns) by (R R^T)^-1 b, in blocks: a large picture lies in a mapped file."""
     for columns in row_blocks(b.T):
         b[:, columns] = cho_solve_banded((factor, True), b[:, columns], check_finite=False)
 
 
 def projection(y: Tensor, size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
-    """The nearest picture that is y when it is shrunk: x + A+ (y - A x).
+    """Return the function that maps x to the nearest picture that is y when it is shrunk: x + A+ (y - A x).
 
     Args:
         y: (1, C, h, w), the small picture.
-        size: (H, W) of the pictures to be projected; at least y's.
-    Returns: a function of x (1, C, H, W); where C channels are equal in x and in y, they stay so.
+        size: (H, W) of the pictures to project; at least y's.
+
+    Returns:
+        a function of x (1, C, H, W). Channels that are equal in x and in y stay equal.
     """
     small = (y.shape[-2], y.shape[-1])
     down, across = _factor(small[0], size[0]), _factor(small[1], size[1])
@@ -87,21 +89,30 @@ def projection(y: Tensor, size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
 
 
 def consistent(denoise: DenoiserFn, project: Callable[[Tensor], Tensor]) -> DenoiserFn:
-    """A denoiser all of whose estimates are consistent."""
+    """Return a denoiser whose estimates are all consistent.
+
+    Args:
+        denoise: the denoiser.
+        project: see `projection`.
+    """
     return lambda x, sigma: project(denoise(x, sigma))
 
 
 @one_thread()
 def within_range(x: Tensor, y: Tensor, depth: int) -> Tensor:
-    """A consistent picture that keeps to [-1, 1], near one that does not.
+    """Return a consistent picture within [-1, 1], near one that leaves the range.
 
-    Accelerated projected gradients (Beck and Teboulle 2009, FISTA) on the squared distance between A x and y, of which
-    a quarter of a level is let be; and where y is at an end of the range, what lies beyond: it was cut off there.
+    Accelerated projected gradients (Beck and Teboulle 2009, FISTA) on the squared distance between A x and y. A quarter
+    of a level counts as no distance. Nor does what lies beyond an end of the range where y is at that end: y was cut
+    off there.
 
     Args:
         x: (1, C, H, W), consistent up to its range.
         y: (1, C, h, w), in [-1, 1].
         depth: bits in which y was stored.
+
+    Returns:
+        (1, C, H, W).
     """
     slack = _SLACK * 2 / (2**depth - 1)
     shrinks = shrinker((y.shape[-2], y.shape[-1]), (x.shape[-2], x.shape[-1]))
@@ -114,12 +125,12 @@ def within_range(x: Tensor, y: Tensor, depth: int) -> Tensor:
 
 
 def _empty(shape: tuple[int, ...]) -> Tensor:
-    """Of arbitrary content; a large one lies in a mapped file."""
+    """Return a tensor of arbitrary content; a large one lies in a mapped file."""
     return torch.from_numpy(empty_array(shape, np.float32))
 
 
 def _norm(small: int, large: int) -> float:
-    """Upper bound of the largest eigenvalue of R R^T: the largest sum of a row (Gershgorin)."""
+    """Return an upper bound of the largest eigenvalue of R R^T: the largest sum of a row (Gershgorin)."""
     if small == large:
         return 1.0
     gram = np.abs(_gram(*taps(small, large)))
@@ -131,7 +142,7 @@ def _norm(small: int, large: int) -> float:
 
 
 def _descend(ahead: Tensor, y: Tensor, shrinks: Shrinker, slack: float, steepest: float) -> None:
-    """One channel (H, W) within the range, brought near to what shrinks to y (h, w); in place, rows by rows."""
+    """Bring one channel (H, W) near to what shrinks to y (h, w), within the range; in place, block by block."""
     before, rest = torch.from_numpy(copied(ahead.numpy())), _empty(tuple(y.shape))
     t, best, idle = 1.0, math.inf, 0
     for _ in range(_MOST_ROUNDS):
@@ -153,6 +164,6 @@ def _descend(ahead: Tensor, y: Tensor, shrinks: Shrinker, slack: float, steepest
 
 
 def _residual(y: Tensor, shrunk: Tensor, slack: float) -> Tensor:
-    """What is missing of y, a part of a level aside, and what lies beyond an end of the range at which y was cut."""
+    """Return y - shrunk without a part of a level, and without what lies beyond an end of the range that cut y off."""
     r = torch.nn.functional.softshrink(y - shrunk, slack)
     return torch.where(y >= 1, r.clamp_min(0), torch.where(y <= -1, r.clamp_max(0), r))

@@ -1,7 +1,7 @@
 """D(x, sigma): the posterior mean of the clean picture x0 given all that is known.
 
-The diffusion state x_t = x0 + sigma_t n and a pixelwise observation y = x0 + sigma_y n are fused into one (x, sigma);
-a degraded version of the picture, or the fill of its holes, is the centre mu of the prior.
+The diffusion state x_t = x0 + sigma_t n and a pixelwise observation y = x0 + sigma_y n are fused into one (x, sigma). A
+degraded version of the picture, or the fill of its holes, is the centre mu of the prior.
 
 Preconditioning after Karras et al. 2022 (arXiv:2206.00364, Table 1), around a prior N(mu, sigma_p^2).
 """
@@ -29,13 +29,14 @@ DenoiserFn = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """What is known of a picture beside the diffusion state. Sizes of 1 stand for a constant.
+    """What is known of a picture beside the diffusion state. A size of 1 stands for a constant.
 
     Attributes:
-        mu: (B, 3, H, W) or (B, 3, 1, 1), the guide or the fill; 0 without.
+        mu: (B, 3, H, W) or (B, 3, 1, 1), the guide or the fill; 0 without one.
         sigma_p: (B, 1, H, W) or (B, 1, 1, 1), std of the clean picture around mu.
-        cond: (B, described + K), what happened to the guide, then the label.
-        y, sigma_y: (B, 3, H, W), (B, 1, H, W) or (B, 1, 1, 1): a pixelwise observation and the std of its noise.
+        cond: (B, described + K), the degradation of the guide, then the label.
+        y: (B, 3, H, W), a pixelwise observation. None: there is none.
+        sigma_y: (B, 1, H, W) or (B, 1, 1, 1), std of the observation's noise.
         gray: the picture's channels are equal, so the estimate's must be.
         described: how many numbers of cond say what happened to the guide.
     """
@@ -55,7 +56,7 @@ class Observation:
         return replace(self, sigma_p=torch.full((1, 1, 1, 1), what.sigma_p()), cond=cond)
 
     def crop(self, rows: slice, columns: slice) -> "Observation":
-        """The same of a window."""
+        """Return the observation of a window."""
 
         def cut(t: Tensor) -> Tensor:
             return t[..., rows if t.shape[-2] > 1 else slice(None), columns if t.shape[-1] > 1 else slice(None)]
@@ -66,7 +67,7 @@ class Observation:
         return replace(window, y=cut(self.y), sigma_y=cut(self.sigma_y))
 
     def to(self, device: torch.device) -> "Observation":
-        """The same on another device."""
+        """Return the observation on another device."""
         if self.cond.device == device:
             return self
         values = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -74,7 +75,7 @@ class Observation:
         return replace(self, **moved)
 
     def spread(self) -> float:
-        """Upper bound of the posterior std of any pixel, given y and the prior: where sampling has to start from."""
+        """Return an upper bound of the posterior std of any pixel, given y and the prior. Sampling starts from it."""
         if self.sigma_y is None:
             return float(self.sigma_p.max())
         both = fuse(self.sigma_p, self.sigma_p, self.sigma_y, self.sigma_y)[1]
@@ -82,7 +83,7 @@ class Observation:
 
 
 def together(parts: Sequence[Observation]) -> Observation:
-    """Observations of windows of equal size, of one picture each, as one batch."""
+    """Join observations of windows of equal size, of one picture each, into one batch."""
     first = parts[0]
     if len(parts) == 1:
         return first
@@ -102,21 +103,27 @@ def together(parts: Sequence[Observation]) -> Observation:
 
 
 class WindowedObservation(Protocol):
-    """What is known of a whole picture, window by window. An `Observation` is the plainest kind."""
+    """What is known of a whole picture, window by window. An `Observation` is the plainest one."""
 
     @property
     def gray(self) -> bool:
-        """The picture's channels are equal."""
+        """Whether the picture's channels are equal."""
 
     def crop(self, rows: slice, columns: slice) -> Observation:
-        """What is known of a window."""
+        """Return what is known of a window."""
 
     def spread(self) -> float:
-        """Upper bound of the posterior std of any pixel."""
+        """Return an upper bound of the posterior std of any pixel."""
 
 
 def nothing_known(batch: int, config: NetworkConfig, device: torch.device) -> Observation:
-    """Return the observation of `generate`, and of a denoiser whose noisy picture is the state itself."""
+    """Return the observation of `generate`, and of a denoiser whose noisy picture is the state itself.
+
+    Args:
+        batch: number of pictures.
+        config: of the network.
+        device: where its tensors are.
+    """
     return Observation(
         mu=torch.zeros(batch, 3, 1, 1, device=device),
         sigma_p=torch.full((batch, 1, 1, 1), SIGMA_DATA, device=device),
@@ -126,22 +133,42 @@ def nothing_known(batch: int, config: NetworkConfig, device: torch.device) -> Ob
 
 
 def c_noise(sigma: Tensor) -> Tensor:
-    """How the network is told a sigma; inf maps to 1.25."""
+    """Return what the network is told of a sigma; inf maps to 1.25."""
     return torch.where(torch.isinf(sigma), 1.25, sigma.clamp(SIGMA_MIN, SIGMA_MAX).log() / 4)
 
 
 def coefficients(sigma: Tensor, sigma_p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """c_skip, c_out, c_in of x0 around mu (Karras et al. 2022, Table 1), right for sigma = 0 and inf as well."""
+    """Return c_skip, c_out, c_in of x0 around mu (Karras et al. 2022, Table 1), also for sigma = 0 and inf."""
     c_in = (sigma**2 + sigma_p**2).rsqrt()
     c_skip = 1 / (1 + (sigma / sigma_p) ** 2)
     c_out = sigma_p / torch.sqrt(1 + (sigma_p / sigma) ** 2)
     return c_skip, c_out, c_in
 
 
-def precondition(seen: Observation, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The network's input (B, 8, H, W), and D's linear part and c_out: D = linear + c_out * F(input).
+def fused(seen: Observation, x_t: Tensor, sigma_t: Tensor) -> tuple[Tensor, Tensor]:
+    """Fuse the diffusion state with the pixelwise observation, if there is one.
 
-    Args: x (B, 3, H, W), sigma (B, 1, H, W): the fused state and its std; x is not read where sigma is inf.
+    Args:
+        seen: what is observed.
+        x_t: (B, 3, H, W), the state.
+        sigma_t: (B, 1, 1, 1), std of its noise; inf = no state.
+
+    Returns:
+        x (B, 3, H, W) and its std sigma (B, 1, H, W).
+    """
+    sigma_x = sigma_t.expand(-1, 1, *x_t.shape[-2:])
+    if seen.y is None or seen.sigma_y is None:
+        return x_t, sigma_x
+    return fuse(x_t, sigma_x, seen.y, seen.sigma_y)
+
+
+def precondition(seen: Observation, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the network's input (B, 8, H, W), and D's linear part and c_out: D = linear + c_out * F(input).
+
+    Args:
+        seen: what is observed.
+        x: (B, 3, H, W), the fused state; not read where sigma is inf.
+        sigma: (B, 1, H, W), std of its noise.
     """
     c_skip, c_out, c_in = coefficients(sigma, seen.sigma_p)
     offset = torch.where(torch.isinf(sigma), 0.0, x - seen.mu)
@@ -151,81 +178,97 @@ def precondition(seen: Observation, x: Tensor, sigma: Tensor) -> tuple[Tensor, T
 
 
 class Denoiser:
-    """A denoiser that knows the evidence: fusion, preconditioning, network. Itself just `(x, sigma) -> denoised`.
+    """A denoiser that knows the evidence: fusion, preconditioning, network. It is just `(x, sigma) -> denoised`.
 
-    The evidence stays where it is (in host memory); what a call needs travels to the network and back.
+    The evidence stays in host memory. What a call needs travels to the network and back.
     """
 
     def __init__(self, network: UNet, evidence: WindowedObservation, *, exact: UNet | None = None) -> None:
-        """Args: network: folded; exact: the same in fp32, for windows where `network` gives something not finite."""
+        """Keep them.
+
+        Args:
+            network: the network, folded.
+            evidence: what is known of the picture.
+            exact: the same network in fp32, for windows where the other's result is not finite.
+        """
         self.network = network
         self.evidence = evidence
         self.exact = exact
 
     def windows(self, windows: Sequence[tuple[slice, slice]]) -> "Denoiser":
-        """The posterior of windows (rows, columns) of equal size, as one batch."""
+        """Return the denoiser of windows (rows, columns) of equal size, as one batch."""
         evidence = together([self.evidence.crop(rows, columns) for rows, columns in windows])
         return Denoiser(self.network, evidence, exact=self.exact)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """X (B, 3, H, W), sigma () or (B, 1, 1, 1), inf = x is not read -> D (B, 3, H, W), fp32, [-1, 1] units."""
+        """Return D(x, sigma).
+
+        Args:
+            x: (B, 3, H, W), the diffusion state; not read where sigma is inf.
+            sigma: () or (B, 1, 1, 1), std of its noise.
+
+        Returns:
+            (B, 3, H, W), fp32, [-1, 1] units.
+        """
         return self.begin(x, sigma)()
 
-    @torch.no_grad()
     def begin(self, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
-        """Begin a call; what is returned waits for it, and returns D where x was.
+        """Begin a call, and return a function that waits for its result.
 
-        On a GPU the copies run beside the computing of what was begun before, from and to pinned memory.
+        On a GPU the copies run beside the computation of the call before, from and to pinned memory.
+
+        Args:
+            x: (B, 3, H, W), the diffusion state; not read where sigma is inf.
+            sigma: () or (B, 1, 1, 1), std of its noise.
+
+        Returns:
+            a function of nothing, which returns D (B, 3, H, W) where x is.
         """
-        seen = self.evidence.crop(slice(0, x.shape[-2]), slice(0, x.shape[-1]))
-        if self.network.device.type != "cuda" or x.device.type == "cuda":
-            there = seen.to(self.network.device), x.to(self.network.device)
-            denoised = self._denoised(self.network, *there, sigma).to(x.device)
-            return lambda: self._rescued(denoised, seen, x, sigma)
-        there = self._sent(seen, x)
-        arrived = fetch(self._denoised(self.network, *there, sigma))
-        return lambda: self._rescued(arrived(), seen, x, sigma)
+        h, w = x.shape[-2:]
+        seen, device = self.evidence.crop(slice(0, h), slice(0, w)), self.network.device
+        is_copied = device.type == "cuda" and x.device.type != "cuda"
+        with torch.no_grad():
+            there, x_t = _sent(seen, x, device) if is_copied else (seen.to(device), x.to(device))
+            sigma_t = sigma.to(x_t).reshape(-1, 1, 1, 1).expand(x.shape[0], 1, 1, 1)
+            x_t, sigma_x = fused(there, x_t, sigma_t)
+            net_in, linear, c_out = precondition(there, x_t, sigma_x)
+            padded = pad_to_multiple(net_in, self.network.config.multiple)
+            f: Tensor = self.network(padded, c_noise(sigma_t).flatten(), there.cond)
+            denoised = linear + c_out * f[..., :h, :w].float()
+            if there.gray:
+                denoised = denoised.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+            denoised = torch.where(sigma_x == 0, x_t, denoised)
+        if is_copied:
+            arrived = fetch(denoised)
+            return lambda: self._rescued(arrived(), seen, x, sigma)
+        here = denoised.to(x.device)
+        return lambda: self._rescued(here, seen, x, sigma)
 
-    def _sent(self, seen: Observation, x: Tensor) -> tuple[Observation, Tensor]:
-        """Evidence and state on their way to the GPU."""
-        values = {f.name: getattr(seen, f.name) for f in fields(seen)}
-        names = [name for name, value in values.items() if isinstance(value, Tensor)]
-        *tensors, state = send([*(values[name] for name in names), x], self.network.device)
-        moved: dict[str, Any] = dict(zip(names, tensors, strict=True))
-        return replace(seen, **moved), state
-
-    @torch.no_grad()
     def _rescued(self, denoised: Tensor, seen: Observation, x: Tensor, sigma: Tensor) -> Tensor:
-        """The result, computed again in fp32 where the fast network's is not finite."""
+        """Return the result; if the fast network's is not finite, compute it again in fp32."""
         if self.exact is None or bool(denoised.isfinite().all()):
             return denoised
-        there = seen.to(self.exact.device), x.to(self.exact.device)
-        return self._denoised(self.exact, *there, sigma).to(x.device)
+        return Denoiser(self.exact, seen)(x, sigma)
 
-    def _denoised(self, network: UNet, seen: Observation, x: Tensor, sigma: Tensor) -> Tensor:
-        sigma_t = sigma.to(x).reshape(-1, 1, 1, 1).expand(x.shape[0], 1, 1, 1)
-        sigma_x = sigma_t.expand(-1, 1, *x.shape[-2:])
-        if seen.y is not None and seen.sigma_y is not None:
-            x, sigma_x = fuse(x, sigma_x, seen.y, seen.sigma_y)
-        net_in, linear, c_out = precondition(seen, x, sigma_x)
-        h, w = x.shape[-2:]
-        padded = pad_to_multiple(net_in, network.config.multiple)
-        f: Tensor = network(padded, c_noise(sigma_t).flatten(), seen.cond)
-        denoised = linear + c_out * f[..., :h, :w].float()
-        if seen.gray:
-            denoised = denoised.mean(1, keepdim=True).expand(-1, 3, -1, -1)
-        return torch.where(sigma_x == 0, x, denoised)
+
+def _sent(seen: Observation, x: Tensor, device: torch.device) -> tuple[Observation, Tensor]:
+    """Begin to copy the evidence and the state to a GPU, and return both as they are there."""
+    values = {f.name: getattr(seen, f.name) for f in fields(seen)}
+    names = [name for name, value in values.items() if isinstance(value, Tensor)]
+    *tensors, state = send([*(values[name] for name in names), x], device)
+    moved: dict[str, Any] = dict(zip(names, tensors, strict=True))
+    return replace(seen, **moved), state
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Replicate the last row and column up to a multiple."""
+    """Replicate the last row and column of x (B, C, H, W) up to a multiple."""
     h, w = x.shape[-2:]
     return F.pad(x, (0, -w % multiple, 0, -h % multiple), mode="replicate")
 
 
 def sigma_start(evidence: WindowedObservation) -> float:
-    """Sigma at which sampling starts around the mean: 8 posterior stds, so that little of the variance is lost.
+    """Return the sigma at which sampling starts around the mean: 8 posterior stds.
 
-    With start s_0 and posterior variance V, exact integration ends with variance V s_0^2/(V + s_0^2): 98 % here.
+    From s_0 and with posterior variance V, exact integration ends with variance V s_0^2 / (V + s_0^2): 98 % of V here.
     """
     return min(8 * evidence.spread(), SIGMA_MAX)

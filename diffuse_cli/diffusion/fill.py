@@ -12,17 +12,23 @@ from ..degradation.operators import resize
 Span = tuple[int, int]
 """A range of rows or columns: start, stop."""
 Windows = Callable[[slice, slice], Tensor]
-"""(rows, columns) -> that window of a picture, (1, C, h, w)."""
+"""(rows, columns) -> the window of a picture there, (1, C, h, w)."""
 
 _FINE_LEVELS = 3
-"""So many levels are made anew for each window, so what is kept of a large picture is a 64th of it."""
+"""Levels that are made anew for each window; so a 64th of a large picture is kept."""
 _BLOCK_PIXELS = 1 << 20
 
 
 def _pull(y: Tensor, known: Tensor, most: int = 64) -> tuple[list[Tensor], list[Tensor]]:
-    """Means of the known pixels (B, 3, h, w) and whether there were any (B, 1, h, w), from fine to 1 x 1.
+    """Return ever coarser means of the known pixels, from fine to 1 x 1.
 
-    Args: most: coarser levels than this one are left out.
+    Args:
+        y: (B, 3, H, W).
+        known: (B, 1, H, W) bool.
+        most: number of the coarsest level.
+
+    Returns:
+        the means (B, 3, h, w), and whether any pixel was known (B, 1, h, w), of each level.
     """
     means, weights = [torch.where(known, y, 0.0)], [known.to(y.dtype)]
     while max(weights[-1].shape[-2:]) > 1 and len(weights) <= most:
@@ -43,10 +49,12 @@ def pull_push(y: Tensor, sigma_y: Tensor) -> tuple[Tensor, Tensor]:
     """Fill the missing pixels from ever coarser means of the known ones.
 
     Args:
-        y: (B, 3, H, W), [-1, 1]; not read where missing.
-        sigma_y: (B, 1, H, W) noise std, inf = missing.
-    Returns: mu (B, 3, H, W), equal to y where known, and sigma_p (B, 1, H, W), the prior std of the picture around mu,
-        which grows with the distance to the known pixels (calibrated on photographs).
+        y: (B, 3, H, W), [-1, 1] units; not read where it is missing.
+        sigma_y: (B, 1, H, W), std of its noise; inf = missing.
+
+    Returns:
+        mu (B, 3, H, W), equal to y where it is known, and sigma_p (B, 1, H, W), the prior std of the picture around mu.
+        sigma_p grows with the distance to the known pixels, as calibrated on photographs.
     """
     known = torch.isfinite(sigma_y)
     mu, level = _push(*_pull(y, known))
@@ -54,7 +62,7 @@ def pull_push(y: Tensor, sigma_y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _push(means: list[Tensor], weights: list[Tensor], finest: int = 0) -> tuple[Tensor, Tensor]:
-    """Mu (B, 3, h, w) and level (B, 1, h, w) of the first of these levels, whose number is `finest`."""
+    """Return mu (B, 3, h, w) and level (B, 1, h, w) of the first of these levels, whose number is `finest`."""
     mu, level = means[-1], torch.full_like(weights[-1], float(finest + len(weights) - 1))
     for k in range(len(weights) - 2, -1, -1):
         w = weights[k]
@@ -70,8 +78,8 @@ def _sigma_p(level: Tensor, noise: Tensor | float) -> Tensor:
 class WindowedFill:
     """`pull_push` of a large picture window by window, equal to it up to rounding.
 
-    Coarse levels are made at once, from blocks of the picture; the few finest are made for each window from the pixels
-    around it. A level's pixel k lies on those of the finer one from 2k, so windows that begin on multiples of 2^level
+    Coarse levels are made at once, from blocks of the picture. The few finest are made for each window from the pixels
+    around it. Pixel k of a level lies on those of the finer one from 2k, so windows that begin on multiples of 2^level
     have the picture's own levels.
     """
 
@@ -79,9 +87,9 @@ class WindowedFill:
         """Read the whole picture once.
 
         Args:
-            y: windows (1, 3, h, w), not read where missing.
+            y: windows (1, 3, h, w) of the picture; not read where it is missing.
             missing: (H, W) bool.
-            noise: std of the noise of the known pixels: a number, or (1, 1, H, W).
+            noise: std of the noise of the known pixels: a number or (1, 1, H, W).
         """
         self.y, self.missing, self.noise = y, missing, noise
         height, width = missing.shape
@@ -103,7 +111,7 @@ class WindowedFill:
         return _pull(self.y(*window), ~self.missing[window][None, None], self.fine)
 
     def _coarse(self, rows: Span, columns: Span) -> tuple[Tensor, Tensor]:
-        """The coarsest of the fine levels of a block. Where nothing is missing it is a plain mean."""
+        """Return the coarsest of the fine levels of a block. If nothing is missing, it is a plain mean."""
         window = slice(*rows), slice(*columns)
         side = 1 << self.fine
         height, width = rows[1] - rows[0], columns[1] - columns[0]
@@ -121,7 +129,7 @@ class WindowedFill:
         return torch.cat([found[0], rest[0]], 3), torch.cat([found[1], rest[1]], 3)
 
     def window(self, rows: slice, columns: slice) -> tuple[Tensor, Tensor]:
-        """Mu (1, 3, h, w) and sigma_p (1, 1, h, w) of a window."""
+        """Return mu (1, 3, h, w) and sigma_p (1, 1, h, w) of a window."""
         spans = [(_span_of(rows), _span_of(columns))]
         for k in range(self.fine):
             pairs = zip(spans[-1], self.sizes[k], self.sizes[k + 1], strict=True)
@@ -148,19 +156,19 @@ def _span_of(span: slice) -> Span:
 
 
 def _source(at: Tensor, fine: int, coarse: int) -> Tensor:
-    """Where pixels of an axis of `fine` pixels lie on one of `coarse`, in the arithmetic of torch's interpolate."""
+    """Return where pixels of an axis of `fine` pixels lie on one of `coarse`, in torch's own arithmetic."""
     scale = torch.tensor(coarse / fine, dtype=torch.float32).double()
     return (scale * (at.double() + 0.5) - 0.5).clamp(0).float()  # rounded once, as a fused multiply-add does
 
 
 def _reached(span: Span, fine: int, coarse: int) -> Span:
-    """Those of the coarser pixels that interpolation to a range of finer ones reads."""
+    """Return the coarser pixels that interpolation to a range of finer ones reads."""
     first, last = _source(torch.tensor([span[0], span[1] - 1]), fine, coarse).long().tolist()
     return first, min(last + 2, coarse)
 
 
 def _hull(spans: list[Span], length: int) -> Span:
-    """Finest pixels below ranges of every level, from and to multiples of the coarsest level's pixels."""
+    """Return the finest pixels below ranges of every level, from and to multiples of the coarsest level's pixels."""
     unit = 1 << (len(spans) - 1)
     start = min(a << k for k, (a, _) in enumerate(spans))
     stop = max(b << k for k, (_, b) in enumerate(spans))
@@ -168,7 +176,7 @@ def _hull(spans: list[Span], length: int) -> Span:
 
 
 def _interpolated(x: Tensor, axis: int, span: Span, first: int, fine: int, coarse: int) -> Tensor:
-    """Linear interpolation to a range of the finer level; x begins with the coarser level's pixel `first`."""
+    """Interpolate linearly to a range of the finer level; x begins with the coarser level's pixel `first`."""
     source = _source(torch.arange(*span), fine, coarse)
     low = source.long()
     share = source - low
@@ -178,17 +186,19 @@ def _interpolated(x: Tensor, axis: int, span: Span, first: int, fine: int, coars
 
 
 def fill_guide(guide: Tensor, missing: Tensor, sigma_p: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """A guide with missing pixels at the size of the output: filled at its own size, resized, filled again.
+    """Fill a guide with missing pixels at its own size, resize it, and fill it again.
 
-    The first fill keeps what is missing from bleeding into its neighbours by the resizing, the second says how far the
+    The first fill keeps what is missing from bleeding into its neighbours by the resizing. The second says how far the
     picture may be from it.
 
     Args:
-        guide: (1, 3, h, w), [-1, 1].
-        missing: (h, w), True = missing.
-        sigma_p: (1, 1, 1, 1) or of the output's size, the std of the picture around a whole guide.
+        guide: (1, 3, h, w), [-1, 1] units.
+        missing: (h, w) bool.
+        sigma_p: (1, 1, 1, 1) or of the output's size, std of the picture around a whole guide.
         size: (H, W) of the output.
-    Returns: mu (1, 3, H, W) and sigma_p (1, 1, H, W).
+
+    Returns:
+        mu (1, 3, H, W) and sigma_p (1, 1, H, W).
     """
     own = torch.where(missing, math.inf, 0.0)[None, None]
     large = resize(pull_push(guide, own)[0], size)

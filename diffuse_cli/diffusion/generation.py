@@ -10,13 +10,14 @@ from ..degradation.operators import Degradation
 from ..errors import UsageError
 from .conditioning import Conditioning, guided, no_state
 from .denoiser import SIGMA_MAX, Denoiser, DenoiserFn, Observation, nothing_known
-from .inference import Progress, calls, draw, infer, part_of, tile_counter
+from .inference import Progress, Run, calls, infer, noised, part_of, tile_counter
 from .model import Model
+from .sampling import SOLVERS, karras_sigmas
 from .settings import Settings, label_guidance, tile_side
 from .tiling import plan_tiles, tiled
 
 STAGE_SCALE = 4.0
-"""A stage of the cascade enlarges by at most this."""
+"""The most by which a stage of the cascade enlarges."""
 
 
 def generate(
@@ -32,10 +33,20 @@ def generate(
 
     Args:
         size: (height, width).
-        label: one of the checkpoint's.
-        guidance: how far towards the label (see `towards`); None = `settings.LABEL_GUIDANCE`.
-    Returns: (1, 3, *size), [-1, 1] units, not clipped.
-    Raises: UsageError: an unknown label, a size below 1, fewer than 2 steps, guidance that is none or without a label.
+        settings: how to compute.
+        model: the network on its device.
+        label: one of the checkpoint's. None: no label.
+        guidance: how far towards the label (see `towards`). None: `settings.LABEL_GUIDANCE`.
+        progress: called after each tile.
+
+    Returns:
+        (1, 3, *size), [-1, 1] units, not clipped.
+
+    Raises:
+        UsageError: the label is unknown, the size is below 1, there are fewer than 2 steps, or the guidance is negative
+            or without a label.
+        PictureError: the result is not finite.
+        OutOfMemoryError: not even the smallest tile fits.
     """
     if settings.steps < 2 or min(size) < 1:
         raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
@@ -49,14 +60,17 @@ def generate(
         scale = max(larger[0] / x.shape[-2], larger[1] / x.shape[-1])
         up = guided(seen, x.clamp(-1, 1), Degradation(scale=scale), larger)
         known = Conditioning(observation=up, x_t=no_state(larger), sigma_t=math.inf)
-        x = infer(known, settings, model, part_of(progress, stage / len(sizes), (stage + 1) / len(sizes)), stage=stage)
+        part = part_of(progress, stage / len(sizes), (stage + 1) / len(sizes))
+        x = infer(known, Run(model=model, settings=settings, progress=part, stage=stage))
     return x
 
 
 def cascade(size: tuple[int, int], base: int = 96) -> list[tuple[int, int]]:
-    """(height, width) of each stage, from at most `base` pixels to `size`, by equal factors of at most 4.
+    """Return (height, width) of each stage, from at most `base` pixels to `size`, by equal factors of at most 4.
 
-    Args: base: longest side that is generated at once: that of the training crops.
+    Args:
+        size: (height, width) of the picture.
+        base: longest side that is generated at once: the side of the training crops.
     """
     factor = max(max(size) / base, 1.0)
     stages = math.ceil(math.log(factor) / math.log(STAGE_SCALE) - 1e-9)
@@ -80,15 +94,17 @@ def _first(
     )
     if guidance != 1:
         denoise = towards(denoise, without, guidance)
-    return draw(denoise, torch.zeros(1, 3, *size), SIGMA_MAX, settings, gray=seen.gray)
+    x = noised(torch.zeros(1, 3, *size), SIGMA_MAX, settings, gray=seen.gray)
+    return SOLVERS[settings.solver](denoise, x, karras_sigmas(settings.steps, SIGMA_MAX))[0]
 
 
 def towards(denoise: DenoiserFn, without: DenoiserFn, guidance: float) -> DenoiserFn:
-    """Classifier-free guidance (Ho and Salimans 2022, equation 6): further along what the label changes.
+    """Go further along what the label changes: classifier-free guidance (Ho and Salimans 2022, equation 6).
 
     Args:
-        denoise, without: the denoiser that knows the label, and the one that does not.
-        guidance: 0 = the label is ignored, 1 = the model as it is, more = more typical and less varied.
+        denoise: the denoiser that knows the label.
+        without: the same without the label.
+        guidance: 0 = ignore the label, 1 = the model as it is, more = more typical and less varied.
     """
 
     def guided_denoise(x_t: Tensor, sigma_t: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
-"""What is known -> tiles -> denoiser, once or by the sampler: the posterior mean, or a posterior sample."""
+"""Conditioning -> tiles -> denoiser, called once or by a solver: the posterior mean, or a posterior sample."""
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -24,35 +25,76 @@ Progress = Callable[[int, int], None]
 """(tiles done, tiles in all)."""
 
 OnStep = Callable[[float, Tensor], None]
-"""Told of each step of a sample: sigma_t, and E[x0] (1, 3, H, W) there."""
+"""(sigma_t, E[x0] (1, 3, H, W)) of each step of a sample."""
 
 
-def infer(
-    known: Conditioning,
-    settings: Settings,
-    model: Model,
-    progress: Progress | None = None,
-    *,
-    stage: int = 0,
-    mean: Tensor | None = None,
-    sigma: float | None = None,
-    on_step: OnStep | None = None,
-) -> Tensor:
-    """The posterior mean, or a sample: (1, 3, H, W). Out of memory halves the tile and starts this picture again.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """How one result is computed, and who hears of it.
+
+    Attributes:
+        model: the network on its device.
+        settings: what decides the pixels beside the picture and the weights.
+        progress: called after each tile.
+        on_step: called after each step of a sample.
+        mean: (1, 3, H, W), the posterior mean, around which a sample starts. None: `infer` computes it first.
+        sigma: std of the noise that a sample starts with. None: `sigma_start`.
+        stage: number of the noise field; each scale of a result has its own.
+    """
+
+    model: Model
+    settings: Settings = field(default_factory=Settings)
+    progress: Progress | None = None
+    on_step: OnStep | None = None
+    mean: Tensor | None = None
+    sigma: float | None = None
+    stage: int = 0
+
+    def part(self, begin: float, end: float) -> "Run":
+        """Return the run of a part of the work.
+
+        Args:
+            begin: share of the work that is done before the part, 0 .. 1.
+            end: share of the work that is done after the part.
+        """
+        return replace(self, progress=part_of(self.progress, begin, end))
+
+    def of_mean(self) -> "Run":
+        """Return the run that computes the posterior mean under the same settings."""
+        return replace(self, settings=replace(self.settings, steps=1), mean=None, on_step=None)
+
+
+def infer(known: Conditioning, run: Run) -> Tensor:
+    """Compute the posterior mean or, with more than one step, a posterior sample.
+
+    If memory runs out, the computation starts again with tiles of half the side.
 
     Args:
-        mean: around which a sample starts; None = it is computed first.
-        sigma: std of the noise that it starts with; None = so much that hardly anything of the posterior is lost.
+        known: what is known of the picture.
+        run: how to compute.
+
+    Returns:
+        (1, 3, H, W), [-1, 1] units, in host memory.
+
+    Raises:
+        OutOfMemoryError: not even the smallest tile fits.
+        PictureError: the result is not finite.
     """
-    side = tile_side(settings)
+    settings, side = run.settings, tile_side(run.settings)
     while True:
+        denoise, x = _tiled(known, run, side), run.mean
         try:
-            x = _estimate(known, settings, model, side, progress, stage, mean, sigma, on_step)
+            if x is None:
+                x = denoise(known.x_t, torch.tensor(known.sigma_t))
+            if settings.steps > 1:
+                sigma = sigma_start(known.observation) if run.sigma is None else run.sigma
+                x = noised(x, sigma, settings, gray=known.observation.gray, stage=run.stage)
+                x = SOLVERS[settings.solver](_watched(denoise, run.on_step), x, karras_sigmas(settings.steps, sigma))[0]
             break
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
-        # The failed call's tensors went with the error; nothing of its result is used again.
+        # Here the error is gone, and with it the tensors of the calls that failed.
         side = _halved(side or max(known.x_t.shape[-2:]))
         log.warning("out of memory; begun again with tiles of %d pixels", side)
     if not _is_finite(x):
@@ -60,10 +102,59 @@ def infer(
     return x
 
 
-def _halved(side: int) -> int:
-    """The next smaller tile's side.
+def _tiled(known: Conditioning, run: Run, side: int | None) -> DenoiserFn:
+    """Return the denoiser of the whole picture, evaluated in tiles of that side."""
+    size, settings = (known.x_t.shape[-2], known.x_t.shape[-1]), run.settings
+    tiles = plan_tiles(size, side, known.needed)
+    evaluations = 1 if settings.steps == 1 else (run.mean is None) + calls(settings)
+    tick = tile_counter(run.progress, len(tiles) * evaluations)
+    posterior = Denoiser(run.model.network, known.observation, exact=run.model.exact)
+    most = BATCH_PIXELS if side is None else min(BATCH_PIXELS, (side + 2 * MARGIN) ** 2)  # no more than a tile takes
+    denoise = tiled(posterior, tiles, batch_pixels=most, rest=known.given, on_tile=tick)
+    return denoise if known.small is None else consistent(denoise, projection(known.small, size))
 
-    Raises: OutOfMemoryError: there is none.
+
+def _watched(denoise: DenoiserFn, on_step: OnStep | None) -> DenoiserFn:
+    """Return the same denoiser; `on_step` hears of each call."""
+    if on_step is None:
+        return denoise
+
+    def watched(x: Tensor, sigma: Tensor) -> Tensor:
+        denoised = denoise(x, sigma)
+        on_step(float(sigma), denoised)
+        return denoised
+
+    return watched
+
+
+def noised(start: Tensor, sigma: float, settings: Settings, *, gray: bool, stage: int = 0) -> Tensor:
+    """Add the noise that a sample starts with.
+
+    Args:
+        start: (1, 3, H, W).
+        sigma: std of the noise, [-1, 1] units.
+        settings: its seed and its sample number choose the noise.
+        gray: give all channels the same noise.
+        stage: number of the noise field.
+
+    Returns:
+        (1, 3, H, W), a new picture in host memory.
+    """
+    h, w = start.shape[-2:]
+    x = empty_picture((h, w))
+    for top in range(0, h, BLOCK):
+        rows = slice(top, min(top + BLOCK, h))
+        size, origin = (rows.stop - top, w), (top, 0)
+        field = noise_field(size, seed=settings.seed, sample=settings.sample, step=stage, gray=gray, origin=origin)
+        x[..., rows, :] = start[..., rows, :] + sigma * torch.from_numpy(field)[None]
+    return x
+
+
+def _halved(side: int) -> int:
+    """Return the next smaller side of a tile.
+
+    Raises:
+        OutOfMemoryError: the side is the smallest.
     """
     if side // 2 < MIN_TILE:
         raise OutOfMemoryError("out of memory, even with the smallest tiles; free some, or give a smaller picture")
@@ -77,76 +168,31 @@ def _is_finite(x: Tensor) -> bool:
     return all(bool(np.isfinite(array[rows]).all()) for rows in row_blocks(array))
 
 
-def _estimate(
-    known: Conditioning,
-    settings: Settings,
-    model: Model,
-    side: int | None,
-    progress: Progress | None,
-    stage: int,
-    mean: Tensor | None,
-    sigma: float | None,
-    on_step: OnStep | None,
-) -> Tensor:
-    size = known.x_t.shape[-2], known.x_t.shape[-1]
-    tiles = plan_tiles(size, side, known.needed)
-    tick = tile_counter(progress, len(tiles) * (1 if settings.steps == 1 else (mean is None) + calls(settings)))
-    posterior = Denoiser(model.network, known.observation, exact=model.exact)
-    most = BATCH_PIXELS if side is None else min(BATCH_PIXELS, (side + 2 * MARGIN) ** 2)  # no more than a tile takes
-    denoise = tiled(posterior, tiles, batch_pixels=most, rest=known.given, on_tile=tick)
-    if known.small is not None:
-        denoise = consistent(denoise, projection(known.small, size))
-    if mean is None:
-        mean = denoise(known.x_t, torch.tensor(known.sigma_t))
-    if settings.steps == 1:
-        return mean
-    watched = denoise if on_step is None else _watched(denoise, on_step)
-    start = sigma_start(known.observation) if sigma is None else sigma
-    return draw(watched, mean, start, settings, gray=known.observation.gray, stage=stage)
-
-
-def _watched(denoise: DenoiserFn, on_step: OnStep) -> DenoiserFn:
-    def watched(x: Tensor, sigma: Tensor) -> Tensor:
-        denoised = denoise(x, sigma)
-        on_step(float(sigma), denoised)
-        return denoised
-
-    return watched
-
-
-def draw(
-    denoise: DenoiserFn, start: Tensor, sigma: float, settings: Settings, *, gray: bool = False, stage: int = 0
-) -> Tensor:
-    """A sample: `start` (1, 3, H, W) plus noise of std `sigma`, carried down to 0. Each `stage` has its own noise."""
-    h, w = start.shape[-2:]
-    x = empty_picture((h, w))
-    for top in range(0, h, BLOCK):
-        rows = slice(top, min(top + BLOCK, h))
-        size, origin = (rows.stop - top, w), (top, 0)
-        field = noise_field(size, seed=settings.seed, sample=settings.sample, step=stage, gray=gray, origin=origin)
-        x[..., rows, :] = start[..., rows, :] + sigma * torch.from_numpy(field)[None]
-    return SOLVERS[settings.solver](denoise, x, karras_sigmas(settings.steps, sigma))[0]
-
-
 def _is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in text or "not enough memory" in text
 
 
 def calls(settings: Settings) -> int:
-    """Denoiser calls that a sample takes."""
+    """Return how many denoiser calls a sample takes."""
     return 2 * settings.steps - 1 if settings.solver == "heun" else settings.steps
 
 
 def part_of(progress: Progress | None, begin: float, end: float) -> Progress | None:
-    """Progress of a part of the work, from one share of the whole to another, in thousandths."""
+    """Return the progress of a part of the work, in thousandths of the whole.
+
+    Args:
+        progress: of the whole; None: nobody listens.
+        begin: share of the work that is done before the part, 0 .. 1.
+        end: share of the work that is done after the part.
+    """
     if progress is None:
         return None
     return lambda done, total: progress(round((begin + (end - begin) * done / total) * 1000), 1000)
 
 
 def tile_counter(progress: Progress | None, total: int) -> Callable[[], None]:
-    """What to call after each of `total` tiles, so that `progress` hears of it."""
+    """Return a function to call after each of `total` tiles; it reports to `progress`."""
     done = 0
 
     def tick() -> None:

@@ -1,23 +1,20 @@
-"""Where the network runs and in which type: the weights of a checkpoint, made ready to compute."""
+"""The weights of a checkpoint, made ready to compute: on which device, in which type, by which engine."""
 
 import copy
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from . import checkpoint
 from .engines.compilation import check_compiler, compile_network
-from .settings import Engine
+from .settings import Device, Dtype, Engine
 
 if TYPE_CHECKING:
     import torch
 
     from .network import UNet
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Dtype = Literal["auto", "fp32", "bf16"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,60 +23,85 @@ class Model:
 
     Attributes:
         network: what computes.
-        exact: the same weights in fp32 on torch, where `network` computes in less, or by another engine.
+        exact: the same weights in fp32 on torch. None: `network` is that.
         compiled: `network` went through torch.compile.
-        engine: what computes it.
+        engine: what computes `network`.
+        path: the checkpoint's file; None = the weights came from no file.
     """
 
     network: "UNet"
     exact: "UNet | None"
     compiled: bool = False
     engine: Engine = "torch"
+    path: Path | None = None
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path = checkpoint.DEFAULT_MODEL,
+        *,
+        device: Device = "auto",
+        dtype: Dtype = "auto",
+        threads: int | None = None,
+        compiled: bool = False,
+        engine: Engine = "torch",
+    ) -> "Model":
+        """Load a checkpoint onto a device.
+
+        Args:
+            model: its name, such as "photo", or its file.
+            device: "auto" = the first of cuda, mps and cpu that is there.
+            dtype: "auto" = bf16 where the hardware gains by it, else fp32.
+            threads: CPU threads to compute with from now on; None = as torch has it.
+            compiled: compile the network now with torch.compile, for windows of any size.
+            engine: "torch" or "ncnn".
+
+        Returns:
+            The model, ready to compute.
+
+        Raises:
+            CheckpointError: as `checkpoint.load`.
+            UsageError: the device or the engine is not there, there is no compiler, or options exclude each other.
+        """
+        import torch
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        path = checkpoint.find(model)
+        place = _device(device, engine)
+        if engine == "ncnn":
+            if compiled:
+                raise UsageError("--compile is for --engine torch; leave one of them out")
+            check_ncnn()
+        if compiled:
+            check_compiler(place)
+        exact = checkpoint.load(path).to(place).channels_last_()
+        half = chosen_dtype(device, dtype, engine) == "bf16"
+        made = from_weights(exact, torch.bfloat16 if half else torch.float32, compiled=compiled, engine=engine)
+        return replace(made, path=path)
 
     def label_index(self, label: str) -> int:
-        """Where a label stands among those that `generate` can be asked for.
+        """Return the number of a label among the checkpoint's.
 
-        Raises: UsageError: it is none of them.
+        Raises:
+            UsageError: the checkpoint has no such label.
         """
         return checkpoint.label_index(label, self.network.config.labels)
 
 
-def prepare(
-    model: str | Path = checkpoint.DEFAULT_MODEL,
-    *,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    threads: int | None = None,
-    compiled: bool = False,
-    engine: Engine = "torch",
-) -> Model:
-    """Load a checkpoint, by name or file, onto a device.
-
-    Args:
-        threads: CPU threads to compute with; None leaves torch's own choice.
-        compiled: by torch.compile, now, for windows of any size.
-    Raises: CheckpointError: as `checkpoint.load`. UsageError: a device or an engine that is not there, or nothing to
-        compile with, or what does not go together.
-    """
-    import torch
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-    path = checkpoint.find(model)
-    place = _device(device, engine)
-    if engine == "ncnn":
-        if compiled:
-            raise UsageError("--compile is for --engine torch; leave one of them out")
-        check_ncnn()
-    if compiled:
-        check_compiler(place)
-    exact = checkpoint.load(path).to(place).channels_last_()
-    half = chosen_dtype(device, dtype, engine) == "bf16"
-    return from_weights(exact, torch.bfloat16 if half else torch.float32, compiled=compiled, engine=engine)
+prepare = Model.load
+"""The same by its old name."""
 
 
 def from_weights(exact: "UNet", dtype: "torch.dtype", *, compiled: bool, engine: Engine = "torch") -> Model:
-    """A model of a folded network in fp32, that computes in `dtype`; compiled now, if it is to be."""
+    """Make a model of a folded network.
+
+    Args:
+        exact: the network in fp32, on its device.
+        dtype: type of the model's convolutions.
+        compiled: compile the network now.
+        engine: what computes the network.
+    """
     if engine == "ncnn":
         from .engines.ncnn import NcnnNetwork
 
@@ -92,18 +114,20 @@ def from_weights(exact: "UNet", dtype: "torch.dtype", *, compiled: bool, engine:
 
 
 def chosen_dtype(device: Device, dtype: Dtype, engine: Engine = "torch") -> Dtype:
-    """What "auto" means on this machine; with ncnn fp32, which is hardly slower there than bf16.
+    """Return the type that "auto" means on this machine. With ncnn it is fp32, which is hardly slower than bf16.
 
-    Raises: UsageError: a device that is not there.
+    Raises:
+        UsageError: the device is not there.
     """
     place = _device(device, engine)
     return ("bf16" if engine == "torch" and gains_by_bf16(place) else "fp32") if dtype == "auto" else dtype
 
 
 def check_ncnn() -> None:
-    """Whether ncnn can be used.
+    """Check that ncnn is installed.
 
-    Raises: UsageError: it is not installed.
+    Raises:
+        UsageError: it is not.
     """
     if importlib.util.find_spec("ncnn") is None:
         raise UsageError("--engine ncnn: it is not installed; pip install 'diffuse-cli[ncnn]', or leave the option out")
@@ -125,7 +149,7 @@ def _device(wanted: Device, engine: Engine = "torch") -> "torch.device":
 
 
 def gains_by_bf16(device: "torch.device") -> bool:
-    """Whether 3x3 convolutions run faster in bf16: matrix units or AVX-512 BF16 on a CPU, tensor cores on a GPU."""
+    """Return whether 3x3 convolutions run faster in bf16: by AVX-512 BF16 or AMX on a CPU, tensor cores on a GPU."""
     import torch
 
     if device.type == "cuda":

@@ -1,7 +1,7 @@
 """F: a U-Net of magnitude-preserving layers, without normalisation layers.
 
-In the spirit of Karras et al. 2024 (EDM2, arXiv:2312.02696): weights of unit mean square per output channel, sums and
-concatenations that keep the mean square of what they join. Nothing in it looks further than a few hundred pixels.
+In the spirit of Karras et al. 2024 (EDM2, arXiv:2312.02696): weights have unit mean square per output channel, and sums
+and concatenations keep the mean square of what they join. Nothing in it looks further than a few hundred pixels.
 """
 
 import math
@@ -32,15 +32,17 @@ class NetworkConfig:
     Attributes:
         in_ch: input channels: x, mu, c_noise(sigma), c_noise(sigma_p).
         described: numbers of the degradation that it is told: 4, 5 with grain, 6 with grain and doubt.
-        cond: these numbers, then one a label.
+        cond: length of the condition: these numbers, then one per label.
         channels: width of each level, finest first.
         blocks: blocks of each level, each way.
-        patch: pixels that are folded into channels before the first layer, a side.
+        patch: side of the squares of pixels that are folded into channels before the first layer.
         emb: width of the embedding of sigma_t and cond.
         labels: what the pictures of each label show, cond - described names.
-        crop: side of the pictures that it was trained on, which is what `generate` draws at once.
+        crop: side of the pictures that it was trained on, and that `generate` draws at once.
         gray: it was trained on gray pictures alone, so it generates gray ones.
-    Raises: CheckpointError: values that no network can have.
+
+    Raises:
+        CheckpointError: no network has these values.
     """
 
     in_ch: int = 8
@@ -70,7 +72,11 @@ class NetworkConfig:
 
     @classmethod
     def from_json(cls, values: object) -> "NetworkConfig":
-        """Read what the checkpoint's metadata holds; unknown keys are an error, not a surprise later."""
+        """Read the config from a checkpoint's metadata.
+
+        Raises:
+            CheckpointError: it is no object, a key is unknown, or a value has the wrong type.
+        """
         if not isinstance(values, dict):
             raise CheckpointError("the config is not a JSON object")
         unknown = values.keys() - {f.name for f in fields(cls)}
@@ -83,18 +89,18 @@ class NetworkConfig:
             raise CheckpointError(f"the config has a value of the wrong type: {error}") from None
 
     def to_json(self) -> dict[str, object]:
-        """Return the config as metadata holds it; described, labels, crop and gray only where not the default."""
+        """Return the config as metadata holds it; described, labels, crop and gray only if not the default."""
         plain = {f.name: f.default for f in fields(self) if f.name in ("described", "labels", "crop", "gray")}
         return {k: v for k, v in asdict(self).items() if k not in plain or v != plain[k]}
 
     @property
     def multiple(self) -> int:
-        """Height and width of the input must be multiples of this."""
+        """The number whose multiples height and width of the input must be."""
         return self.patch << (len(self.channels) - 1)
 
 
 def mp_sum(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """Weighted sum of two unit signals, of unit mean square again (EDM2, equation 88)."""
+    """Return the weighted sum of two unit signals, of unit mean square again (EDM2, equation 88)."""
     return ((1 - t) * a + t * b) / math.hypot(1 - t, t)
 
 
@@ -106,7 +112,7 @@ def mp_cat(a: Tensor, b: Tensor) -> Tensor:
 
 
 def normalised(weight: Tensor) -> Tensor:
-    """A weight of unit mean square per output channel (EDM2, equation 47)."""
+    """Return the weight with unit mean square per output channel (EDM2, equation 47)."""
     rms = weight.square().mean(tuple(range(1, weight.ndim)), keepdim=True).sqrt()
     return weight / (1e-4 + rms)
 
@@ -133,7 +139,14 @@ class Linear(nn.Module):
     """A matrix or kernel without bias; `gain / sqrt(fan_in)` is folded into the weight by `UNet.fold`."""
 
     def __init__(self, fan_in: int, out: int, kernel: int = 0, gain: float = 1.0) -> None:
-        """Args: kernel: side of the convolution kernel, 0 for a plain matrix; gain: what the layer multiplies by."""
+        """Make a layer with uninitialised weights.
+
+        Args:
+            fan_in: channels before.
+            out: channels after.
+            kernel: side of the convolution kernel; 0 = a plain matrix.
+            gain: what the layer multiplies by.
+        """
         super().__init__()
         self.kernel = kernel
         self.weight = nn.Parameter(torch.empty((out, fan_in, kernel, kernel) if kernel else (out, fan_in)))
@@ -145,12 +158,12 @@ class Linear(nn.Module):
         self.scale = 1.0
 
     def trained(self, gain: Tensor | None = None) -> Tensor:
-        """What `fold_` makes of the normalised weight: a differentiable function of weight and gain, for training."""
+        """Return what `fold_` makes of the normalised weight, differentiable in weight and gain."""
         scale = self.scale if gain is None else self.scale * gain
         return normalised(self.weight) * scale
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, fan_in[, H, W]) -> (B, out[, H, W])."""
+        """Map x (B, fan_in[, H, W]) to (B, out[, H, W])."""
         return F.conv2d(x, self.weight, padding=self.kernel // 2) if self.kernel else F.linear(x, self.weight)
 
 
@@ -161,25 +174,32 @@ class Fourier(nn.Module):
     phases: Tensor
 
     def __init__(self, features: int) -> None:
-        """Args: features: how many."""
+        """Make so many features, uninitialised."""
         super().__init__()
         self.register_buffer("freqs", torch.empty(features))
         self.register_buffer("phases", torch.empty(features))
 
     def forward(self, v: Tensor) -> Tensor:
-        """(B,) -> (B, features)."""
+        """Map v (B,) to (B, features)."""
         return math.sqrt(2) * torch.cos(v[:, None] * self.freqs + self.phases)
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions beside a pass-through; the first one's output is modulated by the embedding.
+    """Two 3x3 convolutions beside a pass-through. The embedding modulates the first one's output.
 
-    `wide_input` (going up): conv0 takes the concatenated x as it is, and only the pass-through is brought to the new
-    width; going down, x itself is brought to the new width first.
+    With `wide_input` (going up), conv0 takes the concatenated x as it is, and only the pass-through is brought to the
+    new width. Without it (going down), x itself is brought to the new width first.
     """
 
     def __init__(self, width_in: int, width: int, emb: int, *, wide_input: bool) -> None:
-        """Args: width_in, width: channels before and after; emb: width of the embedding."""
+        """Make a block with uninitialised weights.
+
+        Args:
+            width_in: channels before.
+            width: channels after.
+            emb: width of the embedding.
+            wide_input: see above.
+        """
         super().__init__()
         self.wide_input = wide_input
         self.conv0 = Linear(width_in if wide_input else width, width, 3, RELU_GAIN)
@@ -190,7 +210,7 @@ class Block(nn.Module):
         self.skip = Linear(width_in, width, 1, skip_gain) if width_in != width else None
 
     def forward(self, x: Tensor, e: Tensor) -> Tensor:
-        """X (B, width_in, H, W), e (B, emb) in fp32 -> (B, width, H, W)."""
+        """Map x (B, width_in, H, W) and e (B, emb), in fp32, to (B, width, H, W)."""
         if self.skip is not None and not self.wide_input:
             x = self.skip(x)
         film = (self.emb(e) + 1).to(x.dtype)[:, :, None, None]
@@ -201,13 +221,14 @@ class Block(nn.Module):
 
 
 class UNet(nn.Module):
-    """The network. For inference: construct, load the checkpoint's tensors, `fold()`.
+    """The network.
 
-    Training computes `trained_weights()` at every step instead and calls the same `forward` with them.
+    For inference: construct it, load the checkpoint's tensors, and `fold()`. Training computes `trained_weights()` at
+    every step instead, and calls the same `forward` with them.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
-        """Args: config: the checkpoint's own. Weights are uninitialised until they are loaded."""
+        """Make a network with the checkpoint's config; its weights are uninitialised until they are loaded."""
         super().__init__()
         self.config = config
         c = config.channels
@@ -233,7 +254,7 @@ class UNet(nn.Module):
 
     @torch.no_grad()
     def fold(self) -> "UNet":
-        """Multiply every constant and learned gain into the weights: the inference network computes no scaling."""
+        """Multiply every constant and learned gain into the weights, so that inference computes no scaling."""
         for _, layer, gain in self.layers():
             layer.fold_(1.0 if gain is None else float(gain.detach()))
             if gain is not None:
@@ -241,7 +262,7 @@ class UNet(nn.Module):
         return self.eval().requires_grad_(False)
 
     def layers(self) -> Iterator[tuple[str, Linear, nn.Parameter | None]]:
-        """Every layer by name, with the learned gain that multiplies it."""
+        """Return every layer by name, with the learned gain that multiplies it."""
         gains = {"out": self.out_gain}
         gains |= {f"{name}.emb": block.emb_gain for name, block in self.named_modules() if isinstance(block, Block)}
         for name, module in self.named_modules():
@@ -249,19 +270,19 @@ class UNet(nn.Module):
                 yield name, module, gains.get(name)
 
     def trained_weights(self, dtype: torch.dtype) -> dict[str, Tensor]:
-        """What `fold()` and `half_(dtype)` would leave of normalised weights, by name, differentiable."""
+        """Return what `fold()` and `half_(dtype)` would leave of normalised weights, by name, differentiable."""
         folded = {name: (layer, layer.trained(gain)) for name, layer, gain in self.layers()}
         return {f"{name}.weight": w.to(dtype) if layer.kernel else w for name, (layer, w) in folded.items()}
 
     def channels_last_(self) -> "UNet":
-        """Lay out every kernel as the activations are."""
+        """Lay out every kernel as the activations are laid out."""
         for parameter in self.parameters():
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         return self
 
     def half_(self, dtype: torch.dtype) -> "UNet":
-        """Convolutions in `dtype`; the Fourier features and the embeddings stay fp32."""
+        """Convert the convolutions to `dtype`; the Fourier features and the embeddings stay fp32."""
         for module in self.modules():
             if isinstance(module, Linear) and module.kernel:
                 module.weight.data = module.weight.data.to(dtype)
@@ -269,7 +290,7 @@ class UNet(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the convolutions compute in."""
+        """The type of the convolutions."""
         return self.stem.weight.dtype
 
     @property
@@ -278,14 +299,20 @@ class UNet(nn.Module):
         return self.stem.weight.device
 
     def embed(self, noise: Tensor, cond: Tensor) -> Tensor:
-        """Noise (B,) is c_noise(sigma_t), cond (B, described + K) -> (B, emb), fp32."""
+        """Embed noise (B,), which is c_noise(sigma_t), and cond (B, described + K) as (B, emb), fp32."""
         with_one = torch.cat([cond, torch.ones_like(cond[:, :1])], 1)
         return RELU_GAIN * F.relu(mp_sum(self.emb_noise(self.fourier(noise)), self.emb_cond(with_one), 0.5))
 
     def forward(self, x: Tensor, noise: Tensor, cond: Tensor) -> Tensor:
-        """(B, 8, H, W), (B,), (B, described + K) -> (B, 3, H, W), in the convolutions' dtype.
+        """Return F.
 
-        H and W must be multiples of `config.multiple`.
+        Args:
+            x: (B, 8, H, W), see `precondition`; H and W are multiples of `config.multiple`.
+            noise: (B,), c_noise(sigma_t).
+            cond: (B, described + K).
+
+        Returns:
+            (B, 3, H, W), in the type of the convolutions.
         """
         e = self.embed(noise, cond)
         x = F.pixel_unshuffle(x.to(self.dtype), self.config.patch)

@@ -18,9 +18,18 @@ RHO = 7.0
 
 
 def karras_sigmas(steps: int, sigma_max: float, sigma_min: float = SIGMA_END) -> Tensor:
-    """(steps + 1,) decreasing sigmas, the last 0 (Karras et al. 2022, equation 5, rho = 7).
+    """Return decreasing sigmas, the last 0 (Karras et al. 2022, equation 5, rho = 7).
 
-    Raises: UsageError: steps < 1, or a sigma that is not finite and positive.
+    Args:
+        steps: of the solver.
+        sigma_max: the first sigma.
+        sigma_min: the last sigma before 0.
+
+    Returns:
+        (steps + 1,).
+
+    Raises:
+        UsageError: steps < 1, or sigma_max is not finite and positive.
     """
     if steps < 1:
         raise UsageError(f"steps must be at least 1, not {steps}")
@@ -41,10 +50,15 @@ def sample_euler(denoise: DenoiserFn, x: Tensor, sigmas: Tensor) -> tuple[Tensor
     """Integrate the probability-flow ODE with Euler's method (first order).
 
     Args:
+        denoise: the denoiser.
         x: (B, 3, H, W), the mean plus noise of std sigmas[0], [-1, 1] units.
         sigmas: (N + 1,), decreasing, last 0.
-    Returns: the sample (B, 3, H, W) and the denoiser calls spent, N.
-    Raises: UsageError: sigmas not decreasing to 0.
+
+    Returns:
+        the sample (B, 3, H, W) and the denoiser calls spent, N.
+
+    Raises:
+        UsageError: sigmas do not decrease to 0.
     """
     _check(sigmas)
     for sigma, after in pairwise(sigmas):
@@ -56,7 +70,16 @@ def sample_euler(denoise: DenoiserFn, x: Tensor, sigmas: Tensor) -> tuple[Tensor
 def sample_heun(denoise: DenoiserFn, x: Tensor, sigmas: Tensor) -> tuple[Tensor, int]:
     """Integrate the probability-flow ODE with Heun's method (Karras et al. 2022, Algorithm 1).
 
-    Arguments and errors as `sample_euler`. Returns: the sample and the denoiser calls spent, 2N - 1.
+    Args:
+        denoise: the denoiser.
+        x: (B, 3, H, W), the mean plus noise of std sigmas[0], [-1, 1] units.
+        sigmas: (N + 1,), decreasing, last 0.
+
+    Returns:
+        the sample (B, 3, H, W) and the denoiser calls spent, 2N - 1.
+
+    Raises:
+        UsageError: sigmas do not decrease to 0.
     """
     _check(sigmas)
     for sigma, after in pairwise(sigmas):
@@ -72,7 +95,16 @@ def sample_heun(denoise: DenoiserFn, x: Tensor, sigmas: Tensor) -> tuple[Tensor,
 def sample_dpmpp_2m(denoise: DenoiserFn, x: Tensor, sigmas: Tensor) -> tuple[Tensor, int]:
     """Integrate with DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095, Algorithm 2): second order, one call a step.
 
-    Arguments and errors as `sample_euler`. Returns: the sample and the denoiser calls spent, N.
+    Args:
+        denoise: the denoiser.
+        x: (B, 3, H, W), the mean plus noise of std sigmas[0], [-1, 1] units.
+        sigmas: (N + 1,), decreasing, last 0.
+
+    Returns:
+        the sample (B, 3, H, W) and the denoiser calls spent, N.
+
+    Raises:
+        UsageError: sigmas do not decrease to 0.
     """
     _check(sigmas)
     previous: Tensor | None = None
@@ -92,7 +124,7 @@ def sample_dpmpp_2m(denoise: DenoiserFn, x: Tensor, sigmas: Tensor) -> tuple[Ten
 def _dpmpp_2m_step(
     x: Tensor, denoised: Tensor, previous: Tensor | None = None, *, ratio: float, further: float
 ) -> Tensor:
-    """Noise down to `ratio` of what it was, around the estimate carried on by `further` of its last change."""
+    """Shrink the noise to `ratio` of itself, around the estimate carried on by `further` of its last change."""
     ahead = denoised if previous is None else denoised + (denoised - previous) * further
     return ratio * x + (1 - ratio) * ahead
 

@@ -1,4 +1,4 @@
-"""How to compute: what decides pixels beside the picture and the weights. Costs nothing to import."""
+"""How to compute: what decides the pixels beside the picture and the weights. Does not import torch."""
 
 import math
 from dataclasses import dataclass
@@ -6,38 +6,35 @@ from typing import Literal
 
 from ..errors import UsageError
 
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Dtype = Literal["auto", "fp32", "bf16"]
 Engine = Literal["torch", "ncnn"]
 Solver = Literal["dpmpp-2m", "heun", "euler"]
 Tile = int | Literal["auto", "off"]
 MIN_TILE = 64
 AUTO_TILE = 1024
-"""Side of a tile without its margins under `auto`, whatever memory happens to be free."""
+"""Side of a tile without its margins under `auto`. It does not depend on the memory that happens to be free."""
 NCNN_TILE = 512
-"""The same with ncnn, whose transforms take several times the memory, and the more time the larger they are."""
+"""The same with ncnn, whose transforms take several times the memory, and more time per pixel if they are large."""
 MAX_AUTO_TILE = 2048
-"""More memory than that takes makes nothing faster."""
+"""The largest side under `auto`; larger tiles are not faster."""
 LEAST_MEMORY = 768 << 20
 _PROGRAM_BYTES = 448 << 20
-"""What the program takes by itself and for reading and writing."""
+"""Memory that the program takes by itself and for reading and writing."""
 _BYTES_PER_PIXEL: dict[Engine, int] = {"torch": 1300, "ncnn": 3600}
-"""What each pixel of a tile with margins takes, in fp32."""
+"""Memory that each pixel of a tile with margins takes, in fp32."""
 _MARGINS, _STEP = 128, 64
 GENERATE_STEPS = 24
-"""Solver steps of `generate`, which has no mean to give."""
+"""Solver steps of `generate`, if nothing is said."""
 LABEL_GUIDANCE = 1.5
-"""Of labelled pictures; examples/fashion/README.md has what it does to recognition and variety."""
+"""Guidance of labelled pictures; docs/training.md shows what it does to recognition and variety."""
 _GENERATE_SIDE = 64
-_SAMPLE_STEPS = {"denoise": 6, "inpaint": 6, "super-resolve": 6}
-"""Solver steps of a sample by command, as measured: with fewer the samples differ too little (model card, Samples)."""
-
-
-def sample_steps(op: str) -> int:
-    """Solver steps of a command's samples, if nothing is said."""
-    return _SAMPLE_STEPS.get(op, 6)
+SAMPLE_STEPS = 6
+"""Solver steps of a sample, if nothing is said. With fewer the samples differ too little (docs/samples.md)."""
 
 
 def natural_size(crop: int) -> tuple[int, int]:
-    """Size of a generated picture if nothing is said: that of the training crops, which is drawn at once, if small."""
+    """Return (height, width) of a generated picture, if nothing is said: the training crops' or 64, the smaller."""
     return min(crop, _GENERATE_SIDE), min(crop, _GENERATE_SIDE)
 
 
@@ -47,14 +44,17 @@ class Settings:
 
     Attributes:
         steps: 1 = the posterior mean, one denoiser call; more = a posterior sample in that many solver steps.
-        textured: a mean, too, has texture in holes wider than the network's reach; samples have it anyway.
-        fidelity: how far a sample is moved towards the mean: 0 = not at all, 1 = all the way.
-        seed, sample: which noise.
+        textured: give a mean, too, texture in holes wider than the network's reach; samples always have it.
+        fidelity: how far a sample moves towards the mean: 0 = not at all, 1 = all the way.
+        seed: of the noise.
+        sample: number of the sample among those of the seed.
         solver: of the probability-flow ODE.
         tile: side of a tile in pixels; "auto" depends on `memory` alone; "off" = in one piece.
-        memory: bytes that the program may take while it computes, as far as tiles decide it; None = usual.
-        engine: what computes the network, as far as it decides how large a tile is.
-    Raises: UsageError: a value out of range.
+        memory: bytes that the program may take while it computes, as far as tiles decide it. None: as usual.
+        engine: what computes the network; it decides how large an "auto" tile is.
+
+    Raises:
+        UsageError: a value is out of range, or two do not go together.
     """
 
     steps: int = 1
@@ -68,7 +68,7 @@ class Settings:
     engine: Engine = "torch"
 
     def __post_init__(self) -> None:
-        """Refuse what nothing could compute with."""
+        """Check the values, and that they go together."""
         if not 0 <= self.fidelity <= 1:
             raise UsageError(f"--fidelity must lie in 0 .. 1, not {self.fidelity}")
         if self.steps < 1:
@@ -86,12 +86,12 @@ class Settings:
 
     @property
     def has_texture(self) -> bool:
-        """Whether wide holes are given the texture of what is around them."""
+        """Whether wide holes get the texture of what is around them."""
         return self.textured or self.steps > 1
 
 
 def tile_side(settings: Settings) -> int | None:
-    """Side of a tile without its margins that the settings mean, None = one piece."""
+    """Return the side of a tile without its margins. None: the picture in one piece."""
     if settings.tile == "off":
         return None
     if settings.tile != "auto":
@@ -103,9 +103,14 @@ def tile_side(settings: Settings) -> int | None:
 
 
 def label_guidance(guidance: float | None, label: str | None) -> float:
-    """What is meant by a guidance, or by none.
+    """Return the guidance that is meant.
 
-    Raises: UsageError: it is negative or not finite, or there is no label to guide towards.
+    Args:
+        guidance: what was said. None: nothing.
+        label: the label. None: there is none.
+
+    Raises:
+        UsageError: the guidance is negative or not finite, or there is no label to guide towards.
     """
     if guidance is None:
         return 1.0 if label is None else LABEL_GUIDANCE

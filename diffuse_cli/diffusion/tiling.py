@@ -1,4 +1,4 @@
-"""A denoiser over tiles is a denoiser: same arguments, same result, bounded memory, no work where none is needed."""
+"""A denoiser over tiles: same arguments, same result, bounded memory, and no work where none is needed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ..system.arrays import empty_array, row_blocks
 from .denoiser import DenoiserFn
 
 GRID = 16
-"""Tile origins lie on multiples of this, so that a tile's pooling grid is the whole picture's."""
+"""Tiles begin on multiples of this, so that their pooling grids are the whole picture's."""
 MARGIN = 64
 """Context around a tile that is computed and thrown away.
 
@@ -21,24 +21,24 @@ Largest difference to the whole picture in 8-bit levels, over denoising (15, 50,
 box on a photograph of sky and texture: 0.69 with a margin of 16, 0.20 with 32, 0.08 with 48, 0.010 with 64.
 """
 _SMALLEST_SPLIT = 8
-"""In units of the grid: what is not longer is not split to leave out what needs no work; margins would eat it."""
+"""Side in units of the grid up to which a box is not split to save work; the margins would eat what is saved."""
 _OVERHEAD = 2 * GRID * GRID
-"""What a further tile costs beside its pixels, in pixels."""
+"""Cost of a further tile beside its pixels, in pixels."""
 
 
 BATCH_PIXELS = 512 * 512
-"""Pixels of a batch of small tiles with their margins: more together are hardly faster (model card, Cost)."""
+"""Most pixels of a batch of small tiles with their margins; larger batches are hardly faster (docs/performance.md)."""
 
 
 BY_ROWS_FROM = 1 << 22
-"""Pixels from which a sum of pictures is made without a further picture for each of its terms."""
+"""Pixels from which `by_rows` works block by block, so that intermediate results take little memory."""
 
 
 class Pending(Protocol):
-    """A window's denoiser whose call can be begun now and waited for later."""
+    """A denoiser of windows, whose call can begin now and be waited for later."""
 
     def begin(self, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
-        """As `Denoise`; the result is returned by what is returned."""
+        """Begin a call, and return a function that returns its result, (B, 3, h, w)."""
 
 
 Window = tuple[slice, slice]
@@ -49,22 +49,27 @@ class Croppable(Protocol):
     """A denoiser that can be narrowed to windows of its picture."""
 
     def windows(self, windows: Sequence[Window]) -> Pending:
-        """The same denoiser of windows of equal size, as one batch."""
+        """Return the denoiser of windows of equal size, as one batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """Rows and columns of the picture that one call is to give; they begin on the grid."""
+    """The part of the picture that one call computes. It begins on the grid.
+
+    Attributes:
+        rows: of the picture.
+        columns: of the picture.
+    """
 
     rows: slice
     columns: slice
 
     def window(self, size: tuple[int, int]) -> Window:
-        """With its margins, as far as the picture (height, width) reaches."""
+        """Return the tile with its margins, as far as the picture (height, width) reaches."""
         return _widened(self.rows, size[0]), _widened(self.columns, size[1])
 
     def within(self, rows: slice, columns: slice) -> Window:
-        """The tile in coordinates of a window."""
+        """Return the tile in coordinates of a window."""
         return _shifted(self.rows, rows.start), _shifted(self.columns, columns.start)
 
 
@@ -77,12 +82,12 @@ def _shifted(span: slice, by: int) -> slice:
 
 
 def plan_tiles(size: tuple[int, int], side: int | None, needed: NDArray[np.bool_] | None = None) -> list[Tile]:
-    """Tiles of about equal size that cover a picture, or at least all that is needed of it.
+    """Return tiles of about equal size that cover what is needed of a picture.
 
     Args:
-        size: (height, width).
-        side: longest side, rounded up to a multiple of 16; None = the whole picture in one piece.
-        needed: (height, width), None = all of it. Around what is needed tiles are as tight as pays.
+        size: (height, width) of the picture.
+        side: longest side of a tile, rounded up to a multiple of 16. None: the picture in one piece.
+        needed: (height, width), True at the pixels that are needed; tiles are as tight around them as pays. None: all.
     """
     cells = -(-(side or max(size)) // GRID)
     if needed is None:
@@ -103,7 +108,7 @@ _Box = tuple[int, int, int, int]
 
 
 def _split(box: _Box, most: int) -> list[_Box]:
-    """Parts of about equal size, at most so long."""
+    """Return parts of about equal size, at most so long."""
     top, bottom, left, right = box
     return [(a, b, c, d) for a, b in _spans(top, bottom, most) for c, d in _spans(left, right, most)]
 
@@ -115,14 +120,14 @@ def _spans(start: int, stop: int, most: int) -> Iterator[tuple[int, int]]:
 
 
 def _cells(needed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which cells of the grid hold something that is needed."""
+    """Return which cells of the grid hold something that is needed."""
     rows = np.logical_or.reduceat(needed, np.arange(0, needed.shape[0], GRID), axis=0)
     cells: NDArray[np.bool_] = np.logical_or.reduceat(rows, np.arange(0, needed.shape[1], GRID), axis=1)
     return cells
 
 
 def _tight(occupied: NDArray[np.bool_], box: _Box) -> _Box | None:
-    """The smallest box around the occupied cells of a box."""
+    """Return the smallest box around the occupied cells of a box. None: there are none."""
     top, bottom, left, right = box
     part = occupied[top:bottom, left:right]
     rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
@@ -132,7 +137,7 @@ def _tight(occupied: NDArray[np.bool_], box: _Box) -> _Box | None:
 
 
 def _cheapest(occupied: NDArray[np.bool_], box: _Box, size: tuple[int, int]) -> tuple[int, list[_Box]]:
-    """The pixels that a box costs, and the boxes: itself made tight, or its halves' if these cost less."""
+    """Return the pixels that a box costs, and its boxes: itself made tight, or its halves' if these cost less."""
     tight = _tight(occupied, box)
     if tight is None:
         return 0, []
@@ -153,14 +158,15 @@ def _cheapest(occupied: NDArray[np.bool_], box: _Box, size: tuple[int, int]) -> 
 
 
 def batched(tiles: Sequence[Tile], size: tuple[int, int], most: int) -> list[list[Tile]]:
-    """Tiles in batches: those whose windows are equally large, as long as a batch has at most so many pixels.
+    """Group tiles whose windows are equally large into batches.
 
-    Batches and their order follow from the tiles alone, since a batch's size changes the rounding (in fp32, too), and
-    with it a picture's bytes. So pictures never share one.
+    A batch's size changes the rounding (in fp32, too), and with it a picture's bytes. So batches and their order follow
+    from the tiles alone, and pictures never share one.
 
     Args:
+        tiles: of the picture.
         size: (height, width) of the picture.
-        most: pixels; a larger tile stands alone.
+        most: most pixels of a batch; a larger tile stands alone.
     """
     alike: dict[tuple[int, int], list[Tile]] = {}
     for tile in tiles:
@@ -181,13 +187,13 @@ def tiled(
     rest: Tensor | None = None,
     on_tile: Callable[[], None] = lambda: None,
 ) -> DenoiserFn:
-    """Evaluate `denoise` tile by tile, with margins wider than a pixel's practical reach.
+    """Return a denoiser that evaluates `denoise` tile by tile, with margins wider than a pixel's practical reach.
 
     Args:
-        denoise: of the whole picture.
+        denoise: the denoiser of the whole picture.
         tiles: see `plan_tiles`.
-        batch_pixels: small tiles go together, up to so many pixels with their margins.
-        rest: (1, 3, H, W), the result where no tile lies.
+        batch_pixels: most pixels of a batch of small tiles with their margins.
+        rest: (1, 3, H, W), the result where no tile lies. None: tiles lie everywhere.
         on_tile: called after each tile, to show progress.
     """
 
@@ -217,12 +223,17 @@ def _keep(out: Tensor, batch: list[Tile], result: Callable[[], Tensor], on_tile:
 
 
 def empty_picture(size: tuple[int, int]) -> Tensor:
-    """(1, 3, H, W) in host memory or a mapped file, of arbitrary content, laid out as files hold it: (H, W, 3)."""
+    """Return (1, 3, H, W) of arbitrary content, in host memory or a mapped file, laid out as (H, W, 3)."""
     return torch.from_numpy(empty_array((*size, 3), np.float32)).permute(2, 0, 1)[None]
 
 
 def by_rows(combine: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
-    """What `combine` makes of pictures (1, C, H, W) pixel by pixel: of large ones block by block, as `host_picture`."""
+    """Combine pictures pixel by pixel; large ones block by block, into an `empty_picture`.
+
+    Args:
+        combine: (pictures (1, C, h, w)) -> (1, 3, h, w), pixel by pixel.
+        pictures: (1, C, H, W).
+    """
     size = (pictures[0].shape[-2], pictures[0].shape[-1])
     if len(pictures[0]) > 1 or size[0] * size[1] < BY_ROWS_FROM:
         return combine(*pictures)
@@ -233,7 +244,7 @@ def by_rows(combine: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
 
 
 def copied_picture(x: Tensor) -> Tensor:
-    """A copy (1, 3, H, W) of a picture, as `host_picture`."""
+    """Return a copy of a picture (1, 3, H, W), see `empty_picture`."""
     out = empty_picture((x.shape[-2], x.shape[-1]))
     for rows in row_blocks(out[0].permute(1, 2, 0).numpy()):
         out[..., rows, :] = x[..., rows, :]

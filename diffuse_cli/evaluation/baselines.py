@@ -1,7 +1,7 @@
-"""What other tools make of the same damaged pictures: the published classics, where their packages are installed.
+"""The published classics as baselines, if their packages are installed.
 
-Each takes a case and gives (H, W, C) levels, rounded. The strengths of non-local means (0.9 noise stds) and
-total variation (1.2) were chosen on five training photographs, out of 0.4 .. 1.2 and 0.4 .. 1.5.
+Each takes a case and returns rounded levels (H, W, C). The strengths of non-local means (0.9 noise stds) and total
+variation (1.2) were chosen on five training photographs, from 0.4 .. 1.2 and 0.4 .. 1.5.
 """
 
 import importlib
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..degradation.operators import resize
 from ..images.units import LEVEL
-from .protocol import Case, TaskName
+from .conditions import TaskName
+from .protocol import Case
 
 Levels = NDArray[Any]
 Method = Callable[[Case], Levels]
@@ -22,7 +23,7 @@ EXTRA = "pip install 'diffuse-cli[eval]'"
 
 
 def available(task: TaskName) -> tuple[dict[str, Method], list[str]]:
-    """The baselines of a task by name, and the packages that are missing for others."""
+    """Return the baselines of a task by name, and the packages that are missing for others."""
     found: dict[str, Method] = dict(_CORE.get(task, {}))
     missing = []
     for module, method_of in _OPTIONAL.get(task, {}).items():
@@ -36,20 +37,20 @@ def available(task: TaskName) -> tuple[dict[str, Method], list[str]]:
 
 
 def untouched(case: Case) -> Levels:
-    """The damaged picture itself, clipped to 8 bits only where it was."""
+    """Return the damaged picture itself; it is clipped only if the protocol clips it."""
     unclipped = (case.damaged.pixels + 1) * np.float32(LEVEL)
     return unclipped if case.damaged.depth == 16 else case.damaged_levels
 
 
 def bicubic(case: Case) -> Levels:
-    """Bicubic with a = -0.5, as the core's guide."""
+    """Enlarge by bicubic with a = -0.5, as the network's guide."""
     x = torch.from_numpy(case.damaged.pixels.transpose(2, 0, 1).copy())[None]
     large = resize(x, (case.clean.shape[0], case.clean.shape[1]))[0].permute(1, 2, 0).numpy()
     return _rounded((large + 1) * LEVEL)
 
 
 def non_local_means(case: Case) -> Levels:
-    """OpenCV's fastNlMeansDenoising (Buades et al. 2011), patches of 7, windows of 21."""
+    """Denoise by OpenCV's fastNlMeansDenoising (Buades et al. 2011), patches of 7, windows of 21."""
     import cv2
 
     levels = np.ascontiguousarray(case.damaged_levels)
@@ -61,7 +62,7 @@ def non_local_means(case: Case) -> Levels:
 
 
 def total_variation(case: Case) -> Levels:
-    """scikit-image's denoise_tv_chambolle (Chambolle 2004)."""
+    """Denoise by scikit-image's denoise_tv_chambolle (Chambolle 2004)."""
     from skimage.restoration import denoise_tv_chambolle
 
     weight = 1.2 * case.condition.level / 255
@@ -69,7 +70,7 @@ def total_variation(case: Case) -> Levels:
 
 
 def bm3d(case: Case) -> Levels:
-    """BM3D (Dabov et al. 2007), its authors' package; free for non-commercial use only."""
+    """Denoise by BM3D (Dabov et al. 2007), its authors' package; it is free for non-commercial use only."""
     from bm3d import bm3d as gray
     from bm3d import bm3d_rgb as colour
 
@@ -78,21 +79,21 @@ def bm3d(case: Case) -> Levels:
 
 
 def telea(case: Case) -> Levels:
-    """OpenCV's inpaint (Telea 2004), radius 5."""
+    """Inpaint by OpenCV's inpaint (Telea 2004), radius 5."""
     import cv2
 
     return _inpainted(case, cv2.INPAINT_TELEA)
 
 
 def navier_stokes(case: Case) -> Levels:
-    """OpenCV's inpaint (Bertalmio et al. 2001), radius 5."""
+    """Inpaint by OpenCV's inpaint (Bertalmio et al. 2001), radius 5."""
     import cv2
 
     return _inpainted(case, cv2.INPAINT_NS)
 
 
 def biharmonic(case: Case) -> Levels:
-    """scikit-image's inpaint_biharmonic (Damelin and Hoang 2018)."""
+    """Inpaint by scikit-image's inpaint_biharmonic (Damelin and Hoang 2018)."""
     from skimage.restoration import inpaint_biharmonic
 
     filled = inpaint_biharmonic(_unit_input(case), case.problem.hole, channel_axis=2, split_into_regions=True)
@@ -100,7 +101,7 @@ def biharmonic(case: Case) -> Levels:
 
 
 def richardson_lucy(case: Case) -> Levels:
-    """scikit-image's Richardson-Lucy deconvolution (1972, 1974), 10 iterations with the true kernel."""
+    """Deblur by scikit-image's Richardson-Lucy deconvolution (1972, 1974), 10 iterations with the true kernel."""
     from skimage.restoration import richardson_lucy as deconvolve
 
     std = case.condition.level
@@ -121,7 +122,7 @@ def _inpainted(case: Case, method: int) -> Levels:
 
 
 def _unit_input(case: Case) -> NDArray[np.float64]:
-    """(H, W, C) in 0..1; unclipped where the protocol is."""
+    """Return the damaged picture (H, W, C) in 0..1; it is not clipped if the protocol does not clip."""
     unit: NDArray[np.float64] = (case.damaged.pixels.astype(np.float64) + 1) / 2
     return unit
 

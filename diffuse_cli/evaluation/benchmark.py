@@ -1,4 +1,4 @@
-"""The benchmark: start-up, the real commands, the bare core, and what this machine's convolutions could do."""
+"""The benchmark: start-up, the real commands, the network alone, and the fastest convolutions of this machine."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,13 +19,19 @@ REGION_SIZE, FULL_REGION_SIZE = 6.0, 24.0
 
 
 def benchmark(model: Model, info: CheckpointInfo, *, full: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Time everything, one thing after the other.
+    """Time everything, one after the other.
 
     Args:
-        model: in the dtype that the commands shall use.
-        full: pictures of 100 megapixels, too.
+        model: in the dtype of the commands.
+        info: of the checkpoint that `model` is.
+        full: also time pictures of 100 megapixels.
         say: told what comes next.
-    Raises: CommandFailedError: a command did not succeed.
+
+    Returns:
+        A report for JSON and `tables`.
+
+    Raises:
+        CommandFailedError: a command failed.
     """
     say("the fastest convolutions")
     peaks = convolution_peaks()
@@ -60,7 +66,7 @@ def benchmark(model: Model, info: CheckpointInfo, *, full: bool, say: Callable[[
 
 
 def _networks(model: Model, peaks: dict[str, Any]) -> dict[str, Any]:
-    """The core in every dtype that is not emulated here."""
+    """Return the network in every dtype that this machine does not emulate."""
     import copy
 
     exact = model.exact or model.network
@@ -71,7 +77,7 @@ def _networks(model: Model, peaks: dict[str, Any]) -> dict[str, Any]:
 
 
 def tables(report: dict[str, Any]) -> list[list[list[str]]]:
-    """A report as tables of cells: networks, where the time goes, start-up, regions, commands."""
+    """Return a report as tables of cells: convolutions, networks, shares of the time, start-up, regions, commands."""
     peaks = [["3x3 convolution, best", "TFLOPS", "channels", "side", "layout"]]
     for dtype, peak in report["convolution_peak"].items():
         peaks.append([dtype, f"{peak['tflops']:.3f}", str(peak["channels"]), str(peak["side"]), peak["layout"]])

@@ -1,4 +1,4 @@
-"""Whether samples are samples: how far they lie from the mean, and how well their std tells the true error."""
+"""Calibration of posterior samples: their distance from the mean, and how well their std predicts the true error."""
 
 from collections.abc import Sequence
 
@@ -11,16 +11,19 @@ from ..images.units import LEVEL
 def calibration(
     mean: NDArray[np.float32], samples: Sequence[NDArray[np.float32]], clean: NDArray[np.uint8]
 ) -> dict[str, float]:
-    """How samples are spread, over the pixels in which they differ; each channel is a variable.
+    """Measure the spread of samples, over the pixels in which they differ. Each channel is a variable.
 
-    Args: mean, samples: (H, W, C), [-1, 1]: the posterior mean and at least two samples; clean: the truth in levels.
+    Args:
+        mean: the posterior mean (H, W, C), [-1, 1] units.
+        samples: as `mean`; fewer than two give nothing.
+        clean: the original (H, W, C) in 8-bit levels.
 
     Returns:
-        dispersion: E|sample - mean|^2 / E|truth - mean|^2, 1 if they are exact.
-        std_correlation: of the samples' std with the mean's absolute error (Pearson).
-        within_1, within_2: the share of errors within 1 and 2 stds; 0.649 and 0.914 if eight samples are exact, by
-            Student's t with 7 degrees of freedom.
-        std_scale: the factor by which the stds have the errors' root mean square.
+        `dispersion`: E|sample - mean|^2 / E|truth - mean|^2; 1 for exact samples.
+        `std_correlation`: Pearson correlation of the samples' std with the mean's absolute error.
+        `within_1`, `within_2`: the share of errors within 1 and 2 stds; 0.649 and 0.914 for eight exact samples, by
+        Student's t with 7 degrees of freedom.
+        `std_scale`: the factor that gives the stds the root mean square of the errors.
     """
     if len(samples) < 2:
         return {}

@@ -1,4 +1,4 @@
-"""How long the real commands take, and how much memory: each is run as a process of its own."""
+"""Time and memory of the real commands; each runs as a process of its own."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ SMALL = 64
 
 
 class CommandFailedError(DiffuseError):
-    """A command that was to be timed did not succeed; the message holds its own."""
+    """A command that was timed failed; the message ends with the command's own."""
 
 
 _SPAWNER = """
@@ -40,14 +40,15 @@ _, status, usage = os.wait4(process.pid, 0)
 seconds = time.perf_counter() - begin
 print(seconds, most or usage.ru_maxrss, usage.ru_utime + usage.ru_stime, os.waitstatus_to_exitcode(status))
 """
-"""Runs and measures a command: Linux counts what a process held before it became the command, so a small one does.
+"""Runs and measures a command.
 
-Pages of mapped files are not counted where the system tells (Linux): it drops them when it needs room.
+It is a small process: Linux counts the memory that a process held before it became the command. Pages of mapped files
+are not counted on Linux, which drops them if it needs memory.
 """
 
 
 class Spent(NamedTuple):
-    """What a command took: seconds; the most memory resident, pages of mapped files apart, in MiB; seconds of cores."""
+    """Seconds that a command took, its peak of resident memory without mapped files in MiB, and CPU seconds."""
 
     seconds: float
     peak_mib: float
@@ -57,7 +58,8 @@ class Spent(NamedTuple):
 def run(command: Sequence[str]) -> Spent:
     """Run a command.
 
-    Raises: CommandFailedError: it did not exit with 0.
+    Raises:
+        CommandFailedError: it did not exit with 0.
     """
     with tempfile.TemporaryDirectory() as state:  # the user's journals are none of a benchmark's
         environment = {**os.environ, "XDG_STATE_HOME": state}
@@ -73,7 +75,7 @@ def run(command: Sequence[str]) -> Spent:
 
 
 def picture(path: Path, megapixels: float) -> None:
-    """A synthetic picture of 4:3: smooth shapes, edges and grain, the same for the same size."""
+    """Write a synthetic picture of 4:3 with smooth shapes and grain; equal sizes give equal pictures."""
     width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
     height = round(width * 3 / 4)
     rng = np.random.default_rng(0)
@@ -86,12 +88,12 @@ def picture(path: Path, megapixels: float) -> None:
 
 
 def diffuse(*arguments: str) -> list[str]:
-    """The program's command line, as this interpreter runs it."""
+    """Return the program's command line for this interpreter."""
     return [sys.executable, "-m", "diffuse_cli", *arguments]
 
 
 def startup(runs: int = 3) -> dict[str, float]:
-    """Seconds of the shortest of a few runs: help, a small picture, and importing torch for comparison."""
+    """Return the seconds of the shortest run: the help, a small picture and, for comparison, importing torch."""
     with tempfile.TemporaryDirectory() as name:
         small = Path(name) / "small.png"
         Image.new("RGB", (SMALL, SMALL), (90, 120, 150)).save(small)
@@ -114,12 +116,16 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 def time_commands(
     sizes: Sequence[float], options: Sequence[str], say: Callable[[str], None], largest_enlarged: float = 1.0
 ) -> list[dict[str, Any]]:
-    """Every command on a synthetic picture of each size, in megapixels.
+    """Run every command on a synthetic picture of each size.
 
     Args:
+        sizes: in megapixels.
         options: added to each command, such as --dtype.
-        largest_enlarged: larger pictures are not enlarged further.
-    Returns: rows with `seconds`, `peak_mib`, and `seconds_per_megapixel` of the result, less a 64x64 picture's run.
+        say: told what comes next.
+        largest_enlarged: larger pictures are not super-resolved.
+
+    Returns:
+        Rows with `seconds`, `peak_mib` and, without the time of a 64x64 picture, `seconds_per_megapixel` of the result.
     """
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:

@@ -1,4 +1,4 @@
-"""Measured quality: every method on every picture under every condition, summed up in a report."""
+"""Measured quality: every method on every picture under every condition, as a report."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,17 +24,18 @@ from ..restoration.samples import Samples
 from ..version import __version__
 from . import baselines
 from .calibration import calibration
+from .conditions import Condition
 from .hardware import cpu_name
 from .lpips import lpips
 from .metrics import haarpsi, psnr, ssim
-from .protocol import Case, Condition, Levels, case
+from .protocol import Case, Levels, case
 from .report import FORMAT, Report, bootstrap_interval
 
 Measure = Callable[[Levels, Levels], float]
 Turn = Callable[[str], AbstractContextManager[None]]
 """Entered for each picture, by its name."""
 MIN_SIDE = 11
-"""SSIM's window must fit into what is compared."""
+"""Smallest side that is measured: SSIM's window must fit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,9 +44,10 @@ class Evaluation:
 
     Attributes:
         sets: picture files by the name of their test set.
-        conditions: of one task.
-        settings: steps > 1 measures samples beside the mean; samples: how many of each picture; fidelities: what is
-            measured between the first and the mean.
+        conditions: of one task; empty = nothing is damaged, pictures are generated and compared with the set.
+        settings: with more than one step, samples are measured beside the mean.
+        samples: of each picture.
+        fidelities: also measure what lies between the first sample (0) and the mean (1).
         gray: colour pictures are made gray first.
         baseline: other tools are measured on the same pictures.
     """
@@ -58,10 +60,15 @@ class Evaluation:
     gray: bool = False
     baseline: bool = False
 
+    @property
+    def total(self) -> int:
+        """The number of pictures."""
+        return sum(map(len, self.sets.values()))
+
 
 @dataclass(kw_only=True, slots=True)
 class Outcome:
-    """A report, and the pictures that are missing from it, with the reason."""
+    """A report, and why pictures are missing from it."""
 
     report: Report
     failed: list[tuple[Path, DiffuseError]]
@@ -69,11 +76,14 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
-    """What one method reached on one picture.
+    """The score of one method on one picture.
 
     Attributes:
-        folder: name of the test set; picture: the file's name.
-        values: by measure; `seconds` and `megapixels` of the result beside them.
+        folder: name of the test set.
+        condition: what was done to the picture.
+        method: name of the method.
+        picture: the file's name.
+        values: by measure, and `seconds` and `megapixels` of the result.
     """
 
     folder: str
@@ -84,7 +94,7 @@ class Score:
 
 
 class Result(NamedTuple):
-    """What a method makes of a case: its pictures, seconds for each, and what else is measured."""
+    """The pictures that a method makes from a case, the seconds for each, and other measurements."""
 
     method: str
     made: list[Levels]
@@ -96,9 +106,14 @@ Results = Callable[[Case], Iterable[Result]]
 
 
 def pictures(folder: Path, limit: int | None) -> list[Path]:
-    """The picture files of a folder in the order of their names, or `limit` of them, evenly spread.
+    """Return the picture files of a folder in the order of their names.
 
-    Raises: UsageError: no folder, or none in it.
+    Args:
+        folder: of pictures.
+        limit: this number of them, evenly spread; None = all.
+
+    Raises:
+        UsageError: there is no folder, or no picture in it.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; --data takes a folder of pictures")
@@ -109,21 +124,30 @@ def pictures(folder: Path, limit: int | None) -> list[Path]:
     return [paths[k * len(paths) // count] for k in range(count)]
 
 
-def sets_of(folders: Sequence[Path], limit: int | None) -> tuple[dict[str, list[Path]], int]:
-    """Picture files by the name of their set (a folder's own, or its path where two have one name), and how many.
+def sets_of(folders: Sequence[Path], limit: int | None) -> dict[str, list[Path]]:
+    """Return picture files by the name of their set: the folder's own, or its path if two folders have one name.
 
-    Raises: UsageError: as `pictures`.
+    Args:
+        folders: of clean pictures.
+        limit: pictures of each folder; None = all.
+
+    Raises:
+        UsageError: no folder, or no pictures in it.
     """
     names = [folder.resolve().name for folder in folders]
     keys = [name if names.count(name) == 1 else str(folder) for name, folder in zip(names, folders, strict=True)]
-    sets = {key: pictures(folder, limit) for key, folder in zip(keys, folders, strict=True)}
-    return sets, sum(map(len, sets.values()))
+    return {key: pictures(folder, limit) for key, folder in zip(keys, folders, strict=True)}
 
 
 def clean_levels(path: Path, *, gray: bool) -> Levels:
-    """A picture of a test set: (H, W, C) uint8; gray as Pillow's L.
+    """Read a picture of a test set: (H, W, C) uint8.
 
-    Raises: PictureError: it cannot be read, has transparency, or is too small to be measured.
+    Args:
+        path: the file.
+        gray: convert colour to gray, as Pillow's L.
+
+    Raises:
+        PictureError: it cannot be read, or has transparency.
     """
     picture = read_picture(path)
     if picture.alpha is not None:
@@ -135,9 +159,10 @@ def clean_levels(path: Path, *, gray: bool) -> Levels:
 
 
 def perceptual_measures() -> tuple[dict[str, Measure], list[str]]:
-    """The perceptual measures that are installed, and what to do about the others, one line each.
+    """Return the perceptual measures that are installed, and for each other one a line that says how to get it.
 
-    Raises: CheckpointError: damaged weights.
+    Raises:
+        CheckpointError: damaged weights.
     """
     found: dict[str, Measure | None] = {"haarpsi": haarpsi(), "lpips": lpips()}
     remedies = {
@@ -150,12 +175,17 @@ def perceptual_measures() -> tuple[dict[str, Measure], list[str]]:
 def evaluate(what: Evaluation, model: Model, info: CheckpointInfo, turn: Turn, say: Callable[[str], None]) -> Outcome:
     """Damage every picture under every condition and measure what each method makes of it.
 
-    A picture that fails under one condition counts under none, so that all rows are over the same pictures.
+    A picture that fails under one condition counts under none, so all rows are over the same pictures.
 
     Args:
+        what: what is measured.
+        model: what is measured.
         info: of the checkpoint that `model` is.
+        turn: entered for each picture, by its name.
         say: told what is left out because it is not installed.
-    Raises: CheckpointError: damaged weights of a measure.
+
+    Raises:
+        CheckpointError: damaged weights of a measure.
     """
     measures, left_out = perceptual_measures()
     methods = [core_results(model, what.settings, what.samples, what.fidelities)]
@@ -181,7 +211,7 @@ def evaluate(what: Evaluation, model: Model, info: CheckpointInfo, turn: Turn, s
 
 
 def heading(settings: Settings, model: Model, info: CheckpointInfo) -> Report:
-    """Which weights were measured, how, and on what."""
+    """Return the head of a report: the weights, the settings and the machine."""
     return {
         "format": FORMAT,
         "version": __version__,
@@ -193,7 +223,7 @@ def heading(settings: Settings, model: Model, info: CheckpointInfo) -> Report:
 
 
 def failures(failed: list[tuple[Path, DiffuseError]]) -> list[dict[str, str]]:
-    """Pictures that could not be measured, as a report lists them."""
+    """Return the pictures that could not be measured, as a report lists them."""
     return [{"file": path.name, "error": str(error)} for path, error in failed]
 
 
@@ -225,8 +255,8 @@ def _scores(
 
 
 def _blind_values(damaged: Case) -> dict[str, float]:
-    """The level that was estimated, and its distance from the std really present, both in levels."""
-    estimated = damaged.problem.noise * LEVEL
+    """Return the estimated noise level and its distance from the true std, in 8-bit levels."""
+    estimated = damaged.problem.degradation.noise * LEVEL
     present = float((damaged.damaged_levels - damaged.clean.astype(np.float64)).std())
     return {"estimated": estimated, "noise_error": abs(estimated - present)}
 
@@ -238,9 +268,13 @@ def _measured(damaged: Case, levels: Levels, measures: dict[str, Measure]) -> di
 
 
 def core_results(model: Model, settings: Settings, samples: int, fidelities: Sequence[float] = ()) -> Results:
-    """The core's posterior mean and, with more than one step, its samples, their means, and what lies between.
+    """Return the network's results: the posterior mean and, with more than one step, samples and their means.
 
-    Fidelities are of sample 0. Means are of 4, 8, 16, ... samples, and of all of them, with how the samples are spread.
+    Args:
+        model: the network.
+        settings: how to compute.
+        samples: of each picture. There are means of 4, 8, 16, ... and of all samples, with the samples' spread.
+        fidelities: also what lies between sample 0 (0) and the mean (1).
     """
 
     def results(damaged: Case) -> Iterator[Result]:
@@ -263,7 +297,7 @@ def core_results(model: Model, settings: Settings, samples: int, fidelities: Seq
 
 
 def averaged(samples: int) -> list[int]:
-    """Of how many samples there are means: 4, 8, 16, ... and all."""
+    """Return the numbers of samples that are averaged: 4, 8, 16, ... and all."""
     powers = [2**k for k in range(2, 15) if 2**k < samples]
     return [*powers, samples] if samples > 1 else []
 
@@ -279,7 +313,7 @@ def _rounded(made: list[NDArray[np.float32]]) -> list[Levels]:
 
 
 def baseline_results(methods: dict[str, baselines.Method]) -> Results:
-    """The baselines' results."""
+    """Return the results of the baselines."""
 
     def results(damaged: Case) -> Iterator[Result]:
         for name, method in methods.items():
@@ -291,7 +325,7 @@ def baseline_results(methods: dict[str, baselines.Method]) -> Results:
 
 
 def rows(scores: Iterable[Score]) -> list[dict[str, Any]]:
-    """One row for each test set, condition and method, as the report holds it."""
+    """Return the report's rows, one for each test set, condition and method."""
     grouped: dict[tuple[str, Condition, str], list[Score]] = {}
     for score in scores:
         grouped.setdefault((score.folder, score.condition, score.method), []).append(score)

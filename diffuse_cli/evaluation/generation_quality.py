@@ -1,4 +1,4 @@
-"""How near generated pictures are to photographs: a distance between two sets, for want of a right result."""
+"""The distance of generated pictures from photographs, between two sets of pictures."""
 
 import time
 from dataclasses import replace
@@ -19,19 +19,27 @@ from .metrics import colour_tensor, sliced_wasserstein
 from .protocol import Levels
 
 SIDE = 64
-"""Side of the pictures that are compared; sets of smaller ones are compared at their own size."""
+"""Side of the pictures that are compared; smaller ones are compared at their own size."""
 MIN_SIDE = 28
 
 
 def evaluate_generation(
     sets: dict[str, list[Path]], settings: Settings, model: Model, info: CheckpointInfo, turn: Turn
 ) -> Outcome:
-    """Generate as many pictures as a set holds, and measure the distance of their patches to those of its pictures.
+    """Generate as many pictures as a set has, and measure the distance of their patches from those of the set.
 
-    The pictures are cropped at a seeded place. Beside the distance stands the one between two sets of such crops: no
-    generator can be expected to come nearer.
+    The set's pictures are cropped at a seeded place. The distance between two sets of such crops is measured too: it is
+    the best that a generator can be expected to reach.
 
-    Returns: a report whose rows hold `swd` (metrics.sliced_wasserstein) and no single images.
+    Args:
+        sets: picture files by the name of their set.
+        settings: how to compute.
+        model: what is measured.
+        info: of the checkpoint that `model` is.
+        turn: entered for each picture, by its name.
+
+    Returns:
+        A report whose rows hold `swd` (metrics.sliced_wasserstein) and no single images.
     """
     failed: list[tuple[Path, DiffuseError]] = []
     table: list[dict[str, Any]] = []
@@ -68,7 +76,7 @@ def _readable(paths: list[Path], failed: list[tuple[Path, DiffuseError]]) -> lis
 
 
 def _crops(pictures: list[Levels], side: int, seed: int) -> Tensor:
-    """(N, 3, side, side) in 0..1, one of each picture."""
+    """Return crops (N, 3, side, side) in 0..1, one of each picture."""
     rng = np.random.default_rng(seed)
     corners = [[int(rng.integers(n - side + 1)) for n in levels.shape[:2]] for levels in pictures]
     return torch.cat(

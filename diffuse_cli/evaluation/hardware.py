@@ -1,11 +1,11 @@
-"""What a measurement ran on."""
+"""The machine that a measurement ran on."""
 
 import platform
 from pathlib import Path
 
 
 def cpu_name() -> str:
-    """The processor's own name."""
+    """Return the processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

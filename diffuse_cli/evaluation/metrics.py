@@ -1,4 +1,4 @@
-"""How near two pictures are: PSNR, SSIM, and perceptual measures where their packages or weights are installed.
+"""Similarity of two pictures: PSNR, SSIM, and perceptual measures if their packages or weights are installed.
 
 Pictures are (H, W, C) in 8-bit levels, 0..255, C = 1 or 3, in any real type.
 """
@@ -16,20 +16,23 @@ from torch import Tensor
 Image = NDArray[Any]
 PEAK = 255.0
 EQUAL = 100.0
-"""PSNR of equal pictures in dB, so that a mean over pictures stays finite."""
+"""PSNR of equal pictures in dB: finite, for means over pictures."""
 _WINDOW, _WINDOW_STD = 11, 1.5
 
 
 def psnr(a: Image, b: Image) -> float:
-    """Peak signal-to-noise ratio in dB, over all pixels and channels together; 100 where they are equal."""
+    """Return the peak signal-to-noise ratio in dB, over all pixels and channels together; 100 for equal pictures."""
     mse = float(np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2))
     return min(10 * math.log10(PEAK**2 / mse), EQUAL) if mse > 0 else EQUAL
 
 
 def ssim(a: Image, b: Image) -> float:
-    """Structural similarity (Wang et al. 2004): Gaussian window 11x11 of std 1.5, inside the border, mean of channels.
+    """Return the structural similarity (Wang et al. 2004), the mean of the channels.
 
-    Raises: ValueError: a side below 11 pixels.
+    The window is Gaussian, 11x11 pixels, of std 1.5, and lies inside the picture.
+
+    Raises:
+        ValueError: a side below 11 pixels.
     """
     if min(a.shape[:2]) < _WINDOW:
         raise ValueError(f"SSIM needs pictures of {_WINDOW} pixels a side, not {a.shape[1]}x{a.shape[0]}")
@@ -43,19 +46,19 @@ def ssim(a: Image, b: Image) -> float:
 
 
 def luma(levels: Image) -> Image:
-    """(H, W, C) -> (H, W, 1), Y of BT.601 in 16..235, as the literature of resizing measures."""
+    """Return Y of BT.601 in 16..235, (H, W, 1), for (H, W, C); super-resolution is measured on it."""
     rgb = np.broadcast_to(levels, (*levels.shape[:2], 3)).astype(np.float64)
     y: Image = (16 + rgb @ np.array([65.481, 128.553, 24.966]) / PEAK)[..., None]
     return y
 
 
 def _planes(levels: Image) -> Tensor:
-    """(H, W, C) -> (C, 1, H, W)."""
+    """Return (C, 1, H, W) for (H, W, C)."""
     return torch.from_numpy(np.ascontiguousarray(levels.transpose(2, 0, 1), dtype=np.float64))[:, None]
 
 
 def _windowed(x: Tensor) -> Tensor:
-    """Gaussian means of (C, 1, H, W) over the windows that lie inside."""
+    """Return the Gaussian means of (C, 1, H, W) over the windows inside the picture."""
     t = torch.arange(_WINDOW, dtype=x.dtype) - _WINDOW // 2
     kernel = torch.exp(-0.5 * (t / _WINDOW_STD) ** 2)
     kernel = kernel / kernel.sum()
@@ -63,13 +66,13 @@ def _windowed(x: Tensor) -> Tensor:
 
 
 def colour_tensor(levels: Image) -> Tensor:
-    """(H, W, C) -> (1, 3, H, W) in 0..1, fp32; one channel is repeated."""
+    """Return (1, 3, H, W) in 0..1, fp32, for (H, W, C); one channel is repeated."""
     x = torch.from_numpy(np.ascontiguousarray(levels.transpose(2, 0, 1), dtype=np.float32))[None] / PEAK
     return x.expand(-1, 3, -1, -1).contiguous()
 
 
 def haarpsi() -> Callable[[Image, Image], float] | None:
-    """HaarPSI (Reisenhofer et al. 2018), 1 = equal, as piq computes it; None where piq is not installed."""
+    """Return HaarPSI (Reisenhofer et al. 2018) as piq computes it, 1 = equal; None if piq is not installed."""
     try:
         from piq import haarpsi as measure
     except ImportError:
@@ -82,14 +85,20 @@ def haarpsi() -> Callable[[Image, Image], float] | None:
 
 
 def sliced_wasserstein(a: Tensor, b: Tensor, *, levels: int = 3, directions: int = 512, seed: int = 0) -> float:
-    """Distance between two sets of pictures, by their patches (Karras et al. 2018, arXiv:1710.10196, section 5).
+    """Return the distance between the patches of two sets (Karras et al. 2018, arXiv:1710.10196, section 5).
 
-    Patches of 7x7 from each level of a Laplacian pyramid, normalised per channel over both sets, are projected on
-    random directions; each projection's sorted values are compared. The mean over directions and levels.
+    Patches of 7x7 pixels from each level of a Laplacian pyramid are normalised per channel over both sets and projected
+    on random directions. The sorted values of each projection are compared.
 
     Args:
-        a, b: (N, 3, H, W), the same shape, in any units.
-    Returns: 0 = the same distribution of patches; times 1000, as the paper prints it.
+        a: one set (N, 3, H, W), in any units.
+        b: the other set, of the same shape.
+        levels: of the pyramid.
+        directions: for the projections.
+        seed: of directions and places of patches.
+
+    Returns:
+        The mean over directions and levels, times 1000 as in the paper; 0 = equal distributions.
     """
     total = 0.0
     generator = torch.Generator().manual_seed(seed)
@@ -105,7 +114,7 @@ def sliced_wasserstein(a: Tensor, b: Tensor, *, levels: int = 3, directions: int
 
 
 def _laplacian(x: Tensor, levels: int) -> list[Tensor]:
-    """What each halving takes away, finest first, and at last what is left."""
+    """Return the difference that each halving makes, finest first, then the rest."""
     bands = []
     for _ in range(levels - 1):
         small = F.avg_pool2d(x, 2)
@@ -115,7 +124,7 @@ def _laplacian(x: Tensor, levels: int) -> list[Tensor]:
 
 
 def _patches(x: Tensor, seed: int, count: int = 64, side: int = 7) -> Tensor:
-    """(N * count, 3, side * side): patches at random places, the same number of every picture."""
+    """Return patches at random places, the same number of every picture: (N * count, 3, side * side)."""
     generator = torch.Generator().manual_seed(seed + 1)
     h, w = x.shape[-2:]
     tops = torch.randint(h - side + 1, (count,), generator=generator).tolist()

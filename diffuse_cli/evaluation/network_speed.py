@@ -1,4 +1,4 @@
-"""How fast networks run here, as a fraction of the fastest convolution that the same run finds."""
+"""Speed of networks, as a fraction of the fastest convolution that the same run finds."""
 
 import itertools
 import time
@@ -17,16 +17,16 @@ from ..diffusion.network import UNet
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 LAYOUTS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
 SHAPES = ((64, 256), (96, 256), (96, 128), (128, 128), (160, 128))
-"""Channels and side of the 3x3 convolutions that the peak is sought among."""
+"""Channels and side of the 3x3 convolutions that are tried for the peak."""
 TILES = (256, 512, 1024)
 _LEAST_SECONDS, _MOST_CALLS = 0.3, 50
 _TOO_SLOW = 20.0
-"""A dtype whose fastest convolution is so many times slower than fp32's is emulated, and not worth timing."""
+"""A dtype whose fastest convolution is this many times slower than fp32's is emulated, and is not timed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Peak:
-    """The fastest 3x3 convolution of one dtype: tera floating point operations a second (a MAC is two)."""
+    """The fastest 3x3 convolution of one dtype, in tera floating point operations a second; a MAC is two."""
 
     tflops: float
     channels: int
@@ -35,7 +35,7 @@ class Peak:
 
 
 def seconds_of(call: Callable[[], object], least: float = _LEAST_SECONDS) -> float:
-    """The shortest of several calls after a first one that is not counted."""
+    """Return the seconds of the shortest of several calls; a first call is not counted."""
     call()
     times: list[float] = []
     begin = time.perf_counter()
@@ -48,7 +48,7 @@ def seconds_of(call: Callable[[], object], least: float = _LEAST_SECONDS) -> flo
 
 @torch.no_grad()
 def convolution_peaks() -> dict[str, Peak]:
-    """The peak of each dtype: best of several shapes and both layouts. A dtype that is emulated is left out."""
+    """Return the peak of each dtype, over several shapes and both layouts; emulated dtypes are left out."""
     peaks: dict[str, Peak] = {}
     for name, dtype in DTYPES.items():
         found = []
@@ -68,22 +68,22 @@ def convolution_peaks() -> dict[str, Peak]:
 
 
 def macs_per_pixel(network: Callable[[Tensor], object], x: Tensor) -> float:
-    """Multiply-accumulates of one call, counted, for each pixel of x (1, C, H, W)."""
+    """Count the multiply-accumulates of one call, for each pixel of x (1, C, H, W)."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(x)
     return float(counter.get_total_flops()) / 2 / (x.shape[-2] * x.shape[-1])
 
 
 class HalfResolution(nn.Module):
-    """FFDNet's shape (Zhang et al. 2018): 15 -> 96, ten 96 -> 96, 96 -> 12, 3x3, ReLU, at half resolution."""
+    """A network of FFDNet's shape (Zhang et al. 2018): 15 -> 96, ten 96 -> 96, 96 -> 12, 3x3, half resolution."""
 
     def __init__(self) -> None:
-        """Random weights."""
+        """Start with random weights."""
         super().__init__()
         self.body = _plain(15, 96, 12, 12)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, 3, H, W) -> (1, 3, H, W)."""
+        """Map (1, 3, H, W) to (1, 3, H, W)."""
         down = F.pixel_unshuffle(x, 2)
         level = torch.zeros_like(down[:, :3])
         y = torch.cat([down, level], 1)
@@ -101,7 +101,7 @@ def _plain(first: int, width: int, last: int, depth: int) -> nn.Sequential:
 
 
 def dncnn_shaped() -> nn.Module:
-    """DnCNN's shape (Zhang et al. 2017): 17 layers of 3x3, 64 wide, ReLU, at full resolution. Random weights."""
+    """Return a network of DnCNN's shape (Zhang et al. 2017) with random weights: 17 layers of 3x3, 64 wide, ReLU."""
     return _plain(3, 64, 3, 17)
 
 
@@ -109,7 +109,7 @@ REFERENCES: dict[str, Callable[[], nn.Module]] = {"FFDNet-shaped": HalfResolutio
 
 
 def time_reference(name: str, peaks: dict[str, Peak]) -> dict[str, Any]:
-    """One of the reference networks at its own best tile, layout and dtype."""
+    """Time one of the reference networks at its best tile, layout and dtype."""
     torch.manual_seed(0)
     best: dict[str, Any] = {"network": name, "seconds_per_megapixel": float("inf")}
     for dtype, layout in itertools.product(peaks, LAYOUTS):
@@ -126,7 +126,7 @@ def time_reference(name: str, peaks: dict[str, Peak]) -> dict[str, Any]:
 
 
 def time_core(network: UNet, dtype: str, peaks: dict[str, Peak], tiles: Iterable[int] = TILES) -> list[dict[str, Any]]:
-    """The core's network alone, on whole tiles of several sizes."""
+    """Time the network alone, on whole tiles of several sizes."""
     noise, cond = torch.zeros(1), torch.zeros(1, network.config.cond)
     rows = []
     for tile in tiles:
@@ -159,10 +159,10 @@ _KINDS = {
 
 
 class OperatorTimes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Seconds in each of torch's operators: on a CPU they run one after the other, so a clock around each tells."""
+    """Seconds in each of torch's operators; on a CPU they run one after the other, so each can be timed."""
 
     def __init__(self) -> None:
-        """Nothing is timed yet."""
+        """Begin with nothing timed."""
         super().__init__()  # type: ignore[no-untyped-call]
         self.seconds: dict[str, float] = {}
 
@@ -170,7 +170,7 @@ class OperatorTimes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Callable[..., object], types: object, args: Sequence[object] = (),
         kwargs: Mapping[str, object] | None = None,
     ) -> object:  # fmt: skip
-        """Run an operator and note how long it took."""
+        """Run an operator, and add its time."""
         begin = time.perf_counter()
         result = func(*args, **(kwargs or {}))
         name = str(func).removeprefix("aten.").split(".")[0]
@@ -180,7 +180,7 @@ class OperatorTimes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @torch.no_grad()
 def profile(network: UNet, tile: int = 1024) -> dict[str, float]:
-    """Where one call's time goes: each kind of work's share."""
+    """Return the share of each kind of work in the time of one call."""
     x = torch.randn(1, network.config.in_ch, tile, tile)
     noise, cond = torch.zeros(1), torch.zeros(1, network.config.cond)
     network(x, noise, cond)
@@ -195,5 +195,5 @@ def profile(network: UNet, tile: int = 1024) -> dict[str, float]:
 
 
 def as_json(peaks: dict[str, Peak]) -> dict[str, dict[str, Any]]:
-    """Peaks as a report holds them."""
+    """Return the peaks as a report holds them."""
     return {dtype: asdict(peak) for dtype, peak in peaks.items()}

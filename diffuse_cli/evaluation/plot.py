@@ -1,4 +1,4 @@
-"""Evaluations and benchmarks as pictures, drawn by matplotlib (the extra `eval`)."""
+"""Charts of evaluations and benchmarks, drawn with matplotlib (the extra `eval`)."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -11,13 +11,14 @@ from .report import COLUMNS, HIGHER_IS_BETTER, Report
 
 _FORMATS: Final = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 _WIDTH: Final = 7.0
-"""Of one chart, in inches."""
+"""Width of one chart, in inches."""
 
 
 def check(target: Path) -> None:
-    """Refuse a plot that cannot be drawn, before the measuring.
+    """Check before the measuring that a plot can be drawn.
 
-    Raises: UsageError: there is no matplotlib, or the name is not that of a plot.
+    Raises:
+        UsageError: matplotlib is missing, or the suffix is not one of a plot.
     """
     if target.suffix.lower() not in _FORMATS:
         raise UsageError(f"--plot {target}: a plot is one of {', '.join(_FORMATS)}")
@@ -25,9 +26,11 @@ def check(target: Path) -> None:
 
 
 def draw_evaluation(report: Report, target: Path) -> None:
-    """Every measure over the conditions, one line for each set and method, with 95 % intervals.
+    """Draw every measure over the conditions, with a line for each set and method, and 95 % intervals.
 
-    Raises: UsageError: as `check`. PictureError: the disk fails.
+    Raises:
+        UsageError: as `check`.
+        PictureError: the disk fails.
     """
     rows = report["rows"]
     measures = [measure for measure in COLUMNS if any(measure in row["mean"] for row in rows)]
@@ -39,7 +42,7 @@ def draw_evaluation(report: Report, target: Path) -> None:
 
 
 def _measure(axes: Any, rows: Sequence[dict[str, Any]], measure: str) -> None:  # noqa: ANN401 - matplotlib is optional
-    """One chart."""
+    """Draw one chart."""
     conditions = list(dict.fromkeys(row["condition"] for row in rows))
     for name in dict.fromkeys(_name(row) for row in rows):
         line = sorted((row for row in rows if _name(row) == name), key=lambda row: conditions.index(row["condition"]))
@@ -59,7 +62,7 @@ def _name(row: dict[str, Any]) -> str:
 
 
 def _spread(rows: Sequence[dict[str, Any]], measure: str) -> list[list[float]]:
-    """How far the intervals reach below and above the means; 0 where there is none."""
+    """Return how far the intervals reach below and above the means; 0 without an interval."""
     below, above = [], []
     for row in rows:
         mean = row["mean"][measure]
@@ -70,9 +73,11 @@ def _spread(rows: Sequence[dict[str, Any]], measure: str) -> list[list[float]]:
 
 
 def draw_benchmark(report: dict[str, Any], target: Path) -> None:
-    """Networks' and commands' seconds per megapixel, peak memory, and where the core's time goes.
+    """Draw seconds per megapixel of networks and commands, peak memory, and shares of the network's time.
 
-    Raises: UsageError: as `check`. PictureError: the disk fails.
+    Raises:
+        UsageError: as `check`.
+        PictureError: the disk fails.
     """
     figure, (networks, commands, memory, shares) = _figure(4, 1)
     rows = report["networks"]
@@ -95,7 +100,7 @@ def _sized(row: dict[str, Any]) -> str:
 
 
 def _bars(axes: Any, names: list[str], values: list[float], unit: str, title: str) -> None:  # noqa: ANN401 - as above
-    """Horizontal, the first one at the top, each with its value."""
+    """Draw horizontal bars with their values, the first at the top."""
     bars = axes.barh(range(len(names)), values)
     axes.bar_label(
         bars, [f"{value:.0f}" if value >= 100 else f"{value:.3g}" for value in values], padding=2, fontsize="x-small"
@@ -108,7 +113,7 @@ def _bars(axes: Any, names: list[str], values: list[float], unit: str, title: st
 
 
 def _shares(axes: Any, profile: dict[str, dict[str, float]]) -> None:  # noqa: ANN401 - as above
-    """Stacked, one bar a dtype."""
+    """Draw stacked bars, one for each dtype."""
     left = [0.0] * len(profile)
     for kind in next(iter(profile.values())):
         values = [100 * shares[kind] for shares in profile.values()]
@@ -120,9 +125,14 @@ def _shares(axes: Any, profile: dict[str, dict[str, float]]) -> None:  # noqa: A
 
 
 def _figure(charts: int, wide: float) -> tuple[Any, list[Any]]:
-    """A figure of so many charts, two in a row, each so many times as wide as usual.
+    """Return a figure and its charts, two in a row.
 
-    Raises: UsageError: there is no matplotlib.
+    Args:
+        charts: how many.
+        wide: width of a chart, as a multiple of the usual one.
+
+    Raises:
+        UsageError: matplotlib is missing.
     """
     try:
         from matplotlib.figure import Figure

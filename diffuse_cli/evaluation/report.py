@@ -1,4 +1,4 @@
-"""Evaluation reports: JSON files, tables of them, and whether two of them differ by more than chance."""
+"""Evaluation reports: JSON files, tables, and whether two reports differ by more than chance."""
 
 import json
 from collections.abc import Sequence
@@ -16,25 +16,26 @@ COLUMNS = {
     "psnr": "PSNR dB", "ssim": "SSIM", "haarpsi": "HaarPSI", "lpips": "LPIPS", "swd": "SWD",
     "noise_error": "noise error",
 }  # fmt: skip
-"""Measures and the heads of their columns."""
+"""Measures, and the heads of their columns."""
 HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "haarpsi": True, "lpips": False, "swd": False, "noise_error": False}
-"""Which way each measure points."""
+"""Whether more is better, by measure."""
 SPREAD = {
     "dispersion": "dispersion", "std_correlation": "std with error", "within_1": "in 1 std", "within_2": "in 2 stds",
     "std_scale": "std scale",
 }  # fmt: skip
-"""How samples are spread: nothing that could be better or worse by itself."""
+"""Measures of the samples' spread. They are not better or worse by themselves."""
 _DIGITS = {"psnr": 2, "ssim": 4, "haarpsi": 4, "lpips": 4, "swd": 1, "noise_error": 2}
 _DIGITS |= {"dispersion": 2, "std_correlation": 2, "within_1": 3, "within_2": 3, "std_scale": 2}
 KEY = ("set", "task", "condition", "protocol", "gray", "method")
-"""What makes two rows comparable."""
+"""Two rows with equal values of these can be compared."""
 Report = dict[str, Any]
 
 
 def load(path: Path) -> Report:
     """Read a report.
 
-    Raises: UsageError: it cannot be read, or is none.
+    Raises:
+        UsageError: it cannot be read, or is no report.
     """
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
@@ -48,7 +49,7 @@ def load(path: Path) -> Report:
 
 
 def dump(report: Report) -> bytes:
-    """A report as its file holds it: one line a picture, so that files can be compared by eye."""
+    """Return a report as the bytes of a file, with one line a picture."""
     rows = report["rows"]
     head = json.dumps({k: v for k, v in report.items() if k != "rows"}, indent=1)
     body = ",\n".join(_row_text(row) for row in rows)
@@ -62,7 +63,7 @@ def _row_text(row: dict[str, Any]) -> str:
 
 
 def table(report: Report) -> list[list[str]]:
-    """A report as rows of cells, the first the heads."""
+    """Return a report as rows of cells; the first row has the heads."""
     columns = COLUMNS | SPREAD
     measures = [m for m in columns if any(m in row["mean"] for row in report["rows"])]
     heads = ["set", "condition", "method", *(columns[m] for m in measures), "95 %", "s/Mpx", "n"]
@@ -79,12 +80,12 @@ def _cells(row: dict[str, Any], measures: list[str]) -> list[str]:
 
 
 def figure(measure: str, value: float) -> str:
-    """A measured value with as many digits as it carries."""
+    """Return a measured value with its usual number of digits."""
     return f"{value:.{_DIGITS[measure]}f}"
 
 
 def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines of text with straight columns."""
+    """Return rows of cells as lines of text with aligned columns."""
     widths = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
 
@@ -95,8 +96,10 @@ class Difference:
 
     Attributes:
         row: the row, in words.
-        pictures: that both hold.
-        mean: of b - a over them; interval: 95 %, None for fewer than two pictures.
+        measure: the measure.
+        pictures: the number of pictures that both reports have.
+        mean: of b - a over these pictures.
+        interval: 95 %; None for fewer than two pictures.
     """
 
     row: str
@@ -107,7 +110,7 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """What may be said of it."""
+        """Whether b is better or worse, or the difference is within noise."""
         if self.interval is None:
             return "one picture says nothing"
         low, high = self.interval
@@ -116,15 +119,16 @@ class Difference:
         return "better" if (low > 0) == HIGHER_IS_BETTER[self.measure] else "worse"
 
     def cells(self) -> list[str]:
-        """As a row of a table."""
+        """Return it as a row of a table."""
         change, *interval = (f"{v:+.{_DIGITS[self.measure] + 1}f}" for v in (self.mean, *(self.interval or ())))
         return [self.row, COLUMNS[self.measure], change, "..".join(interval), str(self.pictures), self.verdict]
 
 
 def differences(a: Report, b: Report) -> list[Difference]:
-    """B against a, paired by picture, for every row that both hold.
+    """Compare b with a, paired by picture, in every row that both reports have.
 
-    Raises: UsageError: there is none.
+    Raises:
+        UsageError: there is no such row.
     """
     ours = {_key(row): row for row in a["rows"]}
     found = []
@@ -159,7 +163,7 @@ def _paired(a: dict[str, Any], b: dict[str, Any]) -> list[Difference]:
 
 
 def bootstrap_interval(values: NDArray[np.float64], resamples: int = 2000) -> list[float] | None:
-    """95 % interval of the mean over pictures (percentile bootstrap, Efron 1979), seeded; None for fewer than two."""
+    """Return the 95 % interval of the mean (seeded percentile bootstrap, Efron 1979); None for less than two values."""
     if len(values) < 2:
         return None
     chosen = np.random.default_rng(0).integers(len(values), size=(resamples, len(values)))

@@ -1,8 +1,8 @@
-"""How far a picture's texture is from a style's: statistics of AlexNet's features, wherever in the picture they are.
+"""The distance of a picture's texture from a style's, by statistics of AlexNet's features over all positions.
 
-Gram matrices (Gatys et al. 2016, "Image style transfer using convolutional neural networks") compare the features'
-second moments; the sliced Wasserstein distance (Heitz et al. 2021, "A sliced Wasserstein loss for neural texture
-synthesis") compares their whole distribution. Both pictures are to be of one working size: texture has a scale.
+Gram matrices (Gatys et al. 2016, "Image style transfer using convolutional neural networks") compare the second moments
+of the features. The sliced Wasserstein distance (Heitz et al. 2021, "A sliced Wasserstein loss for neural texture
+synthesis") compares their whole distribution. Texture has a scale, so both pictures must be of one working size.
 """
 
 import torch
@@ -14,13 +14,16 @@ from .lpips import features
 DIRECTIONS = 64
 _SAMPLES = 4096
 PATCH = 8
-"""Side of the patches that are looked up in the style's picture, in pixels."""
+"""Side of the patches that are searched in the style's picture, in pixels."""
 
 
 def gram_distance(weights: dict[str, Tensor], x: Tensor, style: Tensor) -> float:
-    """Mean over the layers of |G(x) - G(style)|^2 / |G(style)|^2, G = the mean of f f^T over the positions.
+    """Return the mean over the layers of |G(x) - G(style)|^2 / |G(style)|^2, G = the mean of f f^T over the positions.
 
-    Args: x, style: (1, 3, H, W) in [-1, 1], sizes of their own.
+    Args:
+        weights: of LPIPS.
+        x: (1, 3, H, W) in [-1, 1].
+        style: as `x`, of any size.
     """
     total = 0.0
     for a, b in zip(features(weights, x), features(weights, style), strict=True):
@@ -35,11 +38,16 @@ def _gram(f: Tensor) -> Tensor:
 
 
 def sliced_wasserstein(weights: dict[str, Tensor], x: Tensor, style: Tensor, seed: int = 0) -> float:
-    """Mean over layers and 64 directions v of the mean of |sort(F_x v) - sort(F_style v)|^2, F scaled to the style's.
+    """Return the mean of |sort(F_x v) - sort(F_style v)|^2 over layers, 64 directions v and quantiles.
 
-    Of each layer as many quantiles are compared; F is divided by the root mean square of the style's features, so
-    that every layer counts alike.
-    Args: as `gram_distance`; seed: of the directions.
+    Every layer has the same number of quantiles. F is divided by the root mean square of the style's features, so every
+    layer has the same weight.
+
+    Args:
+        weights: of LPIPS.
+        x: (1, 3, H, W) in [-1, 1].
+        style: as `x`, of any size.
+        seed: of the directions.
     """
     random = torch.Generator().manual_seed(seed)
     total = 0.0
@@ -53,15 +61,20 @@ def sliced_wasserstein(weights: dict[str, Tensor], x: Tensor, style: Tensor, see
 
 
 def _quantiles(values: Tensor) -> Tensor:
-    """(N, samples) -> (N, 4096), sorted, at equal steps of the distribution."""
+    """Return the sorted values (N, 4096) of (N, samples), at equal steps of the distribution."""
     return F.interpolate(values.sort(1).values[None], size=_SAMPLES, mode="linear", align_corners=True)[0]
 
 
 def copied_patches(x: Tensor, style: Tensor, patch: int = PATCH, stride: int = 16) -> Tensor:
-    """(N,) root mean square difference of patches of x (every `stride` pixels) to the style's nearest, in 8-bit levels.
+    """Return the root mean square differences (N,) of patches of x from the nearest ones of a style, in 8-bit levels.
 
-    A copy is near 0. Exhaustive search, in blocks.
-    Args: x, style: (1, 3, H, W) in [-1, 1].
+    A copied patch is near 0. The search is exhaustive, in blocks.
+
+    Args:
+        x: (1, 3, H, W) in [-1, 1].
+        style: as `x`, of any size.
+        patch: side of a patch in pixels.
+        stride: pixels between patches of x.
     """
     mine = F.unfold(x, patch, stride=stride)[0].T
     known = F.unfold(style, patch)[0].T

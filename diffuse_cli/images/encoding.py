@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 from ..errors import PictureError, UsageError
 from ..system.files import shown
-from .metadata import Policy
+from .choices import Depth, Policy
 from .optional_formats import RAW_SUFFIXES, check_installed
 from .picture import Picture, Source
 
@@ -39,8 +39,6 @@ _HOLDS_ALPHA = frozenset({"PNG", "WEBP", "TIFF", "AVIF", "NPY", "HEIF", "JXL"})
 _LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM", "NPY"})
 _TAKES_QUALITY = frozenset({"JPEG", "WEBP", "AVIF", "HEIF", "JXL"})
 _BITS_OF_HEIF = frozenset({10, 12})
-
-Depth = Literal["keep", "8", "16"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -85,8 +85,7 @@ def _entries(block: _Block, at: int) -> list[_Entry]:
         size = _SIZE.get(kind, 0) * count
         value_at = entry + 8 if size <= 4 else block.number(entry + 8, 4)
         block.number(entry + 8, 4)  # the directory is whole
-        if value_at + size > len(block.data):
-            size = 0  # a value outside the block; its tag can still be removed
+        size = max(min(size, len(block.data) - value_at), 0)  # what a block that is cut short has of the value
         found.append(_Entry(entry, tag, kind, count, value_at, size))
     return found
 

@@ -5,18 +5,17 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageFile, PngImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 from PIL.TiffImagePlugin import TiffImageFile
 
 from . import exif
+from .choices import Policy
 from .containers import content, png_chunks, riff_chunks
 from .picture import JpegCoding, Picture, Source
 from .xmp import safe, upright_xmp, with_provenance, without_dead_references
-
-Policy = Literal["keep", "safe", "strip"]
 
 X_DPI, Y_DPI, DPI_UNIT, XMP, IPTC, PHOTOSHOP, ICC, C2PA = 282, 283, 296, 700, 33723, 34377, 34675, 52545
 _LAYOUT_TAGS = frozenset(

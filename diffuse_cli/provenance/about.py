@@ -1,4 +1,4 @@
-"""What a picture's file says about itself, its recipe among it."""
+"""What a picture's file says about itself."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +17,19 @@ _XMP: Final = "http://ns.adobe.com/xap/1.0/"
 
 
 def about(path: Path, *, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
-    """What a file is and says, as JSON can hold it; None where it says nothing.
+    """Return what a file is and says, as JSON holds it; None where it says nothing.
 
-    Returns: format, width, height (as displayed), pages, channels, alpha, depth ("8", "16", "float"), lossy, profile,
-        dpi, made_by, digital_source_type (as `diffuse` reads it: the strongest that XMP and a manifest say),
-        content_credentials ("embedded", "linked" or None), recipe.
-    Raises: PictureError: it cannot be read.
+    Args:
+        path: of the file.
+        max_pixels: refuse a file with more.
+
+    Returns:
+        format, width, height (as displayed), pages, channels, alpha, depth ("8", "16", "float"), lossy, profile, dpi,
+        made_by, digital_source_type (the strongest that XMP and a manifest say), content_credentials ("embedded",
+        "linked" or None), recipe.
+
+    Raises:
+        PictureError: the file cannot be read.
     """
     pages = read_pages(path, max_pixels=max_pixels)
     picture = next(pages)
@@ -48,7 +55,7 @@ def about(path: Path, *, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
 
 
 def _profile(icc: bytes) -> str | None:
-    """What a colour profile calls itself."""
+    """Return the name of a colour profile."""
     if not icc:
         return None
     import io
@@ -62,7 +69,7 @@ def _profile(icc: bytes) -> str | None:
 
 
 def _made_by(picture: Picture) -> dict[str, str]:
-    """Camera, program, people and time, as far as EXIF and XMP say them."""
+    """Return camera, program, people and time, as far as EXIF and XMP say them."""
     block = Image.Exif()
     if picture.source.exif:
         block.load(picture.source.exif)
@@ -94,9 +101,11 @@ def _credentials(path: Path, picture: Picture) -> str | None:
 
 
 def lines(said: dict[str, Any], meaning: Callable[[str], str]) -> list[str]:
-    """The same for people, one thing a line.
+    """Return the same for people, one fact a line.
 
-    Args: meaning: of a digital source type, in words; "" = none known.
+    Args:
+        said: what `about` returned.
+        meaning: returns a digital source type in words; "" = unknown.
     """
     colours = "gray" if said["channels"] == 1 else "colour"
     parts = [

@@ -1,7 +1,7 @@
-"""What is said to have been done to a picture: from the recipe in the result, or from options where it is gone."""
+"""What is declared to have been done to a picture: by the recipe in the result, or by options where it has none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
     from ..images.picture import Picture
 
-_SHA256_DIGITS: Final = 64
 RESTORING: Final = frozenset({"denoise", "inpaint", "super-resolve", "restore", "deblur", "dejpeg", "extend"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declared:
-    """What is said to have been done.
+    """What is declared to have been done.
 
     Attributes:
-        what: what had happened to the input: its noise, blur, coder, and the factor that it was enlarged by.
+        what: what had happened to the input: its noise, blur, coder, and the factor of its enlargement.
         size: (height, width) of the result.
-        std: (H, W), the noise's std in 8-bit levels, where it is not the same everywhere; `what` holds its rms then.
+        std: (H, W), the noise's std in 8-bit levels, where it is not the same everywhere; `what` then holds its rms.
         hole: (H, W) of the input, or of the canvas around it, True where it was filled; None = nowhere.
         margins: left, top, right, bottom of the canvas.
         opaque: what was filled became opaque.
-        strength, chroma_strength: how far luma and chroma were moved towards the estimate.
+        strength: how far luma was moved towards the estimate, 0..1.
+        chroma_strength: the same of chroma.
     """
 
     what: Degradation
@@ -48,7 +48,7 @@ class Declared:
 
     @property
     def keeps_known_pixels(self) -> bool:
-        """Whether what was not filled is said to be as it was."""
+        """Whether the pixels that were not filled are declared to be as they were."""
         untouched = self.what == Degradation() or self.strength == self.chroma_strength == 0
         return untouched and (self.hole is None or self.hole.shape == self.size)
 
@@ -59,13 +59,17 @@ def from_recipe(
     mask: "NDArray[np.bool_] | None" = None,
     noise_map: "NDArray[np.float32] | None" = None,
 ) -> Declared:
-    """What a recipe says, as far as a picture shows it.
+    """Return what a recipe declares, as far as a picture shows it.
 
     Args:
+        recipe: of the result.
         before: the input.
-        mask, noise_map: (H, W), True = filled, and the noise's std in 8-bit levels, where the recipe used files.
-    Raises: UsageError: the operation is none that verifying knows, or a value makes no sense. PictureError: mask and
-        picture do not fit together.
+        mask: (H, W), True = filled, where the recipe used a file.
+        noise_map: (H, W), the noise's std in 8-bit levels, where the recipe used a file.
+
+    Raises:
+        UsageError: the operation cannot be verified, a file is missing, or a value makes no sense.
+        PictureError: mask and picture do not fit together.
     """
     operation = recipe.get("operation")
     if operation not in RESTORING:
@@ -77,6 +81,7 @@ def from_recipe(
             what=Degradation(), size=(h + top + bottom, w + left + right), opaque=True,
             hole=margins_of((h, w), left, top, right, bottom), margins=(left, top, right, bottom),
         )  # fmt: skip
+    holes = Inpaint.from_recipe(recipe, mask)
     scale = _number(recipe, "scale", 1.0)
     quality = _number(recipe, "jpeg_quality", _number(recipe, "jpeg", 100.0))
     noise = _noise(recipe, before, noise_map)
@@ -91,7 +96,7 @@ def from_recipe(
         what=what,
         size=size,
         std=noise.std,
-        hole=_hole(recipe, before, mask),
+        hole=None if holes is None else holes.problem(before).hole,
         opaque=recipe.get("mask") == "alpha",
         strength=_number(recipe, "strength", 1.0),
         chroma_strength=_number(recipe, "chroma_strength", _number(recipe, "strength", 1.0)),
@@ -99,13 +104,13 @@ def from_recipe(
 
 
 def _noise(recipe: Mapping[str, Any], before: "Picture", noise_map: "NDArray[np.float32] | None") -> KnownNoise:
-    """One level, the map that was given, or the map that is estimated from the input again."""
+    """Return the level, the map that was given, or the map that is estimated from the input again."""
     if noise_map is not None:
         return given_map(noise_map, before)
-    level, by = _number(recipe, "noise", 0.0), [told for told in recipe.get("estimated", ()) if "by brightness" in told]
-    if not by:
+    level, how = _number(recipe, "noise", 0.0), recipe.get("estimated", {}).get("noise")
+    if how not in ("poisson", "auto-map"):
         return KnownNoise(level=level)
-    found = estimated_map(before, by_place="place" in by[0])
+    found = estimated_map(before, by_place=how == "auto-map")
     if found.std is None or found.level == 0:
         return KnownNoise(level=level)
     return KnownNoise(level=level, std=found.std * np.float32(level / found.level))
@@ -118,19 +123,3 @@ def _number(recipe: Mapping[str, Any], key: str, default: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UsageError(f"{key} is {value}, which is no number")
     return float(value)
-
-
-def _hole(recipe: Mapping[str, Any], before: "Picture", mask: "NDArray[np.bool_] | None") -> "NDArray[np.bool_] | None":
-    """What was filled, by the options of `Inpaint` that the recipe names."""
-    named: Any = recipe.get("mask") if mask is None else mask
-    if named is None and not any(recipe.get(key) for key in ("boxes", "polygons")):
-        return None
-    if isinstance(named, str) and len(named) == _SHA256_DIGITS:
-        raise UsageError("the recipe used a mask; give it again")
-    names = {field.name for field in fields(Inpaint)} - {"mask"}
-    options = {name: _tuples(recipe[name]) for name in names if recipe.get(name) is not None}
-    return Inpaint(mask=named, **options).problem(before).hole
-
-
-def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value

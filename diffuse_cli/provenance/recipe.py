@@ -1,6 +1,7 @@
-"""How a result was made: a small JSON in the result's own metadata, by which it is told from every other.
+"""A recipe says how a result was made. It is a small JSON in the result's own metadata.
 
-It holds all that decides pixels, resolved, and the hashes of what went in; no paths, names, times, threads or machines.
+It holds all that decides pixels, resolved, and the hashes of the inputs. It holds no paths, names, times, threads or
+machines.
 """
 
 import html
@@ -27,18 +28,22 @@ HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL"
 """Formats whose metadata a recipe goes into."""
 
 
-_FILLING: Final = ("inpaint", "extend", "restore")
-"""Operations that fill holes, which have texture if they are wide, unless the mean is asked for."""
+def of_computing(
+    op: str, settings: Settings, checkpoint: str, dtype: str, compiled: bool = False, *, fills_holes: bool = False
+) -> dict[str, Any]:
+    """Return the part that tells how a picture was computed.
 
-
-def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str, compiled: bool = False) -> dict[str, Any]:
-    """The part that tells how a picture was computed.
-
-    Args: checkpoint: sha256 of its file; dtype: "fp32" or "bf16"; compiled: by torch.compile, which rounds otherwise.
+    Args:
+        op: the command's name.
+        settings: how it was computed.
+        checkpoint: sha256 of the checkpoint's file.
+        dtype: "fp32" or "bf16".
+        compiled: by torch.compile, which rounds differently.
+        fills_holes: the task fills holes. Wide ones get texture, drawn by the seed, unless the mean is asked for.
     """
     noise: dict[str, Any] = {"seed": settings.seed, "sample": settings.sample, "solver": settings.solver}
     drawn = {**noise, "fidelity": settings.fidelity} if settings.steps > 1 else {}
-    if op in _FILLING:
+    if fills_holes:
         drawn |= {"wide_holes": "texture" if settings.has_texture else "mean"}
         if settings.has_texture:
             drawn = {"seed": settings.seed} | drawn
@@ -56,7 +61,7 @@ def of_computing(op: str, settings: Settings, checkpoint: str, dtype: str, compi
 
 
 def of_average(computing: Recipe, samples: int) -> dict[str, Any]:
-    """The same of the mean of so many samples."""
+    """Return the same for the mean of so many samples."""
     return {**_of_several(computing, samples), "average": True}
 
 
@@ -65,30 +70,41 @@ def _of_several(computing: Recipe, samples: int) -> dict[str, Any]:
 
 
 def of_part(part: str, computing: Recipe, samples: int | None) -> dict[str, Any]:
-    """The same of something else than the restored picture, that is made of so many samples, or of the first."""
+    """Return the same for something beside the restored picture.
+
+    Args:
+        part: what it shows, such as "uncertainty".
+        computing: as `of_computing` returns it.
+        samples: behind it; None = the first sample alone.
+    """
     told = {key: value for key, value in computing.items() if key != "fidelity"} | {"part": part}
     return told if samples is None else _of_several(told, samples)
 
 
 def agrees(found: Recipe | None, wanted: Recipe) -> bool:
-    """Whether a recipe that was found says all that is wanted; it may say more, such as what was estimated."""
-    return found is not None and all(key in found and found[key] == value for key, value in wanted.items())
+    """Return whether a recipe that was found says all that is wanted. It may say more, such as what was estimated."""
+    if found is None:
+        return False
+    said = current(found)
+    return all(key in said and said[key] == value for key, value in wanted.items())
 
 
 def dump(recipe: Recipe) -> str:
-    """The same text for the same recipe."""
+    """Return a recipe as text. Equal recipes have equal texts."""
     return json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def plain(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as it will be read again: tuples become lists."""
+    """Return a recipe as it will be read again: tuples become lists."""
     return dict(json.loads(dump(recipe)))
 
 
 def to_rdf(recipe: Recipe, before: str = "") -> bytes:
-    """A recipe as an element of XMP, with IPTC's digital source type (Photo Metadata Standard 2023.1).
+    """Return a recipe as an element of XMP, with IPTC's digital source type (Photo Metadata Standard 2023.1).
 
-    Args: before: the input's type, "" = it said none. A stronger one stays; one that gives way is told by the recipe.
+    Args:
+        recipe: of the result.
+        before: the input's type; "" = it said none. A stronger type stays. The recipe tells one that gives way.
     """
     kind = combined(before, fitting(recipe))
     if before and kind != before:
@@ -102,7 +118,7 @@ def to_rdf(recipe: Recipe, before: str = "") -> bytes:
 
 
 def _uri(kind: str) -> str:
-    """A term by its URI; what the input said in words of its own stays as it was."""
+    """Return a term as its URI. What the input said in words of its own stays as it was."""
     return VOCABULARY + kind if kind.isalpha() else kind
 
 
@@ -112,7 +128,18 @@ _IN_XMP = re.compile(rb"diffuse:recipe(?:\s*=\s*'([^']*)'|\s*=\s*\"([^\"]*)\"|>(
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """The recipe in a picture's metadata, None where there is none or no such file. Decodes no pixels."""
+    """Return the recipe in a picture's metadata; None where there is none or no such file. Decodes no pixels."""
+    found = _embedded(path)
+    return None if found is None else current(found)
+
+
+def is_old(path: Path) -> bool:
+    """Return whether the recipe in a picture's metadata has the form of an earlier version."""
+    found = _embedded(path)
+    return found is not None and current(found) != found
+
+
+def _embedded(path: Path) -> dict[str, Any] | None:
     try:
         with path.open("rb") as file:
             found = _IN_XMP.search(_metadata(file))
@@ -128,8 +155,33 @@ def read(path: Path) -> dict[str, Any] | None:
     return recipe if isinstance(recipe, dict) else None
 
 
+_ESTIMATED_IN_0_1_0: Final = {
+    "noise": ("noise", "auto"), "noise by brightness": ("noise", "poisson"),
+    "noise by brightness and place": ("noise", "auto-map"), "noise if blurred": ("noise", "if-blurred"),
+    "jpeg": ("jpeg", "auto"), "blur": ("blur", "auto"),
+}  # fmt: skip
+
+
+def current(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe in the form of this version. One of 0.1.0 lists phrases under "estimated".
+
+    That version also told how wide holes are filled where none were.
+    """
+    if not isinstance(recipe.get("estimated"), list):
+        return dict(recipe)
+    said = {
+        **recipe,
+        "estimated": dict(_ESTIMATED_IN_0_1_0.get(phrase, (phrase, "auto")) for phrase in recipe["estimated"]),
+    }
+    if recipe.get("operation") == "restore" and not any(recipe.get(key) for key in ("mask", "boxes", "polygons")):
+        said.pop("wide_holes", None)
+        if recipe.get("steps") == 1:
+            said.pop("seed", None)
+    return said
+
+
 def _metadata(file: BinaryIO) -> bytes:
-    """Return the bytes of a file that hold its XMP. The common formats are not read beyond it."""
+    """Return the bytes of a file that hold its XMP. Of common formats no pixels are read."""
     head = file.read(12)
     if head.startswith(b"\x89PNG"):
         before = itertools.takewhile(lambda part: part.name != b"IDAT", png_chunks(file))

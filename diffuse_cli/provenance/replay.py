@@ -1,7 +1,7 @@
-"""A recipe becomes the command line that makes the same again, by the command's own options.
+"""Turn a recipe into the command line that makes the same again.
 
-A recipe's keys are options' names, so a new option needs nothing here, unless its key is called otherwise. What a
-recipe says beside them (what was found out, hashes) follows by itself, and the new result's recipe is compared with it.
+A recipe's keys are options' names, so a new option needs nothing here unless its key is named differently. What a
+recipe says beside options (estimates, hashes) is made again by the command, and the new recipe is compared with it.
 """
 
 import re
@@ -15,8 +15,6 @@ from ..system.files import file_sha256
 
 _OPTION_OF_KEY: Final = {"boxes": "box", "polygons": "polygon", "samples": "count"}
 """Options that recipes call otherwise: the plural, or what they mean."""
-_ASKED_AS: Final = {"noise by brightness": "poisson", "noise by brightness and place": "auto-map"}
-"""What was to be found out, where its option says something else than auto."""
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -26,7 +24,8 @@ class Option:
 
     Attributes:
         flag: as it is given, such as --chroma-strength.
-        switch: it takes no value; many: it may be repeated.
+        switch: it takes no value.
+        many: it may be repeated.
     """
 
     flag: str
@@ -35,12 +34,15 @@ class Option:
 
 
 def arguments(recipe: Mapping[str, Any], options: Mapping[str, Option], given: Mapping[str, Path]) -> list[str]:
-    """The options that say what the recipe says.
+    """Return the arguments that say what a recipe says.
 
     Args:
+        recipe: of the result.
         options: of the recipe's command, by their names.
         given: files that the recipe knows by their hashes, by the option's name.
-    Raises: UsageError: such a file is missing, or is another one.
+
+    Raises:
+        UsageError: such a file is missing, or it is another one.
     """
     asked = _asked(recipe)
     found: list[str] = []
@@ -61,11 +63,11 @@ def arguments(recipe: Mapping[str, Any], options: Mapping[str, Option], given: M
 
 
 def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """What was asked for: not what was found out in its place, nor what follows from it."""
+    """Return what was asked for, without what was estimated or follows from it."""
     asked = dict(recipe)
-    for told in asked.pop("estimated", ()):
-        name, *how = told.split()
-        asked[name] = _ASKED_AS.get(told) if how else "auto"  # else it is the command's own default
+    asked |= asked.pop("estimated", {})
+    if asked.get("noise") == "if-blurred":  # as the command has it by itself, or by --only
+        del asked["noise"]
     if {"to_size", "long_edge"} & asked.keys():
         asked.pop("scale", None)
     if asked.get("operation") == "generate" and "samples" in asked:
@@ -78,14 +80,14 @@ def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _option_of(key: str, value: object, options: Mapping[str, Option]) -> str | None:
-    """The option that a key stands for, if it is one of the command's."""
+    """Return the option that a key stands for, if it is one of the command's."""
     if key == "mask" and "mask_random" in options:
         return "mask_random"
     return next((name for name in (key, _OPTION_OF_KEY.get(key, "")) if name in options), None)
 
 
 def _text(value: object, name: str = "") -> str:
-    """A value as a command line has it: sizes as WxH, other lists with commas."""
+    """Return a value as a command line has it: sizes as WxH, other lists with commas."""
     if isinstance(value, list):
         return ("x" if name.endswith("size") else ",").join(map(_text, value))
     return repr(value) if isinstance(value, float) else str(value)
@@ -101,24 +103,25 @@ def _same_file(given: Mapping[str, Path], name: str, sha256: str, flag: str) -> 
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What two recipes say differently, in words."""
+    """Return what two recipes say differently, in words."""
     keys = sorted(before.keys() | after.keys())
     return [f"{key} {before.get(key)} -> {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
 
 
 def pixel_difference(before: Path, after: Path) -> str:
-    """How two pictures differ, in words.
+    """Return how two pictures differ, in words; "" = not at all.
 
-    Raises: PictureError: one of them cannot be read.
+    Raises:
+        PictureError: one of them cannot be read.
     """
     import numpy as np
 
     from ..images.image_io import read_picture
 
     a, b = (read_picture(path) for path in (before, after))
-    if a.pixels.shape != b.pixels.shape:
-        return "the pictures have other sizes or channels"
+    if a.pixels.shape != b.pixels.shape or (a.alpha is None) != (b.alpha is None) or a.depth != b.depth:
+        return "the pictures have other sizes, channels or depths"
+    if a.alpha is not None and b.alpha is not None and (a.alpha != b.alpha).any():
+        return "the transparency differs"
     worst = float(np.abs(a.pixels - b.pixels).max()) * 127.5
-    if worst == 0:
-        return "the pixels are the same, but not what the file says beside them"
-    return f"the pixels differ by up to {worst:.3g} of 255 levels"
+    return "" if worst == 0 else f"the pixels differ by up to {worst:.3g} of 255 levels"

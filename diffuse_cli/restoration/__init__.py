@@ -1,1 +1,5 @@
-"""Problems solved: the posterior mean, samples and their uncertainty, and wide holes. Knows pixels, no file names."""
+"""A `Problem` solved: the posterior mean, samples and their uncertainty, and wide holes.
+
+Knows pixels, no file names. May import: `diffusion` and below.
+Start with: `problem.py` for what is known and wanted, `solve.py` for the strategies, `restore.py` for the result.
+"""

@@ -1,4 +1,4 @@
-"""What is known about one picture, resolved: everything that an observation is made from."""
+"""An inverse problem: what is known about one picture, what its result is to be, and what was found out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,15 +13,51 @@ from .wide_holes.widths import REACH
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NoisyPicture:
+    """The result plus white noise. Without noise the picture is exact.
+
+    Attributes:
+        noise: std of the noise, [-1, 1] units. If it varies: the root of its mean square.
+        sigma_y: (H, W), std of the noise at each pixel, 0 = exact, inf = missing. None: it is the same everywhere.
+    """
+
+    noise: float = 0.0
+    sigma_y: NDArray[np.float32] | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether there is no noise, and no pixel is missing."""
+        return self.noise == 0 and (self.sigma_y is None or not self.sigma_y.any())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GuidePicture:
+    """A degraded version of the result, which guides it: smaller, blurred, or stored as JPEG.
+
+    Attributes:
+        degradation: what happened to the result.
+        sigma_y: (H, W), std of the noise at each pixel, [-1, 1] units. None: it is the same everywhere, as in the
+            degradation.
+        size: (height, width) of the result. None: the picture's own.
+        consistent: every estimate, shrunk again, is the picture. Only with a size.
+    """
+
+    degradation: Degradation
+    sigma_y: NDArray[np.float32] | None = None
+    size: tuple[int, int] | None = None
+    consistent: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Repainting:
-    """How a picture is drawn again from itself, covered with noise, by a network that has learned a style.
+    """A picture that is drawn again from itself, covered with noise, by a network that has learned a style.
 
     Attributes:
         sigma: std of the noise at every scale, [-1, 1] units.
-        scale: by how much its guide is shrunk, at every scale.
-        levels: how often it is halved first.
-        keep_luma: the picture's luma stays.
-        where: (H, W), True where it is; None = everywhere.
+        scale: factor by which the guide is shrunk at every scale.
+        levels: how often the picture is halved first.
+        keep_luma: keep the picture's luma.
+        where: (H, W), True where it is drawn again. None: everywhere.
     """
 
     sigma: float
@@ -32,61 +68,101 @@ class Repainting:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Finish:
+    """What is made of the estimate.
+
+    Attributes:
+        strength: how far luma moves from the picture towards the estimate, 0 .. 1. Not if the size changes.
+        chroma_strength: the same for chroma.
+        cover: (H, W), the share of the filling that counts, 0 outside the hole. None: all of it.
+        opaque: what is filled becomes opaque.
+        grain: (H, W, C), noise that is added to the result, [-1, 1] units.
+        uncoded: the traces of a JPEG coder are removed, so the result is not stored with its tables again.
+        corner: (row, column) of the file's own picture in the result. None: it is no larger.
+    """
+
+    strength: float = 1.0
+    chroma_strength: float = 1.0
+    cover: NDArray[np.float32] | None = None
+    opaque: bool = False
+    grain: NDArray[np.float32] | None = None
+    uncoded: bool = False
+    corner: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """What was found out about a picture.
+
+    Attributes:
+        notes: for the user, one line each.
+        warnings: of what is probably not meant, one line each.
+        facts: for the recipe.
+    """
+
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
     """What is known about one picture.
 
     Attributes:
-        picture: what is restored in its place, made from it before: in another tone, larger, with another in it; None =
-            the picture itself. All below is about this one.
-        noise: std of white noise in it, [-1, 1] units; not where there is a guide, whose description holds it.
-        sigma_y: (H, W), the std of its noise at each pixel, where that is not the same everywhere; 0 = exact, inf =
-            missing. `noise` is then the root of the others' mean square.
-        guide: what happened to it, where it is a guide to the result and no noisy version of it.
-        size: (height, width) of the result, None = the picture's own.
-        hole: (H, W), True where the picture is missing; elsewhere it is exact, noisy or a guide, as the others say.
-        at_once: the widest hole that is filled at once, in pixels; wider ones are filled coarse to fine.
-        cover: (H, W), the share of what is filled in that counts, 0 outside the hole; None = all of it.
-        opaque: what is filled becomes opaque.
-        consistent: shrunk again, the result is to be the picture; only with a size.
-        strength, chroma_strength: how far luma and chroma move towards the estimate, 0..1.
-        uncoded: a JPEG coder's traces are removed, so that the result's file is not to be coded by its tables again.
-        notes: what was found out, one line each.
-        facts: the same for the recipe.
-        repainting: how it is drawn again; it is then not restored, and nothing else above is said of it.
-        grain: (H, W, C), noise that is added to the result, [-1, 1] units.
-        corner: (row, column) of the file's own picture in `picture`, where that is larger; None = it is not.
-        warnings: what is probably not meant, one line each.
+        picture: a picture made from the file's, which is restored in its place: in another tone, larger, with another
+            in it. None: the file's own.
+        observation: how the picture relates to the result.
+        hole: (H, W), True where the picture is missing.
+        at_once: the widest hole that is filled at once, in pixels; wider ones are filled coarse to fine. None: any.
+        finish: what is made of the estimate.
+        findings: what was found out.
     """
 
     picture: Picture | None = None
-    noise: float = 0.0
-    sigma_y: NDArray[np.float32] | None = None
-    guide: Degradation | None = None
-    size: tuple[int, int] | None = None
+    observation: NoisyPicture | GuidePicture | Repainting = NoisyPicture()
     hole: NDArray[np.bool_] | None = None
-    at_once: int = REACH
-    cover: NDArray[np.float32] | None = None
-    opaque: bool = False
-    consistent: bool = False
-    strength: float = 1.0
-    chroma_strength: float = 1.0
-    uncoded: bool = False
-    notes: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    repainting: Repainting | None = None
-    grain: NDArray[np.float32] | None = None
-    corner: tuple[int, int] | None = None
-    warnings: tuple[str, ...] = ()
+    at_once: int | None = REACH
+    finish: Finish = Finish()
+    findings: Findings = Findings()
+
+    @property
+    def guide(self) -> GuidePicture | None:
+        """The observation, if it is a guide."""
+        return self.observation if isinstance(self.observation, GuidePicture) else None
+
+    @property
+    def degradation(self) -> Degradation:
+        """What happened to the picture, holes apart."""
+        if isinstance(self.observation, GuidePicture):
+            return self.observation.degradation
+        return Degradation(noise=self.observation.noise if isinstance(self.observation, NoisyPicture) else 0.0)
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(height, width) of the result; None: the picture's own."""
+        return self.observation.size if isinstance(self.observation, GuidePicture) else None
+
+    @property
+    def has_hole(self) -> bool:
+        """Whether any pixel is missing."""
+        return self.hole is not None and bool(self.hole.any())
 
     @property
     def is_exact(self) -> bool:
-        """What is not missing is the result."""
-        return self.guide is None and self.sigma_y is None and self.noise == 0
+        """Whether every pixel that is not missing is the result's."""
+        return isinstance(self.observation, NoisyPicture) and self.observation.is_exact
 
     @property
     def leaves_alone(self) -> bool:
-        """Nothing is missing, degraded or asked for: the picture is the result."""
-        if self.strength == self.chroma_strength == 0:
+        """Whether the picture is the result: nothing is missing or degraded, or the strength is 0."""
+        if self.finish.strength == self.finish.chroma_strength == 0:
             return True
-        whole = self.hole is None or not self.hole.any()
-        return whole and self.guide is None and self.noise == 0 and self.repainting is None
+        return self.is_exact and not self.has_hole
+
+    @property
+    def keeps_pixels(self) -> bool:
+        """Whether the result agrees exactly with a part of the picture, so that a lossy file would spoil it."""
+        if isinstance(self.observation, Repainting):
+            return self.observation.where is not None
+        return self.hole is not None or (self.guide is not None and self.guide.consistent)

@@ -1,4 +1,4 @@
-"""Several answers about one picture, each computed once: its mean, samples, what lies between, and how they differ."""
+"""Several answers about one picture, each computed once: mean, samples, what lies between, and how they differ."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..diffusion.inference import Progress, calls, part_of
+from ..diffusion.inference import Progress, Run, calls, part_of
 from ..diffusion.model import Model
 from ..diffusion.settings import Settings
 from ..errors import UsageError
@@ -14,8 +14,9 @@ from ..images.image_io import Picture
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL
 from ..system.arrays import empty_array, row_blocks
+from .finishing import interpolate, to_picture
 from .problem import Problem
-from .restore import interpolate, posterior_mean, posterior_sample, to_picture
+from .solve import solve
 from .trace import Trace
 
 
@@ -28,35 +29,41 @@ class Samples:
         """Keep what is known.
 
         Args:
-            moments: samples are counted as they are drawn, so that `average` and `std` need not draw them again.
+            picture: the file's.
+            problem: what is known about it.
+            model: the network on its device.
+            moments: count samples as they are drawn, so that `average` and `std` need not draw them again.
             traces: the same with the steps of sample 0, for `traced`.
         """
         self.picture, self.problem, self.model = problem.picture or picture, problem, model
-        self._mean: tuple[bool, Tensor] | None = None
+        self._means: dict[bool, Tensor] = {}  # the last mean, by whether wide holes have texture
         self._moments = _Moments() if moments else None
         self._trace = Trace() if traces else None
 
-    def mean(self, settings: Settings, progress: Progress | None = None) -> Tensor:
-        """The posterior mean, (1, 3, H, W)."""
-        if not self._has_mean(settings):
-            found = posterior_mean(self.picture, self.problem, settings, self.model, progress)
-            self._mean = settings.textured, found
-        assert self._mean is not None
-        return self._mean[1]
-
-    def _has_mean(self, settings: Settings) -> bool:
-        """Whether it is known; that of wide holes depends on how these are filled."""
-        return self._mean is not None and self._mean[0] == settings.textured
-
     def restored(self, settings: Settings, progress: Progress | None = None) -> Picture:
-        """What `restoration.restore` makes of the picture under these settings; raises what that raises."""
+        """Return what `restore` makes of the picture under these settings.
+
+        Args:
+            settings: how to compute.
+            progress: called after each tile.
+
+        Raises:
+            PictureError: the result is not finite.
+            OutOfMemoryError: not even the smallest tile fits.
+        """
         if self.problem.leaves_alone:
             return self.picture
+        run, mean = Run(model=self.model, settings=settings, progress=progress), self._means.get(settings.textured)
+        first = 0.0 if mean is not None else 1.0 if settings.steps == 1 else 1 / (1 + calls(settings))
+        if mean is None:
+            mean = solve(self.problem, self.picture, run.part(0, first).of_mean())
+            self._means = {settings.textured: mean}
         if settings.steps == 1:
-            return to_picture(self.picture, self.problem, self.mean(settings, progress))
-        first = 0 if self._has_mean(settings) else 1 / (1 + calls(settings))
-        mean = self.mean(settings, part_of(progress, 0, first))
-        sample = self._sample(settings, mean, part_of(progress, first, 1))
+            return to_picture(self.picture, self.problem, mean)
+        trace = self._trace if settings.sample == 0 else None
+        if trace is not None:
+            trace.begin(mean)
+        sample = solve(self.problem, self.picture, replace(run.part(first, 1), mean=mean, on_step=trace))
         if self._moments is not None and settings.sample not in self._moments.counted:
             whole = to_picture(self.picture, self.problem, sample)
             self._moments.count(settings.sample, whole.pixels)
@@ -64,20 +71,21 @@ class Samples:
                 return whole
         return to_picture(self.picture, self.problem, interpolate(sample, mean, settings.fidelity))
 
-    def _sample(self, settings: Settings, mean: Tensor, progress: Progress | None) -> Tensor:
-        trace = self._trace if settings.sample == 0 else None
-        if trace is not None:
-            trace.begin(mean)
-        return posterior_sample(self.picture, self.problem, settings, self.model, mean, progress, trace)
-
     def average(self, settings: Settings, count: int, progress: Progress | None = None) -> Picture:
-        """The mean of `count` samples from settings.sample on, moved towards the posterior mean by the fidelity.
+        """Return the mean of several samples, moved towards the posterior mean by the fidelity.
 
-        Raises what `restored` raises.
+        Args:
+            settings: how to compute; the samples count from its own.
+            count: how many samples.
+            progress: called after each tile.
+
+        Raises:
+            PictureError: the result is not finite.
+            OutOfMemoryError: not even the smallest tile fits.
         """
         if self.problem.leaves_alone:
             return self.picture
-        mean = to_picture(self.picture, self.problem, self.mean(settings))
+        mean = self.restored(replace(settings, steps=1))
         samples = self._drawn(settings, count, progress).mean
         pixels: NDArray[np.float32] = empty_array(samples.shape, np.float32)
         for rows in row_blocks(pixels):
@@ -85,11 +93,23 @@ class Samples:
         return replace(mean, pixels=pixels)
 
     def std(self, settings: Settings, count: int, progress: Progress | None = None) -> NDArray[np.float32]:
-        """How much the samples differ: (H, W), in 8-bit levels.
+        """Return how much samples differ.
 
-        The root of the unbiased variance over `count` samples at fidelity 0, averaged over the channels; a gray
-        picture's are one variable. 0 where every pixel is known.
-        Raises: UsageError: fewer than two samples. What `restored` raises.
+        That is the root of the unbiased variance of samples at fidelity 0, averaged over the channels. A gray picture's
+        channels are one variable.
+
+        Args:
+            settings: how to compute; the samples count from its own.
+            count: how many samples.
+            progress: called after each tile.
+
+        Returns:
+            (H, W), in 8-bit levels; 0 where every pixel is known.
+
+        Raises:
+            UsageError: fewer than two samples.
+            PictureError: the result is not finite.
+            OutOfMemoryError: not even the smallest tile fits.
         """
         if count < 2:
             raise UsageError(f"how much samples differ takes two of them, not {count}")
@@ -100,7 +120,16 @@ class Samples:
         return std
 
     def traced(self, settings: Settings, progress: Progress | None = None) -> Trace:
-        """The steps of sample 0. Raises what `restored` raises."""
+        """Return the steps of sample 0.
+
+        Args:
+            settings: how to compute.
+            progress: called after each tile.
+
+        Raises:
+            PictureError: the result is not finite.
+            OutOfMemoryError: not even the smallest tile fits.
+        """
         if self._trace is None or not self._trace.steps:
             self._trace = self._trace or Trace()
             if self.problem.leaves_alone:
@@ -109,7 +138,7 @@ class Samples:
         return self._trace
 
     def _drawn(self, settings: Settings, count: int, progress: Progress | None) -> "_Moments":
-        """The moments of just these samples; what is missing of them is drawn."""
+        """Return the moments of just these samples; those that are missing are drawn."""
         wanted = range(settings.sample, settings.sample + count)
         if self._moments is None or not self._moments.counted <= set(wanted):
             self._moments = _Moments()
@@ -121,7 +150,7 @@ class Samples:
 
 
 class _Moments:
-    """Mean and variance of pictures that are seen one after the other (Welford 1962)."""
+    """Mean and variance of pictures that come one after the other (Welford 1962)."""
 
     def __init__(self) -> None:
         self.counted: set[int] = set()
@@ -129,7 +158,7 @@ class _Moments:
         self.squares: NDArray[np.float32] = self.mean
 
     def count(self, k: int, pixels: NDArray[np.float32]) -> None:
-        """Count sample k in, (H, W, C)."""
+        """Count the pixels (H, W, C) of sample k."""
         if not self.counted:
             self.mean, self.squares = (empty_array(pixels.shape, np.float32) for _ in range(2))
             self.mean[:] = self.squares[:] = 0
@@ -140,7 +169,7 @@ class _Moments:
             self.squares[rows] += off * (pixels[rows] - self.mean[rows])
 
     def std(self) -> NDArray[np.float32]:
-        """Root of the unbiased variance, averaged over the channels: (H, W)."""
+        """Return the root of the unbiased variance, averaged over the channels: (H, W)."""
         std: NDArray[np.float32] = empty_array(self.squares.shape[:2], np.float32)
         for rows in row_blocks(self.squares):
             variance = self.squares[rows] / np.float32(len(self.counted) - 1)

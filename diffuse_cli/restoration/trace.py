@@ -1,4 +1,4 @@
-"""The way of a sample, as one picture: what its pixels were expected to be at each step, with the step's sigma."""
+"""The way of a sample, as one picture: the estimate at each step, with the step's sigma."""
 
 import math
 from typing import Final
@@ -13,33 +13,37 @@ from ..images.tensors import to_array
 from ..images.units import LEVEL
 
 SIDE: Final = 384
-"""Pixels of the longer side of each estimate in the sheet; larger ones are shrunk."""
+"""Most pixels of the longer side of each estimate in the sheet; larger ones are shrunk."""
 _LEAST_WIDTH, _GAP, _LABEL, _TEXT = 96, 4, 18, 13
 
 
 class Trace:
-    """Told of each step of a sample, it keeps a small picture of the estimate there."""
+    """An `OnStep` that keeps a small picture of the estimate at each step of a sample."""
 
     def __init__(self) -> None:
-        """Nothing is kept yet."""
+        """Begin with no steps."""
         self.steps: list[tuple[float, Image.Image]] = []
 
     def begin(self, mean: Tensor) -> None:
-        """The sample starts from this mean (1, 3, H, W)."""
+        """Keep the mean (1, 3, H, W) that the sample starts from."""
         self(math.inf, mean)
 
     def __call__(self, sigma: float, denoised: Tensor) -> None:
-        """What a step at this sigma expects, (1, 3, H, W)."""
+        """Keep the estimate (1, 3, H, W) of a step at this sigma."""
         h, w = denoised.shape[-2:]
         factor = SIDE / max(h, w)
         if factor < 1:
             denoised = resize(denoised, (max(round(h * factor), 1), max(round(w * factor), 1)))
-        # What is out of memory begins again with smaller tiles, and Heun's method asks twice at a sigma.
+        # After running out of memory a sample begins again, and Heun's method asks twice at a sigma.
         self.steps = [step for step in self.steps if step[0] > sigma]
         self.steps.append((sigma, Image.fromarray(to_levels(to_array(denoised, 3), 8))))
 
     def sheet(self, pages: int = 1) -> Picture:
-        """All of them in rows, from the first to the last, each below its label."""
+        """Return all estimates in rows, from the first to the last, each below its label.
+
+        Args:
+            pages: of the file that the sheet will be in.
+        """
         width, height = self.steps[0][1].size
         cell = max(width, _LEAST_WIDTH) + _GAP, height + _LABEL + _GAP
         columns = math.ceil(math.sqrt(len(self.steps) * cell[1] / cell[0]))
@@ -54,5 +58,5 @@ class Trace:
 
 
 def _label(sigma: float) -> str:
-    """In 8-bit levels, as noise is told everywhere."""
+    """Return the label of a step, its sigma in 8-bit levels."""
     return "mean" if math.isinf(sigma) else f"sigma {sigma * LEVEL:.3g}"

@@ -1,13 +1,15 @@
-"""`diffuse compose`: one picture put into another."""
+"""Compose: put one picture into another."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import PictureError, UsageError
-from ..images.source_type import strongest
+from ..images.source_type import COMPOSED, SYNTHETIC, strongest
 from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from .composition.blending import Composed, Condition
     from .composition.placing import Layer
 
+Blend = Literal["seam", "gradient", "alpha"]
 MOST_INSERT_SCALE = 8.0
 MOST_BAND = 256
 
@@ -27,16 +30,20 @@ class Compose:
 
     Attributes:
         insert: the cut-out, or the other picture.
-        mask: (h, w) of the insert's size, 0 = left out .. 1 = taken; None = what its alpha says, or all of it.
-        at: (x, y) of its top left corner, may be negative; None = it has the picture's size and is joined to it.
-        scale, rotate: factor, and degrees counter-clockwise.
-        band: width in pixels of what is painted anew along the seam, half of it to each side.
-        blend: "seam" = matched, blended by gradients, and the band painted anew; "gradient" = all but the last;
-            "alpha" = laid over as it is.
-        match: share of the correction of its light, 0..1; "auto" = 1, but a half for what has an alpha of its own: a
-            thing before a background need not have its light.
-        seed: of grain that is added.
-    Raises: UsageError: a value out of range.
+        mask: (h, w) of the insert's size, 0 = left out .. 1 = taken; None = what the insert's alpha says, or all of it.
+        at: (x, y) of the insert's top left corner, may be negative; None = it has the picture's size and is joined to
+            it.
+        scale: factor of the insert, at most 8.
+        rotate: degrees by which it is turned, counter-clockwise.
+        band: width in pixels of what is drawn anew along the seam, half of it on each side.
+        blend: "seam" = match the insert, blend it by gradients, and draw the band anew; "gradient" = the same without
+            the band; "alpha" = lay it over as it is.
+        match: share of the correction of the insert's light, 0..1; "auto" = 1, or 0.5 for an insert with alpha, which
+            need not have the light of the background.
+        seed: of the grain that is added.
+
+    Raises:
+        UsageError: a value is out of range, or the mask is of another size.
     """
 
     insert: "Picture"
@@ -45,9 +52,11 @@ class Compose:
     scale: float = 1.0
     rotate: float = 0.0
     band: int = 32
-    blend: Literal["seam", "gradient", "alpha"] = "seam"
+    blend: Blend = "seam"
     match: "float | Literal['auto']" = "auto"
     seed: int = 0
+
+    fills_holes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the ranges, and the mask's size."""
@@ -65,13 +74,14 @@ class Compose:
             raise UsageError(f"the mask is {mw}x{mh} but the picture that it is of {w}x{h}; resize the mask")
 
     def problem(self, picture: "Picture") -> "Problem":
-        """What is known about this picture with the other in it.
+        """Return what is known about a picture with the insert in it.
 
-        Raises: PictureError: the other is to be joined, but has another size.
+        Raises:
+            PictureError: the insert is to be joined, but has another size.
         """
         import torch
 
-        from ..restoration.problem import Problem
+        from ..restoration.problem import Findings, Finish, NoisyPicture, Problem
         from .composition.blending import compose
 
         h, w = picture.pixels.shape[:2]
@@ -80,26 +90,35 @@ class Compose:
             raise PictureError(f"--join: the other picture is {iw}x{ih}, this one {w}x{h}; crop or resize one of them")
         layer = self._layer(picture)
         if not bool((layer.cover > 0).any()):
-            return Problem(warnings=("nothing of the cut-out lies inside the picture, so nothing is changed",))
+            nothing = "nothing of the cut-out lies inside the picture, so nothing is changed"
+            return Problem(findings=Findings(warnings=(nothing,)))
         base, gray = _tensor(picture), picture.is_gray
         found = compose(
             base, layer, self.blend, self.band, of_base=_condition(picture), of_layer=self._condition(),
             match=self._match(), seed=self.seed, gray=gray,
         )  # fmt: skip
         notes = (*self._profile_note(picture), _note(found, self.blend))
-        problem = Problem(facts=_facts(found, self._match()), notes=notes)
+        findings = Findings(facts=_facts(found, self._match()), notes=notes)
         if self.blend != "seam":
-            return replace(problem, picture=_with(picture, found.x + found.grain, self.insert))
+            return Problem(picture=_with(picture, found.x + found.grain, self.insert), findings=findings)
         sigma_y = found.sigma_y[0, 0]
         known = sigma_y[sigma_y.isfinite()]
-        return replace(
-            problem, picture=_with(picture, found.x, self.insert), sigma_y=sigma_y.numpy(),
-            noise=float(known.square().mean().sqrt()) if len(known) else 0.0, hole=torch.isinf(sigma_y).numpy(),
-            grain=_array(found.grain, picture),
-        )  # fmt: skip
+        noise = float(known.square().mean().sqrt()) if len(known) else 0.0
+        return Problem(
+            picture=_with(picture, found.x, self.insert),
+            observation=NoisyPicture(noise=noise, sigma_y=sigma_y.numpy()),
+            hole=torch.isinf(sigma_y).numpy(),
+            finish=Finish(grain=_array(found.grain, picture)),
+            findings=findings,
+        )
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result: a composite, with synthetic parts if the seam is drawn anew."""
+        return COMPOSED if recipe.get("blend") != "seam" or recipe.get("band") == 0 else SYNTHETIC
 
     def to_recipe(self) -> dict[str, Any]:
-        """Every option but the pictures, which are told by their hashes."""
+        """Return the options as a recipe tells them, without the pictures."""
         return to_recipe(self, without={"insert", "mask"})
 
     def _layer(self, picture: "Picture") -> "Layer":
@@ -129,20 +148,18 @@ class Compose:
         return 1.0 if self.insert.alpha is None else 0.5
 
     def _condition(self) -> "Condition":
-        """The insert's, as it is after scaling: shrinking averages noise and blur away."""
+        """Return the insert's condition after scaling. Shrinking averages noise and blur away."""
         found = _condition(self.insert)
         noise = found.noise * min(self.scale, 1.0)
         return replace(found, noise=noise, blur=None if found.blur is None else found.blur * self.scale)
 
     def _profile_note(self, picture: "Picture") -> tuple[str, ...]:
         same = self.insert.source.icc == picture.source.icc
-        return (
-            () if same else ("the two have different colour profiles; the numbers of both are taken for the first's",)
-        )
+        return () if same else ("the two pictures have different colour profiles; both are read with the first one's",)
 
 
 def cover_of(mask: "Picture") -> "NDArray[np.float32]":
-    """A mask's picture as what it takes, 0..1."""
+    """Convert the picture of a mask to the share that it takes, (h, w), 0..1."""
     cover: NDArray[np.float32] = ((mask.pixels.mean(2) + 1) / 2).clip(0, 1)
     return cover
 
@@ -159,7 +176,7 @@ def _array(x: "Tensor", picture: "Picture") -> "NDArray[np.float32]":
 
 
 def _with(picture: "Picture", x: "Tensor", insert: "Picture") -> "Picture":
-    """The composition; what either picture claims of its origin holds for it, the stronger claim for both."""
+    """Return the composition. Of the claims that both pictures make of their origin, the stronger one holds."""
     origin = strongest([name for name in (picture.source.source_type, insert.source.source_type) if name])
     return replace(picture, pixels=_array(x, picture), source=replace(picture.source, source_type=origin))
 

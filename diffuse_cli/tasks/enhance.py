@@ -1,11 +1,13 @@
-"""`diffuse enhance`: better light, without the noise that it would show."""
+"""Enhance: give a picture better light, without the noise that it would show."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from .task import check_range, to_recipe
+from .task import altered, check_range, to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     import torch
     from numpy.typing import NDArray
@@ -15,30 +17,35 @@ if TYPE_CHECKING:
     from ..restoration.problem import Problem
     from .tone.enhancement import ToneResult
 
+WhiteBalance = Literal["auto", "off"]
 MOST_STOPS = 6.0
 _LIFTED = 1.5
-"""Slope of the curve from which on a JPEG's own errors are worth removing: they are lifted as noise is."""
+"""Slope of the curve from which on a JPEG's own errors are removed. They are lifted as noise is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Enhance:
-    """Give a picture better light: in linear light, as it needs or as is asked.
+    """Give a picture better light. Tone is changed in linear light.
 
     Attributes:
-        exposure: stops; what the highlights have no room for lifts the shadows. "auto" = towards middle gray, up to
-            where the highlights are white; it never darkens.
-        contrast: slope in the middle tones, 1 = as it is. "auto" = a veil over the blacks is taken away.
-        clarity: local contrast, 0 = as it is, 1 = twice as much detail. "auto" = some where a veil was.
-        white_balance: "auto" = a cast is taken away where three estimators agree on it; "off".
+        exposure: in stops. What the highlights have no room for lifts the shadows. "auto" = towards middle gray, until
+            the highlights are white; it never darkens.
+        contrast: slope in the middle tones, 1 = as it is. "auto" = remove a veil over the blacks.
+        clarity: local contrast, 0 = as it is, 1 = twice as much detail. "auto" = some, where a veil was.
+        white_balance: "auto" = remove a cast that three estimators agree on; "off".
         strength: 0 = the input, 1 = all of it.
-    Raises: UsageError: a value out of range.
+
+    Raises:
+        UsageError: a value is out of range.
     """
 
     exposure: "float | Literal['auto']" = "auto"
     contrast: "float | Literal['auto']" = "auto"
     clarity: "float | Literal['auto']" = "auto"
-    white_balance: Literal["auto", "off"] = "auto"
+    white_balance: WhiteBalance = "auto"
     strength: float = 1.0
+
+    fills_holes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -49,9 +56,9 @@ class Enhance:
         check_range("strength", self.strength, 0, 1)
 
     def problem(self, picture: "Picture") -> "Problem":
-        """What is known about this picture: how it looks in its new light, and its noise there."""
+        """Return what is known about a picture: how it looks in its new light, and its noise there."""
         from ..degradation.estimation.picture_noise import is_white, measured_noise
-        from ..restoration.problem import Problem
+        from ..restoration.problem import Findings, Finish, GuidePicture, NoisyPicture, Problem
         from .tone.enhancement import ToneOptions, enhance
 
         if self.strength == 0:
@@ -65,27 +72,32 @@ class Enhance:
         toned = enhance(_tensor(picture), wish, depth=picture.depth, level=None if white else coded)
         notes = (*_profile_note(picture), _note(toned))
         if toned.is_untouched and toned.sigma is None:
-            return Problem(notes=notes)
+            return Problem(findings=Findings(notes=notes))
         channels = picture.pixels.shape[2]
         pixels = toned.x[0, :channels].permute(1, 2, 0).contiguous().numpy()
-        sigma = toned.sigma
-        problem = Problem(
-            noise=0.0 if sigma is None else float(sigma.square().mean().sqrt()),
-            sigma_y=None if sigma is None else sigma[0, 0].numpy(),
-            picture=replace(picture, pixels=pixels), strength=self.strength, chroma_strength=self.strength,
-            facts={"tone": _found(toned)}, notes=notes,
-        )  # fmt: skip
-        if white:
-            return problem
-        return replace(problem, guide=_coded(picture, toned))
+        sigma_y = None if toned.sigma is None else toned.sigma[0, 0].numpy()
+        noise = 0.0 if toned.sigma is None else float(toned.sigma.square().mean().sqrt())
+        what = None if white else _coded(picture, toned)
+        seen = NoisyPicture(noise=noise, sigma_y=sigma_y)
+        return Problem(
+            picture=replace(picture, pixels=pixels),
+            observation=seen if what is None else GuidePicture(degradation=what, sigma_y=sigma_y),
+            finish=Finish(strength=self.strength, chroma_strength=self.strength),
+            findings=Findings(facts={"tone": _found(toned)}, notes=notes),
+        )
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result."""
+        return altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
-        """Every option."""
+        """Return the options as a recipe tells them."""
         return to_recipe(self)
 
 
 def _tensor(picture: "Picture") -> "torch.Tensor":
-    """(1, 3, H, W); what is fully transparent shows the mean colour, so that it has no say."""
+    """Convert a picture to (1, 3, H, W). Fully transparent pixels get the mean colour, so that they do not count."""
     import torch
 
     pixels: NDArray[np.float32] = picture.pixels
@@ -96,7 +108,7 @@ def _tensor(picture: "Picture") -> "torch.Tensor":
 
 
 def _coded(picture: "Picture", toned: "ToneResult") -> "Degradation | None":
-    """A JPEG whose noise is no longer white, as a guide: its steps are lifted with it, so its quality is less.
+    """Return a JPEG whose noise is no longer white as a guide. Its steps are lifted with it, so its quality is lower.
 
     In the IJG's scale the steps go with 200 - 2 q above quality 50, and with 5000 / q below.
     """
@@ -116,7 +128,7 @@ def _profile_note(picture: "Picture") -> tuple[str, ...]:
     from ..images.srgb import foreign_profile
 
     name = foreign_profile(picture.source.icc)
-    return () if name is None else (f"its colour profile is {name}; light is reckoned by sRGB's curve all the same",)
+    return () if name is None else (f"its colour profile is {name}, but light is computed by sRGB's curve",)
 
 
 def _found(toned: "ToneResult") -> dict[str, float]:
@@ -134,10 +146,10 @@ def _note(toned: "ToneResult") -> str:
     if toned.lifted:
         words.append(f"shadows {toned.lifted:+.1f} EV")
     if toned.black:
-        words.append(f"a veil of {100 * toned.black:.1f} % of the light taken away")
+        words.append(f"removed a veil of {100 * toned.black:.1f} % of the light")
     if toned.cast:
-        words.append(f"a cast of {toned.cast:.0f} degrees taken away")
+        words.append(f"removed a cast of {toned.cast:.0f} degrees")
     if toned.clarity:
         words.append(f"clarity {toned.clarity:+.2f}")
-    tone = ", ".join(words) or "the tone is left as it is"
-    return f"{tone}; " + (f"noise {toned.noise:.1f} where it shows" if toned.noise else "no noise measurable")
+    tone = ", ".join(words) or "tone unchanged"
+    return f"{tone}; " + (f"noise: about {toned.noise:.1f} levels where it shows" if toned.noise else "no noise found")

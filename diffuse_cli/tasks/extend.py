@@ -1,12 +1,15 @@
-"""`diffuse extend`: a picture on a larger canvas, what lies beyond it to be painted."""
+"""Extend: put a picture on a larger canvas, and paint what lies beyond it."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from ..errors import PictureError, UsageError
+from ..images.source_type import EDITED
 from .task import to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -18,25 +21,29 @@ Anchor = Literal[
 ]  # fmt: skip
 ANCHORS: tuple[Anchor, ...] = get_args(Anchor)
 _AT_ONCE = 8
-"""Pixels that are filled at once: of what lies beyond the frame only one side is known, and a mean of it is a blur."""
+"""Pixels that are filled at once. Only one side is known beyond the frame, so the mean of more is a blur."""
 MOST_GROWTH = 4.0
-"""Times the picture's own width or height: of what is farther away it says nothing."""
+"""Most growth, in widths or heights of the picture. It says nothing of what is farther away."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extend:
-    """Paint beyond the frame; the picture itself stays as it is, pixel for pixel.
+    """Paint beyond the frame. The picture itself stays as it is, pixel for pixel.
 
     Attributes:
         to_size: (width, height) of the canvas; or
         pad: (left, top, right, bottom), pixels that are added.
         anchor: where on the canvas of `to_size` the picture stays.
-    Raises: UsageError: neither size nor pad, or both; a value out of range.
+
+    Raises:
+        UsageError: neither a size nor a pad is given, or both are, or a value is out of range.
     """
 
     to_size: tuple[int, int] | None = None
     pad: tuple[int, int, int, int] | None = None
     anchor: Anchor = "center"
+
+    fills_holes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check that the canvas is given once."""
@@ -50,11 +57,12 @@ class Extend:
             raise UsageError("--anchor is about --to-size; --pad says itself where the picture stays")
 
     def problem(self, picture: "Picture") -> "Problem":
-        """What is known about the larger picture.
+        """Return what is known about the larger picture.
 
-        Raises: PictureError: the canvas is no larger than the picture, or much larger.
+        Raises:
+            PictureError: the canvas is no larger than the picture, or much larger.
         """
-        from ..restoration.problem import Problem
+        from ..restoration.problem import Findings, Finish, Problem
 
         h, w = picture.pixels.shape[:2]
         left, top, right, bottom = self._margins(w, h)
@@ -64,12 +72,20 @@ class Extend:
             )
         larger = on_canvas(picture, left, top, right, bottom)
         return Problem(
-            picture=larger, hole=margins_of((h, w), left, top, right, bottom), opaque=True,
-            at_once=_AT_ONCE, facts={"margins": [left, top, right, bottom]}, corner=(top, left),
-        )  # fmt: skip
+            picture=larger,
+            hole=margins_of((h, w), left, top, right, bottom),
+            at_once=_AT_ONCE,
+            finish=Finish(opaque=True, corner=(top, left)),
+            findings=Findings(facts={"margins": [left, top, right, bottom]}),
+        )
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result. The term names in- and outpainting."""
+        return EDITED
 
     def to_recipe(self) -> dict[str, Any]:
-        """Every option that is given."""
+        """Return the options as a recipe tells them."""
         return to_recipe(self)
 
     def _margins(self, w: int, h: int) -> tuple[int, int, int, int]:
@@ -85,7 +101,15 @@ class Extend:
 
 
 def margins_of(size: tuple[int, int], left: int, top: int, right: int, bottom: int) -> "NDArray[np.bool_]":
-    """(H, W) of the canvas, True where the picture of that size is not."""
+    """Return a mask (H, W) of the canvas, True where the picture is not.
+
+    Args:
+        size: (height, width) of the picture.
+        left: pixels beside it.
+        top: pixels above it.
+        right: pixels beside it.
+        bottom: pixels below it.
+    """
     import numpy as np
 
     hole = np.ones((size[0] + top + bottom, size[1] + left + right), bool)
@@ -94,7 +118,15 @@ def margins_of(size: tuple[int, int], left: int, top: int, right: int, bottom: i
 
 
 def on_canvas(picture: "Picture", left: int, top: int, right: int, bottom: int) -> "Picture":
-    """The picture with black, transparent margins (where it has an alpha), and its file's own numbers with it."""
+    """Return the picture with black margins, transparent where it has an alpha, and its file's own numbers with it.
+
+    Args:
+        picture: what is extended.
+        left: pixels that are added.
+        top: pixels that are added.
+        right: pixels that are added.
+        bottom: pixels that are added.
+    """
     import numpy as np
 
     from ..images.picture import integers

@@ -1,16 +1,17 @@
-"""`diffuse inpaint`: missing pixels are to be filled, the others kept."""
+"""Inpaint: fill missing pixels, keep the others."""
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import PictureError, UsageError
 from ..images.mask_picture import check_size
+from ..images.source_type import EDITED
 from ..restoration.wide_holes.widths import widest
 from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -24,25 +25,29 @@ Box = tuple[int, int, int, int]
 Polygon = tuple[tuple[float, float], ...]
 
 _WIDE_NOTE = (
-    "a hole is {across} pixels wide, so it is filled with pieces of the picture, by a guess: --seed N guesses again, "
-    "--steps 1 keeps the smooth mean"
+    "a hole is {across} pixels wide, so it is filled with pieces of the picture; --seed N picks other pieces, "
+    "--steps 1 fills it with the smooth mean"
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inpaint:
-    """Fill missing pixels, keep the others bit for bit.
+    """Fill missing pixels. The others keep their bits.
 
     Attributes:
         mask: (H, W), True = fill; "alpha" = the picture's transparent pixels; "auto" = what looks like dust, scratches,
             tears and missing corners; None = the boxes and polygons alone.
-        boxes: (x, y, width, height) rectangles to fill as well; polygons: (x, y) of their corners.
+        boxes: (x, y, width, height) of rectangles to fill as well.
+        polygons: the corners (x, y) of polygons to fill as well.
         invert_mask: fill what mask, boxes and polygons leave, instead.
-        grow: pixels by which what is to be filled is grown, in the end.
+        grow: pixels by which all that is grown.
         feather: pixels over which the filling fades in, inside of that.
         mask_strength: of "auto": from 0, what is surely damage, to 1, whatever may be.
         mask_limit: of "auto": the most of the picture that may look damaged, in percent.
-    Raises: UsageError: nothing to fill, a box without area, a polygon of less than three corners, a value out of range.
+
+    Raises:
+        UsageError: there is nothing to fill, a box has no area, a polygon has less than three corners, the mask is no
+            array of booleans, or a value is out of range.
     """
 
     mask: "NDArray[np.bool_] | Literal['alpha', 'auto'] | None" = None
@@ -54,8 +59,13 @@ class Inpaint:
     mask_strength: float = 0.5
     mask_limit: float = 5.0
 
+    fills_holes: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         """Check that there is something to fill."""
+        named = isinstance(self.mask, str) and self.mask in ("alpha", "auto")
+        if self.mask is not None and not named and str(getattr(self.mask, "dtype", "")) != "bool":
+            raise UsageError('a mask is an array (H, W) of booleans, "alpha" or "auto"')
         if self.mask is None and not self.boxes and not self.polygons:
             raise UsageError(
                 "what is to be filled? Give --mask FILE, --mask alpha, --mask auto, --box x,y,w,h or --polygon x,y,..."
@@ -72,11 +82,13 @@ class Inpaint:
         check_range("mask-limit", self.mask_limit, 0, 100)
 
     def problem(self, picture: "Picture") -> "Problem":
-        """What is known about this picture.
+        """Return what is known about a picture.
 
-        Raises: PictureError: a mask of another size, a box beside the picture, no alpha, too much that looks damaged.
+        Raises:
+            PictureError: the mask is of another size, a box lies outside the picture, there is no alpha, or too much
+                looks damaged.
         """
-        from ..restoration.problem import Problem
+        from ..restoration.problem import Findings, Finish, Problem
 
         hole, notes = self._hole(picture)
         source = self.mask if isinstance(self.mask, str) else ""
@@ -89,14 +101,37 @@ class Inpaint:
         wide = widest(hole)
         if wide is not None:
             notes = (*notes, _WIDE_NOTE.format(across=wide.across))
-        return Problem(
-            hole=hole, cover=self._cover(hole), opaque=source == "alpha", notes=notes, warnings=warnings
-        )  # fmt: skip
+        finish = Finish(cover=self._cover(hole), opaque=source == "alpha")
+        return Problem(hole=hole, finish=finish, findings=Findings(notes=notes, warnings=warnings))
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result. The term names in- and outpainting."""
+        return EDITED
 
     def to_recipe(self) -> dict[str, Any]:
-        """What is filled, but for the mask's hash."""
+        """Return the options as a recipe tells them, without the mask."""
         of_finding = set() if isinstance(self.mask, str) and self.mask == "auto" else {"mask_strength", "mask_limit"}
         return to_recipe(self, without={"mask", *of_finding})
+
+    @classmethod
+    def from_recipe(cls, recipe: "Mapping[str, Any]", mask: "NDArray[np.bool_] | None" = None) -> "Inpaint | None":
+        """Return what a recipe says is filled; None = nothing.
+
+        Args:
+            recipe: as JSON holds it.
+            mask: (H, W), where the recipe names a file by its hash.
+
+        Raises:
+            UsageError: the mask is missing.
+        """
+        named: Any = recipe.get("mask") if mask is None else mask
+        if named is None and not recipe.get("boxes") and not recipe.get("polygons"):
+            return None
+        if isinstance(named, str) and named not in ("alpha", "auto"):
+            raise UsageError("the recipe used a mask; give it again")
+        names = [field.name for field in fields(cls) if field.name != "mask" and recipe.get(field.name) is not None]
+        return cls(mask=named, **{name: _tuples(recipe[name]) for name in names})
 
     def _cover(self, hole: "NDArray[np.bool_]") -> "NDArray[np.float32] | None":
         if self.feather == 0:
@@ -121,7 +156,7 @@ class Inpaint:
         return grown(hole, self.grow) if self.grow else hole, notes
 
     def _masked(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
-        """What the mask alone says, and what there is to tell of it."""
+        """Return what the mask alone says, and notes about it."""
         import numpy as np
 
         h, w = picture.pixels.shape[:2]
@@ -133,7 +168,7 @@ class Inpaint:
         return self.mask.copy(), ()
 
     def _found(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
-        """--mask auto."""
+        """Find damage: mask "auto"."""
         from ..degradation.estimation.marks import find_marks
         from ..images.units import LEVEL
 
@@ -142,11 +177,15 @@ class Inpaint:
         if share > self.mask_limit:
             raise PictureError(
                 f"{share:.1f} % of the picture looks damaged, more than {self.mask_limit:g} %: probably wrong; "
-                f"--mask-limit {math.ceil(share)} insists, a smaller --mask-strength finds less"
+                f"--mask-limit {math.ceil(share)} fills it anyway, a smaller --mask-strength finds less"
             )
         if share == 0:
             return found, ("nothing looks like dust, scratches or tears",)
         return found, (f"{share:.2f} % of the picture looks like dust, scratches or tears, and is filled",)
+
+
+def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _polygon(points: Polygon, size: tuple[int, int]) -> "NDArray[np.bool_]":

@@ -1,14 +1,15 @@
-"""`diffuse restore`: whatever happened to a picture is to be undone, all at once."""
+"""Restore: undo whatever happened to a picture, all at once."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import UsageError
+from ..images.source_type import EDITED
 from .denoise import MAX_NOISE, Denoise
 from .inpaint import Inpaint
 from .super_resolve import MAX_SCALE
-from .task import check_range
+from .task import altered, check_range
 
 if TYPE_CHECKING:
     from ..degradation.estimation.estimate import Estimate
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
 MAX_BLUR = 20.0
 KNOWN_BLUR = 3.0
-"""The most blur that the weights were trained on; of more, as much is undone."""
+"""The most blur that the weights were trained on. Of more blur, this much is undone."""
 LEAST_BLUR = 0.7
-"""Below it the estimate says little: photographs as they are read up to 0.6."""
+"""Less is not undone: sharp photographs read up to 0.6."""
 UNDONE: Final = {"noise": 0.0, "jpeg": 100.0, "blur": 0.0}
-"""What `Restore` finds out by itself, in the words of --only, and what says that there is none."""
+"""What `Restore` estimates, by the names that --only takes, and the value that means none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,12 +30,15 @@ class Restore:
     """Undo whatever happened to a picture, all at once.
 
     Attributes:
-        noise: std of noise in 8-bit levels; jpeg: IJG quality; blur: std of a Gaussian in pixels. "auto" = find out for
-            each picture, None = there is none. Noise "if-blurred" = find out, but only where a blur is to be undone,
-            which would make the noise stronger.
+        noise: std of the noise in 8-bit levels; "auto" = estimate it, None = there is none; "if-blurred" = estimate it,
+            but only where a blur is to be undone, which would make the noise stronger.
+        jpeg: IJG quality; "auto" = estimate it, None = never compressed.
+        blur: std of a Gaussian in pixels; "auto" = estimate it, None = there is none.
         scale: enlarge by this factor, too; 1 <= scale <= 8.
-        holes: what is missing, None = nothing.
-    Raises: UsageError: a value out of range, or nothing to do.
+        holes: what is missing; None = nothing.
+
+    Raises:
+        UsageError: a value is out of range, or there is nothing to do.
     """
 
     noise: "float | Literal['auto', 'if-blurred'] | None" = "auto"
@@ -54,14 +58,20 @@ class Restore:
             raise UsageError("what is to be restored? Give --noise, --jpeg, --blur, --scale or --mask")
 
     @property
+    def fills_holes(self) -> bool:
+        """Whether pixels are missing, which are filled."""
+        return self.holes is not None
+
+    @property
     def estimated(self) -> tuple[str, ...]:
-        """What is to be found out, of `UNDONE`."""
+        """What is estimated for each picture, of `UNDONE`."""
         return tuple(name for name in UNDONE if getattr(self, name) in ("auto", "if-blurred"))
 
     def problem(self, picture: "Picture") -> "Problem":
-        """What is known about this picture: what was said, and what was found out.
+        """Return what is known about a picture: what was given, and what is estimated.
 
-        Raises: PictureError: as `Inpaint.task`.
+        Raises:
+            PictureError: as `Inpaint.problem`.
         """
         from ..degradation.estimation.estimate import estimate_degradation
         from ..degradation.estimation.patching import patched
@@ -73,19 +83,31 @@ class Restore:
         seen = picture if holes.hole is None else replace(picture, pixels=patched(picture.pixels, holes.hole))
         return self._task(picture, estimate_degradation(seen), holes)
 
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result; None = nothing was found."""
+        if any(recipe.get(key) for key in ("mask", "boxes", "polygons")):
+            return EDITED
+        found = {name: recipe.get(name, none) for name, none in UNDONE.items()}
+        return None if found == UNDONE and recipe.get("scale", 1) == 1 else altered(recipe)
+
     def to_recipe(self) -> dict[str, Any]:
-        """What is undone, and what is not, or what another line made could be taken for this one's."""
+        """Return the options as a recipe tells them. What is not undone is there, too."""
         given = {"noise": self.noise or 0.0, "jpeg": self.jpeg or 100.0, "blur": self.blur or 0.0}
         known: dict[str, Any] = {name: value for name, value in given.items() if name not in self.estimated}
-        only_then = {"noise": "noise if blurred"} if self.noise == "if-blurred" else {}
-        if only_then:  # which nothing but --only says
+        if self.noise == "if-blurred":  # which nothing but --only says
             known["only"] = [name for name, none in UNDONE.items() if name != "noise" and given[name] != none]
-        known["estimated"] = [only_then.get(name, name) for name in self.estimated]
+        known["estimated"] = {name: getattr(self, name) for name in self.estimated}
         holes: dict[str, Any] = {"mask": None, "boxes": [], "polygons": [], "invert_mask": False}
         return {**holes, **known, "scale": self.scale, **({} if self.holes is None else self.holes.to_recipe())}
 
     def task_for(self, picture: "Picture", found: "Estimate") -> "Problem":
-        """The same, where nothing is missing and what can be found out is known."""
+        """Return the problem where nothing is missing and the estimate is known.
+
+        Args:
+            picture: what is restored.
+            found: its estimate.
+        """
         from ..restoration.problem import Problem
 
         return self._task(picture, found, Problem())
@@ -94,28 +116,36 @@ class Restore:
         from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY
         from ..degradation.operators import Degradation
         from ..images.units import LEVEL
+        from ..restoration.problem import GuidePicture, NoisyPicture
 
         noise, jpeg, blur = _resolved(self, found)
         notes = () if found is None else (_restore_note(self, noise, jpeg, blur),)
-        plain = replace(holes, notes=(*notes, *holes.notes))
+        findings = replace(holes.findings, notes=(*notes, *holes.findings.notes))
         as_stored = jpeg == 100 or picture.source.jpeg is not None
         if blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored:
             alone = Denoise(noise=noise).problem(picture)  # through y, or as a guide where a coder was at the noise
-            return replace(plain, noise=alone.noise, guide=alone.guide, uncoded=alone.guide is not None and jpeg < 100)
+            finish = replace(holes.finish, uncoded=alone.guide is not None and jpeg < 100)
+            return replace(holes, observation=alone.observation, finish=finish, findings=findings)
         quality = jpeg if jpeg <= MAX_JPEG_QUALITY else 100.0
         if blur == 0 and self.scale == 1 and quality == 100:
-            return replace(plain, noise=noise / LEVEL)
+            return replace(holes, observation=NoisyPicture(noise=noise / LEVEL), findings=findings)
         h, w = picture.pixels.shape[:2]
         size = (max(round(h * self.scale), 1), max(round(w * self.scale), 1))
         told = Degradation(scale=self.scale, noise=noise / LEVEL, quality=quality, blur=min(blur, KNOWN_BLUR))
-        return replace(plain, guide=told, size=size if self.scale > 1 else None, uncoded=quality < 100)
+        guide = GuidePicture(degradation=told, size=size if self.scale > 1 else None)
+        finish = replace(holes.finish, uncoded=quality < 100)
+        return replace(holes, observation=guide, finish=finish, findings=findings)
 
 
 def restore_only(only: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of `Restore`'s options that names what happened: "auto" of what is to be undone, None of the rest.
+    """Return the options of `Restore` that say what happened: "auto" of what is to be undone, None of the rest.
 
-    Args: only: of `UNDONE`; given: what was said of each of these, None = nothing.
-    Raises: UsageError: an unknown name, or something is said of what is not to be undone.
+    Args:
+        only: names of `UNDONE`.
+        given: what was said of each of these; None = nothing.
+
+    Raises:
+        UsageError: a name is unknown, or something is said of what is not to be undone.
     """
     for name in only:
         if name not in UNDONE:
@@ -130,7 +160,7 @@ def restore_only(only: Collection[str], given: Mapping[str, Any]) -> dict[str, A
 
 
 def _resolved(task: Restore, found: "Estimate | None") -> tuple[float, float, float]:
-    """Noise, JPEG quality (100 = none) and blur, with what was found out in the place of "auto"."""
+    """Return noise, JPEG quality (100 = none) and blur, with the estimates in the place of "auto"."""
     values: dict[str, float] = {}
     for name, none in UNDONE.items():
         value = getattr(task, name)
@@ -146,7 +176,7 @@ def _resolved(task: Restore, found: "Estimate | None") -> tuple[float, float, fl
 
 
 def _is_surely_blurred(found: "Estimate") -> bool:
-    """Whether more blur is read than in sharp photographs, where noise makes readings wide."""
+    """Return whether more blur is read than in sharp photographs. Noise makes readings less certain."""
     std, spread = found.blur.value or 0.0, found.blur.spread or 0.0
     return std >= LEAST_BLUR and std - 1.5 * spread >= LEAST_BLUR - 0.2
 

@@ -1,72 +1,101 @@
-"""`diffuse stylize`: the look of one picture on what another one shows."""
+"""Stylize: give a picture the look of another."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..images.mask_picture import check_size
-from .task import check_range, to_recipe
+from .task import altered, check_range, to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
     from ..images.picture import Picture
     from ..restoration.problem import Problem
-    from .style.colour_transport import Colours
+    from .style.delta import Style
+    from .style.studio import StylePicture
 
 LEVELS = 2
-"""How often the picture is halved before the first strokes, as often as the style's own was."""
+"""How often the picture is halved before the first strokes; the style's picture was halved as often."""
 _SIGMA = 0.8
 _OCTAVES = 2
-"""Sigma rises to 0.8 with the strength, and what the guide is shrunk by from 2 to 8."""
+"""With the strength, sigma rises to 0.8, and the factor that the guide is shrunk by from 2 to 8."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stylize:
-    """Give a picture the colours and the texture of another, which the network must have learned (`style.studio`).
+    """Give a picture the colours and the texture of another. `style.studio` makes the network learn the texture.
 
     Attributes:
-        colours: of the style.
-        strength: 0 = the picture as it is. Up to 0.5 its colours go over to the style's; strokes grow all the way to 1.
-        keep_luma: the picture's luma stays, and only its colours change.
+        style: a picture whose look is taken, its file, or a file that `diffuse stylize --save-style` wrote.
+        strength: 0 = the picture as it is. Colours change up to 0.5. Strokes grow up to 1.
+        keep_luma: keep the picture's luma, and change its colours alone.
         mask: (H, W), True where it is changed; None = everywhere.
-    Raises: UsageError: a value out of range.
+
+    Raises:
+        UsageError: a value is out of range.
+        PictureError: the style's picture cannot be read.
+        CheckpointError: the style's file cannot be read.
     """
 
-    colours: "Colours" = field(repr=False)
+    style: "str | Path | Picture | StylePicture | Style" = field(repr=False)
     strength: float = 0.5
     keep_luma: bool = False
     mask: "NDArray[np.bool_] | None" = field(default=None, repr=False)
 
+    fills_holes: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
-        """Check the range."""
+        """Check the range, and read the style."""
         check_range("strength", self.strength, 0, 1)
+        object.__setattr__(self, "style", self.learnable)
+
+    @property
+    def learnable(self) -> "StylePicture | Style":
+        """The style, read."""
+        from ..images.picture import Picture
+        from .style.studio import styled_by
+
+        given = self.style
+        if isinstance(given, str | Path):
+            return styled_by(Path(given))
+        return styled_by(given) if isinstance(given, Picture) else given
 
     def problem(self, picture: "Picture") -> "Problem":
-        """What is known about this picture: how it looks in its new colours, and how it is painted.
+        """Return what is known about a picture: how it looks in its new colours, and how it is painted.
 
-        Raises: PictureError: a mask of another size.
+        Raises:
+            PictureError: the mask is of another size.
         """
-        from ..restoration.problem import Problem, Repainting
+        from ..restoration.problem import Findings, Problem, Repainting
 
         if self.mask is not None:
             check_size(self.mask, picture)
         if self.strength == 0:
             return Problem()
         if self.mask is not None and not self.mask.any():
-            return Problem(warnings=("the mask is empty, so nothing is changed (white = change)",))
+            nothing = "the mask is empty, so nothing is changed (white = change)"
+            return Problem(findings=Findings(warnings=(nothing,)))
         how = Repainting(
             sigma=_SIGMA * self.strength, scale=2 ** (1 + _OCTAVES * self.strength), levels=LEVELS,
             keep_luma=self.keep_luma, where=self.mask,
         )  # fmt: skip
-        return Problem(picture=self._coloured(in_colour(picture)), repainting=how)
+        return Problem(picture=self._coloured(in_colour(picture)), observation=how)
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result; None = strength 0."""
+        return None if recipe.get("strength") == 0 else altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
-        """In the words of a recipe: the style, and a mask, are told by their files' hashes."""
-        return to_recipe(self, without=("colours", "mask"))
+        """Return the options as a recipe tells them, without the style and the mask."""
+        return to_recipe(self, without=("style", "mask"))
 
     def _coloured(self, picture: "Picture") -> "Picture":
-        """The picture in the style's colours, where it is to be."""
+        """Return the picture in the style's colours, where it is changed."""
         import numpy as np
         import torch
 
@@ -77,14 +106,14 @@ class Stylize:
         low, high = min(float(x.min()), -1.0), max(float(x.max()), 1.0)
         changed = self._changed(picture)
         own = colours_of(x, torch.from_numpy(changed) if changed.any() else None)
-        moved = transported(x, own, self.colours, min(2 * self.strength, 1.0)).clamp(low, high)
+        moved = transported(x, own, self.learnable.colours, min(2 * self.strength, 1.0)).clamp(low, high)
         if self.keep_luma:
             moved = moved + luma(x) - luma(moved)
         pixels = moved[0].permute(1, 2, 0).contiguous().numpy()
         return replace(picture, pixels=np.where(changed[..., None], pixels, picture.pixels))
 
     def _changed(self, picture: "Picture") -> "NDArray[np.bool_]":
-        """(H, W), the pixels that are changed, and whose colours count: those of the mask that anybody sees."""
+        """Return the pixels (H, W) that are changed, and whose colours count: those of the mask that are visible."""
         import numpy as np
 
         where = np.ones(picture.pixels.shape[:2], bool) if self.mask is None else self.mask
@@ -92,7 +121,7 @@ class Stylize:
 
 
 def in_colour(picture: "Picture") -> "Picture":
-    """A gray picture with three channels; what its file said about gray numbers alone is left out."""
+    """Convert a gray picture to three channels, without what its file said about gray numbers alone."""
     import numpy as np
 
     if picture.pixels.shape[2] == 3:

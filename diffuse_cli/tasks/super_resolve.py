@@ -1,12 +1,14 @@
-"""`diffuse super-resolve`: a picture is to be larger."""
+"""Super-resolve: enlarge a picture."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import PictureError, UsageError
-from .task import to_recipe
+from .task import altered, to_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..images.image_io import Picture
     from ..restoration.problem import Problem
 
@@ -15,20 +17,24 @@ MAX_SCALE = 8.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SuperResolve:
-    """Enlarge. Exactly one of the three is given.
+    """Enlarge a picture. Exactly one of the first three is given.
 
     Attributes:
         scale: factor, 1 < scale <= 8.
         to_size: (width, height) that the result fits inside, aspect kept.
         long_edge: the longer side of the result in pixels.
         consistent: shrunk again (antialiased bicubic, in float), the result is the picture.
-    Raises: UsageError: none or several of them, or a value out of range.
+
+    Raises:
+        UsageError: none or several of them are given, or a value is out of range.
     """
 
     scale: float | None = None
     to_size: tuple[int, int] | None = None
     long_edge: int | None = None
     consistent: bool = False
+
+    fills_holes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check that the size is given once."""
@@ -40,21 +46,28 @@ class SuperResolve:
             raise UsageError("--to-size and --long-edge take positive numbers of pixels")
 
     def problem(self, picture: "Picture") -> "Problem":
-        """What is known about this picture.
+        """Return what is known about a picture.
 
-        Raises: PictureError: the size asked for is not larger than the picture, or more than 8 times as large.
+        Raises:
+            PictureError: the size asked for is not larger than the picture, or more than 8 times as large.
         """
         from ..degradation.operators import Degradation
-        from ..restoration.problem import Problem
+        from ..restoration.problem import Findings, GuidePicture, Problem
 
         h, w = picture.pixels.shape[:2]
         scale = self._scale(w, h)
         size = (max(round(h * scale), 1), max(round(w * scale), 1))
         warnings = _against_consistency(picture) if self.consistent else ()
-        return Problem(guide=Degradation(scale=scale), size=size, consistent=self.consistent, warnings=warnings)
+        guide = GuidePicture(degradation=Degradation(scale=scale), size=size, consistent=self.consistent)
+        return Problem(observation=guide, findings=Findings(warnings=warnings))
+
+    @staticmethod
+    def source_type(recipe: "Mapping[str, Any]") -> str | None:
+        """Return IPTC's term for the result."""
+        return altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
-        """Every option that is given."""
+        """Return the options as a recipe tells them."""
         return to_recipe(self)
 
     def _scale(self, w: int, h: int) -> float:
@@ -72,7 +85,7 @@ class SuperResolve:
 
 
 def _against_consistency(picture: "Picture") -> tuple[str, ...]:
-    """What a result that explains every level of the picture would explain with it."""
+    """Return what a result that explains every level of the picture would enlarge with it."""
     from ..degradation.estimation.picture_noise import measured_noise
 
     found = []

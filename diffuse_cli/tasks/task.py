@@ -1,13 +1,14 @@
-"""A request: the options of a command, in the command line's names; the Python API uses them too.
+"""A task: what is asked for, with the options of a command.
 
-Nothing in this room imports torch before `task` is called.
+The Python API and the command line use the same tasks. Nothing in this room imports torch before `problem` is called.
 """
 
-from collections.abc import Collection
-from dataclasses import Field
+from collections.abc import Collection, Mapping
+from dataclasses import Field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ..errors import UsageError
+from ..images.source_type import ALTERED, EDITED
 
 if TYPE_CHECKING:
     from ..images.picture import Picture
@@ -15,31 +16,49 @@ if TYPE_CHECKING:
 
 
 class Task(Protocol):
-    """What is asked for; a dataclass whose fields are its options."""
+    """What is asked for: a dataclass whose fields are its options."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
+    @property
+    def fills_holes(self) -> bool:
+        """Whether pixels are missing, which are filled."""
+
     def problem(self, picture: "Picture") -> "Problem":
-        """What is known about this picture."""
+        """Return what is known about a picture."""
+
+    @staticmethod
+    def source_type(recipe: Mapping[str, Any]) -> str | None:
+        """Return IPTC's digital source type of what a recipe makes of a photograph; None = it is not changed."""
 
     def to_recipe(self) -> dict[str, Any]:
-        """What is asked for, in the words of a recipe, which two requests share only if their results are the same.
+        """Return the options as a recipe tells them. Equal recipes mean equal results.
 
-        What is found out for each picture is named under "estimated". Masks, maps and other pictures are missing: the
-        command tells them by the hashes of their files.
+        Values that are found out for each picture stand under "estimated", by their names. Masks, maps and other
+        pictures are left out: the command tells them by the hashes of their files.
         """
 
 
 def to_recipe(task: Task, *, without: Collection[str] = ()) -> dict[str, Any]:
-    """A request's options as they are, as far as they are given."""
-    values = {name: getattr(task, name) for name in task.__dataclass_fields__ if name not in without}
+    """Return the options of a task that are not None, but for those named in `without`."""
+    values = {field.name: getattr(task, field.name) for field in fields(task) if field.name not in without}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def check_range(name: str, value: float, low: float, high: float) -> None:
-    """A number of a range; NaN compares false, so it fails too.
+def altered(recipe: Mapping[str, Any]) -> str:
+    """Return the digital source type of a restored picture.
 
-    Raises: UsageError: it is not in it.
+    A posterior mean invents nothing: what it cannot know stays blurred. A posterior sample draws the detail it shows.
+    """
+    drawn = recipe["fidelity"] < 1 if "fidelity" in recipe else recipe.get("steps", 1) > 1
+    return EDITED if drawn else ALTERED
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Check that a number lies in a range. NaN does not.
+
+    Raises:
+        UsageError: it does not.
     """
     if not isinstance(value, int | float) or not low <= value <= high:
         raise UsageError(f"--{name} must be a number in {low:g} .. {high:g}, not {value}")

@@ -1,4 +1,4 @@
-"""A batch as the network sees it: every sample's recipe carried out by the operators that restoring describes."""
+"""Batches as the network sees them: each sample is degraded by the operators that restoring uses."""
 
 import math
 from collections.abc import Sequence
@@ -37,7 +37,8 @@ class Batch(NamedTuple):
         noise: (B,), c_noise(sigma_t).
         cond: (B, described + K).
         x0: (B, 3, P, P), clean.
-        linear, c_out: (B, 3, P, P), (B, 1, P, P): D = linear + c_out * F.
+        linear: (B, 3, P, P), the part of D = linear + c_out * F that does not depend on F.
+        c_out: (B, 1, P, P).
         pictures: (B,), which picture of the bank each sample comes from.
     """
 
@@ -50,28 +51,35 @@ class Batch(NamedTuple):
     pictures: Tensor
 
     def to(self, device: torch.device) -> "Batch":
-        """The same on another device."""
+        """Return the batch on another device."""
         return self if device.type == "cpu" else Batch(*(t.to(device, non_blocking=True) for t in self))
 
 
 class Steps(Dataset[Batch]):
-    """The batches of a run by step: pure functions of (seed, step, sample), whoever asks and when.
+    """The batches of a run by step, as a map-style dataset for a DataLoader.
 
-    The map-style dataset of a DataLoader. Of the global batch it makes the samples `rank`, `rank + world`, ...
+    A sample is a pure function of (seed, step, sample).
     """
 
     def __init__(self, bank: Bank, config: TrainConfig, *, rank: int = 0, world: int = 1) -> None:
-        """Args: bank: pictures to train on."""
+        """Take the samples `rank`, `rank + world`, ... of every global batch.
+
+        Args:
+            bank: pictures to train on.
+            config: of the run.
+            rank: the number of this process.
+            world: the number of processes.
+        """
         self.bank, self.config = bank, config
         self.plan = list(enumerate(layout(config.mix, config.batch)))[rank::world]
         self.tasks: list[Objective] = [task for _, (task, _) in self.plan]
 
     def samples(self) -> list[int]:
-        """Numbers of its samples in the global batch."""
+        """Return the numbers of its samples in the global batch."""
         return [sample for sample, _ in self.plan]
 
     def __getitem__(self, step: int) -> Batch:
-        """The batch of a step."""
+        """Return the batch of a step."""
         with one_thread():
             return self._batch(step)
 
@@ -86,7 +94,14 @@ class Steps(Dataset[Batch]):
 
 
 def validation_batch(bank: Bank, config: TrainConfig, task: Objective, count: int) -> Batch:
-    """Held-out crops, the same at every call, under the task's fixed degradation."""
+    """Return held-out crops under the task's fixed degradation, the same at every call.
+
+    Args:
+        bank: pictures to validate on.
+        config: of the run.
+        task: the task.
+        count: samples.
+    """
     crops, rngs = [], []
     for sample in range(count):
         rng = keyed(0, VALIDATION_STEP, sample)
@@ -119,11 +134,14 @@ def _clean(bank: Bank, config: TrainConfig, rng: Rng) -> Clean:
 def collate(
     crops: Sequence[Clean], recipes: Sequence[SampleSpec], rngs: Sequence[Rng], described: int, labels: int
 ) -> Batch:
-    """Carry out each crop's recipe.
+    """Degrade the crops as their specifications say.
 
     Args:
+        crops: clean.
+        recipes: what happens to each.
+        rngs: the generator of each.
         described: numbers of a degradation that the network is told.
-        labels: labels that it knows.
+        labels: labels that the network knows.
     """
     x0 = torch.stack([crop.x0 for crop in crops])
     recipes, shots = list(recipes), dict[int, Shot]()
@@ -164,13 +182,13 @@ def collate(
 
 
 def _noise(size: int, rng: Rng, *, gray: bool) -> Tensor:
-    """(3, size, size) standard normal; equal channels for a gray picture."""
+    """Return standard normal noise (3, size, size), with equal channels for a gray picture."""
     drawn = rng.standard_normal((1 if gray else 3, size, size), dtype=np.float32)
     return torch.from_numpy(drawn).expand(3, -1, -1)
 
 
 def _sigma_y(observed: Observed, x0: Tensor, rng: Rng) -> Tensor:
-    """(1, P, P), the std of y's noise."""
+    """Return the std of y's noise, (1, P, P)."""
     size = x0.shape[-1]
     sigma = torch.full((1, size, size), observed.level)
     if observed.varies == "field":
@@ -204,7 +222,7 @@ def _guide(y: Tensor, size: int, recipe: SampleSpec, what: Degradation, rng: Rng
 
 
 def _as_file(y: Tensor, quality: float, subsampling: str) -> Tensor:
-    """(1, 3, h, w) as an 8-bit file keeps it, JPEG below quality 100."""
+    """Round (1, 3, h, w) as an 8-bit file does; below quality 100 as a JPEG."""
     levels = ((y.clamp(-1, 1) + 1) * LEVEL).round()
     if quality < 100:
         array = levels[0].permute(1, 2, 0).to(torch.uint8).contiguous().numpy()

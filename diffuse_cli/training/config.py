@@ -1,4 +1,4 @@
-"""What a training run is: a frozen config, from TOML and options. Costs nothing to import."""
+"""The settings of a training run, from TOML and options. Costs nothing to import."""
 
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -11,11 +11,13 @@ Objective = Literal["denoise", "resize", "mixture", "inpaint", "jpeg", "camera",
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 TrainDtype = Literal["auto", "fp32", "bf16"]
 MIN_CROP = 16
+TORCHVISION = "torchvision:"
+"""Begins the names of torchvision's data sets."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mix:
-    """Shares of the tasks in every batch; relative, they need not add up to 1.
+    """Shares of the tasks in every batch. They are relative and need not add up to 1.
 
     Attributes:
         denoise: noise of one level, or (a fifth) noise that varies over the picture.
@@ -36,13 +38,13 @@ class Mix:
     generate: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse shares that are no shares."""
+        """Check the shares."""
         shares = [getattr(self, task) for task in OBJECTIVES]
         if min(shares) < 0 or not sum(shares) > 0:
             raise UsageError("mix: the shares of the tasks must be >= 0, and one of them above 0")
 
     def counts(self, batch: int) -> dict[Objective, int]:
-        """How many samples of a batch each task gets; the rounding goes to the task with the largest share."""
+        """Return the samples of a batch for each task; the task with the largest share takes the rounding."""
         total = sum(getattr(self, task) for task in OBJECTIVES)
         counts = {task: round(getattr(self, task) / total * batch) for task in OBJECTIVES}
         largest = max(OBJECTIVES, key=lambda task: getattr(self, task))
@@ -54,29 +56,34 @@ class Mix:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainConfig:
-    """A training run; two runs of equal config, data and length are equal.
+    """Settings of a training run. Two runs of equal settings, data and length are equal.
 
     Attributes:
-        seed: of the first weights and of every random draw.
+        seed: of the first weights and of all random draws.
         batch: samples a step, over all processes together.
         crop: side of the crops in pixels.
-        lr: learning rate of Muon; Adam, for the few scalars, takes half of it.
+        lr: learning rate of Muon. Adam, for the few scalars, has half of it.
         warmup: steps over which the rate rises.
-        decay: share of the run, at its end, over which the rate falls to 0. 0 = a plateau, to go on from.
-        ema: lengths of the power-function averages, as std relative to the run; the first is validated and exported.
-        ema_horizon: no average reaches further back than about so many steps.
+        decay: share of the run, at its end, over which the rate falls to 0. 0 = the rate stays, for a run to continue.
+        ema: lengths of the power-function averages, as std relative to the run. The first is validated and exported.
+        ema_horizon: no average reaches further back than about this many steps.
         means: share of the samples that are restored in one call, where the objective leaves the choice.
         gray: share of the samples that are made gray.
         flip: half of the crops are mirrored.
         pyramid: shares of crops from pictures at full, half and quarter size, and of whole pictures shrunk to a crop.
-        textured: how often the more textured one of two candidate crops is taken.
+        textured: how often the more textured of two candidate crops is taken.
         label_dropout: how often a label is withheld, so that `generate` works without one too.
-        holdout: one picture in so many is held out for validation, by its name; 0 = none.
-        labels: names of the labels in the order of the data's numbers, where folders do not name them.
+        holdout: one picture in this many is held out for validation, by its name; 0 = none.
+        labels: names of the labels by number, for data whose labels are numbers.
         mix: shares of the tasks.
         described: numbers of a degradation that the network is told: 4, 5 with grain, 6 with grain and doubt.
-        channels, blocks, patch, emb: the network's shape (see network.NetworkConfig).
-    Raises: UsageError: a value out of range.
+        channels: channels of each level of the network (see network.NetworkConfig).
+        blocks: blocks of each level.
+        patch: side of the first layer's patches.
+        emb: width of the embedding.
+
+    Raises:
+        UsageError: a value out of range.
     """
 
     seed: int = 0
@@ -125,9 +132,10 @@ class TrainConfig:
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> "TrainConfig":
-        """Read what TOML or JSON holds. Unknown keys are an error, not a surprise later.
+        """Read the values of TOML or JSON.
 
-        Raises: UsageError: unknown keys, wrong types, values out of range.
+        Raises:
+            UsageError: unknown keys, wrong types, values out of range.
         """
         known = {f.name: f for f in fields(cls)}
         unknown = values.keys() - known.keys() | values.get("mix", {}).keys() - set(OBJECTIVES)
@@ -137,12 +145,23 @@ class TrainConfig:
         return cls(**{name: _typed(name, value, getattr(default, name)) for name, value in values.items()})
 
     def to_json(self) -> dict[str, Any]:
-        """Every value, for run.json."""
+        """Return every value, for run.json."""
         return asdict(self)
+
+    def rate(self, steps_done: int, progress: float) -> float:
+        """Return the learning rate of the next step: rising, constant, then falling to 0.
+
+        Args:
+            steps_done: of this run, so far.
+            progress: the share of the run that is done, 0..1.
+        """
+        rising = min(steps_done / self.warmup + 1e-3, 1.0) if self.warmup else 1.0
+        falling = min(1.0, (1 - progress) / self.decay) if self.decay else 1.0
+        return self.lr * rising * max(falling, 0.0)
 
 
 def _typed(name: str, value: object, like: object) -> Any:  # noqa: ANN401 - as its field says
-    """A value of TOML or JSON in the type of the field's default."""
+    """Return a value of TOML or JSON in the type of the field's default."""
     if isinstance(like, Mix) and isinstance(value, dict):
         return Mix(**{k: _typed(f"mix.{k}", v, 0.0) for k, v in value.items()})
     if isinstance(like, tuple) and isinstance(value, list):
@@ -156,9 +175,14 @@ def _typed(name: str, value: object, like: object) -> Any:  # noqa: ANN401 - as 
 
 
 def read_config(path: Path | None, **options: object) -> TrainConfig:
-    """A config file, with the options that were given (not None) laid over it.
+    """Read a config file, and replace what the options give.
 
-    Raises: UsageError: the file cannot be read or holds something else.
+    Args:
+        path: the file; None = the defaults.
+        options: by the settings' names; None = not given.
+
+    Raises:
+        UsageError: the file cannot be read, or holds something else.
     """
     values: dict[str, Any] = {}
     if path is not None:
@@ -178,27 +202,32 @@ def read_config(path: Path | None, **options: object) -> TrainConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Length:
-    """How long a run is, restarts included: images seen, or minutes of training.
+    """How long a run is, restarts included.
 
-    Raises: UsageError: neither or both, or nothing.
+    Attributes:
+        images: crops seen.
+        minutes: minutes of training.
+
+    Raises:
+        UsageError: neither or both are given, or it is not above 0.
     """
 
     images: int | None = None
     minutes: float | None = None
 
     def __post_init__(self) -> None:
-        """One of the two."""
+        """Check that it is one of the two."""
         if (self.images is None) == (self.minutes is None):
             raise UsageError("how long? Give one of --minutes M and --images N")
         if not (self.images or self.minutes or 0) > 0:
             raise UsageError("--minutes and --images must be above 0")
 
     def steps(self, batch: int) -> int | None:
-        """Steps in all, where that is known beforehand."""
+        """Return the number of steps; None if it is not known beforehand."""
         return None if self.images is None else -(-self.images // batch)
 
 
 def difference(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Which keys differ, as `key (old -> new)`."""
+    """Return the keys that differ, as `key (old -> new)`."""
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     return [f"{key} ({old.get(key)} -> {new.get(key)})" for key in keys]

@@ -1,4 +1,4 @@
-"""Several processes as one run: PyTorch's own engine, as torchrun starts it (RANK, WORLD_SIZE, LOCAL_RANK)."""
+"""Several processes in one run, started by torchrun (RANK, WORLD_SIZE, LOCAL_RANK)."""
 
 import os
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ class Crew:
     """The processes of a run.
 
     Attributes:
-        rank: this one's number.
-        world: how many there are.
-        device: where this one computes.
+        rank: the number of this process.
+        world: the number of processes.
+        device: where this process computes.
     """
 
     rank: int
@@ -28,11 +28,11 @@ class Crew:
 
     @property
     def leads(self) -> bool:
-        """Whether this one decides, saves and reports."""
+        """Whether this process decides, saves and reports."""
         return self.rank == 0
 
     def agree(self, *values: float) -> tuple[float, ...]:
-        """The leader's values, in every process."""
+        """Return the leader's values in every process."""
         if self.world == 1:
             return values
         shared = torch.tensor(values, dtype=torch.float64, device=self.device)
@@ -40,23 +40,24 @@ class Crew:
         return tuple(shared.tolist())
 
     def mean(self, values: Tensor) -> Tensor:
-        """The mean over the processes, in every one."""
+        """Return the mean over the processes, in every process."""
         if self.world == 1:
             return values
         dist.all_reduce(values)
         return values / self.world
 
     def wait(self) -> None:
-        """Until every process has come here."""
+        """Wait until every process has come here."""
         if self.world > 1:
             dist.barrier()
 
 
 @contextmanager
 def joined(device: str) -> Iterator[Crew]:
-    """This process among those that torchrun started; alone without it.
+    """Join the processes that torchrun started; without torchrun there is one.
 
-    Args: device: "auto", "cpu" or "cuda".
+    Args:
+        device: "auto", "cpu" or "cuda".
     """
     cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     world, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))

@@ -1,4 +1,4 @@
-"""A run's averaged weights as a checkpoint, with what they were made from and how good they are."""
+"""A run's averaged weights as a checkpoint, with a summary of data, training and metrics."""
 
 import json
 from pathlib import Path
@@ -16,14 +16,21 @@ from .config import TrainConfig
 from .state import State, resume_for_export
 
 NAMED_PICTURES = 2000
-"""Up to so many pictures are listed by name and hash; of more, a hash over all names and hashes stands for them."""
+"""Up to this number, pictures are listed by name and hash. Beyond it there is one hash of all."""
 
 
 def export(run: Path, target: Path, *, length: float | None = None, licence: str = "") -> None:
     """Write a checkpoint of a run as it stands.
 
-    Args: length: which of the run's averages; None = the first.
-    Raises: UsageError: no run, no such average. CheckpointError: its state cannot be read.
+    Args:
+        run: the run's folder.
+        target: the checkpoint's file.
+        length: which of the run's averages; None = the first.
+        licence: notes on the licence of weights and data.
+
+    Raises:
+        UsageError: the folder holds no run, or the run has no such average.
+        CheckpointError: the run's state cannot be read.
         PictureError: the disk fails.
     """
     about = run_folder.read(run)
@@ -56,7 +63,7 @@ def _training(state: State, config: TrainConfig, length: float) -> dict[str, Any
 
 
 def data_summary(sources: Sources) -> dict[str, Any]:
-    """How many pictures, which, and a hash of them all; names without paths."""
+    """Return the number of pictures, their names without paths, and their hashes."""
     trained = [source for source in sources.pictures if not source.held_out]
     summary: dict[str, Any] = {
         "pictures": len(trained), "held_out": len(sources.pictures) - len(trained), "skipped": len(sources.skipped),
@@ -68,7 +75,7 @@ def data_summary(sources: Sources) -> dict[str, Any]:
 
 
 def _metrics(run: Path, step: int) -> dict[str, Any]:
-    """The last validation up to this step."""
+    """Return the last validation up to this step."""
     log = [r for r in journal.records(run / journal.FILE) if r["kind"] == "validation" and r["step"] <= step]
     if not log:
         return {}

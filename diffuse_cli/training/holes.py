@@ -1,4 +1,4 @@
-"""What is missing in training: boxes, strokes, lines, dropped pixels, half pictures, of any size a crop can have."""
+"""Masks for training: boxes, strokes, lines, dropped pixels, half pictures."""
 
 import math
 
@@ -11,7 +11,7 @@ _FEWEST, _MOST = 0.003, 0.97
 
 
 def hole(size: int, rng: Rng) -> NDArray[np.bool_]:
-    """(size, size), True = missing; between 0.3 % and 97 % of the pixels."""
+    """Return a mask (size, size), True = missing; between 0.3 % and 97 % of the pixels."""
     while True:
         kind = (_boxes, _strokes, _lines, _dropped, _half)[rng.integers(5)]
         mask = kind(size, rng)
@@ -49,7 +49,7 @@ def _polylines(size: int, rng: Rng, *, widest: int) -> NDArray[np.bool_]:
 
 
 def _dropped(size: int, rng: Rng) -> NDArray[np.bool_]:
-    """Single pixels, or blocks of 2 or 4."""
+    """Drop single pixels, or blocks of 2 or 4."""
     side = int(rng.choice([1, 1, 2, 4]))
     cells = -(-size // side)
     dropped = rng.random((cells, cells)) < rng.uniform(0.1, 0.95)
@@ -57,7 +57,7 @@ def _dropped(size: int, rng: Rng) -> NDArray[np.bool_]:
 
 
 def _half(size: int, rng: Rng) -> NDArray[np.bool_]:
-    """A side, of up to 60 % of the picture."""
+    """Hide one side, up to 60 % of the picture."""
     mask = np.zeros((size, size), bool)
     mask[: int(rng.uniform(0.15, 0.6) * size) + 1] = True
     turned: NDArray[np.bool_] = np.rot90(mask, int(rng.integers(4))).copy()

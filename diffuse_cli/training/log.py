@@ -11,10 +11,18 @@ FILE = "log.jsonl"
 
 
 class RunLog:
-    """Appends records; each has a kind and a step."""
+    """The log of a run, to append to. Each record has a kind and a step."""
 
     def __init__(self, folder: Path, *, from_step: int) -> None:
-        """Args: from_step: records of later steps, of an attempt that was lost, are dropped."""
+        """Open the log.
+
+        Args:
+            folder: the run's.
+            from_step: drop records of later steps; they are of an attempt that was lost.
+
+        Raises:
+            PictureError: the disk fails.
+        """
         self.path = folder / FILE
         if self.path.exists():
             kept = [record for record in records(self.path) if record.get("step", 0) <= from_step]
@@ -26,7 +34,13 @@ class RunLog:
     def write(self, kind: str, step: int, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         """Append a record, and return it.
 
-        Raises: PictureError: the disk fails.
+        Args:
+            kind: such as "train".
+            step: the step it is about.
+            values: its other fields.
+
+        Raises:
+            PictureError: the disk fails.
         """
         record = {"kind": kind, "step": step, **values}
 
@@ -45,9 +59,10 @@ class RunLog:
 
 
 def records(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a log; a last line that a kill cut short is left out.
+    """Read the records of a log; a last line that a kill cut short is left out.
 
-    Raises: UsageError: there is no log.
+    Raises:
+        UsageError: there is no log.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

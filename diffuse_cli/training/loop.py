@@ -27,35 +27,41 @@ from .distributed import Crew, joined
 from .ema import Weights
 from .log import RunLog
 from .model import Trainable, losses
-from .schedule import rate
+from .pictures import Data
 from .state import State
+from .torchvision_data import TorchvisionData
 from .validate import Validation
 
 Record = dict[str, Any]
 COMPILING_PAYS = 600
-"""Seconds that a run on a CPU must last for the compiler's minute to be earned back, or a further process; without
---minutes it is taken to ..."""
+"""Seconds that a run on a CPU must last to earn back the compiler's minute, or the start of a further process."""
 PIXELS_PER_SECOND = 400_000
-"""... see so many pixels a second."""
+"""Of training on a CPU: the estimate for runs without --minutes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingRun:
-    """What to train on, where, and how to compute; none of it but the first four decides the result.
+    """What to train on, where, and how to compute. Only the first four decide the result.
 
     Attributes:
-        data, validation: folders and files with pictures; validation replaces the hold-out.
+        data: files, folders and data sets to train on.
+        validation: the same to validate on; empty = hold out some of the pictures.
         init: what to start from (see state.start).
         labels: folder names are labels.
         out: the run's folder.
-        save_every: steps between states; None = every five minutes.
-        validate_every, log_every: steps.
-        device, dtype, compiled, threads, workers: how to compute.
+        save_every: steps between saves; None = five minutes.
+        validate_every: steps between validations.
+        log_every: steps between records of the log.
+        device: "auto", "cpu" or "cuda".
+        dtype: of the network.
+        compiled: use torch.compile; None = where it pays.
+        threads: of the CPU; None = all.
+        workers: processes that prepare batches; None = as many as pay.
         tensorboard: also write event files.
     """
 
-    data: tuple[Path, ...]
-    validation: tuple[Path, ...] = ()
+    data: tuple[Data, ...]
+    validation: tuple[Data, ...] = ()
     init: str | None = None
     labels: bool = False
     out: Path
@@ -69,15 +75,20 @@ class TrainingRun:
     workers: int | None = None
     tensorboard: bool = False
 
+    @property
+    def learns_labels(self) -> bool:
+        """Whether the network learns labels: if that is asked for, and always with data sets of torchvision."""
+        return self.labels or any(isinstance(part, TorchvisionData) for part in self.data)
+
 
 @dataclass(kw_only=True)
 class Callbacks:
     """How the caller follows a run and stops it.
 
     Attributes:
-        record: is given every record of the log.
-        warn: is given a line about what cannot be used.
-        stopping: whether to stop after this step; the state is saved then.
+        record: takes every record of the log.
+        warn: takes a line about a picture that cannot be used.
+        stopping: returns whether to stop after this step; the state is saved then.
     """
 
     record: Callable[[Record], None] = lambda record: None
@@ -86,10 +97,20 @@ class Callbacks:
 
 
 def train(config: TrainConfig, length: Length, request: TrainingRun, watch: Callbacks) -> bool:
-    """Train, or go on with the run in `request.out`, to its end or until it is stopped.
+    """Train, or continue the run in `request.out`, to its end or until it is stopped.
 
-    Returns: whether the end was reached.
-    Raises: UsageError: data, folder or labels do not fit. CheckpointError: init or state do not.
+    Args:
+        config: settings.
+        length: how long.
+        request: what to train on, where, and how to compute.
+        watch: how the caller follows the run.
+
+    Returns:
+        Whether the end was reached.
+
+    Raises:
+        UsageError: data, folder or labels do not fit.
+        CheckpointError: init or state do not fit.
         PictureError: the disk failed, or the loss is not finite; the last state stays.
     """
     if request.threads is not None:
@@ -153,7 +174,7 @@ class _Run:
         return sources
 
     def go(self) -> bool:
-        """Every step that is left."""
+        """Take every step that is left; return whether the end was reached."""
         network = self._compiled()
         if self.state.step == self.state.first:
             self._validate()
@@ -186,7 +207,7 @@ class _Run:
         return self.state.seconds / (60 * (self.length.minutes or 1))
 
     def _expected(self) -> float:
-        """Seconds that the run will about take on a CPU."""
+        """Estimate the seconds that the run takes on a CPU."""
         pixels = (self.length.images or 0) * self.config.crop**2
         return pixels / PIXELS_PER_SECOND if self.length.minutes is None else self.length.minutes * 60
 
@@ -201,7 +222,7 @@ class _Run:
         return network
 
     def _batches(self) -> Iterator[Batch]:
-        """The batches from here on, made by other processes if there are workers."""
+        """Return the batches from here on; worker processes make them if there are any."""
         workers = _workers(self.crew, self._expected()) if self.request.workers is None else self.request.workers
         last = 2**31 if self.total is None else self.state.first + self.total
         wanted = range(self.state.step, last)
@@ -215,7 +236,7 @@ class _Run:
 
     def _step(self, network: nn.Module, batch: Batch, progress: float) -> None:
         current = self.state
-        current.set_rate(rate(self.config, current.step - current.first, progress))
+        current.set_rate(self.config.rate(current.step - current.first, progress))
         batch = batch.to(self.crew.device)
         each = losses(network(batch.net_in, batch.noise, batch.cond), batch)
         loss = each.mean()
@@ -284,7 +305,7 @@ class _Run:
 
 
 class _Tally:
-    """Losses since the last record: their sums and counts by task, and the time of the steps that were timed."""
+    """Losses since the last record, as sums and counts by task, and the time of the timed steps."""
 
     def __init__(self) -> None:
         self.steps = self.timed = 0
@@ -299,7 +320,7 @@ class _Tally:
             self.counts[task] += 1
 
     def means(self, crew: Crew) -> tuple[float, dict[str, float]]:
-        """Over all samples, and by task, of all processes."""
+        """Return the mean over all samples, and the means by task, of all processes."""
         table = torch.tensor([[*self.sums.values()], [*self.counts.values()]], dtype=torch.float64, device=crew.device)
         sums, counts = crew.mean(table).tolist()
         each: dict[str, float] = {
@@ -310,25 +331,27 @@ class _Tally:
 
 
 def _labels(sources: Sources, config: TrainConfig, request: TrainingRun) -> tuple[str, ...]:
-    """Names of the labels: the folders', or the config's for a data set's numbers.
+    """Return the names of the labels: the folders', or for numbers the config's or the data set's.
 
-    Raises: UsageError: there are none where they are asked for, or too few names.
+    Raises:
+        UsageError: there are none where they are asked for, or too few names.
     """
     found = sources.label_names()
-    if request.labels and not found:
-        raise UsageError("--labels: no picture has a label; sub-folders, .cls records and IDX label files give them")
-    if not request.labels:
+    if request.learns_labels and not found:
+        raise UsageError("--labels: no picture has a label; sub-folders, .cls records and torchvision data sets do")
+    if not request.learns_labels:
         return ()
-    if not config.labels:
+    names = config.labels or sources.classes
+    if not names:
         return found
     numbers = [int(name) for name in found if name.isdigit()]
     if len(numbers) < len(found):
-        unknown = sorted(set(found) - set(config.labels))
+        unknown = sorted(set(found) - set(names))
         if unknown:
             raise UsageError(f"labels: the data has {', '.join(unknown)}, which the config does not name")
-    elif max(numbers) >= len(config.labels):
-        raise UsageError(f"labels: the data counts to {max(numbers)}, but the config names only {len(config.labels)}")
-    return config.labels
+    elif max(numbers) >= len(names):
+        raise UsageError(f"labels: the data counts to {max(numbers)}, but only {len(names)} labels have names")
+    return names
 
 
 def _dtype(wanted: TrainDtype, device: torch.device) -> torch.dtype:
@@ -337,7 +360,7 @@ def _dtype(wanted: TrainDtype, device: torch.device) -> torch.dtype:
 
 
 def _compiling_pays(device: torch.device, seconds: float) -> bool:
-    """On a GPU always; on a CPU if there is a compiler and time to earn its minute back."""
+    """Return whether to compile: on a GPU always, on a CPU if there is a compiler and the run is long."""
     if device.type != "cpu":
         return True
     compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
@@ -345,10 +368,10 @@ def _compiling_pays(device: torch.device, seconds: float) -> bool:
 
 
 def _workers(crew: Crew, seconds: float) -> int:
-    """Processes that make batches beside the one that trains.
+    """Return the number of processes that prepare batches.
 
-    On a CPU one, if the run lasts: a batch is made in one thread, while which the others would idle (10 % more images a
-    second on two cores).
+    On a CPU it is 1 if the run is long: a batch is made in one thread, and the other threads would wait (10 % more
+    images a second on two cores).
     """
     if crew.device.type != "cpu":
         return min((os.cpu_count() or 1) - 1, 14) // crew.world
@@ -356,7 +379,7 @@ def _workers(crew: Crew, seconds: float) -> int:
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc keep what is freed: every step wants the same large blocks again, and fresh pages cost time."""
+    """Let glibc keep freed memory: every step needs the same large blocks again, and fresh pages cost time."""
     mmap_threshold, trim_threshold, top_pad = -3, -1, -2
     try:
         mallopt = ctypes.CDLL(None).mallopt

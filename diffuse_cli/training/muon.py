@@ -1,7 +1,7 @@
-"""Muon (Jordan et al. 2024): momentum, then the update of each matrix made orthogonal; for weights that are normalised.
+"""Muon (Jordan et al. 2024): momentum, then an orthogonal update of each matrix; for weights that are normalised.
 
-torch.optim.Muon is the same arithmetic for plain matrices, one at a time. Here kernels are taken as (out, in*k*k), all
-matrices of one shape go through the iteration together, and that iteration runs on their small Gram matrices.
+torch.optim.Muon does the same arithmetic for one plain matrix at a time. Here kernels are taken as (out, in*k*k). All
+matrices of one shape go through the iteration together, and it runs on their small Gram matrices.
 """
 
 import math
@@ -11,17 +11,23 @@ import torch
 from torch import Tensor, nn
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
-"""Jordan et al.'s coefficients: singular values end within about 0.7 .. 1.2 after five steps."""
+"""Jordan et al.'s coefficients; after five steps singular values are within about 0.7 .. 1.2."""
 ITERATIONS = 5
 
 
 def orthogonalised(g: Tensor) -> Tensor:
-    """Newton-Schulz: (N, rows, columns) matrices with every singular value moved to about 1, fp32.
+    """Move every singular value to about 1 by Newton-Schulz iteration.
 
-    The five steps x <- (a + b A + c A^2) x with A = x x^T are polynomials in A, so they commute: A is formed once from
-    the wide matrix, carried along as A <- P A P with P = a + b A + c A^2, and the product of all P is applied to the
-    matrix once. Two products with the wide side instead of ten. A holds squares of singular values, so it is fp32: in
-    bf16 the small ones would be lost, or turn negative and grow. The last product alone is bf16.
+    The five steps x <- (a + b A + c A^2) x with A = x x^T are polynomials in A, so they commute. A is formed once from
+    the wide matrix and updated as A <- P A P with P = a + b A + c A^2. The product of all P is applied to the matrix
+    once. This takes two products with the wide side, not ten. A holds squares of singular values, so it is fp32: in
+    bf16 small ones would be lost, or become negative and grow. Only the last product is bf16.
+
+    Args:
+        g: (N, rows, columns), fp32.
+
+    Returns:
+        The matrices (N, rows, columns), fp32.
     """
     tall = g.shape[-2] > g.shape[-1]
     x = g.mT if tall else g
@@ -40,18 +46,28 @@ def orthogonalised(g: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon for matrices and kernels; the update has unit root mean square, whatever the shape.
+    """Muon for matrices and kernels. The update has unit root mean square for every shape.
 
-    State: `momentum`, one tensor a parameter.
+    The state is `momentum`, one tensor a parameter.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
-        """Args: momentum: of the average of gradients, applied with Nesterov's look-ahead."""
+        """Take the parameters.
+
+        Args:
+            parameters: matrices and kernels.
+            lr: learning rate.
+            momentum: of the average of gradients, applied with Nesterov's look-ahead.
+        """
         super().__init__(list(parameters), {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Move every parameter that has a gradient."""
+        """Move every parameter that has a gradient.
+
+        Args:
+            closure: not used.
+        """
         for group in self.param_groups:
             shapes: dict[tuple[int, ...], list[nn.Parameter]] = {}
             for parameter in group["params"]:
@@ -75,7 +91,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def _matrix(t: Tensor, *, like: Tensor) -> Tensor:
-    """(out, ...) as (out, n), the columns in the order of `like`'s memory: a view of `like` itself in any layout."""
+    """Return (out, ...) as (out, n), the columns in the order of `like`'s memory; of `like` itself this is a view."""
     if like.ndim == 4 and like.is_contiguous(memory_format=torch.channels_last):
         t = t.permute(0, 2, 3, 1)
     return t.flatten(1)

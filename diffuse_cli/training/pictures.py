@@ -1,6 +1,5 @@
-"""The pictures of a data set: files below folders, tar shards (webdataset), IDX files (MNIST and its kin)."""
+"""The pictures to train on: files below folders, tar shards (webdataset), data sets of torchvision."""
 
-import gzip
 import hashlib
 import io
 import os
@@ -11,29 +10,33 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PictureError, UsageError
 from ..images.image_io import read_picture, to_levels
+from .torchvision_data import LabelledPictures, TorchvisionData
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".avif")
-_IDX_IMAGES, _IDX_LABELS = b"\0\0\x08\x03", b"\0\0\x08\x01"
 _PIXELS_AHEAD = 4
+Data = Path | TorchvisionData
+"""What to train on: a file, a folder, or a data set of torchvision."""
+Part = tuple[Path, Path] | LabelledPictures
+"""A file that may hold pictures, after the folder or file that was given; or an open data set."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """A picture of the data, or why it is none.
+    """A picture of the data, or why it cannot be used.
 
     Attributes:
-        name: of the file, or of the record within one; no path.
+        name: of the file, or of the record in one; without a path.
         levels: (H, W, 3) uint8; None = unreadable.
         sha256: of the file or record.
-        label: what the data calls it, None = nothing.
-        problem: why there are no levels, one line.
+        label: from the data; None = none.
+        problem: why there are no levels, in one line.
     """
 
     name: str
@@ -43,19 +46,29 @@ class Found:
     problem: str = ""
 
 
-def files_of(data: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """(root, file) of every file that may hold pictures, in a fixed order.
+def open_data(data: Sequence[Data]) -> list[Part]:
+    """Find every file that may hold pictures, and open the data sets.
 
-    Raises: UsageError: a folder that is not there, or none with pictures.
+    Args:
+        data: files, folders with all below them, and data sets of torchvision.
+
+    Returns:
+        (folder or file that was given, file), or a data set; in a fixed order.
+
+    Raises:
+        UsageError: a folder or data set that is not there, or nothing that may hold pictures.
     """
-    found = []
+    found: list[Part] = []
     for root in data:
+        if isinstance(root, TorchvisionData):
+            found.append(root.open())
+            continue
         if not root.exists():
             raise UsageError(f"{root}: no such file or folder")
         paths = sorted(_below(root)) if root.is_dir() else [root]
         found += [(root, path) for path in paths]
     if not found:
-        raise UsageError(f"{', '.join(map(str, data))}: no pictures there ({', '.join(SUFFIXES)}, .tar, IDX)")
+        raise UsageError(f"{', '.join(map(str, data))}: no pictures there ({', '.join(SUFFIXES)}, .tar)")
     return found
 
 
@@ -63,25 +76,26 @@ def _below(root: Path) -> Iterator[Path]:
     for folder, _, names in os.walk(root):
         for name in names:
             path = Path(folder, name)
-            if path.suffix.lower() in (*SUFFIXES, ".tar") or _is_idx(name):
+            if path.suffix.lower() in (*SUFFIXES, ".tar"):
                 yield path
 
 
-def _is_idx(name: str) -> bool:
-    return name.removesuffix(".gz").endswith(("idx3-ubyte", "idx3"))
+def read_all(parts: Sequence[Part], *, folder_labels: bool) -> Iterator[Found]:
+    """Read every picture in order. Other threads read a few ahead; no more are in memory.
 
+    Args:
+        parts: as `open_data` returns them.
+        folder_labels: a file's label is its top-most folder below the one that was given.
 
-def read_all(files: Sequence[tuple[Path, Path]], *, folder_labels: bool) -> Iterator[Found]:
-    """Read every picture, in order, some of them ahead in other threads; never more than a few in memory.
-
-    Args: folder_labels: a file's label is its top-most folder below the root.
-    Raises: UsageError: an IDX file or a shard that is none.
+    Raises:
+        UsageError: a shard that is damaged, or a data set without classes.
     """
     workers = min(os.cpu_count() or 1, 8)
     ahead: deque[Future[Found]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        for root, path in files:
-            if path.suffix.lower() in SUFFIXES:
+        for part in parts:
+            if not isinstance(part, LabelledPictures) and part[1].suffix.lower() in SUFFIXES:
+                root, path = part
                 label = _folder_label(root, path) if folder_labels else None
                 ahead.append(pool.submit(_read_file, path, label))
                 if len(ahead) >= _PIXELS_AHEAD * workers:
@@ -89,7 +103,7 @@ def read_all(files: Sequence[tuple[Path, Path]], *, folder_labels: bool) -> Iter
                 continue
             while ahead:
                 yield ahead.popleft().result()
-            yield from _read_tar(path) if path.suffix.lower() == ".tar" else _read_idx(path)
+            yield from _read_labelled(part) if isinstance(part, LabelledPictures) else _read_shard(part[1])
         while ahead:
             yield ahead.popleft().result()
 
@@ -111,8 +125,8 @@ def _read_file(path: Path, label: str | None, name: str = "") -> Found:
     return Found(name=name or path.name, levels=levels, sha256=digest, label=label)
 
 
-def _read_tar(path: Path) -> Iterator[Found]:
-    """A webdataset shard: records share the name up to the first dot; `.cls` holds a record's label."""
+def _read_shard(path: Path) -> Iterator[Found]:
+    """Read a webdataset shard: a record's files share the name up to the first dot; `.cls` holds its label."""
     try:
         with tarfile.open(path) as shard, tempfile.TemporaryDirectory() as folder:
             labels: dict[str, str] = {}
@@ -141,32 +155,8 @@ def _record(name: str) -> str:
     return f"{folder}/{base.split('.')[0]}"
 
 
-def _read_idx(path: Path) -> Iterator[Found]:
-    images = _idx(path, _IDX_IMAGES)
-    beside = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
-    labels = _idx(beside, _IDX_LABELS) if beside != path and beside.exists() else None
-    if labels is not None and len(labels) != len(images):
-        raise UsageError(f"{beside}: holds {len(labels)} labels for {len(images)} pictures in {path.name}")
-    for k, image in enumerate(images):
-        levels = np.repeat(image[..., None], 3, 2)
-        yield Found(
-            name=f"{path.name}/{k}",
-            levels=levels,
-            sha256=hashlib.sha256(image.tobytes()).hexdigest(),
-            label=None if labels is None else str(labels[k]),
-        )
-
-
-def _idx(path: Path, magic: bytes) -> NDArray[np.uint8]:
-    """An IDX file of bytes, gzipped or not (LeCun's format: magic, dimensions as big-endian int32, data)."""
-    try:
-        with path.open("rb") as plain:
-            zipped = plain.read(2) == b"\x1f\x8b"
-        with cast(BinaryIO, gzip.open(path)) if zipped else path.open("rb") as file:
-            head, data = file.read(4 + 4 * magic[3]), file.read()
-    except (OSError, EOFError) as error:
-        raise UsageError(f"{path}: cannot be read as IDX ({error})") from None
-    shape = [int.from_bytes(head[k : k + 4], "big") for k in range(4, len(head), 4)]
-    if head[:4] != magic or len(shape) != magic[3] or int(np.prod(shape)) != len(data):
-        raise UsageError(f"{path}: is not a whole IDX file of {'pictures' if magic[3] == 3 else 'labels'}")
-    return np.frombuffer(data, np.uint8).reshape(shape)
+def _read_labelled(pictures: LabelledPictures) -> Iterator[Found]:
+    for k, (levels, number) in enumerate(pictures):
+        colour = np.repeat(levels[..., None], 3, 2) if levels.ndim == 2 else levels
+        digest = hashlib.sha256(levels.tobytes()).hexdigest()
+        yield Found(name=f"{pictures.source.name}/{k}", levels=colour, sha256=digest, label=str(number))

@@ -1,4 +1,4 @@
-"""A run's curves as a picture, drawn by matplotlib (the extra `train`)."""
+"""The curves of a run, drawn with matplotlib (the extra `train`)."""
 
 from io import BytesIO
 from pathlib import Path
@@ -12,9 +12,15 @@ Record = dict[str, Any]
 
 
 def draw(run: Path, target: Path) -> None:
-    """Loss and held-out PSNR per task, learning rate and speed, over the steps.
+    """Draw loss and held-out PSNR per task, learning rate and speed, over the steps.
 
-    Raises: UsageError: there is no log, nothing in it yet, or no matplotlib. PictureError: the disk fails.
+    Args:
+        run: the run's folder.
+        target: the picture's file.
+
+    Raises:
+        UsageError: there is no log, the log is empty, or matplotlib is missing.
+        PictureError: the disk fails.
     """
     log = list(records(run / FILE))
     trained = [record for record in log if record["kind"] == "train"]
@@ -42,7 +48,7 @@ def draw(run: Path, target: Path) -> None:
 
 
 def _lines(axes: Any, log: list[Record], group: str, title: str) -> None:  # noqa: ANN401 - matplotlib is optional
-    """One line a task."""
+    """Draw one line a task."""
     for task in dict.fromkeys(task for record in log for task in record[group]):
         seen = [(record["step"], record[group][task]) for record in log if task in record[group]]
         steps, values = [step for step, _ in seen], [value for _, value in seen]

@@ -1,4 +1,4 @@
-"""What a run's folder says of the run: run.json, and that one process at a time works in it."""
+"""The folder of a run: run.json, and a lock for one process at a time."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,8 @@ FILE = "run.json"
 def locked(folder: Path) -> Iterator[None]:
     """Make the folder, and keep other runs out of it.
 
-    Raises: UsageError: it cannot be made, or another run is at work there.
+    Raises:
+        UsageError: it cannot be made, or another run is at work there.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -35,9 +36,17 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def check_same(folder: Path, config: TrainConfig, length: Length, data: str, labels: tuple[str, ...]) -> None:
-    """Refuse to go on with a run of another config or other pictures; note a new run's. A longer run may go on.
+    """Refuse to go on with a run of another config or other pictures; a longer run may go on.
 
-    Raises: UsageError: names what differs.
+    Args:
+        folder: the run's.
+        config: of this run.
+        length: of this run; it is noted, and may differ.
+        data: the hash of the pictures.
+        labels: names of the labels.
+
+    Raises:
+        UsageError: the run in the folder differs; the message says where.
     """
     new: dict[str, Any] = {"config": config.to_json(), "data": data, "labels": labels}
     new = json.loads(json.dumps(new))
@@ -55,9 +64,10 @@ def check_same(folder: Path, config: TrainConfig, length: Length, data: str, lab
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """run.json, or nothing where there is none.
+    """Read run.json; empty if there is none.
 
-    Raises: UsageError: it cannot be read.
+    Raises:
+        UsageError: it cannot be read.
     """
     path = folder / FILE
     if not path.exists():

@@ -1,4 +1,4 @@
-"""What happens to each sample of a batch: drawn by the task, keyed by (seed, step, sample)."""
+"""The degradation of each sample of a batch, drawn at random by its task."""
 
 import math
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from .config import Mix, Objective
 Rng = np.random.Generator
 INF = math.inf
 SMALLEST_GUIDE = 8
-"""A guide is at least so many pixels wide."""
+"""Width of the smallest guide, in pixels."""
 
 
 def keyed(seed: int, step: int, sample: int) -> Rng:
-    """The generator of everything random about one sample of one step."""
+    """Return the random generator of one sample of one step."""
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, step, sample])))
 
 
@@ -62,11 +62,13 @@ class SampleSpec:
 
 
 def draw(task: Objective, place: float, crop: int, rng: Rng, means: float = 0.5) -> SampleSpec:
-    """Draw what happens to a sample.
+    """Draw the degradation of a sample.
 
     Args:
-        place: 0..1, the sample's place among the batch's of its task: kinds within a task have fixed shares.
+        task: the sample's.
+        place: 0..1, the sample's place among those of its task. Kinds within a task have fixed shares.
         crop: side of the clean crop in pixels.
+        rng: the sample's.
         means: share of the samples that are restored in one call, where the objective leaves the choice.
     """
     if task == "denoise":
@@ -126,7 +128,7 @@ def _photographed(place: float, crop: int, rng: Rng) -> Degradation:
 
 
 def _also(rng: Rng) -> Observed:
-    """An observation beside a guide: noisy everywhere, or of some pixels only, then exact half of the time."""
+    """Draw an observation beside a guide: noisy everywhere, or of some pixels only and exact half of the time."""
     level = _loguniform(rng, 0.02, 0.5)
     if rng.random() < 0.5:
         return Observed(level=level)
@@ -134,7 +136,7 @@ def _also(rng: Rng) -> Observed:
 
 
 def _exact_scale(crop: int, scale: float) -> float:
-    """The factor that shrinks a crop to a whole number of pixels."""
+    """Return the factor that shrinks a crop to a whole number of pixels."""
     return crop / max(round(crop / scale), min(SMALLEST_GUIDE, crop))
 
 
@@ -147,12 +149,12 @@ def _loguniform(rng: Rng, low: float, high: float) -> float:
 
 
 def layout(mix: Mix, batch: int) -> list[tuple[Objective, float]]:
-    """Task and place of every sample of a batch, in order."""
+    """Return task and place of every sample of a batch, in order."""
     return [(task, (k + 0.5) / n) for task, n in mix.counts(batch).items() for k in range(n)]
 
 
 def validation(task: Objective, crop: int) -> SampleSpec:
-    """The fixed case by which a task is validated: the posterior mean of a middling degradation."""
+    """Return the degradation by which a task is validated: a moderate one, for the posterior mean."""
     fixed = {
         "denoise": SampleSpec(task="denoise", sigma_t=25 / 127.5),
         "resize": SampleSpec(task="resize", guide=Degradation(scale=_exact_scale(crop, 3.0))),

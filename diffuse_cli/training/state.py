@@ -1,4 +1,4 @@
-"""All that a run needs to go on, and what a run can start from."""
+"""The state of a run, and what a run can start from."""
 
 import json
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ FILE = "state.safetensors"
 FORMAT = "diffuse-train-1"
 ADAM_BETAS = (0.9, 0.99)
 ADAM_SHARE = 0.5
-"""Adam's rate, as a share of Muon's."""
+"""Adam's learning rate, as a share of Muon's."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -34,10 +34,12 @@ class State:
     Attributes:
         net: the weights, fp32, normalised.
         averages: of the weights, by their length.
-        muon, adam: the optimisers, of the kernels and matrices, and of the gains.
-        step: steps behind these weights, those before this run included.
+        muon: optimiser of the kernels and matrices.
+        adam: optimiser of the gains.
+        step: steps behind these weights, including those before this run.
         first: the step that this run began with.
         seconds: of training in this run.
+        device: where the tensors are.
     """
 
     net: UNet
@@ -50,13 +52,13 @@ class State:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def set_rate(self, lr: float) -> None:
-        """The learning rate of the next step."""
+        """Set the learning rate of the next step."""
         for optimiser, share in ((self.muon, 1.0), (self.adam, ADAM_SHARE)):
             for group in optimiser.param_groups:
                 group["lr"] = lr * share
 
     def update(self, config: TrainConfig) -> None:
-        """One step of both optimisers, on the gradients that are there."""
+        """Take a step of both optimisers on the present gradients, and update the averages."""
         self.muon.step()
         self.adam.step()
         renormalise(self.net)
@@ -67,7 +69,8 @@ class State:
     def save(self, folder: Path) -> None:
         """Replace the folder's state by this one, whole or not at all.
 
-        Raises: PictureError: the disk fails; the previous state is still there then.
+        Raises:
+            PictureError: the disk fails; the previous state is still there then.
         """
         network = self.net.config.to_json()
         metadata = {"step": self.step, "first": self.first, "seconds": self.seconds, "network": network}
@@ -86,7 +89,14 @@ class State:
 
 
 def begin(net: UNet, averages: dict[float, ema.Weights], device: torch.device, *, step: int = 0) -> State:
-    """A run that starts from these weights."""
+    """Begin a run with these weights.
+
+    Args:
+        net: the weights.
+        averages: of the weights, by their length.
+        device: where to compute.
+        step: steps behind the weights.
+    """
     net = net.to(device).channels_last_().train().requires_grad_(True)
     averages = {k: {name: v.to(device) for name, v in average.items()} for k, average in averages.items()}
     kernels = [layer.weight for _, layer, _ in net.layers()]
@@ -97,9 +107,16 @@ def begin(net: UNet, averages: dict[float, ema.Weights], device: torch.device, *
 
 
 def resume(folder: Path, config: TrainConfig, network: NetworkConfig, device: torch.device) -> State | None:
-    """The state that a run folder holds; None if it holds none yet.
+    """Read the state that a run folder holds; None if it holds none yet.
 
-    Raises: CheckpointError: it cannot be read, or is of another network.
+    Args:
+        folder: the run's.
+        config: of the run.
+        network: of the run.
+        device: where to compute.
+
+    Raises:
+        CheckpointError: it cannot be read, or is of another network.
     """
     path = folder / FILE
     if not path.exists():
@@ -114,9 +131,15 @@ def resume(folder: Path, config: TrainConfig, network: NetworkConfig, device: to
 
 
 def resume_for_export(folder: Path, config: TrainConfig, device: torch.device) -> State:
-    """The state of a run, whatever its network.
+    """Read the state of a run with any network.
 
-    Raises: CheckpointError: there is none, or it cannot be read.
+    Args:
+        folder: the run's.
+        config: of the run.
+        device: where the tensors go.
+
+    Raises:
+        CheckpointError: there is none, or it cannot be read.
     """
     path = folder / FILE
     if not path.exists():
@@ -128,12 +151,20 @@ def resume_for_export(folder: Path, config: TrainConfig, device: torch.device) -
 
 
 def start(init: str | None, config: TrainConfig, network: NetworkConfig, device: torch.device) -> State:
-    """A new run: from random weights, a checkpoint, a run folder, or a folder of net, ema and step.
+    """Start a new run.
 
-    A run folder brings its averages, momenta and step along, so the new run goes on where it stands; a folder
-    of `net.safetensors`, `ema.safetensors` and `step` all but the momenta; a checkpoint only the weights.
+    A run folder gives weights, averages, momenta and step. A folder of `net.safetensors`, `ema.safetensors` and `step`
+    gives all but the momenta. A checkpoint gives only the weights.
 
-    Raises: CheckpointError, UsageError: it cannot be read, or is of another network.
+    Args:
+        init: a checkpoint, a run folder, or a folder of net, ema and step; None = random weights.
+        config: of the new run.
+        network: of the new run.
+        device: where to compute.
+
+    Raises:
+        CheckpointError: it cannot be read, or is of another network.
+        UsageError: a folder that holds none of these.
     """
     if init is None:
         net = fresh(network, config.seed)
@@ -158,7 +189,7 @@ def start(init: str | None, config: TrainConfig, network: NetworkConfig, device:
 
 
 def _of_parts(folder: Path, config: TrainConfig, network: NetworkConfig, device: torch.device) -> State:
-    """fp16 safetensors of the weights and of their average, and a text file with the step."""
+    """Read fp16 safetensors of the weights and of their average, and a text file with the step."""
     try:
         step = int((folder / "step").read_text())
     except (OSError, ValueError) as error:

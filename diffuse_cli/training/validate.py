@@ -1,4 +1,4 @@
-"""How good an average of the weights is: PSNR per task on crops that were held out."""
+"""Validation: PSNR per task on crops that were held out, for an average of the weights."""
 
 import copy
 
@@ -13,20 +13,31 @@ from .ema import Weights
 from .model import psnr
 
 CROPS = 24
-"""A task."""
+"""Crops a task."""
 
 
 class Validation:
-    """Fixed held-out crops, one degradation a task, made once."""
+    """Fixed held-out crops with one degradation a task."""
 
     def __init__(self, bank: Bank, config: TrainConfig) -> None:
-        """Args: bank: of the pictures held out."""
+        """Take the pictures.
+
+        Args:
+            bank: the pictures that were held out.
+            config: of the run.
+        """
         self.bank, self.config = bank, config
         self.batches: dict[Objective, Batch] = {}
 
     @torch.no_grad()
     def __call__(self, net: UNet, average: Weights, dtype: torch.dtype) -> dict[str, float]:
-        """PSNR in dB of each task that the run trains."""
+        """Return the PSNR in dB of each task that the run trains.
+
+        Args:
+            net: the network.
+            average: the weights to validate.
+            dtype: to compute in.
+        """
         if self.bank.count == 0:
             return {}
         network = restorer(net, average, dtype)
@@ -42,7 +53,7 @@ class Validation:
 
 
 def restorer(net: UNet, average: Weights, dtype: torch.dtype) -> UNet:
-    """The network as restoring uses it, of an average's weights."""
+    """Return the network with an average's weights, folded as for restoring."""
     network = copy.deepcopy(net)
     network.load_state_dict(average)
     return network.fold().half_(dtype)

@@ -1,6 +1,7 @@
 """D against the golden tensors, against closed forms, and what it promises about known pixels."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from diffuse_cli.degradation.operators import Degradation, resize
+from diffuse_cli.diffusion import denoiser
 from diffuse_cli.diffusion.denoiser import Denoiser, Observation, coefficients, nothing_known, together
 from diffuse_cli.diffusion.fill import pull_push
 from diffuse_cli.diffusion.model import Model, prepare
@@ -178,6 +180,31 @@ def test_falls_back_to_the_exact_network_where_the_fast_one_overflows(toy: Model
     seen = nothing_known(1, NetworkConfig(), CPU)
     rescued = Denoiser(broken, seen, exact=toy.network)(x, torch.tensor(0.2))
     assert torch.equal(rescued, Denoiser(toy.network, seen)(x, torch.tensor(0.2)))
+
+
+def test_what_a_gpu_computes_is_waited_for(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU: the copies are stood in for, and arrive when they are waited for."""
+    x, seen = torch.rand(1, 3, 21, 30), nothing_known(1, toy.network.config, CPU)
+    expected = Denoiser(toy.network, seen)(x, torch.tensor(0.2))
+    sent: list[int] = []
+
+    def send(tensors: list[Tensor], device: torch.device) -> list[Tensor]:
+        sent.append(len(tensors))
+        return [tensor.clone() for tensor in tensors]
+
+    def fetch(tensor: Tensor) -> Callable[[], Tensor]:
+        here = torch.full_like(tensor, math.nan)
+
+        def wait() -> Tensor:
+            return here.copy_(tensor)
+
+        return wait
+
+    monkeypatch.setattr(denoiser, "send", send)
+    monkeypatch.setattr(denoiser, "fetch", fetch)
+    monkeypatch.setattr(UNet, "device", torch.device("cuda"))
+    assert torch.equal(Denoiser(toy.network, seen)(x, torch.tensor(0.2)), expected)
+    assert sent == [4], "mu, sigma_p, cond and the state"
 
 
 def test_no_activation_falls_out_of_channels_last(toy: Model) -> None:

@@ -60,6 +60,7 @@ def test_the_default_is_the_most_accurate_at_equal_calls() -> None:
         assert ours < error(sample_heun, (calls + 1) // 2)
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize("case", ["varying", "inpaint", "guided"])
 def test_the_default_is_the_nearest_to_the_converged_solution_on_the_golden_cases(model: Model, case: str) -> None:

@@ -10,8 +10,8 @@ import pytest
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
+from diffuse_cli.evaluation.conditions import conditions
 from diffuse_cli.evaluation.evaluate import Evaluation, evaluate
-from diffuse_cli.evaluation.protocol import conditions
 from diffuse_cli.evaluation.report import Report
 
 

@@ -5,8 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from diffuse_cli.evaluation.baselines import available, untouched
+from diffuse_cli.evaluation.conditions import TASKS, TaskName, conditions
 from diffuse_cli.evaluation.metrics import psnr
-from diffuse_cli.evaluation.protocol import TASKS, TaskName, case, conditions
+from diffuse_cli.evaluation.protocol import case
 from tests.conftest import EXAMPLES, pixels
 
 
@@ -15,6 +16,7 @@ def clean() -> NDArray[np.uint8]:
     return pixels(EXAMPLES / "coffee_small.png")[:60, :70, :3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gray", [False, True], ids=["colour", "gray"])
 @pytest.mark.parametrize("task", TASKS)
 def test_baselines_come_nearer_than_the_input(task: TaskName, gray: bool, clean: NDArray[np.uint8]) -> None:

@@ -11,6 +11,7 @@ from diffuse_cli.evaluation import command_speed, network_speed
 from diffuse_cli.evaluation.benchmark import benchmark, tables
 
 
+@pytest.mark.program
 def test_a_whole_run_in_small(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network_speed, "SHAPES", ((16, 32),))
     monkeypatch.setattr(network_speed, "TILES", (32, 64))

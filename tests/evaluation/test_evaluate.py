@@ -10,10 +10,7 @@ from PIL import Image
 
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.evaluation import lpips as lpips_module
-from diffuse_cli.evaluation.evaluate import (
-    perceptual_measures,
-    pictures,
-)
+from diffuse_cli.evaluation.evaluate import perceptual_measures, pictures
 from diffuse_cli.evaluation.report import Report, dump, load, table
 
 

@@ -11,9 +11,10 @@ from diffuse_cli.diffusion.model import prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.evaluation.baselines import bicubic, untouched
+from diffuse_cli.evaluation.conditions import TASKS, Condition, TaskName, conditions
 from diffuse_cli.evaluation.evaluate import clean_levels, core_results, pictures
 from diffuse_cli.evaluation.metrics import psnr
-from diffuse_cli.evaluation.protocol import TASKS, Condition, TaskName, case, conditions
+from diffuse_cli.evaluation.protocol import case
 from tests.conftest import EXAMPLES, SHARED, needs_shared, pixels
 
 TEST = SHARED / "data" / "test"
@@ -106,6 +107,7 @@ class TestPublished:
         assert self.mean("Set5", Condition(task="super-resolve", level=4)) == pytest.approx(28.42, abs=0.02)
         assert self.mean("Set5", Condition(task="super-resolve", level=2)) == pytest.approx(33.66, abs=0.03)
 
+    @pytest.mark.slow
     def test_the_reference_weights(self) -> None:
         stated = json.loads((SHARED / "reference" / "metrics.json").read_text())["float"]["fp32"]
         weights = SHARED / "reference" / "photo.safetensors"

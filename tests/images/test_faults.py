@@ -1,9 +1,10 @@
 """Disks that fill up, folders that cannot be written, files that change: no torn output, no lost input."""
 
+import multiprocessing
 import os
-import subprocess
-import sys
+import resource
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ import pytest
 from diffuse_cli.errors import PictureError
 from diffuse_cli.images import image_io
 from diffuse_cli.images.image_io import Picture, read_picture, to_unit, write_picture
-from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="disks and signals of POSIX")
 
@@ -36,20 +36,16 @@ def test_a_full_disk_leaves_what_was_there(suffix: str, small_disk: Path) -> Non
     assert os.listdir(small_disk) == [path.name]
 
 
-QUOTA = """
-import resource, sys
-from pathlib import Path
-import numpy as np
-from diffuse_cli.errors import PictureError
-from diffuse_cli.images.image_io import Picture, to_unit, write_picture
-resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-picture = Picture(pixels=to_unit(np.random.default_rng(0).integers(0, 256, (200, 200, 3)).astype(np.uint8), 8))
-for path in sys.argv[1:]:
-    try:
-        write_picture(picture, Path(path))
-    except PictureError as error:
-        print(error)
-"""
+def write_under_a_quota(paths: list[Path]) -> list[str]:
+    """What is said of files that may have 4 KiB."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    said = []
+    for path in paths:
+        try:
+            write_picture(noisy(), path)
+        except PictureError as error:
+            said.append(str(error))
+    return said
 
 
 def test_a_quota_hit_in_mid_write(tmp_path: Path) -> None:
@@ -57,9 +53,10 @@ def test_a_quota_hit_in_mid_write(tmp_path: Path) -> None:
     paths = [tmp_path / f"a{suffix}" for suffix in SUFFIXES]
     for path in paths:
         path.write_bytes(b"before")
-    result = subprocess.run([sys.executable, "-c", QUOTA, *paths], cwd=ROOT, capture_output=True, text=True, check=True)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        found = pool.submit(write_under_a_quota, paths).result(timeout=120)
     said = [f"{path}: cannot be written: larger than the limit for files here" for path in paths]
-    assert [line.split(";")[0] for line in result.stdout.splitlines()] == said
+    assert [line.split(";")[0] for line in found] == said
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == dict.fromkeys(paths, b"before")
 
 

@@ -1,17 +1,19 @@
 """What Pillow's modes and files become."""
 
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from diffuse_cli.errors import PictureError
 from diffuse_cli.images.image_io import (
     read_picture,
     write_picture,
 )
+from diffuse_cli.images.pillow_reader import decoding, quick_size, quiet_pillow
 from tests.helpers.image_files import described, levels_of, noise, picture, smooth
 
 
@@ -82,3 +84,31 @@ def test_the_limit_is_max_pixels_and_not_pillows(tmp_path: Path, monkeypatch: py
     with pytest.raises(PictureError, match="24x16 is more than"):
         read_picture(tmp_path / "a.png", max_pixels=24 * 16 - 1)
     assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_the_size_is_told_by_the_header_alone(tmp_path: Path) -> None:
+    smooth().save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
+    (tmp_path / "b.png").write_text("no picture")
+    assert [quick_size(tmp_path / name) for name in ("a.png", "b.png", "c.png")] == [(24, 16), None, None]
+
+
+def test_decoders_errors_become_one_and_the_disks_do_not() -> None:
+    for error, says in ((SyntaxError("broken"), "damaged or cut short"), (UnidentifiedImageError(), "not a picture")):
+        with pytest.raises(PictureError, match=says), decoding():
+            raise error
+    for other in (MemoryError(), OSError(5, "Input/output error"), PictureError("too large")):
+        with pytest.raises(type(other)), decoding():
+            raise other
+
+
+def test_warnings_of_pillow_are_silent_while_anyone_reads() -> None:
+    limit = Image.MAX_IMAGE_PIXELS
+    with quiet_pillow():
+        with quiet_pillow():
+            assert Image.MAX_IMAGE_PIXELS is None
+        assert Image.MAX_IMAGE_PIXELS is None, "the outer one still reads"
+        warnings.warn_explicit("odd", UserWarning, "image.py", 1, module="PIL.Image")
+    assert limit == Image.MAX_IMAGE_PIXELS
+    with pytest.warns(UserWarning, match="odd"):
+        warnings.warn_explicit("odd", UserWarning, "image.py", 1, module="PIL.Image")

@@ -24,7 +24,10 @@ from tests.helpers.round_trip_inputs import (
     make_all,
 )
 
-pytestmark = pytest.mark.skipif(not (HAS_LIBRARIES and HAS_EXIFTOOL), reason="needs exiftool and the group dev")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (HAS_LIBRARIES and HAS_EXIFTOOL), reason="needs exiftool and the group dev"),
+]
 
 NAMES = """
 gray8.png ga8.png rgb8.png rgba8.png bit1.png palette.png palette_alpha.png gray16.png rgb16.png rgba16.png

@@ -39,13 +39,12 @@ class TestPipes:
             ["bash", "-c", line], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, check=False
         )
 
-    @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
-    def test_give_the_bytes_of_files(self, denoise: Program, options: list[str], tmp_path: Path, name: str) -> None:
-        (path,) = make(tmp_path, name)
-        assert denoise(name, "-o", f"file{path.suffix}").exit_code == 0
-        piped = self.shell(f"cat {name} | diffuse denoise - {' '.join(options)} > piped", tmp_path)
+    def test_give_the_bytes_of_files(self, denoise: Program, options: list[str], tmp_path: Path) -> None:
+        make(tmp_path, "a.png")
+        assert denoise("a.png", "-o", "file.png").exit_code == 0
+        piped = self.shell(f"cat a.png | diffuse denoise - {' '.join(options)} > piped", tmp_path)
         assert piped.returncode == 0, piped.stderr
-        assert (tmp_path / "piped").read_bytes() == (tmp_path / f"file{path.suffix}").read_bytes()
+        assert (tmp_path / "piped").read_bytes() == (tmp_path / "file.png").read_bytes()
 
     def test_lists_of_any_names(self, denoise: Program, options: list[str], tmp_path: Path) -> None:
         make(tmp_path, "in/two\nlines.png", "in/d e/ü.png")
@@ -122,7 +121,7 @@ class TestInterruption:
         assert summary["done"] == len(images) == len(digests(tmp_path / "out"))
         assert isinstance(summary["left"], int)
         assert summary["left"] > 0
-        assert b"--resume goes on" in err
+        assert b"add --resume to the same command to go on" in err
         assert all(recipe.read(path) is not None for path in (tmp_path / "out").iterdir())
 
     def test_the_second_one_abandons_it(self, options: list[str], tmp_path: Path) -> None:
@@ -133,7 +132,7 @@ class TestInterruption:
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        assert b"Ctrl-C again abandons them" in process.stderr.readline()
+        assert b"a second Ctrl-C stops at once" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=120)
         assert process.returncode == 130, err

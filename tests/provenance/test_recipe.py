@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -96,11 +97,43 @@ def test_what_has_none_says_so(tmp_path: Path, data: bytes) -> None:
 
 
 def test_agreement() -> None:
-    wanted = {"operation": "denoise", "estimated": ["noise"], "steps": 1}
+    wanted = {"operation": "denoise", "estimated": {"noise": "auto"}, "steps": 1}
     assert recipe.agrees({**wanted, "noise": 3.5}, wanted)
     assert not recipe.agrees({**wanted, "steps": 2}, wanted)
     assert not recipe.agrees({"operation": "denoise"}, wanted)
     assert not recipe.agrees(None, wanted)
+    assert recipe.agrees({**wanted, "estimated": ["noise"], "noise": 3.5}, wanted)  # as 0.1.0 told it
+
+
+OLD = [
+    ({"operation": "denoise", "estimated": ["noise by brightness"]}, {"estimated": {"noise": "poisson"}}),
+    ({"operation": "denoise", "estimated": ["noise by brightness and place"]}, {"estimated": {"noise": "auto-map"}}),
+    ({"operation": "denoise", "estimated": ["unheard of"]}, {"estimated": {"unheard of": "auto"}}),
+    (
+        {"operation": "restore", "estimated": ["noise if blurred", "blur"], "only": ["blur"], "wide_holes": "texture",
+         "seed": 0, "steps": 1, "mask": None},
+        {"estimated": {"noise": "if-blurred", "blur": "auto"}, "only": ["blur"], "steps": 1, "mask": None},
+    ),
+    (
+        {"operation": "restore", "estimated": ["jpeg"], "wide_holes": "texture", "seed": 3, "steps": 6, "mask": None},
+        {"estimated": {"jpeg": "auto"}, "seed": 3, "steps": 6, "mask": None},
+    ),
+    (
+        {"operation": "restore", "estimated": [], "wide_holes": "texture", "seed": 0, "steps": 1, "mask": "alpha"},
+        {"estimated": {}, "wide_holes": "texture", "seed": 0, "steps": 1, "mask": "alpha"},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "now"), OLD)
+def test_recipes_of_0_1_0_are_read_in_todays_form(tmp_path: Path, old: dict[str, Any], now: dict[str, Any]) -> None:
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.jpg", xmp=with_provenance(XMP, recipe.to_rdf(old)))
+    found = recipe.read(tmp_path / "a.jpg")
+    assert found == {"operation": old["operation"], **now}
+    assert recipe.is_old(tmp_path / "a.jpg")
+    assert recipe.current(found) == found
+    Image.new("RGB", (9, 9)).save(tmp_path / "b.jpg", xmp=with_provenance(XMP, recipe.to_rdf(found)))
+    assert not recipe.is_old(tmp_path / "b.jpg")
 
 
 def test_only_what_decides_pixels_is_in_it() -> None:

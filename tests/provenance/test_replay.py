@@ -1,6 +1,7 @@
 """A recipe and what it was made from give the same bytes again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def test_what_is_given_again_is_checked_by_its_hash(run: Program, folder: Path) 
     made = ["inpaint", "in.png", "--mask", "mask.png", "-o", "out.png", "--model", "toy", "-q"]
     assert run(*made).exit_code == 0
     for options, words in (
-        ([], "Give --input"),
+        ([], "give --input"),
         (["--input", "in.png"], "--mask FILE"),
         (["--input", "in.png", "--mask", "other.png"], "other.png"),
         (["--input", "other.png", "--mask", "mask.png"], "other.png"),
@@ -155,6 +156,36 @@ def test_other_settings_do_not_matter_and_other_bytes_are_told(
     assert "not in bf16" in result.output
 
 
+@pytest.mark.parametrize(
+    ("options", "phrases"),
+    [
+        ("denoise --noise poisson", ["noise by brightness"]),
+        ("denoise --noise auto-map", ["noise by brightness and place"]),
+        ("restore --only blur", ["noise if blurred", "blur"]),
+        ("restore --noise 9 --jpeg 100", ["blur"]),
+        ("deblur", ["noise if blurred", "blur"]),
+    ],
+)
+def test_a_file_of_0_1_0_is_replayed_and_verified(run: Program, folder: Path, options: str, phrases: list[str]) -> None:
+    assert run(*options.split(), "in.png", "-o", "new.png", "--model", "toy", "-q").exit_code == 0
+    told = recipe.read(folder / "new.png") or {}
+    old = {**told, "estimated": phrases, **({"wide_holes": "texture", "seed": 0} if "restore" in options else {})}
+    made = read_picture(folder / "new.png")
+    signed = replace(made, source=replace(made.source, xmp=b"", provenance=recipe.to_rdf(old)))
+    write_picture(signed, folder / "old.png")
+    result = run("replay", "old.png", "--input", "in.png", "-o", "again.png")
+    assert (result.exit_code, result.output.strip()) == (
+        0, "again.png: the same pixels and recipe as old.png, which has an older form of recipe"
+    )  # fmt: skip
+    assert (folder / "again.png").read_bytes() == (folder / "new.png").read_bytes()
+    verified = [run("verify", name, "--against", "in.png", "--json").stdout for name in ("old.png", "new.png")]
+    assert json.loads(verified[0])["figures"] == json.loads(verified[1])["figures"]
+    changed = made.pixels.copy()
+    changed[5, 5] += 8 / 127.5
+    write_picture(replace(signed, pixels=changed), folder / "old.png")
+    assert run("replay", "old.png", "--input", "in.png", "-f").exit_code == 1
+
+
 def test_a_format_that_cannot_tell_is_replayed_from_the_line_that_did(run: Program, folder: Path) -> None:
     made = run("denoise", "in.png", "--noise", "20", "-o", "out.ppm", "--model", "toy", "-q", "--json")
     (folder / "line.json").write_text(made.stdout.splitlines()[0])
@@ -169,10 +200,11 @@ def test_keys_are_options() -> None:
         "to_size": Option(flag="--to-size"), "invert_mask": Option(flag="--invert-mask", switch=True),
         "mask": Option(flag="--mask"), "format": Option(flag="--format"),
     }  # fmt: skip
-    told = {"noise": 3.14, "estimated": ["noise"], "to_size": [3, 4], "scale": 2.0, "unknown": 1, "format": "PNG"}
+    told = {"noise": 3.14, "estimated": {"noise": "auto"}, "to_size": [3, 4], "scale": 2.0, "who": 1, "format": "PNG"}
     expected = ["--noise", "auto", "--to-size", "3x4", "--format", "png"]
     assert sorted(arguments(told, options, {})) == sorted(expected)
     told = {"boxes": [[1, 2, 3, 4], [5, 6, 7, 8]], "invert_mask": True, "mask": "alpha", "noise": None}
     boxes = ["--box", "1,2,3,4", "--box", "5,6,7,8"]
     assert sorted(arguments(told, options, {})) == sorted([*boxes, "--invert-mask", "--mask", "alpha"])
-    assert arguments({"estimated": ["noise if blurred"], "noise": 2.0}, options, {}) == []
+    assert arguments({"estimated": {"noise": "if-blurred"}, "noise": 2.0}, options, {}) == []
+    assert arguments({"estimated": {"noise": "poisson"}, "noise": 2.0}, options, {}) == ["--noise", "poisson"]

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from diffuse_cli.diffusion.denoiser import SIGMA_DATA
-from diffuse_cli.diffusion.inference import infer
+from diffuse_cli.diffusion.inference import Run, infer
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.images.image_io import Picture
 from diffuse_cli.restoration.observe import observe
-from diffuse_cli.restoration.problem import Problem
+from diffuse_cli.restoration.problem import NoisyPicture, Problem
 from diffuse_cli.restoration.restore import restore
 from diffuse_cli.tasks.denoise import Denoise
 from tests.conftest import toy_network
@@ -42,8 +42,8 @@ def test_the_mean_under_a_gaussian_prior(gaussian: Model) -> None:
     """E[x0 | y] = y s^2 / (s^2 + sigma^2), pixel by pixel; sigma = 0 is exact."""
     sigma = ramp((48, 80), 0.01, 1.0)
     sigma[0] = 0
-    picture = noisy()
-    found = restore(picture, Problem(noise=0.5, sigma_y=sigma), Settings(), gaussian).pixels
+    picture, task = noisy(), Problem(observation=NoisyPicture(noise=0.5, sigma_y=sigma))
+    found = restore(picture, task, Settings(), gaussian).pixels
     expected = picture.pixels * (SIGMA_DATA**2 / (SIGMA_DATA**2 + sigma**2))[..., None]
     np.testing.assert_allclose(found, expected, atol=2e-6)
     assert (found[0] == picture.pixels[0]).all()
@@ -53,7 +53,7 @@ def test_samples_under_a_gaussian_prior(gaussian: Model) -> None:
     """Their spread is the posterior's, s sigma / (s^2 + sigma^2)^(1/2), where the noise is weak as where strong."""
     sigma = np.where(np.arange(80) < 40, 0.05, 0.5).astype(np.float32) * np.ones((48, 1), np.float32)
     picture = noisy()
-    task = Problem(noise=0.3, sigma_y=sigma)
+    task = Problem(observation=NoisyPicture(noise=0.3, sigma_y=sigma))
     mean = restore(picture, task, Settings(), gaussian).pixels
     spread = restore(picture, task, Settings(steps=24), gaussian).pixels - mean
     for part, std in ((spread[:, :40], 0.05), (spread[:, 40:], 0.5)):
@@ -61,14 +61,16 @@ def test_samples_under_a_gaussian_prior(gaussian: Model) -> None:
 
 
 def test_a_map_that_is_the_same_everywhere_is_a_level(toy: Model) -> None:
-    level = restore(noisy(), Problem(noise=0.25), Settings(), toy).pixels
-    mapped = restore(noisy(), Problem(noise=0.25, sigma_y=np.full((48, 80), 0.25, np.float32)), Settings(), toy).pixels
+    level = restore(noisy(), Problem(observation=NoisyPicture(noise=0.25)), Settings(), toy).pixels
+    task = Problem(observation=NoisyPicture(noise=0.25, sigma_y=np.full((48, 80), 0.25, np.float32)))
+    mapped = restore(noisy(), task, Settings(), toy).pixels
     np.testing.assert_array_equal(level, mapped)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
 def test_tiles_do_not_show(toy: Model, steps: int) -> None:
-    picture, task = noisy((150, 230)), Problem(noise=0.3, sigma_y=ramp((150, 230), 0.02, 0.7))
+    picture, sigma = noisy((150, 230)), ramp((150, 230), 0.02, 0.7)
+    task = Problem(observation=NoisyPicture(noise=0.3, sigma_y=sigma))
     whole, tiled = (restore(picture, task, Settings(steps=steps, tile=t), toy).pixels for t in ("off", 64))
     np.testing.assert_allclose(whole, tiled, atol=1e-4)
 
@@ -88,11 +90,10 @@ def test_a_jpegs_map_lies_between_its_levels(tmp_path: Path, toy: Model) -> None
 def test_an_even_sigma_y_is_one_noise_level(toy: Model) -> None:
     y = torch.rand((1, 3, 32, 48), generator=torch.Generator().manual_seed(5)) - 0.5
     config = toy.network.config
-    even = observe(
-        y, Problem(noise=0.1, sigma_y=np.full((32, 48), 0.1, np.float32)), config, gray=False, sampling=False
-    )
-    plain = observe(y, Problem(noise=0.1), config, gray=False, sampling=False)
-    assert torch.allclose(infer(even, Settings(), toy), infer(plain, Settings(), toy), atol=1e-5)
+    everywhere = NoisyPicture(noise=0.1, sigma_y=np.full((32, 48), 0.1, np.float32))
+    even = observe(y, Problem(observation=everywhere), config, gray=False, sampling=False)
+    plain = observe(y, Problem(observation=NoisyPicture(noise=0.1)), config, gray=False, sampling=False)
+    assert torch.allclose(infer(even, Run(model=toy)), infer(plain, Run(model=toy)), atol=1e-5)
 
 
 def test_a_sigma_y_keeps_what_is_exact_and_reads_nothing_that_is_missing(toy: Model) -> None:
@@ -100,12 +101,12 @@ def test_a_sigma_y_keeps_what_is_exact_and_reads_nothing_that_is_missing(toy: Mo
     noise = np.zeros((32, 48), np.float32)
     noise[8:24, 8:40], noise[12:20, 16:32] = 0.1, math.inf
     config = toy.network.config
-    task = Problem(sigma_y=noise, hole=np.isinf(noise))
+    task = Problem(observation=NoisyPicture(sigma_y=noise), hole=np.isinf(noise))
     known = observe(y, task, config, gray=False, sampling=False)
-    found = infer(known, Settings(), toy)
+    found = infer(known, Run(model=toy))
     exact = torch.from_numpy(noise == 0)
     assert torch.equal(found[..., exact], y[..., exact])
     other = y.clone()
     other[..., 12:20, 16:32] = math.nan
-    again = infer(observe(other, task, config, gray=False, sampling=False), Settings(), toy)
+    again = infer(observe(other, task, config, gray=False, sampling=False), Run(model=toy))
     assert torch.equal(found, again)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from diffuse_cli.diffusion import tiling
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.sampling import karras_sigmas, sample_dpmpp_2m
-from diffuse_cli.diffusion.settings import Settings, sample_steps
+from diffuse_cli.diffusion.settings import SAMPLE_STEPS, Settings
 from diffuse_cli.images.image_io import Picture
 from diffuse_cli.images.units import LEVEL
-from diffuse_cli.restoration.problem import Problem
+from diffuse_cli.restoration.problem import Finish, NoisyPicture, Problem
 from diffuse_cli.restoration.restore import restore as restore_picture
 from diffuse_cli.restoration.samples import Samples
 from diffuse_cli.system import arrays as host_arrays
@@ -54,7 +54,7 @@ def noisy(clean: NDArray[np.float32]) -> Picture:
     return Picture(pixels=(clean + noise).astype(np.float32))
 
 
-DENOISE = Problem(noise=NOISE)
+DENOISE = Problem(observation=NoisyPicture(noise=NOISE))
 
 
 def mse(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
@@ -85,9 +85,8 @@ class TestGaussian:
             return x * spread**2 / (spread**2 + sigma**2)
 
         start = torch.full((1, 3, 1, 1), 8 * spread)
-        for op in ("denoise", "inpaint", "super-resolve"):
-            sample, _ = sample_dpmpp_2m(denoise, start, karras_sigmas(sample_steps(op), 8 * spread))
-            assert float(sample[0, 0, 0, 0]) / spread == pytest.approx(1, abs=0.12)
+        sample, _ = sample_dpmpp_2m(denoise, start, karras_sigmas(SAMPLE_STEPS, 8 * spread))
+        assert float(sample[0, 0, 0, 0]) / spread == pytest.approx(1, abs=0.12)
 
     def test_fidelity_follows_its_law(self, exact: Model, noisy: Picture, clean: NDArray[np.float32]) -> None:
         """MSE(f) = MSE(1) + (1 - f)^2 (MSE(0) - MSE(1)), and the results lie on a straight line."""
@@ -183,7 +182,7 @@ class TestSharing:
         assert [sigma for sigma, _ in answer.traced(SAMPLED).steps] == [math.inf]
 
     def test_strength_holds_for_samples_too(self, toy: Model, noisy: Picture) -> None:
-        half = Problem(noise=NOISE, strength=0.5, chroma_strength=0.5)
+        half = replace(DENOISE, finish=Finish(strength=0.5, chroma_strength=0.5))
         full, less = (Samples(noisy, task, toy).std(Settings(steps=2), 3) for task in (DENOISE, half))
         assert np.allclose(less, full / 2, rtol=1e-3, atol=1e-3)
 
@@ -194,7 +193,7 @@ def test_samples_of_large_pictures_lie_in_files_and_are_the_same(toy: Model, mon
     settings = Settings(steps=3, fidelity=0.3)
 
     def answers() -> list[NDArray[np.float32]]:
-        samples = Samples(picture, Problem(noise=0.2), toy, moments=True)
+        samples = Samples(picture, Problem(observation=NoisyPicture(noise=0.2)), toy, moments=True)
         return [samples.restored(settings).pixels, samples.average(settings, 3).pixels, samples.std(settings, 3)]
 
     in_memory = answers()

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from diffuse_cli.diffusion.settings import Settings, sample_steps
+from diffuse_cli.diffusion.settings import SAMPLE_STEPS, Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.restoration.sampling_request import SamplingRequest
 
@@ -14,19 +14,19 @@ from diffuse_cli.restoration.sampling_request import SamplingRequest
     [
         ({}, 1, 1, 0.0),
         ({"fidelity": 1.0, "steps": 9}, 1, 1, 0.0),
-        ({"fidelity": 0.5}, 1, sample_steps("denoise"), 0.5),
+        ({"fidelity": 0.5}, 1, SAMPLE_STEPS, 0.5),
         ({"steps": 9}, 1, 9, 0.0),
         ({"steps": 9, "fidelity": 0.3}, 1, 9, 0.3),
-        ({"samples": 3}, 3, sample_steps("denoise"), 0.0),
-        ({"samples": 3, "average": True, "fidelity": 0.5}, 1, sample_steps("denoise"), 0.5),
+        ({"samples": 3}, 3, SAMPLE_STEPS, 0.0),
+        ({"samples": 3, "average": True, "fidelity": 0.5}, 1, SAMPLE_STEPS, 0.5),
         ({"uncertainty": True}, 1, 1, 0.0),
-        ({"uncertainty": True, "samples": 4}, 4, sample_steps("denoise"), 0.0),
+        ({"uncertainty": True, "samples": 4}, 4, SAMPLE_STEPS, 0.0),
         ({"uncertainty": True, "samples": 4, "fidelity": 1.0}, 1, 1, 0.0),
     ],
 )
 def test_defaults(asked: dict[str, float], pictures: int, steps: int, fidelity: float) -> None:
     answers = SamplingRequest(**asked)  # type: ignore[arg-type]
-    settings = answers.settings("denoise", Settings())
+    settings = answers.settings(Settings(), fills_holes=False)
     assert (answers.pictures, settings.steps, settings.fidelity) == (pictures, steps, fidelity)
 
 

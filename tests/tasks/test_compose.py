@@ -12,7 +12,8 @@ from diffuse_cli import restore
 from diffuse_cli.degradation.mask_shapes import steps_inside
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
-from diffuse_cli.errors import DiffuseError, PictureError, UsageError
+from diffuse_cli.errors import PictureError, UsageError
+from diffuse_cli.images.convert import to_picture
 from diffuse_cli.images.image_io import Picture, to_levels, to_unit
 from diffuse_cli.images.picture import integers
 from diffuse_cli.restoration.restore import restore as restored_by
@@ -128,17 +129,16 @@ def test_what_cannot_be_composed_or_extended_is_refused() -> None:
             Extend(to_size=small).problem(picture)
     assert margins_of((2, 3), 1, 0, 0, 2).sum() == 4 * 4 - 6
     outside = Compose(insert=random_picture((4, 4)), at=(100, 0)).problem(picture)
-    assert "nothing is changed" in outside.warnings[0]
+    assert "nothing is changed" in outside.findings.warnings[0]
     assert outside.leaves_alone
 
 
 def test_python_gives_back_the_very_floats(toy_file: Path) -> None:
     rng = np.random.default_rng(3)
     array = rng.random((24, 32, 3))
-    extended = restore(array, "extend", pad=(5, 0, 3, 2), model=toy_file, steps=1)
+    extended = restore(array, Extend(pad=(5, 0, 3, 2)), model=toy_file, steps=1)
     assert np.array_equal(extended[:24, 5:37], array)
-    composed = restore(array, "compose", insert=rng.random((8, 8, 3)), at=(2, 2), band=4, model=toy_file)
+    insert = to_picture(rng.random((8, 8, 3)))
+    composed = restore(array, Compose(insert=insert, at=(2, 2), band=4), model=toy_file)
     assert np.array_equal(composed[:, 14:], array[:, 14:])
     assert not math.isnan(composed.sum())
-    with pytest.raises(DiffuseError, match="either insert"):
-        restore(array, "compose", model=toy_file)

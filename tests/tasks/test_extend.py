@@ -19,4 +19,4 @@ def test_extending_keeps_the_picture_where_it_is_anchored(toy: Model, anchor: st
     top = 0 if "top" in anchor else 13 if "bottom" in anchor else 6
     left = 0 if "left" in anchor else 11 if "right" in anchor else 5
     assert np.array_equal(after.pixels[top : top + 20, left : left + 30], picture.pixels)
-    assert task.corner == (top, left)
+    assert task.finish.corner == (top, left)

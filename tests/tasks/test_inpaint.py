@@ -29,12 +29,12 @@ class TestRequest:
         return Picture(pixels=to_unit(pixels(EXAMPLES / "camera_scratched.png")[..., None], 8))
 
     def test_too_much_is_refused_and_can_be_insisted_on(self) -> None:
-        with pytest.raises(PictureError, match=r"--mask-limit \d+ insists"):
+        with pytest.raises(PictureError, match=r"--mask-limit \d+ fills it anyway"):
             Inpaint(mask="auto", mask_limit=0.5).problem(self.picture())
         task = Inpaint(mask="auto", mask_limit=50).problem(self.picture())
         assert task.hole is not None
         assert task.hole.any()
-        assert "looks like dust" in task.notes[0]
+        assert "looks like dust" in task.findings.notes[0]
 
     def test_grown_last_and_the_given_mask_is_not_changed(self) -> None:
         mask = np.zeros((512, 512), bool)

@@ -45,8 +45,8 @@ def test_noise_is_told_with_a_blur_and_not_without() -> None:
     deblur = Restore(**restore_only(("blur",), {}))
     task = deblur.problem(blurred(4))
     assert task.guide is not None
-    assert task.guide.blur == pytest.approx(1.6, abs=0.4)
-    assert task.guide.noise * 127.5 == pytest.approx(4, abs=1)
+    assert task.degradation.blur == pytest.approx(1.6, abs=0.4)
+    assert task.degradation.noise * 127.5 == pytest.approx(4, abs=1)
     assert deblur.problem(Damage(noise=15).apply(photo())[0]).leaves_alone
 
 
@@ -54,17 +54,16 @@ def test_what_is_known_is_not_looked_for() -> None:
     request = Restore(noise=20, jpeg=None, blur=0.0)
     assert request.estimated == ()
     task = request.problem(photo())
-    assert task.noise * 127.5 == pytest.approx(20)
+    assert task.degradation.noise * 127.5 == pytest.approx(20)
     assert task.guide is None
-    assert task.notes == ()
+    assert task.findings.notes == ()
 
 
 def test_noise_enters_once() -> None:
     for told in (Restore(noise=20, jpeg=60, blur=None), Restore(noise=20, jpeg=None, blur=1.5)):
         task = told.problem(photo())
         assert task.guide is not None
-        assert task.noise == 0
-        assert task.guide.noise * 127.5 == pytest.approx(20)
+        assert task.degradation.noise * 127.5 == pytest.approx(20)
 
 
 def test_holes_beside_noise_and_beside_a_guide() -> None:
@@ -72,12 +71,12 @@ def test_holes_beside_noise_and_beside_a_guide() -> None:
     noisy = Restore(noise=20, jpeg=None, blur=None, holes=holes).problem(photo())
     assert noisy.hole is not None
     assert noisy.hole.sum() == 400
-    assert noisy.noise * 127.5 == pytest.approx(20)
+    assert noisy.degradation.noise * 127.5 == pytest.approx(20)
     assert noisy.guide is None
     guided = Restore(noise=None, jpeg=None, blur=None, scale=2, holes=holes).problem(photo())
     assert guided.hole is not None
     assert guided.guide is not None
-    assert (guided.hole.sum(), guided.size, guided.guide.scale) == (400, (384, 384), 2)
+    assert (guided.hole.sum(), guided.size, guided.degradation.scale) == (400, (384, 384), 2)
 
 
 def test_how_a_wide_hole_is_filled_is_told() -> None:
@@ -85,7 +84,7 @@ def test_how_a_wide_hole_is_filled_is_told() -> None:
     holes = Inpaint(boxes=[(10, 10, 150, 150)])
     for noise in (0.0, 9):
         task = Restore(noise=noise, jpeg=None, blur=None, holes=holes).problem(photo())
-        assert [note for note in task.notes if "pieces of the picture" in note]
+        assert [note for note in task.findings.notes if "pieces of the picture" in note]
 
 
 def test_noise_is_measured_beside_the_holes() -> None:
@@ -93,7 +92,7 @@ def test_noise_is_measured_beside_the_holes() -> None:
     noisy = Damage(noise=8).apply(photo())[0]
     noisy.pixels[:60, :50] = 0.9
     torn = Restore(holes=Inpaint(boxes=[(0, 0, 50, 60)])).problem(noisy)
-    assert torn.noise * 127.5 == pytest.approx(8, abs=1.5)
+    assert torn.degradation.noise * 127.5 == pytest.approx(8, abs=1.5)
 
 
 class TestRecipe:

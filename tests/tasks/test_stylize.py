@@ -10,11 +10,12 @@ from PIL import Image
 from platformdirs import user_cache_path
 from safetensors.torch import save_file
 
-from diffuse_cli import stylize
+from diffuse_cli import restore, stylize
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.model import Model, prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import CheckpointError, PictureError, UsageError
+from diffuse_cli.images.convert import to_picture
 from diffuse_cli.images.image_io import Picture, to_levels, to_unit
 from diffuse_cli.images.picture import integers
 from diffuse_cli.images.units import luma
@@ -47,20 +48,20 @@ def style_picture(seed: int = 7) -> StylePicture:
 
 def test_strength_0_is_the_picture(toy: Model) -> None:
     photo = picture_of()
-    task = Stylize(colours=style_picture().colours, strength=0).problem(photo)
+    task = Stylize(style=style_picture(), strength=0).problem(photo)
     assert task.leaves_alone
     assert np.array_equal(restored_by(photo, task, DRAWN, toy).pixels, photo.pixels)
     with pytest.raises(UsageError, match="strength"):
-        Stylize(colours=style_picture().colours, strength=1.5)
+        Stylize(style=style_picture(), strength=1.5)
 
 
 def test_one_step_is_the_colours_alone(toy: Model) -> None:
     photo, style = picture_of(), style_picture()
-    made = restored_by(photo, Stylize(colours=style.colours, strength=1).problem(photo), Settings(), toy)
+    made = restored_by(photo, Stylize(style=style, strength=1).problem(photo), Settings(), toy)
     x = torch.from_numpy(photo.pixels).permute(2, 0, 1)[None]
     wanted = transported(x, colours_of(x), style.colours, 1.0).clamp(-1, 1)[0].permute(1, 2, 0).numpy()
     assert np.allclose(made.pixels, wanted, atol=1e-6)
-    drawn = restored_by(photo, Stylize(colours=style.colours, strength=1).problem(photo), DRAWN, toy)
+    drawn = restored_by(photo, Stylize(style=style, strength=1).problem(photo), DRAWN, toy)
     assert np.abs(drawn.pixels - wanted).max() > 0.05
 
 
@@ -69,32 +70,32 @@ def test_outside_the_mask_nothing_changes(toy: Model, depth: int) -> None:
     photo = picture_of(depth=depth)
     mask = np.zeros((48, 64), bool)
     mask[10:30, 20:50] = True
-    made = restored_by(photo, Stylize(colours=style_picture().colours, mask=mask).problem(photo), DRAWN, toy)
+    made = restored_by(photo, Stylize(style=style_picture(), mask=mask).problem(photo), DRAWN, toy)
     before, after = to_levels(photo.pixels, depth), to_levels(made.pixels, depth)
     assert np.array_equal(after[~mask], before[~mask])
     assert (after[mask] != before[mask]).any(1).mean() > 0.9
     with pytest.raises(PictureError, match="the mask is 64x48 but the picture, as displayed, 32x24"):
-        Stylize(colours=style_picture().colours, mask=mask).problem(picture_of((24, 32)))
-    nothing = Stylize(colours=style_picture().colours, mask=np.zeros((48, 64), bool)).problem(photo)
+        Stylize(style=style_picture(), mask=mask).problem(picture_of((24, 32)))
+    nothing = Stylize(style=style_picture(), mask=np.zeros((48, 64), bool)).problem(photo)
     assert nothing.leaves_alone
-    assert "nothing is changed" in nothing.warnings[0]
+    assert "nothing is changed" in nothing.findings.warnings[0]
 
 
 def test_what_is_transparent_stays_and_has_no_say(toy: Model) -> None:
     alpha = np.full((48, 64), 255, np.uint8)
     alpha[:, 32:] = 0
     photo = replace(picture_of(), alpha=alpha)
-    made = restored_by(photo, Stylize(colours=style_picture().colours).problem(photo), DRAWN, toy)
+    made = restored_by(photo, Stylize(style=style_picture()).problem(photo), DRAWN, toy)
     assert np.array_equal(made.pixels[:, 32:], photo.pixels[:, 32:])
     assert np.abs(made.pixels[:, :32] - photo.pixels[:, :32]).max() > 0.05
     other = replace(photo, pixels=np.where((alpha > 0)[..., None], photo.pixels, np.float32(1)))
-    again = restored_by(other, Stylize(colours=style_picture().colours).problem(other), DRAWN, toy)
+    again = restored_by(other, Stylize(style=style_picture()).problem(other), DRAWN, toy)
     assert np.array_equal(again.pixels[:, :32], made.pixels[:, :32])
 
 
 def test_keeping_luma_keeps_it(toy: Model) -> None:
     photo = picture_of()
-    request = Stylize(colours=style_picture().colours, strength=1, keep_luma=True)
+    request = Stylize(style=style_picture(), strength=1, keep_luma=True)
     made = restored_by(photo, request.problem(photo), DRAWN, toy)
     before, after = (torch.from_numpy(p.pixels).permute(2, 0, 1)[None] for p in (photo, made))
     assert torch.allclose(luma(after), luma(before), atol=1e-5)
@@ -103,14 +104,14 @@ def test_keeping_luma_keeps_it(toy: Model) -> None:
 
 def test_a_gray_photo_gets_colours(toy: Model) -> None:
     photo = picture_of(channels=1)
-    made = restored_by(photo, Stylize(colours=style_picture().colours).problem(photo), DRAWN, toy)
+    made = restored_by(photo, Stylize(style=style_picture()).problem(photo), DRAWN, toy)
     assert made.pixels.shape == (48, 64, 3)
     assert not made.is_gray
 
 
 def test_seeds_draw_other_strokes_and_the_same_ones_again(toy: Model) -> None:
     photo = picture_of()
-    task = Stylize(colours=style_picture().colours).problem(photo)
+    task = Stylize(style=style_picture()).problem(photo)
     one, again, other = (restored_by(photo, task, Settings(steps=2, seed=s), toy).pixels for s in (1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
@@ -214,12 +215,17 @@ def test_python_gives_back_what_came_in(toy_file: Path, tmp_path: Path, monkeypa
     array, painting = rng.random((32, 48, 3)), rng.integers(0, 256, (40, 40, 3), np.uint8)
     mask = np.zeros((32, 48), bool)
     mask[:, 24:] = True
-    made = stylize(array, painting, mask=mask, model=toy_file, device="cpu", steps=2)
+    model = Model.load(toy_file, device="cpu")
+    made = restore(array, Stylize(style=to_picture(painting), mask=mask), model=model, steps=2)
     assert np.array_equal(made[:, :24], array[:, :24])
     assert np.abs(made[:, 24:] - array[:, 24:]).max() > 0.05
-    assert np.array_equal(stylize(array, painting, strength=0, model=toy_file), array)
+    assert np.array_equal(restore(array, Stylize(style=to_picture(painting), strength=0), model=model), array)
     learned(toy_file, sitter(picture_of((56, 72), 7), "")).save(tmp_path / "s.safetensors")
-    image = stylize(Image.fromarray(painting), tmp_path / "s.safetensors", model=toy_file, device="cpu", steps=2)
+    image = restore(Image.fromarray(painting), Stylize(style=tmp_path / "s.safetensors"), model=model, steps=2)
     assert image.size == (40, 40)
-    with pytest.raises(UsageError, match="not alpha"):
+    with pytest.deprecated_call(match="stylize will go in the next release"):
+        assert np.array_equal(stylize(array, painting, mask=mask, model=toy_file, device="cpu", steps=2), made)
+    with pytest.deprecated_call(), pytest.raises(UsageError, match="not alpha"):
         stylize(array, painting, mask="alpha", model=toy_file)
+    with pytest.raises(UsageError, match=r"Model\.load"):
+        restore(array, Stylize(style=to_picture(painting)), model=replace(model, path=None), steps=2)

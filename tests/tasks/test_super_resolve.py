@@ -66,8 +66,8 @@ def test_gray_alpha_and_floats(toy: Model) -> None:
 
 def test_a_jpeg_or_noise_warns(tmp_path: Path) -> None:
     request = SuperResolve(scale=2, consistent=True)
-    assert request.problem(flat((64, 64))).warnings == ()
-    assert "its noise" in request.problem(flat((64, 64), noise=15)).warnings[0]
+    assert request.problem(flat((64, 64))).findings.warnings == ()
+    assert "its noise" in request.problem(flat((64, 64), noise=15)).findings.warnings[0]
     jpeg = as_jpeg(flat((64, 64), noise=15), tmp_path, quality=60, subsampling="4:2:0")
-    assert "JPEG compression" in request.problem(jpeg).warnings[0]
-    assert SuperResolve(scale=2).problem(jpeg).warnings == ()
+    assert "JPEG compression" in request.problem(jpeg).findings.warnings[0]
+    assert SuperResolve(scale=2).problem(jpeg).findings.warnings == ()

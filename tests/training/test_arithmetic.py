@@ -16,7 +16,6 @@ from diffuse_cli.training.batch import Batch
 from diffuse_cli.training.config import Mix, TrainConfig
 from diffuse_cli.training.model import Trainable, fresh, losses, renormalise
 from diffuse_cli.training.muon import Muon, orthogonalised
-from diffuse_cli.training.schedule import rate
 from tests.conftest import SHARED, needs_shared
 
 INF = math.inf
@@ -196,12 +195,12 @@ def test_averages_reach_back_as_far_as_they_say() -> None:
 
 def test_the_rate_rises_stays_and_falls() -> None:
     config = TrainConfig(lr=0.01, warmup=100, decay=0.25)
-    assert rate(config, 0, 0.0) == pytest.approx(1e-5)
-    assert rate(config, 50, 0.1) == pytest.approx(0.00501)
-    assert rate(config, 500, 0.75) == 0.01
-    assert rate(config, 900, 0.875) == pytest.approx(0.005)
-    assert rate(config, 1000, 1.0) == 0
-    assert rate(TrainConfig(decay=0.0), 10**6, 1.0) == 0.015
+    assert config.rate(0, 0.0) == pytest.approx(1e-5)
+    assert config.rate(50, 0.1) == pytest.approx(0.00501)
+    assert config.rate(500, 0.75) == 0.01
+    assert config.rate(900, 0.875) == pytest.approx(0.005)
+    assert config.rate(1000, 1.0) == 0
+    assert TrainConfig(decay=0.0).rate(10**6, 1.0) == 0.015
 
 
 def test_shares_are_the_ones_that_are_documented() -> None:

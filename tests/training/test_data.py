@@ -1,9 +1,7 @@
 """Training's data: what is read, what a crop is, and that a batch is a pure function of (seed, step, sample)."""
 
-import gzip
 import io
 import math
-import struct
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from diffuse_cli.degradation.camera import describe_noise
@@ -21,7 +18,7 @@ from diffuse_cli.training.bank import Bank, Sources, pack
 from diffuse_cli.training.batch import Steps
 from diffuse_cli.training.config import Length, Mix, TrainConfig, read_config
 from diffuse_cli.training.holes import hole
-from diffuse_cli.training.pictures import files_of, read_all
+from diffuse_cli.training.pictures import open_data, read_all
 from diffuse_cli.training.sample_spec import draw, keyed, layout
 from diffuse_cli.training.shots import Shot, shot
 from tests.conftest import EXAMPLES
@@ -34,37 +31,6 @@ def packed(data: Path, folder: Path, config: TrainConfig = CONFIG) -> Sources:
     return pack([data], [], folder, config, folder_labels=True, warn=lambda line: None)
 
 
-def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
-    head = bytes([0, 0, 8, array.ndim]) + b"".join(struct.pack(">i", n) for n in array.shape)
-    path.write_bytes((gzip.compress if path.suffix == ".gz" else bytes)(head + array.tobytes()))
-
-
-@pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_idx_files_bring_their_labels(tmp_path: Path, suffix: str) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (12, 28, 26), np.uint8)
-    write_idx(tmp_path / f"train-images-idx3-ubyte{suffix}", images)
-    write_idx(tmp_path / f"train-labels-idx1-ubyte{suffix}", np.arange(12, dtype=np.uint8) % 11)
-    found = list(read_all(files_of([tmp_path]), folder_labels=False))
-    assert [f.label for f in found] == [str(k % 11) for k in range(12)]
-    for one, image in zip(found, images, strict=True):
-        assert one.levels is not None
-        assert np.array_equal(one.levels[..., 1], image)
-    sources = packed(tmp_path, tmp_path / "run")
-    assert sources.label_names() == tuple(str(k) for k in range(11))
-    assert sources.gray
-
-
-def test_idx_files_that_are_cut_or_do_not_fit(tmp_path: Path) -> None:
-    path = tmp_path / "a-images-idx3-ubyte"
-    write_idx(path, np.zeros((4, 28, 28), np.uint8))
-    write_idx(tmp_path / "a-labels-idx1-ubyte", np.zeros(3, np.uint8))
-    with pytest.raises(UsageError, match="3 labels for 4 pictures"):
-        list(read_all(files_of([path]), folder_labels=False))
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(UsageError, match="not a whole IDX file"):
-        list(read_all(files_of([path]), folder_labels=False))
-
-
 def test_tar_shards_bring_records_and_labels(tmp_path: Path) -> None:
     path = tmp_path / "shard-0000.tar"
     with Image.open(EXAMPLES / "cat_noisy.png") as image, tarfile.open(path, "w") as shard:
@@ -75,13 +41,13 @@ def test_tar_shards_bring_records_and_labels(tmp_path: Path) -> None:
                 member = tarfile.TarInfo(name)
                 member.size = len(data)
                 shard.addfile(member, io.BytesIO(data))
-    found = list(read_all(files_of([tmp_path]), folder_labels=False))
+    found = list(read_all(open_data([tmp_path]), folder_labels=False))
     assert [(f.name, f.label) for f in found] == [
         ("shard-0000.tar/00.png", "dog"), ("shard-0000.tar/01.png", "cat"), ("shard-0000.tar/02.png", "cat"),
     ]  # fmt: skip
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(UsageError, match="not a whole tar file"):
-        list(read_all(files_of([tmp_path]), folder_labels=False))
+        list(read_all(open_data([tmp_path]), folder_labels=False))
 
 
 @pytest.fixture

@@ -1,14 +1,19 @@
 """Training runs: golden losses, resuming, kills, several processes, what a run starts from and what comes of it."""
 
+import io
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 import torch
@@ -19,14 +24,16 @@ from torch import Tensor
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.network import NetworkConfig
 from diffuse_cli.errors import CheckpointError, PictureError, UsageError
-from diffuse_cli.system.files import TEMPORARY_SUFFIX
+from diffuse_cli.system import files
+from diffuse_cli.system.files import TEMPORARY_SUFFIX, replaced_whole
 from diffuse_cli.training import loop, state
 from diffuse_cli.training.config import Length, Mix, TrainConfig
 from diffuse_cli.training.export import export
 from diffuse_cli.training.log import records
 from diffuse_cli.training.loop import Callbacks, TrainingRun, train
 from diffuse_cli.training.plot import draw
-from tests.conftest import EXAMPLES, PROGRAM, ROOT, SHARED, Run, needs_shared
+from tests.conftest import EXAMPLES, PROGRAM, ROOT, SHARED, needs_shared
+from tests.helpers.program import Program
 
 CONFIG = TrainConfig(
     channels=(8, 16), blocks=(1, 1), emb=16, crop=32, batch=8, warmup=4, holdout=4, lr=0.02,
@@ -178,6 +185,7 @@ def wait_for_step(out: Path, step: int, process: "subprocess.Popen[bytes]") -> N
     raise AssertionError("the run never came so far")
 
 
+@pytest.mark.program
 def test_a_killed_program_goes_on_to_the_same_end(photographs: Path, whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     line = [str(PROGRAM), *command(photographs, out, "--save-every", "1")]
@@ -191,6 +199,7 @@ def test_a_killed_program_goes_on_to_the_same_end(photographs: Path, whole: Path
     assert_equal(out, whole)
 
 
+@pytest.mark.program
 def test_sigterm_saves_and_says_how_to_go_on(photographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     line = [str(PROGRAM), *command(photographs, out), "--images", str(10**6)]
@@ -203,34 +212,37 @@ def test_sigterm_saves_and_says_how_to_go_on(photographs: Path, tmp_path: Path) 
     assert (out / state.FILE).exists()
 
 
-KILLED_WHILE_SAVING = """
-import os, signal, sys
-from pathlib import Path
-import torch
-from diffuse_cli.system import files
-from diffuse_cli.training import state
-from diffuse_cli.training.config import TrainConfig
-from diffuse_cli.training.state import NetworkConfig
+NETWORK = NetworkConfig(channels=(8, 16), blocks=(1, 1), emb=16, crop=32)
 
-run, config = Path(sys.argv[1]), TrainConfig(channels=(8, 16), blocks=(1, 1), emb=16, crop=32)
-found = state.resume(run, config, NetworkConfig(channels=(8, 16), blocks=(1, 1), emb=16, crop=32), torch.device("cpu"))
-found.step += 1
-die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-if sys.argv[2] == "half way":
-    whole = files.replaced_whole
-    class Half:
-        def __init__(self, stream): self.stream = stream
-        def write(self, data): self.stream.write(data[: len(data) // 2]); self.stream.flush(); die()
-    from contextlib import contextmanager
-    @contextmanager
-    def half(path):
-        with whole(path) as stream:
-            yield Half(stream)
-    files.replaced_whole = half
-else:
-    os.fsync = die
-found.save(run)
-"""
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def half_written(path: Path) -> Iterator[BinaryIO]:
+    """As the real one, but for a kill in the middle of the write."""
+
+    class Half(io.BytesIO):
+        def write(self, data: Any) -> int:  # noqa: ANN401
+            stream.write(data[: len(data) // 2])
+            stream.flush()
+            die()
+            return 0
+
+    with replaced_whole(path) as stream:
+        yield Half()
+
+
+def save_and_die(run: Path, when: str) -> None:
+    found = state.resume(run, CONFIG, NETWORK, torch.device("cpu"))
+    assert found is not None
+    found.step += 1
+    if when == "half way":
+        files.replaced_whole = half_written  # type: ignore[assignment]
+    else:
+        os.fsync = die  # type: ignore[assignment]
+    found.save(run)
 
 
 @pytest.mark.parametrize("when", ["half way", "before it gets its name"])
@@ -240,9 +252,10 @@ def test_a_kill_while_the_state_is_written_loses_nothing(
     out = tmp_path / "run"
     assert not train(CONFIG, LENGTH, request(photographs, out), stop_after(3))
     before = (out / state.FILE).read_bytes()
-    line = [sys.executable, "-c", KILLED_WHILE_SAVING, str(out), when]
-    result = subprocess.run(line, env=ENVIRONMENT, capture_output=True, check=False)
-    assert result.returncode == -signal.SIGKILL, result.stderr.decode()
+    process = multiprocessing.get_context("spawn").Process(target=save_and_die, args=(out, when))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
     left = [path for path in out.iterdir() if path.name.endswith(TEMPORARY_SUFFIX)]
     assert len(left) == 1
     assert left[0].stat().st_size > len(before) / 3
@@ -252,6 +265,7 @@ def test_a_kill_while_the_state_is_written_loses_nothing(
     assert not left[0].exists()
 
 
+@pytest.mark.program
 def test_a_full_disk_keeps_the_last_state(photographs: Path, tmp_path: Path) -> None:
     """A limit on the size of files fails as a full disk does, in the middle of writing."""
     out = tmp_path / "run"
@@ -291,6 +305,7 @@ def assert_close(a: Path, b: Path) -> None:
     assert ends[0] == pytest.approx(ends[1], abs=0.02)
 
 
+@pytest.mark.program
 def test_two_processes_train_as_one(photographs: Path, whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     line = [*torchrun(), *command(photographs, out)[1:]]
@@ -299,6 +314,7 @@ def test_two_processes_train_as_one(photographs: Path, whole: Path, tmp_path: Pa
     assert_close(out, whole)
 
 
+@pytest.mark.program
 def test_a_killed_rank_starts_again_from_the_last_state(photographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     line = [*torchrun("--max-restarts", "1"), *command(photographs, out, "--save-every", "2", "--images", "960")[1:]]
@@ -323,8 +339,7 @@ def test_a_run_starts_where_another_stands(photographs: Path, whole: Path, tmp_p
     old, new = tensors(whole), tensors(tmp_path / "more")
     assert old.keys() == new.keys()
     assert all(torch.equal(old[name], new[name]) for name in old)
-    network = NetworkConfig(channels=(8, 16), blocks=(1, 1), emb=16, crop=32)
-    run = state.resume(tmp_path / "more", CONFIG, network, torch.device("cpu"))
+    run = state.resume(tmp_path / "more", CONFIG, NETWORK, torch.device("cpu"))
     assert run is not None
     assert (run.step, run.first) == (STEPS, STEPS)
 
@@ -467,10 +482,10 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_the_program_refuses_in_one_line(diffuse: Run, tmp_path: Path) -> None:
+def test_the_program_refuses_in_one_line(run: Program, tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("rate = 1\n")
-    run = ["--data", ".", "--out", "run"]
-    for arguments in (run[:2], run, [*run, "--minutes", "1"], [*run, "--config", "bad.toml", "--images", "8"]):
-        result = diffuse("train", *arguments)
-        assert result.returncode == 2, result.stderr
-        assert len(result.stderr.decode().strip().splitlines()) == 1
+    line = ["--data", ".", "--out", "run"]
+    for arguments in (line[:2], line, [*line, "--minutes", "1"], [*line, "--config", "bad.toml", "--images", "8"]):
+        result = run("train", *arguments)
+        assert result.exit_code == 2, result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1

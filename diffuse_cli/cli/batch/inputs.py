@@ -1,4 +1,4 @@
-"""Which pictures are meant: files, folders, globs, lists. Knows names, opens no picture."""
+"""Which pictures are meant: files, folders, globs, lists. Knows names, and opens no picture."""
 
 import errno
 import glob
@@ -26,9 +26,9 @@ class Found:
     Attributes:
         path: the file.
         below: its name in an output folder, with the folders that are kept.
-        root: the folder that it was looked for in.
-        scanned: a folder or a glob led to it; it was not named itself.
-        listed: its name stood in a list; that it is missing is its own problem, not the batch's.
+        root: the folder that was searched.
+        scanned: a folder or a glob led to it. It was not named itself.
+        listed: its name is from a list. If it is missing, only it fails.
     """
 
     path: Path
@@ -40,11 +40,11 @@ class Found:
 
 @dataclass(kw_only=True, slots=True)
 class Findings:
-    """What a search has led to.
+    """The result of a search.
 
     Attributes:
-        found: in a fixed order.
-        skipped: how many names were left out, by reason.
+        found: the pictures, in a fixed order.
+        skipped: how many files were left out, by reason.
     """
 
     found: list[Found] = field(default_factory=list)
@@ -54,17 +54,19 @@ class Findings:
 def find(
     names: Sequence[Path], *, suffixes: Collection[str], recursive: bool = False, listed: Sequence[Path] = ()
 ) -> Findings:
-    """The pictures that are meant.
+    """Find the pictures that are meant.
 
     Args:
-        names: files, folders, globs (a path that exists is no glob), or `-` alone.
-        suffixes: what a folder's pictures are told by, in small letters.
-        recursive: all pictures below a folder, whose tree is kept; else its own.
-        listed: further files, from a list; relative names keep their folders.
-    Raises: UsageError: nothing is named, or what is named is not there; `-` beside others.
+        names: files, folders, globs (a path that exists is not a glob), or `-` alone.
+        suffixes: the suffixes of pictures in folders, in lower case.
+        recursive: take all pictures below a folder, and keep the tree. Else only those in it.
+        listed: further files, from a list. Relative names keep their folders.
+
+    Raises:
+        UsageError: what is named does not exist, or holds no picture, or `-` is not alone.
     """
     if PIPE in names and (len(names) > 1 or listed):
-        raise UsageError("-: is one picture from stdin, and goes with no other input; name files, or leave them out")
+        raise UsageError("-: one picture from stdin cannot be mixed with other inputs; leave one of them out")
     search = _Search(suffixes=frozenset(suffixes), recursive=recursive)
     for name in names:
         search.named(name)
@@ -74,13 +76,13 @@ def find(
 
 
 def read_list(data: bytes, *, null: bool) -> list[Path]:
-    """The names in a list: one a line, or each ended by a NUL, as `find -print0` does."""
+    """Return the names in a list: one a line, or each ended by a NUL, as `find -print0` writes them."""
     parts = data.split(b"\0") if null else [line.rstrip(b"\r") for line in data.split(b"\n")]
     return [Path(os.fsdecode(part)) for part in parts if part]
 
 
 def _kept(path: Path) -> Path:
-    """The name of a listed file below an output folder: as it stands, or from the root where it leads upwards."""
+    """Return a listed file's name below an output folder: as it is, or from the root if it leads upwards."""
     if path.is_absolute() or ".." in path.parts:
         path = Path(os.path.abspath(path))
         return path.relative_to(path.anchor)
@@ -90,7 +92,8 @@ def _kept(path: Path) -> Path:
 def check_length(path: Path) -> None:
     """Refuse a name that no file can have.
 
-    Raises: UsageError: the file system takes none that long.
+    Raises:
+        UsageError: the name is too long for the file system.
     """
     try:
         path.lstat()
@@ -100,7 +103,7 @@ def check_length(path: Path) -> None:
 
 
 class _Search:
-    """Names on their way to pictures."""
+    """Turns names into pictures."""
 
     def __init__(self, *, suffixes: frozenset[str], recursive: bool) -> None:
         self.suffixes, self.recursive = suffixes, recursive
@@ -108,7 +111,7 @@ class _Search:
         self.seen: set[str] = set()
 
     def named(self, name: Path) -> None:
-        """A name of the command line."""
+        """Add what a name of the command line means."""
         check_length(name)
         if name == PIPE:
             self.add(Found(path=name, below=name, root=Path()))
@@ -120,7 +123,7 @@ class _Search:
             self.pattern(name)
 
     def add(self, found: Found) -> None:
-        """A scan leaves out what it or a name has led to before; naming a file twice is for the plan to refuse."""
+        """Add a picture. A scan leaves out what was found before; the plan refuses files that are named twice."""
         key = os.path.abspath(found.path)
         if not (found.scanned and key in self.seen):
             self.seen.add(key)
@@ -130,14 +133,14 @@ class _Search:
         before = len(self.findings.found)
         count = self.scan(folder, folder)
         if count == 0 and len(self.findings.found) == before:
-            hint = "" if self.recursive else "; -r looks in the folders below, too"
-            raise UsageError(f"{shown(folder)}: there is no picture in this folder{hint}")
+            hint = "" if self.recursive else "; use -r to look in the folders below, too"
+            raise UsageError(f"{shown(folder)}: no picture in this folder{hint}")
 
     def pattern(self, pattern: Path) -> None:
         fixed = Path(*_fixed_parts(pattern))
         matches = sorted(glob.glob(str(pattern), recursive=True))
         if not matches:
-            raise UsageError(f"{shown(pattern)}: no such file, and no name is like that")
+            raise UsageError(f"{shown(pattern)}: no such file, and nothing matches this pattern; check it")
         count = 0
         for match in map(Path, matches):
             if not match.is_dir():
@@ -145,15 +148,15 @@ class _Search:
             elif self.recursive:
                 count += self.scan(match, fixed)
         if count == 0:
-            raise UsageError(f"{shown(pattern)}: no picture has a name like that")
+            raise UsageError(f"{shown(pattern)}: no picture matches this pattern; check it")
 
     def scan(self, folder: Path, root: Path, above: frozenset[tuple[int, int]] = frozenset()) -> int:
-        """How many pictures lie in a folder, by their suffixes."""
+        """Add the pictures in a folder, and return how many there are."""
         try:
             info = folder.stat()
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
-            raise UsageError(f"{shown(folder)}: cannot be searched: {error.strerror}") from None
+            raise UsageError(f"{shown(folder)}: the folder cannot be read ({error.strerror})") from None
         here = above | {(info.st_dev, info.st_ino)}
         count = 0
         for entry in entries:
@@ -172,16 +175,16 @@ class _Search:
             return 0
         info = folder.stat()
         if (info.st_dev, info.st_ino) in above:
-            self.findings.skipped["links that lead in a circle"] += 1
+            self.findings.skipped["circular links"] += 1
             return 0
         return self.scan(folder, root, above)
 
     def candidate(self, path: Path, root: Path) -> bool:
-        """A file that a scan has led to: whether it is a picture, by its name."""
+        """Add a file that a scan has found if it is a picture by its name. Return whether it is."""
         if path.name.startswith("."):
             self.findings.skipped["hidden"] += 1
         elif path.suffix.lower() not in self.suffixes:
-            self.findings.skipped["no pictures by their names"] += 1
+            self.findings.skipped["not pictures"] += 1
         else:
             below = path.relative_to(root) if self.recursive else Path(path.name)
             self.add(Found(path=path, below=below, root=root, scanned=True))
@@ -190,7 +193,7 @@ class _Search:
 
 
 def _fixed_parts(pattern: Path) -> Iterator[str]:
-    """The folders of a glob before its first wildcard."""
+    """Yield the folders of a glob before its first wildcard."""
     for part in pattern.parts[:-1]:
         if _MAGIC.search(part):
             return

@@ -1,7 +1,7 @@
-"""What becomes of each picture of a plan. Knows names and outcomes, no pixels.
+"""How a plan's pictures are worked through. Knows names and outcomes, and no pixels.
 
-Reading, restoring and writing overlap: restoring happens in the caller's thread, one picture at a time and in order,
-while threads read the next pictures and write the last ones.
+Reading, restoring and writing overlap. Pictures are restored in the caller's thread, one at a time and in order. Other
+threads read the next pictures and write the last ones.
 """
 
 import time
@@ -21,45 +21,45 @@ Restored = TypeVar("Restored")
 Status = Literal["done", "skipped", "failed"]
 
 AHEAD: Final = 3
-"""Pictures that may be read before it is their turn."""
+"""Pictures that may be read before their turn."""
 BEHIND: Final = 3
-"""Pictures that may wait for being written."""
+"""Pictures that may wait to be written."""
 THREADS: Final = 2
-"""That read, and that write."""
+"""Threads that read, and threads that write."""
 MOST_WEIGHT: Final = 40_000_000
-"""Pixels in hand at once, from reading to writing; a picture that is larger is worked on alone."""
+"""Pixels in hand at once, from reading to writing. A larger picture is worked on alone."""
 _PATIENCE: Final = 0.2
 """Seconds between looks at pictures that another process has in hand."""
 
 
 class SkippedError(Exception):
-    """A picture needs no work after all; its message says why."""
+    """Raised if a picture needs no work after all. The message says why."""
 
 
 class BusyError(Exception):
-    """Another process has this picture in hand."""
+    """Raised if another process has this picture in hand."""
 
 
 class Steps(Protocol[Read, Restored]):
     """The work on one picture. `read` and `write` are called by threads.
 
-    Each raises DiffuseError: the picture fails; and `read` SkippedError or BusyError.
+    If a method raises DiffuseError, the picture fails. `read` may also raise SkippedError and BusyError.
     """
 
     def weight(self, job: Job) -> int:
-        """About how many pixels it has."""
+        """Return about how many pixels the picture has."""
 
     def read(self, job: Job) -> Read:
-        """What is restored."""
+        """Return what is restored."""
 
     def restore(self, job: Job, read: Read) -> Restored:
-        """What is written."""
+        """Return what is written."""
 
     def write(self, job: Job, restored: Restored) -> dict[str, Any]:
-        """Write it, whole or not at all; what is worth telling of it."""
+        """Write it, whole or not at all. Return facts about it."""
 
     def let_go(self, job: Job) -> None:
-        """Work on it has ended, one way or another."""
+        """Release the picture. Work on it has ended, one way or another."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,10 +67,12 @@ class End:
     """What became of one picture.
 
     Attributes:
+        job: the picture.
+        status: what became of it.
         seconds: from the beginning of reading to the end of writing.
-        why: of skipping.
-        error: of failing.
-        facts: what `write` told.
+        why: why it was skipped.
+        error: why it failed.
+        facts: what `write` returned.
     """
 
     job: Job
@@ -83,7 +85,7 @@ class End:
 
 @dataclass(kw_only=True, slots=True)
 class Outcome:
-    """What has become of a batch so far: how many pictures, and which have failed."""
+    """What has become of a batch so far."""
 
     done: int = 0
     skipped: int = 0
@@ -91,11 +93,11 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0, or the gravest failure's."""
+        """0, or the code of the gravest failure."""
         return max((error.exit_code for _, error in self.failed), default=0)
 
     def add(self, end: End) -> None:
-        """Count it."""
+        """Count a picture."""
         self.done += end.status == "done"
         self.skipped += end.status == "skipped"
         if end.error is not None:
@@ -108,25 +110,50 @@ def run(
     on_end: Callable[[End], None],
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Work through a plan; one picture that fails never stops the others.
+    """Work through a plan. A picture that fails never stops the others.
+
+    If `on_end` or a signal's handler raises, the pictures in hand are written or dropped. None is half done.
 
     Args:
-        on_end: told what became of each picture, from the caller's thread.
-        is_stopped: once it says so, the pictures that are restored are written, and no other is begun.
-    Raises: what `on_end`, a signal's handler or a defect raises; then the pictures in hand are written or dropped, and
-        nothing of them is half done.
+        jobs: the plan.
+        steps: the work on each picture.
+        on_end: gets what became of each picture, in the caller's thread.
+        is_stopped: once it returns True, restored pictures are written, and no other is begun.
     """
     todo = list(jobs)
     while todo and not is_stopped():
         with _Line(steps, on_end, is_stopped) as line:
-            busy = line.work_through(todo)
-        if len(busy) == len(todo):
+            for job in line.coming(todo):
+                with line.turn() as turn:
+                    turn.restored = steps.restore(job, turn.read())
+        if len(line.busy) == len(todo):
             time.sleep(_PATIENCE)
-        todo = busy
+        todo = line.busy
+
+
+class _Turn:
+    """A picture's turn to be restored.
+
+    Attributes:
+        began: when reading began.
+        restored: what the steps made of it.
+    """
+
+    def __init__(self, reading: "Future[tuple[float, Any]]") -> None:
+        self.began = time.monotonic()
+        self.restored: Any = None
+        self._reading: Future[tuple[float, Any]] | None = reading
+
+    def read(self) -> Any:  # noqa: ANN401 - what the steps' own `read` returned
+        """Return what was read. It is not kept here while it is restored."""
+        assert self._reading is not None
+        self.began, read = self._reading.result()
+        self._reading = None
+        return read
 
 
 class _Line:
-    """One pass over a plan: pictures that are read, restored, written."""
+    """One pass over a plan: pictures are read, restored and written."""
 
     def __init__(self, steps: Steps[Any, Any], on_end: Callable[[End], None], is_stopped: Callable[[], bool]) -> None:
         self.steps, self.on_end, self.is_stopped = steps, on_end, is_stopped
@@ -141,7 +168,7 @@ class _Line:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Whatever happened: what is being written is finished, what was only read is dropped."""
+        """Finish what is being written, and drop what was only read, whatever happened."""
         self.readers.shutdown(wait=True, cancel_futures=True)
         for job, _weight, future in self.reading:
             if not future.cancelled():
@@ -149,8 +176,8 @@ class _Line:
         self.writers.shutdown(wait=True)
         self.collect(0)
 
-    def work_through(self, jobs: list[Job]) -> list[Job]:
-        """Returns: the jobs that another process has in hand."""
+    def coming(self, jobs: list[Job]) -> Iterator[Job]:
+        """Yield the jobs in order, each at its turn. The next ones are read meanwhile."""
         coming = iter(jobs)
         waiting: Job | None = next(coming, None)
         while not self.is_stopped():
@@ -158,13 +185,12 @@ class _Line:
                 waiting = next(coming, None)
             if not self.reading:
                 break
-            self.turn()
+            yield self.reading[0][0]
             self.collect(BEHIND)
         self.collect(0)
-        return self.busy
 
     def begin(self, job: Job) -> bool:
-        """Begin to read a picture, unless too much is in hand; whether it was begun."""
+        """Begin to read a picture, unless too much is in hand. Return whether it was begun."""
         if job.action == "skip" or job.problem:
             self.reading.append((job, 0, _settled(job)))
             return True
@@ -177,36 +203,33 @@ class _Line:
         self.reading.append((job, weight, self.readers.submit(_read, self.steps, job)))
         return True
 
-    def turn(self) -> None:
-        """Restore the next picture and hand it on."""
-        job, weight, future = self.reading[0]
-        begin = time.monotonic()
+    @contextmanager
+    def turn(self) -> Iterator[_Turn]:
+        """Restore the next picture while it is entered. Hand the result to a writer, or tell how it failed."""
+        job, weight, reading = self.reading.popleft()
+        turn = _Turn(reading)
+        del reading
         try:
             with _as_error():
-                begin, read = future.result()
-                self.reading.popleft()
-                del future
-                restored = self.steps.restore(job, read)
+                yield turn
         except BusyError:
             self.busy.append(job)
         except SkippedError as skip:
             self.on_end(End(job=job, status="skipped", why=str(skip)))
         except DiffuseError as error:
             self.steps.let_go(job)
-            self.on_end(End(job=job, status="failed", seconds=time.monotonic() - begin, error=error))
+            self.on_end(End(job=job, status="failed", seconds=time.monotonic() - turn.began, error=error))
         except BaseException:
             self.steps.let_go(job)
             raise
         else:
-            self.writing[self.writers.submit(_write, self.steps, job, restored, begin)] = weight
+            self.writing[self.writers.submit(_write, self.steps, job, turn.restored, turn.began)] = weight
+            turn.restored = None  # the writer has it
             return
-        finally:
-            if self.reading and self.reading[0][0] is job:
-                self.reading.popleft()
         self.weight -= weight
 
     def collect(self, most: int) -> None:
-        """Tell what was written, and wait until at most so many pictures are in hand there."""
+        """Tell what was written, and wait until at most `most` pictures are being written."""
         while self.writing:
             finished = [future for future in self.writing if future.done()]
             if not finished and len(self.writing) <= most:
@@ -219,7 +242,7 @@ class _Line:
 
 
 def _settled(job: Job) -> "Future[tuple[float, Any]]":
-    """What the plan knows already."""
+    """Return the outcome that the plan knows already."""
     future: Future[tuple[float, Any]] = Future()
     future.set_exception(PictureError(job.problem) if job.problem else SkippedError(job.why))
     return future
@@ -242,7 +265,7 @@ def _write(steps: Steps[Any, Any], job: Job, restored: object, begin: float) -> 
 
 @contextmanager
 def _as_error() -> Iterator[None]:
-    """A defect of ours must not lose the rest of the batch."""
+    """Turn every defect into a picture's error, so that the rest of the batch goes on."""
     try:
         yield
     except (DiffuseError, SkippedError, BusyError):

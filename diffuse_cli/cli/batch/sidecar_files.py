@@ -1,4 +1,4 @@
-"""Which file belongs to which picture, as its mask or noise map: one for all, or one for each by its name."""
+"""Which mask or noise map belongs to which picture: one for all, or one for each by its name."""
 
 import functools
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Sidecar(Generic[T]):
 
     Attributes:
         value: what it was read as.
-        sha256: of the file.
+        sha256: the hash of the file.
     """
 
     value: T
@@ -28,18 +28,24 @@ class Sidecar(Generic[T]):
 
 
 class SidecarFiles(Generic[T]):
-    """--mask FILE, --mask DIR/ or --mask 'masks/{stem}.png', and the same of other options.
+    """The files of --mask FILE, --mask DIR/ or --mask 'masks/{stem}.png', or of another such option.
 
     Attributes:
-        files: those that are known before any picture is, none of which is to be overwritten.
+        files: those that are known before any picture is. No result overwrites them.
     """
 
     def __init__(self, name: str, *, option: str, what: str, read: Callable[[Path], T]) -> None:
-        """A file for all pictures is read at once.
+        """Read the file for all pictures, if there is one.
 
-        Args: name: what the option was given; option: "--mask"; what: "mask", as messages call it; read: a file of it.
-        Raises: UsageError: there is no such file or folder, or a template's field is unknown. PictureError: the one
-            file cannot be read.
+        Args:
+            name: what the option was given.
+            option: the option, such as "--mask".
+            what: what messages call such a file, such as "mask".
+            read: reads such a file.
+
+        Raises:
+            UsageError: there is no such file or folder, or the template has an unknown field.
+            PictureError: the file for all pictures cannot be read.
         """
         self.name, self.option, self.what, self.read = name, option, what, read
         self.is_folder = Path(name).is_dir()
@@ -50,14 +56,15 @@ class SidecarFiles(Generic[T]):
             self._templated(Path("x.png"))
         elif not self.is_folder:
             if not Path(name).exists():
-                raise UsageError(f"{name}: no such {what} {'folder' if name.endswith('/') else 'file'}")
+                raise UsageError(f"{name}: no such {what} {'folder' if name.endswith('/') else 'file'}; check the name")
             self.files = (Path(name),)
             self._read(Path(name))
 
     def of(self, picture: Path) -> Sidecar[T]:
-        """A picture's own.
+        """Return a picture's own file.
 
-        Raises: PictureError: it is missing, or cannot be read.
+        Raises:
+            PictureError: it is missing, or cannot be read.
         """
         if self.is_folder:
             return self._read(self._in_folder(picture))
@@ -68,14 +75,14 @@ class SidecarFiles(Generic[T]):
         return Path(filled(self.name, values, self.option))
 
     def _in_folder(self, picture: Path) -> Path:
-        """Of the picture's name, or with another suffix."""
+        """Return the file with the picture's name, or its stem and another suffix."""
         same = Path(self.name) / picture.name
         if same.is_file():
             return same
         others = [same.with_suffix(suffix) for suffix in PICTURE_SUFFIXES if same.with_suffix(suffix).is_file()]
         if len(others) > 1:
             names = f"{shown(others[0])} and {shown(others[1])}"
-            raise PictureError(f"{shown(picture)}: {names} could both be its {self.what}")
+            raise PictureError(f"{shown(picture)}: {names} could both be its {self.what}; remove one of them")
         return others[0] if others else same
 
     def _read_file(self, path: Path) -> Sidecar[T]:

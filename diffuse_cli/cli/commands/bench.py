@@ -6,29 +6,34 @@ from typing import Annotated
 
 import typer
 
-from ..options.options import DeviceName, DtypeName
+from ...diffusion.settings import Dtype
 from ..run.display import Display
 from ..run.planning import check_measured
 
 
 def bench(
-    full: Annotated[bool, typer.Option("--full", help="Pictures of 100 megapixels, too (many minutes).")] = False,
-    json_file: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="All figures, as JSON.")] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.png|.svg|.pdf", help="Draw the figures, too.")] = None,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing files.")] = False,
-    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="The checkpoint (see diffuse models).")] = "photo",
-    dtype: Annotated[DtypeName, typer.Option(help="Of the commands; the core is timed in each.")] = DtypeName.auto,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also measure pictures of 100 megapixels (many minutes).")
+    ] = False,
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE|-", help="Write all figures as JSON.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.png|.svg|.pdf", help="Draw the figures.")] = None,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite files that exist.")] = False,
+    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="Checkpoint (see diffuse models).")] = "photo",
+    dtype: Annotated[Dtype, typer.Option(help="Number type of the commands. The core is timed in each.")] = "auto",
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
     quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="No progress; the tables and errors still show.")
+        bool, typer.Option("-q", "--quiet", help="Show no progress. Tables and errors still show.")
     ] = False,
 ) -> None:
-    """Measure speed and memory on this machine's CPU: at most ten minutes on two cores.
+    """Measure speed and memory on this machine's CPU. Takes at most ten minutes on two cores.
 
-    Start-up; the real commands on synthetic pictures of 0.25, 1 and 12 megapixels, files included, per megapixel of
-    the result without start-up; the bare core, its multiply-accumulates a pixel, and what fraction it reaches of the
-    fastest 3x3 convolution found in the same run; beside it networks of FFDNet's and DnCNN's shape with random weights,
-    at their own best tile, layout and dtype; and where the core's time goes.
+    The first table is about the program: start-up, and the commands on synthetic pictures of 0.25, 1 and 12 megapixels.
+    Times per megapixel of the result include files, but not start-up. The next tables are about the bare core: its
+    multiply-accumulates per pixel, and its speed as a fraction of the fastest 3x3 convolution in the same run. Networks
+    of FFDNet's and DnCNN's shape, with random weights and at their best tile, layout and dtype, are measured beside it.
+    The last table shows where the core's time goes.
     """
     check_measured(json_file, plot, force=force)
     from ...diffusion.checkpoint import find, read_info
@@ -41,7 +46,7 @@ def bench(
     keep_buffers()
     info = read_info(find(model))
     with Display(quiet=quiet, total=1) as display:
-        loaded = prepare(model, device=DeviceName.cpu.value, dtype=dtype.value, threads=threads)
+        loaded = prepare(model, device="cpu", dtype=dtype, threads=threads)
         report = benchmark(loaded, info, full=full, say=lambda line: None if quiet else display.say(line))
     if plot is not None:
         from ...evaluation.plot import draw_benchmark

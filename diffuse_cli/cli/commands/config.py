@@ -1,4 +1,4 @@
-"""`diffuse config`, and the settings that commands take as their defaults."""
+"""`diffuse config`, and the settings that are the commands' defaults."""
 
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from ..settings_files import Setting
 
 
 def _options(group: Any) -> tuple[dict[str, list[Any]], set[str]]:  # noqa: ANN401 - the parser's, not exported by typer
-    """Every command's options, and the names of those that may be given several times."""
+    """Return every command's options, and the names of those that may be repeated."""
     found = {
         name: [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
         for name, command in group.commands.items()
@@ -26,9 +26,10 @@ def _settings(group: Any) -> dict[str, dict[str, Setting]]:  # noqa: ANN401 - as
 
 
 def default_map(group: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - as above
-    """What each command takes where no flag says otherwise.
+    """Return each command's settings, which hold unless a flag says otherwise.
 
-    Raises: UsageError: as `configuration.settings`.
+    Raises:
+        UsageError: a settings file cannot be read, or names an unknown command or option.
     """
     return {
         command: {name: setting.value for name, setting in found.items()} for command, found in _settings(group).items()
@@ -37,13 +38,15 @@ def default_map(group: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - as a
 
 def config(
     ctx: typer.Context,
-    command: Annotated[str | None, typer.Argument(metavar="[COMMAND]", help="All options of this command.")] = None,
+    command: Annotated[
+        str | None, typer.Argument(metavar="[COMMAND]", help="Show all options of this command.")
+    ] = None,
 ) -> None:
-    """Show the settings that are in force, and where each comes from.
+    """Show the settings in force, and where each comes from.
 
-    Flags count more than DIFFUSE_OPTION and DIFFUSE_COMMAND_OPTION variables, these more than ./diffuse.toml, that more
-    than the user's config file, and that more than the defaults. In a file, `steps = 4` holds for every command that
-    has --steps, and in a table [denoise] for that command.
+    Flags override DIFFUSE_OPTION and DIFFUSE_COMMAND_OPTION variables. Variables override ./diffuse.toml, which
+    overrides the user's config file, which overrides the defaults. In a file, `steps = 4` sets --steps of every command
+    that has it. In a table [denoise], it sets --steps of that command only.
     """
     group = ctx.parent.command if ctx.parent is not None else None
     options, _ = _options(group)
@@ -56,7 +59,7 @@ def config(
                 _show(f"{name}.{key.replace('_', '-')}", setting)
         return
     if command not in options:
-        raise UsageError(f"{command}: no such command; there are {', '.join(options)}")
+        raise UsageError(f"{command}: no such command; the commands are {', '.join(options)}")
     for option in options[command]:
         default = Setting(value=option.default, origin="default")
         _show(option.name.replace("_", "-"), settings[command].get(option.name, default))

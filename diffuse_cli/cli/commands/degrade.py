@@ -10,20 +10,17 @@ import typer
 
 from ...errors import UsageError
 from ...version import __version__
-from ..batch import plan
+from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from ..options.options import Files, shared
 from ..run.display import Display
 from ..run.planning import Wanted, plan_files, sha256_of, show_plan
-from ..run.restorer import header_pixels
 from ..run.results import Results
-from ..run.working import begin, work_through
+from ..run.steps import Made, PictureSteps, Shown
+from ..run.working import PictureWork, begin, working
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ...degradation.damage import Damage
     from ...images.picture import Picture
 
@@ -31,28 +28,33 @@ if TYPE_CHECKING:
 @shared
 def degrade(
     files: Files,
-    blur: Annotated[float, typer.Option(metavar="PX", help="Gaussian blur of this std, in pixels.")] = 0.0,
-    scale: Annotated[float, typer.Option(metavar="S", help="Shrink by this factor, antialiased bicubic.")] = 1.0,
+    blur: Annotated[float, typer.Option(metavar="PX", help="Blur by a Gaussian of this std in pixels.")] = 0.0,
+    scale: Annotated[float, typer.Option(metavar="S", help="Shrink by this factor (bicubic, antialiased).")] = 1.0,
     poisson: Annotated[
-        float, typer.Option(metavar="G", help="Shot noise of G levels a photon: its variance is G times the level.")
+        float, typer.Option(metavar="G", help="Add shot noise of G levels a photon. Its variance is G times the level.")
     ] = 0.0,
-    noise: Annotated[float, typer.Option(metavar="LEVEL", help="White noise of this std, in 8-bit levels.")] = 0.0,
+    noise: Annotated[float, typer.Option(metavar="LEVEL", help="Add white noise of this std in 8-bit levels.")] = 0.0,
     mask_random: Annotated[
         str | None,
-        typer.Option(metavar="text|strokes|boxes|dust|scratches|tears", help="Paint over pixels; writes the mask too."),
+        typer.Option(metavar="text|strokes|boxes|dust|scratches|tears", help="Paint over pixels, and write the mask."),
     ] = None,
-    mask_share: Annotated[float, typer.Option(metavar="0..1", help="The share of the picture painted over.")] = 0.1,
+    mask_share: Annotated[float, typer.Option(metavar="0..1", help="Share of the picture to paint over.")] = 0.1,
     worn: Annotated[
         bool,
-        typer.Option("--worn", help="Paint as old prints look: tones of their own, soft rims; else white."),
+        typer.Option("--worn", help="Paint like the wear of old prints, in tones and with soft rims, not white."),
     ] = False,
-    jpeg: Annotated[int | None, typer.Option(metavar="Q", help="Write a JPEG of this quality, not a PNG.")] = None,
-    subsampling: Annotated[str, typer.Option(metavar="4:2:0|4:2:2|4:4:4", help="Of the JPEG's chroma.")] = "4:2:0",
-    seed: Annotated[int, typer.Option(metavar="N", help="Of noise and marks.")] = 0,
+    jpeg: Annotated[
+        int | None, typer.Option(metavar="Q", help="Write a JPEG of this quality instead of a PNG.")
+    ] = None,
+    subsampling: Annotated[
+        str, typer.Option(metavar="4:2:0|4:2:2|4:4:4", help="Chroma subsampling of the JPEG.")
+    ] = "4:2:0",
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of noise and marks.")] = 0,
 ) -> None:
-    """Make test inputs: damage pictures in a known way, in the order of these options.
+    """Damage pictures in a known way, to make test inputs.
 
-    Beside each result lie a .json that says what was done and, with --mask-random, a .mask.png (white = painted over).
+    The damage is done in the order of these options. Each result gets a .json that says what was done and, with
+    --mask-random, a .mask.png (white = painted over).
     """
     from ...degradation.damage import Damage
     from ...degradation.random_masks import kind_of
@@ -76,15 +78,19 @@ def degrade(
     with Display(quiet=files.quiet, total=len(what.jobs)) as display:
         begin(what, files, display)
         results = Results(batch=what, files=files, encoding=encoding, display=display)
-        work_through(what, files, _Degrader(damage=damage, wanted=wanted, files=files, results=results), display)
+        degrader = _Degrader(damage=damage, wanted=wanted, files=files, results=results)
+        with working(PictureWork(what, files, display)) as work:
+            pipeline.run(what.jobs, degrader, work.end, work.is_stopped)
 
 
 def _check_outputs(jobs: list[Job], files: Files, *, is_jpeg: bool) -> None:
     for job in jobs:
         if job.output == PIPE:
-            raise UsageError("-: degrade writes several files; name the output with -o FILE")
+            raise UsageError("-: degrade writes several files for each picture; name the output with -o FILE")
         if (job.output.suffix.lower() in (".jpg", ".jpeg")) != is_jpeg:
-            raise UsageError(f"{job.output}: {'--jpeg writes a .jpg' if is_jpeg else 'a JPEG needs --jpeg QUALITY'}")
+            raise UsageError(
+                f"{job.output}: {'with --jpeg, end the name in .jpg' if is_jpeg else 'a JPEG needs --jpeg QUALITY'}"
+            )
     due = [job for job in jobs if job.action != "skip"]
     beside = [path for job in due for path in (_sidecar(job.output), _mask_file(job.output))]
     plan.check_free(beside, [job.source for job in jobs])
@@ -100,68 +106,46 @@ def _mask_file(output: Path) -> Path:
     return output.with_suffix(".mask.png")
 
 
-@dataclass(slots=True)
-class _Damaged:
-    """What is to be written; hole: (H, W), True where pixels are hidden."""
-
-    picture: "Picture"
-    hole: "NDArray[np.bool_] | None"
-    made: dict[str, Any]
-    before: "Picture | None" = None
-
-
 @dataclass(frozen=True, kw_only=True)
-class _Degrader:
-    """How each picture is read, damaged and written."""
+class _Degrader(PictureSteps["tuple[Picture, dict[str, Any]]"]):
+    """How each picture is read and damaged."""
 
     damage: "Damage"
     wanted: Wanted
     files: Files
-    results: Results
 
-    def weight(self, job: Job) -> int:
-        """Its pixels by its header."""
-        return header_pixels(job.source)
-
-    def read(self, job: Job) -> _Damaged:
-        """Claim, hash and decode."""
+    def read(self, job: Job) -> "tuple[Picture, dict[str, Any]]":
+        """Claim, hash and decode the picture."""
         from ...images.image_io import read_picture
 
         self.results.claim(job)
         made = {**self.wanted(job), "input": sha256_of(job.source)}
         self.results.check_still_due(job, made)
-        return _Damaged(read_picture(job.source, max_pixels=self.files.max_pixels), None, made)
+        return read_picture(job.source, max_pixels=self.files.max_pixels), made
 
-    def restore(self, job: Job, read: _Damaged) -> _Damaged:
+    def restore(self, job: Job, read: "tuple[Picture, dict[str, Any]]") -> Made:
         """Do the damage."""
+        from ...images.encoding import PLAIN
         from ...images.image_io import check_fits
 
         self.results.display.show(job.source.name)
-        picture, hole = self.damage.apply(read.picture)
+        before, recipe = read
+        picture, hole = self.damage.apply(before)
         check_fits(picture, job.output)
-        before = read.picture if self.results.shows(job) else None
-        return _Damaged(self.results.signed(picture, read.made), hole, read.made, before)
+        picture = self.results.signed(picture, recipe)
+        shown = Shown(before=before, after=picture) if self.results.shows(job) else None
+        return Made(pages=[picture], recipe=recipe, encoding=PLAIN, hole=hole, shown=shown)
 
-    def write(self, job: Job, restored: _Damaged) -> dict[str, Any]:
-        """The picture last: where it is, its record and mask are."""
-        from ...images.encoding import PLAIN
+    def write_beside(self, job: Job, made: Made) -> None:
+        """Write what was done, and where pixels are hidden."""
         from ...images.image_io import write_picture
         from ...images.mask_picture import mask_picture
         from ...system.files import write_bytes
 
-        record = {"version": __version__, "input_sha256": restored.made["input"], **asdict(self.damage)}
-        if restored.hole is not None:
-            mask = self.results.signed(mask_picture(restored.hole), restored.made)
-            write_picture(mask, _mask_file(job.output))
+        record = {"version": __version__, "input_sha256": made.recipe["input"], **asdict(self.damage)}
+        if made.hole is not None:
+            write_picture(self.results.signed(mask_picture(made.hole), made.recipe), _mask_file(job.output))
         write_bytes((json.dumps(record, indent=1) + "\n").encode(), _sidecar(job.output))
-        self.results.write(job, [restored.picture], restored.made, PLAIN)
-        if restored.before is not None:
-            self.results.show(job, restored.before, restored.picture, restored.made)
-        return {"recipe": restored.made}
-
-    def let_go(self, job: Job) -> None:
-        """Work on it has ended."""
-        self.results.let_go(job)
 
 
 def add_to(app: typer.Typer) -> None:

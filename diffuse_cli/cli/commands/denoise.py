@@ -1,15 +1,11 @@
 """`diffuse denoise`."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import Annotated, Literal, cast
 
 import typer
 
 from ...errors import UsageError
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
-
-if TYPE_CHECKING:
-    from ...tasks.task import Task
-    from ..batch.plan import Job
 
 
 @shared
@@ -19,55 +15,50 @@ def denoise(
         str,
         typer.Option(
             metavar="auto|LEVEL|poisson|auto-map",
-            help="Std of the noise in 8-bit levels. auto estimates one for the picture, poisson also how it depends on "
-            "brightness, auto-map on brightness and place.",
+            help="Std of the noise in 8-bit levels. auto estimates it. poisson also estimates how it depends on "
+            "brightness. auto-map estimates how it depends on brightness and place.",
         ),
     ] = "auto",
     noise_map: Annotated[
         str | None,
         typer.Option(
             metavar="FILE|DIR/",
-            help="A gray picture of its std at each pixel: 8 bits = levels, 16 bits = levels x 256; a folder, or a "
-            "name like 'maps/{stem}.png', has one for each picture.",
+            help="Gray picture of the noise's std at each pixel: 8 bits are levels, 16 bits are levels x 256. A "
+            "folder, or a template like 'maps/{stem}.png', has one for each picture.",
         ),
     ] = None,
-    strength: Annotated[float, typer.Option(metavar="0..1", help="0 = the input, 1 = the estimate.")] = 1.0,
+    strength: Annotated[float, typer.Option(metavar="0..1", help="0 is the input, 1 the restored picture.")] = 1.0,
     chroma_strength: Annotated[
         float | None,
-        typer.Option(metavar="0..1", help="The same for the colour noise alone.", show_default="as --strength"),
+        typer.Option(metavar="0..1", help="The same for colour noise alone.", show_default="as --strength"),
     ] = None,
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Remove noise. Without options the noise level is estimated, and printed."""
-    from dataclasses import replace
-
+    """Remove noise. By default, the noise level is estimated and printed."""
     from ...degradation.estimation.noise_map import map_of
     from ...images.image_io import read_picture
     from ...tasks.denoise import Denoise
     from ..batch.sidecar_files import SidecarFiles
     from ..run.restorer import restore_files
+    from ..run.task_source import SameTask, TaskWithFile
 
     task = Denoise(noise=_noise(noise), strength=strength, chroma_strength=chroma_strength)
     if noise_map is None:
-        restore_files("denoise", task, files, keeping, compute, which)
+        restore_files("denoise", SameTask(task=task), files, keeping, compute, which)
         return
     if noise != "auto":
-        raise UsageError("--noise and --noise-map both say what the noise is; give one of them")
+        raise UsageError("--noise and --noise-map both set the noise; give one of them")
     maps = SidecarFiles(
         noise_map,
         option="--noise-map",
         what="noise map",
         read=lambda path: map_of(read_picture(path, max_pixels=files.max_pixels)),
     )
-
-    def of(job: "Job") -> "tuple[Task, dict[str, str]]":
-        found = maps.of(job.source)
-        return replace(task, noise_map=found.value), {"noise_map": found.sha256}
-
-    restore_files("denoise", of, files, keeping, compute, which, others=maps.files)
+    tasks = TaskWithFile(task=task, option="noise_map", sidecars=maps)
+    restore_files("denoise", tasks, files, keeping, compute, which)
 
 
 def _noise(text: str) -> "float | Literal['auto', 'poisson', 'auto-map']":
@@ -76,7 +67,7 @@ def _noise(text: str) -> "float | Literal['auto', 'poisson', 'auto-map']":
     try:
         return float(text)
     except ValueError:
-        raise UsageError(f"--noise {text}: give a level, like 25, or auto, poisson or auto-map") from None
+        raise UsageError(f"--noise {text}: not a level; give a number like 25, or auto, poisson or auto-map") from None
 
 
 def add_to(app: typer.Typer) -> None:

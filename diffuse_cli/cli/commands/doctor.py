@@ -14,14 +14,15 @@ _WIDTH = 22
 
 def doctor(
     self_test: Annotated[
-        bool, typer.Option("--self-test/--no-self-test", help="Restore three small pictures, and compare pixels.")
+        bool, typer.Option("--self-test/--no-self-test", help="Restore three small pictures, and compare their pixels.")
     ] = True,
-    json_lines: Annotated[bool, typer.Option("--json", help="One line of JSON for each finding.")] = False,
+    json_lines: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each finding.")] = False,
 ) -> None:
-    """Look at this machine and this installation: hardware, number types, formats, extras, and a short self-test.
+    """Check this machine and this installation.
 
-    What is missing is named with what brings it, and is no failure. Exits with 3 if a checkpoint is broken or missing,
-    with 1 if the shipped weights compute something else than they should.
+    Shows hardware, number types, formats and extras, and runs a short self-test. A missing part is no failure; it is
+    listed with what installs it. Exits with 3 if a checkpoint is missing or broken, and with 1 if the shipped weights
+    compute wrong pixels.
     """
     from ..doctor.doctor import examine
 
@@ -47,7 +48,7 @@ def _line(finding: "Finding") -> str:
 
 
 def _advise(found: "list[Finding]") -> None:
-    """What to do, each thing once."""
+    """Print what to do, each thing once."""
     remedies: dict[str, list[str]] = {}
     for finding in found:
         if finding.verdict != "ok" and finding.remedy:
@@ -55,7 +56,7 @@ def _advise(found: "list[Finding]") -> None:
     if not remedies:
         typer.echo("nothing is missing")
         return
-    typer.echo("to have what is missing")
+    typer.echo("to install what is missing")
     for remedy, names in remedies.items():
         typer.echo(f"   {', '.join(names)}: {remedy}")
 

@@ -4,20 +4,22 @@ import io
 import json
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ...errors import DiffuseError
-from ..batch import plan
+from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
+from ..batch.pipeline import End
+from ..batch.plan import Job
 from ..options.options import Sources, shared
 from ..run.display import Display, one_line
-from ..run.planning import find_sources
-from ..run.stopping import CODES, NAMES, Stop
-from ..run.working import report_failures, tell_summary
+from ..run.planning import Batch, find_sources
+from ..run.steps import Looking
+from ..run.working import Work, begin, working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,73 +31,58 @@ if TYPE_CHECKING:
 
 @shared
 def estimate(files: Sources) -> None:
-    """Tell what happened to pictures, how sure that is, and what `diffuse restore` would do. Writes nothing.
+    """Estimate the damage of pictures. Also say what `diffuse restore` would do. Writes no file.
 
-    Noise: its std in 8-bit levels; whether it grows with brightness (variance = gain x level + offset), and whether it
-    is smooth, as after enlarging, or white. JPEG: the quality in the file's tables, or, in other files, what the pixels
-    still show. Blur: the std of a Gaussian in pixels. Detail: the size that would hold all the detail there is.
-    --json prints a line for each picture, and a summary, as json_lines.schema.json defines them.
+    Noise: its std in 8-bit levels, whether it grows with brightness (variance = gain x level + offset), and whether it
+    is white, or smooth as after enlarging. JPEG: the quality in the file's tables or, in other files, the quality that
+    the pixels show. Blur: the std of a Gaussian in pixels. Detail: the smallest size that holds all the detail. --json
+    prints a line for each picture and a summary, as defined in json_lines.schema.json.
     """
     found = find_sources(files)
     part = plan.shard_of(files.shard) if files.shard is not None else (1, 1)
     plan.check_inputs(found.found)
-    sources = [one.path for one in found.found if plan.is_in_part(one, *part)]
-    work = _Estimates(files=files, ignored=dict(found.skipped))
-    with Display(quiet=files.quiet, total=len(sources)) as display, Stop() as stop:
-        if found.skipped and not files.quiet:
-            display.say(f"left out: {plan.shown_skips(found.skipped)}")
-        for path in sources:
-            if stop.asked:
-                break
-            with display.turn(path.name):
-                work.one(path)
-    code = CODES[stop.signal] if stop.signal is not None else work.exit_code
-    if files.json:
-        work.summary(len(sources), code, NAMES[stop.signal] if stop.signal is not None else None)
-    if stop.signal is not None:
-        raise typer.Exit(code)
-    report_failures(work.failed, len(sources))
+    jobs = plan.shard([Job(found=one, output=PIPE) for one in found.found], *part)
+    batch = Batch(op="estimate", jobs=jobs, ignored=dict(found.skipped))
+    with Display(quiet=files.quiet, total=len(jobs)) as display:
+        begin(batch, files, display)
+        with working(_Work(batch, files, display)) as work:
+            pipeline.run(jobs, _Estimator(files=files, display=display), work.end, work.is_stopped)
 
 
-@dataclass(kw_only=True)
-class _Estimates:
-    """What has been told so far."""
+class _Work(Work):
+    """What becomes of each picture. What is found out about it is told where it is found out."""
+
+    def tell(self, end: End) -> None:
+        """--json: print one line for a failure."""
+        if self.options.json and end.error is not None:
+            line = {"type": "estimate", "status": "failed", "input": str(end.job.source), "error": str(end.error)}
+            typer.echo(json.dumps({**line, "exit_code": end.error.exit_code}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Estimator(Looking["Iterator[Picture]"]):
+    """How each picture is read and looked at."""
 
     files: Sources
-    ignored: dict[str, int]
-    done: int = 0
-    failed: list[tuple[Path, DiffuseError]] = field(default_factory=list)
-    start: float = field(default_factory=time.monotonic)
+    display: Display
 
-    @property
-    def exit_code(self) -> int:
-        """0, or the gravest failure's."""
-        return max((error.exit_code for _, error in self.failed), default=0)
-
-    def one(self, path: Path) -> None:
-        """Look at a picture and tell what there is to tell."""
-        begin = time.monotonic()
-        try:
-            for number, picture in enumerate(self.pages(path), 1):
-                page = number if picture.source.pages > 1 else None
-                self.tell(path, picture, page, begin)
-                begin = time.monotonic()
-            self.done += 1
-        except DiffuseError as error:
-            self.failed.append((path, error))
-            if self.files.json:
-                line = {"type": "estimate", "status": "failed", "input": str(path), "error": str(error)}
-                typer.echo(json.dumps({**line, "exit_code": error.exit_code}))
-
-    def pages(self, path: Path) -> "Iterator[Picture]":
-        """A picture's pages; most have one."""
+    def read(self, job: Job) -> "Iterator[Picture]":
+        """Read the first page, and return all pages. The others are read when it is their turn."""
         from ...images.image_io import read_pages
 
-        data = io.BytesIO(sys.stdin.buffer.read()) if path == PIPE else None
-        return read_pages(path, max_pixels=self.files.max_pixels, data=data)
+        data = io.BytesIO(sys.stdin.buffer.read()) if job.source == PIPE else None
+        pages = read_pages(job.source, max_pixels=self.files.max_pixels, data=data)
+        return chain([next(pages)], pages)
 
-    def tell(self, path: Path, picture: "Picture", page: int | None, begin: float) -> None:
-        """On stdout."""
+    def restore(self, job: Job, read: "Iterator[Picture]") -> None:
+        """Print what was found out about each page."""
+        self.display.show(job.source.name)
+        begin = time.monotonic()
+        for number, picture in enumerate(read, 1):
+            self._tell(job.source, picture, number if picture.source.pages > 1 else None, begin)
+            begin = time.monotonic()
+
+    def _tell(self, path: Path, picture: "Picture", page: int | None, begin: float) -> None:
         from ...degradation.estimation.estimate import estimate_degradation as look
         from ...tasks.restore import Restore
 
@@ -114,14 +101,6 @@ class _Estimates:
         for line in (f"{one_line(name)}: {width}x{height}", *_block(found, problem, width, height)):
             typer.echo(line)
 
-    def summary(self, total: int, code: int, stopped_by: str | None) -> None:
-        """--json: the last line."""
-        failures = [{"input": str(path), "error": str(e), "exit_code": e.exit_code} for path, e in self.failed]
-        tell_summary(
-            "estimate", total, self.done, 0, failures,
-            ignored=self.ignored, start=self.start, code=code, stopped_by=stopped_by,
-        )  # fmt: skip
-
 
 def _block(found: "Estimate", problem: "Problem", width: int, height: int) -> "Iterator[str]":
     yield _row("noise", _noise(found), found.noise)
@@ -129,13 +108,17 @@ def _block(found: "Estimate", problem: "Problem", width: int, height: int) -> "I
     yield _row("blur", f"a Gaussian of {found.blur.value:.2f} pixels" if found.blur.value else "none", found.blur)
     share = found.resolution.value or 1.0
     larger = f", as if enlarged by {found.enlarged.value:.2f}" if found.enlarged.value else ""
-    size = f"fits into {round(width * share)}x{round(height * share)}{larger}" if share < 1 else "as fine as the size"
+    size = (
+        f"fits into {round(width * share)}x{round(height * share)}{larger}"
+        if share < 1
+        else "as fine as the size allows"
+    )
     yield _row("detail", size, found.resolution)
     yield f"  restore  {_would(problem)}"
 
 
 def _row(name: str, text: str, finding: "Finding") -> str:
-    return f"  {name:8} {text} ({finding.confidence} confidence; {finding.how})"
+    return f"  {name:8} {text} ({finding.confidence} confidence)"
 
 
 def _noise(found: "Estimate") -> str:
@@ -159,13 +142,11 @@ def _jpeg(found: "Estimate") -> str:
 
 
 def _told(problem: "Problem") -> dict[str, Any]:
-    """What the core would be told."""
+    """Return what the network would be told."""
     from ...images.units import LEVEL
 
-    guide = problem.guide
-    noise = problem.noise if guide is None else guide.noise
-    quality, blur = (100.0, 0.0) if guide is None else (guide.quality, guide.blur)
-    return {"noise": noise * LEVEL, "jpeg": quality, "blur": blur}
+    what = problem.degradation
+    return {"noise": what.noise * LEVEL, "jpeg": what.quality, "blur": what.blur}
 
 
 def _would(problem: "Problem") -> str:
@@ -181,7 +162,7 @@ def _would(problem: "Problem") -> str:
 
 
 def _command(problem: "Problem") -> str:
-    """The line that does the same without looking again."""
+    """Return the command that does the same without estimating again."""
     told = _told(problem)
     return f"diffuse restore --noise {told['noise']:.4g} --jpeg {told['jpeg']:.4g} --blur {told['blur']:.4g}"
 

@@ -1,148 +1,124 @@
 """`diffuse evaluate`."""
 
-from dataclasses import replace
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...errors import UsageError
+from ...evaluation.conditions import MeasuredTask
 from ..options.options import Compute, shared
 from ..run.display import Display
 from ..run.planning import check_measured
 from ..run.working import report_failures
 
 if TYPE_CHECKING:
+    from ...evaluation.evaluate import Evaluation
     from ...evaluation.report import Report
 
 
-class TaskName(StrEnum):
-    """Values of --task."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluateOptions:
+    """What to measure, and where the figures go."""
 
-    denoise = "denoise"
-    inpaint = "inpaint"
-    super_resolve = "super-resolve"
-    jpeg = "jpeg"
-    deblur = "deblur"
-    restore = "restore"
-    generate = "generate"
+    task: Annotated[MeasuredTask | None, typer.Option(help="What to measure.")] = None
+    data: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="A folder of clean pictures. Repeat for more.")
+    ] = None
+    level: Annotated[
+        list[float] | None,
+        typer.Option(metavar="N", help="Strength of the damage. Repeat for more.", show_default="the usual ones"),
+    ] = None
+    gray: Annotated[bool, typer.Option("--gray", help="Make colour pictures gray first.")] = False
+    as_files: Annotated[
+        bool, typer.Option("--as-files", help="denoise: clip the noise and round it to 8 bits, as files do.")
+    ] = False
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Do not tell the damage; it is estimated. denoise: with --as-files.")
+    ] = False
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Use N pictures of each folder, evenly spread.")
+    ] = None
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Also measure samples in N steps.", show_default="1, or as measured; generate: 24"
+        ),
+    ] = None
+    fidelity: Annotated[
+        list[float] | None,
+        typer.Option(metavar="F", help="Also measure what lies between a sample (0) and the mean (1)."),
+    ] = None
+    samples: Annotated[
+        int,
+        typer.Option(
+            metavar="K", min=1, help="Draw K samples; measure them, the means of 4, 8, 16, ... and their spread."
+        ),
+    ] = 1
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Also measure the published classics that are installed.")
+    ] = False
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE|-", help="Write all figures of every picture as JSON.")
+    ] = None
+    compare: Annotated[
+        tuple[Path, Path] | None, typer.Option(metavar="A.json B.json", help="Compare two such files, B against A.")
+    ] = None
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.png|.svg|.pdf", help="Also draw the figures.")] = None
+    force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing files.")] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; the table and errors still show.")] = False
+
+    def plan(self, compute: Compute) -> "Evaluation":
+        """Return what is measured.
+
+        Args:
+            compute: how to compute.
+
+        Raises:
+            UsageError: --task or --data is missing, or an option means nothing for the task.
+        """
+        if self.task is None or not self.data:
+            raise UsageError("what is to be measured? Give --task and --data DIR, or --compare A.json B.json")
+        check_measured(self.json_file, self.plot, force=self.force)
+        from ...evaluation.plan import plan
+
+        return plan(
+            self.task, self.data, compute.settings, levels=self.level or (), limit=self.limit, steps=self.steps,
+            fidelities=self.fidelity or (), samples=self.samples, gray=self.gray, as_files=self.as_files,
+            blind=self.blind, baseline=self.baseline,
+        )  # fmt: skip
 
 
 @shared
-def evaluate(
-    task: Annotated[TaskName | None, typer.Option(help="What to measure.")] = None,
-    data: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="A folder of clean pictures; several may be given.")
-    ] = None,
-    level: Annotated[
-        list[float] | None, typer.Option(metavar="N", help="How strong the damage is; by default all the usual ones.")
-    ] = None,
-    gray: Annotated[bool, typer.Option("--gray", help="Make colour pictures gray first.")] = False,
-    as_files: Annotated[
-        bool, typer.Option("--as-files", help="denoise: clip and round the noise, as files do.")
-    ] = False,
-    blind: Annotated[
-        bool, typer.Option("--blind", help="The damage is estimated, not told (denoise: implies --as-files).")
-    ] = False,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="N pictures of each folder, evenly spread.")
-    ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Samples in N steps too.", show_default="1, or as measured; generate: 24"),
-    ] = None,
-    fidelity: Annotated[
-        list[float] | None,
-        typer.Option(metavar="F", help="Also what lies between a sample (0) and the mean (1); may be repeated."),
-    ] = None,
-    samples: Annotated[
-        int,
-        typer.Option(metavar="K", min=1, help="K samples, the means of 4, 8, 16, ... of them, and how they spread."),
-    ] = 1,
-    baseline: Annotated[
-        bool, typer.Option("--baseline", help="The published classics too, as far as they are installed.")
-    ] = False,
-    json_file: Annotated[
-        str | None, typer.Option("--json", metavar="FILE|-", help="All figures of every picture, as JSON.")
-    ] = None,
-    compare: Annotated[
-        tuple[Path, Path] | None, typer.Option(metavar="A.json B.json", help="Compare two such files, B against A.")
-    ] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.png|.svg|.pdf", help="Draw the figures, too.")] = None,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing files.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; the table and errors still show.")] = False,
-    *,
-    compute: Compute,
-) -> None:
-    """Measure quality on folders of clean pictures, by the literature's protocols.
+def evaluate(*, options: EvaluateOptions, compute: Compute) -> None:
+    """Measure quality on folders of clean pictures, by the protocols of the literature.
 
-    denoise: white noise of std 15, 25, 50 levels from numpy's RandomState(0) for each picture, neither clipped nor
-    rounded (--as-files: both); the nominal level is told. super-resolve: x2, x3, x4; cropped to multiples of the
-    factor, shrunk by antialiased bicubic (a = -0.5), rounded; PSNR and SSIM on Y (BT.601, 16..235), a border of the
-    factor cropped. jpeg: quality 10, 20, 40 by Pillow, 4:2:0. deblur: a Gaussian of std 0.8, 1.6, 2.4 pixels, rounded.
-    inpaint: text on 13 %, strokes on 21 %, boxes on 10 %, dust on 5 % of the picture (--level: the share), seeded by
-    its name. restore: mixtures (1) noise 15, JPEG 75; (2) blur 1.2, noise 10, JPEG 60; (3) blur 0.8, x2, noise 10,
-    JPEG 60, described to the core. generate: sliced Wasserstein distance of patches, to crops of the pictures.
-
-    Results are rounded to 8 bits. PSNR counts all channels together, equal pictures as 100 dB; SSIM has an 11x11
-    Gaussian window. Means come with 95 % bootstrap intervals, seconds are per megapixel of the result.
+    Every picture is damaged, restored and compared with the original. Results are rounded to 8 bits first. The table
+    has means with 95 % bootstrap intervals, and seconds per megapixel of the result. docs/evaluation.md has the
+    protocol of each task.
     """
-    if compare is not None:
-        _print_differences(*compare)
+    if options.compare is not None:
+        _print_differences(*options.compare)
         return
-    if task is None or not data:
-        raise UsageError("what is to be measured? Give --task and --data DIR, or --compare A.json B.json")
-    check_measured(json_file, plot, force=force)
+    what = options.plan(compute)
     from ...diffusion.checkpoint import find, read_info
-    from ...diffusion.settings import GENERATE_STEPS, sample_steps
-    from ...evaluation.evaluate import Evaluation, evaluate, sets_of
-    from ...evaluation.generation_quality import evaluate_generation
-    from ...evaluation.protocol import conditions, task_named
+    from ...evaluation.plan import measure
 
-    sets, total = sets_of(data, limit)
     info = read_info(find(compute.model))
-    info.check_task(task.value)
-    if task is TaskName.generate:
-        _refuse({"level": level, "gray": gray, "as-files": as_files, "blind": blind, "baseline": baseline})
-        settings = compute.settings(steps or GENERATE_STEPS)
-        with Display(quiet=quiet, total=total) as display:
-            outcome = evaluate_generation(sets, settings, compute.load(), info, display.turn)
-    else:
-        chosen = conditions(task_named(task.value), tuple(level or ()), as_files=as_files, blind=blind)
-        drawn = samples > 1 or bool(fidelity)
-        settings = compute.settings(steps or (sample_steps(task.value) if drawn else 1))
-        if drawn and settings.steps == 1:
-            raise UsageError("--steps 1 is the posterior mean: give more for --samples and --fidelity, or leave it out")
-        for value in fidelity or ():
-            replace(settings, fidelity=value)  # checks it
-        what = Evaluation(
-            sets=sets,
-            conditions=chosen,
-            settings=settings,
-            samples=samples,
-            fidelities=fidelity or (),
-            gray=gray,
-            baseline=baseline,
-        )
-        with Display(quiet=quiet, total=total) as display:
-            outcome = evaluate(what, compute.load(), info, display.turn, display.say)
-    _write(outcome.report, json_file)
-    if plot is not None:
+    info.check_task(str(options.task))
+    with Display(quiet=options.quiet, total=what.total) as display:
+        outcome = measure(what, compute.load(), info, display.turn, display.say)
+    _write(outcome.report, options.json_file)
+    if options.plot is not None:
         from ...evaluation.plot import draw_evaluation
 
-        draw_evaluation(outcome.report, plot)
-    report_failures(outcome.failed, total)
-
-
-def _refuse(given: dict[str, object]) -> None:
-    for name, value in given.items():
-        if value:
-            raise UsageError(f"--{name} means nothing for --task generate")
+        draw_evaluation(outcome.report, options.plot)
+    report_failures(outcome.failed, what.total)
 
 
 def _write(report: "Report", json_file: str | None) -> None:
-    """The table to stdout, or the JSON in its place; the JSON to its file."""
+    """Write the table or, with --json -, the JSON to stdout; and the JSON to its file."""
     from ...evaluation.report import aligned, dump, table
     from ...system.files import write_bytes
 
@@ -156,7 +132,7 @@ def _write(report: "Report", json_file: str | None) -> None:
 
 
 def _print_differences(a: Path, b: Path) -> None:
-    """What is better, what worse and what within noise, as a table."""
+    """Print a table of what is better, worse and within noise."""
     from ...evaluation.report import aligned, differences, load
 
     heads = ["row", "measure", "change", "95 %", "n", ""]

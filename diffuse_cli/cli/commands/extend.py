@@ -1,49 +1,50 @@
 """`diffuse extend`."""
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
 from ...errors import UsageError
+from ...tasks.extend import Anchor
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared, two_numbers, whole_number
-
-if TYPE_CHECKING:
-    from ...tasks.extend import Anchor
 
 
 @shared
 def extend(
     files: Files,
-    to_size: Annotated[str | None, typer.Option(metavar="WxH", help="The canvas.")] = None,
-    pad: Annotated[str | None, typer.Option(metavar="L,T,R,B", help="Pixels left, top, right, bottom.")] = None,
+    to_size: Annotated[str | None, typer.Option(metavar="WxH", help="Size of the canvas.")] = None,
+    pad: Annotated[
+        str | None, typer.Option(metavar="L,T,R,B", help="Pixels to add left, top, right and bottom.")
+    ] = None,
     anchor: Annotated[
-        str,
-        typer.Option(metavar="WHERE", help="Where on the canvas the picture stays: center, top, left, top-left, ..."),
+        Anchor,
+        typer.Option(metavar="WHERE", help="Where the picture lies on the canvas: center, top, left, top-left, ..."),
     ] = "center",
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Paint beyond the frame; the picture itself stays bit for bit what it was.
+    """Paint beyond the frame. The picture itself stays bit for bit as it was.
 
-    It goes from coarse to fine, as in inpaint's wide holes, with pieces of the picture itself: --seed picks other ones,
-    --steps 1 is the mean without them, --fidelity 0 begins with a sample.
+    The margins are filled from coarse to fine with pieces of the picture, as inpaint fills wide holes. --seed picks
+    other pieces. --steps 1 gives the mean, without pieces. --fidelity 0 begins with a sample.
     """
     from ...tasks.extend import Extend
     from ..run.restorer import restore_files
+    from ..run.task_source import SameTask
 
     task = Extend(
         to_size=None if to_size is None else two_numbers("to-size", to_size), pad=None if pad is None else _pad(pad),
-        anchor=cast("Anchor", anchor),
+        anchor=anchor,
     )  # fmt: skip
-    restore_files("extend", task, files, keeping, compute, which)
+    restore_files("extend", SameTask(task=task), files, keeping, compute, which)
 
 
 def _pad(text: str) -> tuple[int, int, int, int]:
     numbers = [whole_number("pad", part) for part in text.split(",")]
     if len(numbers) != 4:
-        raise UsageError(f"--pad {text}: give four numbers, left,top,right,bottom")
+        raise UsageError(f"--pad {text}: not four numbers; give left,top,right,bottom")
     return numbers[0], numbers[1], numbers[2], numbers[3]
 
 

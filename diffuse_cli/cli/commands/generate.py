@@ -1,5 +1,6 @@
 """`diffuse generate`."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,13 +9,15 @@ import typer
 from ...diffusion.settings import GENERATE_STEPS, LABEL_GUIDANCE, label_guidance, natural_size
 from ...errors import UsageError
 from ...provenance import recipe
+from ..batch import pipeline
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from ..options.options import Coding, Compute, Output, shared, two_numbers
 from ..run.display import Display
 from ..run.planning import Wanted, plan_drawing, show_plan
 from ..run.results import Results
-from ..run.working import begin, work_through
+from ..run.steps import Made, PictureSteps, Shown
+from ..run.working import PictureWork, begin, working
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
 
     from ...diffusion.model import Model
     from ...diffusion.settings import Settings
-    from ...images.picture import Picture
+
+ALL = "all"
+"""The label that stands for each of them."""
 
 
 @shared
@@ -30,41 +35,57 @@ def generate(
     files: Output,
     count: Annotated[
         int | None,
-        typer.Option("-n", "--count", metavar="N", min=1, help="How many.", show_default="1; 16 with --grid"),
+        typer.Option(
+            "-n",
+            "--count",
+            metavar="N",
+            min=1,
+            help="Number of pictures; with --label all, of each label.",
+            show_default="1; 16 with --grid; 10 with --label all",
+        ),
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WxH", help="Beyond the training crops: small, then enlarged.", show_default="64x64"),
+        typer.Option(
+            metavar="WxH",
+            help="Size. Beyond the training crops, pictures are drawn small, then enlarged.",
+            show_default="64x64",
+        ),
     ] = None,
     label: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What they show, where the checkpoint has labels.")
+        str | None,
+        typer.Option(
+            metavar="NAME|all",
+            help="What they show, if the checkpoint has labels. With --grid, all gives one row for each label.",
+        ),
     ] = None,
     guidance: Annotated[
         float | None,
         typer.Option(
             metavar="W",
-            help="Towards the label: 1 = as learnt, more = more typical.",
+            help="Weight of the label. 1 is as learned, more is more typical.",
             show_default=f"{LABEL_GUIDANCE:g}",
         ),
     ] = None,
-    grid: Annotated[bool, typer.Option("--grid", help="Write one contact sheet instead: generate.{seed}.png.")] = False,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Write one contact sheet, generate.{seed}.png, instead.")
+    ] = False,
     steps: Annotated[int, typer.Option(metavar="N", help="Solver steps of each stage.")] = GENERATE_STEPS,
     *,
     coding: Coding,
     compute: Compute,
 ) -> None:
-    """Draw pictures from what the checkpoint has learnt: generate.{seed}.{k}.png, k = 0, 1, ..."""
+    """Draw pictures from what the checkpoint has learned. They are named generate.{seed}.{k}.png, k = 0, 1, ..."""
     from ...diffusion import checkpoint
 
-    count = count or (16 if grid else 1)
     info = checkpoint.read_info(checkpoint.find(compute.model))
+    labels = _labels(label, info.labels, grid=grid)
+    count = count or (10 if len(labels) > 1 else 16 if grid else 1)
     width, height = natural_size(info.crop) if size is None else two_numbers("size", size)
     if steps < 2 or min(width, height) < 1:
-        raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
+        raise UsageError("--steps must be at least 2, and --size at least 1x1")
     settings = [compute.settings(steps, sample=k) for k in range(count)]
     encoding = coding.encoding()
-    if label is not None:
-        checkpoint.label_index(label, info.labels)
     weight = label_guidance(guidance, label)
     told = {
         "size": [width, height],
@@ -75,7 +96,7 @@ def generate(
     def wanted(job: Job) -> dict[str, Any]:
         from ...diffusion.model import chosen_dtype
 
-        dtype = chosen_dtype(compute.device.value, compute.dtype.value, compute.engine.value)
+        dtype = chosen_dtype(compute.device, compute.dtype, compute.engine)
         digest = checkpoint.file_sha256(checkpoint.find(compute.model))
         coded = encoding.told(job.output) if job.output != PIPE else {"format": "PNG"}
         computing = recipe.of_computing("generate", settings[job.sample], digest, dtype, compute.compile)
@@ -89,87 +110,100 @@ def generate(
         return
     with Display(quiet=files.quiet, total=jobs) as display:
         begin(what, files, display)
+        display.prepare("loading the model")
         drawer = _Drawer(
-            samples=settings if grid else None, settings=settings, size=(height, width), label=label,
-            guidance=guidance, wanted=wanted, model=compute.load(),
+            columns=_columns(count, labels) if grid else None, settings=settings, size=(height, width),
+            labels=labels, guidance=guidance, wanted=wanted, model=compute.load(),
             results=Results(batch=what, files=files, encoding=encoding, display=display),
         )  # fmt: skip
-        work_through(what, files, drawer, display)
+        with working(PictureWork(what, files, display)) as work:
+            pipeline.run(what.jobs, drawer, work.end, work.is_stopped)
+
+
+def _labels(label: str | None, known: tuple[str, ...], *, grid: bool) -> list[str | None]:
+    """Return the labels that are drawn, one for each row of a sheet by label.
+
+    Raises:
+        UsageError: the checkpoint has no such label, or all of them are asked for without --grid.
+    """
+    from ...diffusion import checkpoint
+
+    if label == ALL and known and ALL not in known:
+        if not grid:
+            raise UsageError("--label all draws one sheet with a row for each label: add --grid")
+        return list(known)
+    if label is not None:
+        checkpoint.label_index(label, known)
+    return [label]
+
+
+def _columns(count: int, labels: list[str | None]) -> int:
+    """Return the pictures a row: those of one label, or as many as make the sheet about square."""
+    return count if len(labels) > 1 else math.ceil(math.sqrt(count))
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Drawer:
-    """How each picture is drawn and written.
+class _Drawer(PictureSteps[dict[str, Any]]):
+    """How each picture is drawn.
 
     Attributes:
-        samples: what one contact sheet shows; None = each is a picture of its own.
+        columns: of the contact sheet that shows all pictures. None = each is a picture of its own.
+        settings: how each picture of a label is drawn.
         size: (height, width).
+        labels: what the pictures show. A sheet has all pictures of the first, then those of the second, and so on.
+        guidance: towards the label.
+        wanted: what recipes say.
+        model: draws them.
     """
 
-    samples: "list[Settings] | None"
+    columns: int | None
     settings: "list[Settings]"
     size: tuple[int, int]
-    label: str | None
+    labels: "list[str | None]"
     guidance: float | None
     wanted: Wanted
     model: "Model"
-    results: Results
 
     def weight(self, job: Job) -> int:
-        """Its pixels."""
-        return self.size[0] * self.size[1] * len(self.samples or (0,))
+        """Return the number of pixels to draw."""
+        pictures = 1 if self.columns is None else len(self.settings) * len(self.labels)
+        return self.size[0] * self.size[1] * pictures
 
     def read(self, job: Job) -> dict[str, Any]:
-        """There is nothing to read but the recipe."""
+        """Return the recipe. There is nothing else to read."""
         self.results.claim(job)
         made = recipe.plain(self.wanted(job))
         self.results.check_still_due(job, made)
         return made
 
-    def restore(self, job: Job, read: dict[str, Any]) -> "tuple[Picture, dict[str, Any]]":
-        """Draw it."""
+    def restore(self, job: Job, read: dict[str, Any]) -> Made:
+        """Draw the picture."""
+        from ...images.contact_sheet import contact_sheet
         from ...images.picture import Picture
 
-        self.results.display.show(f"sample {job.sample}")
-        drawn = [self.draw(setting) for setting in self.samples or [self.settings[job.sample]]]
-        picture = Picture(pixels=drawn[0] if self.samples is None else _sheet(drawn))
-        return self.results.signed(picture, read), read
+        show = self.results.display.show
+        if self.columns is None:
+            show(f"sample {job.sample}")
+            pixels = self.draw(self.settings[job.sample], self.labels[0])
+        else:
+            drawn = []
+            for label in self.labels:
+                show(f"label {label}" if label is not None else "contact sheet")
+                drawn += [self.draw(setting, label) for setting in self.settings]
+            pixels = contact_sheet(drawn, self.columns)
+        picture, encoding = self.results.signed(Picture(pixels=pixels), read), self.results.encoding
+        encoding = encoding.like("PNG") if job.output == PIPE else encoding
+        shown = Shown(before=None, after=picture) if self.results.shows(job) else None
+        return Made(pages=[picture], recipe=read, encoding=encoding, shown=shown)
 
-    def draw(self, setting: "Settings") -> "NDArray[np.float32]":
-        """One sample, (H, W, 3), or (H, W, 1) where the checkpoint has seen only gray."""
+    def draw(self, setting: "Settings", label: str | None) -> "NDArray[np.float32]":
+        """Return one sample, (H, W, 3), or (H, W, 1) if the checkpoint has seen only gray."""
         from ...diffusion.generation import generate as draw
         from ...images.tensors import to_array
 
         progress = self.results.display.progress
-        x = draw(self.size, setting, self.model, label=self.label, guidance=self.guidance, progress=progress)
+        x = draw(self.size, setting, self.model, label=label, guidance=self.guidance, progress=progress)
         return to_array(x, 1 if self.model.network.config.gray else 3)
-
-    def write(self, job: Job, restored: "tuple[Picture, dict[str, Any]]") -> dict[str, Any]:
-        """Write it."""
-        picture, made = restored
-        encoding = self.results.encoding
-        self.results.write(job, [picture], made, encoding.like("PNG") if job.output == PIPE else encoding)
-        self.results.show(job, None, picture, made)
-        return {"recipe": made}
-
-    def let_go(self, job: Job) -> None:
-        """Work on it has ended."""
-        self.results.let_go(job)
-
-
-def _sheet(arrays: "list[NDArray[np.float32]]") -> "NDArray[np.float32]":
-    """A contact sheet, as square as it gets, with two pixels of mid-gray between the pictures."""
-    import numpy as np
-
-    h, w, channels = arrays[0].shape
-    columns = int(np.ceil(np.sqrt(len(arrays))))
-    rows = -(-len(arrays) // columns)
-    gap = 2
-    sheet = np.zeros((rows * (h + gap) - gap, columns * (w + gap) - gap, channels), np.float32)
-    for k, array in enumerate(arrays):
-        top, left = (k // columns) * (h + gap), (k % columns) * (w + gap)
-        sheet[top : top + h, left : left + w] = array
-    return sheet
 
 
 def add_to(app: typer.Typer) -> None:

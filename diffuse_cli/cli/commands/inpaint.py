@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ..options.masking import MaskOptions, MaskSource
+from ..options.masking import MaskOptions
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
 
 
@@ -13,31 +13,30 @@ def inpaint(
     files: Files,
     masking: MaskOptions,
     paint: Annotated[
-        bool, typer.Option("--paint", help="Paint the mask on a page that this machine alone can open.")
+        bool, typer.Option("--paint", help="Paint the mask in the browser, on a page of this machine.")
     ] = False,
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Fill the masked pixels; every other pixel stays bit for bit what it was.
+    """Fill masked pixels. All other pixels stay bit for bit as they were.
 
-    Mask and boxes refer to the picture as displayed, with its EXIF orientation applied.
+    Masks and boxes refer to the picture as displayed, with its EXIF orientation applied.
     """
+    from ..run.mask_source import MaskSource
     from ..run.restorer import restore_files
 
     if paint:
         from ..paint.painting import Painting
 
         painting = Painting(masking=masking, files=files, compute=compute, which=which)
-        restore_files(
-            "inpaint", painting.of, files, keeping, compute, which, others=painting.others, prepare=painting.paint
-        )
+        restore_files("inpaint", painting, files, keeping, compute, which)
         return
     if not masking.given:
         masking.check_unused()
     holes = MaskSource(masking=masking, max_pixels=files.max_pixels)
-    restore_files("inpaint", holes.of, files, keeping, compute, which, others=holes.files, saved=holes.saved)
+    restore_files("inpaint", holes, files, keeping, compute, which)
 
 
 def add_to(app: typer.Typer) -> None:

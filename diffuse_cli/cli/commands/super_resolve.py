@@ -10,12 +10,14 @@ from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, 
 @shared
 def super_resolve(
     files: Files,
-    scale: Annotated[float | None, typer.Option(metavar="S", help="Factor, 1 < S <= 8, any real number.")] = None,
-    to_size: Annotated[str | None, typer.Option(metavar="WxH", help="Fit inside this size, aspect kept.")] = None,
-    long_edge: Annotated[int | None, typer.Option(metavar="N", help="Bring the longer side to N pixels.")] = None,
+    scale: Annotated[float | None, typer.Option(metavar="S", help="Factor, any real number with 1 < S <= 8.")] = None,
+    to_size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Fit inside this size, and keep the aspect ratio.")
+    ] = None,
+    long_edge: Annotated[int | None, typer.Option(metavar="N", help="Enlarge the longer side to N pixels.")] = None,
     consistent: Annotated[
         bool,
-        typer.Option("--consistent", help="Shrunk again (bicubic, in float), the result is the input, to a level."),
+        typer.Option("--consistent", help="Make a result that gives the input when it is shrunk (bicubic, in float)."),
     ] = False,
     *,
     which: SamplingOptions,
@@ -25,10 +27,11 @@ def super_resolve(
     """Enlarge by any factor up to 8."""
     from ...tasks.super_resolve import SuperResolve
     from ..run.restorer import restore_files
+    from ..run.task_source import SameTask
 
     size = None if to_size is None else two_numbers("to-size", to_size)
     task = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent)
-    restore_files("super-resolve", task, files, keeping, compute, which)
+    restore_files("super-resolve", SameTask(task=task), files, keeping, compute, which)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,19 +1,24 @@
 """`diffuse train`, `diffuse train plot` and `diffuse train export`."""
 
 import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ...errors import UsageError
-from ..options.options import DeviceName, DtypeName
+from ...training.config import TORCHVISION, Length, TrainConfig, TrainDtype, read_config
+from ..options.options import shared
+from ..run.stopping import CODES, Stop
+
+if TYPE_CHECKING:
+    from ...training.loop import TrainingRun
+    from ...training.pictures import Data
+
 
 app = typer.Typer(
-    help="Train the weights, or fine-tune them on pictures of your own.",
+    help="Train the weights, or fine-tune them on your own pictures.",
     rich_markup_mode=None,
     invoke_without_command=True,
 )
@@ -21,114 +26,146 @@ app = typer.Typer(
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 
 
-@app.callback()
-def train(
-    context: typer.Context,
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainOptions:
+    """What to train on, how long, and how."""
+
     data: Annotated[
-        list[Path] | None,
-        typer.Option("--data", metavar="DIR|TAR|IDX", help="Pictures; again for more. Folders with all below them."),
-    ] = None,
+        list[str] | None,
+        typer.Option(
+            metavar="DIR|TAR|torchvision:NAME:ROOT",
+            help="Pictures to train on. Repeat for more. A folder counts with all below it; torchvision:MNIST:ROOT is "
+            "the labelled data set MNIST of torchvision, whose files are in ROOT.",
+        ),
+    ] = None
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="RUN", help="The run's folder. The same line goes on.")
-    ] = None,
+        Path | None,
+        typer.Option(metavar="RUN", help="The run's folder. The same command continues a run that was stopped."),
+    ] = None
     val: Annotated[
-        list[Path] | None, typer.Option("--val", metavar="DIR", help="Pictures to validate on, instead of a hold-out.")
-    ] = None,
+        list[str] | None,
+        typer.Option(metavar="DIR", help="Pictures to validate on; no training picture is held out then."),
+    ] = None
+    download: Annotated[
+        bool, typer.Option("--download", help="Download a torchvision data set that is not in ROOT.")
+    ] = False
     init: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE|RUN", help="Start from a checkpoint, or where another run stands.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option(metavar="TOML", help="Everything else (see the README).")] = None,
-    minutes: Annotated[float | None, typer.Option(metavar="M", help="Train so long, restarts included.")] = None,
+        str | None, typer.Option(metavar="NAME|FILE|RUN", help="Start from a checkpoint or from another run.")
+    ] = None
+    config: Annotated[Path | None, typer.Option(metavar="TOML", help="All other settings (see docs/training.md).")] = (
+        None
+    )
+    minutes: Annotated[float | None, typer.Option(metavar="M", help="Train for M minutes, restarts included.")] = None
     images: Annotated[
-        int | None, typer.Option(metavar="N", help="Train on so many crops; equal lines give equal weights.")
-    ] = None,
+        int | None, typer.Option(metavar="N", help="Train on N crops. The same command gives the same weights.")
+    ] = None
     labels: Annotated[
-        bool, typer.Option("--labels", help="Learn labels: sub-folders, .cls records, IDX labels.")
-    ] = False,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Of every random draw.")] = None,
-    batch: Annotated[int | None, typer.Option(metavar="N", help="Crops a step, over all processes.")] = None,
-    crop: Annotated[int | None, typer.Option(metavar="PX", help="Side of a crop.")] = None,
-    lr: Annotated[float | None, typer.Option(metavar="RATE", help="0.015 to train, 0.004 to fine-tune.")] = None,
+        bool,
+        typer.Option(
+            "--labels", help="Learn labels: sub-folders, .cls records. Always on with data sets of torchvision."
+        ),
+    ] = False
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of all random draws.", show_default="0")] = None
+    batch: Annotated[
+        int | None, typer.Option(metavar="N", help="Crops per step, over all processes.", show_default="32")
+    ] = None
+    crop: Annotated[int | None, typer.Option(metavar="PX", help="Side of a crop.", show_default="96")] = None
+    lr: Annotated[
+        float | None,
+        typer.Option(metavar="RATE", help="Learning rate; 0.004 is right for fine-tuning.", show_default="0.015"),
+    ] = None
     decay: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="The rate falls to 0 over this last share; 0 = never.")
-    ] = None,
-    holdout: Annotated[int | None, typer.Option(metavar="N", help="Hold out one picture in N; 0 = none.")] = None,
+        float | None,
+        typer.Option(metavar="SHARE", help="The rate falls to 0 over this last share of the run.", show_default="1/3"),
+    ] = None
+    holdout: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Hold out one picture in N for validation; 0 = none.", show_default="16"),
+    ] = None
     save_every: Annotated[
-        int | None, typer.Option(metavar="STEPS", min=1, help="Save the state so often.", show_default="5 minutes")
-    ] = None,
-    validate_every: Annotated[int, typer.Option(metavar="STEPS", min=1, help="Validate so often.")] = 500,
-    log_every: Annotated[int, typer.Option(metavar="STEPS", min=1, help="Log so often.")] = 20,
-    device: Annotated[DeviceName, typer.Option(help="Where to compute (cpu, cuda).")] = DeviceName.auto,
-    dtype: Annotated[DtypeName, typer.Option(help="Of the network; master weights are fp32.")] = DtypeName.auto,
+        int | None, typer.Option(metavar="STEPS", min=1, help="Steps between saves.", show_default="5 minutes")
+    ] = None
+    validate_every: Annotated[int, typer.Option(metavar="STEPS", min=1, help="Steps between validations.")] = 500
+    log_every: Annotated[int, typer.Option(metavar="STEPS", min=1, help="Steps between lines of the log.")] = 20
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto"
+    dtype: Annotated[TrainDtype, typer.Option(help="Type of the network; master weights are fp32.")] = "auto"
     compiled: Annotated[
-        bool | None, typer.Option("--compile/--no-compile", help="torch.compile.", show_default="where it pays")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
+        bool | None, typer.Option("--compile/--no-compile", help="Use torch.compile.", show_default="where it pays")
+    ] = None
+    threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None
     workers: Annotated[
         int | None,
         typer.Option(
             metavar="N",
             min=0,
-            help="Processes that make batches.",
+            help="Processes that prepare batches.",
             show_default="on a CPU 1, if the run lasts ten minutes",
         ),
-    ] = None,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write event files.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; warnings and errors still show.")] = False,
-) -> None:
-    """Train the weights, or fine-tune them on pictures of your own.
+    ] = None
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard event files.")] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; warnings and errors still show.")] = False
+
+    def settings(self) -> TrainConfig:
+        """Return the config file's settings, with those of the command line laid over them.
+
+        Raises:
+            UsageError: the file cannot be read, or a value is out of range.
+        """
+        return read_config(
+            self.config, seed=self.seed, batch=self.batch, crop=self.crop, lr=self.lr, decay=self.decay,
+            holdout=self.holdout,
+        )  # fmt: skip
+
+    def run(self) -> "TrainingRun":
+        """Return what to train on, where, and how to compute.
+
+        Raises:
+            UsageError: --data or --out is missing, or the name of a data set has another form.
+        """
+        from ...training.loop import TrainingRun
+
+        if not self.data or self.out is None:
+            raise UsageError("train needs --data DIR and --out RUN")
+        if self.download and not any(text.startswith(TORCHVISION) for text in (*self.data, *(self.val or ()))):
+            raise UsageError(f"--download is for data sets of torchvision; give --data {TORCHVISION}NAME:ROOT")
+        return TrainingRun(
+            data=self._parts(self.data), validation=self._parts(self.val), init=self.init, labels=self.labels,
+            out=self.out, save_every=self.save_every, validate_every=self.validate_every, log_every=self.log_every,
+            device=self.device, dtype=self.dtype, compiled=self.compiled, threads=self.threads, workers=self.workers,
+            tensorboard=self.tensorboard,
+        )  # fmt: skip
+
+    def _parts(self, texts: list[str] | None) -> "tuple[Data, ...]":
+        from ...training.torchvision_data import TorchvisionData
+
+        return tuple(
+            TorchvisionData.parse(text, download=self.download) if text.startswith(TORCHVISION) else Path(text)
+            for text in texts or ()
+        )
+
+
+@app.callback()
+@shared
+def train(context: typer.Context, *, options: TrainOptions) -> None:
+    """Train the weights, or fine-tune them on your own pictures.
 
     The run's folder holds its state, its log (log.jsonl) and the decoded pictures.
     """
     if context.invoked_subcommand is not None:
         return
-    if not data or out is None:
-        raise UsageError("train needs --data DIR and --out RUN")
-    if device is DeviceName.mps:
-        raise UsageError("--device mps: training runs on cpu and cuda")
-    from ...training.config import Length, read_config
-
-    settings = read_config(config, seed=seed, batch=batch, crop=crop, lr=lr, decay=decay, holdout=holdout)
-    length = Length(images=images, minutes=minutes)
-
-    from ...training.loop import TrainingRun
-
-    request = TrainingRun(
-        data=tuple(data), validation=tuple(val or ()), init=init, labels=labels, out=out, save_every=save_every,
-        validate_every=validate_every, log_every=log_every, device=device.value, dtype=dtype.value, compiled=compiled,
-        threads=threads, workers=workers, tensorboard=tensorboard,
-    )  # fmt: skip
-    with _stop_asked() as asked:
+    length = Length(images=options.images, minutes=options.minutes)
+    settings, run = options.settings(), options.run()
+    leads = int(os.environ.get("RANK", "0")) == 0  # of the processes that torchrun started
+    with Stop("this step", quiet=not leads) as stop:
         from ...training.loop import Callbacks, train
         from ..run.train_display import TrainDisplay
 
-        leads = int(os.environ.get("RANK", "0")) == 0  # of the processes that torchrun started
-        with TrainDisplay(quiet=quiet or not leads) as display:
-            watch = Callbacks(record=display.record, warn=display.warn, stopping=lambda: bool(asked))
-            ended = train(settings, length, request, watch)
-    if not ended:
-        typer.echo(f"diffuse: stopped; the state is saved in {out}, and the same command goes on", err=True)
-        raise typer.Exit(128 + asked[0])
-
-
-@contextmanager
-def _stop_asked() -> Iterator[list[int]]:
-    """The first Ctrl-C or SIGTERM asks to stop after the step; a second one stops at once."""
-    asked: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(number: int, frame: object) -> None:
-        asked.append(number)
-        for which, handler in before.items():
-            signal.signal(which, handler)
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        with TrainDisplay(quiet=options.quiet or not leads) as display:
+            watch = Callbacks(record=display.record, warn=display.warn, stopping=lambda: stop.asked)
+            ended = train(settings, length, run, watch)
+    if not ended and stop.signal is not None:
+        typer.echo(f"diffuse: stopped; the state is saved in {run.out}, and the same command goes on", err=True)
+        raise typer.Exit(CODES[stop.signal])
 
 
 @app.command()
@@ -138,7 +175,7 @@ def plot(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="The picture.", show_default="RUN/curves.png")
     ] = None,
 ) -> None:
-    """Draw a run's curves: loss and PSNR per task, rate and speed."""
+    """Draw a run's curves: loss and PSNR per task, learning rate and speed."""
     from ...training.plot import draw
 
     target = output or run / "curves.png"

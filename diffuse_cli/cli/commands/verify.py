@@ -22,30 +22,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
-    """What was done, where no recipe says it."""
+    """Options for what was done, if no recipe says it."""
 
     op: Annotated[
         str | None,
-        typer.Option(metavar="COMMAND", help="What was done, where OUT has no recipe: denoise, inpaint, ..."),
+        typer.Option(metavar="COMMAND", help="What was done, if OUT has no recipe: denoise, inpaint, ..."),
     ] = None
-    noise: Annotated[float | None, typer.Option(metavar="LEVEL", help="Std of the noise removed, 8-bit levels.")] = None
-    strength: Annotated[float | None, typer.Option(metavar="0..1", help="As for denoise.")] = None
-    chroma_strength: Annotated[float | None, typer.Option(metavar="0..1", help="As for denoise.")] = None
-    jpeg: Annotated[float | None, typer.Option(metavar="Q", help="Quality of the JPEG that was repaired.")] = None
-    blur: Annotated[float | None, typer.Option(metavar="PX", help="Std of the blur removed, in pixels.")] = None
-    scale: Annotated[float | None, typer.Option(metavar="S", help="Factor enlarged by.")] = None
-    to_size: Annotated[str | None, typer.Option(metavar="WxH", help="Size enlarged to, as OUT has it.")] = None
-    box: Annotated[list[str] | None, typer.Option(metavar="X,Y,W,H", help="A rectangle filled; may be repeated.")] = (
+    noise: Annotated[float | None, typer.Option(metavar="LEVEL", help="Std of the removed noise in 8-bit levels.")] = (
         None
     )
-    invert_mask: Annotated[bool, typer.Option("--invert-mask", help="Mask and boxes were kept, the rest filled.")] = (
-        False
-    )
+    strength: Annotated[float | None, typer.Option(metavar="0..1", help="As for denoise.")] = None
+    chroma_strength: Annotated[float | None, typer.Option(metavar="0..1", help="As for denoise.")] = None
+    jpeg: Annotated[float | None, typer.Option(metavar="Q", help="Quality of the repaired JPEG.")] = None
+    blur: Annotated[float | None, typer.Option(metavar="PX", help="Std of the removed blur in pixels.")] = None
+    scale: Annotated[float | None, typer.Option(metavar="S", help="Factor of the enlargement.")] = None
+    to_size: Annotated[str | None, typer.Option(metavar="WxH", help="Size after enlarging, which is OUT's.")] = None
+    box: Annotated[list[str] | None, typer.Option(metavar="X,Y,W,H", help="Filled rectangle. Repeat for more.")] = None
+    invert_mask: Annotated[
+        bool, typer.Option("--invert-mask", help="Mask and boxes were kept, the rest was filled.")
+    ] = False
 
     def recipe(self) -> dict[str, Any] | None:
-        """The same as a recipe; None = --op is not given.
+        """Return the options as a recipe, or None without --op.
 
-        Raises: UsageError: other options without it.
+        Raises:
+            UsageError: other options are given without it.
         """
         given = {
             "noise": self.noise, "strength": self.strength, "chroma_strength": self.chroma_strength, "jpeg": self.jpeg,
@@ -56,33 +57,35 @@ class Told:
         told = {key: value for key, value in given.items() if value is not None}
         if self.op is None:
             if told:
-                raise UsageError("these options say what was done in the place of a recipe; give --op COMMAND, too")
+                raise UsageError("options for what was done need --op COMMAND")
             return None
         return {"operation": self.op, **told}
 
 
 @shared
 def verify(
-    made: Annotated[Path, typer.Argument(metavar="OUT", help="The result.")],
-    against: Annotated[Path, typer.Option("--against", metavar="IN", help="The picture that it was made from.")],
+    made: Annotated[Path, typer.Argument(metavar="OUT", help="Result to check.")],
+    against: Annotated[Path, typer.Option("--against", metavar="IN", help="Picture that it was made from.")],
     told: Told,
     mask: Annotated[
-        str | None, typer.Option(metavar="FILE|alpha", help="The mask used; a recipe's is checked by its hash.")
+        str | None, typer.Option(metavar="FILE|alpha", help="Mask that was used. Its hash must be the recipe's.")
     ] = None,
     noise_map: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The noise map used; a recipe's is checked by its hash.")
+        Path | None, typer.Option(metavar="FILE", help="Noise map that was used. Its hash must be the recipe's.")
     ] = None,
     quality: Annotated[
         int | None,
-        typer.Option(metavar="1..100", help="Of a lossy WebP, AVIF, ... without recipe.", show_default="95"),
+        typer.Option(
+            metavar="1..100", help="Quality of a lossy OUT (WebP, AVIF, ...) without recipe.", show_default="95"
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Check that what a result changed is explained by what is said to have been done. Exits with 0 or 1.
+    """Check whether a result is explained by what was done. Exits with 0 if it is, else with 1.
 
-    What was done is read from the recipe in OUT, or said by --op and its options. Untouched pixels must be untouched
-    (in a lossy file: up to what its coder does); noise removed must have the declared size and be white; and whatever
-    was restored, blurred, shrunk, made noisy and compressed again as declared it must give IN.
+    The recipe in OUT says what was done, or --op and its options do. Pixels that were kept must be equal (in a lossy
+    file: except for what its coder does). Removed noise must be white and of the declared size. A restored picture must
+    give IN when it is blurred, shrunk, made noisy and compressed as declared.
     """
     from ...images.encoding import Encoding
     from ...images.image_io import read_picture
@@ -93,7 +96,7 @@ def verify(
     recipe = told.recipe() or recipes.read(made)
     if recipe is None:
         raise UsageError(
-            f"{made}: {'holds no recipe; say what was done by --op' if made.is_file() else 'no such file'}"
+            f"{made}: {'holds no recipe; say what was done with --op' if made.is_file() else 'no such file'}"
         )
     notes = _notes(recipe, against)
     hole, std = _maps(recipe, mask, noise_map)
@@ -115,19 +118,19 @@ def verify(
 
 
 def _notes(recipe: dict[str, Any], against: Path) -> list[str]:
-    """What is worth knowing, but decides nothing: pixels do."""
+    """Return what is worth knowing but does not decide. The pixels decide."""
     from ...system.files import file_sha256
 
     found = file_sha256(against, UsageError)
     if recipe.get("input") in (None, found):
         return []
-    return [f"{against}: the recipe names another file (sha256 {recipe['input']}); its pixels are what is checked"]
+    return [f"{against}: the recipe names another file (sha256 {recipe['input']}); only the pixels are checked"]
 
 
 def _maps(
     recipe: dict[str, Any], mask: str | None, noise_map: Path | None
 ) -> "tuple[NDArray[np.bool_] | None, NDArray[np.float32] | None]":
-    """Mask and noise map, read, where they were used."""
+    """Read the mask and the noise map, if they were used."""
     from ...degradation.estimation.noise_map import map_of
     from ...images.image_io import read_picture
     from ...images.mask_picture import mask_of

@@ -1,1 +1,1 @@
-"""What `diffuse doctor` looks at: the machine, what is installed, and whether the weights compute what they should."""
+"""What `diffuse doctor` checks: the machine, the installation, and whether the weights compute the right pixels."""

@@ -1,4 +1,4 @@
-"""Everything that `diffuse doctor` looks at, in its order."""
+"""Everything that `diffuse doctor` checks, in order."""
 
 from collections.abc import Iterator
 
@@ -10,9 +10,10 @@ from .self_test import self_test
 
 
 def examine(*, testing: bool = True) -> Iterator[Finding]:
-    """Findings as they are made.
+    """Yield the findings as they are made.
 
-    Args: testing: compute the self-test, too, which takes some seconds.
+    Args:
+        testing: also run the self-test, which takes some seconds.
     """
     yield from machine.program()
     yield from machine.hardware()
@@ -30,7 +31,7 @@ def examine(*, testing: bool = True) -> Iterator[Finding]:
 def _checkpoints() -> Iterator[Finding]:
     remedy = "install diffuse-cli again"
     if not named():
-        yield Finding(topic="checkpoints", name="all", says="there is none", verdict="wrong", remedy=remedy)
+        yield Finding(topic="checkpoints", name="all", says="none is installed", verdict="wrong", remedy=remedy)
     for name in named():
         path = find(name)
         try:
@@ -39,7 +40,7 @@ def _checkpoints() -> Iterator[Finding]:
             yield Finding(topic="checkpoints", name=name, says=str(error), verdict="wrong", remedy=remedy)
             continue
         if agrees is False:
-            says = f"{path}: its tensors are not the ones its sha256 states"
+            says = f"{path}: its tensors do not match its sha256"
             yield Finding(topic="checkpoints", name=name, says=says, verdict="wrong", remedy=remedy)
         else:
             yield Finding(topic="checkpoints", name=name, says=f"{path}, {path.stat().st_size / 1e6:.1f} MB")

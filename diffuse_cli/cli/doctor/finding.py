@@ -1,4 +1,4 @@
-"""One thing that was looked at."""
+"""The type of a finding."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,13 +8,14 @@ Verdict = Literal["ok", "missing", "wrong"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was checked.
 
     Attributes:
-        topic: "hardware", "formats", ...; name: of the thing.
+        topic: "hardware", "formats", ...
+        name: what was checked.
         says: what was found.
         verdict: "missing" is no failure, "wrong" is one.
-        remedy: what to do about it; "" = nothing.
+        remedy: what to do about it. "" = nothing.
     """
 
     topic: str

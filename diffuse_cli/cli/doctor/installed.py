@@ -1,4 +1,4 @@
-"""Which formats can be read and written here, and which extras are installed."""
+"""Which formats can be read and written, and which extras are installed."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _REQUIREMENT: Final = re.compile(r"^([A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"]([^'
 
 
 def formats() -> Iterator[Finding]:
-    """Of pictures."""
+    """Yield the picture formats."""
     from PIL import features
 
     yield Finding(topic="formats", name="BMP, PPM, .npy", says="always")
@@ -26,7 +26,7 @@ def formats() -> Iterator[Finding]:
         if features.check(feature):
             yield Finding(topic="formats", name=name, says="by Pillow")
         else:
-            remedy = "install a Pillow that has it: pip install --upgrade pillow"
+            remedy = "install a newer Pillow: pip install --upgrade pillow"
             yield Finding(topic="formats", name=name, says="not in this Pillow", verdict="missing", remedy=remedy)
     for name, module in _BY_EXTRA.items():
         if util.find_spec(module) is not None:
@@ -40,7 +40,7 @@ def extras() -> Iterator[Finding]:
     try:
         required = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
-        yield Finding(topic="extras", name="all", says="unknown, since this copy was not installed by pip")
+        yield Finding(topic="extras", name="all", says="unknown, because this copy was not installed by pip")
         return
     wanted: dict[str, list[str]] = {}
     for line in required:

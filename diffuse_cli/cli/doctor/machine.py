@@ -1,4 +1,4 @@
-"""What there is to compute with."""
+"""The machine: versions, hardware, folders."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ from .finding import Finding
 
 
 def program() -> Iterator[Finding]:
-    """Versions."""
+    """Yield the versions."""
     import torch
 
     yield Finding(topic="program", name="diffuse", says=__version__)
@@ -24,7 +24,7 @@ def program() -> Iterator[Finding]:
 
 
 def hardware() -> Iterator[Finding]:
-    """Processor, memory, accelerators, and which numbers they are quick in."""
+    """Yield processor, memory, accelerators, and which number types are quick."""
     import torch
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -39,8 +39,8 @@ def hardware() -> Iterator[Finding]:
     if torch.backends.mps.is_available():
         yield Finding(topic="hardware", name="mps", says="Apple's GPU")
     if not (torch.cuda.is_available() or torch.backends.mps.is_available()):
-        yield Finding(topic="hardware", name="accelerator", says="none, so the processor computes")
-    quick = "quick here" if gains_by_bf16(torch.device("cpu")) else "not quicker on this processor"
+        yield Finding(topic="hardware", name="accelerator", says="none; the processor computes")
+    quick = "fast here" if gains_by_bf16(torch.device("cpu")) else "not faster on this processor"
     yield Finding(topic="hardware", name="bf16", says=quick)
     yield Finding(topic="hardware", name="--dtype auto", says=f"means {chosen_dtype('auto', 'auto')}")
 
@@ -53,7 +53,7 @@ def _memory() -> int | None:
 
 
 def folders() -> Iterator[Finding]:
-    """Where files are written besides results."""
+    """Yield the folders of files beside results."""
     from platformdirs import user_state_path
 
     for name, folder, remedy in (
@@ -67,5 +67,5 @@ def folders() -> Iterator[Finding]:
             yield Finding(topic="folders", name=name, says=str(folder))
         else:
             yield Finding(
-                topic="folders", name=name, says=f"{folder} cannot be written", verdict="missing", remedy=remedy
+                topic="folders", name=name, says=f"{folder} is not writable", verdict="missing", remedy=remedy
             )

@@ -1,6 +1,6 @@
-"""Whether the shipped weights compute on this machine what they computed where they were released.
+"""The self-test: whether the shipped weights compute the same here as where they were released.
 
-Three small pictures are restored and compared with packaged ones. In fp32 they agree to a level; bf16 rounds more.
+Three small pictures are restored and compared with packaged results. In fp32 they agree to a level. bf16 rounds more.
 """
 
 import json
@@ -28,10 +28,11 @@ from ...tasks.task import Task
 from .finding import Finding
 
 if TYPE_CHECKING:
-    from ...diffusion.model import Device, Dtype, Model
+    from ...diffusion.model import Model
+    from ...diffusion.settings import Device, Dtype
 
 GOLDEN: Final = "golden"
-"""The folder of pixels, in this package."""
+"""The folder of the packaged pictures."""
 _INPUT: Final = "input.png"
 _RELEASE: Final = "release.json"
 TASKS: Final[dict[str, Task]] = {
@@ -40,20 +41,21 @@ TASKS: Final[dict[str, Task]] = {
     "super-resolve": SuperResolve(scale=2.0),
 }
 TOLERANCE: Final = {"fp32": (1.0, 0.05), "bf16": (12.0, 1.0)}
-"""Levels that one pixel, and the mean pixel, may differ by."""
+"""By how many levels one pixel, and the mean pixel, may differ."""
 
 
 def self_test() -> Iterator[Finding]:
-    """The reference on the processor in fp32, and what "auto" means, where that is something else.
+    """Test the processor in fp32, and what "auto" chooses, if that is something else.
 
-    Raises: CheckpointError: the shipped checkpoint is missing or corrupt.
+    Raises:
+        CheckpointError: the shipped checkpoint is missing or corrupt.
     """
     path = find(DEFAULT_MODEL)
     release = json.loads(_golden(_RELEASE).read_text(encoding="utf-8"))
     if file_sha256(path) != release["checkpoint"]:
         yield Finding(
             topic="self-test", name=DEFAULT_MODEL, verdict="missing",
-            says=f"{path} is not the checkpoint that the packaged pixels are of, so they say nothing",
+            says=f"{path} is not the shipped checkpoint, so it cannot be tested",
         )  # fmt: skip
         return
     yield from _compare("cpu", "fp32")
@@ -69,7 +71,7 @@ def _has_accelerator() -> bool:
 
 
 def _compare(device: "Device", dtype: "Dtype") -> Iterator[Finding]:
-    """Each picture."""
+    """Restore and compare each picture."""
     model = prepare(DEFAULT_MODEL, device=device, dtype=dtype)
     for name in TASKS:
         begin = time.monotonic()
@@ -89,11 +91,13 @@ def _compare(device: "Device", dtype: "Dtype") -> Iterator[Finding]:
             yield Finding(topic="self-test", name=where, says=says, verdict="wrong", remedy=_REMEDY)
 
 
-_REMEDY: Final = "do not trust results from here; try --device cpu --dtype fp32, another torch, diffuse models verify"
+_REMEDY: Final = (
+    "do not trust results of this machine; try --device cpu --dtype fp32, another torch, diffuse models verify"
+)
 
 
 def computed(name: str, model: "Model") -> NDArray[np.uint8]:
-    """What this machine makes of a request: 8-bit levels (H, W, 3)."""
+    """Return this machine's result: 8-bit levels (H, W, 3)."""
     with as_file(_golden(_INPUT)) as path:
         picture = read_picture(path)
     restored = restore(picture, TASKS[name].problem(picture), Settings(), model)
@@ -101,7 +105,7 @@ def computed(name: str, model: "Model") -> NDArray[np.uint8]:
 
 
 def expected(name: str) -> NDArray[np.uint8]:
-    """What the release made of it."""
+    """Return the release's result: 8-bit levels (H, W, 3)."""
     with as_file(_golden(f"{name}.png")) as path:
         return to_levels(read_picture(path).pixels, 8).astype(np.uint8)
 
@@ -111,7 +115,7 @@ def _golden(name: str) -> Traversable:
 
 
 def record(folder: Path) -> None:
-    """Write what this machine computes as what is expected; for those who change the shipped checkpoint."""
+    """Write this machine's results as the expected ones. For those who change the shipped checkpoint."""
     model = prepare(DEFAULT_MODEL, device="cpu", dtype="fp32")
     for name in TASKS:
         levels = computed(name, model)

@@ -1,1 +1,1 @@
-"""Options that several commands share, checked."""
+"""Options that several commands share."""

@@ -1,6 +1,6 @@
-"""Options that several commands share, written once.
+"""Options that several commands share.
 
-A command takes them as one dataclass; `shared` lays its fields out as the command's own parameters.
+A command takes each group as one dataclass. `shared` makes the dataclass's fields parameters of the command.
 """
 
 import functools
@@ -8,81 +8,41 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_type_hints
 
 import typer
 
+from ...diffusion.settings import Device, Dtype, Engine, Solver
 from ...errors import UsageError
+from ...images.choices import Depth, Policy
+from ..batch.plan import OnExists
 
 if TYPE_CHECKING:
     from ...diffusion.model import Model
     from ...diffusion.settings import Settings, Tile
     from ...images.encoding import Encoding
     from ...restoration.sampling_request import SamplingRequest
-    from ..batch.plan import OnExists
-
-
-class DeviceName(StrEnum):
-    """Values of --device."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
-
-
-class DtypeName(StrEnum):
-    """Values of --dtype."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
-
-
-class EngineName(StrEnum):
-    """Values of --engine."""
-
-    torch = "torch"
-    ncnn = "ncnn"
-
-
-class SolverName(StrEnum):
-    """Values of --solver."""
-
-    dpmpp_2m = "dpmpp-2m"
-    heun = "heun"
-    euler = "euler"
-
-
-class OnExistsName(StrEnum):
-    """Values of --on-exists."""
-
-    fail = "fail"
-    skip = "skip"
-    overwrite = "overwrite"
-    rename = "rename"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogOptions:
-    """How much a command says."""
+    """Options for how much a command says."""
 
-    json: Annotated[
-        bool, typer.Option("--json", help="On stdout, one line of JSON for each picture, and a summary.")
-    ] = False
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="No progress; errors and the list of failures still show.")
-    ] = False
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture, and a summary.")] = (
+        False
+    )
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress. Errors and failures still show.")] = (
+        False
+    )
     verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Also how each picture was made, and why one was skipped.")
+        bool, typer.Option("-v", "--verbose", help="Also show how each picture was made, and why one was skipped.")
     ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Output(LogOptions):
-    """Where results go."""
+    """Options for where results go."""
 
     output: Annotated[
         str | None,
@@ -90,188 +50,193 @@ class Output(LogOptions):
             "-o",
             "--output",
             metavar="FILE|DIR/|-",
-            help="A file; a folder in which names are kept; a name with {dir} {stem} {ext} {op} {seed} {k}; stdout.",
+            help="A file, a folder that keeps names, a template with {dir} {stem} {ext} {op} {seed} {k}, or stdout.",
         ),
     ] = None
     on_exists: Annotated[
-        OnExistsName, typer.Option(metavar="HOW", help="Where an output exists: fail, skip, overwrite or rename.")
-    ] = OnExistsName.fail
-    force: Annotated[bool, typer.Option("-f", "--force", help="--on-exists overwrite (never an input).")] = False
+        OnExists, typer.Option(metavar="HOW", help="What to do if an output exists: fail, skip, overwrite or rename.")
+    ] = "fail"
+    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite outputs that exist, but never an input.")] = (
+        False
+    )
     resume: Annotated[
-        bool, typer.Option("--resume", help="Skip what the same recipe has made from the same input.")
+        bool, typer.Option("--resume", help="Skip results that the same recipe has made from the same input.")
     ] = False
     journal: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where to write down what is done.", show_default="in the user's state"),
+        typer.Option(
+            metavar="FILE", help="Log of finished results, for --resume.", show_default="in the user's state folder"
+        ),
     ] = None
     provenance: Annotated[
-        bool, typer.Option("--provenance/--no-provenance", help="Results tell in their metadata how they were made.")
+        bool, typer.Option("--provenance/--no-provenance", help="Write into the results' metadata how they were made.")
     ] = True
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="Write a page on all pictures: before and after, recipes, failures."),
+        typer.Option(metavar="FILE.html", help="Write a page about all pictures: before and after, recipes, failures."),
     ] = None
-    report_size: Annotated[int, typer.Option(metavar="MB", min=1, help="The most that the page may be large.")] = 60
+    report_size: Annotated[int, typer.Option(metavar="MB", min=1, help="Largest size of that page.")] = 60
 
     @property
-    def exists(self) -> "OnExists":
-        """What happens where an output exists.
+    def exists(self) -> OnExists:
+        """What happens if an output exists.
 
-        Raises: UsageError: two options say different things.
+        Raises:
+            UsageError: two options say different things.
         """
-        if self.force and self.on_exists not in (OnExistsName.fail, OnExistsName.overwrite):
-            raise UsageError(f"-f replaces outputs, --on-exists {self.on_exists.value} does not; give one of them")
-        return "overwrite" if self.force else self.on_exists.value
+        if self.force and self.on_exists not in ("fail", "overwrite"):
+            raise UsageError(f"-f and --on-exists {self.on_exists} contradict each other; give one of them")
+        return "overwrite" if self.force else self.on_exists
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sources(LogOptions):
-    """Which pictures."""
+    """Options for which pictures are read."""
 
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="INPUTS...", help="Pictures, folders, globs; - reads one picture from stdin.", show_default=False
+            metavar="INPUTS...", help="Pictures, folders or globs. - reads one picture from stdin.", show_default=False
         ),
     ] = None
     recursive: Annotated[
-        bool, typer.Option("-r", "--recursive", help="All pictures below the folders, keeping the tree.")
+        bool, typer.Option("-r", "--recursive", help="Take all pictures below the folders, and keep the tree.")
     ] = False
     files_from: Annotated[
-        str | None, typer.Option(metavar="LIST|-", help="A file, or stdin, with one input's name a line.")
+        str | None,
+        typer.Option(metavar="LIST|-", help="Read the names of the inputs from a file or stdin, one a line."),
     ] = None
-    null: Annotated[bool, typer.Option("-0", "--null", help="The list's names end with NUL, not with newlines.")] = (
-        False
-    )
-    shard: Annotated[str | None, typer.Option(metavar="I/N", help="Do the I-th of N parts of the batch, I from 1.")] = (
-        None
-    )
+    null: Annotated[
+        bool, typer.Option("-0", "--null", help="The names in the list end with NUL, not with newlines.")
+    ] = False
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Do only the I-th of N parts of the batch, I from 1.")
+    ] = None
     max_pixels: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Refuse larger pictures, before they fill the memory.")
+        int, typer.Option(metavar="N", min=1, help="Refuse larger pictures before they fill the memory.")
     ] = 500_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Files(Sources, Output):
-    """Which pictures, and where results go."""
+    """Options for which pictures are read, and where results go."""
 
     compare: Annotated[
         str | None,
         typer.Option(
             metavar="FILE.png|DIR/",
-            help="Write input and result side by side, with a detail at 1:1; for several pictures, a folder.",
+            help="Write input and result side by side, with a detail at 1:1. Several pictures need a folder.",
         ),
     ] = None
 
 
-class DepthName(StrEnum):
-    """Values of --depth."""
-
-    keep = "keep"
-    eight = "8"
-    sixteen = "16"
-
-
-class MetadataName(StrEnum):
-    """Values of --metadata."""
-
-    keep = "keep"
-    safe = "safe"
-    bare = "strip"
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Coding:
-    """How results are coded."""
+    """Options for how results are coded."""
 
     format: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="png, jpeg, webp, tiff, ...", show_default="as the input, or as -o says"),
+        typer.Option(metavar="NAME", help="png, jpeg, webp, tiff, ...", show_default="the input's, or what -o says"),
     ] = None
     quality: Annotated[
         int | None,
-        typer.Option(metavar="1..100", help="Of lossy formats.", show_default="a JPEG's own tables, else 95"),
+        typer.Option(metavar="1..100", help="Quality of lossy formats.", show_default="a JPEG's own tables, else 95"),
     ] = None
-    depth: Annotated[DepthName, typer.Option(help="Bits per channel.")] = DepthName.keep
+    depth: Annotated[Depth, typer.Option(help="Bits per channel.")] = "keep"
 
     def encoding(self) -> "Encoding":
-        """The same, checked.
+        """Return the encoding, checked.
 
-        Raises: UsageError: a value out of range.
+        Raises:
+            UsageError: a value is out of range.
         """
         from ...images.encoding import Encoding
 
-        return Encoding(format=self.format, quality=self.quality, depth=self.depth.value)
+        return Encoding(format=self.format, quality=self.quality, depth=self.depth)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MetadataOptions(Coding):
-    """How results are coded, and what of their inputs they keep."""
+    """Options for how results are coded, and what they keep of their inputs."""
 
     metadata: Annotated[
-        MetadataName,
-        typer.Option(help="safe drops place, serial numbers, owner, maker notes, thumbnails; strip all but colour."),
-    ] = MetadataName.keep
-    keep_times: Annotated[bool, typer.Option("--keep-times", help="Results get their inputs' time stamps.")] = False
+        Policy,
+        typer.Option(
+            help="safe drops place, serial numbers, owner, maker notes and thumbnails. strip drops all but colour."
+        ),
+    ] = "keep"
+    keep_times: Annotated[bool, typer.Option("--keep-times", help="Give results the time stamps of their inputs.")] = (
+        False
+    )
 
     def encoding(self) -> "Encoding":
-        """The same, checked.
+        """Return the encoding, checked.
 
-        Raises: UsageError: a value out of range.
+        Raises:
+            UsageError: a value is out of range.
         """
         from dataclasses import replace
 
-        return replace(Coding.encoding(self), metadata=self.metadata.value, keep_times=self.keep_times)
+        return replace(Coding.encoding(self), metadata=self.metadata, keep_times=self.keep_times)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compute:
-    """How to compute."""
+    """Options for how to compute."""
 
-    seed: Annotated[int, typer.Option(metavar="N", help="Which noise; equal seeds give equal pictures.")] = 0
-    solver: Annotated[SolverName, typer.Option(help="Solver of the sampler, with more than one step.")] = (
-        SolverName.dpmpp_2m
-    )
-    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="The checkpoint (see diffuse models).")] = "photo"
-    device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = DeviceName.auto
-    dtype: Annotated[DtypeName, typer.Option(help="auto = bf16 where the hardware gains by it, else fp32.")] = (
-        DtypeName.auto
-    )
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the noise. Equal seeds give equal pictures.")] = 0
+    solver: Annotated[Solver, typer.Option(help="Solver of the sampler, for more than one step.")] = "dpmpp-2m"
+    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="Checkpoint (see diffuse models).")] = "photo"
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = "auto"
+    dtype: Annotated[
+        Dtype, typer.Option(help="Number type. auto is bf16 where the hardware gains by it, else fp32.")
+    ] = "auto"
     compile: Annotated[
-        bool, typer.Option("--compile", help="Compile the network first (torch.compile); on a CPU it hardly ever pays.")
+        bool, typer.Option("--compile", help="Compile the network first (torch.compile). Rarely pays on a CPU.")
     ] = False
     engine: Annotated[
-        EngineName,
-        typer.Option(help="What computes the network; ncnn (an extra) is faster in fp32, so on CPUs without bf16."),
-    ] = EngineName.torch
-    tile: Annotated[str, typer.Option(metavar="auto|N|off", help="Side of a tile in pixels; off = in one piece.")] = (
-        "auto"
-    )
+        Engine,
+        typer.Option(help="What computes the network. ncnn (an extra) is faster in fp32, so on CPUs without bf16."),
+    ] = "torch"
+    tile: Annotated[
+        str, typer.Option(metavar="auto|N|off", help="Side of a tile in pixels. off computes the picture in one piece.")
+    ] = "auto"
     memory: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="To compute with, like 1G: sets --tile auto.", show_default="tiles of 1024"),
+        typer.Option(
+            metavar="SIZE",
+            help="Memory to compute with, such as 1G. Sets the size of auto tiles.",
+            show_default="tiles of 1024",
+        ),
     ] = None
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None
 
     def settings(self, steps: int, sample: int = 0) -> "Settings":
-        """The part that decides pixels.
+        """Return the settings that decide pixels.
 
-        Raises: UsageError: a value out of range.
+        Args:
+            steps: solver steps.
+            sample: the number of the sample.
+
+        Raises:
+            UsageError: a value is out of range.
         """
         from ...diffusion.settings import Settings
 
         tile: Tile = whole_number("tile", self.tile) if self.tile not in ("auto", "off") else cast("Tile", self.tile)
         memory = None if self.memory is None else byte_count("memory", self.memory)
         return Settings(
-            steps=steps, seed=self.seed, sample=sample, solver=self.solver.value, tile=tile, memory=memory,
-            engine=self.engine.value,
+            steps=steps, seed=self.seed, sample=sample, solver=self.solver, tile=tile, memory=memory,
+            engine=self.engine,
         )  # fmt: skip
 
     def load(self) -> "Model":
-        """The checkpoint, ready to compute.
+        """Return the checkpoint's model, ready to compute.
 
-        Raises: CheckpointError, UsageError: as `device.prepare`.
+        Raises:
+            CheckpointError: the checkpoint is missing or cannot be used.
+            UsageError: the device, the number type or the engine cannot be used here.
         """
         from ...diffusion.model import prepare
         from ...system.process import keep_buffers
@@ -279,63 +244,60 @@ class Compute:
         keep_buffers()
         return prepare(
             self.model,
-            device=self.device.value,
-            dtype=self.dtype.value,
+            device=self.device,
+            dtype=self.dtype,
             threads=self.threads,
             compiled=self.compile,
-            engine=self.engine.value,
+            engine=self.engine,
         )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SamplingOptions:
-    """Which of the pictures that fit the input is the answer, and how sure it is."""
+    """Options for which of the pictures that fit the input is the result, and how sure it is."""
 
     fidelity: Annotated[
         float | None,
         typer.Option(
             metavar="0..1",
-            help="1 = the posterior mean: the best PSNR, smooth; 0 = a posterior sample: one picture that could be.",
-            show_default="1, but wide holes have texture; 0 with --samples or --steps N > 1",
+            help="1 is the posterior mean: best PSNR, but smooth. 0 is a posterior sample: one plausible picture.",
+            show_default="1, but wide holes get texture; 0 with --samples or --steps above 1",
         ),
     ] = None
     steps: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Solver steps of a sample; 1 = the posterior mean.", show_default="1, or as measured"
+            metavar="N", help="Solver steps of a sample. 1 is the posterior mean.", show_default="1, or as measured"
         ),
     ] = None
     samples: Annotated[
         int | None,
-        typer.Option(metavar="K", min=1, help="Write K samples: {stem}.{op}.{k}{ext}, k = 0 ...", show_default="1"),
+        typer.Option(
+            metavar="K", min=1, help="Write K samples, named {stem}.{op}.{k}{ext} with k = 0, 1, ...", show_default="1"
+        ),
     ] = None
-    average: Annotated[bool, typer.Option("--average", help="Write the samples' mean instead.")] = False
+    average: Annotated[bool, typer.Option("--average", help="Write the mean of the samples instead.")] = False
     uncertainty: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Write how much the samples (by default 8) differ: each pixel's std in 8-bit levels, times 256, as "
-            "16-bit PNG; like the next two a file, a folder, or a name with {stem}, as for -o.",
+            help="Write how much the samples (8 by default) differ: each pixel's std in 8-bit levels times 256, as "
+            "16-bit PNG. This and the next two take a file, a folder or a template, as -o does.",
         ),
     ] = None
     uncertainty_view: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The same in colours, with a legend.")
+        str | None, typer.Option(metavar="FILE", help="Write the same in colours, with a legend.")
     ] = None
     trace: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="A sheet of the estimates at every step of the (first) sample."),
+        typer.Option(metavar="FILE", help="Write a sheet of the estimates at every step of the first sample."),
     ] = None
 
-    @property
-    def parts(self) -> dict[str, str]:
-        """What is written beside the pictures, and where."""
-        named = {"uncertainty": self.uncertainty, "uncertainty-view": self.uncertainty_view, "trace": self.trace}
-        return {part: output for part, output in named.items() if output is not None}
-
     def answers(self) -> "SamplingRequest":
-        """The same, checked.
+        """Return the request, checked.
 
-        Raises: UsageError: as `Answers`; a trace without a sample.
+        Raises:
+            UsageError: values are out of range or contradict each other, or a trace is asked for without a sample.
         """
         from ...restoration.sampling_request import SamplingRequest
 
@@ -344,53 +306,73 @@ class SamplingOptions:
             uncertainty=self.uncertainty is not None or self.uncertainty_view is not None,
         )  # fmt: skip
         if self.trace is not None and not asked.are_drawn:
-            raise UsageError("--trace shows the steps of a sample, and the posterior mean has one: add --fidelity 0")
+            raise UsageError("--trace needs a sample, and the posterior mean is not one; add --fidelity 0")
         return asked
 
 
 def whole_number(name: str, text: str) -> int:
-    """An option's text as an int.
+    """Return an option's text as an int.
 
-    Raises: UsageError: it is none.
+    Args:
+        name: the option, without dashes.
+        text: what it was given.
+
+    Raises:
+        UsageError: the text is no whole number.
     """
     try:
         return int(text)
     except ValueError:
-        raise UsageError(f"--{name} {text}: not a whole number") from None
+        raise UsageError(f"--{name} {text}: not a whole number; give one") from None
 
 
 def number_or_auto(name: str, text: str) -> float | Literal["auto"]:
-    """An option's text as a float, or "auto" as it is.
+    """Return an option's text as a float, or "auto" as it is.
 
-    Raises: UsageError: it is neither.
+    Args:
+        name: the option, without dashes.
+        text: what it was given.
+
+    Raises:
+        UsageError: the text is neither.
     """
     if text == "auto":
         return "auto"
     try:
         return float(text)
     except ValueError:
-        raise UsageError(f"--{name} {text}: give a number, or auto") from None
+        raise UsageError(f"--{name} {text}: not a number; give one, or auto") from None
 
 
 def byte_count(name: str, text: str) -> int:
-    """Bytes as a number with K, M, G or T, which are powers of 1024.
+    """Return a number of bytes. K, M, G and T are powers of 1024.
 
-    Raises: UsageError: it is no such thing.
+    Args:
+        name: the option, without dashes.
+        text: what it was given.
+
+    Raises:
+        UsageError: the text is no such number.
     """
     found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([KMGT]?)(?:I?B)?", text.strip().upper())
     if found is None:
-        raise UsageError(f"--{name} {text}: give it like 800M or 2G")
+        raise UsageError(f"--{name} {text}: not a size; give it like 800M or 2G")
     return round(float(found[1]) * 1024.0 ** " KMGT".index(found[2] or " "))
 
 
 def two_numbers(name: str, text: str) -> tuple[int, int]:
-    """WxH as (width, height).
+    """Return WxH as (width, height).
 
-    Raises: UsageError: it is no such thing.
+    Args:
+        name: the option, without dashes.
+        text: what it was given.
+
+    Raises:
+        UsageError: the text is something else.
     """
     parts = text.lower().split("x")
     if len(parts) != 2:
-        raise UsageError(f"--{name} {text}: give it as WIDTHxHEIGHT, like 800x600")
+        raise UsageError(f"--{name} {text}: not a size; give it as WIDTHxHEIGHT, like 800x600")
     return whole_number(name, parts[0]), whole_number(name, parts[1])
 
 

@@ -1,4 +1,4 @@
-"""`diffuse inpaint --paint`: the mask is painted on a page of this machine, before the work begins."""
+"""`diffuse inpaint --paint`: the user paints the mask on a page of this machine before the work begins."""
 
 import hashlib
 import os
@@ -15,10 +15,12 @@ from ...errors import PictureError, UsageError
 from ..batch import plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
-from ..options.masking import MaskOptions, MaskSource
+from ..options.masking import MaskOptions
 from ..options.options import Compute, Files, SamplingOptions
 from ..run.display import one_line
+from ..run.mask_source import MaskSource
 from ..run.planning import Batch
+from ..run.task_source import TaskSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,12 +32,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class Painting:
+class Painting(TaskSource):
     """A mask that is still to be painted.
 
     Attributes:
-        which: of the answers previews and the result are.
+        masking: the mask that painting begins with, and where the painted one is saved.
+        files: which picture, and where the result goes.
+        compute: how to compute.
+        which: which samples previews and the result are.
         hole: (H, W), what was painted.
+        sha256: the hash of its PNG.
     """
 
     masking: MaskOptions
@@ -44,56 +50,64 @@ class Painting:
     which: SamplingOptions
     hole: "NDArray[np.bool_] | None" = None
     sha256: str = ""
-    others: tuple[Path, ...] = field(default=())
+    _given: MaskSource | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        """Find out now what can be wrong.
+        """Check what can be checked before painting.
 
-        Raises: UsageError: a mask file that cannot be written or read, or --resume, which needs a mask beforehand.
+        Raises:
+            UsageError: the mask cannot be read, or an option needs a mask beforehand.
         """
         if self.files.resume:
-            raise UsageError("--resume: what is still to be painted cannot have been done; leave it out")
+            raise UsageError("--resume: a mask that is still to be painted has no earlier result; leave it out")
         if self.masking.invert_mask:
-            raise UsageError("--invert-mask: paint what is to be filled; leave it out")
+            raise UsageError("--invert-mask: paint what is filled instead; leave it out")
         if self.masking.given:
-            self.others = self._given.files
+            self._given = MaskSource(masking=self.masking, max_pixels=self.files.max_pixels)
 
     @property
     def save_mask(self) -> Path | None:
-        """Where the mask is written, too."""
+        """The file that the mask is saved to."""
         return None if self.masking.save_mask is None else Path(self.masking.save_mask)
 
-    @cached_property
-    def _given(self) -> MaskSource:
+    @property
+    def fills_holes(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
         """The mask that painting begins with."""
-        return MaskSource(masking=self.masking, max_pixels=self.files.max_pixels)
+        return () if self._given is None else self._given.reads
 
     def of(self, job: Job) -> "tuple[Inpaint, Mapping[str, Any]]":
-        """What is to be filled, and what the recipe says of the mask."""
+        """Return what is filled, and what the recipe says of the mask."""
         from ...tasks.inpaint import Inpaint
 
         if self.hole is None:
-            raise PictureError(f"{job.source}: its mask was not painted; report this as a bug")
+            raise PictureError(f"{job.source}: its mask was not painted; please report this bug")
         return Inpaint(mask=self.hole, feather=self.masking.feather), {"mask": self.sha256}
 
-    def paint(self, batch: Batch) -> None:
+    def prepare(self, batch: Batch) -> None:
         """Show the page, and wait for the mask.
 
-        Raises: UsageError: not exactly one picture. PictureError: it cannot be read, or no mask was painted.
+        Raises:
+            UsageError: there is not exactly one picture.
+            PictureError: it cannot be read, or no mask was painted.
         """
         from .server import serving
         from .session import encoded_mask
 
         job = self._only(batch)
         if self.save_mask is not None:
-            taken = [job.source, job.output, *self.others]
+            taken = [job.source, job.output, *self.reads]
             plan.check_outputs([self.save_mask], force=self.files.exists == "overwrite", inputs=taken)
         session = self._session(job)
         with serving(session) as address:
             self._invite(address)
             self.hole = session.wait()
         if self.hole is None:
-            raise PictureError(f"{job.source}: no mask was painted, so nothing is done")
+            raise PictureError(f"{job.source}: no mask was painted, so nothing is filled")
         data = encoded_mask(self.hole)
         self.sha256 = hashlib.sha256(data).hexdigest()
         if self.save_mask is not None:
@@ -103,12 +117,12 @@ class Painting:
 
     def _only(self, batch: Batch) -> Job:
         if len(batch.jobs) != 1:
-            raise UsageError(f"--paint: one picture at a time, not {len(batch.jobs)}")
+            raise UsageError(f"--paint takes one picture, not {len(batch.jobs)}; name one")
         (job,) = batch.jobs
         if PIPE in (job.source, job.output):
-            raise UsageError("--paint: name the picture and its result; neither goes through a pipe")
+            raise UsageError("--paint works with files; name the picture and its result instead of -")
         if job.action == "skip":
-            raise UsageError(f"{job.output}: {job.why}, so there is nothing to paint for")
+            raise UsageError(f"{job.output}: {job.why}, so it is skipped; choose another output or -f")
         return job
 
     def _session(self, job: Job) -> "Session":
@@ -121,7 +135,7 @@ class Painting:
 
         picture = read_picture(job.source, max_pixels=self.files.max_pixels)
         height, width = picture.pixels.shape[:2]
-        initial = self._given.of(job)[0].problem(picture).hole if self.masking.given else None
+        initial = None if self._given is None else self._given.filling(job)[0].problem(picture).hole
 
         def shown(one: "Picture") -> bytes:
             return jpeg(rendered(one).resize(canvas_size((width, height)), Image.Resampling.LANCZOS), 95)
@@ -132,7 +146,7 @@ class Painting:
         )  # fmt: skip
 
     def _suggested(self, picture: "Picture") -> "NDArray[np.bool_]":
-        """What looks damaged; however much it is, it is looked at before it is used."""
+        """Return what looks damaged. The user sees it before it is used, so it may be much."""
         import numpy as np
 
         from ...tasks.inpaint import Inpaint
@@ -142,11 +156,11 @@ class Painting:
         return np.zeros(picture.pixels.shape[:2], bool) if hole is None else hole
 
     def _filled(self, picture: "Picture", hole: "NDArray[np.bool_]") -> "Picture":
-        """The result of a mask."""
+        """Return the result of a mask."""
         from ...restoration.restore import restore
         from ...tasks.inpaint import Inpaint
 
-        settings = self.which.answers().settings("inpaint", self.compute.settings(1))
+        settings = self.which.answers().settings(self.compute.settings(1), fills_holes=True)
         problem = Inpaint(mask=hole, feather=self.masking.feather).problem(picture)
         return restore(picture, problem, settings, self._model)
 
@@ -155,9 +169,9 @@ class Painting:
         return self.compute.load()
 
     def _invite(self, address: str) -> None:
-        """Say where the page is, and open it where there is a screen."""
+        """Say where the page is, and open it if there is a screen."""
         import webbrowser
 
-        typer.echo(one_line(f"paint what is to be filled at {address} (Ctrl-C gives up)"), err=True)
+        typer.echo(one_line(f"paint the mask at {address} (Ctrl-C cancels)"), err=True)
         if sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")):
             webbrowser.open(address)

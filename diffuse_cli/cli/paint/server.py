@@ -1,7 +1,8 @@
-"""The painter's server: for this machine alone, for one page that knows the token, and for a few fixed names.
+"""The painter's server: only for this machine, for one page that knows the token, and for a few fixed names.
 
-It listens on the loopback address at a port that the system chooses. A request must carry the token in its path, name
-this address as its host (so that no foreign name can be made to point here), come from no other page, and be small.
+It listens on the loopback address, at a port that the system chooses. A request must have the token in its path, must
+name this address as its host (so that no foreign name can point here), must not come from another page, and must be
+small.
 """
 
 import json
@@ -19,7 +20,7 @@ from .session import Session
 
 LOOPBACK: Final = "127.0.0.1"
 _LARGEST_BODY: Final = 64_000_000
-"""Bytes; a mask's PNG of the largest canvas is smaller."""
+"""In bytes. A mask's PNG of the largest canvas is smaller."""
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -41,7 +42,8 @@ Answer = tuple[str, bytes]
 def serving(session: Session) -> Iterator[str]:
     """Serve the page while it is entered.
 
-    Yields: the page's address, token included.
+    Yields:
+        The page's address, with the token.
     """
     token = secrets.token_urlsafe(24)
     server = _Server((LOOPBACK, 0), _Handler)
@@ -67,7 +69,7 @@ class _Server(ThreadingHTTPServer):
         return f"{LOOPBACK}:{self.server_port}", f"localhost:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
-        """A page that went away in mid-answer is nobody's business."""
+        """Ignore a page that went away in mid-answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -85,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(_POST.get(self._name(), _missing), self._body())
 
     def _is_welcome(self) -> bool:
-        """Whether the request may be answered; if not, it is refused here."""
+        """Return whether the request may be answered. If not, refuse it."""
         origin = self.headers.get("Origin")
         if self.headers.get_all("Host", []) not in ([host] for host in self.server.hosts):
             self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "another host")
@@ -101,11 +103,11 @@ class _Handler(BaseHTTPRequestHandler):
         return self.path.split("/")[1] if self.path.startswith("/") else ""
 
     def _name(self) -> str:
-        """What comes after the token: a name of the tables below or nothing at all."""
+        """Return what comes after the token: a name of the tables below, or nothing."""
         return self.path.split("/", 2)[2] if self.path.count("/") >= 2 else "?"
 
     def _body(self) -> bytes | None:
-        """None: it was refused."""
+        """Return the body. None = the request was refused."""
         length = ",".join(self.headers.get_all("Content-Length", []))
         if not length.isascii() or not length.isdigit() or "Transfer-Encoding" in self.headers:
             self._refuse(HTTPStatus.LENGTH_REQUIRED, "say how long it is")
@@ -146,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing is logged: the token is in the path."""
+        """Log nothing, because the token is in the path."""
 
 
 _missing = None

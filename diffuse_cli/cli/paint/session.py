@@ -1,4 +1,4 @@
-"""What the painter's page and the command agree on: a picture to paint on, a mask that comes back."""
+"""What the painter's page and the command share: a picture to paint on, and a mask that comes back."""
 
 import io
 import threading
@@ -17,14 +17,14 @@ Hole = NDArray[np.bool_]
 """(H, W) at the picture's own size, True = fill."""
 
 LARGEST_SIDE: Final = 4096
-"""Of the version that is painted on; a browser's canvas takes no more everywhere."""
+"""The longer side of the version that is painted on. Not every browser's canvas takes more."""
 _PNG_HEAD: Final = 33
 _UNOPENED: Final = 600.0
-"""Seconds in which the page must be opened."""
+"""Seconds within which the page must be opened."""
 _UNHEARD: Final = 180.0
-"""Seconds without a word from the page after which it counts as closed; a hidden page may speak but once a minute."""
+"""Seconds after which a silent page counts as closed. A hidden page may speak only once a minute."""
 _GOODBYE: Final = 4.0
-"""Seconds that a page which said goodbye has to come back, as it does when it is loaded again."""
+"""Seconds within which a page that said goodbye may come back, as it does when it is reloaded."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -32,13 +32,13 @@ class Session:
     """One picture being painted on.
 
     Attributes:
-        name: of the picture, as the page shows it.
+        name: the picture's name, as the page shows it.
         size: (width, height) of the picture.
-        image: what the page shows, JPEG, of `canvas` size.
+        image: what the page shows: a JPEG of `canvas` size.
         initial: the mask that painting begins with.
-        preview: computes the result of a mask; JPEG of `canvas` size.
-        suggest: finds what may be damaged; None = there is nothing that can.
-        mask: what was painted, once it is done; None = nothing.
+        preview: computes the result of a mask: a JPEG of `canvas` size.
+        suggest: finds what may be damaged. None = nothing can.
+        mask: what was painted, once it is done. None = nothing.
     """
 
     name: str
@@ -59,20 +59,20 @@ class Session:
         return canvas_size(self.size)
 
     def hear(self, *, leaving: bool = False) -> None:
-        """The page is there, or says that it goes."""
+        """Note that the page is there, or that it says goodbye."""
         self._heard = time.monotonic()
         self._patience = _GOODBYE if leaving else _UNHEARD
 
     def finish(self, mask: Hole | None) -> None:
-        """What the user decided; None = without a mask. `end` follows, once the page has been told."""
+        """Note the user's mask. None = there is none. `end` follows once the page has its answer."""
         self.mask = mask
 
     def end(self) -> None:
-        """Whoever waits may go on."""
+        """Let `wait` return."""
         self._over.set()
 
     def wait(self) -> Hole | None:
-        """What was painted; None if the user gave up or the page is gone."""
+        """Wait for the mask. Return None if the user gave up or the page is gone."""
         while not self._over.wait(0.25):
             if self._computing.locked():  # a page that waits for an answer is there
                 self._heard = time.monotonic()
@@ -81,14 +81,15 @@ class Session:
         return self.mask
 
     def previewed(self, mask: Hole) -> bytes:
-        """The result of a mask, JPEG; one at a time."""
+        """Return the result of a mask as a JPEG. One is computed at a time."""
         with self._computing:
             return self.preview(mask)
 
     def suggestion(self) -> bytes:
-        """What may be damaged, as the page's PNG.
+        """Return what may be damaged, as the page's PNG.
 
-        Raises: UsageError: nothing here can tell.
+        Raises:
+            UsageError: there is no detector.
         """
         if self.suggest is None:
             raise UsageError("there is no detector for this picture")
@@ -96,16 +97,17 @@ class Session:
             return self.to_page(self.suggest())
 
     def to_page(self, hole: Hole) -> bytes:
-        """A mask as the page paints on it: PNG, gray, white = fill."""
+        """Return a mask as the page paints it: a gray PNG of `canvas` size, white = fill."""
         image = Image.fromarray(np.where(hole, 255, 0).astype(np.uint8))
         if image.size != self.canvas:  # no marked pixel is lost
             image = image.resize(self.canvas, Image.Resampling.BOX).point(lambda level: 255 if level > 0 else 0)
         return png(image)
 
     def from_page(self, data: bytes) -> Hole:
-        """A mask as the page sends it.
+        """Read a mask that the page sends.
 
-        Raises: PictureError: it is no PNG of the canvas's size.
+        Raises:
+            PictureError: it is not a PNG of `canvas` size.
         """
         width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
         if len(data) < _PNG_HEAD or not data.startswith(b"\x89PNG") or (width, height) != self.canvas:
@@ -121,18 +123,18 @@ class Session:
 
 
 def canvas_size(size: tuple[int, int]) -> tuple[int, int]:
-    """(width, height) of the version of a picture that is painted on: its own where a browser can take it."""
+    """Return (width, height) of the version that is painted on: the picture's own, if browsers can take it."""
     factor = min(1.0, LARGEST_SIDE / max(size))
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def encoded_mask(hole: Hole) -> bytes:
-    """A mask as a file: PNG, gray, white = fill, at the picture's own size."""
+    """Return a mask as a file: a gray PNG of the picture's own size, white = fill."""
     return png(Image.fromarray(np.where(hole, 255, 0).astype(np.uint8)))
 
 
 def png(image: Image.Image) -> bytes:
-    """An image's PNG."""
+    """Return an image as PNG."""
     stream = io.BytesIO()
     image.save(stream, "PNG")
     return stream.getvalue()

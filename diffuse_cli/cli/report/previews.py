@@ -1,6 +1,6 @@
-"""A picture before and after, in as many bytes as there are for it: all of it, or a smaller one and a detail at 1:1.
+"""A picture before and after, within a budget of bytes: whole, or smaller with a detail at 1:1.
 
-JPEG without chroma subsampling, since colour noise is among what is to be seen.
+The JPEGs have no chroma subsampling, because colour noise must stay visible.
 """
 
 import io
@@ -12,28 +12,28 @@ from PIL import Image
 from ...images.rendering import Box, common_size, interest, root_mean_square
 
 Place = tuple[float, float, float, float]
-"""x, y, width, height in pixels of the size at which both sides are looked at."""
+"""x, y, width and height in pixels of the size at which both sides are shown."""
 
 _WHOLE: Final = (93, 85)
-"""Qualities at which a whole picture is tried."""
+"""Qualities that are tried for a whole picture."""
 _SMALL_SIDES: Final = (1280, 1024, 800, 640, 512, 400, 320, 256, 200, 160, 120, 90, 64)
 _DETAILS: Final = ((768, 90), (512, 90), (384, 90), (256, 88), (192, 85), (128, 82), (96, 78))
-"""Sides and qualities of details."""
+"""Sides and qualities that are tried for details."""
 _THUMBNAILS: Final = ((50_000, 208), (20_000, 144), (5_000, 96), (0, 64))
-"""Bytes that there must be for a thumbnail of this side."""
+"""The budget that a thumbnail needs, and its side."""
 _LEAST_DENSITY: Final = 0.03
-"""Bytes a pixel that no photograph stays below at these qualities; a whole picture beyond it is not tried."""
+"""Bytes per pixel that every photograph needs at these qualities. If there are fewer, no whole picture is tried."""
 _LARGEST_PROFILE: Final = 4096
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
-    """One of the two: JPEGs.
+    """The JPEGs of one side.
 
     Attributes:
-        base: the whole picture, at its own size or smaller; b"" = there was no room.
-        detail: a part at 1:1, where the base is smaller; b"" = none.
-        place: of the detail.
+        base: the whole picture, at its own size or smaller. b"" = there was no room.
+        detail: a part at 1:1, if the base is smaller. b"" = none.
+        place: where the detail lies.
     """
 
     base: bytes = b""
@@ -43,12 +43,14 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Previews:
-    """Before and after.
+    """The JPEGs of both sides.
 
     Attributes:
-        size: (width, height) at which both are looked at.
-        change: root mean square of the change, in 8-bit levels; None = there is no before.
-        thumbnail: left half before, right half after; JPEG.
+        size: (width, height) at which both are shown.
+        change: root mean square of the change in 8-bit levels. None = there is no before.
+        thumbnail: a JPEG: left half before, right half after.
+        before: the input.
+        after: the result.
     """
 
     size: tuple[int, int]
@@ -59,16 +61,21 @@ class Previews:
 
     @property
     def bytes(self) -> int:
-        """All of it."""
+        """The size of all JPEGs."""
         sides = sum(len(side.base) + len(side.detail) for side in (self.before, self.after))
         return sides + len(self.thumbnail)
 
 
 def previews(before: Image.Image | None, after: Image.Image, budget: int) -> Previews:
-    """What fits.
+    """Make previews that fit into a budget.
 
-    Args: before: None = the result was made from nothing; budget: bytes.
-    Returns: previews of at most so many bytes; those that do not fit are left out.
+    Args:
+        before: the input. None = the result was made from nothing.
+        after: the result.
+        budget: in bytes.
+
+    Returns:
+        previews of at most `budget` bytes. Those that do not fit are left out.
     """
     size = after.size if before is None else common_size(before, after)
     thumbnail = _thumbnail(before or after, after, budget)
@@ -85,7 +92,7 @@ def previews(before: Image.Image | None, after: Image.Image, budget: int) -> Pre
 
 
 def _whole(images: list[Image.Image], budget: int) -> list[Side]:
-    """All pixels, [] if there is no room for them."""
+    """Return whole pictures, or [] if there is no room for them."""
     if _LEAST_DENSITY * sum(image.width * image.height for image in images) > budget:
         return []
     for quality in _WHOLE:
@@ -96,7 +103,7 @@ def _whole(images: list[Image.Image], budget: int) -> list[Side]:
 
 
 def _parts(images: list[Image.Image], size: tuple[int, int], budget: int) -> list[Side]:
-    """Smaller pictures, and a detail of each at 1:1 where there is room for both."""
+    """Return smaller pictures, and a detail of each at 1:1 if there is room for both."""
     details = _details(images, size, budget * 3 // (5 * len(images)))
     spent = [len(data) for data, _ in details]
     bases = [within(image, budget // len(images) - used, 82) for image, used in zip(images, spent, strict=True)]
@@ -107,7 +114,7 @@ def _parts(images: list[Image.Image], size: tuple[int, int], budget: int) -> lis
 
 
 def _details(images: list[Image.Image], size: tuple[int, int], budget: int) -> list[tuple[bytes, Place]]:
-    """Of each image, the same place."""
+    """Return a detail of each image, at the same place."""
     where = interest(images[0], images[-1])
     for side, quality in _DETAILS:
         box = where.detail(side)
@@ -118,7 +125,7 @@ def _details(images: list[Image.Image], size: tuple[int, int], budget: int) -> l
 
 
 def _detail(image: Image.Image, size: tuple[int, int], box: Box, quality: int) -> tuple[bytes, Place]:
-    """The image's own pixels that lie under a box of the common size, and where they lie exactly."""
+    """Return the image's own pixels under a box of the common size, and where they lie exactly."""
     fx, fy = size[0] / image.width, size[1] / image.height
     left, top = int(box[0] / fx), int(box[1] / fy)
     right = min(image.width, -int(-(box[0] + box[2]) // fx))
@@ -128,7 +135,7 @@ def _detail(image: Image.Image, size: tuple[int, int], box: Box, quality: int) -
 
 
 def within(image: Image.Image, budget: int, quality: int) -> bytes:
-    """The whole picture, as large as so many bytes allow; b"" if not even a tiny one does."""
+    """Return the whole picture as large as the budget allows, or b"" if not even a tiny one fits."""
     longest, aspect = max(image.size), min(image.size) / max(image.size)
     for side in (longest, *(side for side in _SMALL_SIDES if side < longest)):
         if _LEAST_DENSITY * side * side * aspect > budget:
@@ -149,7 +156,7 @@ def _shrunk(image: Image.Image, side: int) -> Image.Image:
 
 
 def _thumbnail(before: Image.Image, after: Image.Image, budget: int) -> bytes:
-    """Left half before, right half after."""
+    """Return a JPEG: left half before, right half after."""
     side = next(side for least, side in _THUMBNAILS if budget >= least)
     sheet = _shrunk(after, side).convert("RGB")
     left = before.resize(sheet.size, Image.Resampling.BOX).convert("RGB")
@@ -159,7 +166,7 @@ def _thumbnail(before: Image.Image, after: Image.Image, budget: int) -> bytes:
 
 
 def jpeg(image: Image.Image, quality: int) -> bytes:
-    """An image's JPEG, with its profile where that is small."""
+    """Return an image as JPEG, with its colour profile if that is small."""
     stream = io.BytesIO()
     profile = image.info.get("icc_profile") or b""
     kept = profile if len(profile) <= _LARGEST_PROFILE else b""

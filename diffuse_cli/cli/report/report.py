@@ -1,7 +1,7 @@
-"""--report: what became of a batch, as one HTML file to look at.
+"""--report: what became of a batch, as one HTML file.
 
-The file needs nothing beside it: style, script, texts and pictures are in it, and a policy forbids it the network.
-The texts come first, then the thumbnails, then the pictures, so that a large one can be used while it still loads.
+The file needs no other file: style, script, texts and pictures are in it, and its policy forbids network access. Texts
+come first, then thumbnails, then pictures, so that a large report can be used while it loads.
 """
 
 import base64
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from ...images.picture import Picture
 
 MARK: Final = '<meta name="generator" content="diffuse report">'
-"""By which a report is told from other files."""
+"""Marks a file as a report."""
 LEAST_MEGABYTES: Final = 1
 _TEXT_SHARE: Final = 1500
-"""Bytes that are set aside for what is said of one picture."""
+"""Bytes that are reserved for the texts of one picture."""
 _PAGE_SHARE: Final = 80_000
-"""The same for what is there once."""
+"""Bytes that are reserved for the page itself."""
 _ORDER: Final = {"failed": 0, "left": 1, "done": 2, "skipped": 3}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Stored:
-    """Where previews lie in the spool: offset and length of each part, and what their picture's texts say of them."""
+    """Where previews lie in the spool: offset and length of each part, and the facts about them."""
 
     parts: dict[str, tuple[int, int]]
     facts: dict[str, Any]
@@ -56,8 +56,8 @@ class Report:
         target: the file.
         op: the command's name.
         count: how many pictures there will be.
-        megabytes: what the file may be large, in 10^6 bytes.
-        overlaid: pictures will have maps laid over them.
+        megabytes: the largest size of the file, in 10^6 bytes.
+        overlaid: maps will be laid over pictures.
     """
 
     target: Path
@@ -78,11 +78,13 @@ class Report:
         return max(0, (whole // max(self.count, 1) - _TEXT_SHARE) * 3 // 4)
 
     def show(self, job: Job, before: "Picture | None", after: "Picture", *, notes: Iterable[str] = ()) -> None:
-        """Keep previews of a picture that is done. May be called from several threads.
+        """Keep previews of a finished picture. May be called from several threads.
 
         Args:
-            before: None = it was made from nothing.
-            notes: what was found out about it, and what is worth a warning.
+            job: the result.
+            before: the input. None = the result was made from nothing.
+            after: the result.
+            notes: what was found out about the picture, and warnings.
         """
         facts: dict[str, Any] = {"notes": list(notes)}
         parts: dict[str, tuple[int, int]] = {}
@@ -96,9 +98,12 @@ class Report:
         self._stored[str(job.output)] = _Stored(parts=parts, facts=facts)
 
     def lay_over(self, job: Job, overlay: "Image.Image", note: str) -> None:
-        """A map over both sides of the pictures that are made of a job's input, shown on demand.
+        """Keep a map that is laid over all results of a job's input on demand.
 
-        Args: note: what its colours mean.
+        Args:
+            job: the map.
+            overlay: the map in colours.
+            note: what the colours mean.
         """
         data = within(overlay, self.budget // 5, 75)
         if data:
@@ -117,7 +122,7 @@ class Report:
         return kept
 
     def end(self, end: End) -> None:
-        """What became of a picture."""
+        """Note what became of a picture."""
         entry: dict[str, Any] = {"status": end.status, "seconds": round(end.seconds, 2)}
         if end.why:
             entry["why"] = end.why
@@ -128,11 +133,17 @@ class Report:
         self._entries[str(end.job.output)] = entry
 
     def write(self, jobs: Iterable[Job], *, seconds: float, stopped_by: str | None = None) -> None:
-        """Write the file, whole or not at all. Jobs of which no end was told were left.
+        """Write the file, whole or not at all. Jobs without an end are shown as left.
 
-        Raises: PictureError: the disk fails.
+        Args:
+            jobs: the plan.
+            seconds: how long it took.
+            stopped_by: the signal that stopped it.
+
+        Raises:
+            PictureError: the file cannot be written.
         """
-        entries = [self._entry(job) for job in jobs if not job.part or self._status(job) == "failed"]
+        entries = [self._entry(job) for job in jobs if job.product.is_picture or self._status(job) == "failed"]
         entries.sort(key=lambda entry: _ORDER[entry["status"]])
         common = _common([entry["recipe"] for entry in entries if "recipe" in entry])
         for entry in entries:
@@ -144,7 +155,7 @@ class Report:
                 for text in self._page(told, common, entries):
                     stream.write(text.encode("utf-8", "replace"))
         except OSError as error:
-            raise PictureError(f"{self.target}: the report cannot be written: {disk_trouble(error)}") from None
+            raise PictureError(f"{self.target}: the report cannot be written ({disk_trouble(error)})") from None
         finally:
             if self._spool is not None:
                 self._spool.close()
@@ -153,7 +164,7 @@ class Report:
         return str(self._entries.get(str(job.output), {"status": "left"})["status"])
 
     def _entry(self, job: Job) -> dict[str, Any]:
-        """What is said of one picture."""
+        """Return what the page says of one picture."""
         key = str(job.output)
         stored, over = self._stored.get(key), self._overlays.get(str(job.source))
         if stored is not None and over is not None and "parts" in stored.facts:
@@ -169,13 +180,13 @@ class Report:
         }
 
     def _name(self, job: Job) -> str:
-        """The input's, or the result's where there is no input."""
+        """Return the input's name, or the result's if there is no input."""
         if job.source == PIPE:
             return "stdin"
         return str(job.output if job.source == Path(self.op) else job.source)
 
     def _links(self, job: Job) -> dict[str, str]:
-        """Where both lie, seen from the report."""
+        """Return where both lie, seen from the report."""
         links = {}
         for name, path in (("from", job.source), ("to", job.output)):
             if path != PIPE and path.exists():
@@ -183,7 +194,7 @@ class Report:
         return links
 
     def _page(self, told: dict[str, Any], common: dict[str, Any], entries: list[dict[str, Any]]) -> Iterator[str]:
-        """The file's text, in parts."""
+        """Yield the file's text in parts."""
         shown = [(number, self._stored[entry.pop("key")]) for number, entry in enumerate(entries) if entry["key"]]
         for entry in entries:
             entry.pop("key", None)
@@ -214,7 +225,7 @@ class Report:
         yield tail
 
     def _block(self, number: int, name: str, stored: _Stored) -> str:
-        """A part of a picture's previews, as text that the parser passes over."""
+        """Return a part of a picture's previews as text that the browser does not parse."""
         at, length = stored.parts.get(name, (0, 0))
         if length == 0:
             return ""
@@ -234,7 +245,7 @@ def _parts(made: Previews) -> dict[str, bytes]:
 
 
 def _facts(made: Previews) -> dict[str, Any]:
-    """What the page is to know of previews before it decodes them."""
+    """Return what the page needs to know of previews before it decodes them."""
 
     def place(side: Side) -> list[float]:
         return [round(value, 2) for value in side.place] if side.detail else []
@@ -248,7 +259,7 @@ def _facts(made: Previews) -> dict[str, Any]:
 
 
 def _common(recipes: list[dict[str, Any]]) -> dict[str, Any]:
-    """What all recipes say alike, which is said once; nothing of a single one."""
+    """Return what all recipes have in common, which is shown once. Of a single recipe, nothing."""
     if len(recipes) < 2:
         return {}
     first, *others = recipes
@@ -260,7 +271,7 @@ def _resource(name: str) -> str:
 
 
 def is_report(path: Path) -> bool:
-    """Whether a file is a report of this program."""
+    """Return whether a file is a report of this program."""
     try:
         with path.open("rb") as stream:
             return MARK.encode() in stream.read(1024)

@@ -1,4 +1,4 @@
-"""What the user sees while pictures are worked on: a bar on a terminal, plain lines otherwise, nothing under -q."""
+"""What the user sees while pictures are worked on: a bar on a terminal, else plain lines, or nothing with -q."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def one_line(text: str) -> str:
-    """Text that may hold any file name, as one line that any terminal can show."""
+    """Return text with any file name in it as one line that every terminal can show."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
@@ -22,7 +22,12 @@ class Display:
     """Progress of a run on stderr, animated only where that is a terminal."""
 
     def __init__(self, *, quiet: bool, total: int) -> None:
-        """Args: quiet: show nothing but warnings and errors; total: pictures to come."""
+        """Prepare.
+
+        Args:
+            quiet: show only warnings and errors.
+            total: how many pictures there are.
+        """
         self.quiet = quiet
         self.total = total
         self.bar: Progress | None = None
@@ -55,14 +60,14 @@ class Display:
         self.close()
 
     def close(self) -> None:
-        """Remove the bar; what is said later is plain lines."""
+        """Remove the bar. Later lines are plain."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
 
     @contextmanager
     def turn(self, name: str) -> Iterator[None]:
-        """A picture's turn, whatever comes of it."""
+        """Show a picture while it is entered, and count it."""
         self.begin = time.monotonic()
         self.show(name)
         try:
@@ -71,19 +76,19 @@ class Display:
             self.count()
 
     def prepare(self, what: str) -> None:
-        """What is done before the first picture."""
+        """Show what is done before the first picture."""
         if self.bar is not None and self.bar_task is not None:
             self.bar.update(self.bar_task, description=one_line(what))
 
     def show(self, name: str) -> None:
-        """A picture's turn begins. The rate does not count what came before the first one, such as loading."""
+        """Show a picture whose turn begins. The rate does not count what came before the first one, such as loading."""
         if self.start == 0:
             self.start = time.monotonic()
         if self.bar is not None and self.bar_task is not None:
             self.bar.update(self.bar_task, description=one_line(name), count=f"{self.finished}/{self.total}")
 
     def count(self, made: bool = True) -> None:
-        """A picture is done with. Those that needed no work say nothing of the rate."""
+        """Count a picture that is done with. The rate counts only pictures that were made."""
         self.finished += 1
         self.made += made
         self.progress(0, 1)
@@ -93,17 +98,17 @@ class Display:
             self.bar.update(self.bar_task, count=f"{self.finished}/{self.total}", rate=text)
 
     def progress(self, done: int, total: int) -> None:
-        """Some of the current picture is done."""
+        """Show how much of the current picture is done."""
         if self.bar is not None and self.bar_task is not None:
             self.bar.update(self.bar_task, completed=1000 * self.finished + round(1000 * done / total))
 
     def finish(self, what: str) -> None:
-        """The current picture is written."""
+        """Say that the current picture is written."""
         if not self.quiet:
             self.say(f"{what} ({time.monotonic() - self.begin:.1f} s)")
 
     def say(self, line: str) -> None:
-        """A line that stays: a note, a warning, an error."""
+        """Print a line that stays: a note, a warning, an error."""
         line = one_line(line)
         if self.bar is not None:
             self.bar.console.print(line, markup=False, highlight=False, soft_wrap=True)

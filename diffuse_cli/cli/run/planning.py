@@ -1,4 +1,4 @@
-"""From the options to a plan: which pictures, where results go, what is there already. Loads no model."""
+"""From the options to a plan: which pictures, where results go, what exists already. Loads no model."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from ...system.files import file_sha256
 from ..batch import inputs, plan
 from ..batch.inputs import PIPE, Found
 from ..batch.journal import Journal, usual
-from ..batch.plan import Job, Naming
+from ..batch.plan import PICTURE, Job, Naming, Product
 from ..options.options import Files, Output, Sources
 from .display import one_line
 from .showing import Showing, showing
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ...images.encoding import Encoding
 
 Wanted = Callable[[Job], Mapping[str, Any]]
-"""What a job's recipe will say, as far as it is known before its input is read."""
+"""Returns what a job's recipe will say, as far as it is known before the input is read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,15 +33,17 @@ class Batch:
     """What is to be done, and where it is written down.
 
     Attributes:
+        op: the command's name.
+        jobs: one for each result.
         journal: None = nothing is written down.
-        ignored: what scans left out, by reason.
-        notes: what the user is to know before it begins.
-        showing: what is made to be looked at; None = nothing.
+        ignored: how many files scans left out, by reason.
+        notes: what the user is told before it begins.
+        showing: what is made to be looked at. None = nothing.
     """
 
     op: str
     jobs: list[Job]
-    journal: Journal | None
+    journal: Journal | None = None
     ignored: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     showing: Showing | None = None
@@ -56,17 +58,26 @@ def plan_files(
     suffix: str | None = None,
     seed: int = 0,
     samples: int = 1,
-    parts: Mapping[str, str] = MappingProxyType({}),
+    product: Product = PICTURE,
+    beside: Mapping[Product, str] = MappingProxyType({}),
     others: Sequence[Path] = (),
 ) -> Batch:
-    """The plan for pictures that are named, listed or found.
+    """Return the plan for pictures that are named, listed or found.
 
     Args:
-        suffix: of results, where `encoding` does not say it.
-        samples: pictures that each input becomes.
-        parts: what it becomes beside them, such as a map, and the file, folder or template that this is written to.
+        op: the command's name.
+        files: the options.
+        encoding: how results are coded.
+        wanted: what recipes say.
+        suffix: of results, if `encoding` does not say it.
+        seed: for {seed} in names.
+        samples: how many pictures each input becomes.
+        product: what those are.
+        beside: what it becomes besides, such as a map, and the file, folder or template that this is written to.
         others: further files that must not be overwritten.
-    Raises: UsageError: it cannot be carried out.
+
+    Raises:
+        UsageError: the plan cannot be carried out.
     """
     naming = Naming(output=files.output, op=op, suffix=suffix or encoding.suffix, seed=seed, samples=samples)
     exists = files.exists
@@ -82,7 +93,8 @@ def plan_files(
         is_made=_Made(wanted, journal, encoding) if files.resume else None,
         problem=_problem(encoding),
         inputs=others,
-        parts={part: Naming(output=to, op=op, suffix=".png", seed=seed) for part, to in parts.items()},
+        product=product,
+        beside={one: Naming(output=to, op=op, suffix=one.suffix, seed=seed) for one, to in beside.items()},
     )
     _check_quality(jobs, encoding)
     jobs = plan.shard(jobs, *part)
@@ -94,10 +106,19 @@ def plan_files(
 def plan_drawing(
     op: str, files: Output, encoding: "Encoding", wanted: Wanted, *, seed: int, count: int, name: str
 ) -> Batch:
-    """The plan for pictures that are made from nothing.
+    """Return the plan for pictures that are made from nothing.
 
-    Args: name: of those that are not named one by one, such as {op}.{seed}.{k}{ext}.
-    Raises: UsageError: it cannot be carried out.
+    Args:
+        op: the command's name.
+        files: the options.
+        encoding: how results are coded.
+        wanted: what recipes say.
+        seed: for {seed} in names.
+        count: the number of pictures.
+        name: the template for pictures that are not named one by one, such as {op}.{seed}.{k}{ext}.
+
+    Raises:
+        UsageError: the plan cannot be carried out.
     """
     suffix = encoding.suffix or ".png"
     nothing = Path(op)
@@ -122,11 +143,11 @@ def plan_drawing(
 
 
 def show_plan(batch: Batch, files: Output) -> None:
-    """--dry-run: what would be done, on stdout."""
+    """--dry-run: print what would be done."""
     for job in batch.jobs:
         if files.json:
             line = {"type": "image", "status": "planned", "input": str(job.source), "output": str(job.output)}
-            line |= {"part": job.part} if job.part else {}
+            line |= {} if job.product.is_picture else {"part": job.product.name}
             reason = {"reason": job.problem or job.why} if job.problem or job.why else {}
             typer.echo(json.dumps({**line, "action": "fail" if job.problem else job.action, **reason}))
         elif job.problem:
@@ -138,9 +159,10 @@ def show_plan(batch: Batch, files: Output) -> None:
 
 
 def find_sources(files: Sources) -> inputs.Findings:
-    """The pictures that are named, listed or found.
+    """Return the pictures that are named, listed or found.
 
-    Raises: UsageError: as `inputs.find`; no list where one is needed, or it cannot be read.
+    Raises:
+        UsageError: nothing is named, what is named does not exist, or the list cannot be read.
     """
     from ...images.encoding import PICTURE_SUFFIXES
 
@@ -153,13 +175,13 @@ def find_sources(files: Sources) -> inputs.Findings:
 def _listed(files: Sources) -> list[Path]:
     if files.files_from is None:
         if files.null:
-            raise UsageError("-0: is about a list; give --files-from LIST, or --files-from - for stdin")
+            raise UsageError("-0 needs --files-from LIST, or --files-from - for stdin")
         if not files.inputs:
-            raise UsageError("which pictures? Name files, folders or globs, or give --files-from LIST")
+            raise UsageError("no pictures; name files, folders or globs, or give --files-from LIST")
         return []
     if files.files_from == str(PIPE):
         if PIPE in (files.inputs or ()):
-            raise UsageError("-: stdin is a picture or a list of names, not both")
+            raise UsageError("-: stdin is either a picture or the list of names; give one of them as a file")
         return inputs.read_list(sys.stdin.buffer.read(), null=files.null)
     try:
         return inputs.read_list(Path(files.files_from).read_bytes(), null=files.null)
@@ -168,7 +190,7 @@ def _listed(files: Sources) -> list[Path]:
 
 
 def _without_own_results(op: str, findings: inputs.Findings, journal: Journal | None) -> list[Found]:
-    """Without what this command made from a picture of the same search; other commands' results are inputs."""
+    """Leave out what this command made from a picture of the same search. Results of other commands are inputs."""
     from ...provenance import recipe
 
     made_from = {}
@@ -183,12 +205,12 @@ def _without_own_results(op: str, findings: inputs.Findings, journal: Journal | 
     originals = _hashes_among(set(made_from.values()), [one for one in findings.found if one.path not in made_from])
     own = {path for path, digest in made_from.items() if digest in originals}
     if own:
-        findings.skipped["made by this command from others of them"] = len(own)
+        findings.skipped["own results"] = len(own)
     return [one for one in findings.found if one.path not in own]
 
 
 def _hashes_among(wanted: set[str], found: Sequence[Found]) -> set[str]:
-    """Those of the hashes that belong to one of these files; no more of them are read than need be."""
+    """Return those of the hashes that belong to one of these files. Read no more files than necessary."""
     there: set[str] = set()
     for one in found:
         if there == wanted:
@@ -198,7 +220,7 @@ def _hashes_among(wanted: set[str], found: Sequence[Found]) -> set[str]:
 
 
 def sha256_of(path: Path) -> str:
-    """Of a file, "" if it cannot be read."""
+    """Return a file's sha256, or "" if it cannot be read."""
     try:
         return file_sha256(path, PictureError)
     except PictureError:
@@ -206,40 +228,40 @@ def sha256_of(path: Path) -> str:
 
 
 def _check_pipes(found: Sequence[Found], naming: Naming, files: Output) -> None:
-    """Pictures go neither to a terminal nor among lines of JSON."""
+    """Refuse pictures on a terminal, or among lines of JSON."""
     from_pipe = any(one.path == PIPE for one in found)
     if from_pipe and sys.stdin.isatty():
-        raise UsageError("-: reads a picture from stdin, which is a terminal; pipe one in, as in: cat a.png | ...")
+        raise UsageError("-: stdin is a terminal; pipe a picture in, as in: cat a.png | diffuse ...")
     if not (naming.is_pipe or (from_pipe and naming.output is None)):
         return
     if files.json:
-        raise UsageError("--json: stdout is where the picture goes; name an output file with -o FILE")
+        raise UsageError("--json: the picture goes to stdout; name an output file with -o FILE")
     if sys.stdout.isatty() and not files.dry_run:
-        raise UsageError("-o -: a picture is not written to a terminal; redirect it (> out.png), or give -o FILE")
+        raise UsageError("-o -: stdout is a terminal; redirect it (> out.png), or give -o FILE")
 
 
 # Outputs -------------------------------------------------------------------------------------------------------------
 
 
-def coding_of(part: str, encoding: "Encoding") -> "Encoding":
-    """How a part is coded: the options are about the restored pictures, anything else is as its name says."""
+def coding_of(product: Product, encoding: "Encoding") -> "Encoding":
+    """Return how a product is coded. The options are for pictures; other products are coded as their names say."""
     from ...images.encoding import PLAIN
 
-    return PLAIN if part else encoding
+    return encoding if product.is_picture else PLAIN
 
 
-def _problem(encoding: "Encoding") -> Callable[[Path, str], str]:
+def _problem(encoding: "Encoding") -> Callable[[Path, Product], str]:
     from ...images.encoding import check_writable_format
 
-    def problem(output: Path, part: str) -> str:
+    def problem(output: Path, product: Product) -> str:
         if output == PIPE:
             return ""
         try:
-            kind = check_writable_format(output, coding_of(part, encoding))
+            kind = check_writable_format(output, coding_of(product, encoding))
         except UsageError as error:
             return str(error)
-        if part == "uncertainty" and kind not in ("PNG", "TIFF"):
-            return f"{output}: {kind} does not keep 16-bit numbers exactly; name the map .png or .tif"
+        if product.formats and kind not in product.formats:
+            return f"{output}: {kind} does not keep 16-bit numbers; end the map's name in .png or .tif"
         return ""
 
     return problem
@@ -248,19 +270,19 @@ def _problem(encoding: "Encoding") -> Callable[[Path, str], str]:
 def _check_quality(jobs: Sequence[Job], encoding: "Encoding") -> None:
     from ...images.encoding import check_quality
 
-    named = [job.output for job in jobs if job.output != PIPE and not job.problem and not job.part]
+    named = [job.output for job in jobs if job.output != PIPE and not job.problem and job.product.is_picture]
     if named:
         check_quality(named, encoding)
 
 
 def _notes(files: Output, jobs: Sequence[Job], encoding: "Encoding") -> tuple[str, ...]:
-    if not files.resume or all(holds_recipe(job.output, files, coding_of(job.part, encoding)) for job in jobs):
+    if not files.resume or all(holds_recipe(job.output, files, coding_of(job.product, encoding)) for job in jobs):
         return ()
-    return ("--resume: recipes are not in all of the outputs themselves, so the journal tells which are done",)
+    return ("--resume: some outputs cannot hold a recipe; the journal tells which of them are done",)
 
 
 def holds_recipe(output: Path, files: Output, encoding: "Encoding") -> bool:
-    """Whether an output will tell how it was made."""
+    """Return whether an output's metadata will hold its recipe."""
     from ...provenance import recipe
 
     try:
@@ -270,7 +292,7 @@ def holds_recipe(output: Path, files: Output, encoding: "Encoding") -> bool:
 
 
 def _journal(files: Output, op: str, found: Sequence[Found], naming: Naming) -> tuple[Journal | None, tuple[str, ...]]:
-    """The journal, unless the results go through a pipe; and what is to be said if there is none."""
+    """Return the journal, or None and what to say about that. Results in a pipe need none."""
     if files.journal is not None:
         return Journal(files.journal), ()
     if naming.is_pipe or any(one.path == PIPE for one in found) or (files.dry_run and not files.resume):
@@ -278,12 +300,12 @@ def _journal(files: Output, op: str, found: Sequence[Found], naming: Naming) -> 
     try:
         return Journal(usual(op, plan.place(found, naming))), ()
     except UsageError as error:
-        return None, (f"{error}; without it, other processes on the same pictures are not noticed",)
+        return None, (f"{error}; without a journal, other processes on the same pictures go unnoticed",)
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """Whether an output is what its job would make."""
+    """Tells whether an output is what its job would make."""
 
     wanted: Wanted
     journal: Journal | None
@@ -305,9 +327,15 @@ class _Made:
 
 
 def check_measured(json_file: str | None, plot: Path | None, *, force: bool) -> None:
-    """See before anything is measured that the figures can be written.
+    """Check before anything is measured that the figures can be written.
 
-    Raises: UsageError: matplotlib is missing, a format that it does not draw, or a file that exists.
+    Args:
+        json_file: the file for JSON, "-" for stdout, or None.
+        plot: the file for the plot, or None.
+        force: files that exist may be overwritten.
+
+    Raises:
+        UsageError: matplotlib is missing, it cannot draw the format, or a file exists.
     """
     written = [] if json_file is None or json_file == "-" else [Path(json_file)]
     if plot is not None:

@@ -1,4 +1,4 @@
-"""Inputs on their way from their files: each is read, and computed on, once for all of its results."""
+"""Inputs that are read, and computed on, once for all of their results."""
 
 import hashlib
 import io
@@ -21,14 +21,20 @@ if TYPE_CHECKING:
     from ...tasks.task import Task
 
 IN_HAND: Final = 2
-"""Inputs that are kept for their further results; reading runs ahead, so two overlap."""
+"""Inputs that are kept for further results. Two, because reading runs ahead."""
 
 
 class Input:
     """A file of one or more pages, and what is known of the first. `lock` is held while it is read."""
 
     def __init__(self, path: Path, task: "Task", max_pixels: int) -> None:
-        """Nothing is read yet. Args: request: what is asked for; max_pixels: of a page, at most."""
+        """Prepare. Nothing is read yet.
+
+        Args:
+            path: the file.
+            task: what is asked for.
+            max_pixels: the most that a page may have.
+        """
         self.path, self.task, self.max_pixels = path, task, max_pixels
         self.lock = threading.Lock()
         self.is_told = False
@@ -40,7 +46,7 @@ class Input:
 
     @property
     def sha256(self) -> str:
-        """Of the file."""
+        """The hash of the file."""
         if not self._digest:
             if self.path == PIPE:
                 self._data = sys.stdin.buffer.read()
@@ -49,9 +55,10 @@ class Input:
         return self._digest
 
     def opened(self) -> "tuple[Picture, Problem]":
-        """The first page, and what is known of it.
+        """Return the first page, and what is known of it.
 
-        Raises: PictureError: it cannot be read, or does not fit what was asked for.
+        Raises:
+            PictureError: it cannot be read, or does not fit the task.
         """
         if self._opened is None:
             pages = self._pages()
@@ -61,7 +68,7 @@ class Input:
         return self._opened
 
     def pages(self) -> "Iterator[tuple[Picture, Problem]]":
-        """All pages; each but the first is read when the one before is done with. Raises what `opened` raises."""
+        """Yield all pages. Each but the first is read when the one before is done with."""
         with self.lock:
             first, problem = self.opened()
         yield first, problem
@@ -81,7 +88,7 @@ class Input:
 
     def _check_unchanged(self) -> None:
         if self._state != _state(self.path):
-            raise PictureError(f"{self.path}: it changed while it was read; wait until it is written, and try again")
+            raise PictureError(f"{self.path}: changed while it was read; wait until it is written, and try again")
 
 
 def _state(path: Path) -> tuple[int, int] | None:
@@ -93,16 +100,22 @@ def _state(path: Path) -> tuple[int, int] | None:
 
 
 class Inputs:
-    """The inputs in hand, where an input has several results. May be called from several threads."""
+    """The inputs in hand. May be called from several threads."""
 
     def __init__(self, of: "Callable[[Job], Task]", max_pixels: int, *, shared: bool) -> None:
-        """Args: of: what is asked for; shared: whether inputs have several results, one after the other."""
+        """Prepare.
+
+        Args:
+            of: returns a job's task.
+            max_pixels: the most that a page may have.
+            shared: inputs have several results, one after the other.
+        """
         self.of, self.max_pixels, self.shared = of, max_pixels, shared
         self._kept: OrderedDict[Path, Input] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, job: Job) -> Input:
-        """A job's input."""
+        """Return a job's input."""
         if not self.shared:
             return Input(job.source, self.of(job), self.max_pixels)
         with self._lock:

@@ -1,4 +1,4 @@
-"""A result on its way to its file: claimed, checked against what came there meanwhile, written, and written down."""
+"""How a result gets into its file: claimed, checked against newer files, written, and noted in the journal."""
 
 import os
 import sys
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Results:
-    """Where the results of a batch go."""
+    """Where the results of a batch go.
+
+    Attributes:
+        batch: the plan.
+        files: the options.
+        encoding: how pictures are coded.
+        display: where warnings go.
+    """
 
     batch: Batch
     files: Output
@@ -32,40 +39,55 @@ class Results:
     display: Display
 
     def claim(self, job: Job) -> None:
-        """Take a picture in hand.
+        """Claim a result.
 
-        Raises: BusyError: another process has it.
+        Raises:
+            BusyError: another process has it in hand.
         """
         journal = self.batch.journal
         if journal is not None and not journal.claim(job.output):
             raise BusyError
 
     def let_go(self, job: Job) -> None:
-        """Others may have it."""
+        """Release the claim."""
         if self.batch.journal is not None:
             self.batch.journal.release(job.output)
 
     def check_still_due(self, job: Job, wanted: Mapping[str, Any]) -> None:
-        """Look again at what the plan found, since another process may have been faster.
+        """Check again what the plan found, because another process may have been faster.
 
-        Raises: SkippedError: it made the same. PictureError: there is something now that was not to be replaced.
+        Args:
+            job: the result.
+            wanted: what its recipe says.
+
+        Raises:
+            SkippedError: the other process made the same.
+            PictureError: there is a file now that must not be overwritten.
         """
         if job.output == PIPE:
             return
         record = self.batch.journal.made_meanwhile(job.output) if self.batch.journal is not None else None
         same = record is not None and recipe.agrees(record.get("recipe"), recipe.plain(wanted))
         if same and os.path.lexists(job.output):
-            raise SkippedError("made meanwhile by another process")
+            raise SkippedError("another process has made it meanwhile")
         if job.action == "make" and os.path.lexists(job.output):
             if self.files.exists == "skip":
                 raise SkippedError("exists")
-            raise PictureError(f"{job.output}: was not there when the batch began, and is not replaced; run it again")
+            raise PictureError(
+                f"{job.output}: came into being during the batch, and is not overwritten; run the command again"
+            )
 
     def write(self, job: Job, pages: "Iterable[Picture]", made: Mapping[str, Any], encoding: "Encoding") -> None:
-        """Write a result, and write it down.
+        """Write a result, and note it in the journal.
 
-        Args: pages: with their provenance, where they are to tell it; made: the recipe.
-        Raises: PictureError: as `image_io.write_pages`.
+        Args:
+            job: the result.
+            pages: its pages, with their provenance.
+            made: its recipe.
+            encoding: how it is coded.
+
+        Raises:
+            PictureError: it cannot be written.
         """
         from ...images.image_io import encode_pages, write_pages
 
@@ -78,7 +100,7 @@ class Results:
         self.write_down(job.output, made, encoding)
 
     def shows(self, job: Job) -> bool:
-        """Whether `show` is to be told of a picture."""
+        """Return whether `show` needs a picture."""
         return self.batch.showing is not None and self.batch.showing.wants(job)
 
     def show(
@@ -89,15 +111,23 @@ class Results:
         made: Mapping[str, Any],
         problem: "Problem | None" = None,
     ) -> None:
-        """A picture and its result, which is written, for --compare and --report.
+        """Show a picture and its result, which is written, in --compare and --report.
 
-        Raises: PictureError: the comparison cannot be written.
+        Args:
+            job: the result.
+            before: the picture. None = the result was made from nothing.
+            after: the result.
+            made: its recipe.
+            problem: what was known of the picture.
+
+        Raises:
+            PictureError: the comparison cannot be written.
         """
         if self.batch.showing is not None:
             self.batch.showing.show(job, before, after, made, problem)
 
     def write_down(self, output: Path, made: Mapping[str, Any], encoding: "Encoding") -> None:
-        """One line in the journal, with the result's hash where the result itself cannot tell its recipe."""
+        """Write one line into the journal, with the result's hash if the result does not hold its recipe."""
         if self.batch.journal is None:
             return
         told = holds_recipe(output, self.files, encoding) and recipe.read(output) is not None
@@ -108,7 +138,7 @@ class Results:
             self.display.say(f"{self.batch.journal.path}: cannot be written ({error.strerror})")
 
     def signed(self, picture: "Picture", made: Mapping[str, Any]) -> "Picture":
-        """The picture, telling how it was made, unless it is not to; then what it said of its origin is not wrong."""
+        """Return the picture with its recipe. Without provenance, only drop claims of its origin that became wrong."""
         from dataclasses import replace
 
         from ...images.source_type import combined

@@ -1,4 +1,4 @@
-"""--compare and --report: where they are written, and what of a batch is kept for them."""
+"""--compare and --report: where they are written, and what is kept for them."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,16 +18,12 @@ if TYPE_CHECKING:
     from ..report.report import Report
 
 
-_OVERLAY = "uncertainty"
-"""The part of an answer that the report shows over its picture."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Showing:
     """What is made to be looked at.
 
     Attributes:
-        report: None = none.
+        report: None = there is none.
         comparisons: the file of each output that gets one.
         provenance: comparisons tell how they were made.
     """
@@ -37,9 +33,9 @@ class Showing:
     provenance: bool = True
 
     def wants(self, job: Job) -> bool:
-        """Whether a picture is to be kept until its result is written."""
-        if job.part:
-            return self.report is not None and job.part == _OVERLAY
+        """Return whether a picture is needed until its result is written."""
+        if not job.product.is_picture:
+            return self.report is not None and job.product.shown_over
         return self.report is not None or job.output in self.comparisons
 
     def show(
@@ -50,22 +46,30 @@ class Showing:
         made: Mapping[str, Any],
         problem: "Problem | None" = None,
     ) -> None:
-        """A picture and its result, which is written.
+        """Show a picture and its result, which is written.
 
-        Raises: PictureError: the comparison cannot be written.
+        Args:
+            job: the result.
+            before: the picture. None = the result was made from nothing.
+            after: the result.
+            made: its recipe.
+            problem: what was known of the picture.
+
+        Raises:
+            PictureError: the comparison cannot be written.
         """
-        if job.part:
+        if not job.product.is_picture:
             self._lay_over(job, after)
             return
         if self.report is not None:
-            notes = () if problem is None else (*problem.notes, *problem.warnings)
+            notes = () if problem is None else (*problem.findings.notes, *problem.findings.warnings)
             self.report.show(job, before, after, notes=notes)
         target = self.comparisons.get(job.output)
         if target is not None and before is not None:
             self._compare(target, job, before, after, made)
 
     def _lay_over(self, job: Job, shown: "Picture") -> None:
-        """Where the samples differ, over the picture in the report."""
+        """Lay the map of where samples differ over the picture in the report."""
         from ...restoration.uncertainty import coloured_std, std_of
 
         if self.report is not None:
@@ -89,7 +93,7 @@ class Showing:
 
 
 def _title(made: Mapping[str, Any]) -> str:
-    """The result's label: the operation and what it was told or found."""
+    """Return the result's label: the operation, and what was set or estimated."""
     words = [str(made.get("operation"))]
     for key in ("noise", "scale", "jpeg_quality", "blur"):
         value = made.get(key)
@@ -99,17 +103,23 @@ def _title(made: Mapping[str, Any]) -> str:
 
 
 def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] = ()) -> Showing | None:
-    """What the options ask for, None = nothing.
+    """Return what the options ask for, or None.
 
-    Args: others: further files that must not be overwritten.
-    Raises: UsageError: a file cannot be written, exists, is an input or a result, or stands for several pictures.
+    Args:
+        op: the command's name.
+        files: the options.
+        jobs: the plan.
+        others: further files that must not be overwritten.
+
+    Raises:
+        UsageError: a file cannot be written, exists, is an input or a result, or stands for several pictures.
     """
     compare = files.compare if isinstance(files, Files) else None
     if compare is None and files.report is None:
         return None
     taken = [*(job.source for job in jobs), *(job.output for job in jobs if job.output != PIPE), *others]
-    overlaid = any(job.part == _OVERLAY for job in jobs)
-    jobs = [job for job in jobs if not job.part]
+    overlaid = any(job.product.shown_over for job in jobs)
+    jobs = [job for job in jobs if job.product.is_picture]
     comparisons = {} if compare is None else _comparisons(compare, op, files, jobs, taken)
     taken += comparisons.values()
     report = None if files.report is None else _report(op, files, files.report, jobs, taken, overlaid=overlaid)
@@ -117,17 +127,17 @@ def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] 
 
 
 def _comparisons(compare: str, op: str, files: Output, jobs: Sequence[Job], taken: Sequence[Path]) -> dict[Path, Path]:
-    """Named as -o names results, always PNG."""
+    """Name comparisons as -o names results, but always PNG."""
     due = [job for job in jobs if job.action != "skip" and not job.problem]
     naming = Naming(output=compare, op=op, suffix=".png", samples=1 + max((job.sample for job in jobs), default=0))
     if compare == str(PIPE):
-        raise UsageError("--compare -: a comparison is written to a file; name one")
+        raise UsageError("--compare -: a comparison needs a file; name one")
     if not (naming.is_template or naming.is_folder):
         if not compare.lower().endswith(".png"):
-            raise UsageError(f"--compare {compare}: a comparison is a PNG; call it {compare}.png")
+            raise UsageError(f"--compare {compare}: a comparison is a PNG; name it {compare}.png")
         if len(jobs) > 1:
             raise UsageError(
-                f"--compare {compare}: one file for {len(jobs)} pictures; give a folder ({compare}/), or use --report"
+                f"--compare {compare}: one file for {len(jobs)} pictures; give a folder ({compare}/), or --report"
             )
     names = plan.targets([job.found for job in due], naming)
     jobs = [replace(job, output=targets[job.sample]) for job, targets in zip(due, names, strict=True)]
@@ -147,13 +157,13 @@ def _report(
     from ..report.report import Report, is_report
 
     if target.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"--report {target}: a report is HTML; call it {target}.html")
+        raise UsageError(f"--report {target}: a report is HTML; name it {target}.html")
     plan.check_free([target], taken)
     if os.path.lexists(target) and not files.force:
         again = files.exists != "fail" or files.resume
         if not (again and is_report(target)):
-            what = "exists" if is_report(target) else "exists, and is no report"
-            raise UsageError(f"{target}: {what}; -f replaces it")
+            what = "exists" if is_report(target) else "exists, and is not a report"
+            raise UsageError(f"{target}: {what}; use -f to overwrite it")
     if target.parent not in {job.output.parent for job in jobs}:  # those will be there
         plan.check_folders([target], may_create=False)
     return Report(target=target, op=op, count=len(jobs), megabytes=files.report_size, overlaid=overlaid)

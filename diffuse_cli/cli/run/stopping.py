@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one lets the picture in hand be finished, the second one does not."""
+"""Ctrl-C and SIGTERM: the first one lets the work in hand be finished, the second one does not."""
 
 import os
 import signal
@@ -11,24 +11,30 @@ NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
 class Terminated(BaseException):
-    """SIGTERM came; unwinds like Ctrl-C does, so that half-written files are removed."""
+    """Raised when SIGTERM comes. It unwinds like Ctrl-C does, so that half-written files are removed."""
 
 
 def on_sigterm(number: int, frame: FrameType | None) -> None:
-    """Outside of batches."""
+    """Handle SIGTERM outside of `Stop`."""
     raise Terminated
 
 
 class Stop:
-    """While it is entered, the first signal is only noted.
+    """Notes the first signal while it is entered, and raises on the second one.
 
     Attributes:
-        signal: the first one; None = none came.
+        signal: the first one, or None.
     """
 
-    def __init__(self) -> None:
-        """Nothing is installed before it is entered."""
+    def __init__(self, finishing: str, *, quiet: bool = False) -> None:
+        """Prepare to listen. Nothing is installed before it is entered.
+
+        Args:
+            finishing: what is finished after the first signal, such as "the pictures in hand".
+            quiet: do not say so.
+        """
         self.signal: signal.Signals | None = None
+        self._finishing, self._quiet = finishing, quiet
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -50,8 +56,10 @@ class Stop:
         if self.signal is not None:
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated
         self.signal = signal.Signals(number)
+        if self._quiet:
+            return
         # Not by way of Python's streams: the signal may have come in the middle of one of them.
-        line = f"diffuse: {name}: the pictures in hand are finished first; {name} again abandons them\n"
+        line = f"diffuse: {name}: finishing {self._finishing}; a second {name} stops at once\n"
         os.write(2, (("\r\x1b[K" if sys.stderr.isatty() else "") + line).encode())
 
     @property

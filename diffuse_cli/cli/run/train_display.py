@@ -1,4 +1,4 @@
-"""What the user sees of a training run: a live table on a terminal, plain lines otherwise."""
+"""Progress of a training run: a live table on a terminal, plain lines otherwise."""
 
 import sys
 from types import TracebackType
@@ -16,17 +16,21 @@ Record = dict[str, Any]
 
 
 class TrainDisplay:
-    """Follows the records of a run's log, on stderr."""
+    """Shows the records of a run's log on stderr."""
 
     def __init__(self, *, quiet: bool) -> None:
-        """Args: quiet: show warnings alone."""
+        """Begin with nothing.
+
+        Args:
+            quiet: show only warnings.
+        """
         self.quiet = quiet
         self.live: Live | None = None
         self.latest: Record = {}
         self.psnr: dict[str, list[float]] = {}
 
     def __enter__(self) -> Self:
-        """Start the table, on a terminal."""
+        """Start the table if stderr is a terminal."""
         if not self.quiet and sys.stderr.isatty():
             from rich.console import Console
             from rich.live import Live
@@ -38,19 +42,19 @@ class TrainDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the last table where it is."""
+        """Stop, and leave the last table on the screen."""
         if self.live is not None:
             self.live.stop()
 
     def warn(self, line: str) -> None:
-        """A line that stays."""
+        """Show a line that stays."""
         if self.live is not None:
             self.live.console.print(f"skipped: {one_line(line)}", markup=False, highlight=False, soft_wrap=True)
         else:
             typer.echo(f"diffuse: skipped: {one_line(line)}", err=True)
 
     def record(self, record: Record) -> None:
-        """A record of the log."""
+        """Show a record of the log."""
         if record["kind"] == "train":
             self.latest = record
         elif record["kind"] == "validation":
@@ -77,7 +81,7 @@ class TrainDisplay:
 
 
 def line_of(record: Record) -> str:
-    """A record as one line."""
+    """Return a record as one line."""
     step, kind = record["step"], record["kind"]
     if kind == "start":
         counts = f"{record['pictures']} pictures, {record['held_out']} held out, {record['skipped']} skipped"

@@ -1,112 +1,173 @@
-"""A plan is carried out: shown, told as JSON, written down, stopped by signals, and ended by the list of failures."""
+"""How a plan is carried out: shown, told as JSON, written down, stopped by signals, ended by the list of failures."""
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from ...errors import DiffuseError
-from ..batch import pipeline as batch
 from ..batch import plan
+from ..batch.inputs import PIPE
 from ..batch.pipeline import End, Outcome
-from ..options.options import Output
+from ..batch.plan import Job
+from ..options.options import LogOptions, Output
 from .display import Display, one_line
 from .planning import Batch
 from .stopping import CODES, NAMES, Stop, Terminated
 
 
-def begin(what: Batch, files: Output, display: Display) -> None:
+def begin(batch: Batch, options: LogOptions, display: Display) -> None:
     """Say what is worth knowing, create the folders, and clear away what a killed run left in them.
 
-    Raises: UsageError: a folder cannot be created.
+    Raises:
+        UsageError: a folder cannot be created.
     """
     from ...system.files import remove_stale
 
-    plan.make_folders(what.jobs)
-    remove_stale(job.output.parent for job in what.jobs if job.action != "skip")
-    if files.quiet:
+    to_files = [job for job in batch.jobs if job.output != PIPE]
+    plan.make_folders(to_files)
+    remove_stale({job.output.parent for job in to_files if job.action != "skip"})
+    if options.quiet:
         return
-    if what.ignored:
-        display.say(f"left out: {plan.shown_skips(what.ignored)}")
-    for note in what.notes:
+    if batch.ignored:
+        display.say(f"skipped {plan.shown_skips(batch.ignored)}")
+    for note in batch.notes:
         display.say(note)
-    if files.verbose and what.journal is not None:
-        display.say(f"journal: {what.journal.path}")
+    if options.verbose and batch.journal is not None:
+        display.say(f"journal: {batch.journal.path}")
 
 
-def work_through(what: Batch, files: Output, steps: batch.Steps[Any, Any], display: Display) -> None:
-    """Do every job, show how it goes, and end with the list of what failed. Exits with the batch's code."""
-    told = _Telling(what, files, display)
-    with Stop() as stop, suppress(KeyboardInterrupt, Terminated):
-        batch.run(what.jobs, steps, told.end, lambda: stop.asked)
-    stopped = stop.signal
-    display.close()
-    outcome = told.outcome
-    code = CODES[stopped] if stopped is not None else outcome.exit_code
-    if files.json:
-        told.summary(code, NAMES[stopped] if stopped is not None else None)
-    told.report(NAMES[stopped] if stopped is not None else None)
-    if stopped is None:
-        report_failures([(job.source, error) for job, error in outcome.failed], len(what.jobs))
-        return
-    list_failures([(job.source, error) for job, error in outcome.failed], len(what.jobs))
-    left = len(what.jobs) - outcome.done - outcome.skipped - len(outcome.failed)
-    typer.echo(
-        f"diffuse: stopped by {NAMES[stopped]}: {outcome.done} done, {outcome.skipped} skipped, "
-        f"{len(outcome.failed)} failed, {left} left; the same command with --resume goes on",
-        err=True,
-    )
-    raise typer.Exit(code)
+class Work:
+    """What becomes of each picture, for people and for programs.
 
+    Attributes:
+        batch: what is to be done.
+        options: how much is said.
+        display: where it is said.
+        outcome: what has become of the batch so far.
+        stop: listens for signals.
+    """
 
-class _Telling:
-    """What became of each picture, for people and for programs."""
-
-    def __init__(self, what: Batch, files: Output, display: Display) -> None:
-        self.what, self.files, self.display = what, files, display
+    def __init__(self, batch: Batch, options: LogOptions, display: Display) -> None:
+        """Begin to count."""
+        self.batch, self.options, self.display = batch, options, display
         self.outcome = Outcome()
-        self.start = time.monotonic()
+        self.stop = Stop("the pictures in hand")
+        self._start = time.monotonic()
+
+    def is_stopped(self) -> bool:
+        """Return whether a signal came."""
+        return self.stop.asked
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return time.monotonic() - self._start
 
     def end(self, end: End) -> None:
-        """One picture is done with."""
+        """Count a picture that is done with, and tell what became of it."""
         self.outcome.add(end)
-        self.write_down(end)
-        if self.what.showing is not None and self.what.showing.report is not None:
-            self.what.showing.report.end(end)
-        if self.files.json:
-            self.line(end)
-        job = end.job
-        if end.status == "done" and not self.files.quiet:
+        self.tell(end)
+        self.display.count(end.status == "done")
+
+    def tell(self, end: End) -> None:
+        """Tell what became of one picture."""
+
+    def close(self, stopped_by: str | None) -> None:
+        """Write what is written about the whole batch."""
+
+    def finish(self) -> None:
+        """Tell how the batch has ended. Exits with its code, if that is not 0."""
+        signal = self.stop.signal
+        stopped_by = None if signal is None else NAMES[signal]
+        code = self.outcome.exit_code if signal is None else CODES[signal]
+        if self.options.json:
+            self._tell_summary(code, stopped_by)
+        self.close(stopped_by)
+        list_failures([(job.source, error) for job, error in self.outcome.failed], len(self.batch.jobs))
+        if stopped_by is not None:
+            self._tell_stop(stopped_by)
+        if code:
+            raise typer.Exit(code)
+
+    @property
+    def _left(self) -> int:
+        return len(self.batch.jobs) - self.outcome.done - self.outcome.skipped - len(self.outcome.failed)
+
+    def _tell_stop(self, stopped_by: str) -> None:
+        done, failed = self.outcome, len(self.outcome.failed)
+        hint = "; add --resume to the same command to go on" if isinstance(self.options, Output) else ""
+        typer.echo(
+            f"diffuse: stopped by {stopped_by}: {done.done} done, {done.skipped} skipped, {failed} failed, "
+            f"{self._left} left{hint}",
+            err=True,
+        )
+
+    def _tell_summary(self, code: int, stopped_by: str | None) -> None:
+        """--json: print the last line."""
+        line = {
+            "type": "summary",
+            "operation": self.batch.op,
+            "pictures": len(self.batch.jobs),
+            "done": self.outcome.done,
+            "skipped": self.outcome.skipped,
+            "failed": len(self.outcome.failed),
+            "left": self._left,
+            "ignored": self.batch.ignored,
+            "seconds": round(self.seconds, 3),
+            "exit_code": code,
+            "stopped_by": stopped_by,
+            "failures": [_failure(job, error) for job, error in self.outcome.failed],
+        }
+        typer.echo(json.dumps(line))
+
+
+def _failure(job: Job, error: DiffuseError) -> dict[str, Any]:
+    output = {} if job.output == PIPE else {"output": str(job.output)}
+    return {"input": str(job.source), **output, "error": str(error), "exit_code": error.exit_code}
+
+
+class PictureWork(Work):
+    """The same for commands that write pictures."""
+
+    def tell(self, end: End) -> None:
+        """Tell what became of one picture: the user, the journal, the report and --json."""
+        self._write_down(end)
+        if self.batch.showing is not None and self.batch.showing.report is not None:
+            self.batch.showing.report.end(end)
+        if self.options.json:
+            self._line(end)
+        job, quiet, verbose = end.job, self.options.quiet, self.options.verbose
+        if end.status == "done" and not quiet:
             self.display.say(f"{job.source} -> {job.output} ({end.seconds:.1f} s)")
-            if self.files.verbose and "recipe" in end.facts:
+            if verbose and "recipe" in end.facts:
                 self.display.say(f"{job.output}: {json.dumps(end.facts['recipe'], sort_keys=True)}")
-        elif end.status == "skipped" and self.files.verbose and not self.files.quiet:
+        elif end.status == "skipped" and verbose and not quiet:
             self.display.say(f"{job.source}: skipped: {job.output}: {end.why}")
         elif end.status == "failed" and self.display.bar is not None:
             self.display.say(f"{job.source}: failed")
-        self.display.count(end.status == "done")
 
-    def write_down(self, end: End) -> None:
-        """A failure; what was done is written down before its claim is released, by whoever did it."""
-        if end.error is not None and self.what.journal is not None:
+    def _write_down(self, end: End) -> None:
+        """Write a failure into the journal. What was done is written there before its claim is released."""
+        if end.error is not None and self.batch.journal is not None:
             try:
-                self.what.journal.add("failed", end.job.output, error=str(end.error))
+                self.batch.journal.add("failed", end.job.output, error=str(end.error))
             except OSError as error:
-                self.display.say(f"{self.what.journal.path}: cannot be written ({error.strerror})")
+                self.display.say(f"{self.batch.journal.path}: cannot be written ({error.strerror})")
 
-    def line(self, end: End) -> None:
-        """--json: one picture."""
+    def _line(self, end: End) -> None:
+        """--json: print one picture's line."""
         line: dict[str, object] = {
             "type": "image",
             "status": end.status,
             "input": str(end.job.source),
             "output": str(end.job.output),
             "seconds": round(end.seconds, 3),
-            **({"part": end.job.part} if end.job.part else {}),
+            **({} if end.job.product.is_picture else {"part": end.job.product.name}),
             **end.facts,
         }
         if end.error is not None:
@@ -115,58 +176,29 @@ class _Telling:
             line["reason"] = end.why
         typer.echo(json.dumps(line))
 
-    def report(self, stopped_by: str | None) -> None:
-        """--report: of all pictures, also where a signal stopped the batch."""
-        report = self.what.showing.report if self.what.showing is not None else None
+    def close(self, stopped_by: str | None) -> None:
+        """Write the report, also where a signal stopped the batch."""
+        report = self.batch.showing.report if self.batch.showing is not None else None
         if report is not None:
-            report.write(self.what.jobs, seconds=time.monotonic() - self.start, stopped_by=stopped_by)
-            if not self.files.quiet:
+            report.write(self.batch.jobs, seconds=self.seconds, stopped_by=stopped_by)
+            if not self.options.quiet:
                 self.display.say(f"report: {report.target}")
 
-    def summary(self, code: int, stopped_by: str | None) -> None:
-        """--json: the last line."""
-        failures = [
-            {"input": str(job.source), "output": str(job.output), "error": str(e), "exit_code": e.exit_code}
-            for job, e in self.outcome.failed
-        ]
-        tell_summary(
-            self.what.op, len(self.what.jobs), self.outcome.done, self.outcome.skipped, failures,
-            ignored=self.what.ignored, start=self.start, code=code, stopped_by=stopped_by,
-        )  # fmt: skip
 
+@contextmanager
+def working(work: Work) -> Iterator[Work]:
+    """Listen for signals while the batch is worked on, and end with the list of failures.
 
-def tell_summary(
-    operation: str,
-    pictures: int,
-    done: int,
-    skipped: int,
-    failures: Sequence[Mapping[str, Any]],
-    *,
-    ignored: Mapping[str, int],
-    start: float,
-    code: int,
-    stopped_by: str | None,
-) -> None:
-    """--json: the last line. Args: start: by the monotonic clock."""
-    line = {
-        "type": "summary",
-        "operation": operation,
-        "pictures": pictures,
-        "done": done,
-        "skipped": skipped,
-        "failed": len(failures),
-        "left": pictures - done - skipped - len(failures),
-        "ignored": ignored,
-        "seconds": round(time.monotonic() - start, 3),
-        "exit_code": code,
-        "stopped_by": stopped_by,
-        "failures": failures,
-    }
-    typer.echo(json.dumps(line))
+    Exits with the batch's code.
+    """
+    with work.stop, suppress(KeyboardInterrupt, Terminated):
+        yield work
+    work.display.close()
+    work.finish()
 
 
 def list_failures(failed: Sequence[tuple[Path, DiffuseError]], total: int) -> None:
-    """Each failure once more at the end, where a long batch's user looks."""
+    """List the failures once more at the end, where the user of a long batch looks."""
     if failed and total > 1:
         typer.echo(f"diffuse: {len(failed)} of {total} pictures failed:", err=True)
     for path, error in failed:
@@ -176,7 +208,7 @@ def list_failures(failed: Sequence[tuple[Path, DiffuseError]], total: int) -> No
 
 
 def report_failures(failed: Sequence[tuple[Path, DiffuseError]], total: int) -> None:
-    """List them, and exit with the gravest one's code if there are any."""
+    """List the failures, and exit with the gravest one's code if there are any."""
     list_failures(failed, total)
     if failed:
         raise typer.Exit(max(error.exit_code for _, error in failed))

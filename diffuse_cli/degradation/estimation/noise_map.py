@@ -81,16 +81,16 @@ def estimated_map(picture: "Picture", *, by_place: bool) -> KnownNoise:
 
     found = measured_noise(picture)
     one = KnownNoise(level=found.level, facts={"noise": found.level})
-    how = f"noise {found.level:.1f} (estimated: {found.method})"
+    how = f"noise: about {found.level:.1f} levels (estimated)"
     if found.level == 0:
-        return _told(one, f"no noise measurable ({found.method}), so nothing is removed; --noise LEVEL insists")
+        return _told(one, "no noise found, so nothing is removed; --noise LEVEL removes it anyway")
     if not is_white(picture, found.level):
-        return _told(one, f"{how}; in a JPEG it cannot be told where it is more, so it counts as the same everywhere")
+        return _told(one, f"{how}, taken as the same everywhere, because a JPEG hides where it varies")
     levels = (picture.pixels + 1) * np.float32(LEVEL)
     clips = bool(levels.min() >= 0 and levels.max() <= 2 * LEVEL)
     varying = estimate_varying_noise(levels, found.level, by_place=by_place, clips=clips)
     if varying is None:
-        return _told(one, f"{how}, the same everywhere as far as can be told")
+        return _told(one, f"{how}, the same everywhere")
     level = _rms(varying.std)
     facts = {
         "noise": level,
@@ -98,9 +98,11 @@ def estimated_map(picture: "Picture", *, by_place: bool) -> KnownNoise:
         "noise_offset": varying.offset,
         "noise_shading": varying.shading,
     }
-    place = f", its std {varying.shading:.1f} times as large at one place as at another" if varying.shading > 1 else ""
+    place = (
+        f", with a std {varying.shading:.1f} times as large at one place as at another" if varying.shading > 1 else ""
+    )
     line = f"variance {varying.gain:.2f} x level + {varying.offset:.1f}{place}"
-    note = f"noise {level:.1f} on average (estimated: patches), {line}"
+    note = f"noise: about {level:.1f} levels on average (estimated), {line}"
     return KnownNoise(level=level, std=varying.std, facts=facts, notes=(note,))
 
 

@@ -1,4 +1,4 @@
-"""torch.compile of the network: kernels made for it on this machine, by the compiler that is there."""
+"""torch.compile of the network: kernels made on this machine, by the compiler that is there."""
 
 import importlib.util
 import logging
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def check_compiler(device: "torch.device") -> None:
-    """Look for what torch.compile calls: for a CPU a C++ compiler, for a GPU Triton.
+    """Check that the compiler that torch.compile calls is there: for a CPU a C++ compiler, for a GPU Triton.
 
-    Raises: UsageError: it is not there.
+    Raises:
+        UsageError: it is not.
     """
     if device.type == "cuda" and importlib.util.find_spec("triton") is None:
         raise UsageError("--compile: Triton, which it needs on a GPU, is not installed; leave the option out")
@@ -30,12 +31,13 @@ def check_compiler(device: "torch.device") -> None:
 
 
 def compile_network(network: "UNet") -> None:
-    """Compile in place, by a first small call: what goes wrong is known before any picture is read.
+    """Compile a network in place, by a first small call, so that errors come before any picture is read.
 
-    It is compiled once for all larger sizes, and anew at the first batch and at the first window so small that torch
-    has other convolutions for it.
+    It is compiled once for all larger sizes. It is compiled again at the first batch, and at the first window so small
+    that torch has other convolutions for it.
 
-    Raises: UsageError: the compiler fails.
+    Raises:
+        UsageError: the compiler fails.
     """
     import torch
 

@@ -9,12 +9,12 @@ from torch import Tensor
 
 @functools.cache
 def _streams(device: torch.device) -> tuple[torch.cuda.Stream, torch.cuda.Stream]:
-    """Up and down are two, or the next window's way up would wait for the last one's way down."""
+    """Return a stream up and one down; with one alone, the next window's way up would wait for the last one's down."""
     return torch.cuda.Stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def send(tensors: list[Tensor], device: torch.device) -> list[Tensor]:
-    """Begin to copy to the GPU; what is computed there next waits for it."""
+    """Begin to copy tensors to the GPU, and return them there; what is computed there next waits for them."""
     up, computing = _streams(device)[0], torch.cuda.current_stream(device)
     with torch.cuda.stream(up):
         there = [t.contiguous().pin_memory().to(device, non_blocking=True) for t in tensors]
@@ -25,7 +25,7 @@ def send(tensors: list[Tensor], device: torch.device) -> list[Tensor]:
 
 
 def fetch(tensor: Tensor) -> Callable[[], Tensor]:
-    """Begin to copy what is being computed to the host; what is returned waits for it."""
+    """Begin to copy a tensor that is being computed to the host, and return a function that waits for it."""
     down, computing = _streams(tensor.device)[1], torch.cuda.current_stream(tensor.device)
     here = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
     down.wait_stream(computing)

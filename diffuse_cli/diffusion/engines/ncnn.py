@@ -1,7 +1,7 @@
 """The network with its convolutions computed by ncnn, whose Winograd kernels are the fastest in fp32 on many CPUs.
 
-The graph is written in ncnn's own text from the folded weights, so nothing is traced or converted, and windows may have
-any size. What the embedding makes (a factor for each channel of each block) is computed by torch and is an input.
+The graph is written in ncnn's own text from the folded weights. Nothing is traced or converted, and windows may have
+any size. torch computes the embedding; its factors for each channel of each block are inputs of the graph.
 """
 
 import math
@@ -22,7 +22,7 @@ INPUT, OUTPUT = "in", "out"
 
 
 class _Graph:
-    """ncnn's text of a network, layer by layer, and the weights in the same order. A blob is read once alone."""
+    """ncnn's text of a network, layer by layer, and the weights in the same order. Each blob is read only once."""
 
     def __init__(self) -> None:
         self.layers: list[str] = []
@@ -30,7 +30,14 @@ class _Graph:
         self.blobs = 0
 
     def add(self, kind: str, read: Sequence[str], options: str = "", made: Sequence[str] = ("",)) -> list[str]:
-        """A layer. Args: made: the names of what it gives, "" = any."""
+        """Add a layer, and return the names of its results.
+
+        Args:
+            kind: ncnn's name of it.
+            read: names of what it reads.
+            options: as ncnn writes them.
+            made: names of its results; "" = any.
+        """
         names = [name or f"b{self.blobs + k}" for k, name in enumerate(made)]
         self.blobs += len(names)
         counts = f"{len(read)} {len(names)}"
@@ -38,18 +45,25 @@ class _Graph:
         return names
 
     def convolution(self, x: str, weight: Tensor, name: str = "") -> str:
-        """Zero-padded, of odd size; weight (out, in, k, k)."""
+        """Add a zero-padded convolution with weight (out, in, k, k), k odd, and return its result's name."""
         side = weight.shape[-1]
         self.weights += [bytes(4), weight.float().contiguous().numpy().tobytes()]  # four zeros: these are floats
         options = f"0={weight.shape[0]} 1={side} 4={side // 2} 5=0 6={weight.numel()}"
         return self.add("Convolution", [x], options, [name])[0]
 
     def twice(self, x: str) -> list[str]:
-        """The same for two readers."""
+        """Copy x for two readers, and return both names."""
         return self.add("Split", [x], made=("", ""))
 
     def block(self, block: Block, x: str, film: str, halves: Tensor | None = None) -> str:
-        """A block of the network. Args: halves: factors of its input's channels, where these are yet to be scaled."""
+        """Add a block of the network, and return its result's name.
+
+        Args:
+            block: the block.
+            x: name of its input.
+            film: name of the embedding's factors.
+            halves: factors that the channels of its input are still to be multiplied by. None: none.
+        """
         conv0: Tensor = block.conv0.weight
         skip: Tensor | None = None if block.skip is None else block.skip.weight
         if halves is not None:  # positive, so ReLU lets them through
@@ -65,7 +79,7 @@ class _Graph:
         return self.add("Eltwise", [y, outer], f"0=1 -23301=2,1.0,{PASS_GAIN!r}")[0]
 
     def text(self) -> str:
-        """The whole file."""
+        """Return the whole file."""
         return "\n".join(["7767517", f"{len(self.layers)} {self.blobs}", *self.layers, ""])
 
 
@@ -74,7 +88,7 @@ def _blocks(level: nn.Module) -> list[Block]:
 
 
 def _halves(a: int, b: int) -> Tensor:
-    """The factors by which `mp_cat` scales what it joins, (1, a + b, 1, 1)."""
+    """Return the factors by which `mp_cat` scales what it joins, (1, a + b, 1, 1)."""
     c = math.sqrt((a + b) / 2)
     return torch.cat([torch.full((a,), c / math.sqrt(a)), torch.full((b,), c / math.sqrt(b))])[:, None, None][None]
 
@@ -105,17 +119,22 @@ def _graph(network: UNet) -> _Graph:
 
 
 def blocks_of(network: UNet) -> list[Block]:
-    """Every block, in the order in which they compute."""
+    """Return every block, in the order in which they compute."""
     return [
         block for levels in (network.enc, [network.mid], network.dec) for level in levels for block in _blocks(level)
     ]
 
 
 class NcnnNetwork(UNet):
-    """The same network, on the CPU. It reads the number of threads when it is made."""
+    """The network on the CPU, computed by ncnn. It takes torch's number of threads when it is made."""
 
     def __init__(self, network: UNet, dtype: torch.dtype) -> None:
-        """Args: network: folded, in fp32; dtype: bfloat16 = what lies between the layers is held in it."""
+        """Load the weights into ncnn.
+
+        Args:
+            network: the network, folded, in fp32.
+            dtype: type in which ncnn holds what lies between the layers: float32 or bfloat16.
+        """
         import ncnn
 
         super().__init__(network.config)
@@ -137,11 +156,11 @@ class NcnnNetwork(UNet):
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the convolutions compute in."""
+        """The type of what lies between the layers."""
         return self._dtype
 
     def forward(self, x: Tensor, noise: Tensor, cond: Tensor) -> Tensor:
-        """As the network's, fp32."""
+        """Return F, see `UNet.forward`, in fp32."""
         e = self.embed(noise, cond)
         films = [block.emb(e) + 1 for block in blocks_of(self)]
         x = F.pixel_unshuffle(x.float(), self.config.patch)
@@ -150,7 +169,7 @@ class NcnnNetwork(UNet):
         return F.pixel_shuffle(torch.stack(outputs), self.config.patch)
 
     def _computed(self, x: Tensor, films: list[Tensor]) -> Tensor:
-        """(C, h, w) -> (3 patch^2, h, w)."""
+        """Map x (C, h, w) to (3 patch^2, h, w)."""
         import ncnn
 
         extractor = self._net.create_extractor()

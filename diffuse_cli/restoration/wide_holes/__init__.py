@@ -1,1 +1,1 @@
-"""Holes wider than the network's reach: how wide they are, solved coarse to fine, with the texture around them."""
+"""Holes wider than the network's reach, filled coarse to fine with the texture around them. Start with `filling`."""

@@ -14,13 +14,14 @@ SIDE = 2 * RADIUS + 1
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class PatchGrid:
-    """Patches of 7 x 7 pixels, all within the picture, that touch what is missing, one at each crossing of two lines.
+    """Patches of 7 x 7 pixels within the picture that touch what is missing, one at each crossing of two lines.
 
     Attributes:
         lines: the rows (n,) and the columns (m,) on which patches are centred, increasing.
-        number: (n, m) int32, which patch lies at a crossing, -1 = none.
-        rows, columns: (N,), the patches' centres.
-        at: (N,), (N,), the crossings.
+        number: (n, m) int32, the patch at a crossing; -1 = none.
+        rows: (N,), rows of the patches' centres.
+        columns: (N,), columns of the patches' centres.
+        at: (N,), (N,), the crossings at which they lie.
     """
 
     lines: tuple[Tensor, Tensor]
@@ -30,13 +31,16 @@ class PatchGrid:
     at: tuple[Tensor, Tensor]
 
     def neighbours(self, down: int, across: int) -> Tensor:
-        """(N,), which patch lies so many lines away from each, -1 = none."""
+        """Return the patch that lies so many lines away from each, (N,); -1 = none."""
         row, column = self.at[0] + down, self.at[1] + across
         inside = (row >= 0) & (row < len(self.lines[0])) & (column >= 0) & (column < len(self.lines[1]))
         return torch.where(inside, self.number[row * inside, column * inside], -1)
 
     def covering(self, rows: Tensor, columns: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Of pixels (M,): in turn the patches that cover each, -1 = none, and where it lies from their centres."""
+        """Return in turn the patches that cover each of these pixels (M,), and where it lies from their centres.
+
+        A patch's number is -1 for pixels that are covered by fewer.
+        """
         first = [torch.searchsorted(lines, at - RADIUS) for lines, at in zip(self.lines, (rows, columns), strict=True)]
         last = [len(lines) - 1 for lines in self.lines]
         for down in range(self._most(0)):
@@ -49,15 +53,17 @@ class PatchGrid:
                 yield torch.where(inside, self.number[i, j], -1), *away
 
     def _most(self, axis: int) -> int:
-        """Lines that cross a patch at most, or one more."""
+        """Return how many lines cross a patch at most, or one more."""
         lines = self.lines[axis]
         return int((torch.searchsorted(lines, lines + SIDE) - torch.arange(len(lines))).max())
 
 
 def patch_grid(near: Tensor, step: int) -> PatchGrid:
-    """Patches over what is not known.
+    """Return patches over what is not known.
 
-    Args: near (H, W), see `near_missing`, sides of 7 or more; step: pixels between the lines, at most 7.
+    Args:
+        near: (H, W), see `near_missing`; sides of 7 or more.
+        step: pixels between the lines, at most 7.
     """
     lines = tuple(torch.tensor(_lines(length, step)) for length in near.shape)
     touching = near[lines[0]][:, lines[1]]
@@ -69,7 +75,7 @@ def patch_grid(near: Tensor, step: int) -> PatchGrid:
 
 
 def whole_patches(near: Tensor) -> Tensor:
-    """(H, W) bool: centres of patches that are known as a whole, given `near_missing`."""
+    """Return the centres of patches that are known as a whole, (H, W) bool, given `near_missing`."""
     centres = ~near
     for rim in (centres[:RADIUS], centres[-RADIUS:], centres[:, :RADIUS], centres[:, -RADIUS:]):
         rim[...] = False
@@ -82,5 +88,5 @@ def _lines(length: int, step: int) -> list[int]:
 
 
 def near_missing(known: Tensor) -> Tensor:
-    """(H, W) bool: whether any pixel of the patch around each is missing."""
+    """Return whether any pixel of the patch around each pixel is missing, (H, W) bool."""
     return torch.from_numpy(dilated((~known).numpy(), RADIUS))

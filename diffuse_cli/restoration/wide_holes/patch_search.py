@@ -1,4 +1,4 @@
-"""For each patch over what is missing, the known patch that is most like it: PatchMatch (Barnes et al. 2009)."""
+"""The known patch that is most like each patch over what is missing: PatchMatch (Barnes et al. 2009)."""
 
 import itertools
 import math
@@ -18,22 +18,23 @@ _OFFSETS = [
 ]
 """The pixels of a patch that are compared: every other one, as on a chessboard."""
 _LOOKS = (0, 3, 8, len(_OFFSETS))
-"""After so many of them those that are already too unlike are left out: most are, and a sum of squares only grows."""
+"""Numbers of compared pixels after which patches that are already too unlike are left out; most are."""
 _JUMPS = (4, 1)
 _BLOCK = 1 << 15
-"""Patches compared at once: what is gathered of them stays in a core's cache."""
+"""Patches compared at once; what is gathered of them stays in a core's cache."""
 
 Draw = Callable[[int], Tensor]
-"""So many numbers, equally distributed over 0 .. 1, other ones at every call."""
+"""(count) -> so many numbers, equally distributed over 0 .. 1, other ones at every call."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Matches:
-    """Which known patch each patch of a grid is most like.
+    """The known patch that each patch of a grid is most like.
 
     Attributes:
         grid: the patches.
-        rows, columns: (N,), centres of the known ones.
+        rows: (N,), rows of the known patches' centres.
+        columns: (N,), columns of the known patches' centres.
         cost: (N,), how unlike they are: the sum of squares over half the pixels.
     """
 
@@ -44,9 +45,12 @@ class Matches:
 
 
 def anywhere(count: int, whole: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
-    """Known patches, drawn from all: rows and columns (count,).
+    """Draw known patches from all, and return rows and columns (count,) of their centres.
 
-    Args: whole (H, W) bool: centres of known patches, one at least.
+    Args:
+        count: how many.
+        whole: (H, W) bool, centres of known patches, at least one.
+        draw: random numbers.
     """
     rows, columns = torch.nonzero(whole, as_tuple=True)
     chosen = (draw(count) * len(rows)).long()
@@ -54,7 +58,14 @@ def anywhere(count: int, whole: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
 
 
 def twice_as_large(found: Matches, grid: PatchGrid, whole: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
-    """What was found at half the size, for the patches of a grid: rows and columns (N,) of known patches."""
+    """Return what was found at half the size, as rows and columns (N,) of known patches for the patches of a grid.
+
+    Args:
+        found: the matches at half the size.
+        grid: the patches.
+        whole: (H, W) bool, centres of known patches.
+        draw: random numbers; what has no match at half the size gets one of all.
+    """
     nearest = []
     for lines, at in zip(found.grid.lines, (grid.rows, grid.columns), strict=True):
         nearest.append(torch.searchsorted(lines, at // 2 - RADIUS // 2).clamp(max=len(lines) - 1))
@@ -73,16 +84,18 @@ def best_matches(
     x: Tensor, known: Tensor, trust: float, whole: Tensor, grid: PatchGrid, start: tuple[Tensor, Tensor],
     rounds: int, reach: int, draw: Draw,
 ) -> Matches:  # fmt: skip
-    """Better matches than those begun with: what neighbours found is tried, and what is drawn around one's own.
+    """Improve matches: try what the neighbours found, and what is drawn around the match so far.
 
     Args:
         x: (H, W, C), with an estimate of what is missing.
         known: (H, W) bool.
-        trust: what an estimated pixel counts, beside 1 of a known one.
+        trust: weight of an estimated pixel; a known one has 1.
         whole: (H, W) bool, centres of known patches.
-        start: rows and columns (N,) of known patches.
+        grid: the patches.
+        start: rows and columns (N,) of known patches to begin with.
         rounds: how often all is tried.
-        reach: how far from one's own is drawn at most; the next draw is four times nearer.
+        reach: largest distance of a draw from the match so far; the next draw is four times nearer.
+        draw: random numbers.
     """
     compare = _Comparison(x, known, trust, grid)
     h, w = known.shape
@@ -122,7 +135,7 @@ class _Comparison:
         self.centres = grid.rows * self.width + grid.columns
 
     def __call__(self, which: Tensor, rows: Tensor, columns: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
-        """Which (B,) of these patches (K,) are less unlike those there than `least` (K,), and how unlike (B,)."""
+        """Return which (B,) of these patches (K,) are less unlike those there than `least` (K,), and how much (B,)."""
         other = rows * self.width + columns
         found, costs = [], []
         for begin in range(0, len(which), _BLOCK):
@@ -146,7 +159,7 @@ class _Comparison:
 
 
 def uniform(seed: int, sample: int, stage: int) -> Draw:
-    """Numbers over 0 .. 1, the same for the same arguments (Philox, whose raw stream numpy guarantees: NEP 19)."""
+    """Return a `Draw` that is the same for the same arguments (Philox, whose raw stream numpy guarantees: NEP 19)."""
     import numpy as np
 
     stream = np.random.Philox(key=seed, counter=np.array([0, sample, stage, 1 << 32], np.uint64))

@@ -1,4 +1,4 @@
-"""What patches make of the pixels that several of them cover (Wexler, Shechtman and Irani 2007)."""
+"""The pixels that several patches cover, made of all of them (Wexler, Shechtman and Irani 2007)."""
 
 import torch
 from torch import Tensor
@@ -9,19 +9,19 @@ from .patch_search import Matches
 from .widths import window_of
 
 _NEARER = 1.3
-"""How much more a patch counts for each pixel that it is nearer to what is known (Wexler et al., section 3.3)."""
+"""Factor by which a patch counts more for each pixel that it is nearer to what is known (Wexler et al., 3.3)."""
 _CENTRED = 0.02
 _FAINT = 1e-6
 _DEEPEST = 24
-"""Steps from what is known beyond which all counts the same."""
+"""Steps from what is known beyond which all patches count the same."""
 _ROWS = 256
-"""Rows whose depths are found at once."""
+"""Rows whose depths are computed at once."""
 _BLOCK = 1 << 18
-"""Pixels taken at once, so that the numbers on the way take little memory."""
+"""Pixels taken at once, so that intermediate results take little memory."""
 
 
 def depths(grid: PatchGrid, known: Tensor) -> Tensor:
-    """(N,), how many steps each patch's centre is from what is known (H, W), at most 24."""
+    """Return how many steps each patch's centre is from what is known (H, W), at most 24: (N,)."""
     columns = window_of((~known).numpy(), RADIUS + 1, 1)[1]
     depth = torch.empty(len(grid.rows))
     for top in range(0, len(known), _ROWS):
@@ -35,14 +35,22 @@ def depths(grid: PatchGrid, known: Tensor) -> Tensor:
 
 
 def weights(found: Matches, depth: Tensor) -> Tensor:
-    """(N,), how much each patch counts: how well it fits, and how near to what is known its centre lies (`depths`)."""
+    """Return how much each patch counts, (N,): by how well it fits, and by its depth (see `depths`)."""
     every = found.cost[:: max(len(found.cost) // 100_000, 1)]
     usual = torch.quantile(every, 0.75) + _FAINT
     return (-2 * found.cost / usual).exp().clamp_min(_FAINT) * _NEARER**-depth
 
 
 def average(x: Tensor, found: Matches, weight: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Of missing pixels (M,), the mean of all that cover them: (M, C). Pixels that none covers stay as they are."""
+    """Return the mean of all patches that cover each missing pixel: (M, C). Pixels that none covers stay as they are.
+
+    Args:
+        x: (H, W, C).
+        found: the matches.
+        weight: (N,), how much each patch counts.
+        rows: (M,), of the missing pixels.
+        columns: (M,), of the missing pixels.
+    """
     blocks = zip(torch.split(rows, _BLOCK), torch.split(columns, _BLOCK), strict=True)
     return torch.cat([_average(x, found, weight, *block) for block in blocks])
 
@@ -60,9 +68,15 @@ def _average(x: Tensor, found: Matches, weight: Tensor, rows: Tensor, columns: T
 
 
 def best(found: Matches, weight: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """Of missing pixels (M,), which known pixel shows each of them, by the patch that counts most: rows, columns (M,).
+    """Return the known pixel that shows each missing one, by the patch that counts most: rows and columns (M,).
 
-    Pixels that none covers, at the picture's corners, are shown by themselves.
+    Pixels that no patch covers, at the picture's corners, are shown by themselves.
+
+    Args:
+        found: the matches.
+        weight: (N,), how much each patch counts.
+        rows: (M,), of the missing pixels.
+        columns: (M,), of the missing pixels.
     """
     blocks = zip(torch.split(rows, _BLOCK), torch.split(columns, _BLOCK), strict=True)
     parts = [_best(found, weight, *block) for block in blocks]

@@ -1,30 +1,31 @@
 """Pixels put together from many places, without seams: their differences are kept, and their values follow.
 
-Poisson image editing (Perez et al. 2003) with the differences of the pixels' own places, screened (Bhat et al. 2008) so
-that colours do not drift, solved by conjugate gradients.
+Poisson image editing (Perez et al. 2003) with the differences at the pixels' own places, screened so that colours do
+not drift (Bhat et al. 2008), solved by conjugate gradients.
 """
 
 import torch
 from torch import Tensor
 
 _SCREEN = 1e-3
-"""What a pixel's own value counts, beside 1 of a difference."""
+"""Weight of a pixel's own value; a difference has 1."""
 _ITERATIONS = 80
 _ENOUGH = 1e-4
 _BLOCK = 1 << 18
-"""Pixels whose differences are found at once: what is gathered on the way is many times theirs."""
+"""Pixels whose differences are computed at once; intermediate results take many times their memory."""
 _STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
 
 def without_seams(x: Tensor, known: Tensor, pixels: tuple[Tensor, Tensor], source: tuple[Tensor, Tensor]) -> Tensor:
-    """Values of missing pixels (M, C) whose differences are those at their sources.
+    """Return values of missing pixels whose differences are those at their sources: (M, C).
 
-    Where two neighbours come from different places, the mean of what either place says of their difference.
+    If two neighbours come from different places, their difference is the mean of those at either place.
 
     Args:
         x: (H, W, C).
         known: (H, W) bool; nothing beyond the picture is known.
-        pixels, source: rows and columns (M,) of all that is missing, and of what shows it.
+        pixels: rows and columns (M,) of all missing pixels.
+        source: rows and columns (M,) of the pixels that show them.
     """
     h, w = known.shape
     links = _neighbours(*pixels)
@@ -33,7 +34,7 @@ def without_seams(x: Tensor, known: Tensor, pixels: tuple[Tensor, Tensor], sourc
 
 
 def _neighbours(rows: Tensor, columns: Tensor) -> list[Tensor]:
-    """For each step, numbers (M,) of the missing pixels there, from 1; 0 = that one is known or beyond the picture."""
+    """Return, for each step, the numbers (M,) of the missing pixels there, from 1; 0 = it is known or outside."""
     row, column = rows - rows.min() + 1, columns - columns.min() + 1  # within a box and a rim of one
     number = torch.zeros(int(row.max()) + 2, int(column.max()) + 2, dtype=torch.int32)
     number[row, column] = torch.arange(1, len(row) + 1, dtype=torch.int32)
@@ -43,7 +44,7 @@ def _neighbours(rows: Tensor, columns: Tensor) -> list[Tensor]:
 def _joined(
     plane: Tensor, pixels: tuple[Tensor, Tensor], source: tuple[Tensor, Tensor], links: list[Tensor], h: int, w: int
 ) -> Tensor:
-    """The same of one channel (H * W,): (M,)."""
+    """Return the values of the missing pixels of one channel (H * W,): (M,)."""
     values = plane[source[0] * w + source[1]]
     wanted, degree = torch.zeros_like(values), torch.full_like(values, _SCREEN)
     for begin in range(0, len(values), _BLOCK):
@@ -66,7 +67,7 @@ def _moved(at: tuple[Tensor, Tensor], down: int, across: int, h: int, w: int) ->
 
 
 def _solved(b: Tensor, degree: Tensor, links: list[Tensor]) -> Tensor:
-    """X of degree x - (sum of linked x) = b, all (M,); 0 = no link. Sums are doubles: threads do not change them."""
+    """Solve degree x - (sum of linked x) = b for x, all (M,). Sums are doubles, so threads do not change them."""
 
     def product(x: Tensor) -> Tensor:
         padded = torch.cat([x.new_zeros(1), x])  # the first is what 0 finds

@@ -1,8 +1,8 @@
-"""What is missing of a picture, textured like what is known of it, at one scale of several.
+"""What is missing of a picture, textured like what is known of it, at one scale.
 
-Completion by patches (Wexler, Shechtman and Irani 2007; Newson et al. 2014), around the network's estimate: patches of
-what is known that are most like it take its place, and are searched for anew, until what is missing is made of pieces
-of the picture that also meet the known pixels.
+Completion by patches (Wexler, Shechtman and Irani 2007; Newson et al. 2014), around the network's estimate. The known
+patches that are most like the estimate take its place, and the search begins again, until what is missing is made of
+pieces of the picture that also meet the known pixels.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,21 @@ from .patch_vote import average, best, depths, weights
 from .seams import without_seams
 
 MOST_PIXELS = 1 << 22
-"""Missing ones; of more, the enlarged texture of the scale before is as fine as it gets."""
+"""Most missing pixels that get texture; of more, the enlarged texture of the scale before is as fine as it gets."""
 _MOST_AT_FIRST = 1 << 15
-"""The same where nothing was found at half the size: what is known is too little there, or the hole the world."""
+"""The same if nothing was found at half the size, because too little is known there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Effort:
-    """How often patches are searched and averaged, in how many rounds, between which lines, and trusting what."""
+    """How thoroughly patches are searched.
+
+    Attributes:
+        passes: how often patches are searched and averaged.
+        rounds: of each search.
+        step: pixels between the lines of the grid.
+        trusts: weight of an estimated pixel in the first pass and in the others; a known one has 1.
+    """
 
     passes: int
     rounds: int
@@ -33,20 +40,22 @@ class _Effort:
 
 
 _FIRST = _Effort(passes=5, rounds=4, step=1, trusts=(0.02, 0.3))
-"""Of the coarsest scale, whose estimate is hardly trusted at first."""
+"""For the coarsest scale, whose estimate is hardly trusted at first."""
 _NEXT = _Effort(passes=1, rounds=1, step=2, trusts=(0.3, 0.3))
 
 
 @one_thread()
 def textured(x: Tensor, known: Tensor, before: Matches | None, draw: Draw) -> tuple[Tensor, Matches | None]:
-    """The picture with what is missing made of known patches.
+    """Make what is missing of a picture of known patches.
 
     Args:
         x: (1, 3, H, W), with an estimate of what is missing; it may be overwritten.
         known: (H, W) bool.
-        before: what was found at half the size, None at the coarsest scale.
+        before: what was found at half the size. None: this is the coarsest scale.
         draw: random numbers.
-    Returns: (1, 3, H, W), equal to x where it is known, and what was found; x and None where nothing can be found.
+
+    Returns:
+        (1, 3, H, W), equal to x where it is known, and what was found. If nothing can be found: x and None.
     """
     rows, columns = torch.nonzero(~known, as_tuple=True)
     if min(known.shape) < SIDE or not 0 < len(rows) <= (_MOST_AT_FIRST if before is None else MOST_PIXELS):

@@ -1,6 +1,6 @@
-"""How wide holes are, and which part of them is wider than that.
+"""How wide holes are, and which part of them is wider than some width.
 
-Distances are the larger of rows and columns: squares are circles.
+A distance is the larger of those in rows and in columns.
 """
 
 import math
@@ -24,13 +24,13 @@ _RIM = 8
 
 
 def eroded(hole: Mask, reach: int) -> Mask:
-    """Missing pixels that are further than `reach` from every known one; outside the picture nothing is known."""
+    """Return the missing pixels that are further than `reach` from every known one; outside nothing is known."""
     near = dilated(~hole, reach)
     return np.logical_not(near, out=near)
 
 
 def dilated(mask: Mask, reach: int) -> Mask:
-    """Pixels within `reach` of the mask: of a square, along one axis and then the other, in blocks."""
+    """Return the pixels within `reach` of the mask: of a square, along one axis and then the other, in blocks."""
     near, side = np.empty_like(mask), 2 * reach + 1
     across = near.T
     for rows in row_blocks(near):
@@ -41,10 +41,12 @@ def dilated(mask: Mask, reach: int) -> Mask:
 
 
 def width(hole: Mask) -> int:
-    """Twice the distance of the most remote missing pixel from a known one; 0 without a hole.
+    """Return twice the distance of the most remote missing pixel from a known one; 0 without a hole.
 
-    That is the width of a band, and of one along the picture's edge, with known pixels on one side, twice its width.
-    Raises: ValueError: all is missing.
+    That is the width of a band. A band along the picture's edge has known pixels on one side, and counts twice.
+
+    Raises:
+        ValueError: all is missing.
     """
     if hole.all():
         raise ValueError("a hole that is the whole picture has no width")
@@ -61,13 +63,13 @@ def width(hole: Mask) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class WideHole:
-    """What of a hole is too wide to be filled at once.
+    """A hole that is too wide to be filled at once.
 
     Attributes:
         missing: (H, W), all of the hole.
-        part: (H, W), what is too wide.
-        window: rows and columns around it, as far as its coarsest scale can see.
-        across: its width.
+        part: (H, W), the part that is too wide.
+        window: rows and columns around that part, as far as its coarsest scale can see.
+        across: width of the hole in pixels.
     """
 
     missing: Mask
@@ -76,12 +78,12 @@ class WideHole:
     across: int
 
     def levels(self, reach: int) -> int:
-        """How often it has to be halved to be no wider than `reach`."""
+        """Return how often the picture is halved until the hole is no wider than `reach`."""
         return max(math.ceil(math.log2(self.across / reach)), 0)
 
 
 def widest(hole: Mask, at_once: int = REACH) -> WideHole | None:
-    """The part of a hole that is wider than what is filled at once; None without one, or where all is missing."""
+    """Return what of a hole is wider than `at_once` pixels. None: nothing is, or all of the picture is missing."""
     if not hole.any() or hole.all() or not eroded(hole[window_of(hole, 1, 1)], at_once // 2).any():
         return None
     across = width(hole)
@@ -91,7 +93,7 @@ def widest(hole: Mask, at_once: int = REACH) -> WideHole | None:
 
 
 def wide_part(hole: Mask, width: int, rim: int) -> Mask:
-    """The hole without its branches narrower than about `width`: opened by a square, and `rim` pixels around that."""
+    """Return the hole without branches narrower than about `width`: opened by a square, plus `rim` pixels around."""
     reach, part = width // 2, np.zeros_like(hole)
     if hole.any():
         around = window_of(hole, 1, 1)  # beyond which all is known
@@ -100,7 +102,7 @@ def wide_part(hole: Mask, width: int, rim: int) -> Mask:
 
 
 def window_of(mask: Mask, margin: int, step: int) -> tuple[slice, slice]:
-    """Rows and columns of the mask, and at least `margin` pixels around it; begins on multiples of `step`."""
+    """Return rows and columns of the mask with at least `margin` pixels around; they begin on multiples of `step`."""
     h, w = mask.shape
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     top, left = (max(int(k[0]) - margin, 0) // step * step for k in (rows, columns))

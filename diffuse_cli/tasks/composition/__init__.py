@@ -1,1 +1,1 @@
-"""Putting one picture into another: where it lies, how it is matched, and what is unsure around the seam."""
+"""Put one picture into another: where it lies, how it is matched, and what is uncertain along the seam."""

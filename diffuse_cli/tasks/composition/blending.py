@@ -1,4 +1,4 @@
-"""One picture in another, and how far each pixel of the two together is to be believed."""
+"""Two pictures composed into one, and how uncertain each pixel of it is."""
 
 import math
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ _MOST = 0.2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
-    """What was found out about a picture.
+    """The condition of a picture, estimated.
 
     Attributes:
-        noise: its std, [-1, 1] units.
-        blur: std of a Gaussian in pixels; None = it could not be told.
+        noise: std of its noise, [-1, 1] units.
+        blur: std of its blur, a Gaussian, in pixels; None = unknown.
     """
 
     noise: float
@@ -37,14 +37,15 @@ class Condition:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Composed:
-    """The two pictures together.
+    """Two pictures composed.
 
     Attributes:
         x: (1, 3, H, W), [-1, 1].
-        sigma_y: (1, 1, H, W), how far each pixel may be from the result: 0 = it is kept, inf = it is not believed.
-        grain: (1, 3, H, W), noise that is still to be added, where noise was or will be taken.
-        gains: of the insert's light.
-        blurred: by how much it was blurred.
+        sigma_y: (1, 1, H, W), how far each pixel may be from the result: 0 = it is kept, inf = it is drawn anew.
+        grain: (1, 3, H, W), noise that is added to the result, where the core takes too much of it or the insert has
+            none.
+        gains: factors of the insert's light in R, G and B.
+        blurred: std of the blur of the insert, in pixels.
     """
 
     x: Tensor
@@ -61,10 +62,19 @@ def compose(
     """Put a layer into a picture.
 
     Args:
-        base: (1, 3, H, W), [-1, 1]; where nothing is covered and the seam is farther than half the band, it is kept.
-        band: width in pixels of what the core paints anew along the seam, both sides together.
-        match: share of the light's correction, 0..1.
+        base: (1, 3, H, W), [-1, 1]. It is kept where the layer covers nothing and the seam is farther than half the
+            band.
+        layer: the cut-out on the same canvas.
+        blend: "seam", "gradient" or "alpha", as in `tasks.compose.Compose`.
+        band: width in pixels of what is drawn anew along the seam, both sides together.
+        of_base: condition of the picture.
+        of_layer: condition of the layer.
+        match: share of the correction of the layer's light, 0..1.
         seed: of the grain.
+        gray: the picture is gray, so its grain is gray too.
+
+    Returns:
+        The composition, before the core draws the band.
     """
     blurred = missing_blur(of_base.blur, of_layer.blur) if blend != "alpha" else 0.0
     gains = light_gains(base, layer, match) if blend != "alpha" else (1.0, 1.0, 1.0)
@@ -83,7 +93,7 @@ def compose(
 
 
 def _uncertainty(cover: Tensor, band: int) -> Tensor:
-    """A std that rises from 0 at the band's borders to inf at the seam."""
+    """Return a std that rises from 0 at the band's borders to inf at the seam."""
     distance = seam_distance(cover, band // 2 + 1)
     near = (1 - distance / (band / 2)).clamp(0, 1)  # 0 at the borders, nearly 1 at the seam
     rise = _MOST * near**3
@@ -93,8 +103,9 @@ def _uncertainty(cover: Tensor, band: int) -> Tensor:
 
 
 def _grain(noise: Tensor, sigma_y: Tensor, target: float, seed: int, gray: bool) -> Tensor:
-    """The noise that is missing to the picture's, once the core has taken what sigma_y allows it to: noise of variance
-    n^2 told as s^2 leaves about n^2 - s^2.
+    """Return the noise that the composition lacks beside the picture's own.
+
+    The core takes noise away: noise of variance n^2 that is told as s^2 leaves about n^2 - s^2.
     """
     taken = torch.minimum(noise, torch.where(torch.isinf(sigma_y), noise, sigma_y))
     missing = (target**2 - noise**2 + taken**2).clamp_min(0).sqrt()

@@ -1,6 +1,6 @@
-"""A cut-out made to belong: the light of its surroundings, their sharpness, and their grain.
+"""Match a cut-out to a picture: the light of its surroundings, their sharpness, and their grain.
 
-After Sunkavalli et al. 2010 ("Multi-scale image harmonization"), who match before they blend.
+It is matched before it is blended, as in Sunkavalli et al. 2010, "Multi-scale image harmonization".
 """
 
 import math
@@ -22,17 +22,22 @@ _LEAST_BLUR = 0.3
 
 
 def rim_width(cover: Tensor) -> int:
-    """In pixels, 4 to 48."""
+    """Return the width in pixels, 4 to 48, of the rims that are compared."""
     inside = cover[0, 0] >= 0.5
     rows, columns = int(inside.any(1).sum()), int(inside.any(0).sum())
     return min(max(round(_RIM * min(rows, columns)), 4), 48)
 
 
 def light_gains(base: Tensor, layer: Layer, share: float) -> tuple[float, float, float]:
-    """What the layer's channels are multiplied by in linear light: the ratio of the means of the logarithm beside the
-    seam, outside to inside, within 2 stops of exposure.
+    """Return the factors of the layer's R, G and B in linear light.
 
-    Args: base: (1, 3, H, W), [-1, 1]; share: of the correction, 0..1.
+    They are the ratio, outside to inside, of the means of the logarithm beside the seam. Exposure moves by at most 2
+    stops.
+
+    Args:
+        base: (1, 3, H, W), [-1, 1].
+        layer: the cut-out on the same canvas.
+        share: share of the correction, 0..1.
     """
     width, inside = rim_width(layer.cover), layer.cover >= 0.5
     in_steps, out_steps = steps_inside(inside, width + 1), steps_inside(~inside, width + 1)
@@ -53,7 +58,7 @@ def light_gains(base: Tensor, layer: Layer, share: float) -> tuple[float, float,
 
 
 def lit(x: Tensor, gains: tuple[float, float, float]) -> Tensor:
-    """A picture (1, 3, H, W) in [-1, 1] under another light; white stays white, as by a shoulder."""
+    """Return a picture (1, 3, H, W) in [-1, 1] under another light. White stays white: the curve has a shoulder."""
     if gains == (1.0, 1.0, 1.0):
         return x
     g = torch.tensor(gains)[:, None, None]
@@ -63,7 +68,7 @@ def lit(x: Tensor, gains: tuple[float, float, float]) -> Tensor:
 
 
 def missing_blur(base: float | None, insert: float | None) -> float:
-    """Std of the Gaussian that makes a sharper cut-out as soft as its surroundings, 0 where it is not sharper."""
+    """Return the std of the Gaussian that makes a sharper cut-out as soft as the picture; 0 = it is not sharper."""
     if base is None or insert is None or base <= insert:
         return 0.0
     std = math.sqrt(base**2 - insert**2)
@@ -71,7 +76,7 @@ def missing_blur(base: float | None, insert: float | None) -> float:
 
 
 def softened(layer: Layer, std: float) -> Layer:
-    """Blurred, its colours weighted by what they cover."""
+    """Return the layer blurred, with its colours weighted by what they cover."""
     if std == 0:
         return layer
     weight = blur(layer.cover, std).clamp_min(1e-3)

@@ -1,4 +1,4 @@
-"""The gradient-domain blend: the cut-out plus a smooth correction that makes it meet the picture at the seam."""
+"""Gradient-domain blending: the cut-out plus a smooth correction that makes it meet the picture at the seam."""
 
 import math
 
@@ -17,11 +17,13 @@ _EDGES = 0.8
 
 
 def corrected(base: Tensor, layer: Layer) -> Tensor:
-    """Seamless cloning (Perez et al. 2003) by a membrane (Farbman et al. 2009): insert + fill of (base - insert).
+    """Correct a layer by a membrane, so that its seam does not show.
 
-    The harmonic interpolation of the difference along the rim is the pull-push fill of it.
+    This is seamless cloning (Perez et al. 2003) with the membrane of Farbman et al. 2009: insert + fill of (base -
+    insert). The pull-push fill of the difference along the rim stands in for its harmonic interpolation.
 
-    Returns: (1, 3, H, W), meant where the layer covers.
+    Returns:
+        (1, 3, H, W), for where the layer covers.
     """
     inside = layer.cover >= 0.5
     steps = steps_inside(inside, _RIM + 1)
@@ -37,7 +39,7 @@ def corrected(base: Tensor, layer: Layer) -> Tensor:
 
 
 def _gradient(x: Tensor) -> Tensor:
-    """(B, 3, H, W) -> (B, 1, H, W), its length, all channels together."""
+    """Return the length of the gradient of (B, 3, H, W), all channels together: (B, 1, H, W)."""
     down = torch.nn.functional.pad(x[..., 1:, :] - x[..., :-1, :], (0, 0, 0, 1))
     across = torch.nn.functional.pad(x[..., 1:] - x[..., :-1], (0, 1))
     return (down**2 + across**2).sum(1, keepdim=True).sqrt()

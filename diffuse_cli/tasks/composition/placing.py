@@ -1,4 +1,4 @@
-"""Where a cut-out lies in a picture: scaled, turned, and cropped to what is inside."""
+"""Place a cut-out in a picture: scale it, turn it, and crop it to the canvas."""
 
 import math
 from dataclasses import dataclass
@@ -26,14 +26,17 @@ class Layer:
 def place(
     x: Tensor, cover: Tensor, size: tuple[int, int], *, at: tuple[int, int], scale: float = 1.0, rotate: float = 0.0
 ) -> Layer:
-    """Lay a cut-out with the top left corner of its (turned) rectangle at a position.
+    """Place a cut-out with the top left corner of its turned rectangle at a position.
 
-    Colours travel weighted by what they cover, so that what was transparent does not bleed in. Without scale and turn
-    pixels are copied as they are.
+    Colours are weighted by what they cover, so that transparent pixels do not bleed in. Without scale and turn, pixels
+    are copied.
 
     Args:
-        x, cover: (1, 3, h, w) and (1, 1, h, w).
-        size: (H, W) of the canvas; at: (column, row), may be negative.
+        x: (1, 3, h, w), [-1, 1].
+        cover: (1, 1, h, w), 0..1.
+        size: (H, W) of the canvas.
+        at: (column, row), may be negative.
+        scale: factor.
         rotate: degrees, counter-clockwise.
     """
     if scale != 1 or rotate % 360 != 0:
@@ -55,7 +58,7 @@ def place(
 
 
 def _turned(x: Tensor, degrees: float) -> Tensor:
-    """Turned counter-clockwise on the rectangle that holds all of it; quarter turns are exact."""
+    """Turn counter-clockwise, on the rectangle that holds all of it. Quarter turns are exact."""
     if degrees % 90 == 0:
         return torch.rot90(x, round(degrees / 90) % 4, (-2, -1))
     h, w = x.shape[-2:]

@@ -1,1 +1,1 @@
-"""The look of one picture on another: its colours, and a texture that the core learns and paints with."""
+"""Give one picture the look of another: its colours, and a texture that the core learns and draws with."""

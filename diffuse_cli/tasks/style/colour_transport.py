@@ -1,9 +1,8 @@
-"""The colours of one picture on another: optimal transport between Gaussians (Pitie and Kokaram 2007).
+"""Transport colours: the optimal transport between two Gaussians (Pitie and Kokaram 2007).
 
 "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer": of all linear maps that give a
-picture the mean and the covariance of another, the one that moves its colours least. It is the same in every space
-that an orthonormal map leads to, so the opponent spaces' luma and chroma are not kept apart by it, and it is reckoned
-in R, G, B.
+picture the mean and the covariance of another, this one moves its colours least. It does not depend on the orthonormal
+colour space, so it is computed in R, G, B.
 """
 
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ FLOOR = 1e-4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Colours:
-    """What is known of a picture's colours.
+    """The distribution of a picture's colours.
 
     Attributes:
         mean: (3,), [-1, 1] units.
@@ -29,7 +28,12 @@ class Colours:
 
 
 def colours_of(x: Tensor, where: Tensor | None = None) -> Colours:
-    """Mean and covariance of the colours of (1, 3, H, W), of those pixels (H, W) alone that are set in `where`."""
+    """Return the mean and the covariance of a picture's colours.
+
+    Args:
+        x: (1, 3, H, W).
+        where: (H, W), True = the pixel counts; None = all count.
+    """
     pixels = x[0].flatten(1) if where is None else x[0][:, where]
     pixels = pixels.double()
     mean = pixels.mean(1)
@@ -38,7 +42,10 @@ def colours_of(x: Tensor, where: Tensor | None = None) -> Colours:
 
 
 def transport(source: Colours, target: Colours) -> Tensor:
-    """The map T = S^-1/2 (S^1/2 V S^1/2)^1/2 S^-1/2, (3, 3), of covariances S and V; x -> T (x - mean_S) + mean_V."""
+    """Return the map T = S^-1/2 (S^1/2 V S^1/2)^1/2 S^-1/2, (3, 3).
+
+    S and V are the covariances of source and target. A colour x becomes T (x - mean_S) + mean_V.
+    """
     floor = FLOOR * torch.eye(3, dtype=torch.float64)
     root = _root(source.covariance + floor)
     inverse = torch.linalg.inv(root)
@@ -47,14 +54,14 @@ def transport(source: Colours, target: Colours) -> Tensor:
 
 
 def _root(matrix: Tensor) -> Tensor:
-    """The symmetric square root of a symmetric matrix without negative eigenvalues."""
+    """Return the symmetric square root of a symmetric matrix without negative eigenvalues."""
     values, vectors = torch.linalg.eigh(matrix)
     root: Tensor = vectors * values.clamp_min(0).sqrt() @ vectors.T
     return root
 
 
 def transported(x: Tensor, source: Colours, target: Colours, share: float) -> Tensor:
-    """The picture (1, 3, H, W) with its colours moved that share of the way, along straight lines; not clipped."""
+    """Move the colours of a picture (1, 3, H, W) a share of the way, along straight lines. Do not clip."""
     matrix = torch.lerp(torch.eye(3, dtype=torch.float64), transport(source, target), share)
     mean = torch.lerp(source.mean, target.mean, share)
     offset = mean - matrix @ source.mean

@@ -1,6 +1,6 @@
-"""What was learned of a style: its colours, and what its texture changes of a checkpoint's weights. A file of its own.
+"""What was learned of a style: its colours, and the changes of a checkpoint's weights that make its texture.
 
-Like every file of weights here it is safetensors, and nothing in it is executed.
+It is stored as safetensors, in a file of its own. Nothing in it is executed.
 """
 
 import copy
@@ -29,7 +29,7 @@ class Style:
     """A style, learned on top of a checkpoint.
 
     Attributes:
-        colours: of its picture.
+        colours: of the style's picture.
         delta: what is added to the checkpoint's folded weights, fp16, by their names.
         checkpoint: sha256 of the checkpoint's file.
         picture: sha256 of the picture's file.
@@ -43,9 +43,10 @@ class Style:
     lesson: Mapping[str, Any]
 
     def save(self, path: Path) -> None:
-        """Write it, whole or not at all.
+        """Write the style, whole or not at all.
 
-        Raises: PictureError: the disk fails.
+        Raises:
+            PictureError: the disk fails.
         """
         tensors = dict(zip(_COLOURS, (self.colours.mean, self.colours.covariance), strict=True))
         told = {"checkpoint": self.checkpoint, "picture": self.picture, "lesson": json.dumps(dict(self.lesson))}
@@ -55,7 +56,8 @@ class Style:
 def read_style(path: Path) -> Style:
     """Read a file that `Style.save` wrote.
 
-    Raises: CheckpointError: it is none, or damaged.
+    Raises:
+        CheckpointError: the file is none, or it is damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -77,10 +79,15 @@ def read_style(path: Path) -> Style:
 
 
 def with_style(model: Model, style: Style, name: str) -> Model:
-    """The model with what was learned added to its weights; the model that is given stays as it is.
+    """Return a model with the style added to its weights. The given model stays as it is.
 
-    Args: name: of the style, for messages.
-    Raises: CheckpointError: it was learned on top of another network.
+    Args:
+        model: of the checkpoint that the style was learned on.
+        style: what was learned.
+        name: of the style, for messages.
+
+    Raises:
+        CheckpointError: the style was learned on another network.
     """
     exact = copy.deepcopy(model.exact or model.network)
     weights = dict(exact.named_parameters())

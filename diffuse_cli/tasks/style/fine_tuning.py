@@ -1,8 +1,8 @@
-"""The core, trained shortly on crops of one picture, so that what it draws looks like that picture close by.
+"""Fine-tune the core shortly on crops of one picture, so that what it draws looks like that picture close by.
 
-The optimiser, the operators that degrade a crop and the loss are training's own. The coarsest levels stay as they are:
-they see farther than a brush stroke, and would learn by heart where in the picture things are (after Wang et al. 2025,
-"SinDiffusion": what sees no farther than a patch cannot memorise).
+The optimiser, the operators that degrade a crop and the loss are those of training. The coarsest levels stay as they
+are. They see farther than a brush stroke and would memorise where in the picture things are. What sees no farther than
+a patch cannot memorise (Wang et al. 2025, "SinDiffusion").
 """
 
 import math
@@ -21,7 +21,6 @@ from ...training.batch import Batch, Clean, collate
 from ...training.config import TrainConfig
 from ...training.model import Trainable, losses
 from ...training.sample_spec import Rng, SampleSpec, keyed
-from ...training.schedule import rate
 from ...training.state import State, start
 
 Progress = Callable[[int, int], None]
@@ -35,13 +34,14 @@ SCALES = (1.5, 8.0)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StyleTraining:
-    """How long to train, and on what; the names of what was learned depend on all of it.
+    """How long to train, and on what. The name of a kept style depends on all of it.
 
     Attributes:
-        steps, batch: crops a step.
-        crop: their side in pixels.
-        lr: Muon's rate, which falls to 0 over the last half.
-        sizes: how much the picture is shrunk; each size as often.
+        steps: of the optimiser.
+        batch: crops of a step.
+        crop: side of a crop in pixels.
+        lr: Muon's learning rate, which falls to 0 over the last half.
+        sizes: factors by which the picture is shrunk; each is used as often.
         guided: share of crops that come with a guide.
         frozen: levels, from the coarsest, that are not trained.
         seed: of all that is drawn.
@@ -60,13 +60,18 @@ class StyleTraining:
 def fine_tuned(
     path: Path, picture: Tensor, lesson: StyleTraining, place: tuple[torch.device, torch.dtype], progress: Progress
 ) -> dict[str, Tensor]:
-    """What training changes of a network's folded weights, by the layers' names.
+    """Train, and return the change of the network's folded weights, by their names.
 
     Args:
         path: the checkpoint's file.
         picture: (1, 3, H, W), [-1, 1] units.
+        lesson: how long, and on what.
         place: the device, and the type that convolutions compute in.
-    Raises: PictureError: the loss is not finite. CheckpointError: the checkpoint cannot be read.
+        progress: called after each step.
+
+    Raises:
+        PictureError: the loss is not finite.
+        CheckpointError: the checkpoint cannot be read.
     """
     config = TrainConfig(
         batch=lesson.batch, crop=lesson.crop, lr=lesson.lr, warmup=10, decay=0.5, seed=lesson.seed
@@ -78,7 +83,7 @@ def fine_tuned(
     freeze_(run.net, lesson.frozen)
     model, sizes = Trainable(run.net, place[1]), pyramid(picture, lesson)
     for step in range(lesson.steps):
-        run.set_rate(rate(config, step, step / lesson.steps))
+        run.set_rate(config.rate(step, step / lesson.steps))
         _step(run, config, model, batch_of(sizes, lesson, step, network).to(place[0]))
         progress(step + 1, lesson.steps)
     after = _folded(run.net)
@@ -91,7 +96,7 @@ def _folded(net: UNet) -> dict[str, Tensor]:
 
 
 def freeze_(net: UNet, levels: int) -> None:
-    """Train none of so many levels, from the coarsest, nor of the middle; the finest level is always trained."""
+    """Train neither the middle nor so many levels, from the coarsest. The finest level is always trained."""
     depth = len(net.config.channels)
     levels = min(levels, depth - 1)
     for part in (net.mid, *net.enc[depth - levels :], *net.dec[:levels]):
@@ -111,7 +116,7 @@ def _step(run: State, config: TrainConfig, model: Trainable, batch: Batch) -> No
 
 
 def pyramid(picture: Tensor, lesson: StyleTraining) -> list[Tensor]:
-    """The picture in its sizes, (1, 3, h, w) each; none is smaller than a crop, so a small picture is enlarged."""
+    """Return the picture in its sizes, (1, 3, h, w) each. None is smaller than a crop: small pictures are enlarged."""
     h, w = picture.shape[-2:]
     found = []
     for size in lesson.sizes:
@@ -121,7 +126,7 @@ def pyramid(picture: Tensor, lesson: StyleTraining) -> list[Tensor]:
 
 
 def batch_of(sizes: list[Tensor], lesson: StyleTraining, step: int, network: NetworkConfig) -> Batch:
-    """The batch of a step: a pure function of (seed, step)."""
+    """Return the batch of a step, a pure function of (seed, step)."""
     crops, recipes, rngs = [], [], []
     for sample in range(lesson.batch):
         rng = keyed(lesson.seed, step, sample)

@@ -1,4 +1,4 @@
-"""Where a style comes from: a picture that is learned once for each checkpoint and then kept, or a file of `delta`."""
+"""Styles: from a picture that is learned once for each checkpoint and then kept, or from a file of `delta`."""
 
 import hashlib
 import json
@@ -14,15 +14,15 @@ from torch import Tensor
 from ...degradation.operators import resize
 from ...diffusion.checkpoint import SUFFIX
 from ...diffusion.model import Model
-from ...errors import CheckpointError, PictureError
+from ...errors import CheckpointError, PictureError, UsageError
 from ...images.image_io import MAX_PIXELS, Picture, read_picture
 from ...system.files import file_sha256
 from .colour_transport import Colours, colours_of
-from .delta import Style, read_style
+from .delta import Style, read_style, with_style
 from .fine_tuning import StyleTraining, fine_tuned
 
 LESSON = StyleTraining()
-"""As measured (model card, Styles)."""
+"""As measured (docs/evaluation.md, Styles)."""
 LARGEST = 500_000
 """Pixels of a style's picture: a larger one is shrunk, or its strokes would be wider than what the core can draw."""
 
@@ -33,7 +33,7 @@ class StylePicture:
 
     Attributes:
         x: (1, 3, H, W) in [-1, 1], at most half a megapixel.
-        colours: of the whole picture, but for what is transparent.
+        colours: of the whole picture, without what is transparent.
         sha256: of its file.
     """
 
@@ -43,7 +43,12 @@ class StylePicture:
 
 
 def sitter(picture: Picture, sha256: str) -> StylePicture:
-    """A picture as what is learned from. What is fully transparent of it has no say in the colours."""
+    """Make a picture ready to be learned from. Fully transparent pixels do not count for its colours.
+
+    Args:
+        picture: whose style is learned.
+        sha256: of its file.
+    """
     x = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].expand(-1, 3, -1, -1)
     opaque = None if picture.alpha is None else torch.from_numpy(picture.alpha > 0)
     colours = colours_of(x, None if opaque is None or not bool(opaque.any()) else opaque)
@@ -57,10 +62,15 @@ def sitter(picture: Picture, sha256: str) -> StylePicture:
 
 
 def styled_by(given: Path | Picture, max_pixels: int = MAX_PIXELS) -> "StylePicture | Style":
-    """A style's picture, or a style that was learned before, which the suffix `.safetensors` tells.
+    """Read a style's picture, or a style that was learned before. The suffix `.safetensors` tells which.
 
-    Args: max_pixels: the most that a picture's file may have.
-    Raises: PictureError, CheckpointError: it cannot be read.
+    Args:
+        given: the file, or the picture.
+        max_pixels: the most pixels that a picture's file may have.
+
+    Raises:
+        PictureError: the picture cannot be read.
+        CheckpointError: the learned style cannot be read.
     """
     if isinstance(given, Picture):
         return sitter(given, hashlib.sha256(given.pixels.tobytes() + str(given.pixels.shape).encode()).hexdigest())
@@ -71,13 +81,14 @@ def styled_by(given: Path | Picture, max_pixels: int = MAX_PIXELS) -> "StylePict
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StyleTrainer:
-    """What is learned on.
+    """Learns styles on one checkpoint.
 
     Attributes:
-        path, sha256: of the checkpoint.
-        lesson: how long, and on what.
-        begin: told of the steps when something is to be learned.
-        progress: told of every step.
+        path: the checkpoint's file.
+        sha256: of that file.
+        lesson: how long to train, and on what.
+        begin: called with the number of steps before training.
+        progress: called after each step.
     """
 
     path: Path
@@ -87,11 +98,18 @@ class StyleTrainer:
     progress: Callable[[int, int], None] = lambda done, total: None
 
     def style_of(self, given: "StylePicture | Style", name: str, model: Model) -> Style:
-        """A style for a model of this checkpoint: as it is, as it was kept, or learned now and kept.
+        """Return a style for a model of this checkpoint: as given, as kept in the cache, or learned now and kept.
 
-        What cannot be kept is no error: it is learned again next time.
-        Args: name: of the file, for messages.
-        Raises: CheckpointError: the file was made for another checkpoint. PictureError: as `fine_tuned`.
+        A style that cannot be kept is learned again next time.
+
+        Args:
+            given: the style, or its picture.
+            name: of the file, for messages.
+            model: of this checkpoint.
+
+        Raises:
+            CheckpointError: the style was learned on another checkpoint.
+            PictureError: as `fine_tuned`.
         """
         if isinstance(given, Style):
             if given.checkpoint != self.sha256:
@@ -115,10 +133,28 @@ class StyleTrainer:
         return style
 
 
-def cached(picture: str, checkpoint: str, lesson: StyleTraining, dtype: torch.dtype) -> Path:
-    """Where a style is kept: named by all that it depends on.
+def with_look(model: Model, given: StylePicture | Style) -> Model:
+    """Return a model that has learned a style, now or before.
 
-    Args: picture, checkpoint: sha256 of their files.
+    Raises:
+        UsageError: the model was loaded from no file, on which the style could be learned.
+        CheckpointError: the style was learned on another checkpoint.
+        PictureError: as `fine_tuned`.
+    """
+    if model.path is None:
+        raise UsageError("a style is learned on a checkpoint: load the model with Model.load")
+    trainer = StyleTrainer(path=model.path, sha256=file_sha256(model.path, CheckpointError))
+    return with_style(model, trainer.style_of(given, "the style", model), "the style")
+
+
+def cached(picture: str, checkpoint: str, lesson: StyleTraining, dtype: torch.dtype) -> Path:
+    """Return where a style is kept. The name depends on all that the style depends on.
+
+    Args:
+        picture: sha256 of the style's file.
+        checkpoint: sha256 of the checkpoint's file.
+        lesson: how it was learned.
+        dtype: that convolutions computed in.
     """
     told = json.dumps([picture, checkpoint, asdict(lesson), str(dtype)], sort_keys=True)
     return user_cache_path("diffuse") / "styles" / f"{hashlib.sha256(told.encode()).hexdigest()}{SUFFIX}"

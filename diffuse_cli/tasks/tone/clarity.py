@@ -1,4 +1,4 @@
-"""Local contrast: detail made stronger against a base that keeps its edges, at two radii."""
+"""Local contrast: make detail stronger against a base that keeps its edges, at two radii."""
 
 import torch
 from torch import Tensor
@@ -13,11 +13,15 @@ _EPS = 0.02
 
 
 def clarify(v: Tensor, amount: float) -> tuple[Tensor, Tensor]:
-    """Strengthen (or with amount < 0 soften) local contrast in encoded luma; colours keep their ratios to it.
+    """Strengthen local contrast in encoded luma, or soften it with amount < 0. Colours keep their ratios to luma.
 
-    Args: v: (1, 3, H, W) encoded, 0..1.
-    Returns: the picture, and by what noise in its luma is multiplied (1, 1, H, W): g - (g - 1) a with g = 1 + amount,
-        since of noise, too, the base keeps the share a.
+    Args:
+        v: (1, 3, H, W), encoded, 0..1.
+        amount: -1..2; 0 = nothing changes.
+
+    Returns:
+        The picture, and the factor of noise in its luma (1, 1, H, W): g - (g - 1) a with g = 1 + amount. The base keeps
+        the share a of noise, too.
     """
     before = luma(v)
     out, grown = before, torch.ones_like(before)

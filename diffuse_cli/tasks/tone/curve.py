@@ -11,10 +11,10 @@ from ...images.srgb import encoded
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Curve:
-    """Gain, black point, lift of the shadows, contrast, in this order; then the sRGB curve.
+    """Gain, black point, lift of the shadows and contrast, in this order, then the sRGB curve.
 
     Attributes:
-        gain: by which R, G and B are multiplied: exposure times white balance.
+        gain: factors of R, G and B: exposure times white balance.
         black: light, after the gain, that becomes 0; white stays.
         lift: slope at black of k x / (1 + (k - 1) x), which lifts shadows and keeps black and white; 1 = none.
         contrast: slope in the middle of the S-curve v^c / (v^c + (1 - v)^c) on encoded values; 1 = none.
@@ -27,11 +27,11 @@ class Curve:
 
     @property
     def is_identity(self) -> bool:
-        """Whether it changes nothing."""
+        """Whether the curve changes nothing."""
         return self == Curve()
 
     def __call__(self, light: Tensor) -> Tensor:
-        """(B, 3, H, W) linear light -> encoded, 0 = black .. 1 = white, not clipped."""
+        """Convert linear light (B, 3, H, W) to encoded values, 0 = black .. 1 = white, not clipped."""
         gain = torch.tensor(self.gain, dtype=light.dtype)[:, None, None]
         x = (light * gain - self.black) / (1 - self.black)
         if self.lift != 1:  # only between black and white, where it is monotone; beyond with its slope there
@@ -46,15 +46,19 @@ class Curve:
         return v
 
     def through(self, light: Tensor, sigma: Tensor, *, clips: bool = False) -> tuple[Tensor, Tensor]:
-        """What becomes of Gaussian noise in the light: its std in encoded values, and the bias that the bend makes.
+        """Carry Gaussian noise in light through the curve, by Gauss and Hermite's rule.
 
-        By Gauss and Hermite's rule: where the curve is straight it is the slope times the std, and in deep shadows,
-        where it bends within the noise, nearer than that.
+        Where the curve is straight, the std is the slope times the std. In deep shadows, where it bends within the
+        noise, the rule is more accurate.
 
         Args:
-            light: (B, 3, H, W), smoothed, or the slope would go with the noise.
+            light: (B, 3, H, W), smoothed, so that the slope does not follow the noise.
             sigma: (B, 3, H, W), std before clipping.
-            clips: what lay below black was cut off, so that the smoothed light is too bright there, and its noise less.
+            clips: values below black were cut off. The smoothed light is then too bright there, and its noise too
+                small.
+
+        Returns:
+            The std in encoded values, and the bias that the bend makes; (B, 3, H, W) each.
         """
         true = unclipped_mean(light, sigma) if clips else light
         mean, square = torch.zeros_like(light), torch.zeros_like(light)
@@ -73,8 +77,9 @@ _WEIGHTS = (0.011257411327721, 0.222075922005613, 0.533333333333333, 0.222075922
 
 
 def unclipped_mean(mean: Tensor, sigma: Tensor) -> Tensor:
-    """The mean of a Gaussian whose part below 0 is set to 0, from the mean that is left: the inverse of
-    t -> t Phi(t) + phi(t), in stds; at least -1, below which nothing can be told.
+    """Return the mean of a Gaussian from the mean that is left when its part below 0 is set to 0.
+
+    It inverts t -> t Phi(t) + phi(t), in stds. The result is at least -1 std; less cannot be told.
     """
     t = torch.linspace(-1, 4, 256)
     left = t * torch.special.ndtr(t) + torch.exp(-0.5 * t**2) / math.sqrt(2 * math.pi)

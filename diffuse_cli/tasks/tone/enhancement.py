@@ -1,4 +1,4 @@
-"""A picture in better light, and the noise that it has there."""
+"""Enhance a picture: its new tone, and the noise that it has there."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -24,13 +24,13 @@ _VEIL_CLARITY = 4.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ToneOptions:
-    """What is asked for; "auto" = as the picture needs.
+    """The tone that is asked for; "auto" = as the picture needs.
 
     Attributes:
         exposure: in stops.
-        contrast: slope in the middle tones; "auto" = a veil is taken away.
-        clarity: of local contrast; 0 = as it is.
-        balanced: whether the light is made white.
+        contrast: slope in the middle tones; "auto" = remove a veil.
+        clarity: local contrast; 0 = as it is.
+        balanced: make the light white.
         strength: share of all of it, 0..1.
     """
 
@@ -48,12 +48,13 @@ class ToneResult:
     Attributes:
         x: (1, 3, H, W) in [-1, 1], not clipped.
         sigma: (1, 1, H, W), std of its noise in [-1, 1] units; None = no noise was found.
-        stops, lifted: exposure, and how much more the shadows were lifted.
-        cast: degrees of colour taken out of the light.
-        black: the veil's light.
-        clarity: how much.
+        stops: exposure.
+        lifted: stops by which the shadows were lifted beyond it.
+        cast: degrees of colour removed from the light.
+        black: light of the veil that was removed.
+        clarity: how much was added.
         slope: of the curve on encoded values, median over the picture.
-        noise: its level before, in 8-bit levels, as visible as after the lift.
+        noise: std before, in 8-bit levels, as visible as after the lift.
     """
 
     x: Tensor
@@ -73,12 +74,13 @@ class ToneResult:
 
 
 def enhance(x: Tensor, wish: ToneOptions, *, depth: int, level: float | None = None) -> ToneResult:
-    """Give a picture the tone that is wished for.
+    """Give a picture another tone.
 
     Args:
         x: (1, 3, H, W) in [-1, 1], equal channels for a gray picture.
+        wish: the tone that is asked for.
         depth: bits of the file, whose rounding is noise, too.
-        level: std of noise in 8-bit levels of the picture as it is, where it is known; None = it is estimated.
+        level: std of the picture's noise in 8-bit levels; None = estimate it.
     """
     light = linear((x + 1) / 2)
     rough = look(light, LightNoise(), _WHITE)
@@ -97,12 +99,12 @@ def enhance(x: Tensor, wish: ToneOptions, *, depth: int, level: float | None = N
 
 
 def _even(level: float) -> LightNoise:
-    """Noise that is even in encoded values as light has it at middle gray, nearly proportional to the light."""
+    """Return noise that is even in encoded values: nearly proportional to light, matched at middle gray."""
     return LightNoise(gain=(level / 255 / 1.2) ** 2 / 0.18)
 
 
 def _curve(seen: ToneStatistics, noise: LightNoise, wish: ToneOptions, stops: float) -> tuple[Curve, float, float]:
-    """The curve, the cast that it takes away, and the lift in stops."""
+    """Return the curve, the cast that it removes, and the lift in stops."""
     s = wish.strength
     if wish.exposure == "auto":
         stops, lift = exposure(seen)
@@ -143,7 +145,7 @@ def _median_slope(seen: ToneStatistics, curve: Curve) -> float:
 
 
 def _apply(light: Tensor, curve: Curve, clarity: float, noise: LightNoise, depth: int) -> tuple[Tensor, Tensor]:
-    """The toned picture (1, 3, H, W), encoded, and the std of its noise (1, 1, H, W), one for the three channels."""
+    """Return the toned picture (1, 3, H, W), encoded, and the std of its noise (1, 1, H, W), one for the channels."""
     v = curve(light)
     sigma = torch.zeros_like(v[:, :1])
     if not noise.is_none:

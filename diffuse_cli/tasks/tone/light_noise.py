@@ -1,4 +1,4 @@
-"""The noise of a picture as its light had it: variance = gain * light + offset, the model of a sensor."""
+"""The noise of a picture in linear light: variance = gain * light + offset, the model of a sensor."""
 
 import math
 from dataclasses import dataclass
@@ -16,26 +16,35 @@ _WHITE = 255.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LightNoise:
-    """Variance = gain * light + offset, light 0 = black .. 1 = white."""
+    """Noise of variance gain * light + offset, light 0 = black .. 1 = white.
+
+    Attributes:
+        gain: of the light.
+        offset: at black.
+    """
 
     gain: float = 0.0
     offset: float = 0.0
 
     @property
     def is_none(self) -> bool:
-        """Whether there is none to be found."""
+        """Whether no noise was found."""
         return self.gain == self.offset == 0
 
     def sigma(self, light: Tensor) -> Tensor:
-        """Std of the noise of light of any shape."""
+        """Return the std of the noise of light of any shape."""
         return (self.gain * light.clamp_min(0) + self.offset).sqrt()
 
 
 def light_noise(light: Tensor, brighter: float) -> tuple[LightNoise, float]:
-    """Estimate it, on the picture made `brighter` times as bright, where noise is as visible as it is going to be.
+    """Estimate the noise on the picture made brighter, where it is as visible as it will be.
 
-    Args: light: (1, 3, H, W) linear; equal channels for a gray picture.
-    Returns: the noise of `light`, and its level in the brighter picture, in 8-bit levels of encoded values.
+    Args:
+        light: (1, 3, H, W), linear; equal channels for a gray picture.
+        brighter: factor of the light.
+
+    Returns:
+        The noise of `light`, and its std in the brighter picture, in 8-bit levels of encoded values.
     """
     x = light * brighter
     level = estimate_noise(_levels(encoded(x)), clips=False).level
@@ -60,6 +69,6 @@ def _levels(x: Tensor) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
 
 
 def rounding(light: Tensor, depth: int) -> Tensor:
-    """Std, in light, of the rounding to the file's levels: a step / sqrt(12) of encoded values."""
+    """Return the std, in light, of the rounding to the file's levels: a step / sqrt(12) of encoded values."""
     v, step = encoded(light), 1 / (2**depth - 1)
     return (linear(v + step) - linear(v - step)).abs() / 2 / math.sqrt(12)

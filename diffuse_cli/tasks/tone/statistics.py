@@ -1,4 +1,4 @@
-"""What a picture's tone lacks, read from smoothed linear light; where it lacks nothing, nothing is changed."""
+"""What a picture's tone lacks, read from smoothed linear light. A picture that lacks nothing stays as it is."""
 
 import math
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ _VEIL = 0.012
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ToneStatistics:
-    """A picture as its tone is read from.
+    """Statistics that the tone is read from.
 
     Attributes:
         light: (1, 3, h, w), linear, smoothed.
-        usable: (1, 1, h, w), 1 where it is neither clipped nor noise alone.
-        noise: what the smoothing leaves of white noise.
+        usable: (1, 1, h, w), 1 where a pixel is neither clipped nor lost in noise.
+        noise: share of white noise's std that the smoothing leaves.
         black: light of the darkest channel that all but a thousandth of the pixels stay above.
         white: light of the brightest channel that all but a thousandth of the pixels stay below.
     """
@@ -48,9 +48,12 @@ class ToneStatistics:
 
 
 def look(light: Tensor, noise: LightNoise, white: float) -> ToneStatistics:
-    """Smooth a picture and take it down to a size that tells as much.
+    """Smooth a picture, and shrink it to a size that tells as much.
 
-    Args: light: (1, 3, H, W); white: from where on a channel counts as clipped.
+    Args:
+        light: (1, 3, H, W), linear.
+        noise: of the light.
+        white: light from which on a channel counts as clipped.
     """
     factor = max(max(light.shape[-2:]) // _LONG_EDGE, 1)
     clipped = (light.amax(1, keepdim=True) >= white).to(light.dtype)
@@ -66,24 +69,27 @@ def look(light: Tensor, noise: LightNoise, white: float) -> ToneStatistics:
 
 
 def _black(light: Tensor, smooth: Tensor, noise: LightNoise) -> float:
-    """As `_white`: smoothing makes small dark things lighter."""
+    """Return the black point, as `_white` does. Smoothing makes small dark things lighter."""
     sharp = _quantile(light.amin(1), _BLACK_SHARE)
     sharp += 3 * float(noise.sigma(torch.tensor(max(sharp, 0.0))))
     return min(_quantile(smooth.amin(1), _BLACK_SHARE), sharp)
 
 
 def _white(light: Tensor, smooth: Tensor, noise: LightNoise) -> float:
-    """The sharp picture has the small highlights, but its brightest pixels are noise's, too, and by 3 stds at most."""
+    """Return the white point, from the sharp picture, which has the small highlights.
+
+    Its brightest pixels have noise in them, of 3 stds at most.
+    """
     sharp = _quantile(light.amax(1), 1 - _WHITE_SHARE)
     sharp -= 3 * float(noise.sigma(torch.tensor(max(sharp, 0.0))))
     return max(_quantile(smooth.amax(1), 1 - _WHITE_SHARE), sharp, 1e-4)
 
 
 def exposure(seen: ToneStatistics) -> tuple[float, float]:
-    """Stops of gain, at most what the highlights leave room for, and of lift of the shadows beyond it.
+    """Return the stops of gain, and of lift of the shadows beyond it.
 
-    The mean of the logarithm between the 5th and 95th percentile goes towards middle gray. Bright pictures are left:
-    snow is bright.
+    The mean of the logarithm between the 5th and 95th percentile goes towards middle gray, as far as the highlights
+    leave room. Bright pictures stay as they are: snow is bright.
     """
     y = luminance(seen.light).flatten().clamp_min(1e-5)
     low, high = _quantile(y, 0.05), _quantile(y, 0.95)
@@ -95,7 +101,10 @@ def exposure(seen: ToneStatistics) -> tuple[float, float]:
 
 
 def black_level(seen: ToneStatistics, noise: LightNoise) -> float:
-    """Light of the darkest channel of the darkest thousandth, less the noise's share: a veil, 0 if too thin to tell."""
+    """Return the light of a veil; 0 = too thin to tell.
+
+    It is the light of the darkest channel of the darkest thousandth, less the share of the noise.
+    """
     darkest = seen.black
     noisy = 2 * seen.noise * float(noise.sigma(torch.tensor(darkest)))
     veil = darkest - noisy

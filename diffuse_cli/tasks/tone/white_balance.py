@@ -16,16 +16,20 @@ _AGREE, _DISAGREE = 5.0, 10.0
 
 
 def light_colour(light: Tensor, usable: Tensor) -> Tensor:
-    """Shades of gray: the Minkowski norm of each channel, p = 6 (Finlayson and Trezzi 2004).
+    """Estimate by shades of gray: the Minkowski norm of each channel, p = 6 (Finlayson and Trezzi 2004).
 
-    Args: light: (1, 3, H, W) linear; usable: (1, 1, H, W), 1 where a pixel is neither clipped nor lost in noise.
-    Returns: (3,), unit length.
+    Args:
+        light: (1, 3, H, W), linear.
+        usable: (1, 1, H, W), 1 where a pixel is neither clipped nor lost in noise.
+
+    Returns:
+        (3,), unit length.
     """
     return _norm(light.clamp_min(0) * usable, usable)
 
 
 def edge_colour(light: Tensor, usable: Tensor) -> Tensor:
-    """Gray edge: the same norm of the derivatives (van de Weijer, Gevers, Gijsenij 2007)."""
+    """Estimate by gray edges: the same norm of the derivatives (van de Weijer, Gevers, Gijsenij 2007)."""
     both = usable[..., 1:, 1:] * usable[..., :-1, :-1]
     down = light[..., 1:, 1:] - light[..., :-1, 1:]
     across = light[..., 1:, 1:] - light[..., 1:, :-1]
@@ -42,13 +46,13 @@ def _unit(colour: Tensor) -> Tensor:
 
 
 def angle(a: Tensor, b: Tensor) -> float:
-    """Degrees between two colours."""
+    """Return the degrees between two colours."""
     cosine = float((a @ b) / (a.norm() * b.norm()).clamp_min(1e-12))
     return math.degrees(math.acos(min(max(cosine, -1.0), 1.0)))
 
 
 def white_patch(light: Tensor, usable: Tensor) -> Tensor:
-    """The colour of the brightest hundredth (Land and McCann 1971). Returns: (3,), unit length."""
+    """Estimate by the brightest hundredth (Land and McCann 1971): (3,), unit length."""
     brightness = light.sum(1).flatten() * usable.flatten()
     count = max(int(0.01 * float(usable.sum())), 1)
     colour = light.flatten(2)[0][:, brightness.topk(count).indices].double().mean(1)
@@ -56,14 +60,18 @@ def white_patch(light: Tensor, usable: Tensor) -> Tensor:
 
 
 def gains(light: Tensor, usable: Tensor) -> tuple[tuple[float, float, float], float]:
-    """What each channel is multiplied by, so that the light becomes white; luminance stays about the same.
+    """Return the factors of R, G and B that make the light white. Luminance stays about the same.
 
-    Dominant colours (grass, a sunset) fool all estimators, though rarely alike: where two of the three differ by more
-    than 5 degrees half of the correction is made, beyond 10 none. They err by about as much in white light, so a small
-    cast is left, and of a larger one its excess is taken away.
+    Dominant colours such as grass or a sunset fool every estimator, but rarely in the same way. If two of the three
+    differ by more than 5 degrees, half of the correction is made. Beyond 10 degrees none is made. The estimators err by
+    about 5 degrees in white light, too. So a small cast is left, and only the excess of a larger one is removed.
 
-    Args: light: (1, 3, H, W) linear; usable: (1, 1, H, W), 1 where a pixel is neither clipped nor lost in noise.
-    Returns: gains of R, G, B, and the cast in degrees that they take away.
+    Args:
+        light: (1, 3, H, W), linear.
+        usable: (1, 1, H, W), 1 where a pixel is neither clipped nor lost in noise.
+
+    Returns:
+        The factors, and the cast in degrees that they remove.
     """
     if float(usable.sum()) < 0.02 * usable.numel():
         return (1.0, 1.0, 1.0), 0.0

@@ -17,7 +17,7 @@ def test_a_folder_has_its_own_pictures_and_the_rest_is_counted(folder: Path) -> 
     assert paths(found("sub")) == ["sub/a.png"]
     findings = inputs.find([Path("sub")], suffixes=SUFFIXES, recursive=True)
     assert paths(findings.found) == ["sub/a.png", "sub/deep/C.PNG"]
-    assert findings.skipped == {"hidden": 1, "links that lead in a circle": 1, "no pictures by their names": 1}
+    assert findings.skipped == {"hidden": 1, "circular links": 1, "not pictures": 1}
 
 
 def test_the_tree_is_kept_below_the_folder_named(folder: Path) -> None:

@@ -1,7 +1,9 @@
 """The journal: only added to, whole after any kill, merged by joining, and who works on what."""
 
-import subprocess
+import multiprocessing
 import sys
+import time
+from multiprocessing.queues import Queue
 from pathlib import Path
 
 import pytest
@@ -9,14 +11,13 @@ import pytest
 from diffuse_cli.cli.batch.journal import Journal
 from diffuse_cli.errors import UsageError
 
-HOLD = """
-import sys, time
-from pathlib import Path
-from diffuse_cli.cli.batch.journal import Journal
-journal = Journal(Path(sys.argv[1]))
-print(journal.claim(Path("/out/a.png")), flush=True)
-time.sleep(60)
-"""
+
+def hold(path: Path, said: "Queue[bool]") -> None:
+    """Claim a picture, for as long as the process lives."""
+    journal = Journal(path)
+    said.put(journal.claim(Path("/out/a.png")))
+    time.sleep(60)
+    journal.close()
 
 
 def test_what_was_done_is_known_again(tmp_path: Path) -> None:
@@ -71,9 +72,11 @@ def test_journals_of_machines_are_merged_by_joining_them(tmp_path: Path) -> None
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks as POSIX has them")
 def test_a_claim_holds_until_its_process_dies(tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path / "j"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "True\n"
+    spawn = multiprocessing.get_context("spawn")
+    said = spawn.Queue()
+    process = spawn.Process(target=hold, args=(tmp_path / "j", said))
+    process.start()
+    assert said.get(timeout=60)
     journal = Journal(tmp_path / "j")
     try:
         assert not journal.claim(Path("/out/a.png"))
@@ -82,7 +85,7 @@ def test_a_claim_holds_until_its_process_dies(tmp_path: Path) -> None:
         assert not journal.claim(Path("/out/a.png"))
     finally:
         process.kill()
-        process.communicate()
+        process.join()
     assert journal.claim(Path("/out/a.png"))
     journal.close()
 

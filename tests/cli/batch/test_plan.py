@@ -63,7 +63,7 @@ def test_existing_outputs(folder: Path) -> None:
     (folder / "out").mkdir()
     (folder / "out" / "a.png").write_bytes(b"")
     (folder / "out" / "a.1.png").write_bytes(b"")
-    with pytest.raises(UsageError, match=r"out/a\.png: exists; -f"):
+    with pytest.raises(UsageError, match=r"out/a\.png: exists; use -f"):
         planned(some, "out")
     assert [job.action for job in planned(some, "out", on_exists="skip")] == ["skip", "make"]
     assert [job.action for job in planned(some, "out", on_exists="overwrite")] == ["replace", "make"]

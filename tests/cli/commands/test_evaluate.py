@@ -11,6 +11,7 @@ from tests.conftest import EXAMPLES
 from tests.helpers.program import Program
 
 
+@pytest.mark.slow
 def test_a_report_and_what_failed(run: Program, data: Path) -> None:
     (data / "broken.png").write_bytes(b"no picture")
     Image.new("RGBA", (40, 40)).save(data / "alpha.png")
@@ -61,6 +62,7 @@ def test_usage(run: Program, data: Path, arguments: list[str], code: int, messag
     assert result.stdout == ""
 
 
+@pytest.mark.slow
 def test_the_command_draws(run: Program, toy_file: Path, tmp_path: Path) -> None:
     with Image.open(EXAMPLES / "coffee_small.png") as image:
         (tmp_path / "set").mkdir()

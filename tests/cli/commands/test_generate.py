@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.conftest import pixels
 from tests.helpers.program import Program
@@ -24,6 +25,7 @@ def test_generate(run: Program, tmp_path: Path) -> None:
     assert pixels(tmp_path / "g.png").shape == (50, 82, 3)
 
 
+@pytest.mark.slow
 def test_a_labelled_model_draws_gray_garments_of_its_own_size(run: Program, tmp_path: Path) -> None:
     for label in ("sneaker", "bag"):
         options = ["--model", "fashion", "--label", label, "--grid", "-n", "4", "--steps", "6", "-o", f"{label}.png"]

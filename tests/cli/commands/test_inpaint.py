@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from diffuse_cli import Inpaint
 from diffuse_cli import restore as restore_any
 from diffuse_cli.degradation.mask_shapes import fading, grown, polygon_mask
 from diffuse_cli.images.image_io import read_picture
@@ -154,6 +155,7 @@ def test_a_polygon_beside_the_picture(run: Program, cat: Path, toy_file: Path) -
     assert "outside the picture" in result.stderr
 
 
+@pytest.mark.slow
 def test_the_program_and_python(run: Program, toy_file: Path, tmp_path: Path) -> None:
     """Sampled unless steps are given; the recipe says so, and a given 1 is another recipe."""
     rough = np.random.default_rng(0).integers(
@@ -172,9 +174,9 @@ def test_the_program_and_python(run: Program, toy_file: Path, tmp_path: Path) ->
     mean = pixels(tmp_path / "out.png")
     assert (sampled != mean).any()
     given = str(tmp_path / "in.png")
-    made = restore_any(given, "inpaint", box=[(20, 20, 80, 80)], model=toy_file)
+    made = restore_any(given, Inpaint(boxes=[(20, 20, 80, 80)]), model=toy_file)
     np.testing.assert_array_equal(np.asarray(made), sampled)
-    made = restore_any(given, "inpaint", box=[(20, 20, 80, 80)], model=toy_file, steps=1)
+    made = restore_any(given, Inpaint(boxes=[(20, 20, 80, 80)]), model=toy_file, steps=1)
     np.testing.assert_array_equal(np.asarray(made), mean)
 
 

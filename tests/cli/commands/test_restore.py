@@ -25,7 +25,7 @@ def test_a_rerun_skips_and_a_changed_option_does_not(run: Program, cat: Path, to
     ]  # fmt: skip
     found = recipe.read(cat.with_name("out.png"))
     assert found is not None
-    assert (found["operation"], found["estimated"], found["jpeg"]) == ("restore", ["noise"], 100)
+    assert (found["operation"], found["estimated"], found["jpeg"]) == ("restore", {"noise": "auto"}, 100)
     assert found["noise"] == pytest.approx(25, abs=3)
 
 

@@ -26,7 +26,7 @@ def test_command(run: Program, cat: Path, toy_file: Path, tmp_path: Path, monkey
     line = ("stylize", cat, "--style", "painting.png", *model, "-o", "out.png", "--save-style", "s.safetensors")
     first = run(*line)
     assert first.exit_code == 0
-    assert "painting.png: learning its texture in 3 steps" in first.stderr
+    assert "painting.png: learning the style in 3 steps" in first.stderr
     told = read_recipe(tmp_path / "out.png")
     assert told is not None
     assert told["style"] == checkpoint.file_sha256(tmp_path / "painting.png")

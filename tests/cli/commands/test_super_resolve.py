@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from diffuse_cli import SuperResolve
 from diffuse_cli import restore as restore_any
 from tests.conftest import pixels
 from tests.helpers.program import Program
@@ -40,7 +41,7 @@ def test_python_and_the_program(run: Program, cat: Path, toy_file: Path) -> None
     result = run("super-resolve", cat, "--scale", "1.7", "--consistent", "-o", "o.png", "--model", toy_file)
     assert result.exit_code == 0, result.stderr
     assert "--consistent enlarges its noise" in result.stderr
-    made = restore_any(str(cat), "super-resolve", scale=1.7, consistent=True, model=toy_file)
+    made = restore_any(str(cat), SuperResolve(scale=1.7, consistent=True), model=toy_file)
     with Image.open(cat.with_name("o.png")) as image:
         np.testing.assert_array_equal(np.asarray(image), np.asarray(made))
 

@@ -33,7 +33,7 @@ def test_pixels_of_another_checkpoint_say_nothing(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(self_test, "find", lambda _: toy_file)
     (finding,) = self_test.self_test()
     assert finding.verdict == "missing"
-    assert "not the checkpoint" in finding.says
+    assert "not the shipped checkpoint" in finding.says
 
 
 def test_a_missing_extra_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

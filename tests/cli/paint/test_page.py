@@ -17,6 +17,7 @@ from diffuse_cli.cli.report.previews import jpeg
 from tests.helpers.browser import WIDTHS, Open, browse, chromium, overflows, touches, until
 
 __all__ = ["browse", "chromium"]
+pytestmark = pytest.mark.slow
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from tests.cli.report.test_report import job
 from tests.helpers.browser import WIDTHS, Open, browse, chromium, overflows, touches, until
 
 __all__ = ["browse", "chromium"]
+pytestmark = pytest.mark.slow
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 

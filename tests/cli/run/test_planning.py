@@ -28,7 +28,7 @@ def test_an_input_is_never_the_output(name: str, tmp_path: Path, run: Program) -
     (tmp_path / "folder").symlink_to(".")
     result = run("inpaint", "in.png", "--box", "2,2,2,2", "-f", "-o", name)
     assert result.exit_code == 2
-    assert "an input is never overwritten" in result.stderr
+    assert "is an input, which is never overwritten" in result.stderr
     assert (tmp_path / "in.png").read_bytes() == before
 
 

@@ -74,14 +74,14 @@ def test_pages_are_shown_by_their_first(run: Program, toy_file: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--report", "r.txt"], "call it r.txt.html"),
+        (["--report", "r.txt"], "name it r.txt.html"),
         (["--report", "nowhere/r.html"], "no such folder"),
-        (["--compare", "c.jpg"], "call it c.jpg.png"),
+        (["--compare", "c.jpg"], "name it c.jpg.png"),
         (["--compare", "in.png"], "is an input"),
         (["--compare", "out.png"], "is an input"),
-        (["--compare", "-"], "written to a file"),
-        (["--report", "mine.html"], "is no report; -f replaces it"),
-        (["--report", "mine.html", "--on-exists", "skip"], "is no report; -f replaces it"),
+        (["--compare", "-"], "needs a file"),
+        (["--report", "mine.html"], "is not a report; use -f to overwrite it"),
+        (["--report", "mine.html", "--on-exists", "skip"], "is not a report; use -f to overwrite it"),
         (["--report", "r.html", "--report-size", "0"], "--report-size"),
     ],
 )

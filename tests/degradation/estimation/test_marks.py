@@ -22,6 +22,7 @@ def test_scratches_on_a_photograph() -> None:
     assert (found & near(truth, 4)).sum() > 0.8 * found.sum()
 
 
+@pytest.mark.slow
 def test_strength_finds_more_of_the_same() -> None:
     levels = pixels(EXAMPLES / "camera_scratched.png")[..., None].astype(np.float32)
     little, usual, much = (find_marks(levels, strength) for strength in (0.0, 0.5, 1.0))

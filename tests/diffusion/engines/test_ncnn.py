@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from diffuse_cli import restore
-from diffuse_cli.diffusion.inference import infer
+from diffuse_cli import Denoise, restore
+from diffuse_cli.diffusion import inference
 from diffuse_cli.diffusion.model import Model, chosen_dtype, prepare
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
@@ -48,7 +48,9 @@ def test_pictures_agree_within_one_level(toy: Model, toy_file: Path, noise: floa
     other = prepare(toy_file, device="cpu", engine="ncnn")
     assert (other.engine, other.network.dtype) == ("ncnn", torch.float32)
     known = dusty(noise=noise, steps=1)
-    difference = (infer(known, Settings(tile=160), other) - infer(known, Settings(tile=160), toy)).abs().max()
+    runs = [inference.Run(model=model, settings=Settings(tile=160)) for model in (other, toy)]
+    made, plain = (inference.infer(known, run) for run in runs)
+    difference = (made - plain).abs().max()
     assert 0 < difference < LEVEL / 10
 
 
@@ -66,11 +68,11 @@ def test_a_result_tells_it_and_is_replayed(run: Program, cat: Path, toy_file: Pa
 
 def test_python_has_the_engine_too(toy_file: Path) -> None:
     noisy = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    by_torch = restore(noisy, "denoise", noise=20, model=toy_file, dtype="fp32")
-    by_ncnn = restore(noisy, "denoise", noise=20, model=toy_file, engine="ncnn")
+    by_torch = restore(noisy, Denoise(noise=20), model=toy_file, dtype="fp32")
+    by_ncnn = restore(noisy, Denoise(noise=20), model=toy_file, engine="ncnn")
     assert np.abs(by_ncnn.astype(int) - by_torch).max() <= 1
     with pytest.raises(UsageError, match="computes on the CPU"):
-        restore(noisy, "denoise", noise=20, model=toy_file, engine="ncnn", device="cuda")
+        restore(noisy, Denoise(noise=20), model=toy_file, engine="ncnn", device="cuda")
 
 
 def test_what_does_not_go_together_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

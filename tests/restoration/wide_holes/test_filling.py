@@ -36,7 +36,7 @@ def test_known_pixels_stay_bit_for_bit(toy: Model, how: Settings, depth: int) ->
 def test_seeds_differ_and_the_mean_does_not(toy: Model) -> None:
     picture = Picture(pixels=np.random.default_rng(0).normal(0, 0.3, (140, 140, 3)).astype(np.float32), depth=16)
     task = Inpaint(boxes=[(20, 20, 100, 100)]).problem(picture)
-    assert "100 pixels wide" in task.notes[0]
+    assert "100 pixels wide" in task.findings.notes[0]
 
     def made(seed: int, *, textured: bool) -> NDArray[np.float32]:
         return restore(picture, task, Settings(seed=seed, textured=textured), toy).pixels
@@ -49,7 +49,7 @@ def test_seeds_differ_and_the_mean_does_not(toy: Model) -> None:
 def test_narrow_holes_are_as_ever(toy: Model) -> None:
     picture = Picture(pixels=np.random.default_rng(0).normal(0, 0.3, (90, 90, 3)).astype(np.float32), depth=16)
     task = Inpaint(boxes=[(20, 20, 20, 40)]).problem(picture)
-    assert task.notes == ()
+    assert task.findings.notes == ()
     one, other = (restore(picture, task, Settings(textured=k), toy).pixels for k in (False, True))
     assert np.array_equal(one, other)
 
@@ -94,4 +94,4 @@ def test_beside_noise_a_wide_hole_has_texture_too(model: Model, scale: int) -> N
     around = steepness(made, ~hole)
     assert steepness(made, hole) > 0.6 * around
     assert steepness(at_once, hole) < 0.4 * around
-    assert any("80 pixels wide" in note for note in task.notes)
+    assert any("80 pixels wide" in note for note in task.findings.notes)

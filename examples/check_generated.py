@@ -1,21 +1,21 @@
-"""Are generated garments recognisable, and no copies? python examples/fashion/check.py DATASET [--model fashion]
+"""Measure whether generated pictures of a labelled model are recognisable, and no copies.
 
-A classifier is trained on the real training pictures and asked what 1,000 generated ones show, 100 of each label. Then
-each generated picture's nearest training picture is searched, and the distances compared with those that real pictures,
-which were not trained on, have to theirs. Exits with 1 if fewer than 80 % are recognised, or if the generated ones
-lie nearer.
+    python examples/check_generated.py MNIST data --model mnist.safetensors
+
+A classifier is trained on the real training pictures, and asked what 1,000 generated pictures show, 100 of each label.
+Then the distance of each generated picture from the nearest training picture is compared with that of real test
+pictures. Exits with 1 if fewer than 80 % are recognised, or if the generated pictures are less than half as far away.
 """
 
 import argparse
-import gzip
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
+from torchvision import datasets
 
 from diffuse_cli.degradation.noise_field import noise_field
 from diffuse_cli.diffusion.denoiser import SIGMA_MAX, Denoiser, nothing_known
@@ -23,29 +23,21 @@ from diffuse_cli.diffusion.generation import towards
 from diffuse_cli.diffusion.model import prepare
 from diffuse_cli.diffusion.sampling import SOLVERS, karras_sigmas
 from diffuse_cli.diffusion.settings import GENERATE_STEPS, LABEL_GUIDANCE
+from diffuse_cli.images.contact_sheet import contact_sheet
 from diffuse_cli.images.image_io import Picture, write_picture
 
 SIDE = 28
 RECOGNISED = 0.8
 
 
-def idx(path: Path) -> NDArray[np.uint8]:
-    """An IDX file, gzipped."""
-    data = gzip.decompress(path.read_bytes())
-    dimensions = data[3]
-    shape = [int.from_bytes(data[4 + 4 * k : 8 + 4 * k], "big") for k in range(dimensions)]
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
-
-
-def load(folder: Path, part: str) -> tuple[Tensor, Tensor]:
-    """Pictures (N, 1, 28, 28) in [-1, 1] and their labels (N,)."""
-    images = torch.from_numpy(idx(folder / f"{part}-images-idx3-ubyte.gz").copy())
-    labels = torch.from_numpy(idx(folder / f"{part}-labels-idx1-ubyte.gz").copy())
-    return images[:, None].float() / 127.5 - 1, labels.long()
+def load(name: str, root: Path, *, train: bool) -> tuple[Tensor, Tensor]:
+    """Read pictures (N, 1, 28, 28) in [-1, 1] and their labels (N,) of MNIST or a data set like it."""
+    data = getattr(datasets, name)(root, train=train)
+    return data.data[:, None].float() / 127.5 - 1, data.targets
 
 
 def classifier(images: Tensor, labels: Tensor, epochs: int) -> nn.Module:
-    """A small convolutional network, trained on real pictures alone."""
+    """Train a small convolutional network on real pictures."""
     torch.manual_seed(0)
     net = nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(),
@@ -66,11 +58,12 @@ def classifier(images: Tensor, labels: Tensor, epochs: int) -> nn.Module:
 
 @torch.no_grad()
 def generated(model: str, each: int, guidance: float) -> Tensor:
-    """(10 * each, 1, 28, 28): `each` of every label, as `diffuse generate --model MODEL --label NAME` draws them."""
+    """Draw `each` pictures of every label as `diffuse generate` does: (labels * each, 1, 28, 28)."""
     network = prepare(model, device="cpu", dtype="fp32").network
+    labels = len(network.config.labels)
     sigmas = karras_sigmas(GENERATE_STEPS, SIGMA_MAX)
     drawn = []
-    for label in range(10):
+    for label in range(labels):
         seen = nothing_known(each, network.config, torch.device("cpu"))
         seen.cond[:, network.config.described + label] = 1
         noise = [noise_field((SIDE, SIDE), seed=label, sample=k, gray=True) for k in range(each)]
@@ -83,7 +76,7 @@ def generated(model: str, each: int, guidance: float) -> Tensor:
 
 @torch.no_grad()
 def nearest(pictures: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
-    """Root mean square distance to the nearest picture, in 8-bit levels, and which it is."""
+    """Return the root mean square distance to the nearest picture, in 8-bit levels, and which one that is."""
     distances, which = [], []
     for part in pictures.flatten(1).split(100):
         found = torch.cdist(part, among.flatten(1)).min(1)
@@ -92,24 +85,19 @@ def nearest(pictures: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat(distances) / SIDE * 127.5, torch.cat(which)
 
 
-def sheet(rows: list[Tensor], path: Path) -> None:
-    """Rows of pictures, with a pixel between them."""
-    lines = [torch.cat([F.pad(p, (0, 1, 0, 1), value=0.0)[0] for p in row], 1) for row in rows]
-    write_picture(Picture(pixels=torch.cat(lines)[..., None].numpy().copy()), path)
-
-
 def main() -> int:
-    """Print what was found."""
+    """Train the classifier, draw, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", type=Path, help="folder with the four IDX files")
-    parser.add_argument("--model", default="fashion")
+    parser.add_argument("dataset", help="class of torchvision.datasets: MNIST, FashionMNIST or KMNIST")
+    parser.add_argument("root", type=Path, help="folder of the data set, as torchvision takes it")
+    parser.add_argument("--model", required=True, help="checkpoint with the data set's labels in their order")
     parser.add_argument("--each", type=int, default=100, help="generated pictures a label")
     parser.add_argument("--guidance", type=float, default=LABEL_GUIDANCE, help="as of diffuse generate")
     parser.add_argument("--epochs", type=int, default=3, help="of the classifier")
-    parser.add_argument("--sheet", type=Path, help="write generated garments, each above its nearest real one")
+    parser.add_argument("--sheet", type=Path, help="write generated pictures, each above the nearest training picture")
     args = parser.parse_args()
-    images, labels = load(args.dataset, "train")
-    others, their_labels = load(args.dataset, "t10k")
+    images, labels = load(args.dataset, args.root, train=True)
+    others, their_labels = load(args.dataset, args.root, train=False)
     net = classifier(images, labels, args.epochs)
     with torch.no_grad():
         real = (torch.cat([net(part).argmax(1) for part in others.split(1000)]) == their_labels).float().mean()
@@ -129,7 +117,8 @@ def main() -> int:
     print(f"variety within a label, std in levels: generated {spread:.1f}, real {true_spread:.1f}")
     if args.sheet:
         shown = [k for label in range(10) for k in range(label * args.each, label * args.each + 2)]
-        sheet([drawn[shown], images[which[shown]]], args.sheet)
+        rows = [picture.permute(1, 2, 0).numpy() for picture in torch.cat([drawn[shown], images[which[shown]]])]
+        write_picture(Picture(pixels=contact_sheet(rows, len(shown))), args.sheet)
     copies = distances.median() < 0.5 * usual.median() or distances.quantile(0.01) < 0.5 * usual.quantile(0.01)
     return int(right.mean() < RECOGNISED or bool(copies))
 

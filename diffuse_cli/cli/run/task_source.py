@@ -1,0 +1,104 @@
+"""What a command asks for: one task for all pictures, or one for each."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..batch.plan import Job
+from .display import Display
+from .planning import Batch
+
+if TYPE_CHECKING:
+    from ...diffusion.model import Model
+    from ...tasks.task import Task
+    from ..batch.sidecar_files import SidecarFiles
+
+
+class TaskSource(ABC):
+    """Where a batch's tasks come from."""
+
+    @abstractmethod
+    def of(self, job: Job) -> "tuple[Task, Mapping[str, Any]]":
+        """Return one picture's task, and what its recipe says of the files that the task needs.
+
+        Raises:
+            PictureError: such a file is missing, or cannot be read.
+        """
+
+    @property
+    @abstractmethod
+    def fills_holes(self) -> bool:
+        """Whether the tasks fill holes."""
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The files that are read beside the pictures. No result overwrites them."""
+        return ()
+
+    def saved(self, job: Job) -> Path | None:
+        """Return the file that the picture's mask is written to, or None."""
+        return None
+
+    def prepare(self, batch: Batch) -> None:  # noqa: B027 - most sources have nothing to do
+        """Do what must be done after planning and before the model is loaded."""
+
+    def adapt(self, model: "Model", display: Display) -> "Model":
+        """Return the model that the pictures are restored with."""
+        return model
+
+
+@dataclass(frozen=True, kw_only=True)
+class SameTask(TaskSource):
+    """One task for all pictures.
+
+    Attributes:
+        task: the task.
+        facts: what recipes say beside the task.
+        paths: the files that were read for the task.
+    """
+
+    task: "Task"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    paths: tuple[Path, ...] = ()
+
+    def of(self, job: Job) -> "tuple[Task, Mapping[str, Any]]":
+        """Return the task."""
+        return self.task, self.facts
+
+    @property
+    def fills_holes(self) -> bool:
+        """Whether the task fills holes."""
+        return self.task.fills_holes
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The files that were read for the task."""
+        return self.paths
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskWithFile(SameTask):
+    """A task that has one option's value from a file, such as a noise map or a mask.
+
+    Attributes:
+        option: the field of the task.
+        sidecars: the files: one for all pictures, or one for each. None leaves the task as it is.
+    """
+
+    option: str
+    sidecars: "SidecarFiles[Any] | None"
+
+    def of(self, job: Job) -> "tuple[Task, Mapping[str, Any]]":
+        """Return the task with the picture's own file read."""
+        if self.sidecars is None:
+            return self.task, self.facts
+        found = self.sidecars.of(job.source)
+        task: Any = self.task
+        return replace(task, **{self.option: found.value}), {**self.facts, self.option: found.sha256}
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The files that are known before any picture is read."""
+        return (*self.paths, *(() if self.sidecars is None else self.sidecars.files))

@@ -1,0 +1,8 @@
+"""What a result's file may keep of its input's. Costs nothing to import."""
+
+from typing import Literal
+
+Depth = Literal["keep", "8", "16"]
+"""Bits per channel; "keep" = the input's."""
+Policy = Literal["keep", "safe", "strip"]
+"""Which metadata is handed on: all, all but what identifies people and devices, or the colour profile alone."""

@@ -1,0 +1,85 @@
+"""Problem -> estimate: the choice of a strategy. Every command computes its result here."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..degradation.mask_shapes import resized
+from ..diffusion.inference import Run, infer
+from ..images.picture import Picture
+from ..images.tensors import to_tensor
+from .finishing import extend_colour_under_alpha, feather
+from .noise_levels import between_levels
+from .observe import observe
+from .problem import Problem, Repainting
+from .repainting import repaint
+from .wide_holes.filling import fill_wide
+from .wide_holes.widths import WideHole, widest
+
+
+def solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
+    """Compute the posterior mean or, with more than one step, a posterior sample.
+
+    Args:
+        problem: what is known about the picture.
+        picture: the file's.
+        run: how to compute.
+
+    Returns:
+        (1, 3, H, W) of the result's size, before it is finished (see `to_picture`).
+
+    Raises:
+        PictureError: the result is not finite.
+        OutOfMemoryError: not even the smallest tile fits.
+    """
+    if problem.has_hole and problem.finish.cover is not None:
+        return _faded_in(problem, picture, run)
+    picture = problem.picture or picture
+    y, gray = to_tensor(extend_colour_under_alpha(picture).pixels), picture.is_gray
+    if isinstance(problem.observation, Repainting):
+        return repaint(y, problem.observation, run, gray=gray)
+    wide = _wide_hole(problem)
+    if wide is not None and problem.is_exact:
+        return _filled_in_exact(y, problem, wide, run, gray=gray)
+    if wide is not None:
+        restored = solve(replace(problem, at_once=None), picture, run.part(0, 0.5))
+        return fill_wide(restored, replace(wide, missing=wide.part), run.part(0.5, 1), gray=gray)
+    if problem.guide is not None and problem.guide.sigma_y is not None:
+        return between_levels(y, problem, run, gray=gray)
+    config, sampling = run.model.network.config, run.settings.steps > 1
+    return infer(observe(y, problem, config, gray=gray, sampling=sampling), run)
+
+
+def _faded_in(problem: Problem, picture: Picture, run: Run) -> Tensor:
+    """Lay the filling of a hole over what the picture would be without one."""
+    assert problem.hole is not None
+    assert problem.finish.cover is not None
+    uncovered = replace(problem, finish=replace(problem.finish, cover=None))
+    filled = solve(uncovered, picture, run)
+    beneath = replace(uncovered, hole=None)
+    if beneath.leaves_alone:
+        whole = to_tensor(extend_colour_under_alpha(problem.picture or picture).pixels)
+    else:
+        whole = solve(beneath, picture, replace(run.of_mean(), progress=None))
+    return feather(whole, filled, problem.hole, problem.finish.cover)
+
+
+def _wide_hole(problem: Problem) -> WideHole | None:
+    """Return what of the hole is too wide to be filled at once, at the result's size."""
+    hole = problem.hole
+    if hole is None or problem.at_once is None:
+        return None
+    if problem.size is not None:
+        hole = resized(torch.from_numpy(hole), problem.size).numpy()
+    return widest(hole, problem.at_once)
+
+
+def _filled_in_exact(y: Tensor, problem: Problem, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
+    """Fill the wide part of a hole in an exact picture, then the rest of the hole."""
+    filled = fill_wide(y, wide, run.part(0, 0.9), gray=gray)
+    rest = replace(problem, hole=wide.missing & ~wide.part)
+    if rest.leaves_alone:
+        return filled
+    config, sampling = run.model.network.config, run.settings.steps > 1
+    return infer(observe(filled, rest, config, gray=gray, sampling=sampling), run.part(0.9, 1))

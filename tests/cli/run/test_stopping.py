@@ -1,0 +1,40 @@
+"""Signals: the first one is noted, the second one raises, and one that is ignored from outside stays ignored."""
+
+import signal
+
+import pytest
+
+from diffuse_cli.cli.run.stopping import Stop, Terminated, on_sigterm
+
+
+def test_the_first_signal_is_noted_and_said(capfd: pytest.CaptureFixture[str]) -> None:
+    with Stop("this step") as stop:
+        assert not stop.asked
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.signal == signal.SIGTERM
+    assert capfd.readouterr().err == "diffuse: SIGTERM: finishing this step; a second SIGTERM stops at once\n"
+
+
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_the_second_signal_raises(number: signal.Signals, error: type[BaseException]) -> None:
+    def twice() -> None:
+        for _ in range(2):
+            signal.raise_signal(number)
+
+    with Stop("this step", quiet=True), pytest.raises(error):
+        twice()
+
+
+def test_handlers_are_put_back_and_ignored_signals_stay_ignored() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, on_sigterm)
+        with Stop("this step") as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert not stop.asked
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) == on_sigterm
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
