@@ -9,15 +9,15 @@ import json
 import os
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
 from ...system import locks
-
-_BINARY = getattr(os, "O_BINARY", 0)
 
 
 class Journal:
@@ -39,11 +39,12 @@ class Journal:
         self._guard = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _BINARY, 0o666)
-            self._reader = os.open(path, os.O_RDONLY | _BINARY)
+            self._file = path.open("ab", buffering=0)
+            self._reader = path.open("rb", buffering=0)
+            self._closing = weakref.finalize(self, _close, self._file, self._reader)
             self.refresh()
             if self._rest:  # a line that a killed run, or a full disk, left unfinished
-                os.write(self._file, b"\n")
+                self._file.write(b"\n")
         except OSError as error:
             raise UsageError(
                 f"{path}: the journal cannot be written: {error.strerror}; name another --journal"
@@ -53,7 +54,7 @@ class Journal:
     def refresh(self) -> None:
         """Read what this process and others have added since."""
         with self._guard:
-            while data := os.read(self._reader, 1 << 20):
+            while data := self._reader.read(1 << 20):
                 *lines, self._rest = (self._rest + data).split(b"\n")
                 for line in lines:
                     self._learn(line)
@@ -87,24 +88,28 @@ class Journal:
         Raises: OSError: the disk fails.
         """
         record: Mapping[str, object] = {"event": event, "at": time.time(), "output": _name(output), **facts}
-        os.write(self._file, (json.dumps(record, sort_keys=True) + "\n").encode())
+        self._file.write((json.dumps(record, sort_keys=True) + "\n").encode())
 
     def claim(self, output: Path) -> bool:
         """Return whether this process may work on an output now: no other does."""
         try:
-            return locks.lock(self._file, _byte(output))
+            return locks.lock(self._file.fileno(), _byte(output))
         except OSError:  # some network disks have no locks
             return True
 
     def release(self, output: Path) -> None:
         """End the work on an output."""
         with suppress(OSError):
-            locks.unlock(self._file, _byte(output))
+            locks.unlock(self._file.fileno(), _byte(output))
 
     def close(self) -> None:
-        """Close the journal, which releases all claims."""
-        os.close(self._file)
-        os.close(self._reader)
+        """Close the journal, which releases all claims. A journal that nobody uses any more is closed by itself."""
+        self._closing()
+
+
+def _close(*files: FileIO) -> None:
+    for file in files:
+        file.close()
 
 
 def _name(output: Path) -> str:
