@@ -34,21 +34,19 @@ class SamplingRequest:
     def __post_init__(self) -> None:
         """Check the values, and that they go together."""
         if self.fidelity is not None and not 0 <= self.fidelity <= 1:
-            raise UsageError(f"--fidelity must lie in 0 .. 1, not {self.fidelity:g}")
+            raise UsageError(f"--fidelity must be a number from 0 to 1, not {self.fidelity:g}")
         if self.steps is not None and self.steps < 1:
             raise UsageError(f"--steps must be at least 1, not {self.steps}")
         if self.samples is not None and self.samples < 1:
             raise UsageError(f"--samples must be at least 1, not {self.samples}")
         if self.steps == 1 and (wish := self._wish()):
-            raise UsageError(f"{wish} takes samples, and --steps 1 is the posterior mean; leave --steps out")
+            raise UsageError(f"{wish} needs samples, and --steps 1 is the posterior mean; leave --steps out")
         if self.uncertainty and self.samples == 1:
-            raise UsageError("--uncertainty is how much samples differ: give --samples 2 or more")
+            raise UsageError("--uncertainty needs at least two samples; give --samples 2 or more")
         if self.average and self.count == 1:
-            raise UsageError("--average is the mean of several samples: give --samples K")
+            raise UsageError("--average needs several samples; give --samples K")
         if self.fidelity == 1 and self.average:
-            raise UsageError(
-                "--average is about samples, and --fidelity 1 is the posterior mean; leave one of them out"
-            )
+            raise UsageError("--average needs samples, and --fidelity 1 is the posterior mean; leave one of them out")
         if self.fidelity == 1 and (self.samples or 1) > 1 and not self.uncertainty:
             raise UsageError("--fidelity 1 is the posterior mean, which is one picture; leave --samples out")
 

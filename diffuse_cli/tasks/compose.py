@@ -71,7 +71,7 @@ class Compose:
         size = self.insert.pixels.shape[:2]
         if self.mask is not None and self.mask.shape != size:
             (mh, mw), (h, w) = self.mask.shape, size
-            raise UsageError(f"the mask is {mw}x{mh} but the picture that it is of {w}x{h}; resize the mask")
+            raise UsageError(f"the mask is {mw}x{mh}, but its picture is {w}x{h}; resize the mask")
 
     def problem(self, picture: "Picture") -> "Problem":
         """Return what is known about a picture with the insert in it.
@@ -202,7 +202,7 @@ def _note(found: "Composed", blend: str) -> str:
     if blend == "alpha":
         return "laid over as it is"
     mean = sum(found.gains) / 3
-    words = [f"its light times {mean:.2f}"]
+    words = [f"light times {mean:.2f}"]
     if found.blurred:
         words.append(f"blurred by {found.blurred:.1f} pixels")
     if bool((found.grain != 0).any()):

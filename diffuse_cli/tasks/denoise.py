@@ -53,7 +53,7 @@ class Denoise:
         if self.noise_map is not None:
             check_map(self.noise_map)
             if self.noise != "auto":
-                raise UsageError("--noise and --noise-map both say what the noise is; give one of them")
+                raise UsageError("--noise and --noise-map both set the noise; give one of them")
         check_range("strength", self.strength, 0, 1)
         if self.chroma_strength is not None:
             check_range("chroma-strength", self.chroma_strength, 0, 1)

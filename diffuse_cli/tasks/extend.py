@@ -52,9 +52,9 @@ class Extend:
         if self.anchor not in ANCHORS:
             raise UsageError(f"--anchor must be one of {', '.join(ANCHORS)}, not {self.anchor}")
         if self.pad is not None and (min(self.pad) < 0 or max(self.pad) == 0):
-            raise UsageError("--pad takes four numbers of pixels, none negative, one at least not 0")
+            raise UsageError("--pad must be four numbers of pixels, none below 0 and at least one above")
         if self.pad is not None and self.anchor != "center":
-            raise UsageError("--anchor is about --to-size; --pad says itself where the picture stays")
+            raise UsageError("--anchor needs --to-size; --pad already sets where the picture lies")
 
     def problem(self, picture: "Picture") -> "Problem":
         """Return what is known about the larger picture.
@@ -93,7 +93,9 @@ class Extend:
             return self.pad
         width, height = self.to_size or (w, h)
         if width < w or height < h or (width, height) == (w, h):
-            raise PictureError(f"the picture is {w}x{h}, and {width}x{height} is no larger canvas for it")
+            raise PictureError(
+                f"a canvas of {width}x{height} is not larger than the picture, {w}x{h}; give a larger --to-size"
+            )
         across, down = width - w, height - h
         left = 0 if "left" in self.anchor else across if "right" in self.anchor else across // 2
         top = 0 if "top" in self.anchor else down if "bottom" in self.anchor else down // 2

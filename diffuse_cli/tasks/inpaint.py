@@ -68,14 +68,14 @@ class Inpaint:
             raise UsageError('a mask is an array (H, W) of booleans, "alpha" or "auto"')
         if self.mask is None and not self.boxes and not self.polygons:
             raise UsageError(
-                "what is to be filled? Give --mask FILE, --mask alpha, --mask auto, --box x,y,w,h or --polygon x,y,..."
+                "nothing to fill; give --mask FILE, --mask alpha, --mask auto, --box x,y,w,h or --polygon x,y,..."
             )
         for box in self.boxes:
             if box[2] <= 0 or box[3] <= 0:
                 raise UsageError(f"--box {','.join(map(str, box))}: width and height must be positive")
         for points in self.polygons:
             if len(points) < 3:
-                raise UsageError(f"--polygon {_shown(points)}: give three corners or more, x,y of each")
+                raise UsageError(f"--polygon {_shown(points)}: not three corners; give x,y of three or more")
         check_range("grow", self.grow, 0, MAX_GROW)
         check_range("feather", self.feather, 0, MAX_GROW)
         check_range("mask-strength", self.mask_strength, 0, 1)
@@ -176,8 +176,8 @@ class Inpaint:
         share = 100 * float(found.mean())
         if share > self.mask_limit:
             raise PictureError(
-                f"{share:.1f} % of the picture looks damaged, more than {self.mask_limit:g} %: probably wrong; "
-                f"--mask-limit {math.ceil(share)} fills it anyway, a smaller --mask-strength finds less"
+                f"{share:.1f} % of the picture looks damaged, more than {self.mask_limit:g} %, which is hardly true; "
+                f"use a smaller --mask-strength to find less, or --mask-limit {math.ceil(share)} to fill it anyway"
             )
         if share == 0:
             return found, ("nothing looks like dust, scratches or tears",)

@@ -55,7 +55,7 @@ class Restore:
                 check_range(name, value, low, high)
         check_range("scale", self.scale, 1, MAX_SCALE)
         if (self.noise, self.jpeg, self.blur, self.holes) == (None,) * 4 and self.scale == 1:
-            raise UsageError("what is to be restored? Give --noise, --jpeg, --blur, --scale or --mask")
+            raise UsageError("nothing to restore; give --noise, --jpeg, --blur, --scale or --mask")
 
     @property
     def fills_holes(self) -> bool:
@@ -152,7 +152,7 @@ def restore_only(only: Collection[str], given: Mapping[str, Any]) -> dict[str, A
             raise UsageError(f"--only takes {', '.join(UNDONE)}, not {name or 'nothing'}")
     for name, value in given.items():
         if value not in (None, UNDONE[name]) and name not in only:
-            raise UsageError(f"--{name} {value}: --only leaves it out; name {name} there too, or give no --{name}")
+            raise UsageError(f"--{name} {value}: --only leaves {name} out; add it there, or leave out --{name}")
     options = {name: "auto" if name in only and given.get(name) is None else given.get(name) for name in UNDONE}
     if "blur" in only and "noise" not in only:
         options["noise"] = "if-blurred"
@@ -184,9 +184,9 @@ def _is_surely_blurred(found: "Estimate") -> bool:
 def _restore_note(task: Restore, noise: float, jpeg: float, blur: float) -> str:
     words = []
     if task.noise == "auto" or (task.noise == "if-blurred" and blur):
-        words.append(f"noise {noise:.1f}" if noise else "no noise")
+        words.append(f"noise: about {noise:.1f} levels" if noise else "noise: none")
     if task.jpeg == "auto":
-        words.append(f"JPEG quality {jpeg:.0f}" if jpeg < 100 else "no trace of JPEG")
+        words.append(f"JPEG: quality {jpeg:.0f}" if jpeg < 100 else "JPEG: no trace")
     if task.blur == "auto":
-        words.append(f"blur {blur / task.scale:.2f}" if blur else "no blur to undo")
-    return "estimated: " + ", ".join(words)
+        words.append(f"blur: {blur / task.scale:.2f} pixels" if blur else "blur: none to undo")
+    return f"{', '.join(words)} (estimated)"

@@ -78,9 +78,11 @@ class SuperResolve:
         else:
             scale = (self.long_edge or 0) / max(w, h)
         if scale <= 1:
-            raise PictureError(f"the picture is {w}x{h} already, not smaller than the size asked for")
+            raise PictureError(f"the picture is {w}x{h}, not smaller than the size asked for; ask for a larger one")
         if scale > MAX_SCALE:
-            raise PictureError(f"the size asked for is {scale:.3g} times the picture's {w}x{h}; at most {MAX_SCALE:g}")
+            raise PictureError(
+                f"the size asked for is {scale:.3g} times the picture's {w}x{h}; ask for at most {MAX_SCALE:g} times"
+            )
         return scale
 
 

@@ -61,4 +61,4 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
         UsageError: it does not.
     """
     if not isinstance(value, int | float) or not low <= value <= high:
-        raise UsageError(f"--{name} must be a number in {low:g} .. {high:g}, not {value}")
+        raise UsageError(f"--{name} must be a number from {low:g} to {high:g}, not {value}")

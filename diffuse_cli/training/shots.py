@@ -34,6 +34,8 @@ def shot(x0: Tensor, what: Degradation, rng: Rng, *, gray: bool, described: int)
     Args:
         x0: (1, 3, P, P), clean, [-1, 1] units.
         what: what happens to it besides; its noise, grain and doubt are drawn here.
+        rng: draws them.
+        gray: the noise has equal channels.
         described: how many numbers the network is told.
     """
     if rng.random() < 0.5:

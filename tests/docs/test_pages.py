@@ -89,5 +89,5 @@ def test_painting_waits_for_a_mask(place: Path, monkeypatch: pytest.MonkeyPatch)
     text = "".join(page.read_text() for page in WITH_COMMANDS)
     (line,) = [line for block in blocks(text, "sh") for line in lines(block) if "--paint" in line]
     result = shell(f"timeout --signal INT 15 {line}", place)
-    assert b"paint what is to be filled at http://127.0.0.1:" in result.stderr
+    assert b"paint the mask at http://127.0.0.1:" in result.stderr
     assert not (place / "painted.png").exists()

@@ -72,13 +72,13 @@ class Journal:
             self.news.add(output)
 
     def made(self, output: Path) -> dict[str, Any] | None:
-        """The newest record of an output that was written."""
+        """Return the newest record of an output that was written."""
         _, line = self._done.get(_name(output), (0.0, b"null"))
         record: dict[str, Any] | None = json.loads(line)
         return record
 
     def made_meanwhile(self, output: Path) -> dict[str, Any] | None:
-        """The same, of one that was written since this run began."""
+        """Return the same if the output was written since this run began."""
         self.refresh()
         return self.made(output) if _name(output) in self.news else None
 

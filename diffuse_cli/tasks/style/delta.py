@@ -64,7 +64,7 @@ def read_style(path: Path) -> Style:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         if metadata.get("format") != FORMAT:
-            raise CheckpointError(f"{path}: is no style; --style takes a picture, or what --save-style wrote")
+            raise CheckpointError(f"{path}: not a style; --style takes a picture, or a file that --save-style wrote")
         mean, covariance = (tensors.pop(name) for name in _COLOURS)
         style = Style(
             colours=Colours(mean=mean, covariance=covariance), delta=tensors, checkpoint=metadata["checkpoint"],
@@ -74,7 +74,7 @@ def read_style(path: Path) -> Style:
         raise CheckpointError(f"{path}: cannot be read as a style ({error}); make it again from its picture") from None
     whole = all(bool(t.isfinite().all()) for t in (mean, covariance, *tensors.values()))
     if not whole or mean.shape != (3,) or covariance.shape != (3, 3):
-        raise CheckpointError(f"{path}: a damaged style; make it again from its picture")
+        raise CheckpointError(f"{path}: the style is damaged; make it again from its picture")
     return style
 
 
