@@ -416,13 +416,15 @@ def test_no_pictures(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_another_run_is_refused(photographs: Path, whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
     with pytest.raises(UsageError, match=r"lr \(0\.02 -> 0\.5\)"):
-        train(replace(CONFIG, lr=0.5), LENGTH, request(photographs, whole), Callbacks())
+        train(replace(CONFIG, lr=0.5), LENGTH, request(photographs, out), Callbacks())
     data = tmp_path / "data"
     shutil.copytree(photographs, data)
     (data / "cat_1.png").unlink()
     with pytest.raises(UsageError, match="the pictures differ"):
-        train(CONFIG, LENGTH, request(data, whole), Callbacks())
+        train(CONFIG, LENGTH, request(data, out), Callbacks())
 
 
 def test_two_runs_do_not_share_a_folder(photographs: Path, tmp_path: Path) -> None:
