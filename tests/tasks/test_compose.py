@@ -18,6 +18,7 @@ from diffuse_cli.images.image_io import Picture, to_levels, to_unit
 from diffuse_cli.images.picture import integers
 from diffuse_cli.restoration.restore import restore as restored_by
 from diffuse_cli.tasks.compose import Compose
+from diffuse_cli.tasks.composition.blending import Condition, compose
 from diffuse_cli.tasks.composition.matching import light_gains, lit, missing_blur
 from diffuse_cli.tasks.composition.membrane import corrected
 from diffuse_cli.tasks.composition.placing import Layer, place
@@ -104,6 +105,15 @@ def test_the_membrane_meets_the_picture_at_the_seam() -> None:
     cover[..., 20:60, 20:60] = 1
     shifted = Layer(x=base - 0.3, cover=cover)
     assert (corrected(base, shifted) - base)[..., 20:60, 20:60].abs().max() < 0.04
+
+
+@pytest.mark.parametrize("noise", np.linspace(0.01, 0.5, 8))
+def test_no_grain_is_added_where_nothing_is_covered(noise: float) -> None:
+    cover = torch.zeros(1, 1, 16, 20)
+    layer, base = Layer(x=torch.zeros(1, 3, 16, 20), cover=cover), torch.zeros(1, 3, 16, 20)
+    of_base, of_layer = Condition(noise=noise, blur=None), Condition(noise=0.0, blur=None)
+    made = compose(base, layer, "seam", 4, of_base=of_base, of_layer=of_layer, match=0, seed=0, gray=False)
+    assert (made.grain == 0).all()
 
 
 def test_grain_is_that_of_the_picture(toy: Model) -> None:

@@ -108,6 +108,7 @@ def _grain(noise: Tensor, sigma_y: Tensor, target: float, seed: int, gray: bool)
     The core takes noise away: noise of variance n^2 that is told as s^2 leaves about n^2 - s^2.
     """
     taken = torch.minimum(noise, torch.where(torch.isinf(sigma_y), noise, sigma_y))
-    missing = (target**2 - noise**2 + taken**2).clamp_min(0).sqrt()
+    own = noise.new_tensor(target)  # rounded as `noise` is, so that nothing is missing where nothing is covered
+    missing = (own**2 - noise**2 + taken**2).clamp_min(0).sqrt()
     field = noise_field((noise.shape[-2], noise.shape[-1]), seed=seed, step=_GRAIN_STAGE, gray=gray)
     return missing * torch.from_numpy(field)[None]
