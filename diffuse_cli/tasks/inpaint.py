@@ -176,7 +176,7 @@ class Inpaint:
         share = 100 * float(found.mean())
         if share > self.mask_limit:
             raise PictureError(
-                f"{share:.1f} % of the picture looks damaged, more than {self.mask_limit:g} %, which is hardly true; "
+                f"{share:.1f} % of the picture looks damaged, more than {self.mask_limit:g} %, probably too much; "
                 f"use a smaller --mask-strength to find less, or --mask-limit {math.ceil(share)} to fill it anyway"
             )
         if share == 0:

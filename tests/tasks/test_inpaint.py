@@ -29,7 +29,7 @@ class TestRequest:
         return Picture(pixels=to_unit(pixels(EXAMPLES / "camera_scratched.png")[..., None], 8))
 
     def test_too_much_is_refused_and_can_be_insisted_on(self) -> None:
-        with pytest.raises(PictureError, match=r"--mask-limit \d+ fills it anyway"):
+        with pytest.raises(PictureError, match=r"--mask-limit \d+ to fill it anyway"):
             Inpaint(mask="auto", mask_limit=0.5).problem(self.picture())
         task = Inpaint(mask="auto", mask_limit=50).problem(self.picture())
         assert task.hole is not None

@@ -1,10 +1,22 @@
 """Signals: the first one is noted, the second one raises, and one that is ignored from outside stays ignored."""
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from diffuse_cli.cli.run.stopping import Stop, Terminated, on_sigterm
+
+
+@pytest.fixture(autouse=True)
+def _own_handlers() -> Iterator[None]:
+    """Python's own at first, since a shell's background jobs ignore Ctrl-C."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, on_sigterm)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_the_first_signal_is_noted_and_said(capfd: pytest.CaptureFixture[str]) -> None:
@@ -26,15 +38,9 @@ def test_the_second_signal_raises(number: signal.Signals, error: type[BaseExcept
 
 
 def test_handlers_are_put_back_and_ignored_signals_stay_ignored() -> None:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, on_sigterm)
-        with Stop("this step") as stop:
-            signal.raise_signal(signal.SIGINT)
-            assert not stop.asked
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-        assert signal.getsignal(signal.SIGTERM) == on_sigterm
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Stop("this step") as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert not stop.asked
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    assert signal.getsignal(signal.SIGTERM) == on_sigterm
