@@ -242,6 +242,8 @@ def _prepared(
     picture: object, task: Task, options: Options, count: int | None = None
 ) -> "tuple[Picture, Problem, Settings, Model]":
     """Return the picture, what is known about it, and how to compute. Notes go to the log."""
+    from .restoration.noise_reading import noise_reader
+
     _check(options)
     steps, fidelity = options.get("steps"), options.get("fidelity")
     if isinstance(task, Stylize) and steps != 1 and fidelity is None:
@@ -253,12 +255,13 @@ def _prepared(
     else:
         settings = replace(request.drawing(base), fidelity=fidelity or 0.0)
     before = to_picture(picture)
-    problem = task.problem(before)
+    model = _model(options)
+    problem = task.problem(before, noise_reader(model))
     for note in problem.findings.notes:
         log.info(note)
     for warning in problem.findings.warnings:
         log.warning(warning)
-    return before, problem, settings, _model(options)
+    return before, problem, settings, model
 
 
 def _check(options: Mapping[str, Any], without: Collection[str] = ()) -> None:

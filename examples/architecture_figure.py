@@ -60,11 +60,11 @@ def figure() -> str:
         corner = f"H {x1 - 10:g} Q {x1:g} {y0:g} {x1:g} {y0 + 10 * down:g}"
         path = f"M {x0 + BOX[0] / 2:g} {y0:g} {corner} V {y1 - down * BOX[1] / 2:g}"
         parts.append(f'<path d="{path}" fill="none" stroke="{LINE}" stroke-width="2" marker-end="url(#tip)"/>')
-    for k, ((x, y), (_, *words)) in enumerate(zip(centres, WAY, strict=True), 1):
-        corner = f'x="{x - BOX[0] / 2:g}" y="{y - BOX[1] / 2:g}" width="{BOX[0]}" height="{BOX[1]}"'
+    for k, ((left, top), (_, *words)) in enumerate(zip(centres, WAY, strict=True), 1):
+        corner = f'x="{left - BOX[0] / 2:g}" y="{top - BOX[1] / 2:g}" width="{BOX[0]}" height="{BOX[1]}"'
         parts.append(f'<rect {corner} rx="6" fill="{FILL}" stroke="{LINE}"/>')
         for j, line in enumerate([f"{k}. {words[0]}", *words[1:]]):
-            parts.append(text(x, y + 4 + 14.5 * (j - (len(words) - 1) / 2), line, 11.5))
+            parts.append(text(left, top + 4 + 14.5 * (j - (len(words) - 1) / 2), line, 11.5))
     tip = (
         '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
         f'<path d="M 0 0 L 10 5 L 0 10 z" fill="{LINE}"/></marker></defs>'

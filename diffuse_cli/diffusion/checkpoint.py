@@ -110,6 +110,19 @@ def find(model: str | Path = DEFAULT_MODEL) -> Path:
     raise CheckpointError(f"{model}: no such model; the names known here are {names}, and --model takes a file too")
 
 
+def estimator(name: str) -> Path:
+    """Return the file of an estimator that comes with the checkpoints.
+
+    Raises:
+        CheckpointError: it is not there.
+    """
+    for folder in folders():
+        path = folder / "estimators" / f"{name}{SUFFIX}"
+        if path.is_file():
+            return path
+    raise CheckpointError(f"estimators/{name}{SUFFIX}: is missing among the checkpoints; install diffuse again")
+
+
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a checkpoint's file, by which a recipe names it.
 

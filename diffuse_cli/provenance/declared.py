@@ -87,7 +87,7 @@ def from_recipe(
     noise = _noise(recipe, before, noise_map)
     what = Degradation(
         scale=scale, noise=noise.level / LEVEL, quality=quality,
-        blur=min(_number(recipe, "blur", 0.0) * scale, KNOWN_BLUR),
+        blur=min(_number(recipe, "blur", 0.0) * scale, KNOWN_BLUR), grain=_number(recipe, "grain", 0.0),
     )  # fmt: skip
     size = (max(round(h * scale), 1), max(round(w * scale), 1))
     if isinstance(recipe.get("size"), list):

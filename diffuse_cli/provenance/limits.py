@@ -37,7 +37,12 @@ FLAT: Final = 0.25
 MOST_CORRELATED: Final = (0.2, 0.05)
 """How far the correlation between neighbours may lie from the simulated one's, and more for each octave."""
 CODED_RESIDUAL: Final = (0.4, 1.5, 1.6, 0.35)
-"""Least and most residual, most in a block, most correlated, where a coder, blur or enlargement is declared too."""
+"""Least and most residual, most in a block, most correlated, where a coder, blur or enlargement is declared too.
+
+The same holds for noise with a grain: its level is told with a margin.
+"""
+MOST_IN_A_GRAINY_BLOCK: Final = 2.5
+"""Noise with a grain follows brightness, so some blocks have much more of it than others."""
 MOST_ENLARGED: Final = 0.5
 """An enlarged picture shrunk again differs from its input by at most this share of its finest detail."""
 MOST_DEBLURRED: Final = 0.35
@@ -130,10 +135,12 @@ def noise_figures(blocks: Blocks, what: Degradation, slack: float) -> list[Figur
     flat, chance = blocks.flattest(), 4 / np.sqrt(2 * blocks.numbers_a_block)
     low, high, block, correlated = CODED_RESIDUAL
     shrunk = what.scale > 1 or what.blur > 0
-    if what.quality >= 100 and not shrunk:
+    if what.quality >= 100 and not shrunk and what.grain == 0:
         octaves = _octaves_of_texture(rms(flat.texture), rms(flat.simulated))
         low = LEAST_RESIDUAL[0] - LEAST_RESIDUAL[1] * octaves - (LOSSY if slack else 0)
         high, block, correlated = MOST_RESIDUAL, MOST_IN_A_BLOCK, MOST_CORRELATED[0] + MOST_CORRELATED[1] * octaves
+    if what.grain > 0:
+        block = MOST_IN_A_GRAINY_BLOCK
     size = np.sqrt((flat.residual**2).mean() / ((flat.simulated**2).mean() + slack**2))
     budget = blocks.squares(blocks.simulated) + slack**2 + 0.25
     if shrunk:

@@ -120,6 +120,15 @@ def _telling(real: Floats, simulated: Floats, declared: Declared) -> tuple[Float
     return real, simulated
 
 
+def _grainy(field: NDArray[np.float32], grain: float) -> NDArray[np.float32]:
+    """Return white noise (H, W, C) with this grain, its std unchanged."""
+    if grain == 0:
+        return field
+    soft = blur(torch.from_numpy(field.transpose(2, 0, 1).copy())[None], grain)[0]
+    correlated: NDArray[np.float32] = (soft / soft.std()).permute(1, 2, 0).numpy()
+    return correlated
+
+
 def _degraded(restored: Floats, declared: Declared, size: Sequence[int], *, gray: bool) -> tuple[Floats, Floats]:
     """Return the result blurred and shrunk as declared, and the same as a file, with noise and coder."""
     what = declared.what
@@ -127,7 +136,7 @@ def _degraded(restored: Floats, declared: Declared, size: Sequence[int], *, gray
     x = torch.from_numpy(restored.transpose(2, 0, 1).astype(np.float32))[None]
     seen = resize(blur(x, what.blur), (size[0], size[1]))[0].permute(1, 2, 0).numpy().astype(np.float64)
     field = noise_field((size[0], size[1]), seed=1, gray=gray).transpose(1, 2, 0)[..., : restored.shape[2]]
-    simulated = np.rint(np.clip(seen + std * field, 0, 255))
+    simulated = np.rint(np.clip(seen + std * _grainy(field, what.grain), 0, 255))
     if what.quality < 100:
         coded = through_jpeg(simulated.astype(np.uint8), round(what.quality), "4:2:0")
         simulated = coded.astype(np.float64)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..images.picture import Picture
+    from ..restoration.noise_reading import NoiseReader
     from ..restoration.problem import Problem
     from .composition.blending import Composed, Condition
     from .composition.placing import Layer
@@ -73,7 +74,7 @@ class Compose:
             (mh, mw), (h, w) = self.mask.shape, size
             raise UsageError(f"the mask is {mw}x{mh}, but its picture is {w}x{h}; resize the mask")
 
-    def problem(self, picture: "Picture") -> "Problem":
+    def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
         """Return what is known about a picture with the insert in it.
 
         Raises:

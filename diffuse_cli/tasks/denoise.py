@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..degradation.estimation.noise_level import NoiseEstimate
     from ..images.image_io import Picture
-    from ..restoration.problem import Problem
+    from ..restoration.noise_reading import FoundNoise, NoiseReader
+    from ..restoration.problem import GuidePicture, NoisyPicture, Problem
 
 MAX_NOISE = 1000.0
 
@@ -58,31 +58,26 @@ class Denoise:
         if self.chroma_strength is not None:
             check_range("chroma-strength", self.chroma_strength, 0, 1)
 
-    def problem(self, picture: "Picture") -> "Problem":
-        """Return what is known about a picture.
+    def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
+        """Return what is known about a picture: its white noise, or the correlated noise of a photograph.
 
         Raises:
             PictureError: the map is of another size.
         """
-        import numpy as np
+        from ..restoration.problem import Findings, Finish, Problem
 
-        from ..degradation.estimation.picture_noise import coded_quality, is_white
-        from ..degradation.operators import Degradation
-        from ..images.units import LEVEL
-        from ..restoration.problem import Findings, Finish, GuidePicture, NoisyPicture, Problem
+        if self.noise == "auto" and self.noise_map is None:
+            from ..restoration.noise_reading import find_noise
 
-        noise = self._noise(picture)
-        level = noise.level
-        sigma_y = None if noise.std is None else noise.std / np.float32(LEVEL)
-        seen: NoisyPicture | GuidePicture = NoisyPicture(noise=level / LEVEL, sigma_y=sigma_y)
-        if level > 0 and not is_white(picture, level):
-            what = Degradation(noise=level / LEVEL, quality=coded_quality(picture))
-            seen = GuidePicture(degradation=what, sigma_y=sigma_y)
+            noise = find_noise(picture, read_noise)
+            seen, findings = noise.observation(picture), Findings(notes=(_noise_note(noise),), facts=noise.facts())
+        else:
+            known = self._known(picture)
+            seen = _observation(picture, known)
+            findings = Findings(notes=known.notes, warnings=known.warnings, facts=known.facts)
         chroma_strength = self.strength if self.chroma_strength is None else self.chroma_strength
         return Problem(
-            observation=seen,
-            finish=Finish(strength=self.strength, chroma_strength=chroma_strength),
-            findings=Findings(notes=noise.notes, warnings=noise.warnings, facts=noise.facts),
+            observation=seen, finish=Finish(strength=self.strength, chroma_strength=chroma_strength), findings=findings
         )
 
     @staticmethod
@@ -101,20 +96,28 @@ class Denoise:
                 given["estimated"] = {"noise": self.noise}
         return given
 
-    def _noise(self, picture: "Picture") -> KnownNoise:
-        from ..degradation.estimation.picture_noise import measured_noise
-
+    def _known(self, picture: "Picture") -> KnownNoise:
         if self.noise_map is not None:
             return given_map(self.noise_map, picture)
-        if not isinstance(self.noise, str):
-            return KnownNoise(level=float(self.noise))
-        if self.noise != "auto":
+        if isinstance(self.noise, str):
             return estimated_map(picture, by_place=self.noise == "auto-map")
-        found = measured_noise(picture)
-        return KnownNoise(level=found.level, notes=(_noise_note(found),), facts={"noise": found.level})
+        return KnownNoise(level=float(self.noise))
 
 
-def _noise_note(found: "NoiseEstimate") -> str:
+def _observation(picture: "Picture", noise: KnownNoise) -> "NoisyPicture | GuidePicture":
+    """White noise, as the file holds it."""
+    import numpy as np
+
+    from ..images.units import LEVEL
+    from ..restoration.noise_reading import FoundNoise
+
+    return FoundNoise(level=noise.level).observation(
+        picture, None if noise.std is None else noise.std / np.float32(LEVEL)
+    )
+
+
+def _noise_note(found: "FoundNoise") -> str:
     if found.level == 0:
         return "no noise found, so nothing is removed; --noise LEVEL removes it anyway"
-    return f"noise: about {found.level:.1f} levels (estimated)"
+    grain = "" if found.grain is None else f", grain of {found.grain:.1f} pixels"
+    return f"noise: about {found.level:.1f} levels{grain} (estimated)"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..degradation.operators import Degradation
     from ..images.picture import Picture
+    from ..restoration.noise_reading import NoiseReader
     from ..restoration.problem import Problem
     from .tone.enhancement import ToneResult
 
@@ -55,7 +56,7 @@ class Enhance:
                 check_range(name, value, low, high)
         check_range("strength", self.strength, 0, 1)
 
-    def problem(self, picture: "Picture") -> "Problem":
+    def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
         """Return what is known about a picture: how it looks in its new light, and its noise there."""
         from ..degradation.estimation.picture_noise import is_white, measured_noise
         from ..restoration.problem import Findings, Finish, GuidePicture, NoisyPicture, Problem

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..images.picture import Picture
+    from ..restoration.noise_reading import NoiseReader
     from ..restoration.problem import Problem
 
 Anchor = Literal[
@@ -56,7 +57,7 @@ class Extend:
         if self.pad is not None and self.anchor != "center":
             raise UsageError("--anchor needs --to-size; --pad already sets where the picture lies")
 
-    def problem(self, picture: "Picture") -> "Problem":
+    def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
         """Return what is known about the larger picture.
 
         Raises:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..images.image_io import Picture
+    from ..restoration.noise_reading import NoiseReader
     from ..restoration.problem import Problem
 
 MAX_GROW = 200
@@ -81,7 +82,7 @@ class Inpaint:
         check_range("mask-strength", self.mask_strength, 0, 1)
         check_range("mask-limit", self.mask_limit, 0, 100)
 
-    def problem(self, picture: "Picture") -> "Problem":
+    def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
         """Return what is known about a picture.
 
         Raises:

@@ -14,6 +14,7 @@ from .task import altered, check_range
 if TYPE_CHECKING:
     from ..degradation.estimation.estimate import Estimate
     from ..images.image_io import Picture
+    from ..restoration.noise_reading import FoundNoise, NoiseReader
     from ..restoration.problem import Problem
 
 MAX_BLUR = 20.0
@@ -67,7 +68,7 @@ class Restore:
         """What is estimated for each picture, of `UNDONE`."""
         return tuple(name for name in UNDONE if getattr(self, name) in ("auto", "if-blurred"))
 
-    def problem(self, picture: "Picture") -> "Problem":
+    def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
         """Return what is known about a picture: what was given, and what is estimated.
 
         Raises:
@@ -75,13 +76,15 @@ class Restore:
         """
         from ..degradation.estimation.estimate import estimate_degradation
         from ..degradation.estimation.patching import patched
+        from ..restoration.noise_reading import find_noise
         from ..restoration.problem import Problem
 
         holes = Problem() if self.holes is None else self.holes.problem(picture)
         if not self.estimated:
-            return self._task(picture, None, holes)
+            return self._problem(picture, None, None, holes)
         seen = picture if holes.hole is None else replace(picture, pixels=patched(picture.pixels, holes.hole))
-        return self._task(picture, estimate_degradation(seen), holes)
+        noise = find_noise(seen, read_noise) if "noise" in self.estimated else None
+        return self._problem(picture, estimate_degradation(seen), noise, holes)
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
@@ -101,37 +104,45 @@ class Restore:
         holes: dict[str, Any] = {"mask": None, "boxes": [], "polygons": [], "invert_mask": False}
         return {**holes, **known, "scale": self.scale, **({} if self.holes is None else self.holes.to_recipe())}
 
-    def task_for(self, picture: "Picture", found: "Estimate") -> "Problem":
+    def problem_of(self, picture: "Picture", found: "Estimate", noise: "FoundNoise | None" = None) -> "Problem":
         """Return the problem where nothing is missing and the estimate is known.
 
         Args:
             picture: what is restored.
             found: its estimate.
+            noise: its noise; None: as the estimate has it.
         """
         from ..restoration.problem import Problem
 
-        return self._task(picture, found, Problem())
+        return self._problem(picture, found, noise, Problem())
 
-    def _task(self, picture: "Picture", found: "Estimate | None", holes: "Problem") -> "Problem":
+    def _problem(
+        self, picture: "Picture", found: "Estimate | None", photo: "FoundNoise | None", holes: "Problem"
+    ) -> "Problem":
         from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY
         from ..degradation.operators import Degradation
         from ..images.units import LEVEL
         from ..restoration.problem import GuidePicture, NoisyPicture
 
-        noise, jpeg, blur = _resolved(self, found)
+        noise, jpeg, blur = _resolved(self, found, photo)
         notes = () if found is None else (_restore_note(self, noise, jpeg, blur),)
         findings = replace(holes.findings, notes=(*notes, *holes.findings.notes))
         as_stored = jpeg == 100 or picture.source.jpeg is not None
-        if blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored:
+        grain = photo.grain if photo is not None and noise == photo.level else None
+        if grain is not None and photo is not None and self.noise == "auto":
+            findings = replace(findings, facts={**findings.facts, **photo.facts()})
+        if blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored and grain is None:
             alone = Denoise(noise=noise).problem(picture)  # through y, or as a guide where a coder was at the noise
             finish = replace(holes.finish, uncoded=alone.guide is not None and jpeg < 100)
             return replace(holes, observation=alone.observation, finish=finish, findings=findings)
         quality = jpeg if jpeg <= MAX_JPEG_QUALITY else 100.0
-        if blur == 0 and self.scale == 1 and quality == 100:
+        if blur == 0 and self.scale == 1 and quality == 100 and grain is None:
             return replace(holes, observation=NoisyPicture(noise=noise / LEVEL), findings=findings)
         h, w = picture.pixels.shape[:2]
         size = (max(round(h * self.scale), 1), max(round(w * self.scale), 1))
         told = Degradation(scale=self.scale, noise=noise / LEVEL, quality=quality, blur=min(blur, KNOWN_BLUR))
+        if grain is not None and photo is not None:
+            told = replace(told, noise=photo.degradation(picture).noise, grain=grain)
         guide = GuidePicture(degradation=told, size=size if self.scale > 1 else None)
         finish = replace(holes.finish, uncoded=quality < 100)
         return replace(holes, observation=guide, finish=finish, findings=findings)
@@ -159,7 +170,7 @@ def restore_only(only: Collection[str], given: Mapping[str, Any]) -> dict[str, A
     return options
 
 
-def _resolved(task: Restore, found: "Estimate | None") -> tuple[float, float, float]:
+def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None") -> tuple[float, float, float]:
     """Return noise, JPEG quality (100 = none) and blur, with the estimates in the place of "auto"."""
     values: dict[str, float] = {}
     for name, none in UNDONE.items():
@@ -168,6 +179,8 @@ def _resolved(task: Restore, found: "Estimate | None") -> tuple[float, float, fl
             value = None if found is None else getattr(found, name).value
             if name == "blur" and found is not None and not _is_surely_blurred(found):
                 value = None
+            if name == "noise" and photo is not None:
+                value = photo.level
         values[name] = none if value is None else float(value)
     if task.noise == "if-blurred" and values["blur"] == 0:
         values["noise"] = 0.0

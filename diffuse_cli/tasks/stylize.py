@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..images.picture import Picture
+    from ..restoration.noise_reading import NoiseReader
     from ..restoration.problem import Problem
     from .style.delta import Style
     from .style.studio import StylePicture
@@ -64,7 +65,7 @@ class Stylize:
             return styled_by(Path(given))
         return styled_by(given) if isinstance(given, Picture) else given
 
-    def problem(self, picture: "Picture") -> "Problem":
+    def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
         """Return what is known about a picture: how it looks in its new colours, and how it is painted.
 
         Raises:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..images.image_io import Picture
+    from ..restoration.noise_reading import NoiseReader
     from ..restoration.problem import Problem
 
 MAX_SCALE = 8.0
@@ -45,7 +46,7 @@ class SuperResolve:
         if min(*(self.to_size or (1, 1)), self.long_edge or 1) < 1:
             raise UsageError("--to-size and --long-edge take positive numbers of pixels")
 
-    def problem(self, picture: "Picture") -> "Problem":
+    def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
         """Return what is known about a picture.
 
         Raises:

@@ -12,6 +12,7 @@ from ..images.source_type import ALTERED, EDITED
 
 if TYPE_CHECKING:
     from ..images.picture import Picture
+    from ..restoration.noise_reading import NoiseReader
     from ..restoration.problem import Problem
 
 
@@ -24,8 +25,13 @@ class Task(Protocol):
     def fills_holes(self) -> bool:
         """Whether pixels are missing, which are filled."""
 
-    def problem(self, picture: "Picture") -> "Problem":
-        """Return what is known about a picture."""
+    def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
+        """Return what is known about a picture.
+
+        Args:
+            picture: the file's.
+            read_noise: reads the noise of photographs, with a model; None: only white noise is found.
+        """
 
     @staticmethod
     def source_type(recipe: Mapping[str, Any]) -> str | None:

@@ -18,7 +18,9 @@ def test_multiply_accumulates_are_counted() -> None:
 
 
 def test_the_core_has_as_many_as_the_model_card_says(model: Model) -> None:
-    core = macs_per_pixel(lambda x: model.network(x, torch.zeros(1), torch.zeros(1, 4)), torch.zeros(1, 8, 64, 64))
+    core = macs_per_pixel(
+        lambda x: model.network(x, torch.zeros(1), torch.zeros(1, model.network.config.cond)), torch.zeros(1, 8, 64, 64)
+    )
     assert core == pytest.approx(0.18e6, rel=0.02)
 
 

@@ -4,7 +4,7 @@ import io
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ...degradation.estimation.estimate import Estimate, Finding
     from ...images.picture import Picture
+    from ...restoration.noise_reading import FoundNoise, NoiseReader
     from ...restoration.problem import Problem
 
 
@@ -46,7 +47,16 @@ def estimate(files: Sources) -> None:
     with Display(quiet=files.quiet, total=len(jobs)) as display:
         begin(batch, files, display)
         with working(_Work(batch, files, display)) as work:
-            pipeline.run(jobs, _Estimator(files=files, display=display), work.end, work.is_stopped)
+            estimator = _Estimator(files=files, display=display, read_noise=_noise_reader())
+            pipeline.run(jobs, estimator, work.end, work.is_stopped)
+
+
+def _noise_reader() -> "NoiseReader | None":
+    """Return what reads the noise of photographs, with the released weights."""
+    from ...diffusion.model import Model
+    from ...restoration.noise_reading import noise_reader
+
+    return noise_reader(Model.load())
 
 
 class _Work(Work):
@@ -65,6 +75,7 @@ class _Estimator(Looking["Iterator[Picture]"]):
 
     files: Sources
     display: Display
+    read_noise: "NoiseReader | None"
 
     def read(self, job: Job) -> "Iterator[Picture]":
         """Read the first page, and return all pages. The others are read when it is their turn."""
@@ -84,26 +95,28 @@ class _Estimator(Looking["Iterator[Picture]"]):
 
     def _tell(self, path: Path, picture: "Picture", page: int | None, begin: float) -> None:
         from ...degradation.estimation.estimate import estimate_degradation as look
+        from ...restoration.noise_reading import find_noise
         from ...tasks.restore import Restore
 
-        found = look(picture)
-        problem = Restore().task_for(picture, found)
+        found, noise = look(picture), find_noise(picture, self.read_noise)
+        problem = Restore().problem_of(picture, found, noise)
         height, width = picture.pixels.shape[:2]
         if self.files.json:
+            whole = {**found.to_json(), "photo_noise": asdict(noise)}
             told: dict[str, Any] = {
                 "type": "estimate", "status": "done", "input": str(path), **({} if page is None else {"page": page}),
-                "size": [width, height], "seconds": round(time.monotonic() - begin, 3), "estimate": found.to_json(),
+                "size": [width, height], "seconds": round(time.monotonic() - begin, 3), "estimate": whole,
                 "restore": {"changes": not problem.leaves_alone, **_told(problem), "command": _command(problem)},
             }  # fmt: skip
             typer.echo(json.dumps(told))
             return
         name = str(path) if page is None else f"{path}, page {page}"
-        for line in (f"{one_line(name)}: {width}x{height}", *_block(found, problem, width, height)):
+        for line in (f"{one_line(name)}: {width}x{height}", *_block(found, noise, problem, width, height)):
             typer.echo(line)
 
 
-def _block(found: "Estimate", problem: "Problem", width: int, height: int) -> "Iterator[str]":
-    yield _row("noise", _noise(found), found.noise)
+def _block(found: "Estimate", noise: "FoundNoise", problem: "Problem", width: int, height: int) -> "Iterator[str]":
+    yield _noise_row(found, noise)
     yield _row("JPEG", _jpeg(found), found.jpeg)
     yield _row("blur", f"a Gaussian of {found.blur.value:.2f} pixels" if found.blur.value else "none", found.blur)
     share = found.resolution.value or 1.0
@@ -115,6 +128,13 @@ def _block(found: "Estimate", problem: "Problem", width: int, height: int) -> "I
     )
     yield _row("detail", size, found.resolution)
     yield f"  restore  {_would(problem)}"
+
+
+def _noise_row(found: "Estimate", noise: "FoundNoise") -> str:
+    if noise.grain is None:
+        return _row("noise", _noise(found) if noise.level else "none found", found.noise)
+    confidence = "high" if noise.doubt < 0.25 else "medium" if noise.doubt < 0.6 else "low"
+    return f"  {'noise':8} {noise.level:.1f} levels, with a grain of {noise.grain:.1f} pixels ({confidence} confidence)"
 
 
 def _row(name: str, text: str, finding: "Finding") -> str:
@@ -163,6 +183,8 @@ def _would(problem: "Problem") -> str:
 
 def _command(problem: "Problem") -> str:
     """Return the command that does the same without estimating again."""
+    if problem.degradation.grain:
+        return "diffuse restore"
     told = _told(problem)
     return f"diffuse restore --noise {told['noise']:.4g} --jpeg {told['jpeg']:.4g} --blur {told['blur']:.4g}"
 

@@ -1,4 +1,4 @@
-"""`diffuse train`, `diffuse train plot` and `diffuse train export`."""
+"""`diffuse train`, `diffuse train plot`, `diffuse train export` and `diffuse train noise`."""
 
 import os
 from dataclasses import dataclass
@@ -198,6 +198,28 @@ def export(
     plan.check_outputs([output], force=force)
     write(run, output, length=ema, licence=licence)
     typer.echo(str(output))
+
+
+@app.command()
+def noise(
+    data: Annotated[list[Path], typer.Option(metavar="DIR", help="Clean photographs. Repeat for more.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The regressor (.safetensors).")],
+    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="The weights that it reads noise with.")] = "photo",
+    crops: Annotated[int, typer.Option(metavar="N", help="Crops to learn from; an eighth is held out.", min=16)] = 4000,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the crops.")] = 0,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Train the regressor that reads the noise of photographs. The weights see crops whose noise is known."""
+    from ...training.photo_noise import train_regressor
+    from ..batch import plan
+
+    plan.check_outputs([output], force=force)
+
+    def tick(done: int) -> None:
+        if done % 100 == 0 or done == crops:
+            typer.echo(f"{done} of {crops} crops", err=True)
+
+    typer.echo(train_regressor(data, output, model, crops, seed, tick))
 
 
 def add_to(parent: typer.Typer) -> None:

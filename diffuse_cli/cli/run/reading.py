@@ -16,6 +16,7 @@ from .planning import sha256_of
 
 if TYPE_CHECKING:
     from ...images.picture import Picture
+    from ...restoration.noise_reading import NoiseReader
     from ...restoration.problem import Problem
     from ...restoration.samples import Samples
     from ...tasks.task import Task
@@ -27,15 +28,16 @@ IN_HAND: Final = 2
 class Input:
     """A file of one or more pages, and what is known of the first. `lock` is held while it is read."""
 
-    def __init__(self, path: Path, task: "Task", max_pixels: int) -> None:
+    def __init__(self, path: Path, task: "Task", max_pixels: int, read_noise: "NoiseReader | None" = None) -> None:
         """Prepare. Nothing is read yet.
 
         Args:
             path: the file.
             task: what is asked for.
             max_pixels: the most that a page may have.
+            read_noise: reads the noise of photographs.
         """
-        self.path, self.task, self.max_pixels = path, task, max_pixels
+        self.path, self.task, self.max_pixels, self.read_noise = path, task, max_pixels, read_noise
         self.lock = threading.Lock()
         self.is_told = False
         self.samples: Samples | None = None
@@ -64,7 +66,7 @@ class Input:
             pages = self._pages()
             first = next(pages)
             self._check_unchanged()
-            self._opened = first, self.task.problem(first)
+            self._opened = first, self.task.problem(first, self.read_noise)
         return self._opened
 
     def pages(self) -> "Iterator[tuple[Picture, Problem]]":
@@ -78,7 +80,7 @@ class Input:
         pages = self._pages()
         next(pages)
         for page in pages:
-            yield page, self.task.problem(page)
+            yield page, self.task.problem(page, self.read_noise)
 
     def _pages(self) -> "Iterator[Picture]":
         from ...images.image_io import read_pages
@@ -102,25 +104,31 @@ def _state(path: Path) -> tuple[int, int] | None:
 class Inputs:
     """The inputs in hand. May be called from several threads."""
 
-    def __init__(self, of: "Callable[[Job], Task]", max_pixels: int, *, shared: bool) -> None:
+    def __init__(
+        self, of: "Callable[[Job], Task]", max_pixels: int, *, shared: bool, read_noise: "NoiseReader | None" = None
+    ) -> None:
         """Prepare.
 
         Args:
             of: returns a job's task.
             max_pixels: the most that a page may have.
             shared: inputs have several results, one after the other.
+            read_noise: reads the noise of photographs.
         """
-        self.of, self.max_pixels, self.shared = of, max_pixels, shared
+        self.of, self.max_pixels, self.shared, self.read_noise = of, max_pixels, shared, read_noise
         self._kept: OrderedDict[Path, Input] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, job: Job) -> Input:
         """Return a job's input."""
         if not self.shared:
-            return Input(job.source, self.of(job), self.max_pixels)
+            return self._input(job)
         with self._lock:
             if job.source not in self._kept:
-                self._kept[job.source] = Input(job.source, self.of(job), self.max_pixels)
+                self._kept[job.source] = self._input(job)
                 if len(self._kept) > IN_HAND:
                     self._kept.popitem(last=False)
             return self._kept[job.source]
+
+    def _input(self, job: Job) -> Input:
+        return Input(job.source, self.of(job), self.max_pixels, self.read_noise)

@@ -51,6 +51,8 @@ def restore_files(
         UsageError: the plan cannot be carried out.
         CheckpointError: the model cannot be used.
     """
+    from ...restoration.noise_reading import noise_reader
+
     encoding, request = keeping.encoding(), which.answers()
     picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
     beside = products_beside(picture, which)
@@ -68,12 +70,16 @@ def restore_files(
         begin(batch, files, display)
         due = any(job.action != "skip" for job in batch.jobs)
         display.prepare("loading the model")
+        model = tasks.adapt(compute.load(), display) if due else None
         restorer = _Restorer(
             results=Results(batch=batch, files=files, encoding=encoding, display=display),
             wanted=wanted,
-            model=tasks.adapt(compute.load(), display) if due else None,
+            model=model,
             inputs=Inputs(
-                lambda job: tasks.of(job)[0], files.max_pixels, shared=request.pictures > 1 or len(beside) > 0
+                lambda job: tasks.of(job)[0],
+                files.max_pixels,
+                shared=request.pictures > 1 or len(beside) > 0,
+                read_noise=None if model is None else noise_reader(model),
             ),
             traces=which.trace is not None,
         )

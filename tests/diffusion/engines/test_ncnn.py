@@ -28,7 +28,7 @@ def by_ncnn() -> Model:
 @pytest.mark.parametrize("size", [(64, 64), (96, 208), (16, 16)])
 def test_it_gives_what_torch_gives(by_ncnn: Model, model: Model, size: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    x, noise, cond = torch.randn(2, 8, *size), torch.tensor([1.25, -0.6]), torch.rand(2, 4)
+    x, noise, cond = torch.randn(2, 8, *size), torch.tensor([1.25, -0.6]), torch.rand(2, model.network.config.cond)
     with torch.no_grad():
         torch.testing.assert_close(by_ncnn.network(x, noise, cond), model.network(x, noise, cond), atol=1e-4, rtol=0)
 
@@ -37,7 +37,7 @@ def test_it_is_near_in_bf16(model: Model) -> None:
     half = prepare("photo", device="cpu", engine="ncnn", dtype="bf16")
     assert half.network.dtype == torch.bfloat16
     torch.manual_seed(0)
-    x, noise, cond = torch.randn(1, 8, 64, 96), torch.tensor([0.1]), torch.zeros(1, 4)
+    x, noise, cond = torch.randn(1, 8, 64, 96), torch.tensor([0.1]), torch.zeros(1, model.network.config.cond)
     with torch.no_grad():
         apart = (half.network(x, noise, cond) - model.network(x, noise, cond)).abs().max()
     assert 1e-4 < apart < 0.2

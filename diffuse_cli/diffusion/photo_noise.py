@@ -1,0 +1,240 @@
+"""The core as its own noise estimator: how strong and how coarse a photograph's noise is, and how sure that is.
+
+The core is called twice on a few crops, told little and much noise. What it takes away is a clean view of what may be
+noise. Noise is everywhere and texture is not, so statistics over blocks tell them apart. A small regressor turns them
+into numbers. It is trained on crops whose noise is known (training/photo_noise.py).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from ..degradation.operators import Degradation
+from ..errors import CheckpointError
+from ..system.files import write_bytes
+from .denoiser import Denoiser, nothing_known
+from .network import UNet
+
+PROBES: Final = (3 / 127.5, 12 / 127.5)
+"""What the core is told: 3 and 12 levels of 8 bits."""
+PROBED_GRAIN: Final = 0.6
+BLOCK: Final = 16
+INPUTS: Final = 109
+"""How many statistics there are."""
+WIDTH: Final = 96
+MEMBERS: Final = 4
+OUTPUTS: Final = 4
+"""Logarithm of the level, grain, and logarithms of the levels of luma and chroma."""
+_PRIOR: Final = (-3.5, 0.5, -3.8, -4.0)
+"""Where the outputs begin in training."""
+_QUANTILES: Final = (0.05, 0.15, 0.3, 0.5, 0.7, 0.9)
+_TINY: Final = 1e-9
+_YCC: Final = ((0.299, 0.587, 0.114), (-0.169, -0.331, 0.5), (0.5, -0.419, -0.081))
+
+
+class PhotoNoise(NamedTuple):
+    """The noise of a photograph.
+
+    Attributes:
+        level: root mean square over pixels and channels, [-1, 1] units.
+        grain: as `Degradation.grain` has it, pixels.
+        luma, chroma: the level of luma's noise, and of both chromas' together.
+        doubt: std of the logarithm of the level.
+    """
+
+    level: float
+    grain: float
+    luma: float
+    chroma: float
+    doubt: float
+
+
+class Regressor(nn.Module):
+    """Statistics (B, INPUTS) to means and variances, (B, OUTPUTS) each: of several networks, which also disagree."""
+
+    mean: Tensor
+    std: Tensor
+    prior: Tensor
+
+    def __init__(self) -> None:
+        """Make one that is not trained yet."""
+        super().__init__()
+        self.members = nn.ModuleList(_member() for _ in range(MEMBERS))
+        self.register_buffer("mean", torch.zeros(INPUTS))
+        self.register_buffer("std", torch.ones(INPUTS))
+        self.register_buffer("prior", torch.tensor(_PRIOR), persistent=False)
+
+    def forward(self, statistics: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the means and variances of the mixture of the members' Gaussians."""
+        x = self.normalised(statistics)
+        each = [self.of_member(member, x) for member in self.members]
+        means = torch.stack([mean for mean, _ in each])
+        variances = torch.stack([log_variance.exp() for _, log_variance in each])
+        return means.mean(0), variances.mean(0) + means.var(0, correction=0)
+
+    def normalised(self, statistics: Tensor) -> Tensor:
+        """Return what the members see."""
+        return ((statistics - self.mean) / self.std).clamp(-4, 4)
+
+    def of_member(self, member: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return one member's means and logarithms of variances."""
+        out: Tensor = member(x)
+        return out[:, :OUTPUTS] + self.prior, out[:, OUTPUTS:].clamp(-6, 4)
+
+
+def _member() -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(INPUTS, WIDTH), nn.SiLU(), nn.Dropout(0.1), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Dropout(0.1),
+        nn.Linear(WIDTH, 2 * OUTPUTS),
+    )  # fmt: skip
+
+
+FORMAT: Final = "diffuse-noise-1"
+
+
+def load_regressor(path: Path) -> Regressor:
+    """Read a regressor.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of another kind.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            known = (file.metadata() or {}).get("format") == FORMAT
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}; install diffuse again") from None
+    regressor = Regressor()
+    wanted = {name: value.shape for name, value in regressor.state_dict().items()}
+    if not known or wanted != {name: value.shape for name, value in weights.items()}:
+        raise CheckpointError(f"{path}: is not a noise regressor of this program; install diffuse again")
+    regressor.load_state_dict(weights)
+    return regressor.eval()
+
+
+def save_regressor(regressor: Regressor, path: Path, summary: dict[str, str]) -> None:
+    """Write a regressor.
+
+    Args:
+        regressor: trained.
+        path: the file.
+        summary: what it was trained on and with, as text.
+
+    Raises:
+        PictureError: the disk fails.
+    """
+    tensors = {name: value.contiguous() for name, value in regressor.state_dict().items()}
+    write_bytes(save(tensors, {**summary, "format": FORMAT}), path)
+
+
+def read_noise(crops: Sequence[Tensor], network: UNet, regressor: Regressor) -> PhotoNoise:
+    """Read the noise of a photograph from crops of it.
+
+    Args:
+        crops: (1, 3, h, w) each, [-1, 1] units, sides multiples of 16.
+        network: folded; it must know grain.
+        regressor: trained on this network's statistics.
+    """
+    with torch.no_grad():
+        means, variances = regressor(statistics(crops, network)[None])
+    level, grain, light, colour = means[0].tolist()
+    return PhotoNoise(
+        level=math.exp(level),
+        grain=max(grain, 0.0),
+        luma=math.exp(light),
+        chroma=math.exp(colour),
+        doubt=math.sqrt(float(variances[0, 0])),
+    )
+
+
+@torch.no_grad()
+def statistics(crops: Sequence[Tensor], network: UNet) -> Tensor:
+    """Return what is told of crops (1, 3, h, w) by two calls of the core: (INPUTS,)."""
+    found = []
+    for level in PROBES:
+        maps = [_taken_away(x, _denoised(x, level, network)) for x in crops]
+        found.append(_summary(torch.cat(maps, 1)))
+    found.append(_of_pixels(crops))
+    return torch.cat(found)
+
+
+def _denoised(x: Tensor, level: float, network: UNet) -> Tensor:
+    """Return the posterior mean of a photograph with noise of this level."""
+    what = Degradation(noise=level, grain=PROBED_GRAIN)
+    seen = replace(nothing_known(1, network.config, x.device).told(what), mu=x)
+    return Denoiser(network, seen)(torch.zeros_like(x), torch.tensor(math.inf))
+
+
+def _ycc(x: Tensor) -> Tensor:
+    return torch.einsum("ij,bjhw->bihw", torch.tensor(_YCC), x)
+
+
+def _blocks(x: Tensor) -> Tensor:
+    """Block means of (1, C, h, w): (C, n)."""
+    return F.avg_pool2d(x, BLOCK)[0].flatten(1)
+
+
+def _taken_away(x: Tensor, denoised: Tensor) -> Tensor:
+    """What each block lost, and what is left there: nine numbers a block, (9, n).
+
+    Logarithms of the energy of luma's and chroma's residual, lag-1 correlations of both across and down, the logarithm
+    of the texture of the denoised luma, brightness, and the logarithm of the energy of the coarse luma residual.
+    """
+    residual, left = _ycc(x - denoised), _ycc(denoised)[:, :1]
+    energy = _blocks(residual.square()) + _TINY
+    across = _blocks(F.pad(residual[..., 1:] * residual[..., :-1], (0, 1))) / energy
+    down = _blocks(F.pad(residual[..., 1:, :] * residual[..., :-1, :], (0, 0, 0, 1))) / energy
+    texture = (_blocks(left.square()) - _blocks(left).square()).clamp_min(_TINY)
+    coarse = _blocks(F.avg_pool2d(residual[:, :1], 5, 1, 2).square()) + _TINY
+    light, colour = energy[:1].log() / 2, energy[1:].sum(0, keepdim=True).log() / 2
+    return torch.cat([
+        light, colour, across[:1], down[:1], across[1:].mean(0, keepdim=True), down[1:].mean(0, keepdim=True),
+        texture.log() / 2, _blocks(x.mean(1, keepdim=True)), coarse.log() / 2,
+    ])  # fmt: skip
+
+
+def _summary(blocks: Tensor) -> Tensor:
+    """Statistics of (9, n) over the blocks: quantiles, means of flat, middling and busy ones, and slopes: (47,)."""
+    light, colour, texture, bright = blocks[0], blocks[1], blocks[6], blocks[7]
+    q = torch.tensor(_QUANTILES)
+    order, n = texture.argsort(), blocks.shape[1]
+    parts = (order[: max(1, n // 5)], order[n // 5 : max(n * 3 // 5, 1)], order[n * 3 // 5 :])
+    kinds = [
+        torch.cat([blocks[[0, 1, 2, 3, 4, 5, 6, 8]][:, part].mean(1), light[part].std(correction=0)[None]])
+        for part in parts
+    ]
+    slopes = [
+        ((light - light.mean()) * (v - v.mean())).mean() / (v.var(correction=0) + 1e-3) for v in (bright, texture)
+    ]
+    return torch.cat([light.quantile(q), colour.quantile(q), texture.quantile(q), *kinds, torch.stack(slopes)])
+
+
+def _of_pixels(crops: Sequence[Tensor]) -> Tensor:
+    """What is told without the core: high-pass energies, brightness, contrast, equal neighbours: (15,)."""
+    highs = []
+    for x in crops:
+        y = _ycc(x)
+        highs.append(_blocks((y - F.avg_pool2d(F.pad(y, (1, 1, 1, 1), mode="reflect"), 3, 1)).square()) + _TINY)
+    high = torch.cat(highs, 1).log() / 2
+    q = torch.tensor(_QUANTILES[:5])
+    pixels = torch.cat([x.flatten(2) for x in crops], 2)[0]
+    equal = torch.cat([(x[..., 1:] == x[..., :-1]).all(1).flatten() for x in crops]).float().mean()
+    level_share = torch.stack([(pixels.abs() > 0.99).float().mean(), equal])
+    return torch.cat([
+        high[0].quantile(q), high[1:].logsumexp(0).quantile(q), torch.stack([pixels.mean(), pixels.std()]), level_share,
+        _least_common(pixels)[None],
+    ])  # fmt: skip
+
+
+def _least_common(pixels: Tensor) -> Tensor:
+    """Logarithm of how many different levels the luma has, of 256: a drawing has few."""
+    levels = ((pixels * torch.tensor(_YCC[0])[:, None]).sum(0) * 127.5).round()
+    return torch.tensor(float(len(torch.unique(levels)))).log()

@@ -1,0 +1,133 @@
+"""The noise of pictures: who reads it, what is told, and what is left alone."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.photo_noise import INPUTS, PhotoNoise, Regressor, load_regressor, save_regressor, statistics
+from diffuse_cli.errors import CheckpointError
+from diffuse_cli.images.image_io import Picture, jpeg_coding
+from diffuse_cli.images.picture import Source
+from diffuse_cli.images.units import LEVEL
+from diffuse_cli.restoration.noise_reading import FoundNoise, crops_of, find_noise, noise_reader
+from diffuse_cli.restoration.problem import GuidePicture, NoisyPicture
+from diffuse_cli.tasks.denoise import Denoise
+from diffuse_cli.tasks.restore import Restore
+
+FLAT = Picture(pixels=np.zeros((96, 96, 3), np.float32))
+
+
+def reads(level: float, grain: float, doubt: float = 0.2) -> PhotoNoise:
+    part = level / LEVEL
+    return PhotoNoise(level=part, grain=grain, luma=part, chroma=part, doubt=doubt)
+
+
+def white(level: float) -> Picture:
+    noise = np.random.default_rng(0).standard_normal((256, 256, 3), dtype=np.float32)
+    return Picture(pixels=(noise * np.float32(level / LEVEL)).clip(-1, 1))
+
+
+def test_a_photographs_noise_is_told_with_its_grain_and_a_margin_for_doubt() -> None:
+    problem = Denoise().problem(FLAT, lambda _: reads(5, 0.6, doubt=0.3))
+    assert isinstance(problem.observation, GuidePicture)
+    told = problem.observation.degradation
+    assert told.noise == pytest.approx(5 * math.exp(0.3) / LEVEL)
+    assert (told.grain, told.quality) == (0.6, 100)
+    assert problem.findings.facts["noise"] == pytest.approx(5)
+    assert "5.0 levels, grain of 0.6" in problem.findings.notes[0]
+    unsure = Denoise().problem(FLAT, lambda _: reads(5, 0.6, doubt=3)).degradation
+    assert unsure.noise == pytest.approx(5 * math.exp(0.7) / LEVEL), "the margin has an end"
+
+
+def test_a_jpegs_quality_is_told_beside() -> None:
+    stored = Picture(pixels=FLAT.pixels, source=Source(jpeg=jpeg_coding(80, "4:2:0")))
+    told = Denoise().problem(stored, lambda _: reads(5, 0.6)).degradation
+    assert told.quality == 80
+
+
+@pytest.mark.parametrize(("level", "grain"), [(1.0, 0.6), (6.0, 0.1)])
+def test_too_little_and_what_looks_white_is_left_to_the_estimators_of_white_noise(level: float, grain: float) -> None:
+    assert find_noise(FLAT, lambda _: reads(level, grain)) == FoundNoise(level=0.0)
+    found = find_noise(white(15), lambda _: reads(14, 0.1))
+    assert found.level == pytest.approx(15, rel=0.1)
+    assert found.grain is None
+    assert isinstance(found.observation(white(15)), NoisyPicture)
+
+
+def test_what_only_the_estimators_of_white_noise_see_is_not_removed() -> None:
+    """Fur and the edges of text look like white noise to them, and not to the core."""
+    assert find_noise(white(15), lambda _: reads(0.5, 0.5)) == FoundNoise(level=0.0)
+    assert find_noise(white(15), None).level == pytest.approx(15, rel=0.1)
+
+
+def test_restore_undoes_it_too_also_enlarged() -> None:
+    told = Restore().problem(FLAT, lambda _: reads(5, 0.6, doubt=0)).degradation
+    assert told.noise * LEVEL == pytest.approx(5)
+    assert told.grain == 0.6
+    larger = Restore(scale=2).problem(FLAT, lambda _: reads(5, 0.6, doubt=0))
+    assert (larger.size, larger.degradation.grain) == ((192, 192), 0.6)
+    assert Restore(noise=None).problem(FLAT, lambda _: reads(5, 0.6)).degradation.grain == 0
+
+
+@pytest.mark.parametrize(("size", "count"), [((63, 200), 0), ((64, 64), 1), ((170, 500), 3), ((3000, 4000), 9)])
+def test_crops_are_few_whatever_the_size(size: tuple[int, int], count: int) -> None:
+    crops = crops_of(torch.zeros(1, 3, *size))
+    assert len(crops) == count
+    assert all(n % 16 == 0 and n <= 160 for crop in crops for n in crop.shape[-2:])
+
+
+def test_weights_that_do_not_know_grain_read_nothing(toy: Model) -> None:
+    assert toy.network.config.described == 4
+    assert noise_reader(toy) is None
+
+
+def test_statistics_are_finite_on_anything(toy: Model) -> None:
+    for x in (torch.zeros(1, 3, 64, 64), torch.ones(1, 3, 32, 96), torch.rand(1, 3, 48, 48) * 2 - 1):
+        found = statistics([x, x], toy.network)
+        assert found.shape == (INPUTS,)
+        assert bool(found.isfinite().all())
+
+
+def test_a_regressor_is_written_and_read_again(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    regressor, path = Regressor().eval(), tmp_path / "noise.safetensors"
+    save_regressor(regressor, path, {"crops": "0"})
+    x = torch.randn(4, INPUTS)
+    for a, b in zip(load_regressor(path)(x), regressor(x), strict=True):
+        assert torch.equal(a, b)
+    assert sum(p.numel() for p in regressor.parameters()) < 500_000
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(CheckpointError, match=r"noise\.safetensors"):
+        load_regressor(path)
+    with pytest.raises(CheckpointError, match=r"noise\.safetensors"):
+        load_regressor(tmp_path / "none" / "noise.safetensors")
+
+
+@pytest.mark.slow
+class TestReal:
+    """The released weights and their regressor."""
+
+    def test_white_noise_is_white_and_a_clean_gradient_clean(self, model: Model) -> None:
+        read = noise_reader(model)
+        assert read is not None
+        noise = read(white(15))
+        assert noise is not None
+        assert noise.level * LEVEL == pytest.approx(15, rel=0.3)
+        assert noise.grain < 0.28
+        ramp = np.linspace(-0.8, 0.8, 256, dtype=np.float32)[None, :, None].repeat(256, 0).repeat(3, 2)
+        assert find_noise(Picture(pixels=ramp), read) == FoundNoise(level=0.0)
+
+    def test_correlated_noise_is_seen(self, model: Model) -> None:
+        from diffuse_cli.degradation.camera import Film, describe_noise, film_grain
+
+        x = torch.linspace(-0.5, 0.5, 256)[None, None, None].expand(1, 3, 256, 256).contiguous()
+        noise = film_grain(x, Film(level=8 / LEVEL, grain=0.7), np.random.default_rng(0))
+        picture = Picture(pixels=(x + noise)[0].permute(1, 2, 0).numpy().copy())
+        found = find_noise(picture, noise_reader(model))
+        level, grain = describe_noise(noise)
+        assert found.level == pytest.approx(level * LEVEL, rel=0.4)
+        assert found.grain == pytest.approx(grain, abs=0.3)
