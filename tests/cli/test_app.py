@@ -164,6 +164,20 @@ def test_without_arguments_the_help_is_shown(run: Program) -> None:
         assert len((result.stdout + result.stderr).splitlines()) > 8
 
 
+def test_every_command_shows_its_help(run: Program) -> None:
+    def commands(command: Any, *words: str) -> Iterator[tuple[str, ...]]:  # noqa: ANN401
+        yield words
+        for word, below in getattr(command, "commands", {}).items():
+            yield from commands(below, *words, word)
+
+    every = list(commands(get_command(app)))
+    assert len(every) > 20
+    for words in every:
+        result = run(*words, "--help")
+        assert result.exit_code == 0, words
+        assert result.stdout.startswith("Usage: "), words
+
+
 def test_every_option_is_explained() -> None:
     def options(command: Any, name: str = "diffuse") -> Iterator[tuple[str, str, str]]:  # noqa: ANN401
         for option in command.params:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import dct
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +60,7 @@ def estimate_resampling(levels: NDArray[np.float32]) -> Resampling:
 def _source_length(rows: Floats) -> tuple[int, float]:
     """The length that the rows (N, L) were enlarged from, and by how many stds it stands out."""
     rows = rows[:: max(len(rows) // _MOST_LINES, 1)]
-    coefficients = _cosine_transform(rows)
+    coefficients = dct(rows, axis=1)
     signs = np.where(np.abs(coefficients) > _ROUNDING, np.sign(coefficients), 0.0)
     length = rows.shape[1]
     lengths = np.arange(_REACH + 1, length - _REACH)
@@ -69,10 +70,3 @@ def _source_length(rows: Floats) -> tuple[int, float]:
     scores /= np.sqrt(_REACH * len(rows))
     best = int(np.argmax(scores))
     return int(lengths[best]), float(scores[best])
-
-
-def _cosine_transform(rows: Floats) -> Floats:
-    """DCT-II along the rows, up to a positive factor for each coefficient."""
-    length = rows.shape[1]
-    spectrum = np.fft.rfft(np.concatenate([rows, rows[:, ::-1]], 1), axis=1)[:, :length]
-    return np.asarray((spectrum * np.exp(-0.5j * np.pi * np.arange(length) / length)).real)
