@@ -11,6 +11,7 @@ from torch import Tensor
 from ..errors import PictureError, UsageError
 from ..images.image_io import SUBSAMPLINGS, Picture, Source, jpeg_coding
 from ..images.units import LEVEL
+from .camera import Film, film_grain, sensor_noise, sensor_of_iso
 from .noise_field import noise_field
 from .operators import Degradation, blur, degrade, shrunk_size
 from .random_masks import MaskKind, random_marks
@@ -32,6 +33,9 @@ class Damage:
         scale: factor of shrinking, antialiased bicubic.
         poisson: shot noise, in 8-bit levels per photon.
         noise: std of white noise in 8-bit levels.
+        camera: ISO of a camera, whose sensor's noise is developed; None = no such noise.
+        film: level of film grain in the middle tones, root mean square in 8-bit levels; None = no grain.
+        grain: size of the film's grain, the std of a Gaussian in pixels; None = 0.8.
         mask: kind of marks that hide pixels; mask_share: the share of the picture that they hide.
         worn: the marks look like those of old prints, each with a tone of its own (light, one in four dark) and a soft
             rim; otherwise they are white.
@@ -44,6 +48,9 @@ class Damage:
     scale: float = 1.0
     poisson: float = 0.0
     noise: float = 0.0
+    camera: float | None = None
+    film: float | None = None
+    grain: float | None = None
     mask: MaskKind | None = None
     mask_share: float = 0.1
     worn: bool = False
@@ -53,10 +60,15 @@ class Damage:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        ranges = {"blur": (0, 50), "scale": (1, MAX_SCALE), "poisson": (0, 255), "noise": (0, 1000)}
+        ranges = {
+            "blur": (0, 50), "scale": (1, MAX_SCALE), "poisson": (0, 255), "noise": (0, 1000), "camera": (25, 1e6),
+            "film": (0.1, 255), "grain": (0, 10),
+        }  # fmt: skip
         for name, (low, high) in ranges.items():
-            if not low <= getattr(self, name) <= high:
-                raise UsageError(f"--{name} must lie in {low} .. {high:g}, not {getattr(self, name):g}")
+            if (value := getattr(self, name)) is not None and not low <= value <= high:
+                raise UsageError(f"--{name} must lie in {low} .. {high:g}, not {value:g}")
+        if self.grain is not None and self.film is None:
+            raise UsageError("--grain is the size of film grain; give --film LEVEL, too")
         if not 0 < self.mask_share < 0.95:
             raise UsageError(f"--mask-share must lie between 0 and 0.95, not {self.mask_share:g}")
         if self.jpeg is not None and not 1 <= self.jpeg <= 100:
@@ -65,8 +77,11 @@ class Damage:
             raise UsageError(f"--subsampling must be one of {', '.join(SUBSAMPLINGS)}, not {self.subsampling}")
         if not 0 <= self.seed < 2**64:
             raise UsageError(f"--seed must lie in 0 .. 2^64 - 1, not {self.seed}")
-        if not (self.blur or self.scale > 1 or self.poisson or self.noise or self.mask or self.jpeg):
-            raise UsageError("what is to happen? Give --blur, --scale, --poisson, --noise, --mask-random or --jpeg")
+        noises = self.poisson or self.noise or self.camera or self.film
+        if not (self.blur or self.scale > 1 or noises or self.mask or self.jpeg):
+            raise UsageError(
+                "what is to happen? Give --blur, --scale, --poisson, --noise, --camera, --film, --mask-random or --jpeg"
+            )
 
     def apply(self, picture: Picture) -> tuple[Picture, NDArray[np.bool_] | None]:
         """The damaged picture, and which of its pixels are hidden.
@@ -83,6 +98,7 @@ class Damage:
         noise = torch.from_numpy(noise_field(size, seed=self.seed, gray=picture.is_gray))[None]
         what = Degradation(blur=self.blur, scale=self.scale, noise=self.noise / LEVEL)
         y = degrade(x, what, noise=noise, shots=self.poisson, seed=self.seed)
+        y = self._photographed(y, gray=picture.is_gray)
         hole = None
         if self.mask is not None:
             marks = torch.from_numpy(random_marks(size, self.mask, share=self.mask_share, seed=self.seed))
@@ -97,6 +113,16 @@ class Damage:
         if self.jpeg is not None:
             source, depth = replace(source, jpeg=jpeg_coding(self.jpeg, self.subsampling)), 8
         return Picture(pixels=pixels, depth=depth, source=source), hole
+
+    def _photographed(self, x: Tensor, *, gray: bool) -> Tensor:
+        """Return a picture with the noise of a camera and of film."""
+        if self.camera is not None:
+            sensor = sensor_of_iso(self.camera, self.seed)
+            x = x + sensor_noise(x.clamp(-1, 1), sensor, np.random.default_rng([self.seed, 6]), gray=gray)
+        if self.film is not None:
+            film = Film(level=self.film / LEVEL, grain=0.8 if self.grain is None else self.grain)
+            x = x + film_grain(x, film, np.random.default_rng([self.seed, 7]), gray=gray)
+        return x
 
 
 def _worn(y: Tensor, marks: Tensor, *, light_only: bool, seed: int) -> tuple[Tensor, Tensor]:

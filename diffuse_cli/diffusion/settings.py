@@ -23,7 +23,7 @@ _PROGRAM_BYTES = 448 << 20
 """Memory that the program takes by itself and for reading and writing."""
 _BYTES_PER_PIXEL: dict[Engine, int] = {"torch": 1300, "ncnn": 3600}
 """Memory that each pixel of a tile with margins takes, in fp32."""
-_MARGINS, _STEP = 128, 64
+_MARGINS, _STEP = 160, 64
 GENERATE_STEPS = 24
 """Solver steps of `generate`, if nothing is said."""
 LABEL_GUIDANCE = 1.5

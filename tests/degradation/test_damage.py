@@ -1,10 +1,14 @@
 """Damage to whole pictures: gray, deep, transparent, and worn as old prints are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from diffuse_cli.degradation.camera import describe_noise
 from diffuse_cli.degradation.damage import Damage
 from diffuse_cli.degradation.random_masks import MaskKind
 from diffuse_cli.errors import PictureError, UsageError
@@ -65,3 +69,22 @@ def test_worn_marks(kind: MaskKind) -> None:
 
 
 Mask = NDArray[np.bool_]
+
+
+def test_a_cameras_noise_and_film_are_seeded_and_correlated() -> None:
+    picture = Picture(pixels=np.full((96, 96, 3), [0.1, 0, -0.1], np.float32))
+    for damage in (Damage(camera=1600, seed=3), Damage(film=8, grain=0.8, seed=3)):
+        noisy = damage.apply(picture)[0].pixels
+        assert np.array_equal(noisy, damage.apply(picture)[0].pixels)
+        assert not np.array_equal(noisy, replace(damage, seed=4).apply(picture)[0].pixels)
+        noise = torch.from_numpy(noisy - picture.pixels).permute(2, 0, 1)[None]
+        red = noise[:, :1] - noise[:, 1:2]
+        assert damage.camera is None or float((red[..., 1:] * red[..., :-1]).mean() / red.square().mean()) > 0.4
+        level, grain = describe_noise(noise)
+        assert 4 < level * 127.5 < 20
+        assert damage.film is None or grain == pytest.approx(0.8, abs=0.1)
+    with pytest.raises(UsageError, match="--film"):
+        Damage(grain=0.5)
+    gray = Damage(camera=800).apply(Picture(pixels=np.zeros((32, 32, 1), np.float32)))[0]
+    assert gray.pixels.shape == (32, 32, 1)
+    assert gray.pixels.std() > 0

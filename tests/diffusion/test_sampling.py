@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
 from diffuse_cli.degradation.noise_field import noise_field
 from diffuse_cli.diffusion.denoiser import Denoiser, nothing_known, sigma_start
 from diffuse_cli.diffusion.model import Model
-from diffuse_cli.diffusion.network import NetworkConfig
 from diffuse_cli.diffusion.sampling import karras_sigmas, sample_dpmpp_2m, sample_euler, sample_heun
 from diffuse_cli.errors import UsageError
 from tests.conftest import SHARED, needs_shared
@@ -65,7 +65,7 @@ def test_the_default_is_the_most_accurate_at_equal_calls() -> None:
 @pytest.mark.parametrize("case", ["varying", "inpaint", "guided"])
 def test_the_default_is_the_nearest_to_the_converged_solution_on_the_golden_cases(model: Model, case: str) -> None:
     golden = load_file(SHARED / "reference" / "golden.safetensors")
-    seen = nothing_known(1, NetworkConfig(), torch.device("cpu"))
+    seen = nothing_known(1, model.network.config, torch.device("cpu"))
     if case == "varying":
         seen = replace(seen, y=golden["varying.y"], sigma_y=golden["varying.sigma_y"])
     elif case == "inpaint":
@@ -73,7 +73,12 @@ def test_the_default_is_the_nearest_to_the_converged_solution_on_the_golden_case
         seen = replace(seen, **parts)  # type: ignore[arg-type]
     else:
         sigma_p = golden["guided.sigma_p"].reshape(1, 1, 1, 1)
-        seen = replace(seen, mu=golden["guided.mu"], sigma_p=sigma_p, cond=golden["guided.cond"])
+        seen = replace(
+            seen,
+            mu=golden["guided.mu"],
+            sigma_p=sigma_p,
+            cond=F.pad(golden["guided.cond"], (0, model.network.config.described - 4)),
+        )
     posterior, start = Denoiser(model.network, seen), sigma_start(seen)
     mean = posterior(torch.zeros(1, 3, 64, 80), torch.tensor(math.inf))
     x = mean + start * torch.from_numpy(noise_field((64, 80), seed=0))[None]

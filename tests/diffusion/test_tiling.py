@@ -14,7 +14,6 @@ from diffuse_cli.degradation.operators import Degradation
 from diffuse_cli.diffusion import settings
 from diffuse_cli.diffusion.inference import Run, infer
 from diffuse_cli.diffusion.model import Model
-from diffuse_cli.diffusion.network import NetworkConfig
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.diffusion.tiling import MARGIN, Window, batched, plan_tiles, tiled
 from diffuse_cli.images.image_io import read_picture
@@ -123,7 +122,7 @@ def test_tiled_and_whole_agree_within_one_level(model: Model, what: str) -> None
     if what == "x4":
         y = y[..., ::4, ::4][..., :62, :55]
     steps = 3 if what == "sample" else 1
-    known = observe(y, task, NetworkConfig(), gray=False, sampling=steps > 1)
+    known = observe(y, task, model.network.config, gray=False, sampling=steps > 1)
     whole = infer(known, Run(model=model, settings=Settings(tile="off", steps=steps)))
     for tile in (64, 112):
         difference = (infer(known, Run(model=model, settings=Settings(tile=tile, steps=steps))) - whole).abs().max()

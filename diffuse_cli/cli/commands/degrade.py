@@ -34,6 +34,16 @@ def degrade(
         float, typer.Option(metavar="G", help="Add shot noise of G levels a photon. Its variance is G times the level.")
     ] = 0.0,
     noise: Annotated[float, typer.Option(metavar="LEVEL", help="Add white noise of this std in 8-bit levels.")] = 0.0,
+    camera: Annotated[
+        float | None,
+        typer.Option(metavar="ISO", help="Add the noise of a camera at this ISO: sensor, demosaicing, colours."),
+    ] = None,
+    film: Annotated[
+        float | None, typer.Option(metavar="LEVEL", help="Add film grain of this level in the middle tones.")
+    ] = None,
+    grain: Annotated[
+        float | None, typer.Option(metavar="PX", help="Size of the film's grain in pixels.", show_default="0.8")
+    ] = None,
     mask_random: Annotated[
         str | None,
         typer.Option(metavar="text|strokes|boxes|dust|scratches|tears", help="Paint over pixels, and write the mask."),
@@ -61,8 +71,8 @@ def degrade(
     from ...images.encoding import Encoding
 
     damage = Damage(
-        blur=blur, scale=scale, poisson=poisson, noise=noise, mask=kind_of(mask_random), mask_share=mask_share,
-        worn=worn, jpeg=jpeg, subsampling=subsampling, seed=seed,
+        blur=blur, scale=scale, poisson=poisson, noise=noise, camera=camera, film=film, grain=grain,
+        mask=kind_of(mask_random), mask_share=mask_share, worn=worn, jpeg=jpeg, subsampling=subsampling, seed=seed,
     )  # fmt: skip
     encoding = Encoding()
 
