@@ -124,7 +124,7 @@ def _read_heif(pillow_heif: Any, file: BinaryIO, max_pixels: int) -> Picture:  #
     width, height = image.size
     check_size(width, height, max_pixels)
     if len(container) > 1 and container.mimetype.endswith("-sequence"):
-        raise PictureError("an animation, of which diffuse would see only the first; save it as single pictures")
+        raise PictureError("an animation; save its frames as single pictures")
     info = image.info
     levels = np.asarray(image)
     levels = levels[..., None] if levels.ndim == 2 else levels
@@ -179,7 +179,7 @@ def _read_avif(imagecodecs: Any, file: BinaryIO, max_pixels: int) -> Picture:  #
     image = Image.open(io.BytesIO(data), formats=["AVIF"])
     check_size(*image.size, max_pixels)
     if getattr(image, "is_animated", False):
-        raise PictureError("an animation, of which diffuse would see only the first; save it as single pictures")
+        raise PictureError("an animation; save its frames as single pictures")
     levels = imagecodecs.avif_decode(data, numthreads=1)
     levels = levels[..., None] if levels.ndim == 2 else levels
     match = int(levels.max()).bit_length()
@@ -204,7 +204,7 @@ def _read_jxl(imagecodecs: Any, file: BinaryIO, max_pixels: int) -> Picture:  # 
     check_size(width, height, max_pixels)
     array = imagecodecs.jpegxl_decode(data, numthreads=1)
     if array.ndim == 4 or (array.ndim == 3 and array.shape[2] > 4):
-        raise PictureError("an animation, of which diffuse would see only the first; save it as single pictures")
+        raise PictureError("an animation; save its frames as single pictures")
     array = array[..., None] if array.ndim == 2 else array
     boxes = _boxes(data)
     block = boxes.get(b"Exif", b"")

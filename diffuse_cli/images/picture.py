@@ -266,9 +266,9 @@ MOST_LIGHT = 100.0
 def _check_floats(samples: NDArray[np.floating[Any]]) -> None:
     low, high = float(samples.min()), float(samples.max())
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise PictureError("some of its numbers are not finite; set them to something, and inpaint them with a --mask")
+        raise PictureError("some of its numbers are not finite; replace them, and fill them with inpaint --mask")
     if max(-low, high) > MOST_LIGHT:
-        raise PictureError(f"its numbers go from {low:g} to {high:g}, but white is to be 1; divide them first")
+        raise PictureError(f"its numbers go from {low:g} to {high:g}, but white must be 1; scale them first")
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:

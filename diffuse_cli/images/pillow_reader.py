@@ -151,11 +151,11 @@ class PillowReader:
         # A phone's JPEG may carry a preview or a gain map as further pictures (MPO): the first is the picture.
         if image.format not in ("MPO", "TIFF") and getattr(image, "is_animated", False):
             frames = f"an animation of {getattr(image, 'n_frames', 'several')} frames"
-            raise PictureError(f"{frames}, of which diffuse would see only the first; save them as single pictures")
+            raise PictureError(f"{frames}; save them as single pictures")
         if image.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
             raise PictureError(
-                f"its colours are {image.mode}, and a restored picture could not be turned back into the same inks; "
-                "convert it to RGB first, with its own profile, in the program that made it"
+                f"its colours are {image.mode}, which diffuse does not read; "
+                "convert it to RGB first, with its own profile"
             )
         if image.mode == "I" and image.format != "PPM":
             raise UnusualTiffError("32-bit or signed samples")
