@@ -1,4 +1,4 @@
-"""Noise as photographs have it: of a sensor, developed; as measured in developed photographs; and of film.
+"""Noise as photographs have it: a developed sensor's, as measured in developed photographs, and film grain.
 
 It is correlated, depends on brightness, and is stronger and coarser in colour than in luma. Every function takes a
 clean picture (1, 3, H, W) in [-1, 1] units and returns the noise alone, of the same shape and units.
@@ -36,10 +36,12 @@ class Sensor:
         shot: variance of shot noise per unit of linear light, white = 1.
         read: variance of read noise.
         matrix: share of the colour matrix, 0 = the sensor's colours are sRGB's.
-        red, blue: gains of the white balance.
+        red: gain of red in the white balance.
+        blue: gain of blue.
         edges: demosaic colour differences along green; otherwise bilinearly.
         phase: (row, column) of the mosaic's first red pixel, 0 or 1 each.
-        luma, chroma: (share, std): what the camera's denoiser leaves of the noise, after a Gaussian of that std.
+        luma: (share, std): what the camera's denoiser leaves of the luma noise, after a Gaussian of that std.
+        chroma: the same of the chroma noise.
         sharpening: how far the luma noise is sharpened.
     """
 
@@ -61,8 +63,10 @@ class Developed:
 
     Attributes:
         level: root mean square of the luma noise, [-1, 1] units.
-        luma, chroma: (std, coarse std, coarse share): white noise after a Gaussian, and a share of a coarser one.
-        colour: the chroma noise's strength relative to luma's; red, blue: of both differences.
+        luma: (std, coarse std, coarse share): white noise after a Gaussian, and a share of a coarser one.
+        chroma: the same of the chroma noise.
+        colour: strength of the red difference, relative to luma's.
+        blue: strength of the blue difference, relative to the red one.
         by_brightness: which of four ways it follows brightness (0 = not).
         share: how far it does.
     """
@@ -92,14 +96,19 @@ class Film:
 
 
 def sensor_of_iso(iso: float, seed: int) -> Sensor:
-    """Return a sensor of this sensitivity; the seed picks the mosaic's phase."""
+    """Return a sensor of a sensitivity.
+
+    Args:
+        iso: the sensitivity.
+        seed: picks the phase of the mosaic.
+    """
     shot = SHOT_PER_ISO * iso
     row, column = np.random.default_rng([seed, 5]).integers(2, size=2).tolist()
     return Sensor(shot=shot, read=_read_noise(shot), phase=(row, column))
 
 
 def _read_noise(shot: float, spread: float = 0.0) -> float:
-    """Variance of the read noise that goes with shot noise (Brooks et al. 2019, arXiv:1811.11127, section 3.1)."""
+    """Return the variance of read noise for a shot noise (Brooks et al. 2019, arXiv:1811.11127, section 3.1)."""
     return math.exp(2.18 * math.log(shot) + 1.2 + spread)
 
 
@@ -107,11 +116,13 @@ def sensor_noise(x: Tensor, sensor: Sensor, rng: Rng, *, gray: bool = False) -> 
     """Return the noise of a sensor after development: the difference to the same without noise.
 
     Linear light goes back through matrix and white balance to a Bayer mosaic, gets shot and read noise, and is
-    developed again (Brooks et al. 2019). A denoiser and a sharpener then work on the noise alone. A gray picture has
-    no mosaic.
+    developed again (Brooks et al. 2019). A denoiser and a sharpener then work on the noise alone. A gray picture has no
+    mosaic.
 
     Args:
         x: (1, 3, H, W), clean, [-1, 1] units.
+        sensor: the sensor and its camera.
+        rng: draws the noise.
         gray: the picture's channels are equal, so the noise's are.
     """
     light = linear((x + 1) / 2)
@@ -139,7 +150,7 @@ def _exposed(light: Tensor, sensor: Sensor, rng: Rng) -> Tensor:
 
 
 def _mosaic(size: tuple[int, int], phase: tuple[int, int]) -> Tensor:
-    """Which colour each pixel senses: (1, 3, H, W), one of the three is 1."""
+    """Return which colour each pixel senses, (1, 3, H, W): one of the three is 1."""
     rows = (torch.arange(size[0])[:, None] + phase[0]) % 2
     columns = (torch.arange(size[1])[None] + phase[1]) % 2
     red, blue = (1 - rows) * (1 - columns), rows * columns
@@ -147,7 +158,16 @@ def _mosaic(size: tuple[int, int], phase: tuple[int, int]) -> Tensor:
 
 
 def _demosaiced(sensed: Tensor, mosaic: Tensor, *, edges: bool) -> Tensor:
-    """(1, 1, H, W) -> (1, 3, H, W): bilinearly, or the differences to green bilinearly, which keeps chroma smooth."""
+    """Interpolate the colours of a mosaic.
+
+    Args:
+        sensed: (1, 1, H, W).
+        mosaic: (1, 3, H, W).
+        edges: interpolate the differences to green, which keeps chroma smooth; otherwise each colour by itself.
+
+    Returns:
+        (1, 3, H, W).
+    """
     kernels = torch.stack([_CROSS, _GREEN, _CROSS])[:, None]
 
     def spread(x: Tensor) -> Tensor:
@@ -176,6 +196,9 @@ def developed_noise(x: Tensor, what: Developed, rng: Rng, *, gray: bool = False)
 
     Args:
         x: (1, 3, H, W), clean, [-1, 1] units.
+        what: the statistics.
+        rng: draws the noise.
+        gray: the picture's channels are equal, so the noise's are.
     """
     brightness = luma(((x + 1) / 2).clamp(0, 1))
     light = _coloured(rng, 1, brightness, what.luma)
@@ -195,7 +218,7 @@ def developed_noise(x: Tensor, what: Developed, rng: Rng, *, gray: bool = False)
 
 
 def _coloured(rng: Rng, channels: int, like: Tensor, kind: tuple[float, float, float]) -> Tensor:
-    """Unit noise of two correlations: (fine std, coarse std, the coarse one's share)."""
+    """Return unit noise of two correlations: (fine std, coarse std, share of the coarse one)."""
     fine, coarse, share = kind
     parts = [_unit(_soft(_white(rng, channels, like), std)) for std in (fine, coarse)]
     return (parts[0] + share * parts[1]) / math.hypot(1, share)
@@ -206,6 +229,9 @@ def film_grain(x: Tensor, film: Film, rng: Rng, *, gray: bool = False) -> Tensor
 
     Args:
         x: (1, 3, H, W), clean, [-1, 1] units.
+        film: the film.
+        rng: draws the grain.
+        gray: the picture's channels are equal, so the grain's are.
     """
     tone = ((x + 1) / 2).clamp(0, 1)
     one = gray or not film.dyes
@@ -216,10 +242,14 @@ def film_grain(x: Tensor, film: Film, rng: Rng, *, gray: bool = False) -> Tensor
 
 
 def describe_noise(noise: Tensor) -> tuple[float, float]:
-    """Return level and grain of noise (1, 3, H, W).
+    """Return the level and the grain of noise.
 
     The level is the root mean square over pixels and channels. The grain is the std, in pixels, of the Gaussian that
-    gives white noise the lag-1 autocorrelation r of its luma, the mean of both directions: sqrt(-1 / (4 ln r)).
+    gives white noise the lag-1 autocorrelation r of this noise's luma, the mean of both directions: sqrt(-1 / (4 ln
+    r)).
+
+    Args:
+        noise: (1, 3, H, W).
     """
     y = luma(noise)
     y = y - y.mean()
@@ -229,14 +259,24 @@ def describe_noise(noise: Tensor) -> tuple[float, float]:
 
 
 def grain_of(correlation: float) -> float:
-    """Return the grain of a lag-1 autocorrelation, 0 where that is below 0.02, at most 3."""
+    """Return the grain of a lag-1 autocorrelation: 0 below 0.02, at most 3.
+
+    Args:
+        correlation: -1..1.
+    """
     if correlation < _LEAST_CORRELATION:
         return 0.0
     return min(math.sqrt(-1 / (4 * math.log(min(correlation, 0.97)))), MAX_GRAIN)
 
 
 def drawn_noise(x: Tensor, rng: Rng, *, gray: bool = False) -> Tensor:
-    """Return noise of a kind and strength drawn at random: a camera's (35 %), as measured (45 %), film's (20 %)."""
+    """Return noise of a random kind and strength: a camera's (35 %), as measured (45 %), film's (20 %).
+
+    Args:
+        x: (1, 3, H, W), clean, [-1, 1] units.
+        rng: draws kind, strength and noise.
+        gray: the picture's channels are equal, so the noise's are.
+    """
     kind = rng.random()
     if kind < 0.2:
         return film_grain(x, drawn_film(rng), rng, gray=gray)
@@ -246,7 +286,12 @@ def drawn_noise(x: Tensor, rng: Rng, *, gray: bool = False) -> Tensor:
 
 
 def drawn_sensor(rng: Rng, *, gray: bool = False) -> Sensor:
-    """Return a camera drawn at random."""
+    """Return a random camera.
+
+    Args:
+        rng: draws it.
+        gray: for a gray picture.
+    """
     shot = _loguniform(rng, *((2e-4, 2e-2) if gray else (1e-4, 1.2e-2)))
     denoises_luma, denoises_chroma, sharpens = rng.random(3) < (0.5, 0.6, 0.3)
     return Sensor(
@@ -264,7 +309,11 @@ def drawn_sensor(rng: Rng, *, gray: bool = False) -> Sensor:
 
 
 def drawn_developed(rng: Rng) -> Developed:
-    """Return the noise of a developed photograph drawn at random."""
+    """Return random statistics of a developed photograph's noise.
+
+    Args:
+        rng: draws them.
+    """
     return Developed(
         level=_loguniform(rng, 1.2, 14) / LEVEL,
         luma=(rng.uniform(0.3, 0.95), rng.uniform(1.5, 4), rng.uniform(0, 0.45)),
@@ -277,7 +326,11 @@ def drawn_developed(rng: Rng) -> Developed:
 
 
 def drawn_film(rng: Rng) -> Film:
-    """Return film drawn at random."""
+    """Return random film.
+
+    Args:
+        rng: draws it.
+    """
     return Film(level=_loguniform(rng, 2, 28) / LEVEL, grain=rng.uniform(0.25, 1.4), dyes=bool(rng.random() >= 0.6))
 
 
@@ -294,5 +347,5 @@ def _unit(noise: Tensor) -> Tensor:
 
 
 def _soft(x: Tensor, std: float) -> Tensor:
-    """A Gaussian of `std` pixels; below 0.15 it would change nothing."""
+    """Blur by a Gaussian of `std` pixels, unless that is below 0.15, which changes nothing."""
     return x if std < 0.15 else blur(x, std)

@@ -1,4 +1,4 @@
-"""Damage done on purpose: test inputs whose history is known, by the same operators that restoring describes."""
+"""Damage done on purpose: test inputs of known history, made by the operators that restoring describes."""
 
 from dataclasses import dataclass, replace
 
@@ -36,12 +36,16 @@ class Damage:
         camera: ISO of a camera, whose sensor's noise is developed; None = no such noise.
         film: level of film grain in the middle tones, root mean square in 8-bit levels; None = no grain.
         grain: size of the film's grain, the std of a Gaussian in pixels; None = 0.8.
-        mask: kind of marks that hide pixels; mask_share: the share of the picture that they hide.
+        mask: kind of marks that hide pixels.
+        mask_share: share of the picture that the marks hide.
         worn: the marks look like those of old prints, each with a tone of its own (light, one in four dark) and a soft
             rim; otherwise they are white.
-        jpeg: quality of a JPEG file, None = no JPEG; subsampling: of its chroma.
+        jpeg: quality of a JPEG file; None = no JPEG.
+        subsampling: of the JPEG's chroma.
         seed: of noise and marks.
-    Raises: UsageError: nothing is to happen, or a value is out of range.
+
+    Raises:
+        UsageError: nothing is to happen, or a value is out of range.
     """
 
     blur: float = 0.0
@@ -80,19 +84,23 @@ class Damage:
         noises = self.poisson or self.noise or self.camera or self.film
         if not (self.blur or self.scale > 1 or noises or self.mask or self.jpeg):
             raise UsageError(
-                "what is to happen? Give --blur, --scale, --poisson, --noise, --camera, --film, --mask-random or --jpeg"
+                "nothing to do; give --blur, --scale, --poisson, --noise, --camera, --film, --mask-random or --jpeg"
             )
 
     def apply(self, picture: Picture) -> tuple[Picture, NDArray[np.bool_] | None]:
-        """The damaged picture, and which of its pixels are hidden.
+        """Return the damaged picture, and which of its pixels are hidden.
 
-        The same seed gives every picture of one size the same noise and marks. JPEG is in what the file says: writing
-        the picture as JPEG uses the quality asked for.
+        The same seed gives every picture of one size the same noise and marks. The JPEG coding is noted in the result's
+        `source`: writing the result as JPEG applies it.
 
-        Raises: PictureError: the picture has transparency.
+        Args:
+            picture: clean.
+
+        Raises:
+            PictureError: the picture has transparency.
         """
         if picture.alpha is not None:
-            raise PictureError("has transparency, which no degradation here describes; flatten it first")
+            raise PictureError("it has transparency, which cannot be degraded; flatten it first")
         x = torch.from_numpy(picture.pixels.transpose(2, 0, 1).copy())[None].expand(1, 3, *picture.pixels.shape[:2])
         size = shrunk_size(picture.pixels.shape[:2], self.scale)
         noise = torch.from_numpy(noise_field(size, seed=self.seed, gray=picture.is_gray))[None]
@@ -128,8 +136,14 @@ class Damage:
 def _worn(y: Tensor, marks: Tensor, *, light_only: bool, seed: int) -> tuple[Tensor, Tensor]:
     """Paint marks as dust, scratches and tears look on a print.
 
-    Args: y: (1, 3, H, W); marks: (H, W), 0 = none, else a mark's number.
-    Returns: the picture, and where it shows a mark: (H, W).
+    Args:
+        y: (1, 3, H, W).
+        marks: (H, W), 0 = none, else the number of a mark.
+        light_only: no dark marks.
+        seed: of the tones.
+
+    Returns:
+        The picture, and where it shows a mark, (H, W).
     """
     rng = np.random.default_rng([seed, 3])
     count = int(marks.max()) + 1

@@ -1,4 +1,4 @@
-"""Masks from polygons, larger masks, and masks that fade in from their rims."""
+"""Masks of polygons, larger masks, and masks that fade in from their rims."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,11 @@ Mask = NDArray[np.bool_]
 
 
 def polygon_mask(size: tuple[int, int], points: Sequence[tuple[float, float]]) -> Mask:
-    """The pixels of a polygon, its outline included.
+    """Return the pixels of a polygon, with its outline.
 
-    Args: size: (height, width); points: (x, y), at least three; what lies outside the picture is cut off.
+    Args:
+        size: (height, width).
+        points: (x, y), at least three; what lies outside the picture is cut off.
     """
     image = Image.new("1", (size[1], size[0]))
     ImageDraw.Draw(image).polygon(list(points), fill=1, outline=1)
@@ -23,7 +25,12 @@ def polygon_mask(size: tuple[int, int], points: Sequence[tuple[float, float]]) -
 
 
 def grown(mask: Mask, pixels: int) -> Mask:
-    """The mask and what lies within so many pixels of it, by an octagon: squares and crosses in turn."""
+    """Return the mask and what lies within some pixels of it, by an octagon: squares and crosses in turn.
+
+    Args:
+        mask: (H, W).
+        pixels: how far.
+    """
     x = torch.from_numpy(mask)[None, None].float()
     for k in range(pixels):
         x = _step(x, square=k % 2 == 1)
@@ -31,26 +38,38 @@ def grown(mask: Mask, pixels: int) -> Mask:
 
 
 def fading(mask: Mask, pixels: int) -> NDArray[np.float32]:
-    """How much counts of what is filled in: 0 outside the mask, rising to 1 so many pixels inside of its rim.
+    """Return the weight of what is filled in: 0 outside the mask, rising to 1 inside. The picture's border is no rim.
 
-    The picture's own border is no rim.
+    Args:
+        mask: (H, W).
+        pixels: distance from the rim at which the weight is 1.
     """
     steps = steps_inside(torch.from_numpy(mask)[None, None], pixels + 1)
     return np.asarray((steps / (pixels + 1))[0, 0].numpy(), dtype=np.float32)
 
 
 def resized(mask: Tensor, size: tuple[int, int]) -> Tensor:
-    """A mask (h, w) bool at the size of a result, each pixel as the nearest one of it: (H, W) bool."""
+    """Return a mask at the size of a result, (H, W) bool, each pixel as the nearest one of the mask.
+
+    Args:
+        mask: (h, w) bool.
+        size: (H, W).
+    """
     return F.interpolate(mask[None, None].float(), size=size, mode="nearest")[0, 0] > 0
 
 
 def steps_inside(region: Tensor, most: int) -> Tensor:
-    """How many steps each pixel of a region (1, 1, H, W) bool is from the pixels outside, 1 at its border.
+    """Return how many steps the pixels of a region are from those outside, 1 at the border of the region.
 
-    Steps across and diagonal steps take turns, which makes octagons of circles. What lies beyond the picture's edges
-    does not count as outside.
+    Steps across and diagonal steps take turns, which makes octagons of circles. What lies beyond the picture does not
+    count as outside.
 
-    Returns: (1, 1, H, W) float, at most `most`; 0 outside.
+    Args:
+        region: (1, 1, H, W) bool.
+        most: the most steps to count.
+
+    Returns:
+        (1, 1, H, W) float, at most `most`; 0 outside.
     """
     outside = (~region).float()
     steps = torch.zeros_like(outside)

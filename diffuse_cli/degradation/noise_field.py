@@ -1,8 +1,8 @@
 """Gaussian noise as a pure function of (seed, sample, step, channel, absolute pixel position).
 
-Philox-4x64-10 (Salmon et al. 2011), one counter range for each aligned block of 64 x 64 pixels, so neither order,
-batch, tile nor crop changes a pixel's noise. numpy guarantees the raw stream of a bit generator across versions, not
-its distributions (NEP 19): the Gaussians are made here, by Box and Muller's transform.
+Each aligned block of 64 x 64 pixels has its own counter range of Philox-4x64-10 (Salmon et al. 2011). So order, batch,
+tile and crop do not change the noise of a pixel. NumPy guarantees the raw stream of a bit generator across versions,
+but not its distributions (NEP 19). So the Gaussians are made here, by the transform of Box and Muller.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _COUNT = BLOCK * BLOCK * _CHANNELS
 
 
 def _block(seed: int, stream: int, row: int, column: int) -> NDArray[np.float32]:
-    """(3, 64, 64) standard normals of one block, rounded to 2^-10: coarser than what CPUs' log and cos differ by."""
+    """Return (3, 64, 64) standard normals, rounded to 2^-10: log and cos of CPUs differ by less."""
     counter = np.array([0, stream, row, column], dtype=np.uint64)
     raw = np.random.Philox(key=seed, counter=counter).random_raw(_COUNT // 2)
     u1 = ((raw >> np.uint64(32)).astype(np.float64) + 0.5) * 2.0**-32
@@ -35,15 +35,18 @@ def noise_field(
     gray: bool = False,
     origin: tuple[int, int] = (0, 0),
 ) -> NDArray[np.float32]:
-    """Standard normal noise for the window of `size` at `origin` of an unbounded plane.
+    """Return standard normal noise for a window of an unbounded plane.
 
     Args:
-        size, origin: (rows, columns); origin >= 0.
+        size: (rows, columns) of the window.
         seed: 0 <= seed < 2^64.
-        sample: which sample, < 2^32.
-        step: which draw of that sample, < 2^32.
+        sample: number of the sample, < 2^32.
+        step: number of the draw for that sample, < 2^32.
         gray: one channel, repeated.
-    Returns: (3, *size) float32.
+        origin: (row, column) of the window, >= 0.
+
+    Returns:
+        (3, *size) float32.
     """
     (top, left), (h, w) = origin, size
     field = np.empty((_CHANNELS, h, w), np.float32)
@@ -59,6 +62,6 @@ def noise_field(
 
 
 def _blocks(start: int, length: int) -> Sequence[tuple[int, tuple[int, int]]]:
-    """Blocks that [start, start + length) touches, each with its range relative to start."""
+    """Return the blocks that [start, start + length) touches, each with its range relative to start."""
     first, last = start // BLOCK, (start + length - 1) // BLOCK
     return [(k, (max(k * BLOCK - start, 0), min((k + 1) * BLOCK - start, length))) for k in range(first, last + 1)]

@@ -1,4 +1,4 @@
-"""What happened to a picture: its description for the core, the prior that implies, and doing it to a picture."""
+"""The degradation of a picture: its description for the core, the prior that it implies, and applying it."""
 
 import math
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ class Degradation:
     doubt: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse what the formulas below cannot take."""
+        """Check that all values are finite and not negative."""
         for name in ("scale", "noise", "quality", "blur", "grain", "doubt"):
             value = getattr(self, name)
             if not math.isfinite(value) or value < 0:
@@ -53,7 +53,11 @@ class Degradation:
         return self.octaves, 4 * self.noise, (100 - quality) / 50, self.blur / 2, self.grain, self.doubt
 
     def told(self, described: int) -> "Degradation":
-        """Return what a network that knows so many numbers is told: 4 without grain, 5 without doubt, 6 all."""
+        """Return the degradation as a network of `described` numbers is told it.
+
+        Args:
+            described: 4 = without grain, 5 = without doubt, 6 = all.
+        """
         return replace(self, grain=self.grain if described > 4 else 0.0, doubt=self.doubt if described > 5 else 0.0)
 
     def sigma_p(self) -> float:
@@ -65,7 +69,15 @@ class Degradation:
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize (B, C, h, w) to (B, C, *size): antialiased bicubic, a = -0.5, half-pixel centres, not clamped."""
+    """Resize by antialiased bicubic interpolation, a = -0.5, half-pixel centres, not clamped.
+
+    Args:
+        x: (B, C, h, w).
+        size: (H, W).
+
+    Returns:
+        (B, C, H, W).
+    """
     if tuple(x.shape[-2:]) == size:
         return x
     if size[1] == 1 < size[0]:  # torch (2.14) mixes the rows of a result of one column
@@ -74,7 +86,12 @@ def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def blur(x: Tensor, std: float) -> Tensor:
-    """Gaussian blur of (B, C, H, W) by `std` pixels, borders replicated; the kernel reaches 4 stds."""
+    """Blur by a Gaussian that reaches 4 stds. Borders are replicated.
+
+    Args:
+        x: (B, C, H, W).
+        std: in pixels.
+    """
     if std == 0:
         return x
     reach = math.ceil(4 * std)
@@ -86,16 +103,19 @@ def blur(x: Tensor, std: float) -> Tensor:
 
 
 def degrade(x: Tensor, what: Degradation, *, noise: Tensor, shots: float = 0.0, seed: int = 0) -> Tensor:
-    """Do to a picture what the description says, up to the JPEG coder, in the order in which a camera does it.
+    """Apply a degradation in the order of a camera: blur, shrinking, shot noise, read noise.
 
-    Blur, shrinking, shot noise, read noise. A coder belongs to a file, so JPEG is left to what writes one.
+    JPEG is left to what writes the file.
 
     Args:
-        x: (1, 3, H, W) clean, [-1, 1] units.
-        noise: (1, 3, h, w) standard normal, of the shrunk size (`shrunk_size`); equal channels for a gray picture.
+        x: (1, 3, H, W), clean, [-1, 1] units.
+        what: the degradation.
+        noise: (1, 3, h, w), standard normal, of the shrunk size (`shrunk_size`); equal channels for a gray picture.
         shots: 8-bit levels per photon: the variance of shot noise is `shots` times the level. 0 = none.
         seed: of the shot noise.
-    Returns: (1, 3, h, w), not clipped.
+
+    Returns:
+        (1, 3, h, w), not clipped.
     """
     size = shrunk_size((x.shape[-2], x.shape[-1]), what.scale)
     x = resize(blur(x, what.blur), size)
@@ -105,12 +125,23 @@ def degrade(x: Tensor, what: Degradation, *, noise: Tensor, shots: float = 0.0, 
 
 
 def shrunk_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    """(height, width) after shrinking by `scale`, at least one pixel."""
+    """Return (height, width) after shrinking, at least one pixel each.
+
+    Args:
+        size: (height, width).
+        scale: the factor.
+    """
     return max(round(size[0] / scale), 1), max(round(size[1] / scale), 1)
 
 
 def shot_noise(x: Tensor, shots: float, seed: int) -> Tensor:
-    """Poisson noise of (1, 3, H, W): so many 8-bit levels per photon. Equal channels stay equal."""
+    """Return the picture with Poisson noise. Equal channels stay equal.
+
+    Args:
+        x: (1, 3, H, W), [-1, 1] units.
+        shots: 8-bit levels per photon.
+        seed: of the noise.
+    """
     photons = ((x.double() + 1) * (LEVEL / shots)).clamp_min(0)
     planes = photons[:, :1] if bool((x == x[:, :1]).all()) else photons
     drawn = torch.from_numpy(np.random.default_rng([seed, 1]).poisson(planes.numpy())).expand(x.shape)
@@ -118,7 +149,12 @@ def shot_noise(x: Tensor, shots: float, seed: int) -> Tensor:
 
 
 def box_mean(x: Tensor, radius: int) -> Tensor:
-    """Mean of (B, C, H, W) over windows of 2 radius + 1 pixels; at the borders, of the pixels that are there."""
+    """Return the mean over square windows; at the borders, of the pixels that are there.
+
+    Args:
+        x: (B, C, H, W).
+        radius: windows have 2 radius + 1 pixels a side.
+    """
     side = 2 * radius + 1
     across = F.avg_pool2d(x, (1, side), 1, (0, radius), count_include_pad=False)
     return F.avg_pool2d(across, (side, 1), 1, (radius, 0), count_include_pad=False)

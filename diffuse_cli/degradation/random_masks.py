@@ -1,4 +1,4 @@
-"""Random masks: what text, brush strokes, boxes, dust, scratches and tears hide of a picture."""
+"""Random masks: text, brush strokes, boxes, dust, scratches and tears that hide parts of a picture."""
 
 import itertools
 import math
@@ -17,9 +17,13 @@ _MOST_MARKS = 20_000
 
 
 def kind_of(name: str | None) -> MaskKind | None:
-    """The kind of that name.
+    """Return the kind of a name.
 
-    Raises: UsageError: there is none.
+    Args:
+        name: None = no kind.
+
+    Raises:
+        UsageError: there is no such kind.
     """
     for kind in KINDS:
         if kind == name:
@@ -30,18 +34,28 @@ def kind_of(name: str | None) -> MaskKind | None:
 
 
 def random_mask(size: tuple[int, int], kind: MaskKind, *, share: float, seed: int) -> NDArray[np.bool_]:
-    """Where the marks of `random_marks` are: (H, W), True = hidden."""
+    """Return where the marks of `random_marks` are, (H, W), True = hidden.
+
+    Args:
+        size: (height, width).
+        kind: of marks.
+        share: of the picture to hide.
+        seed: of the marks.
+    """
     return random_marks(size, kind, share=share, seed=seed) > 0
 
 
 def random_marks(size: tuple[int, int], kind: MaskKind, *, share: float, seed: int) -> NDArray[np.int32]:
-    """Draw marks of one kind until they cover `share` of the picture.
+    """Draw marks of one kind until they cover a share of the picture.
 
     Args:
         size: (height, width).
+        kind: of marks.
         share: 0 < share < 1; the last mark goes over it.
         seed: equal seeds give equal marks.
-    Returns: (H, W), 0 = no mark, otherwise the number of the last mark there, from 1.
+
+    Returns:
+        (H, W), 0 = no mark, otherwise the number of the last mark there, from 1.
     """
     rng = np.random.default_rng([seed, 2])
     image = Image.new("I", (size[1], size[0]))
@@ -95,7 +109,7 @@ def _speck(draw: ImageDraw.ImageDraw, size: tuple[int, int], rng: np.random.Gene
 
 
 def _scratch(draw: ImageDraw.ImageDraw, size: tuple[int, int], rng: np.random.Generator, fill: int) -> None:
-    """A long thin line, nearly straight, broken where the scratching thing lost touch."""
+    """Draw a long thin line, nearly straight, with gaps."""
     (x, y), angle, width = _point(size, rng), rng.uniform(0, 2 * math.pi), rng.uniform(0.002, 0.006) * min(size)
     step = 0.02 * max(size)
     for _ in range(rng.integers(8, 40)):
@@ -107,7 +121,7 @@ def _scratch(draw: ImageDraw.ImageDraw, size: tuple[int, int], rng: np.random.Ge
 
 
 def _tear(draw: ImageDraw.ImageDraw, size: tuple[int, int], rng: np.random.Generator, fill: int) -> None:
-    """A corner that is missing, or a strip torn in from a border, with a ragged edge."""
+    """Draw a missing corner, or a strip torn in from a border, with a ragged edge."""
     h, w = size
     reach = rng.uniform(0.06, 0.18, 2) * min(size)
     if rng.random() < 0.5:
@@ -126,7 +140,7 @@ def _tear(draw: ImageDraw.ImageDraw, size: tuple[int, int], rng: np.random.Gener
 def _ragged(
     a: tuple[float, float], b: tuple[float, float], rng: np.random.Generator, halvings: int = 5
 ) -> list[tuple[float, float]]:
-    """A fractal line from a to b: each half's middle is moved by a tenth of its length."""
+    """Return a fractal line from a to b: the middle of each half is moved by a tenth of its length."""
     points = [np.array(a), np.array(b)]
     for _ in range(halvings):
         middles = [(p + q) / 2 + 0.1 * np.hypot(*(q - p)) * rng.normal(0, 1, 2) for p, q in itertools.pairwise(points)]

@@ -10,7 +10,14 @@ from torch import Tensor
 
 
 def resize_window(x: Tensor, size: tuple[int, int], rows: slice, columns: slice) -> Tensor:
-    """A window of `resize(x, size)`, equal to it up to rounding, from the pixels that it needs."""
+    """Return a window of `operators.resize(x, size)`, equal to it up to rounding, from the pixels that it needs.
+
+    Args:
+        x: (B, C, h, w).
+        size: (H, W) of the whole result.
+        rows: of the window.
+        columns: of the window.
+    """
     if tuple(x.shape[-2:]) == size:
         return x[..., rows, columns]
     row_weights, row_span = _bicubic(x.shape[-2], size[0], rows)
@@ -19,7 +26,7 @@ def resize_window(x: Tensor, size: tuple[int, int], rows: slice, columns: slice)
 
 
 def _bicubic(length: int, size: int, window: slice) -> tuple[Tensor, slice]:
-    """Weights (window, n) of the n pixels of an axis from which a window of it is made, in torch's own arithmetic."""
+    """Return the weights (window, n) of the n pixels of an axis that make a window of it, in torch's arithmetic."""
     scale = torch.tensor(length / size, dtype=torch.float32)
     wide = scale.clamp(min=1)
     centre = scale * (torch.arange(window.start, window.stop) + 0.5)
@@ -40,10 +47,14 @@ _SMALL, _LARGE = 64, 128
 
 
 def taps(small: int, large: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """One axis of the shrinker, R: the first tap of each row (small,), and the weights from there on (small, taps).
+    """Return one axis of the shrinker, R: the first tap of each row (small,), and the weights from there (small, taps).
 
-    Keys' cubic with a = -0.5, stretched by the factor, cut off at the borders and normalised, as Pillow and torch do.
-    In doubles, as Pillow has it, where `degradation.resize_window` has torch's floats.
+    The cubic of Keys with a = -0.5, stretched by the factor, cut off at the borders and normalised, as Pillow and torch
+    have it. It is in doubles, as in Pillow; `resize_window` has torch's floats.
+
+    Args:
+        small: pixels of the axis after shrinking.
+        large: pixels before.
     """
     factor = large / small
     centres = factor * (np.arange(small) + 0.5)
@@ -58,7 +69,13 @@ def taps(small: int, large: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Band:
-    """Some rows of a banded matrix: which they are, in which columns they are not 0, and what they are there."""
+    """Some rows of a banded matrix.
+
+    Attributes:
+        rows: which.
+        columns: where they are not 0.
+        weights: what they are there.
+    """
 
     rows: slice
     columns: slice
@@ -67,22 +84,40 @@ class Band:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Shrinker:
-    """A for pictures of one size: the bands of R, and those of its transpose, down and across."""
+    """The shrinker A for pictures of one size.
+
+    Attributes:
+        down: bands of R along columns, and bands of its transpose.
+        across: the same along rows.
+    """
 
     down: tuple[Sequence[Band], Sequence[Band]]
     across: tuple[Sequence[Band], Sequence[Band]]
 
     def shrunk(self, x: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """A x for x (H, W), rows by rows: which, and (n, w)."""
+        """Yield A x, rows by rows: which rows, and (n, w).
+
+        Args:
+            x: (H, W).
+        """
         return _products(x, self.down[0], self.across[0])
 
     def adjoint(self, r: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """A^T r for r (h, w), rows by rows: which, and (n, W)."""
+        """Yield A^T r, rows by rows: which rows, and (n, W).
+
+        Args:
+            r: (h, w).
+        """
         return _products(r, self.down[1], self.across[1])
 
 
 def shrinker(small: tuple[int, int], large: tuple[int, int]) -> Shrinker:
-    """A from pictures of one size (H, W) to those of another, at most as large (h, w)."""
+    """Return the shrinker from one size to another.
+
+    Args:
+        small: (h, w) after shrinking.
+        large: (H, W) before.
+    """
     down, across = (_axis(*lengths) for lengths in zip(small, large, strict=True))
     return Shrinker(down=down, across=across)
 

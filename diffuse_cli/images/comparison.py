@@ -1,4 +1,4 @@
-"""--compare: input and result side by side, and below them a detail of both at 1:1."""
+"""Input and result side by side, and below them a detail of both at 1:1, for --compare."""
 
 from typing import Final
 
@@ -18,11 +18,15 @@ _FRAME: Final = (230, 30, 30)
 
 
 def comparison(before: Image.Image, after: Image.Image, titles: tuple[str, str]) -> Image.Image:
-    """One picture (RGB) of both, labelled.
+    """Return one labelled picture (RGB) of input and result.
 
-    A smaller input is enlarged (bicubic) to the result's size. A red frame in the overview shows where the detail is;
-    pictures that fit the overview whole are shown at 1:1, and then there is no detail.
-    Args: titles: what is written above the two.
+    A smaller input is enlarged (bicubic) to the size of the result. A red frame in the overview shows where the detail
+    is. Pictures that fit the overview whole are shown at 1:1, without a detail.
+
+    Args:
+        before: the input.
+        after: the result.
+        titles: what is written above the two.
     """
     size = common_size(before, after)
     pair = [_enlarged(image.convert("RGB"), size) for image in (before, after)]
@@ -41,7 +45,7 @@ def _enlarged(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _framed(image: Image.Image, detail: Box) -> Image.Image:
-    """Shrunk, with the detail's place marked."""
+    """Return the picture shrunk, with the place of the detail marked."""
     factor = _OVERVIEW / max(image.size)
     small = image.resize((max(1, round(image.width * factor)), max(1, round(image.height * factor))))
     x, y, width, height = (value * factor for value in detail)
@@ -50,7 +54,7 @@ def _framed(image: Image.Image, detail: Box) -> Image.Image:
 
 
 def _rows(rows: list[tuple[tuple[str, str], list[Image.Image]]]) -> Image.Image:
-    """Rows of two pictures, each below its label."""
+    """Return rows of two pictures, each below its label."""
     font = ImageFont.load_default(size=_TEXT)
     label = _TEXT + _GAP
     widest = max(pair[0].width for _, pair in rows)
@@ -68,7 +72,7 @@ def _rows(rows: list[tuple[tuple[str, str], list[Image.Image]]]) -> Image.Image:
 
 
 def _fitting(title: str, font: "ImageFont.FreeTypeFont | ImageFont.ImageFont", width: int) -> str:
-    """As much of a label as there is room for."""
+    """Return as much of a label as there is room for."""
     while title and font.getlength(title) > width:
         title = title[:-1]
     return title

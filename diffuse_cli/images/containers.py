@@ -30,7 +30,12 @@ class Part(NamedTuple):
 
 
 def content(file: BinaryIO, part: Part) -> bytes:
-    """Return the content of a part, at most its first 64 MiB."""
+    """Return the content of a part, at most its first 64 MiB.
+
+    Args:
+        file: which the part is of.
+        part: from one of the walkers below.
+    """
     file.seek(part.at)
     return file.read(min(part.size, _MOST_BYTES))
 

@@ -21,7 +21,11 @@ _TYPES: Final = re.compile(rb"cv\.iptc\.org/newscodes/digitalsourcetype/([A-Za-z
 
 
 def manifest(file: BinaryIO) -> bytes:
-    """Return the C2PA manifest store of a file, at most its first 64 MiB; b"" if there is none."""
+    """Return the C2PA manifest store of a file; b"" if there is none.
+
+    Args:
+        file: of any format. No more than 64 MiB of the store are read.
+    """
     file.seek(0)
     head = file.read(12)
     if head.startswith(b"\xff\xd8"):
@@ -36,19 +40,23 @@ def manifest(file: BinaryIO) -> bytes:
 
 
 def source_types(store: bytes) -> list[str]:
-    """Return the digital source types that a manifest names, those of its ingredients included."""
+    """Return the digital source types that a manifest names, those of its ingredients included.
+
+    Args:
+        store: what `manifest` returned.
+    """
     return [name.decode() for name in _TYPES.findall(store)]
 
 
 def _in_jpeg(file: BinaryIO) -> bytes:
-    """APP11 segments: JP, the box's number, the packet's, then a box of JUMBF whose description has the UUID."""
+    """Read APP11 segments: JP, numbers of box and packet, and a JUMBF box whose description has the UUID."""
     found = [content(file, part) for part in jpeg_segments(file) if part.name == b"\xeb" and part.size > 8]
     found = [data for data in found if data.startswith(b"JP")]
     return b"".join(found)[:_MOST_BYTES] if any(_STORE in data[:64] for data in found) else b""
 
 
 def _in_tiff(file: BinaryIO) -> bytes:
-    """A tag of any page's directory."""
+    """Read a tag of any page's directory."""
     with quiet_pillow(), suppress(Exception):  # Pillow meets damaged directories with many types
         for ifd in directories(file):
             if isinstance(found := ifd.get(_TIFF_TAG), bytes):
@@ -57,7 +65,7 @@ def _in_tiff(file: BinaryIO) -> bytes:
 
 
 def _in_boxes(file: BinaryIO) -> bytes:
-    """AVIF and HEIC: a uuid box; JPEG XL: a jumb box."""
+    """Read a uuid box of AVIF and HEIC, or a jumb box of JPEG XL."""
     for part in boxes(file):
         data = content(file, part) if part.name in (b"uuid", b"jumb") else b""
         if data.startswith(_UUID) or _STORE in data[:64]:

@@ -1,4 +1,4 @@
-"""A Picture becomes the bytes of a file of some format."""
+"""Pictures encoded as the bytes of a file."""
 
 import io
 import struct
@@ -25,9 +25,16 @@ SUBSAMPLINGS: Final = ("4:4:4", "4:2:2", "4:2:0")
 
 
 def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Encoding) -> None:
-    """Write the pages to a stream; only a TIFF takes more than one.
+    """Write pages to a stream.
 
-    Raises: OSError, ValueError, ...: whatever the encoder or the stream raises.
+    Args:
+        stream: written from its position on.
+        pages: taken one by one. Only a TIFF takes more than one.
+        kind: the format, by Pillow's name, or "NPY", "HEIF", "JXL".
+        encoding: depth, quality and metadata.
+
+    Raises:
+        Exception: whatever the encoder or the stream raises.
     """
     if kind == "TIFF":
         write_tiff(stream, (_tiff_page(_of_depth(page, encoding), encoding) for page in pages))
@@ -42,13 +49,13 @@ def _of_depth(picture: Picture, encoding: Encoding) -> Picture:
 
 
 def _said(picture: Picture, encoding: Encoding) -> Source:
-    """What the file is to say beside its pixels."""
+    """Return what the file is to say beside its pixels."""
     source = handed_on(picture, encoding.metadata)
     return replace(source, icc=_fitting_profile(source.icc, gray=picture.pixels.shape[2] == 1))
 
 
 def _fitting_profile(icc: bytes, *, gray: bool) -> bytes:
-    """The profile, unless it speaks of other channels than the file has."""
+    """Return the profile, or b"" if it is for other channels than the file has."""
     return icc if icc[16:20] == (b"GRAY" if gray else b"RGB ") else b""
 
 
@@ -91,7 +98,8 @@ def _write_with_pillow(stream: BinaryIO, levels: Levels, kind: str, source: Sour
 class _Writer:
     """A stream without a descriptor.
 
-    Given a file, Pillow writes to its descriptor and overlooks that a disk that is getting full took but a part.
+    Given a file, Pillow writes to its descriptor. It does not notice when a disk that is getting full takes only a
+    part.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -100,7 +108,7 @@ class _Writer:
 
 
 def _options(kind: str, source: Source, encoding: Encoding, *, gray: bool) -> dict[str, Any]:
-    """What Pillow is told beside the pixels."""
+    """Return what Pillow is told beside the pixels."""
     options: dict[str, Any] = {}
     if source.icc:
         options["icc_profile"] = source.icc
@@ -145,7 +153,7 @@ def _png_chunks(source: Source) -> PngImagePlugin.PngInfo:
 
 
 def _segments(source: Source) -> bytes:
-    """A JPEG's segments for Photoshop's resources, and those of unknown kinds."""
+    """Return a JPEG's segments for Photoshop's resources, and those of unknown kinds."""
     block = source.photoshop
     photoshop = [(13, b"Photoshop 3.0\0" + block[at : at + 65000]) for at in range(0, len(block), 65000)]
     found = [*photoshop, *source.segments]
@@ -165,7 +173,12 @@ def _jpeg_options(coding: JpegCoding | None, quality: int | None) -> dict[str, A
 
 
 def jpeg_coding(quality: int, subsampling: str) -> JpegCoding:
-    """How the IJG encoder codes at a quality (1..100), for a picture that is to be written so."""
+    """Return how the encoder of the Independent JPEG Group codes at a quality.
+
+    Args:
+        quality: 1..100.
+        subsampling: of the chroma, one of `SUBSAMPLINGS`.
+    """
     stream = io.BytesIO()
     Image.new("RGB", (16, 16)).save(stream, "JPEG", quality=quality)
     with Image.open(stream) as image:
@@ -174,7 +187,16 @@ def jpeg_coding(quality: int, subsampling: str) -> JpegCoding:
 
 
 def through_jpeg(levels: NDArray[np.uint8], quality: int, subsampling: str) -> NDArray[np.uint8]:
-    """What a JPEG of this quality (1..100, the IJG encoder's) leaves of (H, W, 1 or 3) levels; no file is written."""
+    """Return what a JPEG leaves of a picture. No file is written.
+
+    Args:
+        levels: (H, W, 1 or 3).
+        quality: 1..100, as the Independent JPEG Group's encoder has it.
+        subsampling: of the chroma, one of `SUBSAMPLINGS`.
+
+    Returns:
+        Levels of the same shape.
+    """
     stream = io.BytesIO()
     plane = levels[..., 0] if levels.shape[2] == 1 else levels
     Image.fromarray(plane).save(stream, "JPEG", quality=quality, subsampling=subsampling)

@@ -1,4 +1,4 @@
-"""Which format a result is written in, how, and whether it can hold the picture."""
+"""The format that a result is written in, how it is coded, and whether it can hold the picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -46,12 +46,14 @@ class Encoding:
     """How results are written.
 
     Attributes:
-        format: "png", "jpeg", ...; None = what the name says.
-        quality: 1..100 of a lossy format; None = a JPEG's own tables again, 95 otherwise.
+        format: "png", "jpeg", ...; None = by the file's suffix.
+        quality: 1..100 of a lossy format; None = the tables of an input JPEG, else 95.
         depth: bits per channel; "keep" = the input's.
-        metadata: what is handed on, see `metadata.handed_on`.
-        keep_times: results get their inputs' time stamps.
-    Raises: UsageError: a value out of range.
+        metadata: which of the input's metadata to write, see `metadata.handed_on`.
+        keep_times: give results the time stamps of their inputs.
+
+    Raises:
+        UsageError: a value out of range.
     """
 
     format: str | None = None
@@ -71,19 +73,26 @@ class Encoding:
         if self.metadata not in get_args(Policy):
             raise UsageError(f"--metadata must be keep, safe or strip, not {self.metadata}")
 
-    def told(self, path: Path) -> dict[str, object]:
-        """What the recipe of a result of this name says of its coding.
+    def to_recipe(self, path: Path) -> dict[str, object]:
+        """Return what the recipe says of the coding.
 
-        Raises: UsageError: as `kind`.
+        Args:
+            path: name of the result.
+
+        Raises:
+            UsageError: as `kind`.
         """
         asked = {"quality": self.quality, "depth": self.depth, "metadata": self.metadata}
         return {"format": self.kind(path), **{key: value for key, value in asked.items() if value is not None}}
 
     def like(self, format_read: str) -> "Encoding":
-        """The same for a result without a name: in the input's format, if none was asked for.
+        """Return the encoding of a result without a name: that of the input, if no format was asked for.
 
-        Args: format_read: by Pillow's name.
-        Raises: UsageError: it is read only.
+        Args:
+            format_read: the input's format, by Pillow's name.
+
+        Raises:
+            UsageError: the input's format is read only.
         """
         if self.format is not None:
             return self
@@ -94,13 +103,17 @@ class Encoding:
 
     @property
     def suffix(self) -> str | None:
-        """Of results that are not named one by one; None = the input's."""
+        """Suffix of results that are not named one by one; None = the input's."""
         return None if self.format is None else _SUFFIX_OF_NAME[self.format.lower()]
 
     def kind(self, path: Path) -> str:
-        """The format that a result of this name gets, by Pillow's name.
+        """Return the format of a result, by Pillow's name.
 
-        Raises: UsageError: the name's suffix is unknown, or says something else than `format`.
+        Args:
+            path: name of the result.
+
+        Raises:
+            UsageError: the suffix is unknown, or does not go with `format`.
         """
         suffix = path.suffix.lower()
         named = FORMAT_OF_SUFFIX.get(suffix)
@@ -128,9 +141,14 @@ PLAIN: Final = Encoding()
 
 
 def check_quality(paths: Sequence[Path], encoding: Encoding) -> None:
-    """Refuse a quality that none of the results could have.
+    """Refuse a quality that none of the results can have.
 
-    Raises: UsageError: that, or an unknown suffix.
+    Args:
+        paths: names of the results.
+        encoding: the quality, and perhaps the format.
+
+    Raises:
+        UsageError: no format has a quality, or a suffix is unknown.
     """
     kinds = {encoding.kind(path) for path in paths}
     if encoding.quality is not None and not kinds & _TAKES_QUALITY:
@@ -138,9 +156,14 @@ def check_quality(paths: Sequence[Path], encoding: Encoding) -> None:
 
 
 def check_writable_format(path: Path, encoding: Encoding = PLAIN) -> str:
-    """The format that a result of this name gets, by Pillow's name.
+    """Return the format of a result, by Pillow's name.
 
-    Raises: UsageError: the suffix is unknown, or the format needs the extra [formats], which is not installed.
+    Args:
+        path: name of the result.
+        encoding: its format, if it is not that of the suffix.
+
+    Raises:
+        UsageError: the suffix is unknown, or the format needs the extra [formats], which is not installed.
     """
     kind = encoding.kind(path)
     if kind in ("HEIF", "JXL"):
@@ -149,9 +172,15 @@ def check_writable_format(path: Path, encoding: Encoding = PLAIN) -> str:
 
 
 def is_lossless(path: Path, picture: Picture, encoding: Encoding = PLAIN) -> bool:
-    """Whether what is written to this path comes back bit for bit.
+    """Return whether a written picture is read again bit for bit.
 
-    Raises: UsageError: the suffix is unknown.
+    Args:
+        path: name of the result.
+        picture: the result.
+        encoding: its format and quality.
+
+    Raises:
+        UsageError: the suffix is unknown.
     """
     kind = encoding.kind(path)
     if kind in ("WEBP", "JXL"):
@@ -160,9 +189,15 @@ def is_lossless(path: Path, picture: Picture, encoding: Encoding = PLAIN) -> boo
 
 
 def lossy_quality(kind: str, source: Source, encoding: Encoding) -> int | None:
-    """The quality of a WebP, JPEG XL, AVIF or HEIF; None = lossless, which the first two are by default.
+    """Return the quality of a lossy format; None = lossless.
 
-    A lossy WebP stays one. JPEG XL takes 100 as lossless, as its own encoder does.
+    WebP and JPEG XL are lossless by default. A lossy WebP stays one. JPEG XL takes 100 as lossless, as its encoder
+    does.
+
+    Args:
+        kind: "WEBP", "JXL", "AVIF" or "HEIF".
+        source: of the input.
+        encoding: with the quality, if one was asked for.
     """
     if kind == "JXL" and encoding.quality == 100:
         return None
@@ -174,9 +209,16 @@ def lossy_quality(kind: str, source: Source, encoding: Encoding) -> int | None:
 
 
 def check_fits(picture: Picture, path: Path, encoding: Encoding = PLAIN) -> None:
-    """Refuse to lose depth, alpha, colour or pages; worth asking before the work is done.
+    """Refuse to lose depth, alpha, colour or pages. Ask before the work is done.
 
-    Raises: UsageError: the suffix is unknown. PictureError: the format cannot hold them.
+    Args:
+        picture: to be written.
+        path: name of the result.
+        encoding: its format and depth.
+
+    Raises:
+        UsageError: the suffix is unknown.
+        PictureError: the format cannot hold the picture.
     """
     kind = encoding.kind(path)
     floating = picture.floating and encoding.depth == "keep"
@@ -200,5 +242,9 @@ def check_fits(picture: Picture, path: Path, encoding: Encoding = PLAIN) -> None
 
 
 def is_srgb(icc: bytes) -> bool:
-    """Whether a profile calls itself sRGB, as those of cameras and programs do that mean it."""
+    """Return whether a profile calls itself sRGB.
+
+    Args:
+        icc: the profile.
+    """
     return b"sRGB" in icc[:4096] or "sRGB".encode("utf-16-be") in icc[:4096]

@@ -1,4 +1,4 @@
-"""EXIF blocks, edited in place: what is not touched keeps its offset, and so maker notes stay readable.
+"""EXIF blocks, edited in place. What is not edited keeps its offset, so maker notes stay readable.
 
 A block is a TIFF structure without the "Exif" lead-in (CIPA DC-008, section 4.5; TIFF 6.0, section 2).
 """
@@ -45,7 +45,7 @@ _THUMBNAIL_AT, _THUMBNAIL_SIZE, _SUB_IFDS = 513, 514, 330
 
 @dataclass(slots=True)
 class _Block:
-    """The bytes, and how numbers lie in them."""
+    """The bytes of a block, and their byte order."""
 
     data: bytearray
     order: Literal["little", "big"]
@@ -61,7 +61,7 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One tag of a directory: where its 12 bytes lie, and where its value does."""
+    """One tag of a directory: the offset of its 12 bytes, and that of its value."""
 
     at: int
     tag: int
@@ -78,7 +78,7 @@ def _block(exif: bytes) -> _Block:
 
 
 def _entries(block: _Block, at: int) -> list[_Entry]:
-    """The tags of the directory at an offset."""
+    """Return the tags of the directory at an offset."""
     found = []
     for entry in range(at + 2, at + 2 + 12 * block.number(at, 2), 12):
         tag, kind, count = block.number(entry, 2), block.number(entry + 2, 2), block.number(entry + 4, 4)
@@ -91,7 +91,7 @@ def _entries(block: _Block, at: int) -> list[_Entry]:
 
 
 def _next(block: _Block, at: int) -> int:
-    """Where the offset of the directory after this one lies."""
+    """Return the offset of the pointer to the directory after this one."""
     return at + 2 + 12 * block.number(at, 2)
 
 
@@ -100,7 +100,7 @@ def _first(block: _Block) -> int:
 
 
 def _directories(block: _Block) -> Iterator[int]:
-    """The main directory and those below it that hold EXIF tags."""
+    """Yield the offsets of the main directory and of those below it that hold EXIF tags."""
     first = _first(block)
     yield first
     for entry in _entries(block, first):
@@ -109,7 +109,12 @@ def _directories(block: _Block) -> Iterator[int]:
 
 
 def edited(exif: bytes, edit: Callable[[_Block], None]) -> bytes:
-    """A block after an edit; b"" for one that is broken, or none."""
+    """Return a block after an edit; b"" if it is broken.
+
+    Args:
+        exif: the block; b"" = none.
+        edit: changes the block in place.
+    """
     if not exif:
         return b""
     try:
@@ -121,9 +126,13 @@ def edited(exif: bytes, edit: Callable[[_Block], None]) -> bytes:
 
 
 def upright(exif: bytes) -> bytes:
-    """The block with orientation 1, if it says one.
+    """Return the block with orientation 1, if it names one.
 
-    Raises: ValueError: the first directory is cut short.
+    Args:
+        exif: the block.
+
+    Raises:
+        ValueError: the first directory is cut short.
     """
     block = _block(exif)
     for entry in _entries(block, _first(block)):
@@ -135,7 +144,11 @@ def upright(exif: bytes) -> bytes:
 
 
 def without_private_tags(exif: bytes) -> bytes:
-    """No place, serial numbers, owner, maker notes or thumbnail; their bytes are gone, not just unlinked."""
+    """Return the block without place, serial numbers, owner, maker notes and thumbnail. Their bytes are blanked.
+
+    Args:
+        exif: the block.
+    """
 
     def edit(block: _Block) -> None:
         for at in list(_directories(block)):
@@ -147,7 +160,7 @@ def without_private_tags(exif: bytes) -> bytes:
 
 
 def _remove(block: _Block, at: int, tags: frozenset[int]) -> None:
-    """Take tags out of a directory, and blank what they held."""
+    """Remove tags from a directory, and blank what they held."""
     kept = bytearray()
     entries = _entries(block, at)
     for entry in entries:
@@ -172,9 +185,15 @@ def _blank(block: _Block, entry: _Entry) -> None:
 
 
 def of_result(exif: bytes, size: tuple[int, int], thumbnail: Image.Image | None) -> bytes:
-    """The block for a picture of this (width, height): its sizes and its thumbnail are the result's.
+    """Return the block with the size and the thumbnail of a result.
 
-    The new thumbnail takes the old one's room, in the best quality that fits; where none fits it is removed.
+    The new thumbnail takes the place of the old one, in the best quality that fits. If none fits, there is no
+    thumbnail.
+
+    Args:
+        exif: the input's block.
+        size: (width, height) of the result.
+        thumbnail: of the result; None = remove the old one.
     """
 
     def edit(block: _Block) -> None:
@@ -189,7 +208,11 @@ def of_result(exif: bytes, size: tuple[int, int], thumbnail: Image.Image | None)
 
 
 def has_thumbnail(exif: bytes) -> bool:
-    """Whether the block holds one."""
+    """Return whether the block has a thumbnail.
+
+    Args:
+        exif: the block.
+    """
     try:
         block = _block(exif)
         return block.number(_next(block, _first(block)), 4) != 0
@@ -224,7 +247,7 @@ def _renew_thumbnail(block: _Block, thumbnail: Image.Image | None) -> None:
 
 
 def _unlink_thumbnail(block: _Block) -> None:
-    """End the chain of directories after the first, and blank what came there."""
+    """End the chain of directories after the first one, and blank what follows."""
     pointer = _next(block, _first(block))
     if pointer + 4 > len(block.data):
         return

@@ -1,4 +1,4 @@
-"""Image files: a file becomes a Picture and a Picture a file, with nothing lost that nobody asked to lose."""
+"""Image files: a file becomes a Picture, and a Picture a file."""
 
 import io
 import itertools
@@ -39,14 +39,16 @@ MAX_PIXELS: Final = 500_000_000
 
 
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read an image file; what it is, is told by its content, not by its name.
+    """Read an image file. Its content tells the format, not its name.
 
     Args:
-        path: PNG, JPEG, WebP, TIFF, BMP, PBM/PGM/PPM, AVIF, .npy or a still GIF; with the extra [formats] also HEIC,
-            JPEG XL, camera RAW, and the rarer kinds of AVIF and TIFF.
-        max_pixels: refuse, before decoding, what has more: a small file can hold a picture that fills the memory.
-    Raises: PictureError: it is none of these, damaged, too large, animated, has several pages, or is of a kind (CMYK,
-        signed integers, ...) that would lose something; it changed while it was read; or the disk fails.
+        path: PNG, JPEG, WebP, TIFF, BMP, PBM/PGM/PPM, AVIF, .npy or a still GIF. With the extra [formats] also HEIC,
+            JPEG XL, camera RAW, AVIF of more than 8 bits, and rare codings of TIFF.
+        max_pixels: refuse larger pictures before decoding. A small file can hold a picture that fills the memory.
+
+    Raises:
+        PictureError: the file is no picture, damaged, too large, animated, or has several pages; it is of a kind that
+            would lose something (CMYK, signed integers, ...); it changed while it was read; or the disk fails.
     """
     pages = read_pages(path, max_pixels=max_pixels)
     picture = next(pages)
@@ -57,9 +59,15 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
 
 def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | None = None) -> Generator[Picture]:
-    """Read the pages of a TIFF, or the one picture of any other file, one after the other.
+    """Read the pages of a TIFF, or the picture of any other file, one after the other.
 
-    Args, Raises: as `read_picture`; data: the file's content, where it has come from elsewhere.
+    Args:
+        path: the file.
+        max_pixels: refuse larger pages before decoding.
+        data: content of the file, if it comes from elsewhere.
+
+    Raises:
+        PictureError: as `read_picture`.
     """
     with _named(path), path.open("rb") if data is None else data as file:
         stream: BinaryIO = file if file.seekable() else io.BytesIO(file.read())  # a pipe
@@ -75,7 +83,7 @@ def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | N
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Errors name the file."""
+    """Name the file in errors."""
     try:
         yield
     except PictureError as error:
@@ -92,7 +100,7 @@ def _state(file: BinaryIO | io.BytesIO) -> tuple[int, int]:
 
 
 def _page(stream: BinaryIO, path: Path, number: int, max_pixels: int) -> tuple[Picture, int]:
-    """A page, and how many there are."""
+    """Return a page and the number of pages."""
     stream.seek(0)
     head = stream.read(16)
     if not head:
@@ -117,7 +125,7 @@ def _tiff_page(stream: BinaryIO, number: int, max_pixels: int) -> tuple[Picture,
 
 
 def _with_claims(source: Source, stream: BinaryIO) -> Source:
-    """What the file claims of its origin, and that its content credentials will not be carried over."""
+    """Add what the file claims of its origin, and that its content credentials are not carried over."""
     store = content_credentials.manifest(stream)
     left = source.left_behind
     if store:
@@ -129,7 +137,12 @@ def _with_claims(source: Source, stream: BinaryIO) -> Source:
 
 
 def as_coded(pixels: NDArray[np.float32], coding: JpegCoding) -> NDArray[np.float32]:
-    """A displayed picture (H, W, C) turned back to how the JPEG's blocks lie."""
+    """Turn a displayed picture back to how the JPEG's blocks lie.
+
+    Args:
+        pixels: (H, W, C).
+        coding: with the orientation.
+    """
     if coding.orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     if coding.orientation in (2, 3, 6, 7):
@@ -141,25 +154,39 @@ def as_coded(pixels: NDArray[np.float32], coding: JpegCoding) -> NDArray[np.floa
 
 
 def write_picture(picture: Picture, path: Path, *, encoding: Encoding = PLAIN, like: Path | None = None) -> None:
-    """Write a picture in the format of the path's suffix, whole or not at all.
+    """Write a picture, whole or not at all.
 
-    Depth, grayness, alpha, profile, EXIF, XMP, IPTC, comments and resolution are kept, as far as `encoding` does not
-    say otherwise. A JPEG that was a JPEG keeps its tables, its subsampling and its scans, another has quality 95 and
-    full chroma; a WebP is lossless unless it was a lossy one.
-    An existing file is replaced, a symbolic link too (what it points to is left alone).
+    Depth, grayness, alpha, profile, EXIF, XMP, IPTC, comments and resolution are kept, unless `encoding` says
+    otherwise. A JPEG that was read from a JPEG keeps its tables, subsampling and scans; another has quality 95 and full
+    chroma. A WebP is lossless unless it was read from a lossy one. An existing file is replaced. A symbolic link is
+    replaced, too, and not the file that it points to.
 
     Args:
-        like: the file that it was made from; the result gets its permissions, and its time stamps if asked for.
-    Raises: UsageError: the suffix is unknown. PictureError: the format cannot hold the depth, the alpha or the colour,
-        some pixels are not finite, or the disk fails. Nothing is left behind then.
+        picture: the result.
+        path: where to; the suffix decides the format.
+        encoding: format, quality, depth and metadata, if they are to differ.
+        like: file that the picture was made from; the result gets its permissions, and its time stamps if asked for.
+
+    Raises:
+        UsageError: the suffix is unknown.
+        PictureError: the format cannot hold the picture, pixels are not finite, or the disk fails. Nothing is left
+            behind.
     """
     write_pages([picture], path, encoding=encoding, like=like)
 
 
 def write_pages(pages: Iterable[Picture], path: Path, *, encoding: Encoding = PLAIN, like: Path | None = None) -> None:
-    """Write pages that are made one by one: to a TIFF any number of them, to another format one.
+    """Write pages that are made one by one: any number to a TIFF, one to another format.
 
-    Args, Raises: as `write_picture`; what making a page raises comes through. Nothing is left behind then.
+    Args:
+        pages: the results; an exception in making one comes through, and nothing is left behind.
+        path: as for `write_picture`.
+        encoding: as for `write_picture`.
+        like: as for `write_picture`.
+
+    Raises:
+        UsageError: as `write_picture`.
+        PictureError: as `write_picture`.
     """
     kind = check_writable_format(path, encoding)
     making = _Making(pages, path, encoding)
@@ -173,9 +200,16 @@ def write_pages(pages: Iterable[Picture], path: Path, *, encoding: Encoding = PL
 
 
 def encode_pages(pages: Iterable[Picture], name: Path, *, encoding: Encoding) -> bytes:
-    """What `write_pages` writes, for a pipe.
+    """Return the bytes that `write_pages` writes, for a pipe.
 
-    Args: name: what errors call it; its suffix, or `encoding`, says the format.
+    Args:
+        pages: the results.
+        name: what errors call the file. Its suffix decides the format, unless `encoding` does.
+        encoding: format, quality, depth and metadata.
+
+    Raises:
+        UsageError: the suffix is unknown.
+        PictureError: the format cannot hold the picture, or pixels are not finite.
     """
     kind = check_writable_format(name, encoding)
     making = _Making(pages, name, encoding)
@@ -188,7 +222,7 @@ def encode_pages(pages: Iterable[Picture], name: Path, *, encoding: Encoding) ->
 
 @contextmanager
 def _told(path: Path, kind: str, making: "_Making") -> Iterator[None]:
-    """What goes wrong in writing, in one line that names the file."""
+    """Turn what goes wrong in writing into one line that names the file."""
     try:
         yield
     except PictureError as error:
@@ -206,7 +240,7 @@ def _told(path: Path, kind: str, making: "_Making") -> Iterator[None]:
 
 
 class _Making:
-    """Pages on their way to the encoder: each is checked, and what fails in making one is told from the encoder's."""
+    """Pages on their way to the encoder. Each is checked. Errors of making one are told from the encoder's."""
 
     def __init__(self, pages: Iterable[Picture], path: Path, encoding: Encoding) -> None:
         self.pages, self.path, self.encoding = iter(pages), path, encoding

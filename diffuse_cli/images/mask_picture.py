@@ -1,4 +1,4 @@
-"""A mask as a gray picture, white = masked, and a picture as a mask."""
+"""Masks as gray pictures, white = masked, and pictures as masks."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 def mask_picture(mask: "NDArray[np.bool_]") -> "Picture":
-    """The inverse of `mask_of`: a gray picture, white where the mask (H, W) is True."""
+    """Return a gray picture that is white where a mask is True; the inverse of `mask_of`.
+
+    Args:
+        mask: (H, W).
+    """
     import numpy as np
 
     from .picture import Picture
@@ -21,15 +25,24 @@ def mask_picture(mask: "NDArray[np.bool_]") -> "Picture":
 
 
 def mask_of(picture: "Picture") -> "NDArray[np.bool_]":
-    """A picture as a mask (H, W): True where it is at least half white."""
+    """Return a mask (H, W) that is True where a picture is at least half white.
+
+    Args:
+        picture: gray or colour.
+    """
     mask: NDArray[np.bool_] = picture.pixels.mean(2) >= 0
     return mask
 
 
 def check_size(mask: "NDArray[np.bool_]", picture: "Picture") -> None:
-    """Whether a mask (H, W) is of a picture's size.
+    """Refuse a mask of another size than the picture's.
 
-    Raises: PictureError: it is of another.
+    Args:
+        mask: (H, W).
+        picture: as displayed.
+
+    Raises:
+        PictureError: the sizes differ.
     """
     (mh, mw), (h, w) = mask.shape, picture.pixels.shape[:2]
     if (mh, mw) != (h, w):

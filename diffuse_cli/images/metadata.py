@@ -1,4 +1,4 @@
-"""What a file says beside its pixels: how it is found, and what of it is handed on."""
+"""What a file says beside its pixels: how it is read, and what of it is written to results."""
 
 import itertools
 import re
@@ -36,7 +36,12 @@ _NO_TEXT = frozenset({"XML:com.adobe.xmp", "dpi", "gamma", "transparency", "icc_
 
 
 def source_of(image: ImageFile.ImageFile, file: BinaryIO) -> Source:
-    """What a file that Pillow has opened and decoded says, orientation 1 (it is applied)."""
+    """Return what a file says, with orientation 1, since it is applied.
+
+    Args:
+        image: opened and decoded by Pillow.
+        file: the same file.
+    """
     info = image.info
     name = "JPEG" if image.format == "MPO" else image.format or ""
     icc, xmp = info.get("icc_profile"), info.get("xmp", info.get("XML:com.adobe.xmp"))
@@ -59,7 +64,11 @@ def source_of(image: ImageFile.ImageFile, file: BinaryIO) -> Source:
 
 
 def orientation(image: ImageFile.ImageFile) -> int:
-    """How a decoded picture is to be turned, 1 = not at all. Pillow has turned a TIFF when it decodes it."""
+    """Return how a decoded picture is to be turned, as EXIF numbers it; 1 = not at all.
+
+    Args:
+        image: decoded. Pillow turns a TIFF itself.
+    """
     try:
         return int(image.getexif().get(exif.ORIENTATION, 1))
     except Exception:  # broken EXIF says nothing
@@ -67,7 +76,11 @@ def orientation(image: ImageFile.ImageFile) -> int:
 
 
 def plausible_dpi(value: object) -> tuple[float, float] | None:
-    """The resolution, unless it is nonsense; 65,535 is the most that a JPEG can say."""
+    """Return the resolution, or None if it is nonsense. 65,535 is the most that a JPEG can say.
+
+    Args:
+        value: what the file says.
+    """
     try:
         x, y = (float(v) for v in value)  # type: ignore[attr-defined]
         return (x, y) if 0 < x <= 65535 and 0 < y <= 65535 else None
@@ -76,7 +89,7 @@ def plausible_dpi(value: object) -> tuple[float, float] | None:
 
 
 def _jpeg_coding(image: JpegImageFile) -> JpegCoding:
-    """The tables that the channels use, in their order; Pillow gives the last to the channels that are left over."""
+    """Return how the JPEG was coded. Pillow gives the last table to all channels that are left over."""
     tables = [tuple(image.quantization[layer[3]]) for layer in image.layer]
     while len(tables) > 1 and tables[-1] == tables[-2]:
         tables.pop()
@@ -89,7 +102,11 @@ def _jpeg_coding(image: JpegImageFile) -> JpegCoding:
 
 
 def jpeg_coding_of(image: JpegImageFile) -> JpegCoding:
-    """How an opened JPEG was coded."""
+    """Return how a JPEG was coded.
+
+    Args:
+        image: opened.
+    """
     return _jpeg_coding(image)
 
 
@@ -105,7 +122,7 @@ def _colour_chunks(file: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def _exif(image: ImageFile.ImageFile) -> bytes:
-    """The EXIF block, orientation 1; b"" if there is none or it is broken."""
+    """Return the EXIF block with orientation 1; b"" if there is none or it is broken."""
     try:
         if isinstance(image, TiffImageFile):
             rebuilt = Image.Exif()
@@ -120,7 +137,11 @@ def _exif(image: ImageFile.ImageFile) -> bytes:
 
 
 def whole_exif(raw: bytes) -> bytes:
-    """A block as a file holds it, without lead-in and with orientation 1; b"" if it is broken."""
+    """Return an EXIF block without lead-in and with orientation 1; b"" if it is broken.
+
+    Args:
+        raw: as a file holds it.
+    """
     try:
         raw = re.sub(rb"\A(?:Exif\0\0)+", b"", raw)
         if not raw:
@@ -134,7 +155,11 @@ def whole_exif(raw: bytes) -> bytes:
 
 
 def exif_tags(block: Image.Exif) -> dict[int, Any]:
-    """The tags that describe the picture and not its file, sub-directories as dictionaries."""
+    """Return the tags that describe the picture and not its file, sub-directories as dictionaries.
+
+    Args:
+        block: read by Pillow.
+    """
     tags = {tag: value for tag, value in block.items() if tag not in _LAYOUT_TAGS}
     for tag in (exif.EXIF_IFD, exif.GPS_IFD):
         if tag in tags:
@@ -145,19 +170,24 @@ def exif_tags(block: Image.Exif) -> dict[int, Any]:
 
 
 def _raw_profile(text: str) -> bytes:
-    """ImageMagick's way to put binary data into a PNG: name, length and hexadecimal digits, on lines of their own."""
+    """Decode ImageMagick's text form of binary data in a PNG: lines with name, length and hexadecimal digits."""
     return bytes.fromhex("".join(text.split("\n")[3:]))
 
 
 def raw_profile(name: str, data: bytes) -> str:
-    """The inverse of `_raw_profile`."""
+    """Encode binary data as text, as ImageMagick does; the inverse of `_raw_profile`.
+
+    Args:
+        name: of the profile.
+        data: its bytes.
+    """
     digits = data.hex()
     lines = [digits[at : at + 72] for at in range(0, len(digits), 72)]
     return "\n".join(["", name, f"{len(data):8d}", *lines, ""])
 
 
 def _photoshop(image: ImageFile.ImageFile) -> bytes:
-    """Photoshop's resources, thumbnails left out: they would show the picture as it was."""
+    """Return Photoshop's resources without thumbnails, which would show the picture as it was."""
     info = image.info
     try:
         if isinstance(image, TiffImageFile):
@@ -178,7 +208,12 @@ def _photoshop(image: ImageFile.ImageFile) -> bytes:
 
 
 def photoshop_of(block: bytes, record: bytes) -> bytes:
-    """Photoshop's resources and an IPTC record from elsewhere in the file, as one block without thumbnails."""
+    """Return Photoshop's resources without thumbnails, and an IPTC record among them.
+
+    Args:
+        block: the resources.
+        record: an IPTC record from elsewhere in the file; b"" = none.
+    """
     kept = [r for r in resources(block) if r[0] not in _THUMBNAIL_RESOURCES]
     if record and not any(number == IPTC_RESOURCE for number, _, _ in kept):
         kept.append((IPTC_RESOURCE, b"", record))
@@ -186,7 +221,12 @@ def photoshop_of(block: bytes, record: bytes) -> bytes:
 
 
 def raw_bytes(ifd: Any, tag: int) -> bytes:  # noqa: ANN401 - Pillow's directory, which knows no types of values
-    """A tag's bytes: Pillow takes IPTC for a single number, since old writers store it as an array of them."""
+    """Return the bytes of a tag. Pillow takes IPTC for a number, since old writers store it as an array of numbers.
+
+    Args:
+        ifd: a directory read by Pillow.
+        tag: number of the tag.
+    """
     data = getattr(ifd, "_tagdata", {}).get(tag, b"")
     return data if isinstance(data, bytes) else b""
 
@@ -196,7 +236,11 @@ Resource = tuple[int, bytes, bytes]
 
 
 def resources(block: bytes) -> Iterator[Resource]:
-    """The resources of a block (Adobe Photoshop File Formats Specification, "Image Resource Blocks")."""
+    """Yield the resources of a block (Adobe Photoshop File Formats Specification, "Image Resource Blocks").
+
+    Args:
+        block: without lead-in.
+    """
     at = 0
     while block[at : at + 4] == b"8BIM" and at + 12 <= len(block):
         number, length = struct.unpack_from(">HB", block, at + 4)
@@ -208,7 +252,11 @@ def resources(block: bytes) -> Iterator[Resource]:
 
 
 def resource_block(found: Iterable[Resource]) -> bytes:
-    """The inverse of `resources`."""
+    """Return resources as a block; the inverse of `resources`.
+
+    Args:
+        found: the resources.
+    """
     out = b""
     for number, name, data in found:
         padded_name = bytes([len(name)]) + name + b"\0" * ((len(name) + 1) % 2)
@@ -218,12 +266,16 @@ def resource_block(found: Iterable[Resource]) -> bytes:
 
 
 def iptc_record(block: bytes) -> bytes:
-    """The IPTC record among Photoshop's resources; b"" = none."""
+    """Return the IPTC record among Photoshop's resources; b"" = none.
+
+    Args:
+        block: the resources.
+    """
     return next((data for number, _, data in resources(block) if number == IPTC_RESOURCE), b"")
 
 
 def _texts(image: ImageFile.ImageFile) -> tuple[tuple[str, str], ...]:
-    """A PNG's text chunks, a JPEG's or GIF's comment."""
+    """Return the text chunks of a PNG, or the comment of a JPEG or GIF."""
     if isinstance(image, PngImagePlugin.PngImageFile):
         texts = {k: v for k, v in image.text.items() if isinstance(v, str)}
         return tuple((k, v) for k, v in texts.items() if k not in _NO_TEXT and not k.startswith("Raw profile type"))
@@ -237,7 +289,7 @@ _GAIN_MAP = re.compile(rb"hdrgm:Version|HDRGainMap:|http://ns\.google\.com/photo
 
 
 def _left_behind(image: ImageFile.ImageFile) -> tuple[str, ...]:
-    """Parts of a JPEG beside its picture: they show the input, not the result, so they are not handed on."""
+    """Return parts of a JPEG that are not written to results, since they show the input."""
     if not isinstance(image, JpegImageFile):
         return ()
     parts, xmp = [], image.info.get("xmp", b"")
@@ -254,7 +306,7 @@ def _left_behind(image: ImageFile.ImageFile) -> tuple[str, ...]:
 
 
 def _segments(image: ImageFile.ImageFile) -> tuple[tuple[int, bytes], ...]:
-    """A JPEG's APPn segments that nothing here knows: thermal data, makers' own records, ..."""
+    """Return the APPn segments of a JPEG that are of unknown kinds: thermal data, records of makers, ..."""
     if not isinstance(image, JpegImageFile):
         return ()
     unknown = ((n, data) for n, data in image.applist if n.startswith("APP") and not data.startswith(_KNOWN_SEGMENTS))
@@ -271,11 +323,14 @@ _KNOWN_SEGMENTS = (
 
 
 def handed_on(picture: Picture, policy: Policy) -> Source:
-    """What the result's file is to say: the policy applied, and the facts that changed with the picture corrected.
+    """Return what a result's file is to say.
 
-    `keep` keeps all; `safe` drops place, serial numbers, owner, maker notes and thumbnails; `strip` keeps only what is
-    needed to show the picture rightly: profile, colour chunks and resolution. How the result was made is said after
-    this, so that no policy drops it.
+    Facts that changed with the picture are corrected. How the result was made is always said.
+
+    Args:
+        picture: the result, with the input's `source`.
+        policy: "keep" = all; "safe" = no place, serial numbers, owner, maker notes and thumbnails; "strip" = only what
+            is needed to show the picture rightly: profile, colour chunks and resolution.
     """
     source = picture.source
     if policy == "strip":
@@ -304,7 +359,7 @@ _SAFE_RESOURCES = frozenset({IPTC_RESOURCE, 1034, 1035, 1061, *range(1999, 2999)
 
 
 def _thumbnail(picture: Picture) -> Image.Image:
-    """The picture within 160x160, the size that EXIF recommends."""
+    """Return the picture within 160x160, the size that EXIF recommends."""
     from .picture import to_levels
 
     step = max(min(picture.pixels.shape[:2]) // 480, 1)  # enough for a good average, and never the whole picture

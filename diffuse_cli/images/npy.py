@@ -14,9 +14,18 @@ MAGIC = b"\x93NUMPY"
 
 
 def read_npy(file: BinaryIO, max_pixels: int) -> NDArray[Any]:
-    """The array of a .npy file, as (H, W, C).
+    """Read the array of a .npy file.
 
-    Raises: ValueError: it is no picture. PictureError: it has more than `max_pixels`.
+    Args:
+        file: the file.
+        max_pixels: refuse larger arrays.
+
+    Returns:
+        (H, W, C).
+
+    Raises:
+        ValueError: the file is cut short.
+        PictureError: the array is no picture, or has more than `max_pixels`.
     """
     file.seek(0)
     version = npy_format.read_magic(file)
@@ -40,7 +49,12 @@ _DTYPES = frozenset(np.dtype(t) for t in (np.bool_, np.uint8, np.uint16, np.floa
 
 
 def write_npy(stream: BinaryIO, picture: Picture) -> None:
-    """Write (H, W) for gray without alpha, else (H, W, C): uint8, uint16, or floats 0 = black .. 1 = white."""
+    """Write an array: uint8, uint16, or floats 0 = black .. 1 = white.
+
+    Args:
+        stream: written from its position on.
+        picture: gray without alpha is written as (H, W), another as (H, W, C).
+    """
     array: NDArray[Any] = to_floats(picture) if picture.floating else levels_of(picture)
     array = np.ascontiguousarray(array[..., 0] if array.shape[2] == 1 else array)
     npy_format.write_array_header_1_0(stream, npy_format.header_data_from_array_1_0(array))

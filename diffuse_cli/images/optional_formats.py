@@ -1,4 +1,4 @@
-"""Formats that the extra [formats] brings: HEIC, JPEG XL, AVIF of more than 8 bits, and camera RAW."""
+"""Formats of the extra [formats]: HEIC, JPEG XL, AVIF of more than 8 bits, and camera RAW."""
 
 import importlib
 import io
@@ -35,9 +35,10 @@ _NAMES = {
 
 
 def _module(kind: str) -> Any:  # noqa: ANN401 - a library that may not be there
-    """The library that knows a format.
+    """Return the library that knows a format.
 
-    Raises: PictureError: it is not installed.
+    Raises:
+        PictureError: it is not installed.
     """
     try:
         return importlib.import_module(_MODULES[kind])
@@ -47,9 +48,14 @@ def _module(kind: str) -> Any:  # noqa: ANN401 - a library that may not be there
 
 
 def check_installed(kind: str, path: Path) -> None:
-    """Refuse a result that nobody here can write, before the work is done.
+    """Refuse a format that cannot be written here, before the work is done.
 
-    Raises: UsageError: the format's library is not installed.
+    Args:
+        kind: "HEIF" or "JXL".
+        path: name of the result, for the error.
+
+    Raises:
+        UsageError: the format's library is not installed.
     """
     try:
         _module(kind)
@@ -58,7 +64,12 @@ def check_installed(kind: str, path: Path) -> None:
 
 
 def kind_of(file: BinaryIO, path: Path) -> str:
-    """Which of these formats a file has, by its content: "HEIF", "JXL", "AVIF" (a deep one), "RAW"; "" = none."""
+    """Return which of these formats a file has: "HEIF", "JXL", "AVIF", "RAW"; "" = none.
+
+    Args:
+        file: its content decides; AVIF of 8 bits is none of these formats.
+        path: its suffix tells RAW files that are TIFFs by their content.
+    """
     file.seek(0)
     head = file.read(64)
     brand = head[8:12] if head[4:8] == b"ftyp" else b""
@@ -72,7 +83,7 @@ def kind_of(file: BinaryIO, path: Path) -> str:
 
 
 def _is_raw(head: bytes, brand: bytes, file: BinaryIO, path: Path) -> bool:
-    """Whether it is a camera's RAW file: most are TIFFs whose first page is but a preview."""
+    """Return whether the file is camera RAW. Most of these are TIFFs whose first page is a preview."""
     if brand == b"crx " or head.startswith(_RAW_MAGICS):
         return True
     if not head.startswith(MAGICS):
@@ -90,7 +101,14 @@ def _is_raw(head: bytes, brand: bytes, file: BinaryIO, path: Path) -> bool:
 def read(kind: str, file: BinaryIO, max_pixels: int) -> Picture:
     """Decode a file of one of these formats.
 
-    Raises: PictureError: its library is not installed, or it has more than `max_pixels`. Whatever the library raises.
+    Args:
+        kind: what `kind_of` returned.
+        file: the file.
+        max_pixels: refuse larger pictures before decoding.
+
+    Raises:
+        PictureError: the library is not installed, the picture is an animation, or it has more than `max_pixels`.
+        Exception: whatever the library raises.
     """
     module = _module(kind)
     file.seek(0)
@@ -106,7 +124,7 @@ def _read_heif(pillow_heif: Any, file: BinaryIO, max_pixels: int) -> Picture:  #
     width, height = image.size
     check_size(width, height, max_pixels)
     if len(container) > 1 and container.mimetype.endswith("-sequence"):
-        raise PictureError("an animation, of which diffuse would see only the first; save it as single pictures")
+        raise PictureError("an animation; save its frames as single pictures")
     info = image.info
     levels = np.asarray(image)
     levels = levels[..., None] if levels.ndim == 2 else levels
@@ -129,7 +147,14 @@ def _read_heif(pillow_heif: Any, file: BinaryIO, max_pixels: int) -> Picture:  #
 
 
 def write_heif(stream: BinaryIO, picture: Picture, source: Source, quality: int | None) -> None:
-    """HEVC in HEIF, with full chroma; 16 bits, which come from a 10- or 12-bit file, as 12."""
+    """Write HEVC in HEIF, with full chroma. 16 bits come from a 10- or 12-bit file and are written as 12.
+
+    Args:
+        stream: written from its position on.
+        picture: of 8 or 16 bits.
+        source: what the file is to say.
+        quality: 1..100.
+    """
     pillow_heif = _module("HEIF")
     levels = levels_of(picture)
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[levels.shape[2]] + (";16" if picture.depth == 16 else "")
@@ -154,7 +179,7 @@ def _read_avif(imagecodecs: Any, file: BinaryIO, max_pixels: int) -> Picture:  #
     image = Image.open(io.BytesIO(data), formats=["AVIF"])
     check_size(*image.size, max_pixels)
     if getattr(image, "is_animated", False):
-        raise PictureError("an animation, of which diffuse would see only the first; save it as single pictures")
+        raise PictureError("an animation; save its frames as single pictures")
     levels = imagecodecs.avif_decode(data, numthreads=1)
     levels = levels[..., None] if levels.ndim == 2 else levels
     match = int(levels.max()).bit_length()
@@ -179,7 +204,7 @@ def _read_jxl(imagecodecs: Any, file: BinaryIO, max_pixels: int) -> Picture:  # 
     check_size(width, height, max_pixels)
     array = imagecodecs.jpegxl_decode(data, numthreads=1)
     if array.ndim == 4 or (array.ndim == 3 and array.shape[2] > 4):
-        raise PictureError("an animation, of which diffuse would see only the first; save it as single pictures")
+        raise PictureError("an animation; save its frames as single pictures")
     array = array[..., None] if array.ndim == 2 else array
     boxes = _boxes(data)
     block = boxes.get(b"Exif", b"")
@@ -197,7 +222,7 @@ def _read_jxl(imagecodecs: Any, file: BinaryIO, max_pixels: int) -> Picture:  # 
 
 
 def _jxl_profile(data: bytes) -> bytes:
-    """The colour profile, where it is not sRGB, which a JPEG XL without one means."""
+    """Return the colour profile, or b"" for sRGB, which a JPEG XL without a profile means."""
     decoder = importlib.import_module("pillow_jxl").Decoder(num_threads=1)
     icc = decoder(data)[3] or b""
     described = b"RGB_D65_SRG_" in icc or "RGB_D65_SRG".encode("utf-16-be") in icc
@@ -206,7 +231,14 @@ def _jxl_profile(data: bytes) -> bytes:
 
 
 def write_jxl(stream: BinaryIO, picture: Picture, source: Source, quality: int | None) -> None:
-    """JPEG XL in its container, with EXIF and XMP; quality None = lossless."""
+    """Write JPEG XL in its container, with EXIF and XMP.
+
+    Args:
+        stream: written from its position on.
+        picture: of 8 or 16 bits.
+        source: what the file is to say.
+        quality: 1..99; None = lossless.
+    """
     imagecodecs = _module("JXL")
     levels = levels_of(picture)
     levels = levels[..., 0] if levels.shape[2] == 1 else levels
@@ -241,18 +273,22 @@ class _Bits:
     """The bits of a JPEG XL codestream, from the lowest of each byte on."""
 
     def __init__(self, data: bytes) -> None:
-        """Args: data: the codestream."""
+        """Begin after the signature.
+
+        Args:
+            data: the codestream.
+        """
         self.value, self.at = int.from_bytes(data[:32], "little"), 16  # after the signature
 
     def take(self, count: int) -> int:
-        """The next number of so many bits."""
+        """Return the next number of so many bits."""
         taken = (self.value >> self.at) & ((1 << count) - 1)
         self.at += count
         return taken
 
 
 def _jxl_size(data: bytes) -> tuple[int, int]:
-    """(width, height), before anything is decoded (ISO/IEC 18181-1, annex D.2, SizeHeader)."""
+    """Return (width, height) before anything is decoded (ISO/IEC 18181-1, annex D.2, SizeHeader)."""
     boxes = _boxes(data)
     stream = data if data.startswith(_JXL[0]) else boxes.get(b"jxlc", boxes.get(b"jxlp", bytes(4))[4:])
     if not stream.startswith(_JXL[0]):
@@ -275,7 +311,7 @@ def _jxl_size(data: bytes) -> tuple[int, int]:
 
 
 def _read_raw(rawpy: Any, file: BinaryIO, max_pixels: int) -> Picture:  # noqa: ANN401
-    """Developed with the camera's white balance into 16-bit sRGB, not brightened."""
+    """Develop with the camera's white balance into 16-bit sRGB, not brightened."""
     data = file.read()
     with rawpy.imread(io.BytesIO(data)) as raw:
         check_size(raw.sizes.width, raw.sizes.height, max_pixels)

@@ -1,4 +1,4 @@
-"""A picture, and all that its file said about it."""
+"""The type of pictures: pixels, alpha, depth, and what their file said."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,8 +20,8 @@ class JpegCoding:
     Attributes:
         tables: quantisation tables, 64 numbers each in row order: luma, chroma, and a second chroma where it differs.
         subsampling: of the chroma: 0 = 4:4:4, 1 = 4:2:2, 2 = 4:2:0, -1 = another, or a gray picture.
-        progressive: whether it was coded in several scans.
-        orientation: how the decoded picture was turned to be displayed, as EXIF numbers it; 1 = not at all.
+        progressive: coded in several scans.
+        orientation: how the decoded picture was turned for display, as EXIF numbers it; 1 = not at all.
     """
 
     tables: tuple[tuple[int, ...], ...]
@@ -36,23 +36,23 @@ class Source:
 
     Attributes:
         format: Pillow's name of the format ("PNG", "JPEG", ...); "" = from no file.
-        lossy: the coding had thrown something away (JPEG, AVIF, lossy WebP).
-        icc: the colour profile, b"" = none.
-        exif: a TIFF block without the "Exif" lead-in, orientation 1 (it is applied); b"" = none.
-        xmp: the packet, b"" = none.
-        photoshop: Photoshop's image resources, among them the IPTC record ("8BIM...", without lead-in); b"" = none.
+        lossy: the coding lost something (JPEG, AVIF, lossy WebP).
+        icc: the colour profile; b"" = none.
+        exif: a TIFF block without the "Exif" lead-in, orientation 1, since it is applied; b"" = none.
+        xmp: the packet; b"" = none.
+        photoshop: Photoshop's image resources, with the IPTC record ("8BIM...", without lead-in); b"" = none.
         texts: comments, by keyword.
-        segments: a JPEG's APPn segments of kinds unknown here, number and data.
+        segments: a JPEG's APPn segments of unknown kinds, number and data.
         colour_chunks: a PNG's chunks that tell what its numbers mean (gAMA, cHRM, cICP, ...), name and data.
         dpi: horizontal and vertical dots per inch.
         jpeg: None unless it was a JPEG.
-        bits: per channel, where neither 8 nor 16 (10-bit HEIC), else 0.
-        samples: (H, W, C) of a floating-point file, alpha included, 0 = black .. 1 = white, as displayed: what has not
-            been changed is written from here, since 0..1 -> -1..1 -> 0..1 rounds. None for integers.
-        pages: of the file; a picture is one of them.
+        bits: per channel, if neither 8 nor 16 (10-bit HEIC); else 0.
+        samples: (H, W, C) of a floating-point file, alpha included, 0 = black .. 1 = white, as displayed; None for
+            integers. Unchanged pixels are written from here, since 0..1 -> -1..1 -> 0..1 rounds.
+        pages: number of pages in the file.
         left_behind: what is not carried over (a gain map, frames, ...), in words.
-        source_type: IPTC's name for how it came to be, the strongest of what XMP and a C2PA manifest say; "" = nothing.
-        provenance: how a result was made, as an element of RDF that its XMP is to hold (see recipe); b"" = not told.
+        source_type: IPTC's digital source type, the strongest in XMP and C2PA manifest; "" = none.
+        provenance: how a result was made, as an RDF element for its XMP (see `provenance.recipe`); b"" = not told.
     """
 
     format: str = ""
@@ -76,15 +76,17 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Picture:
-    """A picture and all that its file said about it.
+    """A picture and what its file said.
 
     Attributes:
         pixels: (H, W, C) in [-1, 1], C = 3 colour or 1 gray, as displayed (orientation applied).
-        alpha: (H, W), the file's integers of `depth` bits; None = opaque.
+        alpha: (H, W), integers of `depth` bits; None = opaque.
         depth: bits per channel, 8 or 16.
-        floating: it is to be written as 32-bit floats, 0 = black .. 1 = white, not clipped; depth is then 16, alpha's.
+        floating: write 32-bit floats, 0 = black .. 1 = white, not clipped; `depth` is then 16 and alpha's alone.
         source: what else the file said.
-    Raises: ValueError: shapes or types that do not fit together.
+
+    Raises:
+        ValueError: shapes or types do not fit together.
     """
 
     pixels: NDArray[np.float32]
@@ -105,13 +107,18 @@ class Picture:
 
     @property
     def is_gray(self) -> bool:
-        """Whether it has no colour: one channel, or three equal ones."""
+        """Whether there is no colour: one channel, or three equal ones."""
         pixels = self.pixels
         return pixels.shape[2] == 1 or all(bool((pixels[r] == pixels[r, :, :1]).all()) for r in row_blocks(pixels))
 
 
 def to_unit(levels: Levels, depth: int) -> NDArray[np.float32]:
-    """Levels 0 .. 2^depth - 1 of any shape, as numbers in [-1, 1]."""
+    """Return levels as numbers in [-1, 1].
+
+    Args:
+        levels: 0 .. 2^depth - 1, of any shape.
+        depth: bits.
+    """
     pixels = empty_array(levels.shape, np.float32)
     for rows in row_blocks(pixels):
         pixels[rows] = levels[rows]
@@ -121,9 +128,14 @@ def to_unit(levels: Levels, depth: int) -> NDArray[np.float32]:
 
 
 def to_levels(pixels: NDArray[np.float32], depth: int) -> Levels:
-    """Numbers in [-1, 1], of any shape, as the nearest of the levels 0 .. 2^depth - 1. The inverse of `to_unit`.
+    """Return numbers in [-1, 1] as the nearest levels; the inverse of `to_unit`.
 
-    Raises: PictureError: some are not finite.
+    Args:
+        pixels: of any shape; what lies outside is clipped.
+        depth: bits; levels are 0 .. 2^depth - 1.
+
+    Raises:
+        PictureError: some numbers are not finite.
     """
     if not (np.isfinite(pixels.min()) and np.isfinite(pixels.max())):
         raise PictureError("the result holds numbers that are not finite, so it is not written; report this as a bug")
@@ -138,12 +150,22 @@ def to_levels(pixels: NDArray[np.float32], depth: int) -> Levels:
 
 
 def integers(levels: NDArray[Any], depth: int) -> Levels:
-    """Whole numbers of any type as the type of so many bits."""
+    """Return whole numbers as uint8 or uint16.
+
+    Args:
+        levels: of any type and shape.
+        depth: bits.
+    """
     return copied(levels, np.uint8) if depth == 8 else copied(levels, np.uint16)
 
 
 def with_depth(picture: "Picture", depth: int) -> "Picture":
-    """The picture with 8 or 16 bits per channel, alpha included; floats become integers."""
+    """Return the picture with another depth, alpha included. Floats become integers.
+
+    Args:
+        picture: of any depth.
+        depth: 8 or 16 bits.
+    """
     alpha = picture.alpha
     if alpha is not None and depth != picture.depth:
         alpha = to_levels(to_unit(alpha, picture.depth), depth)
@@ -151,7 +173,11 @@ def with_depth(picture: "Picture", depth: int) -> "Picture":
 
 
 def to_floats(picture: "Picture") -> NDArray[np.floating[Any]]:
-    """Samples (H, W, C), alpha included, 0 = black .. 1 = white; what was not changed has the input file's bits."""
+    """Return samples (H, W, C), alpha included, 0 = black .. 1 = white.
+
+    Args:
+        picture: pixels that did not change get the bits of the input file.
+    """
     floats: NDArray[np.floating[Any]] = (picture.pixels + np.float32(1)) / np.float32(2)
     if picture.alpha is not None:
         alpha = picture.alpha[..., None] / np.float32(2**picture.depth - 1)
@@ -170,12 +196,20 @@ def to_floats(picture: "Picture") -> NDArray[np.floating[Any]]:
 
 
 def from_floats(samples: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Numbers 0 = black .. 1 = white as [-1, 1], of any shape, not clipped."""
+    """Return samples as numbers in [-1, 1], not clipped.
+
+    Args:
+        samples: 0 = black .. 1 = white, of any shape.
+    """
     return np.asarray(2 * samples.astype(np.float64) - 1, np.float32)
 
 
 def levels_of(picture: Picture) -> Levels:
-    """A picture's integers (H, W, 1 to 4), alpha last."""
+    """Return the integers of a picture (H, W, 1 to 4), alpha last.
+
+    Args:
+        picture: of 8 or 16 bits.
+    """
     levels = to_levels(picture.pixels, picture.depth)
     if picture.alpha is None:
         return levels
@@ -186,11 +220,14 @@ def levels_of(picture: Picture) -> Levels:
 
 
 def from_array(array: NDArray[Any], source: Source) -> Picture:
-    """What a decoder that knows no Picture has made of a file.
+    """Return the picture of an array that a decoder made.
 
     Args:
         array: (H, W, 1 to 4), bool, uint8, uint16, or floats 0 = black .. 1 = white; the last of 2 or 4 is alpha.
-    Raises: PictureError: some numbers are not finite, or white is not 1.
+        source: what the file said.
+
+    Raises:
+        PictureError: some numbers are not finite, or white is not 1.
     """
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * np.uint8(255)
@@ -209,7 +246,11 @@ def from_array(array: NDArray[Any], source: Source) -> Picture:
 
 
 def divided_by_alpha(array: NDArray[Any]) -> NDArray[Any]:
-    """Colours (H, W, 2 or 4) that alpha had been multiplied into, as they were, as far as alpha lets them be seen."""
+    """Return colours without the alpha that had been multiplied into them, as exactly as alpha allows.
+
+    Args:
+        array: (H, W, 2 or 4), alpha last.
+    """
     full = 1.0 if array.dtype.kind == "f" else float(np.iinfo(array.dtype).max)
     alpha = array[..., -1:].astype(np.float64)
     colours = np.divide(array[..., :-1] * full, alpha, out=np.zeros(array[..., :-1].shape), where=alpha > 0)
@@ -225,15 +266,21 @@ MOST_LIGHT = 100.0
 def _check_floats(samples: NDArray[np.floating[Any]]) -> None:
     low, high = float(samples.min()), float(samples.max())
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise PictureError("some of its numbers are not finite; set them to something, and inpaint them with a --mask")
+        raise PictureError("some of its numbers are not finite; replace them, and fill them with inpaint --mask")
     if max(-low, high) > MOST_LIGHT:
-        raise PictureError(f"its numbers go from {low:g} to {high:g}, but white is to be 1; divide them first")
+        raise PictureError(f"its numbers go from {low:g} to {high:g}, but white must be 1; scale them first")
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Refuse, before decoding, what has too many pixels.
+    """Refuse a picture of too many pixels before decoding.
 
-    Raises: PictureError: it has more than `max_pixels`.
+    Args:
+        width: in pixels.
+        height: in pixels.
+        max_pixels: the limit.
+
+    Raises:
+        PictureError: there are more.
     """
     if width * height > max_pixels:
         raise PictureError(
@@ -243,7 +290,12 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
 
 
 def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn and mirror (H, W, C) as the EXIF orientation asks for."""
+    """Turn and mirror as the EXIF orientation asks for.
+
+    Args:
+        array: (H, W, C).
+        orientation: 1..8.
+    """
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):

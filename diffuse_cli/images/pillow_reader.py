@@ -1,4 +1,4 @@
-"""Reading with Pillow, where it reads all: deeper samples than it knows are taken from it by a trick, or refused."""
+"""Reading with Pillow. What it would cut to 8 bits is read by another way, or refused."""
 
 import io
 import re
@@ -33,7 +33,7 @@ _quiet_undo = ExitStack()
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """No warnings from Pillow, and no limit but max_pixels. These are process-wide, so threads share one switch."""
+    """Silence Pillow's warnings and lift its size limit. Both are process-wide, so threads share one switch."""
     global _quiet_users
     with _quiet_lock:
         if _quiet_users == 0:
@@ -53,7 +53,11 @@ def quiet_pillow() -> Iterator[None]:
 
 
 def quick_size(path: Path) -> tuple[int, int] | None:
-    """Width and height by the header alone; None where Pillow cannot tell."""
+    """Return (width, height) from the header alone; None where Pillow cannot tell.
+
+    Args:
+        path: the file.
+    """
     try:
         with quiet_pillow(), Image.open(path) as image:
             return image.size
@@ -69,9 +73,10 @@ NOT_A_PICTURE = (
 
 @contextmanager
 def decoding() -> Iterator[None]:
-    """Say in one line what a decoder says of a broken file; trouble with disk or memory is another thing.
+    """Turn what a decoder says of a broken file into one line. Trouble with disk or memory comes through.
 
-    Raises: PictureError: whatever else a decoder raises.
+    Raises:
+        PictureError: in the place of whatever a decoder raises.
     """
     try:
         yield
@@ -87,16 +92,26 @@ def decoding() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class PillowReader:
-    """One picture of a file on its way to being a Picture. Its errors do not name the file yet."""
+    """A reader of one picture of a file. Its errors do not name the file yet.
+
+    Attributes:
+        file: the file.
+        frame: number of the page of a TIFF, from 0.
+    """
 
     file: BinaryIO
     frame: int = 0
     """Of a TIFF."""
 
     def picture(self, max_pixels: int) -> Picture:
-        """Decode it.
+        """Decode the picture.
 
-        Raises: PictureError: as `read_picture`; UnusualTiffError: a TIFF that needs another reader.
+        Args:
+            max_pixels: refuse a larger picture before decoding.
+
+        Raises:
+            PictureError: as `image_io.read_picture`.
+            UnusualTiffError: a TIFF that needs another reader.
         """
         with decoding():
             image = self._open()
@@ -129,18 +144,18 @@ class PillowReader:
         return image
 
     def _check(self, image: ImageFile.ImageFile, max_pixels: int) -> None:
-        """Refuse what the header tells is not to be read."""
+        """Refuse what the header shows to be unreadable."""
         check_size(*image.size, max_pixels)
         if image.format == "PNG" and image.width * image.height > _MOST_PIXELS_A_BYTE * _size(self.file):
             raise ValueError(f"too small a file for {image.width}x{image.height} pixels")
         # A phone's JPEG may carry a preview or a gain map as further pictures (MPO): the first is the picture.
         if image.format not in ("MPO", "TIFF") and getattr(image, "is_animated", False):
             frames = f"an animation of {getattr(image, 'n_frames', 'several')} frames"
-            raise PictureError(f"{frames}, of which diffuse would see only the first; save them as single pictures")
+            raise PictureError(f"{frames}; save them as single pictures")
         if image.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
             raise PictureError(
-                f"its colours are {image.mode}, and a restored picture could not be turned back into the same inks; "
-                "convert it to RGB first, with its own profile, in the program that made it"
+                f"its colours are {image.mode}, which diffuse does not read; "
+                "convert it to RGB first, with its own profile"
             )
         if image.mode == "I" and image.format != "PPM":
             raise UnusualTiffError("32-bit or signed samples")
@@ -148,7 +163,7 @@ class PillowReader:
             raise UnusualTiffError(hidden) if image.format == "TIFF" else _lossy(hidden)
 
     def _hidden_depth(self, image: ImageFile.ImageFile) -> str:
-        """What Pillow would cut to 8 bits, or misread, without a word; "" = nothing."""
+        """Return what Pillow would cut to 8 bits, or misread, without a word; "" = nothing."""
         codec, rawmode = _coding(image)
         if isinstance(image, TiffImageFile):
             bits = max(image.tag_v2.get(BITS, (1,)))
@@ -162,7 +177,7 @@ class PillowReader:
         return ""
 
     def _levels(self, image: ImageFile.ImageFile) -> tuple[NDArray[Any], int]:
-        """Decode to integers (H, W, 1 to 4) and their depth; the last of 2 or 4 channels is alpha. Floats are "32"."""
+        """Return integers (H, W, 1 to 4), the last of 2 or 4 alpha, and their depth. Floats have depth 32."""
         codec, rawmode = _coding(image)
         if codec == "ppm":
             return _pnm_levels(image, self.file)
@@ -187,7 +202,7 @@ class PillowReader:
         return _plain_levels(image, rawmode), 8
 
     def _low_bytes(self, channels: str, order: str) -> NDArray[np.uint8]:
-        """The low bytes of 16-bit samples: Pillow keeps the high ones, so it is told the opposite byte order."""
+        """Return the low bytes of 16-bit samples. Pillow keeps the high ones, so it is told the opposite byte order."""
         if order == "N":
             order = "L" if sys.byteorder == "little" else "B"
         image = self._open()
@@ -197,7 +212,7 @@ class PillowReader:
 
 
 def _array(image: Image.Image) -> NDArray[Any]:
-    """The pixels of a decoded picture. Pillow hands them out as two copies at once, so a large one comes in bands."""
+    """Return the pixels of a decoded picture. Pillow makes two copies at once, so a large picture comes in bands."""
     if image.width * image.height < _BAND_PIXELS:
         return np.asarray(image)
     rows = max(_BAND_PIXELS // image.width, 1)
@@ -215,7 +230,7 @@ _BAND_PIXELS = 1 << 22
 
 
 def _take_for(image: ImageFile.ImageFile, rawmode: str) -> None:
-    """Have the samples decoded as something else than Pillow takes them for."""
+    """Have the samples decoded in another raw mode."""
     image.tile = [
         tile._replace(args=(rawmode, *tile.args[1:]) if isinstance(tile.args, tuple) else rawmode)
         for tile in image.tile
@@ -228,7 +243,7 @@ _DEEP = re.compile(r"(RGB|RGBA|RGBX);16([BLN])")
 
 
 def _coding(image: ImageFile.ImageFile) -> tuple[str, str]:
-    """The decoder's name and what it takes the samples for."""
+    """Return the name of the decoder and its raw mode."""
     if not image.tile:
         return "", ""
     codec, _, _, args = image.tile[0]
@@ -252,7 +267,7 @@ def _maxval(image: ImageFile.ImageFile) -> int:
 
 
 def _pnm_levels(image: ImageFile.ImageFile, file: BinaryIO) -> tuple[Levels, int]:
-    """A binary PGM or PPM whose white is not 255: Pillow decodes these slowly, and colour to 8 bits."""
+    """Read a binary PGM or PPM whose white is not 255. Pillow reads these slowly, and colour with 8 bits."""
     maxval, channels = _maxval(image), 3 if image.mode == "RGB" else 1
     kind, depth = (np.dtype("u1"), 8) if maxval < 256 else (np.dtype(">u2"), 16)
     file.seek(image.tile[0].offset)
@@ -263,7 +278,7 @@ def _pnm_levels(image: ImageFile.ImageFile, file: BinaryIO) -> tuple[Levels, int
 
 
 def _plain_levels(image: ImageFile.ImageFile, rawmode: str) -> NDArray[np.uint8]:
-    """(H, W, 1 to 4) of a decoded picture of 8 bits or less."""
+    """Return (H, W, 1 to 4) of a decoded picture of 8 bits or less."""
     transparent = image.info.get("transparency")
     if isinstance(transparent, str):  # a text chunk of that name
         del image.info["transparency"]
@@ -278,7 +293,7 @@ def _plain_levels(image: ImageFile.ImageFile, rawmode: str) -> NDArray[np.uint8]
 
 
 def _with_transparency(levels: NDArray[np.uint16], image: ImageFile.ImageFile) -> NDArray[np.uint16]:
-    """Alpha for a picture in which one level or colour is transparent (tRNS)."""
+    """Add alpha to a picture in which one level or colour is transparent (tRNS)."""
     transparent = image.info.get("transparency")
     if not isinstance(transparent, int | tuple):
         return levels
@@ -291,7 +306,11 @@ def _equal_channels(levels: NDArray[Any]) -> bool:
 
 
 def is_deep_avif(file: BinaryIO) -> bool:
-    """Whether some plane has more than 8 bits, which Pillow cuts (AV1 in ISOBMFF, section 2.3: high_bitdepth)."""
+    """Return whether some plane has more than 8 bits, which Pillow cuts (AV1 in ISOBMFF, section 2.3: high_bitdepth).
+
+    Args:
+        file: an AVIF.
+    """
     file.seek(0)
     head = file.read(1 << 16)
     return any(head[m.end() + 2] & 0x40 for m in re.finditer(rb"av1C(?=\x81..)", head, re.DOTALL))

@@ -1,4 +1,4 @@
-"""16-bit PNG files: Pillow writes gray at 16 bits per channel, but nothing else."""
+"""16-bit PNG files. Pillow writes 16 bits for gray alone."""
 
 import struct
 import zlib
@@ -21,9 +21,12 @@ def write_png16(stream: BinaryIO, levels: NDArray[np.uint16], ancillary: Iterabl
     """Write a PNG of 16 bits per channel (PNG specification, third edition).
 
     Args:
+        stream: written from its position on.
         levels: (H, W, C), C = 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.
-        ancillary: what else the file says (profile, EXIF, ...), put before the pixels.
-    Raises: OSError: the stream cannot be written.
+        ancillary: further chunks (profile, EXIF, ...), written before the pixels.
+
+    Raises:
+        OSError: the stream cannot be written.
     """
     height, width, channels = levels.shape
     stream.write(b"\x89PNG\r\n\x1a\n")
@@ -36,7 +39,7 @@ def write_png16(stream: BinaryIO, levels: NDArray[np.uint16], ancillary: Iterabl
 
 
 def _deflated(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The zlib stream, in pieces of at least a megabyte, but for the last."""
+    """Yield the zlib stream in pieces of at least a megabyte, but for the last."""
     deflate, piece = zlib.compressobj(), b""
     for block in blocks:
         piece += deflate.compress(block)
@@ -47,10 +50,10 @@ def _deflated(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _filtered(levels: NDArray[np.uint16]) -> Iterator[bytes]:
-    """The scanlines, each led by its filter type, in blocks of about a megabyte.
+    """Yield the scanlines, each led by its filter type, in blocks of about a megabyte.
 
-    Every line is filtered by "average": on the low bytes of photographs, which are mostly noise, it packs as tightly as
-    choosing among all filters (and tighter than the usual heuristic for choosing), at a tenth of the time of Paeth.
+    All lines have the filter "average". On the low bytes of photographs, which are mostly noise, it packs as tightly as
+    the best of all filters for each line, at a tenth of the time of Paeth.
     """
     height, width, channels = levels.shape
     step, line = 2 * channels, 2 * channels * width

@@ -22,9 +22,10 @@ _COARSE: Final = 1024
 
 
 def rendered(picture: "Picture") -> Image.Image:
-    """A picture as RGB, or L where it is gray, with squares showing through what is transparent.
+    """Return a picture as RGB, or L where it is gray. Squares show through what is transparent.
 
-    Its colour profile goes along, so that what is made of it shows the same colours.
+    Args:
+        picture: its colour profile goes along.
     """
     levels = levels_of(with_depth(picture, 8))
     colours = picture.pixels.shape[2]
@@ -44,17 +45,27 @@ def _squares(height: int, width: int) -> NDArray[np.float32]:
 
 
 def common_size(before: Image.Image, after: Image.Image) -> tuple[int, int]:
-    """(width, height) at which both are looked at: the larger one's."""
+    """Return the (width, height) at which two pictures are compared: that of the larger one.
+
+    Args:
+        before: the input.
+        after: the result.
+    """
     return max(before.size, after.size, key=lambda size: size[0] * size[1])
 
 
 def root_mean_square(before: Image.Image, after: Image.Image) -> float:
-    """How much changed, in 8-bit levels, all channels together; the smaller one is enlarged (bicubic)."""
+    """Return how much changed, in 8-bit levels, over all channels.
+
+    Args:
+        before: the input.
+        after: the result; the smaller of the two is enlarged (bicubic).
+    """
     return float(np.sqrt(np.mean(np.square(_difference(before, after, common_size(before, after))))))
 
 
 def _difference(before: Image.Image, after: Image.Image, size: tuple[int, int]) -> NDArray[np.float32]:
-    """(H, W, 3), signed."""
+    """Return the signed difference (H, W, 3)."""
     a, b = (np.asarray(_at(image.convert("RGB"), size), np.float32) for image in (before, after))
     return b - a
 
@@ -68,15 +79,19 @@ class Interest:
     """How much there is to see, place by place.
 
     Attributes:
-        sums: (h + 1, w + 1), of all values above and left of a place, in a small version.
-        size: (width, height) at which both pictures are looked at.
+        sums: (h + 1, w + 1), sums of all values above and left of a place, in a small version.
+        size: (width, height) at which both pictures are compared.
     """
 
     sums: NDArray[np.float64]
     size: tuple[int, int]
 
     def detail(self, side: int) -> Box:
-        """The square of this side, or all of what is smaller, in which there is most to see at 1:1."""
+        """Return the square in which there is most to see at 1:1.
+
+        Args:
+            side: of the square in pixels; a smaller picture is returned whole.
+        """
         size = self.size
         width, height = min(side, size[0]), min(side, size[1])
         fy, fx = (self.sums.shape[0] - 1) / size[1], (self.sums.shape[1] - 1) / size[0]
@@ -86,9 +101,13 @@ class Interest:
 
 
 def interest(before: Image.Image, after: Image.Image) -> Interest:
-    """Where the picture changed most and the result has most structure.
+    """Find where the picture changed most and the result has most structure.
 
-    Both are weighed by their means, so that noise, which changes a picture everywhere, is shown at edges, not in skies.
+    Both are weighed by their means. So noise, which changes a picture everywhere, is shown at edges and not in skies.
+
+    Args:
+        before: the input.
+        after: the result.
     """
     size = common_size(before, after)
     factor = min(1.0, _COARSE / max(size))
@@ -103,7 +122,7 @@ def interest(before: Image.Image, after: Image.Image) -> Interest:
 
 
 def _best_window(sums: NDArray[np.float64], window: tuple[int, int]) -> tuple[int, int]:
-    """(y, x) of the window (height, width) with the largest sum."""
+    """Return (y, x) of the window (height, width) with the largest sum."""
     h, w = min(window[0], sums.shape[0] - 1), min(window[1], sums.shape[1] - 1)
     found = sums[h:, w:] - sums[:-h, w:] - sums[h:, :-w] + sums[:-h, :-w]
     y, x = np.unravel_index(int(found.argmax()), found.shape)

@@ -47,14 +47,22 @@ _MEANINGS: Final = {
 
 
 def name_of(value: str) -> str:
-    """The term's name, from its URI or as it stands."""
+    """Return the name of a term.
+
+    Args:
+        value: its URI or its name.
+    """
     return value.strip().removeprefix(VOCABULARY).removeprefix(VOCABULARY.replace("http:", "https:"))
 
 
 def combined(before: str, now: str | None) -> str | None:
-    """What a result is to say whose input said `before` ("" = nothing): nothing is ever weakened.
+    """Return the source type of a result. A type is never weakened.
 
-    A term that is not in the vocabulary gives way to generative edits alone.
+    A type that is not in the vocabulary gives way to generative edits alone.
+
+    Args:
+        before: the input's type; "" = none.
+        now: the type of what was done; None = none.
     """
     if now is None or not before:
         return now or before or None
@@ -62,10 +70,18 @@ def combined(before: str, now: str | None) -> str | None:
 
 
 def strongest(names: Sequence[str]) -> str:
-    """Of what several parts of a file say; "" = nothing."""
+    """Return the strongest of several types; "" = there are none.
+
+    Args:
+        names: from several parts of a file.
+    """
     return max(names, key=lambda name: _SAYS.get(name, _MADE), default="")
 
 
 def meaning(name: str) -> str:
-    """What a term says, in brackets, where it is one that results get."""
+    """Return what a type means, in brackets, if it is one that results get; else "".
+
+    Args:
+        name: of the type.
+    """
     return f" ({_MEANINGS[name]})" if name in _MEANINGS else ""

@@ -1,4 +1,4 @@
-"""What the pages of a TIFF file say, beside their pixels. Pillow reads the directories."""
+"""What the pages of a TIFF say beside their pixels. Pillow reads the directories."""
 
 import struct
 from collections.abc import Iterator
@@ -37,6 +37,9 @@ class UnusualTiffError(PictureError):
 def directories(file: BinaryIO) -> Iterator[ImageFileDirectory_v2]:
     """Yield the directory of every page, in order.
 
+    Args:
+        file: a TIFF or BigTIFF.
+
     Raises:
         ValueError: the pages lead in a circle, or there are none.
     """
@@ -59,13 +62,22 @@ def directories(file: BinaryIO) -> Iterator[ImageFileDirectory_v2]:
 
 
 def is_page(ifd: Any) -> bool:  # noqa: ANN401 - Pillow's directory, which knows no types of values
-    """Return whether a directory holds a page, and not a thumbnail (bit 0) or a mask (bit 2)."""
+    """Return whether a directory holds a page, and not a thumbnail (bit 0) or a mask (bit 2).
+
+    Args:
+        ifd: one of `directories`.
+    """
     kind = ifd.get(SUBFILE, 0)
     return not (isinstance(kind, int) and kind & 0b101)
 
 
 def source_of_directory(file: BinaryIO, ifd: ImageFileDirectory_v2) -> Source:
-    """Return what a page says beside its pixels."""
+    """Return what a page says beside its pixels.
+
+    Args:
+        file: the TIFF.
+        ifd: directory of the page.
+    """
     block = Image.Exif()
     rebuilt = Image.Exif()
     with suppress(Exception):  # broken EXIF says nothing

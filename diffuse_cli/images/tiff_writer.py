@@ -20,11 +20,14 @@ _MOST_BYTES: Final = 2**32 - 2**24
 
 
 def write_tiff(stream: BinaryIO, pages: Iterable[tuple[NDArray[Any], Source]]) -> None:
-    """A TIFF of 8 or 16 bits or of floats (TIFF 6.0), deflated; integers with horizontal differencing.
+    """Write a TIFF of 8 or 16 bits or of floats (TIFF 6.0), deflated; integers with horizontal differencing.
 
     Args:
+        stream: empty, seekable.
         pages: samples (H, W, 1 to 4), the last of 2 or 4 alpha, and what is said beside them; taken one by one.
-    Raises: ValueError: more than the 4 GB that a TIFF can hold.
+
+    Raises:
+        ValueError: more than the 4 GB that a TIFF can hold.
     """
     stream.write(b"II*\0\0\0\0\0")
     pointer = 4

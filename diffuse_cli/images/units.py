@@ -8,6 +8,10 @@ LEVEL = 127.5
 
 
 def luma(x: Tensor) -> Tensor:
-    """(B, 3, H, W) -> (B, 1, H, W), BT.601 weights."""
+    """Return the luma (B, 1, H, W), with the BT.601 weights.
+
+    Args:
+        x: (B, 3, H, W).
+    """
     weights = torch.tensor([0.299, 0.587, 0.114], dtype=x.dtype, device=x.device)
     return torch.einsum("bchw,c->bhw", x, weights)[:, None]

@@ -1,4 +1,4 @@
-"""XMP packets: what they say, and what of it is handed on, replaced or added, everything else left as it stands."""
+"""XMP packets: what they say, and changes that leave the rest of a packet as it is."""
 
 import re
 from typing import Final
@@ -11,7 +11,11 @@ IPTC_NAMESPACE: Final = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 
 
 def upright_xmp(xmp: bytes) -> bytes:
-    """The packet with orientation 1, if it says one."""
+    """Return the packet with orientation 1, if it names one.
+
+    Args:
+        xmp: the packet.
+    """
     return re.sub(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))[2-8]", rb"\g<1>1", xmp)
 
 
@@ -36,20 +40,30 @@ _DEAD_XMP: Final = re.compile(
 
 
 def safe(xmp: bytes) -> bytes:
-    """XMP without place, people, owner, serial numbers, history and thumbnails."""
+    """Return the packet without place, people, owner, serial numbers, history and thumbnails.
+
+    Args:
+        xmp: the packet.
+    """
     return _filtered_xmp(xmp, _PRIVATE_XMP)
 
 
 def without_dead_references(xmp: bytes) -> bytes:
-    """XMP without what points to what is not handed on: gain maps, depth maps, extended XMP, a manifest elsewhere."""
+    """Return the packet without references to what results do not have.
+
+    These are gain maps, depth maps, extended XMP, and a manifest elsewhere.
+
+    Args:
+        xmp: the packet.
+    """
     dead = (b"hdr-gain-map", b"HDRGainMap", b"ns.google.com/photos", b"HasExtendedXMP", b"purl.org/dc/terms/")
     return _filtered_xmp(xmp, _DEAD_XMP) if any(word in xmp for word in dead) else xmp
 
 
 def _filtered_xmp(xmp: bytes, unwanted: re.Pattern[str]) -> bytes:
-    """The packet without the properties whose {namespace}name matches; b"" if it cannot be parsed.
+    """Return the packet without the properties whose {namespace}name matches; b"" if it cannot be parsed.
 
-    Entities are not expanded: the parser's own limits hold.
+    Entities are not expanded: the limits of the parser hold.
     """
     root = _parsed(xmp)
     if root is None:
@@ -66,7 +80,7 @@ def _filtered_xmp(xmp: bytes, unwanted: re.Pattern[str]) -> bytes:
 
 
 def _parsed(xmp: bytes) -> ElementTree.Element | None:
-    """The packet's tree, its prefixes known to the writer; None if it is none, or declares entities."""
+    """Return the packet's tree, its prefixes known to the writer; None if there is none, or it declares entities."""
     try:
         text = xmp.decode("utf-8").strip("\ufeff\0 \t\r\n")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
@@ -83,7 +97,13 @@ _RESOURCE: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}resource"
 
 
 def values(xmp: bytes, namespace: str, name: str) -> list[str]:
-    """What a packet says under {namespace}name: as attribute, as element, by reference, or as a list's items."""
+    """Return what a packet says under {namespace}name: as attribute, element, reference, or items of a list.
+
+    Args:
+        xmp: the packet.
+        namespace: URI.
+        name: of the property.
+    """
     xmp = _as_utf8(xmp)
     if name.encode() not in xmp:
         return []
@@ -98,17 +118,29 @@ def values(xmp: bytes, namespace: str, name: str) -> list[str]:
 
 
 def source_types(xmp: bytes) -> list[str]:
-    """The names of the digital source types that a packet states: one, if any, where tools agree."""
+    """Return the names of the digital source types that a packet states; usually none or one.
+
+    Args:
+        xmp: the packet.
+    """
     return [name_of(value) for value in values(xmp, IPTC_NAMESPACE, "DigitalSourceType")]
 
 
 def has_manifest_elsewhere(xmp: bytes) -> bool:
-    """Whether it points to a C2PA manifest on the net (C2PA Technical Specification 2.1, section 11.5)."""
+    """Return whether the packet points to a C2PA manifest on the net (C2PA Technical Specification 2.1, section 11.5).
+
+    Args:
+        xmp: the packet.
+    """
     return bool(values(xmp, "http://purl.org/dc/terms/", "provenance"))
 
 
 def without_source_type(xmp: bytes) -> bytes:
-    """The packet without its digital source type, where that has become wrong."""
+    """Return the packet without its digital source type.
+
+    Args:
+        xmp: the packet.
+    """
     return _filtered_xmp(xmp, _TYPE) if b"DigitalSourceType" in xmp else xmp
 
 
@@ -121,7 +153,7 @@ _RECIPE_ITSELF: Final = re.compile(rb' diffuse:recipe="[^"]*"')
 
 
 def _as_utf8(xmp: bytes) -> bytes:
-    """A packet in UTF-16, which XMP allows, in the UTF-8 that everybody else writes; another one as it is."""
+    """Return a packet in UTF-16, which XMP allows, as UTF-8; another one as it is."""
     for encoding in ("utf-16-le", "utf-16-be"):
         if xmp.startswith(("<".encode(encoding), "\ufeff".encode(encoding))):
             try:
@@ -132,10 +164,14 @@ def _as_utf8(xmp: bytes) -> bytes:
 
 
 def with_provenance(xmp: bytes, provenance: bytes) -> bytes:
-    """The packet with this element in the place of an older one of its kind, which told how the input was made.
+    """Return the packet with an element that tells how a result was made.
 
-    Without an element the older one goes, too. Where it would no longer fit into a JPEG, the digital source type alone
-    is added, or nothing; nor is anything where no place for the element is found.
+    The element replaces an older one of its kind, which told how the input was made. Where it does not fit into a JPEG,
+    only the digital source type is added, or nothing. Nothing is added where the packet has no place for it.
+
+    Args:
+        xmp: the packet; b"" = none.
+        provenance: an RDF element; b"" = only remove the older one.
     """
     xmp = _as_utf8(xmp)
     typed = b"DigitalSourceType" in provenance

@@ -1,4 +1,4 @@
-"""Arrays of whole pictures: in memory while they are small, in mapped files beyond, and worked on in blocks of rows."""
+"""Arrays of whole pictures, in memory or in mapped files, and work on them in blocks of rows."""
 
 import errno
 import math
@@ -19,10 +19,14 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 def empty_array(shape: tuple[int, ...], dtype: type[Number]) -> NDArray[Number]:
-    """An array of arbitrary content, like `numpy.empty`.
+    """Return an array of arbitrary content, like `numpy.empty`.
 
-    A large one is mapped from a file without a name, whose pages the system may write out and drop: then a picture's
-    size is limited by the disk. Where the folder for temporary files has no room, it is in memory after all.
+    A large one is mapped from a file without a name, whose pages the system may write out and drop. So the disk limits
+    the size of a picture. Where the folder for temporary files has no room, the array is in memory.
+
+    Args:
+        shape: as for numpy.
+        dtype: type of the numbers.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size < MAPPED_FROM:
@@ -45,7 +49,11 @@ def _mapped(size: int) -> mmap.mmap:
 
 
 def row_blocks(array: NDArray[Any]) -> Iterator[slice]:
-    """First indices of an array in blocks of about a million numbers, so that what is made of them stays small."""
+    """Yield first indices of an array in blocks of about a million numbers, so that temporaries stay small.
+
+    Args:
+        array: of any shape.
+    """
     height = len(array)
     step = max(_BLOCK_NUMBERS * height // max(array.size, 1), 1)
     for top in range(0, height, step):
@@ -53,7 +61,12 @@ def row_blocks(array: NDArray[Any]) -> Iterator[slice]:
 
 
 def copied(array: NDArray[Number], dtype: DTypeLike | None = None) -> NDArray[Number]:
-    """A copy of (H, W, ...), contiguous, in `empty_array`."""
+    """Return a contiguous copy in an `empty_array`.
+
+    Args:
+        array: (H, W, ...).
+        dtype: type of the copy; None = the same.
+    """
     out: NDArray[Any] = empty_array(array.shape, np.dtype(dtype or array.dtype).type)
     for rows in row_blocks(array):
         out[rows] = array[rows]

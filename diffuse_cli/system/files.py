@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and what goes wrong with them is said in one line."""
+"""Files that are written whole or not at all, and one-line messages of what goes wrong with them."""
 
 import errno
 import hashlib
@@ -33,31 +33,46 @@ _REMEDY = {
 
 
 def shown(path: Path) -> str:
-    """A path on one line that any terminal can show: newlines and broken encodings are escaped."""
+    """Return a path on one line that any terminal can show. Newlines and broken encodings are escaped.
+
+    Args:
+        path: any.
+    """
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
 
 
 def reason(error: BaseException) -> str:
-    """What an exception says, on one line."""
+    """Return what an exception says, on one line.
+
+    Args:
+        error: any.
+    """
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def disk_trouble(error: OSError) -> str:
-    """What the system refused, and the remedy."""
+    """Return what the system refused, and the remedy.
+
+    Args:
+        error: of reading or writing.
+    """
     return _REMEDY.get(error.errno or 0, f"{error.strerror or reason(error)}; check the disk and try again")
 
 
 @contextmanager
 def replaced_whole(path: Path, *, like: Path | None = None, keep_times: bool = False) -> Iterator[BinaryIO]:
-    """A stream whose bytes become the file when all are on the disk; before that, nothing is seen of them.
+    """Open a stream whose bytes become the file when all are on the disk. Before that, nothing is seen of them.
 
-    The file has the permissions of the one that it replaces, else those of `like`, else those of any new file. The
-    writer holds a lock on the temporary, by which `remove_stale` tells it from a dead run's.
+    The file gets the permissions of the one that it replaces, else those of `like`, else those of any new file. The
+    writer holds a lock on the temporary file, by which `remove_stale` knows that it lives.
 
     Args:
-        like: the file that it was made from.
-        keep_times: it also gets `like`'s time stamps.
-    Raises: OSError: the disk fails. Nothing is left behind then.
+        path: the file.
+        like: file that it was made from.
+        keep_times: copy the time stamps of `like`, too.
+
+    Raises:
+        OSError: the disk fails. Nothing is left behind.
     """
     temporary = path.parent / f".{os.getpid()}-{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
     try:
@@ -95,9 +110,13 @@ def _copy_facts(temporary: Path, path: Path, like: Path | None, keep_times: bool
 
 
 def remove_stale(folders: Iterable[Path]) -> list[Path]:
-    """Remove what runs that were killed in mid-write left in these folders.
+    """Remove the temporary files of runs that were killed while they wrote.
 
-    Returns: what was removed. A file whose writer may still live is left alone, and so is one that cannot be removed.
+    Args:
+        folders: where to look.
+
+    Returns:
+        The removed files. A file whose writer may live is left alone, and so is one that cannot be removed.
     """
     removed = []
     for folder in set(folders):
@@ -145,9 +164,14 @@ def _lives(process: int) -> bool:
 
 
 def write_bytes(data: bytes, path: Path) -> None:
-    """Write a small file beside a picture, whole or not at all.
+    """Write a small file, whole or not at all.
 
-    Raises: PictureError: the disk fails. Nothing is left behind then.
+    Args:
+        data: its content.
+        path: the file.
+
+    Raises:
+        PictureError: the disk fails. Nothing is left behind.
     """
     try:
         with replaced_whole(path) as stream:
@@ -157,9 +181,11 @@ def write_bytes(data: bytes, path: Path) -> None:
 
 
 def file_sha256(path: Path, refusal: type[DiffuseError]) -> str:
-    """Of a file, read piece by piece.
+    """Return the SHA-256 of a file in hexadecimal digits. The file is read piece by piece.
 
-    Args: refusal: what is raised where it cannot be read: that decides the exit code.
+    Args:
+        path: the file.
+        refusal: error to raise where it cannot be read; it decides the exit code.
     """
     try:
         with path.open("rb") as file:

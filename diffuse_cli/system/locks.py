@@ -1,4 +1,4 @@
-"""Locks on single bytes of open files: this process, or another, finds out who works on what.
+"""Locks on single bytes of open files, by which processes see what others work on.
 
 The system releases a lock when its file is closed and when its process ends, even by a kill. Bytes need not exist.
 """

@@ -1,4 +1,4 @@
-"""How the process holds memory and threads while it computes. Process-wide, so for programs, not for libraries."""
+"""Memory and threads of the process while it computes. These are process-wide: for programs, not for libraries."""
 
 import os
 import sys
@@ -11,10 +11,10 @@ _KEPT: Final = 256 << 20
 
 
 def keep_buffers() -> None:
-    """Have glibc reuse the memory of large tensors.
+    """Have glibc reuse the memory of large tensors. Other systems are left alone.
 
-    It gives blocks above 32 MiB back to the system at each free, and every page of the next one is cleared and faulted
-    in anew, which costs as much as the arithmetic. Tensors of a tile are below the new limit. Elsewhere: nothing.
+    glibc returns blocks above 32 MiB to the system at each free. Each page of the next block is then cleared and
+    faulted in anew, which costs as much as the arithmetic. Tensors of a tile are below the new limit.
     """
     if sys.platform != "linux":
         return
@@ -27,7 +27,7 @@ def keep_buffers() -> None:
 
 
 def give_back() -> None:
-    """Have glibc return what is free to the system, where a large picture's decoder or tiles have left much of it."""
+    """Have glibc return free memory to the system, where a large picture's decoder or tiles left much of it."""
     if sys.platform != "linux":
         return
     import ctypes
@@ -40,15 +40,15 @@ def give_back() -> None:
 def wait_passively() -> None:
     """Have OpenMP's threads sleep while they wait for each other, unless the user says otherwise.
 
-    They spin by default, which is hardly faster when the machine is idle, and many times slower when another program
-    runs beside. Before torch is imported.
+    They spin by default. That is hardly faster on an idle machine, and many times slower beside another program. Call
+    this before torch is imported.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Operators on little are too small to share: waking threads for each costs more than they save."""
+    """Compute with one thread. Small operators lose more by waking threads than they gain."""
     import torch
 
     before = torch.get_num_threads()

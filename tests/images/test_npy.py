@@ -10,7 +10,7 @@ from diffuse_cli.images.image_io import read_picture, write_picture
 
 
 def test_float_files_that_are_no_pictures_are_refused(tmp_path: Path) -> None:
-    for value, problem in ((np.nan, "not finite"), (4000.0, "white is to be 1")):
+    for value, problem in ((np.nan, "not finite"), (4000.0, "white must be 1")):
         np.save(tmp_path / "a.npy", np.full((4, 4), value, np.float32))
         with pytest.raises(PictureError, match=problem):
             read_picture(tmp_path / "a.npy")

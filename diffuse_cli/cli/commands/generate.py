@@ -98,7 +98,7 @@ def generate(
 
         dtype = chosen_dtype(compute.device, compute.dtype, compute.engine)
         digest = checkpoint.file_sha256(checkpoint.find(compute.model))
-        coded = encoding.told(job.output) if job.output != PIPE else {"format": "PNG"}
+        coded = encoding.to_recipe(job.output) if job.output != PIPE else {"format": "PNG"}
         computing = recipe.of_computing("generate", settings[job.sample], digest, dtype, compute.compile)
         return {**computing, **told, **coded}
 

@@ -132,7 +132,7 @@ class _Wanted:
     def __call__(self, job: Job) -> dict[str, Any]:
         """Return the recipe. The input's hash is still empty."""
         task, facts = self.tasks.of(job)
-        coding = coding_of(job.product, self.encoding).told(job.output) if job.output != PIPE else {}
+        coding = coding_of(job.product, self.encoding).to_recipe(job.output) if job.output != PIPE else {}
         computing = answer_of(job).to_recipe(job, self.checkpoint)
         return {**computing, **task.to_recipe(), **facts, **coding, "input": ""}
 
@@ -219,7 +219,7 @@ class _Restorer(PictureSteps[_Read]):
         encoding = coding_of(job.product, self.results.encoding)
         if job.output == PIPE:
             encoding = encoding.like(picture.source.format)
-            wanted |= encoding.told(PIPE)
+            wanted |= encoding.to_recipe(PIPE)
         self._check_fits(job, picture, encoding)
         return _Read(source, picture, problem, recipe.plain({**wanted, **_resolved(wanted, problem)}), encoding)
 

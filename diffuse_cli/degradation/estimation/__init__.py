@@ -1,1 +1,1 @@
-"""What happened to a picture, told from its pixels alone: compression, blur, enlargement, noise."""
+"""What happened to a picture, from its pixels alone: compression, blur, enlargement, noise."""

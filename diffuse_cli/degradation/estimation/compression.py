@@ -1,4 +1,4 @@
-"""Whether a picture was a JPEG once, of what quality and on which grid, from the pixels of its luma alone."""
+"""Whether a picture was a JPEG once, of what quality and on which grid, from its luma alone."""
 
 import math
 from dataclasses import dataclass
@@ -28,8 +28,9 @@ class Compression:
     """What a JPEG coder left.
 
     Attributes:
-        quality: IJG's, 5..97; None where no trace is found, which noise or resizing after the coder explain, too.
-        origin: (row, column) of the grid of blocks, 0..7 each; None where it does not show.
+        quality: of the Independent JPEG Group's encoder, 5..97; None = no trace, which noise or resizing after the
+            coder explain, too.
+        origin: (row, column) of the grid of blocks, 0..7 each; None = it does not show.
         evidence: mean log-likelihood ratio of a coefficient; above 0 speaks for JPEG.
     """
 
@@ -41,8 +42,8 @@ class Compression:
 def estimate_compression(levels: NDArray[np.float32]) -> Compression:
     """Find the quantisation steps that explain the coefficients best.
 
-    One-parameter maximum likelihood over IJG's tables, after Fan and de Queiroz 2003, "Identification of bitmap
-    compression history" (IEEE TIP 12:230): a coefficient beyond half a step lies near a multiple of the step.
+    Maximum likelihood over the quality, after Fan and de Queiroz 2003, "Identification of bitmap compression history"
+    (IEEE TIP 12:230): a coefficient beyond half a step lies near a multiple of the step.
 
     Args:
         levels: (H, W, C), 0..255, C = 3 or 1.
@@ -63,7 +64,7 @@ def estimate_compression(levels: NDArray[np.float32]) -> Compression:
 
 
 def _log_likelihood(coefficients: Floats, quality: int) -> tuple[float, int]:
-    """Of the coefficients (N, 64) beyond half a step, against a density without steps; and how many there are."""
+    """Return the log-likelihood ratio of the coefficients (N, 64) beyond half a step, and how many there are."""
     steps = ijg_table(quality).reshape(64).astype(np.float64)
     multiples = np.round(coefficients / steps)
     counted = multiples != 0
@@ -76,9 +77,12 @@ def _log_likelihood(coefficients: Floats, quality: int) -> tuple[float, int]:
 
 
 def grid_origin(luma: NDArray[np.float32]) -> tuple[int, int] | None:
-    """The origin at which most coefficients of blocks vanish, if it stands out.
+    """Return the origin at which most coefficients of blocks vanish, if it stands out.
 
-    After ZERO (Nikoukhah et al. 2021, IPOL), with a robust score in place of its count of false alarms.
+    After ZERO (Nikoukhah et al. 2021, IPOL), with a robust score in place of its number of false alarms.
+
+    Args:
+        luma: (H, W), 0..255; NaN is left out.
     """
     counts = np.zeros((8, 8))
     for row in range(8):
@@ -95,13 +99,13 @@ def grid_origin(luma: NDArray[np.float32]) -> tuple[int, int] | None:
 
 
 def _unclipped_luma(levels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Y of BT.601 (H, W), NaN where a channel lies at an end of the range: clipping has changed it there."""
+    """Return Y of BT.601 (H, W), NaN where a channel lies at an end of the range, which clipping has changed."""
     clipped = (levels.min(2) < 0.5) | (levels.max(2) > 254.5)
     return np.asarray(np.where(clipped, np.float32(np.nan), levels @ luma_weights(levels.shape[2])))
 
 
 def _blocks(luma: NDArray[np.float32], row: int, column: int, most: int) -> Floats:
-    """8x8 blocks (N, 64) of the grid with this origin, evenly spread; none with a pixel that is NaN."""
+    """Return 8x8 blocks (N, 64) of the grid with this origin, evenly spread, without those that have a NaN."""
     if min(luma.shape[0] - row, luma.shape[1] - column) < 8:
         return np.empty((0, 64))
     windows = sliding_window_view(luma, (8, 8))[row::8, column::8]
@@ -111,12 +115,12 @@ def _blocks(luma: NDArray[np.float32], row: int, column: int, most: int) -> Floa
 
 
 def _spread(windows: NDArray[np.float32], most: int) -> NDArray[np.float32]:
-    """Some of many windows, by a fixed draw, so that no stride favours one part of the picture."""
+    """Return some of many windows, by a fixed draw, so that no stride favours a part of the picture."""
     chosen = np.sort(np.random.default_rng(0).choice(windows.shape[0] * windows.shape[1], most, replace=False))
     return np.asarray(windows[chosen // windows.shape[1], chosen % windows.shape[1]]).reshape(-1, 64)
 
 
 def _transform(blocks: Floats) -> Floats:
-    """Orthonormal 2-D cosine transform of level-shifted blocks (N, 64)."""
+    """Return the orthonormal 2-D cosine transform of level-shifted blocks (N, 64)."""
     transformed: Floats = (blocks - 128) @ dct_matrix().T
     return transformed

@@ -1,4 +1,4 @@
-"""All that can be told of a picture's history, with how far each part can be trusted."""
+"""What happened to a picture, and how far each part of the answer can be trusted."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -31,7 +31,7 @@ class Finding:
         value: in the unit of the field that holds it; None = no trace.
         confidence: high where tests on photographs hardly ever err, low where they often do.
         how: what it was read from.
-        spread: std of the reading, where the method tells it.
+        spread: std of the reading, where the method gives it.
     """
 
     value: float | None
@@ -46,13 +46,13 @@ class Estimate:
 
     Attributes:
         noise: std of noise in 8-bit levels.
-        noise_model: its variance by brightness.
-        smoothed_noise: whether the noise is correlated (blurred, enlarged or compressed with the picture).
-        jpeg: IJG quality.
+        noise_model: variance of the noise by brightness.
+        smoothed_noise: the noise is correlated (blurred, enlarged or compressed with the picture).
+        jpeg: quality of the Independent JPEG Group's encoder.
         jpeg_origin: (row, column) of the grid of blocks, where it shows.
         blur: std of a Gaussian, in pixels.
-        enlarged: factor by which it was enlarged.
-        resolution: share of its own width and height that the detail would fit into.
+        enlarged: factor of an enlargement.
+        resolution: share of width and height that the detail would fit into.
     """
 
     noise: Finding
@@ -70,7 +70,11 @@ class Estimate:
 
 
 def estimate_degradation(picture: Picture) -> Estimate:
-    """Look for noise, compression, blur and enlargement, each by a published method of its own."""
+    """Look for noise, compression, blur and enlargement, each by a published method.
+
+    Args:
+        picture: as it was read; a JPEG's tables count, too.
+    """
     levels = (picture.pixels + 1) * np.float32(LEVEL)
     compression = estimate_compression(levels)
     noise = _noise(picture, levels, compression)
@@ -103,7 +107,7 @@ def _noise(picture: Picture, levels: NDArray[np.float32], compression: Compressi
 
 
 def _noise_model(levels: NDArray[np.float32], noise: Finding) -> NoiseModel:
-    """By brightness, where the pixels have the noise as it was: a coder leaves too little of it in three channels."""
+    """Return the noise by brightness, where a coder has left enough of it in three channels."""
     level = noise.value or 0.0
     if "jpeg" in noise.how:
         return NoiseModel(gain=0.0, offset=level**2, bins=0)
@@ -120,7 +124,7 @@ def _smoothed(levels: NDArray[np.float32], noise: float) -> Finding:
 
 
 def _jpeg(picture: Picture, found: Compression) -> Finding:
-    """A JPEG file's tables; its pixels, where they say that it was compressed more strongly before."""
+    """Return the quality of a JPEG file's tables, or of its pixels, if they were compressed more strongly before."""
     confidence: Confidence = "high" if found.evidence > 0.1 else "medium"
     coding = picture.source.jpeg
     if coding is None:
@@ -148,7 +152,7 @@ def _enlarged(levels: NDArray[np.float32]) -> Finding:
 
 
 def _resolution(blur: Finding, enlarged: Finding) -> Finding:
-    """From the enlargement, or from where a Gaussian's transfer function falls to a tenth: 0.34 / std."""
+    """Return the share by the enlargement, or by where a Gaussian's transfer function is a tenth: 0.34 / std."""
     if enlarged.value is not None:
         return Finding(value=1 / enlarged.value, confidence=enlarged.confidence, how=enlarged.how)
     if blur.value is None:

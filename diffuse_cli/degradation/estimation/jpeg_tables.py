@@ -1,7 +1,7 @@
-"""JPEG quantisation tables and the quality number behind them.
+"""JPEG quantisation tables, and the quality behind them.
 
 "Quality" is the scale of the Independent JPEG Group's encoder (libjpeg's `jpeg_set_quality`): 1..100, each with one
-fixed luma table. Other encoders write tables of their own; they get the quality whose table is nearest.
+luma table. Tables of other encoders get the quality of the nearest table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,11 +26,13 @@ _LUMA_AT_50 = np.array(
 
 
 def ijg_table(quality: int) -> NDArray[np.int64]:
-    """The luma quantisation table of libjpeg's quality setting.
+    """Return the luma table of a quality.
 
     Args:
-        quality: 1..100; what lies outside is taken as the nearer end, as libjpeg does.
-    Returns: (8, 8) steps 1..255 in natural row order, [vertical frequency, horizontal frequency].
+        quality: 1..100; values outside are clamped, as libjpeg does.
+
+    Returns:
+        (8, 8) steps 1..255 in natural row order, [vertical frequency, horizontal frequency].
     """
     quality = min(max(quality, 1), 100)
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
@@ -38,15 +40,19 @@ def ijg_table(quality: int) -> NDArray[np.int64]:
 
 
 def quality_of(tables: Mapping[int, Sequence[int]]) -> float:
-    """The IJG quality of a JPEG file, from its luma table alone.
+    """Return the quality of a JPEG file, from its luma table alone.
 
-    A table that no IJG quality has gets the quality of least squared distance in the logarithm of the steps, since an
-    encoder's coarser or finer setting multiplies them.
+    A table of another encoder gets the quality of least squared distance in the logarithm of the steps, since a coarser
+    or finer setting multiplies the steps.
 
     Args:
-        tables: Pillow's `im.quantization`: table number -> 64 steps in natural row order; number 0 is luma.
-    Returns: 1..100; a whole number, as float because that is what the network's condition is.
-    Raises: ValueError: there is no table, or it has not 64 entries.
+        tables: Pillow's `im.quantization`: number of the table -> 64 steps in natural row order; number 0 is luma.
+
+    Returns:
+        1..100, a whole number; a float, as the network's condition is.
+
+    Raises:
+        ValueError: there is no table, or it has not 64 entries.
     """
     if not tables:
         raise ValueError("a JPEG without a quantisation table has no quality")

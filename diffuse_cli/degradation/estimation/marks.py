@@ -1,10 +1,10 @@
-"""Where an old photograph is damaged: dust, scratches, tears and missing corners, by what can be seen of them.
+"""Damage of old photographs, found by its looks: dust, scratches, tears and missing corners.
 
 Candidates are what an opening or a closing removes (top-hats: Giakoumis, Nikolaidis, Pitas 2006): things narrower than
-the filter in some direction, lighter or darker than what is around them, by more than the texture there does. Each part
-is then measured: how far it stands out from both sides, whether it has one tone of its own, how thin it is, how much
-else in its neighbourhood looks like a mark. A line through these measures, fitted on photographs with and without marks
-painted on them, decides. Tears and missing corners are flat areas of paper white or scanner black at the border.
+the filter that are lighter or darker than their surroundings, by more than the texture there. Each candidate is then
+measured: how far it stands out, whether it has one tone, how thin it is, how much around it looks like a mark. A line
+through these measures decides. It was fitted on photographs with and without painted marks. Tears and missing corners
+are flat areas of paper white or scanner black at the border.
 """
 
 import math
@@ -70,10 +70,14 @@ _RARE: Final = 0.01
 
 
 def find_marks(levels: NDArray[np.float32], strength: float = 0.5) -> NDArray[np.bool_]:
-    """Where dust, scratches, tears and missing corners seem to be, with their soft rims.
+    """Return where dust, scratches, tears and missing corners seem to be, with their soft rims.
 
-    Args: levels: (H, W, C), 0..255; strength: 0 = what is surely damage .. 1 = whatever may be.
-    Returns: (H, W).
+    Args:
+        levels: (H, W, C), 0..255.
+        strength: 0 = only what is surely damage .. 1 = whatever may be.
+
+    Returns:
+        (H, W).
     """
     found = torn(levels)
     line = np.array(_COLOUR if _is_coloured(levels) else _GRAY)
@@ -91,11 +95,11 @@ def _is_coloured(levels: NDArray[np.float32]) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Parts:
-    """Candidates.
+    """Candidates of marks.
 
     Attributes:
-        labels: (H, W), 0 = none, else a part's number from 1.
-        measures: (N, 8), the features of each part.
+        labels: (H, W), 0 = none, else the number of a part, from 1.
+        measures: (N, len(FEATURES)), the features of each part.
     """
 
     labels: NDArray[np.int32]
@@ -103,9 +107,10 @@ class Parts:
 
 
 def candidates(levels: NDArray[np.float32]) -> list[Parts]:
-    """Light parts and dark parts that may be marks.
+    """Return light parts and dark parts that may be marks.
 
-    Args: levels: (H, W, C), 0..255.
+    Args:
+        levels: (H, W, C), 0..255.
     """
     luma = torch.from_numpy((levels @ luma_weights(levels.shape[2])).astype(np.float32))[None, None]
     grow = max(math.sqrt(luma.numel() / 2**20), 1.0)
@@ -122,19 +127,19 @@ def _parts(luma: Tensor, chroma: NDArray[np.float32], radii: list[int]) -> Parts
 
 
 def _opened(x: Tensor, radius: int) -> Tensor:
-    """Grayscale opening by a square of 2 radius + 1 pixels."""
+    """Return the grayscale opening by a square of 2 radius + 1 pixels."""
     return _spread(-_spread(-x, radius), radius)
 
 
 def _spread(x: Tensor, radius: int) -> Tensor:
-    """Maximum over a square; its sides one after the other."""
+    """Return the maximum over a square."""
     side = 2 * radius + 1
     x = F.max_pool2d(x, (1, side), 1, (0, radius))
     return F.max_pool2d(x, (side, 1), 1, (radius, 0))
 
 
 def _features(luma: Tensor, chroma: NDArray[np.float32], seen: Tensor, labels: NDArray[np.int32], count: int) -> Floats:
-    """See `FEATURES`."""
+    """Return the `FEATURES` of each part, (N, len(FEATURES))."""
     # What is around a mark is told from pixels that are none, nor a mark's soft rim.
     free = 1 - _spread(seen.float(), 1)
     weight = box_mean(free, 6).clamp_min(1e-3)
@@ -170,14 +175,14 @@ def _features(luma: Tensor, chroma: NDArray[np.float32], seen: Tensor, labels: N
 
 
 def _steepest(luma: Tensor) -> NDArray[np.float32]:
-    """Largest slope within a pixel, in levels a pixel."""
+    """Return the largest slope within a pixel, in levels a pixel."""
     x = F.pad(luma, (1, 1, 1, 1), mode="replicate")
     across, down = (x[..., 1:-1, 2:] - x[..., 1:-1, :-2]) / 2, (x[..., 2:, 1:-1] - x[..., :-2, 1:-1]) / 2
     return np.asarray(_spread((across**2 + down**2).sqrt(), 1)[0, 0].numpy())
 
 
 def _quantile(values: NDArray[np.float32], index: NDArray[np.int32], count: int, share: float) -> Floats:
-    """Of the values of each part."""
+    """Return a quantile of the values of each part."""
     order = np.lexsort((values, index))
     sizes = np.bincount(index, minlength=count)
     at = np.cumsum(sizes) - sizes + np.floor(share * (sizes - 1) + 0.5).astype(np.int64)
@@ -185,10 +190,13 @@ def _quantile(values: NDArray[np.float32], index: NDArray[np.int32], count: int,
 
 
 def torn(levels: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tears and missing corners: flat areas of paper white or black that come in from the border.
+    """Return tears and missing corners: flat areas of paper white or black that come in from the border.
 
-    Each has one tone, differs sharply from the picture beside it, is met by few pixels elsewhere in the picture, and
-    takes but a part of the side that it comes from, as sky does not.
+    Each has one tone and differs sharply from the picture beside it. Few pixels elsewhere have its tone. It takes only
+    a part of the side that it comes from, as sky does not.
+
+    Args:
+        levels: (H, W, C), 0..255.
     """
     luma = (levels @ luma_weights(levels.shape[2])).astype(np.float32)
     x = torch.from_numpy(luma)[None, None]

@@ -1,4 +1,4 @@
-"""Noise that is not the same everywhere: a map of its std, given as a gray picture or found out."""
+"""Noise that differs from place to place: a map of its std, given as a gray picture or estimated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,27 +17,34 @@ _TRAINED = 128.0
 
 
 def map_of(picture: "Picture") -> NDArray[np.float32]:
-    """A gray picture as a map (H, W) of noise std in 8-bit levels: 8 bits as they are, 16 bits 256 times as fine.
+    """Return a gray picture as a map (H, W) of the noise's std in 8-bit levels.
 
-    A floating-point file's white, 1, is level 255.
-    Raises: PictureError: it has colours.
+    Args:
+        picture: levels of 8 bits count as they are, of 16 bits as 256 times finer. White of floats, 1, is 255.
+
+    Raises:
+        PictureError: it has colours.
     """
     if not picture.is_gray:
-        raise PictureError("a noise map is a gray picture, whose levels are the noise's std; this one has colours")
+        raise PictureError("the noise map has colours; give a gray picture, whose levels are the std of the noise")
     white = 65535 / 256 if picture.depth == 16 and not picture.floating else 255.0
     std: NDArray[np.float32] = (picture.pixels[..., 0] + 1) * np.float32(white / 2)
     return np.maximum(std, 0)
 
 
 def check_map(std: NDArray[np.float32]) -> None:
-    """Refuse what is no map of stds.
+    """Check a map of stds.
 
-    Raises: UsageError: not (H, W), or some of it negative or not finite.
+    Args:
+        std: the map.
+
+    Raises:
+        UsageError: not (H, W), or some of it negative or not finite.
     """
     if std.ndim != 2 or 0 in std.shape:
         raise UsageError(f"a noise map must be (H, W), not {std.shape}")
     if not (np.isfinite(std).all() and std.min() >= 0):
-        raise UsageError("a noise map holds stds, finite numbers >= 0")
+        raise UsageError("a noise map must hold finite numbers >= 0")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -46,8 +53,9 @@ class KnownNoise:
 
     Attributes:
         level: its std; of a map, the root mean square.
-        std: (H, W), None = the same everywhere.
-        notes, warnings: what the user is told, one line each.
+        std: (H, W); None = the same everywhere.
+        notes: lines for the user.
+        warnings: warnings for the user, one line each.
         facts: what the recipe tells.
     """
 
@@ -59,9 +67,14 @@ class KnownNoise:
 
 
 def given_map(std: NDArray[np.float32], picture: "Picture") -> KnownNoise:
-    """A map as it was given.
+    """Return the noise of a given map.
 
-    Raises: PictureError: it is of another size than the picture.
+    Args:
+        std: (H, W), in 8-bit levels.
+        picture: as displayed.
+
+    Raises:
+        PictureError: the map is of another size than the picture.
     """
     h, w = picture.pixels.shape[:2]
     if std.shape != (h, w):
@@ -74,7 +87,12 @@ def given_map(std: NDArray[np.float32], picture: "Picture") -> KnownNoise:
 
 
 def estimated_map(picture: "Picture", *, by_place: bool) -> KnownNoise:
-    """The noise of a picture by brightness and, if asked for, by place; one level where neither can be told."""
+    """Estimate the noise of a picture by brightness; one level where it does not vary.
+
+    Args:
+        picture: as it was read.
+        by_place: by the place, too.
+    """
     from ...images.units import LEVEL
     from .picture_noise import is_white, measured_noise
     from .varying_noise import estimate_varying_noise

@@ -1,4 +1,4 @@
-"""How a picture's noise depends on its brightness, and whether it is white."""
+"""How the noise of a picture depends on brightness, and whether it is white."""
 
 import itertools
 import math
@@ -49,9 +49,10 @@ def estimate_noise_model(
 ) -> NoiseModel:
     """Fit a line to the noise variance of bins of brightness.
 
-    In each bin it is the smallest eigenvalues' mean (Chen, Zhu, Heng 2015) of patches of that mean; the line is a lower
-    quantile regression. Where colours are strong, the darkest channel alone has the smallest eigenvalues, so the
-    channels' noise is then made equal by the line that was found, and the line found again.
+    In each bin the variance is the mean of the smallest eigenvalues (Chen, Zhu, Heng 2015) of patches of that
+    brightness. The line is a lower quantile regression. Where colours are strong, the darkest channel alone has the
+    smallest eigenvalues. So the noise of the channels is then made equal by the found line, and the line is found
+    again.
 
     Args:
         levels: (H, W, C), 0..255.
@@ -77,7 +78,7 @@ def estimate_noise_model(
 
 
 def _patches(levels: NDArray[np.float32], ends: tuple[float, float]) -> Floats:
-    """(N, C, 25) of (H, W, C), those left out that reach an end of the range."""
+    """Return patches (N, C, 25) of levels (H, W, C), without those that reach an end of the range."""
     windows = sliding_window_view(levels, (_SIDE, _SIDE), axis=(0, 1))
     stride = max(math.isqrt(windows.shape[0] * windows.shape[1] // _MOST_PATCHES), 1)
     patches = windows[::stride, ::stride].reshape(-1, levels.shape[2], _SIDE**2)
@@ -86,7 +87,7 @@ def _patches(levels: NDArray[np.float32], ends: tuple[float, float]) -> Floats:
 
 
 def _bins(patches: Floats, gain: float, offset: float) -> tuple[Floats, Floats, Floats]:
-    """Mean brightness, noise variance and patch count of every bin that has enough patches."""
+    """Return mean brightness, noise variance and number of patches of every bin that has enough patches."""
     brightness, patches = patches.mean((1, 2)), equalised(patches, gain, offset)
     edges = np.quantile(brightness, np.linspace(0, 1, _BINS + 1)) if len(patches) else np.zeros(_BINS + 1)
     found = []
@@ -99,14 +100,20 @@ def _bins(patches: Floats, gain: float, offset: float) -> tuple[Floats, Floats, 
 
 
 def equalised(patches: Floats, gain: float, offset: float) -> Floats:
-    """Patches (N, C, K) as (N, C * K), each channel's noise brought to what it is at its patch's mean brightness."""
+    """Return patches with the noise of each channel brought to that at the patch's mean brightness, (N, C * K).
+
+    Args:
+        patches: (N, C, K).
+        gain: of the noise model.
+        offset: of the noise model.
+    """
     brightness = patches.mean((1, 2))[:, None]
     ratio = np.maximum(gain * brightness + offset, 1e-3) / np.maximum(gain * patches.mean(2) + offset, 1e-3)
     return np.asarray((patches * np.sqrt(ratio)[..., None]).reshape(len(patches), patches[0].size), dtype=np.float64)
 
 
 def _lower_line(x: Floats, y: Floats, weights: Floats) -> tuple[float, float]:
-    """Slope and offset >= 0 of least weighted quantile loss of the relative residuals.
+    """Return slope and offset >= 0 of least weighted quantile loss of the relative residuals.
 
     An optimum passes through two points, or through one with slope or offset 0: all of these are tried.
     """
@@ -124,10 +131,13 @@ def _lower_line(x: Floats, y: Floats, weights: Floats) -> tuple[float, float]:
 
 
 def whiteness(levels: NDArray[np.float32]) -> float:
-    """1 for white noise, more the smoother it is: twice the std of 2x2 means over the std, in the flattest blocks.
+    """Return twice the std of 2x2 means over the std, in the flattest blocks: 1 for white noise, more for smooth noise.
 
-    Args: levels: (H, W, C), 0..255, at least 32 pixels a side.
-    Returns: the median over the flattest fiftieth of 16x16 blocks; NaN where none has any noise.
+    Args:
+        levels: (H, W, C), 0..255, at least 32 pixels a side.
+
+    Returns:
+        The median over the flattest fiftieth of 16x16 blocks; NaN where none has noise.
     """
     luma = levels.astype(np.float64).mean(2)
     down, across = luma.shape[0] // 16, luma.shape[1] // 16

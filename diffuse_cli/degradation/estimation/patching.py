@@ -1,4 +1,4 @@
-"""Pictures with holes, made whole for those who measure them."""
+"""Pictures with holes, filled for estimators that need whole pictures."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,12 +8,14 @@ _STEP = 16
 
 
 def patched(x: NDArray[np.float32], hole: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Put into the holes what is some multiple of 16 pixels away from them.
+    """Fill the holes with what is a multiple of 16 pixels away from them.
 
-    So noise, blocks and detail stay what they are, while paper, paint or a smooth filling would read as a picture
-    without noise. What has nothing known in the eight directions at any distance stays.
+    So noise, blocks and detail stay what they are. A smooth filling would read as a picture without noise. What has
+    nothing known in the eight directions, at any distance, stays.
 
-    Args: x: (H, W, C); hole: (H, W), True = missing.
+    Args:
+        x: (H, W, C).
+        hole: (H, W), True = missing.
     """
     x, left = x.copy(), hole.copy()
     source, known = x.copy(), ~hole
@@ -31,7 +33,7 @@ def patched(x: NDArray[np.float32], hole: NDArray[np.bool_]) -> NDArray[np.float
 
 
 def _overlap(length: int, shift: int) -> tuple[slice, slice]:
-    """Where in a row of this length something comes to lie that is shifted, and where it comes from."""
+    """Return where in a row of this length something lies after a shift, and where it lay before."""
     size = max(length - abs(shift), 0)
     near, far = slice(0, size), slice(length - size, length)
     return (far, near) if shift > 0 else (near, far)

@@ -1,4 +1,4 @@
-"""Whether a picture was enlarged, and from what size: resampled rows have mirrored signs in their cosine transform."""
+"""Whether a picture was enlarged, and from what size. Resampled rows have mirrored signs in their cosine transform."""
 
 from dataclasses import dataclass
 
@@ -24,8 +24,8 @@ class Resampling:
     """What the pixels say of an enlargement.
 
     Attributes:
-        factor: the picture's size over its source's; None where no trace is found.
-        source: (height, width) that it was enlarged from, within a pixel; None without a trace.
+        factor: size of the picture over that of its source; None = no trace.
+        source: (height, width) that it was enlarged from, within a pixel; None = no trace.
         evidence: stds by which the mirrored signs stand out.
     """
 
@@ -38,7 +38,7 @@ def estimate_resampling(levels: NDArray[np.float32]) -> Resampling:
     """Look for the widths about which the signs of the rows' coefficients are odd, and the same for columns.
 
     Linear interpolation (bilinear, bicubic, Lanczos) of a row repeats its spectrum with the sign turned about the
-    source's width; an idea of the program resdet.
+    source's width. The idea is that of the program resdet.
 
     Args:
         levels: (H, W, C), 0..255.
@@ -58,7 +58,7 @@ def estimate_resampling(levels: NDArray[np.float32]) -> Resampling:
 
 
 def _source_length(rows: Floats) -> tuple[int, float]:
-    """The length that the rows (N, L) were enlarged from, and by how many stds it stands out."""
+    """Return the length that rows (N, L) were enlarged from, and by how many stds it stands out."""
     rows = rows[:: max(len(rows) // _MOST_LINES, 1)]
     coefficients = dct(rows, axis=1)
     signs = np.where(np.abs(coefficients) > _ROUNDING, np.sign(coefficients), 0.0)

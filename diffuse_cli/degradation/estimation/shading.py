@@ -1,4 +1,4 @@
-"""How a picture's noise depends on the place, as behind a lens whose shading was evened out: a smooth surface."""
+"""How the noise of a picture depends on the place, as behind a lens whose shading was evened out: a smooth surface."""
 
 import math
 
@@ -26,18 +26,20 @@ _MOST = 4.0
 
 
 def estimate_shading(levels: NDArray[np.float32], model: NoiseModel, level: float) -> NDArray[np.float32] | None:
-    """By what the noise that brightness explains is multiplied at each place.
+    """Return by what the noise that brightness explains is multiplied at each place.
 
-    The picture is cut into cells, each cell's noise read by itself (colour as Chen, Zhu, Heng 2015 do, gray as
-    Ponomarenko et al. 2007), and a quadratic surface laid through the logarithms of their variances, by quantile
-    regression (Koenker, Bassett 1978), so that cells of texture do not lift it.
+    The noise is read in each cell of the picture: in colour as Chen, Zhu, Heng 2015 do, in gray as Ponomarenko et al.
+    2007. A quadratic surface is fitted to the logarithms of the variances by quantile regression (Koenker, Bassett
+    1978), so that cells of texture do not lift it.
 
     Args:
         levels: (H, W, C), 0..255.
         model: how the noise depends on brightness.
-        level: its std, taken as one for the whole picture.
-    Returns: (H, W) factors of the std, by their root mean square about 1; None where no dependence is sure: a picture
-        of too few cells, or a std that changes by less than a quarter.
+        level: std of the noise, taken as one for the whole picture.
+
+    Returns:
+        (H, W) factors of the std, with a root mean square of about 1. None where no dependence is sure: a picture of
+            too few cells, or a std that changes by less than a quarter.
     """
     places, excess = _cells(levels, model, level)
     if len(places) < _FEWEST_CELLS:
@@ -57,7 +59,7 @@ def estimate_shading(levels: NDArray[np.float32], model: NoiseModel, level: floa
 
 
 def _cells(levels: NDArray[np.float32], model: NoiseModel, level: float) -> tuple[Floats, Floats]:
-    """Middles (N, 2) of the cells that can be read, -1..1, and ln of variance over what brightness explains (N,)."""
+    """Return middles (N, 2), -1..1, of readable cells, and ln of their variance over what brightness explains (N,)."""
     colour = levels.shape[2] == 3 and not bool((levels == levels[..., :1]).all())
     found = _read_cells(levels, model, colour=colour)
     if colour and (len(found) == 0 or np.median(found[:, 3]) < level**2 / 4):
@@ -67,7 +69,7 @@ def _cells(levels: NDArray[np.float32], model: NoiseModel, level: float) -> tupl
 
 
 def _read_cells(levels: NDArray[np.float32], model: NoiseModel, *, colour: bool) -> Floats:
-    """(N, 4): row, column, ln of excess, variance."""
+    """Return (N, 4): row, column, ln of excess, variance."""
     h, w = levels.shape[:2]
     side = max(_CELL, -(-max(h, w) // _MOST_CELLS))
     down, across = max(h // side, 1), max(w // side, 1)
@@ -85,7 +87,7 @@ def _read_cells(levels: NDArray[np.float32], model: NoiseModel, *, colour: bool)
 
 
 def _colour_variance(cell: NDArray[np.float32], model: NoiseModel) -> float | None:
-    """Of a cell (h, w, 3), None where too few of its patches keep clear of the ends of the range."""
+    """Return the variance of a cell (h, w, 3); None if too few patches keep clear of the ends of the range."""
     windows = sliding_window_view(cell, (_SIDE, _SIDE), axis=(0, 1))
     stride = max(math.isqrt(windows.shape[0] * windows.shape[1] // _MOST_PATCHES), 1)
     every = windows[::stride, ::stride].reshape(-1, cell.shape[2], _SIDE**2)
@@ -97,7 +99,7 @@ def _colour_variance(cell: NDArray[np.float32], model: NoiseModel) -> float | No
 
 
 def _gray_variance(cell: NDArray[np.float32]) -> float | None:
-    """Of a cell's mean over channels: the median of the high frequencies in its flattest tenth of 8x8 blocks."""
+    """Return the median of the high frequencies in the flattest tenth of 8x8 blocks of a cell's mean channel."""
     plane = np.ascontiguousarray(cell.mean(2))
     blocks = plane_blocks(plane)
     central = (blocks.mean > 16) & (blocks.mean < 239)
@@ -114,7 +116,7 @@ def _terms(rows: Floats, columns: Floats) -> Floats:
 
 
 def _lower_surface(places: Floats, y: Floats) -> Floats:
-    """Coefficients (6,) of least quantile loss, by iteratively reweighted least squares, with a slight ridge."""
+    """Return the coefficients (6,) of least quantile loss, by reweighted least squares with a slight ridge."""
     terms = _terms(places[:, 0], places[:, 1])
     ridge = 1e-2 * np.diag([0.0, 1, 1, 1, 1, 1])
     weights = np.ones(len(y))

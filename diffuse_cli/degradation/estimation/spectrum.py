@@ -31,9 +31,9 @@ class Blur:
     """What the spectrum says.
 
     Attributes:
-        std: of a Gaussian blur, in pixels; None where the spectrum is no blurred photograph's.
-        spread: what the fit leaves open, as a std.
-        misfit: root mean square of the logarithm's misfit.
+        std: of a Gaussian blur, in pixels; None where the spectrum is not that of a blurred photograph.
+        spread: uncertainty of the fit, as a std.
+        misfit: root mean square of the misfit in the logarithm.
         slope: of the spectrum without the blur; below 1.8 sharpened.
     """
 
@@ -49,7 +49,9 @@ def estimate_blur(levels: NDArray[np.float32], noise: float) -> Blur:
     Args:
         levels: (H, W, C), 0..255.
         noise: std of white noise in each channel, in levels; sets N.
-    Returns: one std for the whole picture: depth of field and vignetting are averaged over.
+
+    Returns:
+        One std for the whole picture: depth of field and vignetting are averaged.
     """
     if min(levels.shape[:2]) < _SMALLEST:
         return Blur(std=None, spread=math.inf, misfit=math.inf, slope=math.nan)
@@ -60,9 +62,10 @@ def estimate_blur(levels: NDArray[np.float32], noise: float) -> Blur:
 
 
 def radial_power(luma: Floats) -> tuple[Floats, Floats]:
-    """Frequencies in cycles a pixel, and the mean power at each, without the axes; white noise of variance v has v.
+    """Return frequencies in cycles a pixel and the mean power at each, without the axes. White noise has its variance.
 
-    The picture's middle is taken where it is very large: a spectrum needs no more.
+    Args:
+        luma: (H, W); of a very large picture the middle is used.
     """
     h, w = (min(n, _LARGEST) for n in luma.shape)
     top, left = (luma.shape[0] - h) // 2, (luma.shape[1] - w) // 2
@@ -82,7 +85,7 @@ def radial_power(luma: Floats) -> tuple[Floats, Floats]:
 
 
 def _fit(f: Floats, log_power: Floats, log_floor: float) -> Blur:
-    """Least squares over (ln A, slope, ln N) for each std of a grid, all at once, by Gauss and Newton."""
+    """Fit (ln A, slope, ln N) by least squares for each std of a grid, all at once, by Gauss and Newton."""
     stds = _STDS[:, None]
     damped = -4 * math.pi**2 * stds**2 * f**2
     theta = np.tile([float(log_power[0]) + _SLOPE * math.log(f[0]), _SLOPE, log_floor], (len(_STDS), 1))

@@ -19,12 +19,13 @@ _FAINTEST = 0.5
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class VaryingNoise:
-    """Noise that is not the same everywhere.
+    """Noise that differs from place to place.
 
     Attributes:
         std: (H, W) in 8-bit levels, as it is in the pixels, clipped at the ends of the range.
-        gain, offset: variance = gain * level + offset, before `shading`; levels and squared levels.
-        shading: the largest over the smallest factor of the std by place; 1 = none.
+        gain: of variance = gain * level + offset, before `shading`, in levels.
+        offset: of the same, in squared levels.
+        shading: largest over smallest factor of the std by place; 1 = none.
     """
 
     std: NDArray[np.float32]
@@ -36,14 +37,16 @@ class VaryingNoise:
 def estimate_varying_noise(
     levels: NDArray[np.float32], level: float, *, by_place: bool, clips: bool
 ) -> VaryingNoise | None:
-    """The noise of each pixel of a picture that was not stored as JPEG.
+    """Estimate the noise of each pixel of a picture that was not stored as JPEG.
 
     Args:
         levels: (H, W, C), 0..255 where they are not floats.
-        level: its std, taken as one for the whole picture.
+        level: std of the noise, taken as one for the whole picture.
         by_place: look for a dependence on the place, too.
-        clips: the file stores integers, so that noise beyond 0 and 255 was cut off.
-    Returns: None where neither brightness nor place makes a difference that is sure.
+        clips: the file stores integers, so noise beyond 0 and 255 was cut off.
+
+    Returns:
+        None where neither brightness nor place makes a sure difference.
     """
     model = estimate_noise_model(levels, level)
     shading = estimate_shading(levels, model, level) if by_place else None
