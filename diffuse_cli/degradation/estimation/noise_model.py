@@ -64,6 +64,8 @@ def estimate_noise_model(
     if level < faintest or min(levels.shape[:2]) < 4 * _SIDE:
         return constant
     patches = _patches(levels, ends)
+    if len(patches) == 0:  # black and white alone
+        return constant
     gain, offset = 0.0, 1.0
     for _ in range(_ROUNDS if levels.shape[2] > 1 else 1):
         means, variances, counts = _bins(patches, gain, offset)

@@ -42,3 +42,9 @@ def test_noise_under_a_coder_is_not_told_by_brightness(tmp_path: Path) -> None:
 def test_pictures_without_anything_in_them(make: Callable[..., Floats], size: tuple[int, int, int]) -> None:
     found = estimate_degradation(Picture(pixels=2 * make(size, np.float32) - 1))
     assert (found.noise.value, found.jpeg.value, found.blur.value, found.enlarged.value) == (None,) * 4
+
+
+def test_pure_black_and_white_can_be_looked_at() -> None:
+    rng = np.random.default_rng(0)
+    page = np.where(rng.random((128, 128, 1)) < 0.1, -1, 1).astype(np.float32)
+    assert estimate_degradation(Picture(pixels=page)).noise_model.gain == 0
