@@ -230,11 +230,11 @@ def _of_pixels(crops: Sequence[Tensor]) -> Tensor:
     level_share = torch.stack([(pixels.abs() > 0.99).float().mean(), equal])
     return torch.cat([
         high[0].quantile(q), high[1:].logsumexp(0).quantile(q), torch.stack([pixels.mean(), pixels.std()]), level_share,
-        _least_common(pixels)[None],
+        _how_many_levels(pixels)[None],
     ])  # fmt: skip
 
 
-def _least_common(pixels: Tensor) -> Tensor:
+def _how_many_levels(pixels: Tensor) -> Tensor:
     """Logarithm of how many different levels the luma has, of 256: a drawing has few."""
     levels = ((pixels * torch.tensor(_YCC[0])[:, None]).sum(0) * 127.5).round()
     return torch.tensor(float(len(torch.unique(levels)))).log()

@@ -1,5 +1,6 @@
 """The noise of a picture: the core reads a photograph's, the estimators of white noise read what is white."""
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from ..degradation.estimation.picture_noise import coded_quality, is_white, meas
 from ..degradation.operators import Degradation
 from ..diffusion import checkpoint
 from ..diffusion.model import Model
-from ..diffusion.photo_noise import BLOCK, PhotoNoise, load_regressor, read_noise
+from ..diffusion.photo_noise import BLOCK, PhotoNoise, Regressor, load_regressor, read_noise
 from ..images.picture import Picture
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL
@@ -48,10 +49,10 @@ class FoundNoise:
     grain: float | None = None
     doubt: float = 0.0
 
-    def degradation(self, picture: Picture) -> Degradation:
-        """Return what the network is told of the file: its quality, and a level with a margin for doubt."""
-        told = self.level * math.exp(min(self.doubt, MOST_MARGIN))
-        return Degradation(noise=told / LEVEL, grain=self.grain or 0.0, quality=coded_quality(picture))
+    @property
+    def told(self) -> float:
+        """The level that the network is told, [-1, 1] units: with a margin for doubt."""
+        return self.level * math.exp(min(self.doubt, MOST_MARGIN)) / LEVEL
 
     def observation(self, picture: Picture, sigma_y: NDArray[np.float32] | None = None) -> NoisyPicture | GuidePicture:
         """Return how the picture relates to the one without noise.
@@ -61,7 +62,8 @@ class FoundNoise:
             sigma_y: (H, W), std of white noise at each pixel, [-1, 1] units; `level` is then its root mean square.
         """
         if self.level > 0 and (self.grain is not None or not is_white(picture, self.level)):
-            return GuidePicture(degradation=self.degradation(picture), sigma_y=sigma_y)
+            what = Degradation(noise=self.told, grain=self.grain or 0.0, quality=coded_quality(picture))
+            return GuidePicture(degradation=what, sigma_y=sigma_y)
         return NoisyPicture(noise=self.level / LEVEL, sigma_y=sigma_y)
 
     def facts(self) -> dict[str, float]:
@@ -69,39 +71,45 @@ class FoundNoise:
         return {"noise": self.level} | ({} if self.grain is None else {"grain": self.grain, "noise_doubt": self.doubt})
 
 
-def find_noise(picture: Picture, read: NoiseReader | None) -> FoundNoise:
+def find_noise(picture: Picture, read: NoiseReader | None, white: float | None = None) -> FoundNoise:
     """Find the noise of a picture.
 
     Correlated noise is a photograph's, which the core reads. Without a reader, and where the noise does not correlate,
     the estimators of white noise answer.
+
+    Args:
+        picture: the file's.
+        read: reads the noise of photographs.
+        white: what the estimators of white noise say, in 8-bit levels; None: they are asked here.
     """
     photo = None if read is None else read(picture)
-    if photo is None:
-        return FoundNoise(level=measured_noise(picture).level)
-    level = photo.level * LEVEL
-    if level >= LEAST_LEVEL and photo.grain >= LEAST_GRAIN:
-        return FoundNoise(level=level, grain=photo.grain, doubt=photo.doubt)
-    white = measured_noise(picture).level
-    if white > max(2 * level, LEAST_LEVEL):  # fur, or the edges of text and drawings, taken for noise
-        return FoundNoise(level=0.0)
+    if photo is not None and photo.level * LEVEL >= LEAST_LEVEL and photo.grain >= LEAST_GRAIN:
+        return FoundNoise(level=photo.level * LEVEL, grain=photo.grain, doubt=photo.doubt)
+    white = measured_noise(picture).level if white is None else white
+    if photo is not None and white > max(2 * photo.level * LEVEL, LEAST_LEVEL):
+        return FoundNoise(level=0.0)  # fur, or the edges of text and drawings, taken for noise
     return FoundNoise(level=white)
 
 
 def noise_reader(model: Model) -> NoiseReader | None:
     """Return what reads noise with a model. None: its weights do not know grain.
 
-    Raises:
-        CheckpointError: the regressor's checkpoint is missing or damaged.
+    The regressor is loaded when a picture's noise is read for the first time. Then a missing or damaged file raises
+    CheckpointError.
     """
     if model.network.config.described < 5:
         return None
-    regressor = load_regressor(checkpoint.estimator("noise"))
 
     def read(picture: Picture) -> PhotoNoise | None:
         crops = crops_of(to_tensor(picture.pixels))
-        return read_noise(crops, model.network, regressor) if crops else None
+        return read_noise(crops, model.network, _regressor()) if crops else None
 
     return read
+
+
+@functools.cache
+def _regressor() -> Regressor:
+    return load_regressor(checkpoint.estimator("noise"))
 
 
 def crops_of(x: Tensor) -> list[Tensor]:

@@ -83,8 +83,9 @@ class Restore:
         if not self.estimated:
             return self._problem(picture, None, None, holes)
         seen = picture if holes.hole is None else replace(picture, pixels=patched(picture.pixels, holes.hole))
-        noise = find_noise(seen, read_noise) if "noise" in self.estimated else None
-        return self._problem(picture, estimate_degradation(seen), noise, holes)
+        found = estimate_degradation(seen)
+        noise = find_noise(seen, read_noise, found.noise.value or 0.0) if "noise" in self.estimated else None
+        return self._problem(picture, found, noise, holes)
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
@@ -128,21 +129,21 @@ class Restore:
         notes = () if found is None else (_restore_note(self, noise, jpeg, blur),)
         findings = replace(holes.findings, notes=(*notes, *holes.findings.notes))
         as_stored = jpeg == 100 or picture.source.jpeg is not None
-        grain = photo.grain if photo is not None and noise == photo.level else None
-        if grain is not None and photo is not None and self.noise == "auto":
-            findings = replace(findings, facts={**findings.facts, **photo.facts()})
-        if blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored and grain is None:
+        correlated = photo if photo is not None and photo.grain is not None and noise > 0 else None
+        if correlated is not None:
+            findings = replace(findings, facts={**findings.facts, **correlated.facts()})
+        elif blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored:
             alone = Denoise(noise=noise).problem(picture)  # through y, or as a guide where a coder was at the noise
             finish = replace(holes.finish, uncoded=alone.guide is not None and jpeg < 100)
             return replace(holes, observation=alone.observation, finish=finish, findings=findings)
         quality = jpeg if jpeg <= MAX_JPEG_QUALITY else 100.0
-        if blur == 0 and self.scale == 1 and quality == 100 and grain is None:
+        if blur == 0 and self.scale == 1 and quality == 100 and correlated is None:
             return replace(holes, observation=NoisyPicture(noise=noise / LEVEL), findings=findings)
         h, w = picture.pixels.shape[:2]
         size = (max(round(h * self.scale), 1), max(round(w * self.scale), 1))
         told = Degradation(scale=self.scale, noise=noise / LEVEL, quality=quality, blur=min(blur, KNOWN_BLUR))
-        if grain is not None and photo is not None:
-            told = replace(told, noise=photo.degradation(picture).noise, grain=grain)
+        if correlated is not None:
+            told = replace(told, noise=correlated.told, grain=correlated.grain or 0.0)
         guide = GuidePicture(degradation=told, size=size if self.scale > 1 else None)
         finish = replace(holes.finish, uncoded=quality < 100)
         return replace(holes, observation=guide, finish=finish, findings=findings)

@@ -62,6 +62,7 @@ def test_what_only_the_estimators_of_white_noise_see_is_not_removed() -> None:
     """Fur and the edges of text look like white noise to them, and not to the core."""
     assert find_noise(white(15), lambda _: reads(0.5, 0.5)) == FoundNoise(level=0.0)
     assert find_noise(white(15), None).level == pytest.approx(15, rel=0.1)
+    assert find_noise(white(15), None, 7.0).level == 7, "what is known is not measured again"
 
 
 def test_restore_undoes_it_too_also_enlarged() -> None:

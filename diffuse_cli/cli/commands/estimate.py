@@ -98,7 +98,8 @@ class _Estimator(Looking["Iterator[Picture]"]):
         from ...restoration.noise_reading import find_noise
         from ...tasks.restore import Restore
 
-        found, noise = look(picture), find_noise(picture, self.read_noise)
+        found = look(picture)
+        noise = find_noise(picture, self.read_noise, found.noise.value or 0.0)
         problem = Restore().problem_of(picture, found, noise)
         height, width = picture.pixels.shape[:2]
         if self.files.json:
