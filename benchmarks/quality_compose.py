@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from diffuse_cli.degradation.operators import blur
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
-from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.images.image_io import Picture, read_picture, to_levels, to_unit
 from diffuse_cli.images.srgb import encoded, linear
@@ -79,7 +79,7 @@ def main() -> None:
     folder, count, out = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     files = sorted(folder.glob("*.png")) + sorted(folder.glob("*.jpg"))
     step = max(len(files) // count, 1)
-    model = prepare("photo", device="cpu", dtype="auto")
+    model = Model.load("photo", device="cpu", dtype="auto")
     before = json.loads(out.read_text())["rows"] if out.exists() else []
     rows: dict[str, list[dict[str, float]]] = {row["method"]: row["images"] for row in before}
     done = len(before[0]["images"]) if before else 0

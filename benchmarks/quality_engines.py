@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.denoiser import c_noise, nothing_known, precondition
-from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.network import NetworkConfig, UNet
 from diffuse_cli.evaluation.hardware import cpu_name
 from diffuse_cli.images.image_io import read_picture
@@ -109,7 +109,7 @@ def main() -> None:
     torch.set_num_threads(1)
     every = list(samples(Path(sys.argv[1])))[: CALIBRATING + 12]
     calibrating, tested = every[:CALIBRATING], every[CALIBRATING:]
-    exact, half = (prepare("photo", device="cpu", dtype=dtype).network for dtype in ("fp32", "bf16"))
+    exact, half = (Model.load("photo", device="cpu", dtype=dtype).network for dtype in ("fp32", "bf16"))
     ways: dict[str, Call] = {"torch fp32": exact, "torch bf16": half}
     with tempfile.TemporaryDirectory() as name, torch.no_grad():
         path = Path(name) / "fp32.onnx"

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
-from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.evaluation.metrics import psnr, ssim
 from diffuse_cli.images.image_io import Picture, read_picture, to_levels, to_unit
@@ -95,7 +95,7 @@ def main() -> None:
     folder, count, out = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     files = sorted(folder.glob("*.png")) + sorted(folder.glob("*.jpg"))
     files = files[:: max(len(files) // count, 1)][:count]
-    model = prepare("photo", device="cpu", dtype="auto")
+    model = Model.load("photo", device="cpu", dtype="auto")
     before = json.loads(out.read_text()) if out.exists() else {"rows": [], "untouched": []}
     rows: dict[tuple[float, str], list[dict[str, float]]] = {
         (row["stops"], row["method"]): row["images"] for row in before["rows"]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
-from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.evaluation.lpips import lpips
 from diffuse_cli.images.image_io import Picture, read_picture, to_levels, to_unit
@@ -83,7 +83,7 @@ def rows_of(picture: Picture, model: Model) -> dict[tuple[str, str], dict[str, f
 def main() -> None:
     folder, out, count = Path(sys.argv[1]), Path(sys.argv[2]), int((*sys.argv[3:], "17")[0])
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
-    model = prepare("photo", device="cpu")
+    model = Model.load("photo", device="cpu")
     every: dict[tuple[str, str], list[dict[str, float]]] = {}
     for path in paths[:: max(len(paths) // count, 1)][:count]:
         picture = read_picture(path)

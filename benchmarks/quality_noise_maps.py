@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
-from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.evaluation.metrics import psnr
 from diffuse_cli.images.image_io import Picture, read_picture, to_levels, to_unit
@@ -85,7 +85,7 @@ def scores(clean: Stored, model: Model) -> Iterator[tuple[str, str, float]]:
 
 
 def main(folder: str, report: str) -> None:
-    model = prepare("photo", device="cpu")
+    model = Model.load("photo", device="cpu")
     paths = sorted(Path(folder).glob("*.png"))[::EVERY]
     found: dict[tuple[str, str], list[float]] = {}
     for path in paths:

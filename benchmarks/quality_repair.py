@@ -30,7 +30,7 @@ from diffuse_cli.degradation.estimation.marks import find_marks
 from diffuse_cli.degradation.mask_shapes import grown
 from diffuse_cli.degradation.random_masks import MaskKind
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
-from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.evaluation.conditions import Condition, TaskName
 from diffuse_cli.evaluation.evaluate import clean_levels, pictures
@@ -123,7 +123,7 @@ def reached(picture: Picture, task: Problem, truth: Levels, model: Model) -> flo
 
 
 def oracle(folders: list[Path], limit: int | None) -> Row:
-    model = prepare("photo", device="cpu", dtype="auto")
+    model = Model.load("photo", device="cpu", dtype="auto")
     rows: list[Row] = []
     conditions = [
         Condition(task=task, level=level, as_files=task == "denoise")
@@ -146,7 +146,7 @@ def oracle(folders: list[Path], limit: int | None) -> Row:
 
 
 def undegraded(folders: list[Path], limit: int | None) -> Row:
-    model = prepare("photo", device="cpu", dtype="auto")
+    model = Model.load("photo", device="cpu", dtype="auto")
     rows: list[Row] = []
     for one in clean(folders, limit):
         picture = Picture(pixels=to_unit(one.levels, 8))

@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from diffuse_cli.diffusion.checkpoint import find, read_info
-from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import SAMPLE_STEPS, Settings
 from diffuse_cli.evaluation.conditions import Condition
 from diffuse_cli.evaluation.evaluate import Evaluation, evaluate
@@ -47,7 +47,7 @@ def merged(reports: list[Report]) -> Report:
 def main() -> None:
     noisy, clean, out = map(Path, sys.argv[1:4])
     count = int(sys.argv[4]) if len(sys.argv) > 4 else 8
-    model, info = prepare("photo"), read_info(find("photo"))
+    model, info = Model.load("photo"), read_info(find("photo"))
     denoise = [Condition(task="denoise", level=level) for level in (50, 25)]
     enlarge, fill = Condition(task="super-resolve", level=4), Condition(task="inpaint", level=20, kind="strokes")
 

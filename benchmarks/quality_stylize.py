@@ -23,7 +23,7 @@ from torch import Tensor
 
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
-from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import SAMPLE_STEPS, Settings
 from diffuse_cli.errors import PictureError
 from diffuse_cli.evaluation.lpips import distance, imported_weights
@@ -117,7 +117,7 @@ def seconds_of(style: Style, model: Model) -> float:
 
 def main() -> None:
     """Measure, and write what `benchmarks/tables.py` makes a table of."""
-    out, model = Path(sys.argv[1]), prepare()
+    out, model = Path(sys.argv[1]), Model.load()
     before: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
     found: dict[str, Any] = {
         "checkpoint": to_recipe(find("photo")),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from diffuse_cli.degradation.operators import resize
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
-from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.evaluation.conditions import Condition
 from diffuse_cli.evaluation.evaluate import perceptual_measures, pictures
@@ -49,7 +49,7 @@ def enlarged(damaged: Case, method: str, model: Model) -> Levels:
 
 def main(folder: str, report: str) -> None:
     torch.set_num_threads(1)  # for seconds that other programs beside it change little
-    model = prepare("photo", device="cpu")
+    model = Model.load("photo", device="cpu")
     measures, left_out = perceptual_measures()
     found: dict[tuple[float, str], list[dict[str, float]]] = {}
     paths = pictures(Path(folder), PICTURES)

@@ -26,7 +26,7 @@ from diffuse_cli.diffusion import tiling
 from diffuse_cli.diffusion.engines.compilation import compile_network
 from diffuse_cli.diffusion.engines.ncnn import NcnnNetwork
 from diffuse_cli.diffusion.inference import Run, infer
-from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.network import NetworkConfig, UNet
 from diffuse_cli.evaluation.command_speed import diffuse, picture, run
 from diffuse_cli.evaluation.hardware import cpu_name
@@ -77,7 +77,7 @@ def compiled() -> Rows:
             for way, options in ways.items():
                 spent = run(["env", cache, one, *command, *options, "--threads", "1"])
                 rows.append({"what": "denoise --noise 15", "megapixels": megapixels, "way": way} | spent._asdict())
-    for dtype, network in networks(prepare("photo", device="cpu")).items():
+    for dtype, network in networks(Model.load("photo", device="cpu")).items():
         other = copy.deepcopy(network)
         compile_network(other)
         x = inputs(1, SIDE)
@@ -91,7 +91,7 @@ def compiled() -> Rows:
 def batches() -> Rows:
     """Windows one by one and four at a time; whether their results are the same; specks in a picture."""
     rows: Rows = []
-    model = prepare("photo", device="cpu")
+    model = Model.load("photo", device="cpu")
     for dtype, network in networks(model).items():
         for side in (144, 192, 256, 512):
             four, each = inputs(4, side), [inputs(1, side) for _ in range(4)]
@@ -173,7 +173,7 @@ def memory() -> Rows:
 def engines(pictures: Path) -> Rows:
     """Each engine and type: a tile, a picture of 12 megapixels as a file, and PSNR at noise 25."""
     rows: Rows = []
-    exact, half = (prepare("photo", device="cpu", dtype=dtype) for dtype in ("fp32", "bf16"))
+    exact, half = (Model.load("photo", device="cpu", dtype=dtype) for dtype in ("fp32", "bf16"))
     ways = {
         ("torch", "fp32"): exact.network,
         ("torch", "bf16"): half.network,

@@ -20,7 +20,7 @@ from torchvision import datasets
 from diffuse_cli.degradation.noise_field import noise_field
 from diffuse_cli.diffusion.denoiser import SIGMA_MAX, Denoiser, nothing_known
 from diffuse_cli.diffusion.generation import towards
-from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.sampling import SOLVERS, karras_sigmas
 from diffuse_cli.diffusion.settings import GENERATE_STEPS, LABEL_GUIDANCE
 from diffuse_cli.images.contact_sheet import contact_sheet
@@ -59,7 +59,7 @@ def classifier(images: Tensor, labels: Tensor, epochs: int) -> nn.Module:
 @torch.no_grad()
 def generated(model: str, each: int, guidance: float) -> Tensor:
     """Draw `each` pictures of every label as `diffuse generate` does: (labels * each, 1, 28, 28)."""
-    network = prepare(model, device="cpu", dtype="fp32").network
+    network = Model.load(model, device="cpu", dtype="fp32").network
     labels = len(network.config.labels)
     sigmas = karras_sigmas(GENERATE_STEPS, SIGMA_MAX)
     drawn = []

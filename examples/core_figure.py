@@ -12,7 +12,7 @@ from PIL import Image
 from diffuse_cli.diffusion.conditioning import Conditioning
 from diffuse_cli.diffusion.denoiser import Denoiser
 from diffuse_cli.diffusion.fusion import fuse
-from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.images.picture import Picture, to_unit
 from diffuse_cli.images.tensors import to_tensor
 from diffuse_cli.restoration.observe import observe
@@ -68,7 +68,7 @@ def extent(panel: Panel) -> str:
 
 
 def main(target: Path) -> None:
-    model = prepare("photo", device="cpu", dtype="fp32")
+    model = Model.load("photo", device="cpu", dtype="fp32")
     figure = Figure(figsize=(12, 6), layout="constrained")
     grid = figure.subplots(3, len(HEADS))
     for axes, head in zip(grid[0], HEADS, strict=True):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffuse_cli.diffusion import checkpoint
-from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.network import NetworkConfig, UNet
 from tests.helpers.program import Program, call
 
@@ -36,7 +36,7 @@ needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs the referen
 @pytest.fixture(scope="session")
 def model() -> Model:
     """The shipped weights in fp32."""
-    return prepare("photo", device="cpu", dtype="fp32")
+    return Model.load("photo", device="cpu", dtype="fp32")
 
 
 TOY = NetworkConfig(channels=(8, 16), blocks=(1, 1), emb=16)

@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image
 
 from diffuse_cli.diffusion import checkpoint
-from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.images.image_io import read_picture, write_picture
 from diffuse_cli.provenance import recipe
@@ -152,7 +152,7 @@ def disk(work: Path, count: int, side: int) -> None:
 
 def bare(source: Path, out: Path, model: Path) -> float:
     """The seconds that a loop over the same calls takes."""
-    prepared, task, settings = prepare(model, device="cpu", dtype="fp32", threads=1), Denoise(noise=25), Settings()
+    prepared, task, settings = Model.load(model, device="cpu", dtype="fp32", threads=1), Denoise(noise=25), Settings()
     paths = sorted(source.iterdir())
     out.mkdir()
     begin = time.monotonic()

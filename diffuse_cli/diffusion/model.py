@@ -89,10 +89,6 @@ class Model:
         return checkpoint.label_index(label, self.network.config.labels)
 
 
-prepare = Model.load
-"""The same by its old name."""
-
-
 def from_weights(exact: "UNet", dtype: "torch.dtype", *, compiled: bool, engine: Engine = "torch") -> Model:
     """Make a model of a folded network.
 

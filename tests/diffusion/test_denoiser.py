@@ -13,7 +13,7 @@ from diffuse_cli.degradation.operators import Degradation, resize
 from diffuse_cli.diffusion import denoiser
 from diffuse_cli.diffusion.denoiser import Denoiser, Observation, coefficients, nothing_known, together
 from diffuse_cli.diffusion.fill import pull_push
-from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.network import NetworkConfig, UNet, redescribed
 from tests.conftest import SHARED, needs_shared, toy_network
 
@@ -35,7 +35,7 @@ def golden() -> dict[str, Tensor]:
 def reference() -> Model:
     """The weights that the golden tensors belong to; ours may have moved on."""
 
-    return prepare(SHARED / "reference" / "photo.safetensors", device="cpu", dtype="fp32")
+    return Model.load(SHARED / "reference" / "photo.safetensors", device="cpu", dtype="fp32")
 
 
 def close(actual: Tensor, expected: Tensor) -> None:

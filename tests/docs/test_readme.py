@@ -11,7 +11,7 @@ from PIL import Image
 
 from diffuse_cli.cli.app import app
 from diffuse_cli.diffusion import checkpoint
-from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.errors import PictureError
 from diffuse_cli.images.image_io import read_picture
 from diffuse_cli.system.files import file_sha256
@@ -36,7 +36,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def learned_already(path: Path) -> None:
     """A style in the cache, as the command looks for it, learned in one step: what minutes of it give is measured."""
-    model = prepare()
+    model = Model.load()
     weights = checkpoint.find()
     known = sitter(read_picture(path), file_sha256(path, PictureError))
     place = StyleTrainer(path=weights, sha256=checkpoint.file_sha256(weights), lesson=StyleTraining(steps=1, batch=3))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diffuse_cli.diffusion.model import prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.evaluation.baselines import bicubic, untouched
@@ -89,7 +89,7 @@ class TestPublished:
     """Figures that the papers state, or that the reference weights reach."""
 
     def mean(self, folder: str, condition: Condition, limit: int | None = None, *, model: str | Path = "") -> float:
-        results = core_results(prepare(model, dtype="fp32"), Settings(), 1) if model else None
+        results = core_results(Model.load(model, dtype="fp32"), Settings(), 1) if model else None
         found = []
         for path in pictures(TEST / folder, limit):
             made = case(clean_levels(path, gray=folder.endswith("gray")), condition, path.name)

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from diffuse_cli import restore, stylize
 from diffuse_cli.diffusion import checkpoint
-from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import CheckpointError, PictureError, UsageError
 from diffuse_cli.images.convert import to_picture
@@ -136,7 +136,7 @@ def test_crops_of_every_size_and_only_fine_levels_learn(toy_file: Path) -> None:
 def learned(toy_file: Path, given: "StylePicture | Style", begun: list[int] | None = None) -> Style:
     begin = (lambda steps: None) if begun is None else begun.append
     place = StyleTrainer(path=toy_file, sha256=checkpoint.file_sha256(toy_file), lesson=SHORT, begin=begin)
-    return place.style_of(given, "style.png", prepare(str(toy_file), device="cpu", dtype="fp32"))
+    return place.style_of(given, "style.png", Model.load(str(toy_file), device="cpu", dtype="fp32"))
 
 
 def test_what_was_learned_is_kept_and_found_again(toy_file: Path, tmp_path: Path) -> None:
@@ -162,14 +162,14 @@ def test_what_was_learned_is_kept_and_found_again(toy_file: Path, tmp_path: Path
 
 
 def test_a_style_changes_the_weights_by_what_it_learned(toy_file: Path) -> None:
-    model, style = prepare(str(toy_file), device="cpu", dtype="fp32"), learned(toy_file, style_picture())
+    model, style = Model.load(str(toy_file), device="cpu", dtype="fp32"), learned(toy_file, style_picture())
     before = {name: weight.clone() for name, weight in model.network.named_parameters()}
     styled = with_style(model, style, "style.png")
     for name, weight in styled.network.named_parameters():
         change = style.delta[name].float() if name in style.delta else torch.zeros(())
         assert torch.allclose(weight, before[name] + change)
     assert all(torch.equal(weight, before[name]) for name, weight in model.network.named_parameters())
-    half = with_style(prepare(str(toy_file), device="cpu", dtype="bf16"), style, "style.png")
+    half = with_style(Model.load(str(toy_file), device="cpu", dtype="bf16"), style, "style.png")
     assert half.network.dtype == torch.bfloat16
     assert half.exact is not None
 
@@ -191,11 +191,11 @@ def test_damaged_and_foreign_styles_are_refused(toy_file: Path, tmp_path: Path) 
         read_style(path)
     with pytest.raises(CheckpointError, match=r"s\.safetensors: was learned for another checkpoint"):
         StyleTrainer(path=toy_file, sha256="0" * 64).style_of(
-            style, "s.safetensors", prepare(str(toy_file), device="cpu")
+            style, "s.safetensors", Model.load(str(toy_file), device="cpu")
         )
     misfit = replace(style, delta={"stem.weight": torch.zeros(1)})
     with pytest.raises(CheckpointError, match="does not fit"):
-        with_style(prepare(str(toy_file), device="cpu"), misfit, "s.safetensors")
+        with_style(Model.load(str(toy_file), device="cpu"), misfit, "s.safetensors")
 
 
 def test_a_large_style_is_shrunk_and_what_is_transparent_of_it_does_not_count() -> None:

@@ -37,7 +37,7 @@ def bench(
     """
     check_measured(json_file, plot, force=force)
     from ...diffusion.checkpoint import find, read_info
-    from ...diffusion.model import prepare
+    from ...diffusion.model import Model
     from ...evaluation.benchmark import benchmark, tables
     from ...evaluation.report import aligned
     from ...system.files import write_bytes
@@ -46,7 +46,7 @@ def bench(
     keep_buffers()
     info = read_info(find(model))
     with Display(quiet=quiet, total=1) as display:
-        loaded = prepare(model, device="cpu", dtype=dtype, threads=threads)
+        loaded = Model.load(model, device="cpu", dtype=dtype, threads=threads)
         report = benchmark(loaded, info, full=full, say=lambda line: None if quiet else display.say(line))
     if plot is not None:
         from ...evaluation.plot import draw_benchmark

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...diffusion.checkpoint import DEFAULT_MODEL, file_sha256, find
-from ...diffusion.model import chosen_dtype, prepare
+from ...diffusion.model import Model, chosen_dtype
 from ...diffusion.settings import Settings
 from ...errors import DiffuseError
 from ...images.image_io import read_picture, to_levels, write_picture
@@ -72,7 +72,7 @@ def _has_accelerator() -> bool:
 
 def _compare(device: "Device", dtype: "Dtype") -> Iterator[Finding]:
     """Restore and compare each picture."""
-    model = prepare(DEFAULT_MODEL, device=device, dtype=dtype)
+    model = Model.load(DEFAULT_MODEL, device=device, dtype=dtype)
     for name in TASKS:
         begin = time.monotonic()
         where = f"{name}, {device} {dtype}"
@@ -116,7 +116,7 @@ def _golden(name: str) -> Traversable:
 
 def record(folder: Path) -> None:
     """Write this machine's results as the expected ones. For those who change the shipped checkpoint."""
-    model = prepare(DEFAULT_MODEL, device="cpu", dtype="fp32")
+    model = Model.load(DEFAULT_MODEL, device="cpu", dtype="fp32")
     for name in TASKS:
         levels = computed(name, model)
         write_picture(Picture(pixels=(levels / np.float32(127.5) - 1).astype(np.float32)), folder / f"{name}.png")

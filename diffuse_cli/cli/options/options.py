@@ -238,11 +238,11 @@ class Compute:
             CheckpointError: the checkpoint is missing or cannot be used.
             UsageError: the device, the number type or the engine cannot be used here.
         """
-        from ...diffusion.model import prepare
+        from ...diffusion.model import Model
         from ...system.process import keep_buffers
 
         keep_buffers()
-        return prepare(
+        return Model.load(
             self.model,
             device=self.device,
             dtype=self.dtype,

@@ -9,7 +9,7 @@ import torch
 
 from diffuse_cli.diffusion import inference
 from diffuse_cli.diffusion.engines import compilation
-from diffuse_cli.diffusion.model import Model, prepare
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.provenance import recipe
@@ -26,7 +26,7 @@ needs_compiler = pytest.mark.skipif(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # torch's own, of what it is built of
 def test_compiled_is_what_plain_is(toy: Model, toy_file: Path) -> None:
-    compiled = prepare(toy_file, device="cpu", dtype="fp32", compiled=True)
+    compiled = Model.load(toy_file, device="cpu", dtype="fp32", compiled=True)
     assert compiled.compiled
     assert not toy.compiled
     known = dusty(noise=0.0, steps=1)

@@ -8,7 +8,7 @@ import torch
 
 from diffuse_cli import Denoise, restore
 from diffuse_cli.diffusion import inference
-from diffuse_cli.diffusion.model import Model, chosen_dtype, prepare
+from diffuse_cli.diffusion.model import Model, chosen_dtype
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.provenance import recipe
@@ -22,7 +22,7 @@ pytest.importorskip("ncnn")
 @pytest.fixture(scope="module")
 def by_ncnn() -> Model:
     """The shipped weights."""
-    return prepare("photo", device="cpu", engine="ncnn")
+    return Model.load("photo", device="cpu", engine="ncnn")
 
 
 @pytest.mark.parametrize("size", [(64, 64), (96, 208), (16, 16)])
@@ -34,7 +34,7 @@ def test_it_gives_what_torch_gives(by_ncnn: Model, model: Model, size: tuple[int
 
 
 def test_it_is_near_in_bf16(model: Model) -> None:
-    half = prepare("photo", device="cpu", engine="ncnn", dtype="bf16")
+    half = Model.load("photo", device="cpu", engine="ncnn", dtype="bf16")
     assert half.network.dtype == torch.bfloat16
     torch.manual_seed(0)
     x, noise, cond = torch.randn(1, 8, 64, 96), torch.tensor([0.1]), torch.zeros(1, model.network.config.cond)
@@ -45,7 +45,7 @@ def test_it_is_near_in_bf16(model: Model) -> None:
 
 @pytest.mark.parametrize("noise", [0.0, 0.2])
 def test_pictures_agree_within_one_level(toy: Model, toy_file: Path, noise: float) -> None:
-    other = prepare(toy_file, device="cpu", engine="ncnn")
+    other = Model.load(toy_file, device="cpu", engine="ncnn")
     assert (other.engine, other.network.dtype) == ("ncnn", torch.float32)
     known = dusty(noise=noise, steps=1)
     runs = [inference.Run(model=model, settings=Settings(tile=160)) for model in (other, toy)]
@@ -77,10 +77,10 @@ def test_python_has_the_engine_too(toy_file: Path) -> None:
 
 def test_what_does_not_go_together_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="--compile is for --engine torch"):
-        prepare("photo", engine="ncnn", compiled=True)
+        Model.load("photo", engine="ncnn", compiled=True)
     with pytest.raises(UsageError, match="computes on the CPU"):
-        prepare("photo", device="cuda", engine="ncnn")
+        Model.load("photo", device="cuda", engine="ncnn")
     assert chosen_dtype("auto", "auto", "ncnn") == "fp32"
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'diffuse-cli\[ncnn\]'"):
-        prepare("photo", engine="ncnn")
+        Model.load("photo", engine="ncnn")
