@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import UsageError
 from ..images.source_type import EDITED
-from .denoise import MAX_NOISE, Denoise
+from .denoise import MAX_NOISE, Denoise, check_grain
 from .inpaint import Inpaint
 from .super_resolve import MAX_SCALE
 from .task import altered, check_range
@@ -33,6 +33,7 @@ class Restore:
     Attributes:
         noise: std of the noise in 8-bit levels; "auto" = estimate it, None = there is none; "if-blurred" = estimate it,
             but only where a blur is to be undone, which would make the noise stronger.
+        grain: as `Denoise.grain`.
         jpeg: IJG quality; "auto" = estimate it, None = never compressed.
         blur: std of a Gaussian in pixels; "auto" = estimate it, None = there is none.
         scale: enlarge by this factor, too; 1 <= scale <= 8.
@@ -43,6 +44,7 @@ class Restore:
     """
 
     noise: "float | Literal['auto', 'if-blurred'] | None" = "auto"
+    grain: "float | Literal['auto']" = "auto"
     jpeg: "float | Literal['auto'] | None" = "auto"
     blur: "float | Literal['auto'] | None" = "auto"
     scale: float = 1.0
@@ -54,6 +56,8 @@ class Restore:
             value = getattr(self, name)
             if value not in ("auto", None) and (name, value) != ("noise", "if-blurred"):
                 check_range(name, value, low, high)
+        if self.grain != "auto":
+            check_grain(self.grain, self.noise)
         check_range("scale", self.scale, 1, MAX_SCALE)
         if (self.noise, self.jpeg, self.blur, self.holes) == (None,) * 4 and self.scale == 1:
             raise UsageError("nothing to restore; give --noise, --jpeg, --blur, --scale or --mask")
@@ -76,16 +80,24 @@ class Restore:
         """
         from ..degradation.estimation.estimate import estimate_degradation
         from ..degradation.estimation.patching import patched
-        from ..restoration.noise_reading import find_noise
         from ..restoration.problem import Problem
 
         holes = Problem() if self.holes is None else self.holes.problem(picture)
-        if not self.estimated:
-            return self._problem(picture, None, None, holes)
         seen = picture if holes.hole is None else replace(picture, pixels=patched(picture.pixels, holes.hole))
-        found = estimate_degradation(seen)
-        noise = find_noise(seen, read_noise, found.noise.value or 0.0) if "noise" in self.estimated else None
-        return self._problem(picture, found, noise, holes)
+        found = estimate_degradation(seen) if self.estimated else None
+        return self._problem(picture, found, self._noise(seen, found, read_noise), holes)
+
+    def _noise(
+        self, picture: "Picture", found: "Estimate | None", read_noise: "NoiseReader | None"
+    ) -> "FoundNoise | None":
+        """Return the noise: found, or given with its grain. None: there is none, or it is not to be removed."""
+        from ..restoration.noise_reading import find_noise, given_noise
+
+        if found is not None and "noise" in self.estimated:
+            return find_noise(picture, read_noise, found.noise.value or 0.0)
+        if isinstance(self.noise, str) or not self.noise:
+            return None
+        return given_noise(self.noise, None if self.grain == "auto" else self.grain, picture, read_noise)
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
@@ -97,13 +109,20 @@ class Restore:
 
     def to_recipe(self) -> dict[str, Any]:
         """Return the options as a recipe tells them. What is not undone is there, too."""
+        grain = {} if self.grain == "auto" else {"grain": self.grain}
         given = {"noise": self.noise or 0.0, "jpeg": self.jpeg or 100.0, "blur": self.blur or 0.0}
         known: dict[str, Any] = {name: value for name, value in given.items() if name not in self.estimated}
         if self.noise == "if-blurred":  # which nothing but --only says
             known["only"] = [name for name, none in UNDONE.items() if name != "noise" and given[name] != none]
         known["estimated"] = {name: getattr(self, name) for name in self.estimated}
         holes: dict[str, Any] = {"mask": None, "boxes": [], "polygons": [], "invert_mask": False}
-        return {**holes, **known, "scale": self.scale, **({} if self.holes is None else self.holes.to_recipe())}
+        return {
+            **holes,
+            **known,
+            **grain,
+            "scale": self.scale,
+            **({} if self.holes is None else self.holes.to_recipe()),
+        }
 
     def problem_of(self, picture: "Picture", found: "Estimate", noise: "FoundNoise | None" = None) -> "Problem":
         """Return the problem where nothing is missing and the estimate is known.
@@ -133,7 +152,7 @@ class Restore:
         if correlated is not None:
             findings = replace(findings, facts={**findings.facts, **correlated.facts()})
         elif blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored:
-            alone = Denoise(noise=noise).problem(picture)  # through y, or as a guide where a coder was at the noise
+            alone = Denoise(noise=noise, grain=0.0).problem(picture)  # through y, or as a guide where a coder was at it
             finish = replace(holes.finish, uncoded=alone.guide is not None and jpeg < 100)
             return replace(holes, observation=alone.observation, finish=finish, findings=findings)
         quality = jpeg if jpeg <= MAX_JPEG_QUALITY else 100.0
@@ -143,7 +162,8 @@ class Restore:
         size = (max(round(h * self.scale), 1), max(round(w * self.scale), 1))
         told = Degradation(scale=self.scale, noise=noise / LEVEL, quality=quality, blur=min(blur, KNOWN_BLUR))
         if correlated is not None:
-            told = replace(told, noise=correlated.told, grain=correlated.grain or 0.0)
+            seen = correlated.degradation()
+            told = replace(told, noise=seen.noise, grain=seen.grain, doubt=seen.doubt)
         guide = GuidePicture(degradation=told, size=size if self.scale > 1 else None)
         finish = replace(holes.finish, uncoded=quality < 100)
         return replace(holes, observation=guide, finish=finish, findings=findings)

@@ -30,14 +30,19 @@ if TYPE_CHECKING:
     from ...restoration.problem import Problem
 
 
+_UNEVEN = 1.4
+"""Noise is said to depend on brightness from this ratio of two halves on."""
+
+
 @shared
 def estimate(files: Sources) -> None:
     """Estimate the damage of pictures. Also say what `diffuse restore` would do. Writes no file.
 
-    Noise: its std in 8-bit levels, whether it grows with brightness (variance = gain x level + offset), and whether it
-    is white, or smooth as after enlarging. JPEG: the quality in the file's tables or, in other files, the quality that
-    the pixels show. Blur: the std of a Gaussian in pixels. Detail: the smallest size that holds all the detail. --json
-    prints a line for each picture and a summary, as defined in json_lines.schema.json.
+    White noise: its std in 8-bit levels, and whether it grows with brightness (variance = gain x level + offset). The
+    correlated noise of cameras, phones and film: its level and grain, in luma and chroma, in bright and dark parts.
+    JPEG: the quality in the file's tables or, in other files, the quality that the pixels show. Blur: the std of a
+    Gaussian in pixels. Detail: the smallest size that holds all the detail. --json prints a line for each picture and
+    a summary, as defined in json_lines.schema.json.
     """
     found = find_sources(files)
     part = plan.shard_of(files.shard) if files.shard is not None else (1, 1)
@@ -135,7 +140,19 @@ def _noise_row(found: "Estimate", noise: "FoundNoise") -> str:
     if noise.grain is None:
         return _row("noise", _noise(found) if noise.level else "none found", found.noise)
     confidence = "high" if noise.doubt < 0.25 else "medium" if noise.doubt < 0.6 else "low"
-    return f"  {'noise':8} {noise.level:.1f} levels, with a grain of {noise.grain:.1f} pixels ({confidence} confidence)"
+    words = f"{noise.level:.1f} levels, with a grain of {noise.grain:.1f} pixels{_parts(noise)}"
+    return f"  {'noise':8} {words} ({confidence} confidence)"
+
+
+def _parts(noise: "FoundNoise") -> str:
+    """Return the noise of luma and chroma, and where it is much stronger, in words."""
+    if noise.luma is None or noise.chroma is None or noise.bright_over_dark is None:
+        return ""
+    words = f"; luma {noise.luma:.1f}, chroma {noise.chroma:.1f}"
+    ratio = noise.bright_over_dark
+    if max(ratio, 1 / ratio) >= _UNEVEN:
+        words += f"; {max(ratio, 1 / ratio):.1f} times as strong in the {'bright' if ratio > 1 else 'dark'} parts"
+    return words
 
 
 def _row(name: str, text: str, finding: "Finding") -> str:
@@ -184,7 +201,7 @@ def _would(problem: "Problem") -> str:
 
 def _command(problem: "Problem") -> str:
     """Return the command that does the same without estimating again."""
-    if problem.degradation.grain:
+    if problem.degradation.doubt:  # no option says it
         return "diffuse restore"
     told = _told(problem)
     return f"diffuse restore --noise {told['noise']:.4g} --jpeg {told['jpeg']:.4g} --blur {told['blur']:.4g}"
