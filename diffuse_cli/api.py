@@ -24,6 +24,7 @@ from .images import image_io
 from .images.comparison import comparison
 from .images.convert import PictureLike, to_image, to_like, to_picture
 from .images.picture import Picture, with_depth
+from .images.white_level import told
 from .restoration.sampling_request import UNCERTAINTY_SAMPLES, SamplingRequest
 from .tasks.by_name import TASKS, task_of, to_mask
 from .tasks.stylize import Stylize
@@ -257,8 +258,9 @@ def _prepared(
     before = to_picture(picture)
     model = _model(options)
     problem = task.problem(before, noise_reader(model))
-    for note in problem.findings.notes:
-        log.info(note)
+    for note in (told(before), *problem.findings.notes):
+        if note:
+            log.info(note)
     for warning in problem.findings.warnings:
         log.warning(warning)
     return before, problem, settings, model

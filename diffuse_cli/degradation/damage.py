@@ -117,7 +117,8 @@ class Damage:
                 y = torch.where(marked, HIDDEN, y)
             hole = marked.numpy()
         pixels = y[0, : picture.pixels.shape[2]].permute(1, 2, 0).contiguous().clamp(-1, 1).numpy()
-        source, depth = Source(icc=picture.source.icc, source_type=picture.source.source_type), picture.depth
+        said, depth = picture.source, picture.depth
+        source = Source(icc=said.icc, source_type=said.source_type, white=0 if picture.floating else said.white)
         if self.jpeg is not None:
             source, depth = replace(source, jpeg=jpeg_coding(self.jpeg, self.subsampling)), 8
         return Picture(pixels=pixels, depth=depth, source=source), hole

@@ -14,6 +14,7 @@ from PIL import Image
 from ..errors import UsageError
 from .image_io import read_picture
 from .picture import Picture, levels_of, to_unit
+from .white_level import with_white
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +39,8 @@ def to_picture(given: object) -> Picture:
             a Picture;
             an array (H, W) or (H, W, C), C = 1 gray, 2 gray and alpha, 3 colour, 4 colour and alpha;
             a tensor (C, H, W), C = 1 or 3.
-            uint8 and uint16 hold levels. Floats hold 0 = black .. 1 = white, unclipped and without alpha.
+            uint8 and uint16 hold levels; `white_level` says which 16 bits are 10, 12 or 14. Floats hold
+            0 = black .. 1 = white, unclipped and without alpha.
 
     Returns:
         The picture. Floats get a depth of 16 bits.
@@ -127,7 +129,7 @@ def _from_array(array: NDArray[Any]) -> Picture:
     if array.dtype in (np.uint8, np.uint16):
         depth = array.dtype.itemsize * 8
         alpha = np.ascontiguousarray(array[..., -1]) if has_alpha else None
-        return Picture(pixels=to_unit(colours, depth), alpha=alpha, depth=depth)
+        return with_white(Picture(pixels=to_unit(colours, depth), alpha=alpha, depth=depth))
     if not np.issubdtype(array.dtype, np.floating) or has_alpha:
         raise UsageError("an array holds uint8, uint16, or floats in 0..1 without alpha")
     if not np.isfinite(array).all():

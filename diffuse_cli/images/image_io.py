@@ -23,6 +23,7 @@ from .picture import JpegCoding, Levels, Picture, Source, from_array, to_levels,
 from .pillow_reader import PillowReader, decoding, quiet_pillow
 from .source_type import strongest
 from .tiff_reader import read_tiff
+from .white_level import stated_white, with_white
 from .xmp import has_manifest_elsewhere, source_types
 
 __all__ = [
@@ -107,21 +108,24 @@ def _page(stream: BinaryIO, path: Path, number: int, max_pixels: int) -> tuple[P
         raise PictureError("the file is empty (0 bytes); copy it from its source again")
     with quiet_pillow(), decoding():
         if head.startswith(NPY_MAGIC):
-            return from_array(read_npy(stream, max_pixels), Source(format="NPY")), 1
+            return with_white(from_array(read_npy(stream, max_pixels), Source(format="NPY"))), 1
         if kind := optional_formats.kind_of(stream, path):
             return optional_formats.read(kind, stream, max_pixels), 1
         if head.startswith(tiff.MAGICS):
             return _tiff_page(stream, number, max_pixels)
-        return PillowReader(stream).picture(max_pixels), 1
+        return with_white(PillowReader(stream).picture(max_pixels)), 1
 
 
 def _tiff_page(stream: BinaryIO, number: int, max_pixels: int) -> tuple[Picture, int]:
     """Return a page and the number of pages, by Pillow if it can, else by tifffile."""
-    frames = [frame for frame, ifd in enumerate(tiff.directories(stream)) if tiff.is_page(ifd)] or [0]
+    every = [(tiff.is_page(ifd), stated_white(ifd)) for ifd in tiff.directories(stream)]
+    frames = [frame for frame, (is_page, _) in enumerate(every) if is_page] or [0]
+    frame = frames[number]
     try:
-        return PillowReader(stream, frames[number]).picture(max_pixels), len(frames)
+        picture = PillowReader(stream, frame).picture(max_pixels)
     except tiff.UnusualTiffError:
-        return read_tiff(stream, frames[number], max_pixels), len(frames)
+        picture = read_tiff(stream, frame, max_pixels)
+    return with_white(picture, every[frame][1]), len(frames)
 
 
 def _with_claims(source: Source, stream: BinaryIO) -> Source:

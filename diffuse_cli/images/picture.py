@@ -47,6 +47,7 @@ class Source:
         dpi: horizontal and vertical dots per inch.
         jpeg: None unless it was a JPEG.
         bits: per channel, if neither 8 nor 16 (10-bit HEIC); else 0.
+        white: the level of white, where 16-bit integers use a part of their range (4095 of a 12-bit sensor); else 0.
         samples: (H, W, C) of a floating-point file, alpha included, 0 = black .. 1 = white, as displayed; None for
             integers. Unchanged pixels are written from here, since 0..1 -> -1..1 -> 0..1 rounds.
         pages: number of pages in the file.
@@ -67,6 +68,7 @@ class Source:
     dpi: tuple[float, float] | None = None
     jpeg: JpegCoding | None = None
     bits: int = 0
+    white: int = 0
     samples: NDArray[np.floating[Any]] | None = field(default=None, repr=False)
     pages: int = 1
     left_behind: tuple[str, ...] = ()
@@ -106,46 +108,55 @@ class Picture:
             raise ValueError(f"alpha is {self.alpha.shape} {self.alpha.dtype}, the pixels {shape}, {self.depth} bit")
 
     @property
+    def white(self) -> int:
+        """The level of white where the file holds integers."""
+        return self.source.white if self.depth == 16 and self.source.white else int(2**self.depth - 1)
+
+    @property
     def is_gray(self) -> bool:
         """Whether there is no colour: one channel, or three equal ones."""
         pixels = self.pixels
         return pixels.shape[2] == 1 or all(bool((pixels[r] == pixels[r, :, :1]).all()) for r in row_blocks(pixels))
 
 
-def to_unit(levels: Levels, depth: int) -> NDArray[np.float32]:
+def to_unit(levels: Levels, depth: int, white: int | None = None) -> NDArray[np.float32]:
     """Return levels as numbers in [-1, 1].
 
     Args:
         levels: 0 .. 2^depth - 1, of any shape.
         depth: bits.
+        white: the level of white; None = 2^depth - 1.
     """
+    white = 2**depth - 1 if white is None else white
     pixels = empty_array(levels.shape, np.float32)
     for rows in row_blocks(pixels):
         pixels[rows] = levels[rows]
-        pixels[rows] /= np.float32((2**depth - 1) / 2)
+        pixels[rows] /= np.float32(white / 2)
         pixels[rows] -= 1
     return pixels
 
 
-def to_levels(pixels: NDArray[np.float32], depth: int) -> Levels:
+def to_levels(pixels: NDArray[np.float32], depth: int, white: int | None = None) -> Levels:
     """Return numbers in [-1, 1] as the nearest levels; the inverse of `to_unit`.
 
     Args:
         pixels: of any shape; what lies outside is clipped.
-        depth: bits; levels are 0 .. 2^depth - 1.
+        depth: bits of the type.
+        white: the highest level; None = 2^depth - 1.
 
     Raises:
         PictureError: some numbers are not finite.
     """
     if not (np.isfinite(pixels.min()) and np.isfinite(pixels.max())):
         raise PictureError("the result holds numbers that are not finite, so it is not written; report this as a bug")
+    white = 2**depth - 1 if white is None else white
     shape = pixels.shape
     levels: Levels = empty_array(shape, np.uint8) if depth == 8 else empty_array(shape, np.uint16)
     for rows in row_blocks(pixels):
         block = pixels[rows] + np.float32(1)
-        block *= np.float32((2**depth - 1) / 2)
+        block *= np.float32(white / 2)
         np.rint(block, out=block)
-        levels[rows] = np.clip(block, 0, 2**depth - 1, out=block)
+        levels[rows] = np.clip(block, 0, white, out=block)
     return levels
 
 
@@ -160,7 +171,7 @@ def integers(levels: NDArray[Any], depth: int) -> Levels:
 
 
 def with_depth(picture: "Picture", depth: int) -> "Picture":
-    """Return the picture with another depth, alpha included. Floats become integers.
+    """Return the picture with another depth, alpha included. Floats become integers. 8 bits use the whole range.
 
     Args:
         picture: of any depth.
@@ -169,7 +180,8 @@ def with_depth(picture: "Picture", depth: int) -> "Picture":
     alpha = picture.alpha
     if alpha is not None and depth != picture.depth:
         alpha = to_levels(to_unit(alpha, picture.depth), depth)
-    return replace(picture, alpha=alpha, depth=depth, floating=False)
+    source = picture.source if depth == 16 else replace(picture.source, white=0)
+    return replace(picture, alpha=alpha, depth=depth, floating=False, source=source)
 
 
 def to_floats(picture: "Picture") -> NDArray[np.floating[Any]]:
@@ -210,7 +222,7 @@ def levels_of(picture: Picture) -> Levels:
     Args:
         picture: of 8 or 16 bits.
     """
-    levels = to_levels(picture.pixels, picture.depth)
+    levels = to_levels(picture.pixels, picture.depth, picture.white)
     if picture.alpha is None:
         return levels
     shape = *levels.shape[:2], levels.shape[2] + 1

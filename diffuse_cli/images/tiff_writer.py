@@ -11,6 +11,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from .metadata import DPI_UNIT, ICC, IPTC, PHOTOSHOP, X_DPI, XMP, Y_DPI, exif_tags, iptc_record
 from .picture import Source
+from .white_level import MAX_SAMPLE
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _CHANNELS, _STRIP_ROWS, _STRIP_SIZES, _PLANAR, _PREDICTOR = 273, 277, 278, 279, 284, 317
@@ -57,6 +58,8 @@ def _page(samples: NDArray[Any], source: Source) -> tuple[ImageFileDirectory_v2,
     ifd[_WIDTH], ifd[_HEIGHT], ifd[_CHANNELS], ifd[_STRIP_ROWS] = width, height, channels, rows
     ifd[_BITS], ifd[_COMPRESSION], ifd[_PREDICTOR] = (8 * samples.itemsize,) * channels, _DEFLATE, 1 if floating else 2
     ifd[_PHOTOMETRIC], ifd[_PLANAR] = 2 if channels > 2 else 1, 1
+    if source.white and samples.dtype == np.uint16:
+        ifd[MAX_SAMPLE] = (source.white,) * channels
     if floating:
         ifd[_SAMPLE_FORMAT] = (3,) * channels
     if channels in (2, 4):

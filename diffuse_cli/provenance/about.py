@@ -43,7 +43,7 @@ def about(path: Path, *, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
         "pages": source.pages,
         "channels": channels,
         "alpha": picture.alpha is not None,
-        "depth": "float" if picture.floating else str(source.bits or picture.depth),
+        "depth": "float" if picture.floating else str(source.bits or picture.white.bit_length()),
         "lossy": source.lossy,
         "profile": _profile(source.icc),
         "dpi": None if source.dpi is None else [round(dots, 2) for dots in source.dpi],

@@ -119,8 +119,10 @@ def pixel_difference(before: Path, after: Path) -> str:
     import numpy as np
 
     from ..images.image_io import read_picture
+    from ..images.white_level import on_scale_of
 
-    a, b = (read_picture(path) for path in (before, after))
+    a = read_picture(before)
+    b = on_scale_of(read_picture(after), a)
     if a.pixels.shape != b.pixels.shape or (a.alpha is None) != (b.alpha is None) or a.depth != b.depth:
         return "the pictures have other sizes, channels or depths"
     if a.alpha is not None and b.alpha is not None and (a.alpha != b.alpha).any():

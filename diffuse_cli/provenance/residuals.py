@@ -92,7 +92,7 @@ def residuals_of(after: Picture, before: Picture, declared: Declared) -> Residua
     """
     y = to_level_floats(before.pixels)
     restored = _undo_strength(after, before, declared)
-    seen, simulated = _degraded(restored, declared, y.shape[:2], gray=before.is_gray)
+    seen, simulated = _degraded(restored, declared, y.shape[:2], gray=before.is_gray, floating=before.floating)
     counted = np.ones(y.shape[:2], bool)
     if declared.hole is not None:
         counted &= ~_grown(declared.hole)
@@ -129,14 +129,18 @@ def _grainy(field: NDArray[np.float32], grain: float) -> NDArray[np.float32]:
     return correlated
 
 
-def _degraded(restored: Floats, declared: Declared, size: Sequence[int], *, gray: bool) -> tuple[Floats, Floats]:
+def _degraded(
+    restored: Floats, declared: Declared, size: Sequence[int], *, gray: bool, floating: bool
+) -> tuple[Floats, Floats]:
     """Return the result blurred and shrunk as declared, and the same as a file, with noise and coder."""
     what = declared.what
     std = what.noise * LEVEL if declared.std is None else declared.std[..., None].astype(np.float64)
     x = torch.from_numpy(restored.transpose(2, 0, 1).astype(np.float32))[None]
     seen = resize(blur(x, what.blur), (size[0], size[1]))[0].permute(1, 2, 0).numpy().astype(np.float64)
     field = noise_field((size[0], size[1]), seed=1, gray=gray).transpose(1, 2, 0)[..., : restored.shape[2]]
-    simulated = np.rint(np.clip(seen + std * _grainy(field, what.grain), 0, 255))
+    simulated = seen + std * _grainy(field, what.grain)
+    if not floating or what.quality < 100:
+        simulated = np.rint(np.clip(simulated, 0, 255))
     if what.quality < 100:
         coded = through_jpeg(simulated.astype(np.uint8), round(what.quality), "4:2:0")
         simulated = coded.astype(np.float64)
@@ -267,9 +271,9 @@ def changed_pixels(after: Picture, before: Picture, known: NDArray[np.bool_]) ->
     if after.floating:
         a, b = (picture.pixels.astype(np.float64) * LEVEL for picture in (after, before))
     else:
-        a, b = (to_levels(picture.pixels, after.depth).astype(np.float64) for picture in (after, before))
+        a, b = (to_levels(p.pixels, after.depth, after.white).astype(np.float64) for p in (after, before))
     changed = (a != b).any(axis=2) & known
-    far = np.abs(a - b).max(axis=2)[known].max() * (1 if after.floating else 255 / (2**after.depth - 1))
+    far = np.abs(a - b).max(axis=2)[known].max() * (1 if after.floating else 255 / after.white)
     return int(changed.sum()), float(far)
 
 

@@ -80,7 +80,7 @@ def make_consistent(x: Tensor, y: Tensor, picture: Picture) -> Tensor:
     size = (x.shape[-2], x.shape[-1])
     x = projection(y, size)(x)
     bounded = not picture.floating and float(y.min()) >= -1 and float(y.max()) <= 1
-    return within_range(x, y, picture.depth) if bounded else x
+    return within_range(x, y, picture.white.bit_length()) if bounded else x
 
 
 def feather(whole: Tensor, filled: Tensor, hole: NDArray[np.bool_], cover: NDArray[np.float32]) -> Tensor:

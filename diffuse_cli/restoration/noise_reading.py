@@ -18,6 +18,7 @@ from ..images.picture import Picture
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL
 from .problem import GuidePicture, NoisyPicture
+from .reach import dimmed
 
 NoiseReader = Callable[[Picture], PhotoNoise | None]
 """Reads the noise of a picture. None: the picture is too small to tell."""
@@ -132,8 +133,12 @@ def noise_reader(model: Model) -> NoiseReader | None:
         return None
 
     def read(picture: Picture) -> PhotoNoise | None:
-        crops = crops_of(to_tensor(picture.pixels))
-        return read_noise(crops, model.network, _regressor()) if crops else None
+        seen, scale = dimmed(picture)
+        crops = crops_of(to_tensor(seen.pixels))
+        if not crops:
+            return None
+        found = read_noise(crops, model.network, _regressor())
+        return found._replace(level=found.level * scale, luma=found.luma * scale, chroma=found.chroma * scale)
 
     return read
 

@@ -13,6 +13,7 @@ from .finishing import extend_colour_under_alpha, feather
 from .noise_levels import between_levels
 from .observe import observe
 from .problem import Problem, Repainting
+from .reach import in_reach
 from .repainting import repaint
 from .wide_holes.filling import fill_wide
 from .wide_holes.widths import WideHole, widest
@@ -33,6 +34,14 @@ def solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
         PictureError: the result is not finite.
         OutOfMemoryError: not even the smallest tile fits.
     """
+    picture = problem.picture or picture
+    reach = None if isinstance(problem.observation, Repainting) else in_reach(problem, picture)
+    if reach is None:
+        return _solve(problem, picture, run)
+    return reach.undone(_solve(reach.problem, reach.picture, reach.run(run)))
+
+
+def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     if problem.has_hole and problem.finish.cover is not None:
         return _faded_in(problem, picture, run)
     picture = problem.picture or picture
@@ -43,7 +52,7 @@ def solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     if wide is not None and problem.is_exact:
         return _filled_in_exact(y, problem, wide, run, gray=gray)
     if wide is not None:
-        restored = solve(replace(problem, at_once=None), picture, run.part(0, 0.5))
+        restored = _solve(replace(problem, at_once=None), picture, run.part(0, 0.5))
         return fill_wide(restored, replace(wide, missing=wide.part), run.part(0.5, 1), gray=gray)
     if problem.guide is not None and problem.guide.sigma_y is not None:
         return between_levels(y, problem, run, gray=gray)
@@ -56,12 +65,12 @@ def _faded_in(problem: Problem, picture: Picture, run: Run) -> Tensor:
     assert problem.hole is not None
     assert problem.finish.cover is not None
     uncovered = replace(problem, finish=replace(problem.finish, cover=None))
-    filled = solve(uncovered, picture, run)
+    filled = _solve(uncovered, picture, run)
     beneath = replace(uncovered, hole=None)
     if beneath.leaves_alone:
         whole = to_tensor(extend_colour_under_alpha(problem.picture or picture).pixels)
     else:
-        whole = solve(beneath, picture, replace(run.of_mean(), progress=None))
+        whole = _solve(beneath, picture, replace(run.of_mean(), progress=None))
     return feather(whole, filled, problem.hole, problem.finish.cover)
 
 

@@ -100,6 +100,7 @@ class _Estimator(Looking["Iterator[Picture]"]):
 
     def _tell(self, path: Path, picture: "Picture", page: int | None, begin: float) -> None:
         from ...degradation.estimation.estimate import estimate_degradation as look
+        from ...images.white_level import told as told_white
         from ...restoration.noise_reading import find_noise
         from ...tasks.restore import Restore
 
@@ -117,7 +118,11 @@ class _Estimator(Looking["Iterator[Picture]"]):
             typer.echo(json.dumps(told))
             return
         name = str(path) if page is None else f"{path}, page {page}"
-        for line in (f"{one_line(name)}: {width}x{height}", *_block(found, noise, problem, width, height)):
+        bits = told_white(picture)
+        for line in (
+            f"{one_line(name)}: {width}x{height}{bits and f', {bits}'}",
+            *_block(found, noise, problem, width, height),
+        ):
             typer.echo(line)
 
 

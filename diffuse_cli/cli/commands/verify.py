@@ -89,6 +89,7 @@ def verify(
     """
     from ...images.encoding import Encoding
     from ...images.image_io import read_picture
+    from ...images.white_level import on_scale_of
     from ...provenance import recipe as recipes
     from ...provenance.declared import from_recipe
     from ...provenance.verification import verify as figures_of
@@ -102,7 +103,8 @@ def verify(
     hole, std = _maps(recipe, mask, noise_map)
     if mask == "alpha" and told.op is not None:
         recipe = {**recipe, "mask": "alpha"}
-    before, after = read_picture(against), read_picture(made)
+    before = read_picture(against)
+    after = on_scale_of(read_picture(made), before)
     declared = from_recipe(recipe, before, hole, std)
     figures = figures_of(after, before, declared, Encoding(quality=quality or recipe.get("quality")))
     fine = all(figure.is_fine for figure in figures)

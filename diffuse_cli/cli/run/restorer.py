@@ -246,7 +246,7 @@ class _Restorer(PictureSteps[_Read]):
         if several:
             return self._restore_pages(job, read, is_new=is_new)
         if is_new:
-            self._tell(str(job.source), read.problem)
+            self._tell(str(job.source), read.first, read.problem)
         answer = answer_of(job)
         samples = self._samples(read.input, read.first, read.problem, answer)
         after = answer.make(samples, job, self.results.display)
@@ -263,7 +263,7 @@ class _Restorer(PictureSteps[_Read]):
         def pages() -> "Iterator[Picture]":
             for number, (picture, problem) in enumerate(read.input.pages(), start=1):
                 if is_new:
-                    self._tell(f"{job.source}: page {number}", problem)
+                    self._tell(f"{job.source}: page {number}", picture, problem)
                 after = answer.make(self._samples(read.input, picture, problem, answer), job, display)
                 if number == 1 and self.results.shows(job):
                     shown.append(Shown(before=picture, after=after, problem=problem))
@@ -292,9 +292,12 @@ class _Restorer(PictureSteps[_Read]):
         if mask is not None and made.hole is not None:
             _write_mask(mask, made.hole)
 
-    def _tell(self, name: str, problem: "Problem") -> None:
+    def _tell(self, name: str, picture: "Picture", problem: "Problem") -> None:
         """Say what was found out about a page."""
-        for line in (*(() if self.results.files.quiet else problem.findings.notes), *problem.findings.warnings):
+        from ...images.white_level import told
+
+        notes = [line for line in (told(picture), *problem.findings.notes) if line]
+        for line in (*(() if self.results.files.quiet else notes), *problem.findings.warnings):
             self.results.display.say(f"{name}: {line}")
 
     def _warn(self, job: Job, read: _Read) -> None:

@@ -27,7 +27,7 @@ def map_of(picture: "Picture") -> NDArray[np.float32]:
     """
     if not picture.is_gray:
         raise PictureError("the noise map has colours; give a gray picture, whose levels are the std of the noise")
-    white = 65535 / 256 if picture.depth == 16 and not picture.floating else 255.0
+    white = picture.white / 256 if picture.depth == 16 and not picture.floating else 255.0
     std: NDArray[np.float32] = (picture.pixels[..., 0] + 1) * np.float32(white / 2)
     return np.maximum(std, 0)
 
