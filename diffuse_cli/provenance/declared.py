@@ -35,6 +35,7 @@ class Declared:
         opaque: what was filled became opaque.
         strength: how far luma was moved towards the estimate, 0..1.
         chroma_strength: the same of chroma.
+        cells: period, angle and amplitude of the halftone screens that were removed.
     """
 
     what: Degradation
@@ -45,6 +46,7 @@ class Declared:
     opaque: bool = False
     strength: float = 1.0
     chroma_strength: float = 1.0
+    cells: tuple[tuple[float, float, float], ...] = ()
 
     @property
     def keeps_known_pixels(self) -> bool:
@@ -82,9 +84,10 @@ def from_recipe(
             hole=margins_of((h, w), left, top, right, bottom), margins=(left, top, right, bottom),
         )  # fmt: skip
     holes = Inpaint.from_recipe(recipe, mask)
+    cells, dots = _screen(recipe)
     scale = _number(recipe, "scale", 1.0)
     quality = _number(recipe, "jpeg_quality", _number(recipe, "jpeg", 100.0))
-    noise = _noise(recipe, before, noise_map)
+    noise = KnownNoise(level=dots) if cells else _noise(recipe, before, noise_map)
     what = Degradation(
         scale=scale, noise=noise.level / LEVEL, quality=quality,
         blur=min(_number(recipe, "blur", 0.0) * scale, KNOWN_BLUR), grain=_number(recipe, "grain", 0.0),
@@ -100,7 +103,27 @@ def from_recipe(
         opaque=recipe.get("mask") == "alpha",
         strength=_number(recipe, "strength", 1.0),
         chroma_strength=_number(recipe, "chroma_strength", _number(recipe, "strength", 1.0)),
+        cells=cells,
     )
+
+
+def _screen(recipe: Mapping[str, Any]) -> tuple[tuple[tuple[float, float, float], ...], float]:
+    """Return the cells of the screens that were removed, and what remains of their dots, in levels.
+
+    Raises:
+        UsageError: a value makes no sense.
+    """
+    said = recipe.get("screen")
+    if not said:
+        return (), 0.0
+    try:
+        cells = tuple((float(period), float(angle), float(amplitude)) for period, angle, amplitude in said["cells"])
+        dots = float(said["noise"])
+    except (TypeError, ValueError, KeyError) as error:
+        raise UsageError(f"screen is {said}, which is no screen") from error
+    if not all(2 <= period <= 100 and 0 <= amplitude <= 255 for period, _, amplitude in cells):
+        raise UsageError(f"screen is {said}, which is no screen")
+    return cells, dots
 
 
 def _noise(recipe: Mapping[str, Any], before: "Picture", noise_map: "NDArray[np.float32] | None") -> KnownNoise:

@@ -9,8 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..degradation.estimation.patching import patched
+from ..degradation.estimation.screen import Screen
 from ..images.image_io import PLAIN, Encoding, Picture
 from ..images.units import LEVEL
+from ..restoration.descreening import descreened
 from . import limits
 from .declared import Declared
 from .limits import Figure
@@ -37,10 +40,21 @@ def verify(after: Picture, before: Picture, declared: Declared, encoding: Encodi
         return [limits.exact_figure(("height", "width")[axis], size[axis], wanted[axis], "pixels")]
     if before.pixels.shape[2] != after.pixels.shape[2]:
         return [limits.exact_figure("channels", after.pixels.shape[2], before.pixels.shape[2])]
+    if declared.cells:
+        before = _without_dots(before, declared)
     if declared.margins is not None:
         before = _on_canvas(before, after, declared.margins)
     figures = _untouched if declared.keeps_known_pixels else _explained
     return figures(after, before, declared, encoding) + limits.alpha_figures(after, before, declared)
+
+
+def _without_dots(before: Picture, declared: Declared) -> Picture:
+    """Return the input without the halftone screens that are declared. What is left of them counts as noise."""
+    seen = before
+    if declared.hole is not None:
+        seen = replace(before, pixels=patched(before.pixels, declared.hole))
+    screens = [Screen(period=p, angle=a, amplitude=strength, confidence="high") for p, a, strength in declared.cells]
+    return descreened(seen, screens).picture
 
 
 def _on_canvas(before: Picture, after: Picture, margins: tuple[int, int, int, int]) -> Picture:
@@ -72,7 +86,7 @@ def _explained(after: Picture, before: Picture, declared: Declared, encoding: En
     if blocks is None:
         return []
     unmoved = limits.unmoved_figures(after, before, declared)
-    if what.noise * LEVEL >= limits.LEAST_NOISE:
+    if what.noise * LEVEL >= limits.LEAST_NOISE and not declared.cells:
         slack = coding_error(after, encoding) if after.source.lossy else 0.0
         slack /= max(min(declared.strength or 1, declared.chroma_strength or 1), 0.05)
         return limits.noise_figures(blocks, what, slack) + unmoved

@@ -87,7 +87,7 @@ def _restore(name: str, options: dict[str, Any]) -> Restore:
         return Restore(**(told if noise == "auto" else told | {"noise": noise}))
     masking = {key: options.pop(key) for key in _OF_HOLES if key in options}
     only, scale, grain = options.pop("only", None), options.pop("scale", None), options.pop("grain", "auto")
-    told = restore_only(UNDONE if only is None else only, options)
+    told = restore_only(only, options)
     return Restore(
         **told, grain=grain, scale=1.0 if scale is None else scale, holes=_inpaint(masking) if masking else None
     )

@@ -24,6 +24,8 @@ LEAST_BLUR = 0.7
 """Less is not undone: sharp photographs read up to 0.6."""
 UNDONE: Final = {"noise": 0.0, "jpeg": 100.0, "blur": 0.0}
 """What `Restore` estimates, by the names that --only takes, and the value that means none."""
+ONLY: Final = (*UNDONE, "screen")
+"""What --only takes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +38,8 @@ class Restore:
         grain: as `Denoise.grain`.
         jpeg: IJG quality; "auto" = estimate it, None = never compressed.
         blur: std of a Gaussian in pixels; "auto" = estimate it, None = there is none.
+        screen: "if-sure" = undo a halftone screen where it is sure, and something is estimated; "auto" = also where it
+            is likely; None = leave it. A screen that is undone is all that is: its dots hide noise, coder and blur.
         scale: enlarge by this factor, too; 1 <= scale <= 8.
         holes: what is missing; None = nothing.
 
@@ -47,6 +51,7 @@ class Restore:
     grain: "float | Literal['auto']" = "auto"
     jpeg: "float | Literal['auto'] | None" = "auto"
     blur: "float | Literal['auto'] | None" = "auto"
+    screen: "Literal['if-sure', 'auto'] | None" = "if-sure"
     scale: float = 1.0
     holes: Inpaint | None = None
 
@@ -59,7 +64,10 @@ class Restore:
         if self.grain != "auto":
             check_grain(self.grain, self.noise)
         check_range("scale", self.scale, 1, MAX_SCALE)
-        if (self.noise, self.jpeg, self.blur, self.holes) == (None,) * 4 and self.scale == 1:
+        if self.screen not in ("if-sure", "auto", None):
+            raise UsageError(f"screen must be if-sure, auto or None, not {self.screen}")
+        nothing = (self.noise, self.jpeg, self.blur, self.holes) == (None,) * 4 and self.screen != "auto"
+        if nothing and self.scale == 1:
             raise UsageError("nothing to restore; give --noise, --jpeg, --blur, --scale or --mask")
 
     @property
@@ -84,7 +92,7 @@ class Restore:
 
         holes = Problem() if self.holes is None else self.holes.problem(picture)
         seen = picture if holes.hole is None else replace(picture, pixels=patched(picture.pixels, holes.hole))
-        found = estimate_degradation(seen) if self.estimated else None
+        found = estimate_degradation(seen) if self.estimated or self.screen == "auto" else None
         return self._problem(picture, found, self._noise(seen, found, read_noise), holes)
 
     def _noise(
@@ -104,6 +112,8 @@ class Restore:
         """Return IPTC's term for the result; None = nothing was found."""
         if any(recipe.get(key) for key in ("mask", "boxes", "polygons")):
             return EDITED
+        if recipe.get("screen"):
+            return altered(recipe)
         found = {name: recipe.get(name, none) for name, none in UNDONE.items()}
         return None if found == UNDONE and recipe.get("scale", 1) == 1 else altered(recipe)
 
@@ -112,8 +122,10 @@ class Restore:
         grain = {} if self.grain == "auto" else {"grain": self.grain}
         given = {"noise": self.noise or 0.0, "jpeg": self.jpeg or 100.0, "blur": self.blur or 0.0}
         known: dict[str, Any] = {name: value for name, value in given.items() if name not in self.estimated}
-        if self.noise == "if-blurred":  # which nothing but --only says
-            known["only"] = [name for name, none in UNDONE.items() if name != "noise" and given[name] != none]
+        if self.screen != "if-sure":  # which nothing but --only says, nor that noise is removed if blurred
+            told = {name: none if getattr(self, name) == "if-blurred" else given[name] for name, none in UNDONE.items()}
+            only = [name for name, none in UNDONE.items() if told[name] != none]
+            known["only"] = [*only, *(["screen"] if self.screen else [])]
         known["estimated"] = {name: getattr(self, name) for name in self.estimated}
         holes: dict[str, Any] = {"mask": None, "boxes": [], "polygons": [], "invert_mask": False}
         return {
@@ -143,9 +155,12 @@ class Restore:
         from ..degradation.operators import Degradation
         from ..images.units import LEVEL
         from ..restoration.problem import GuidePicture, NoisyPicture
+        from .screened import screened
 
+        if found is not None and (known := screened(self, picture, found.screens, holes)) is not None:
+            return known
         noise, jpeg, blur = _resolved(self, found, photo)
-        notes = () if found is None else (_restore_note(self, noise, jpeg, blur),)
+        notes = () if found is None else _restore_notes(self, noise, jpeg, blur, found)
         findings = replace(holes.findings, notes=(*notes, *holes.findings.notes))
         as_stored = jpeg == 100 or picture.source.jpeg is not None
         correlated = photo if photo is not None and photo.grain is not None and noise > 0 else None
@@ -169,26 +184,28 @@ class Restore:
         return replace(holes, observation=guide, finish=finish, findings=findings)
 
 
-def restore_only(only: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
+def restore_only(only: Collection[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of `Restore` that say what happened: "auto" of what is to be undone, None of the rest.
 
     Args:
-        only: names of `UNDONE`.
+        only: names of `ONLY`; None = all of them.
         given: what was said of each of these; None = nothing.
 
     Raises:
         UsageError: a name is unknown, or something is said of what is not to be undone.
     """
+    screen = "if-sure" if only is None else "auto" if "screen" in only else None
+    only = ONLY if only is None else only
     for name in only:
-        if name not in UNDONE:
-            raise UsageError(f"--only takes {', '.join(UNDONE)}, not {name or 'nothing'}")
+        if name not in ONLY:
+            raise UsageError(f"--only takes {', '.join(ONLY)}, not {name or 'nothing'}")
     for name, value in given.items():
         if value not in (None, UNDONE[name]) and name not in only:
             raise UsageError(f"--{name} {value}: --only leaves {name} out; add it there, or leave out --{name}")
     options = {name: "auto" if name in only and given.get(name) is None else given.get(name) for name in UNDONE}
     if "blur" in only and "noise" not in only:
         options["noise"] = "if-blurred"
-    return options
+    return {**options, "screen": screen}
 
 
 def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None") -> tuple[float, float, float]:
@@ -215,7 +232,11 @@ def _is_surely_blurred(found: "Estimate") -> bool:
     return std >= LEAST_BLUR and std - 1.5 * spread >= LEAST_BLUR - 0.2
 
 
-def _restore_note(task: Restore, noise: float, jpeg: float, blur: float) -> str:
+def _restore_notes(
+    task: Restore, noise: float, jpeg: float, blur: float, found: "Estimate"
+) -> tuple[str, ...]:
+    from .screened import unsure
+
     words = []
     if task.noise == "auto" or (task.noise == "if-blurred" and blur):
         words.append(f"noise: about {noise:.1f} levels" if noise else "noise: none")
@@ -223,4 +244,6 @@ def _restore_note(task: Restore, noise: float, jpeg: float, blur: float) -> str:
         words.append(f"JPEG: quality {jpeg:.0f}" if jpeg < 100 else "JPEG: no trace")
     if task.blur == "auto":
         words.append(f"blur: {blur / task.scale:.2f} pixels" if blur else "blur: none to undo")
-    return f"{', '.join(words)} (estimated)"
+    if task.screen == "auto":
+        words.append("screen: none")
+    return (f"{', '.join(words)} (estimated)", *unsure(task.screen, found.screens))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...degradation.estimation.estimate import Estimate, Finding
+    from ...degradation.estimation.screen import Screen
     from ...images.picture import Picture
     from ...restoration.noise_reading import FoundNoise, NoiseReader
     from ...restoration.problem import Problem
@@ -138,6 +139,7 @@ def _block(found: "Estimate", noise: "FoundNoise", problem: "Problem", width: in
         else "as fine as the size allows"
     )
     yield _row("detail", size, found.resolution)
+    yield from (_screen_row(screen) for screen in found.screens)
     yield f"  restore  {_would(problem)}"
 
 
@@ -158,6 +160,11 @@ def _parts(noise: "FoundNoise") -> str:
     if max(ratio, 1 / ratio) >= _UNEVEN:
         words += f"; {max(ratio, 1 / ratio):.1f} times as strong in the {'bright' if ratio > 1 else 'dark'} parts"
     return words
+
+
+def _screen_row(screen: "Screen") -> str:
+    words = f"halftone dots, period {screen.period:.1f} pixels, {abs(screen.angle):.0f} degrees"
+    return f"  {'screen':8} {words} ({screen.confidence} confidence)"
 
 
 def _row(name: str, text: str, finding: "Finding") -> str:
@@ -195,6 +202,8 @@ def _told(problem: "Problem") -> dict[str, Any]:
 def _would(problem: "Problem") -> str:
     if problem.leaves_alone:
         return "would leave it as it is"
+    if "screen" in problem.findings.facts:
+        return f"would remove the screen: {_command(problem)}"
     told = _told(problem)
     words = [
         *([f"noise of {told['noise']:.1f} levels"] if told["noise"] else []),
@@ -206,7 +215,7 @@ def _would(problem: "Problem") -> str:
 
 def _command(problem: "Problem") -> str:
     """Return the command that does the same without estimating again."""
-    if problem.degradation.doubt:  # no option says it
+    if problem.degradation.doubt or "screen" in problem.findings.facts:  # no option says it
         return "diffuse restore"
     told = _told(problem)
     return f"diffuse restore --noise {told['noise']:.4g} --jpeg {told['jpeg']:.4g} --blur {told['blur']:.4g}"

@@ -34,7 +34,7 @@ def restore(
     ] = None,
     scale: Annotated[float, typer.Option(metavar="S", help="Also enlarge by this factor, 1 <= S <= 8.")] = 1.0,
     only: Annotated[
-        str | None, typer.Option(metavar="noise,jpeg,blur", help="Undo only these.", show_default="all three")
+        str | None, typer.Option(metavar="noise,jpeg,blur,screen", help="Undo only these.", show_default="all")
     ] = None,
     *,
     masking: MaskOptions,
@@ -42,18 +42,19 @@ def restore(
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Undo noise, JPEG compression, blur and holes at once.
+    """Undo noise, JPEG compression, blur, a halftone screen and holes at once.
 
     The damage is estimated for each picture, as `diffuse estimate` reports it, unless an option sets it. Damage that is
-    not found is not undone: a good picture stays as it is. If JPEG traces are removed, a JPEG result is written with
+    not found is not undone: a good picture stays as it is. The dots of a printed picture are removed if they are sure
+    to cover it; --only screen removes them also where they are likely. If JPEG traces are removed, a JPEG result is written with
     quality 95 instead of the input's tables.
     """
-    from ...tasks.restore import UNDONE, Restore, restore_only
+    from ...tasks.restore import Restore, restore_only
     from ..run.restorer import restore_files
 
     asked = {"noise": noise, "jpeg": jpeg, "blur": blur}
     given = {name: None if text is None else number_or_auto(name, text) for name, text in asked.items()}
-    told = restore_only(UNDONE if only is None else [name.strip() for name in only.split(",")], given)
+    told = restore_only(None if only is None else [name.strip() for name in only.split(",")], given)
     task = Restore(**told, grain=number_or_auto("grain", grain), scale=scale)
     if masking.given:
         tasks: TaskSource = _RestoreHoles(plain=task, masking=masking, max_pixels=files.max_pixels)

@@ -14,6 +14,7 @@ from .jpeg_tables import quality_of
 from .noise_model import NoiseModel, estimate_noise_model, whiteness
 from .picture_noise import measured_noise, noise_before_jpeg
 from .resampling import estimate_resampling
+from .screen import Screen, screens_of
 from .spectrum import estimate_blur
 
 Confidence = Literal["high", "medium", "low"]
@@ -53,6 +54,7 @@ class Estimate:
         blur: std of a Gaussian, in pixels.
         enlarged: factor of an enlargement.
         resolution: share of width and height that the detail would fit into.
+        screens: halftone screens, the strongest first.
     """
 
     noise: Finding
@@ -63,6 +65,7 @@ class Estimate:
     blur: Finding
     enlarged: Finding
     resolution: Finding
+    screens: tuple[Screen, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -70,7 +73,7 @@ class Estimate:
 
 
 def estimate_degradation(picture: Picture) -> Estimate:
-    """Look for noise, compression, blur and enlargement, each by a published method.
+    """Look for noise, compression, blur, enlargement and halftone screens, most by a published method.
 
     Args:
         picture: as it was read; a JPEG's tables count, too.
@@ -90,6 +93,7 @@ def estimate_degradation(picture: Picture) -> Estimate:
         blur=blur,
         enlarged=enlarged,
         resolution=_resolution(blur, enlarged),
+        screens=screens_of(picture),
     )
 
 

@@ -1,0 +1,294 @@
+"""Halftone screens of printed pictures: found by the square lattice of peaks in the spectrum that a screen leaves.
+
+A screen covers the whole picture with one phase. So its carriers stand out in every part that is neither paper nor
+solid ink, and their phase goes on from part to part. Bricks, windows, fabric and text lines do neither.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter, uniform_filter
+
+from ...images.image_io import Picture
+from ...images.units import LEVEL
+from .blocks import luma_weights
+
+Floats = NDArray[np.float64]
+Frequency = tuple[float, float]
+"""Down and across, in cycles a pixel."""
+
+TILE: Final = 256
+_TILES: Final = 3
+"""Tiles a side."""
+_SMALLEST: Final = 96
+_SHORTEST, _LONGEST = 2.2, 10.0
+"""Periods in pixels."""
+_PEAK: Final = 2.5
+"""Least height of a peak above its surroundings, in the mean logarithm of the power over the tiles."""
+_MOST_PEAKS: Final = 24
+_BLOCK: Final = 48
+_STEP: Final = 24
+_MID_TONES: Final = (40.0, 215.0)
+"""Mean levels of blocks in which a screen must show. Paper and solid ink have no dots."""
+_FEWEST_BLOCKS: Final = 6
+_STANDS_OUT: Final = 10.0
+"""Power of a carrier against that of other directions of the same frequency."""
+_COVERS: Final = (0.9, 0.75)
+"""Least share of the blocks in which both carriers stand out: of high and of medium confidence."""
+_COHERENT: Final = (0.93, 0.85)
+"""Least coherence of a carrier's phase from block to block."""
+_STRONG: Final = (5.0, 2.5)
+"""Least amplitude of the carriers, in levels."""
+_STRONGER_THAN_JPEG: Final = 12.0
+"""The same on the axes at multiples of an eighth, where a JPEG's blocks leave carriers, too."""
+_MOST_SCREENS: Final = 4
+_NEAR: Final = 0.06
+"""Carriers nearer than this share of their frequency are one."""
+_UPRIGHT: Final = 0.5
+"""Degrees below 90 that are told as below 0."""
+_OTHER_DIRECTIONS: Final = tuple(math.radians(angle + turn) for angle in (20, 32, 45, 58, 70) for turn in (0, 90))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Screen:
+    """A halftone screen of square cells.
+
+    Attributes:
+        period: side of a cell, in pixels.
+        angle: of its rows, in degrees, about 0 .. 90.
+        amplitude: of its carriers where they are strong, in 8-bit levels.
+        confidence: high where it covers the whole picture.
+    """
+
+    period: float
+    angle: float
+    amplitude: float
+    confidence: Literal["high", "medium"]
+
+    @property
+    def carriers(self) -> tuple[Frequency, Frequency]:
+        """The two frequencies of which all others are sums."""
+        turn = math.radians(self.angle)
+        down, across = math.sin(turn) / self.period, math.cos(turn) / self.period
+        return (down, across), (across, -down)
+
+
+def screens_of(picture: Picture) -> tuple[Screen, ...]:
+    """Find the halftone screens of a picture where it is not transparent, the strongest first.
+
+    Args:
+        picture: the file's.
+    """
+    levels = (picture.pixels + 1) * np.float32(LEVEL)
+    if picture.alpha is not None and (seen := picture.alpha > 0).any():
+        levels[~seen] = levels[seen].mean(0)
+    return find_screens(levels)
+
+
+def find_screens(levels: NDArray[np.float32]) -> tuple[Screen, ...]:
+    """Find the halftone screens of a picture, the strongest first. In colour each ink has its own.
+
+    Args:
+        levels: (H, W, C), 0..255.
+    """
+    if min(levels.shape[:2]) < _SMALLEST:
+        return ()
+    found: list[Screen] = []
+    for plane in _planes(levels):
+        tiles = list(_tiles(plane))
+        for carriers in _pairs(_mean_log_power(tiles)):
+            screen = _judged(tiles, carriers)
+            if screen is not None:
+                found.append(screen)
+    different: list[Screen] = []
+    for screen in sorted(found, key=lambda screen: -screen.amplitude):
+        if not any(_is_same(screen, other) for other in different):
+            different.append(screen)
+    return tuple(different[:_MOST_SCREENS])
+
+
+def _planes(levels: NDArray[np.float32]) -> Iterator[Floats]:
+    """Yield luma, and the channels of a colour picture."""
+    yield levels.astype(np.float64) @ luma_weights(levels.shape[2]).astype(np.float64)
+    if levels.shape[2] == 3 and bool((levels[..., :1] != levels[..., 1:]).any()):
+        for channel in range(3):
+            yield levels[..., channel].astype(np.float64)
+
+
+def _tiles(plane: Floats) -> Iterator[Floats]:
+    """Yield tiles that are spread evenly."""
+    side = min(TILE, *plane.shape)
+    for top in _starts(plane.shape[0], side):
+        for left in _starts(plane.shape[1], side):
+            yield plane[top : top + side, left : left + side]
+
+
+def _starts(length: int, side: int) -> list[int]:
+    count = min(_TILES, max(1, round(length / side)))
+    return [round(x) for x in np.linspace(0, length - side, count)] if count > 1 else [(length - side) // 2]
+
+
+def _mean_log_power(tiles: list[Floats]) -> Floats:
+    """Return the mean logarithm of the power spectrum, (N, N), zero frequency in the middle."""
+    side = len(tiles[0])
+    window = np.outer(np.hanning(side), np.hanning(side))
+    logs = [np.log(np.abs(np.fft.fft2((tile - tile.mean()) * window)) ** 2 + 1) for tile in tiles]
+    mean: Floats = np.fft.fftshift(sum(logs) / len(logs))
+    return mean
+
+
+def _pairs(log_power: Floats) -> Iterator[tuple[Frequency, Frequency]]:
+    """Yield pairs of peaks of one frequency at a right angle, the highest first."""
+    side = len(log_power)
+    height = log_power - uniform_filter(log_power, max(side // 12, 9), mode="wrap")
+    is_peak = (maximum_filter(log_power, 5, mode="wrap") == log_power) & (height > _PEAK)
+    rows, columns = np.nonzero(is_peak)
+    peaks = sorted(zip(rows, columns, strict=True), key=lambda at: -log_power[at])
+    middle, taken = side // 2, []
+    for row, column in peaks[: 2 * _MOST_PEAKS]:
+        down, across = _refined(log_power, row, column)
+        down, across = (down - middle) / side, (across - middle) / side
+        radius = math.hypot(down, across)
+        if not 1 / _LONGEST <= radius <= 1 / _SHORTEST or across < -1e-9 or (across <= 1e-9 and down < 0):
+            continue
+        turned = (-across, down) if down >= 0 else (across, -down)
+        mate = _peak_near(log_power, height, turned)
+        if mate is not None and abs(math.hypot(*mate) - radius) < 1.2 / side:
+            first, second = _squared((down, across), mate)
+            if not any(math.dist(first, other) < 2 / side or math.dist(second, other) < 2 / side for other in taken):
+                taken.append(first)
+                yield first, second
+
+
+def _refined(log_power: Floats, row: int, column: int) -> Frequency:
+    """Return where a parabola through a peak and its neighbours is highest."""
+    side = len(log_power)
+    at = []
+    for index, line in ((row, log_power[:, column]), (column, log_power[row])):
+        before, here, after = line[index - 1], line[index], line[(index + 1) % side]
+        bend = before - 2 * here + after
+        at.append(index + (0.5 * (before - after) / bend if bend < 0 else 0.0))
+    return at[0], at[1]
+
+
+def _peak_near(log_power: Floats, height: Floats, frequency: Frequency) -> Frequency | None:
+    """Return the peak within two bins of a frequency."""
+    side = len(log_power)
+    row, column = (round(f * side) + side // 2 for f in frequency)
+    if not (3 <= row < side - 3 and 3 <= column < side - 3):
+        return None
+    near = log_power[row - 2 : row + 3, column - 2 : column + 3]
+    r, c = np.unravel_index(int(near.argmax()), near.shape)
+    row, column = row - 2 + int(r), column - 2 + int(c)
+    if height[row, column] < _PEAK:
+        return None
+    at = _refined(log_power, row, column)
+    return (at[0] - side // 2) / side, (at[1] - side // 2) / side
+
+
+def _squared(first: Frequency, second: Frequency) -> tuple[Frequency, Frequency]:
+    """Return the nearest pair of equal length at a right angle: (down, across) and (across, -down)."""
+    down, across = first
+    a, b = second if second[0] * across - second[1] * down >= 0 else (-second[0], -second[1])
+    down, across = (down - b) / 2, (across + a) / 2
+    return (down, across), (across, -down)
+
+
+def amplitude_in(plane: Floats, screen: Screen) -> float:
+    """Return the amplitude of a screen's carriers in a channel, in the unit of the channel.
+
+    Args:
+        plane: (H, W).
+        screen: one that was found in the picture.
+    """
+    waves = [np.abs(_demodulated(tile, carrier)).ravel() for tile in _tiles(plane) for carrier in screen.carriers]
+    return 2 * float(np.median(np.concatenate(waves)))
+
+
+def _judged(tiles: list[Floats], carriers: tuple[Frequency, Frequency]) -> Screen | None:
+    """Return the screen of two carriers, if they cover the picture with one phase."""
+    covered, coherence, amplitude = _coverage(tiles, carriers)
+    (down, across), _ = carriers
+    period, angle = 1 / math.hypot(down, across), math.degrees(math.atan2(down, across)) % 90
+    angle = angle if angle < 90 - _UPRIGHT else angle - 90
+    least = _STRONGER_THAN_JPEG if _is_of_blocks(period, angle) else 0.0
+    if amplitude < least:
+        return None
+    for confidence, share, phase, strength in zip(("high", "medium"), _COVERS, _COHERENT, _STRONG, strict=True):
+        if covered >= share and coherence >= phase and amplitude >= strength:
+            return Screen(period=period, angle=angle, amplitude=amplitude, confidence=confidence)
+    return None
+
+
+def _is_of_blocks(period: float, angle: float) -> bool:
+    """Return whether a lattice may be that of a JPEG's blocks, or of enlarged pixels."""
+    eighths = 8 / period
+    return abs(angle) < 1 and abs(eighths - round(eighths)) < 0.04
+
+
+def _coverage(tiles: list[Floats], carriers: tuple[Frequency, Frequency]) -> tuple[float, float, float]:
+    """Return the share of blocks in which both carriers stand out, the coherence of their phases, and the amplitude.
+
+    All are 0 where too few blocks can tell.
+    """
+    stands, together, apart, amplitudes = [], [0j] * 4, [0.0] * 4, []
+    for tile in tiles:
+        mean = _demodulated(tile, (0.0, 0.0)).real
+        usable = (mean > _MID_TONES[0]) & (mean < _MID_TONES[1])
+        both = np.ones(usable.shape, bool)
+        for k, carrier in enumerate(carriers):
+            wave = _demodulated(tile, carrier)
+            others = [np.abs(_demodulated(tile, _turned(carrier, angle))) ** 2 for angle in _OTHER_DIRECTIONS]
+            both &= np.abs(wave) ** 2 > _STANDS_OUT * np.median(others, axis=0)
+            for axis in (0, 1):
+                a, b = (wave[1:], wave[:-1]) if axis == 0 else (wave[:, 1:], wave[:, :-1])
+                u = (usable[1:] & usable[:-1]) if axis == 0 else (usable[:, 1:] & usable[:, :-1])
+                product = (a * b.conj())[u]
+                together[2 * k + axis] += product.sum()
+                apart[2 * k + axis] += np.abs(product).sum()
+            amplitudes.append(2 * np.abs(wave[usable]))
+        stands.append(both[usable])
+    whole = np.concatenate(stands)
+    if len(whole) < _FEWEST_BLOCKS or min(apart) == 0:
+        return 0.0, 0.0, 0.0
+    coherence = min(abs(t) / a for t, a in zip(together, apart, strict=True))
+    return float(whole.mean()), coherence, float(np.median(np.concatenate(amplitudes)))
+
+
+def _demodulated(tile: Floats, frequency: Frequency) -> NDArray[np.complex128]:
+    """Return the complex amplitude of a wave in overlapping blocks, (rows, columns)."""
+    waves: NDArray[np.complex128] = (
+        _windows(tile.shape[0], frequency[0]) @ tile @ _windows(tile.shape[1], frequency[1]).T
+    )
+    return waves
+
+
+def _windows(length: int, frequency: float) -> NDArray[np.complex128]:
+    """Return a windowed wave for each block along a side, (blocks, length). The window's sum is 1."""
+    tops = range(0, length - _BLOCK + 1, _STEP)
+    window = np.hanning(_BLOCK + 2)[1:-1]
+    out = np.zeros((len(tops), length), np.complex128)
+    wave = np.exp(-2j * np.pi * frequency * np.arange(length))
+    for k, top in enumerate(tops):
+        out[k, top : top + _BLOCK] = window / window.sum() * wave[top : top + _BLOCK]
+    return out
+
+
+def _turned(frequency: Frequency, angle: float) -> Frequency:
+    down, across = frequency
+    return down * math.cos(angle) + across * math.sin(angle), across * math.cos(angle) - down * math.sin(angle)
+
+
+def _is_same(one: Screen, other: Screen) -> bool:
+    """Return whether two findings are one screen, or one is the other's sum of carriers."""
+    (down, across), (a, b) = one.carriers
+    lattice = [(i * down + j * a, i * across + j * b) for i in range(-3, 4) for j in range(-3, 4) if (i, j) != (0, 0)]
+    (p, q), (r, s) = other.carriers
+    turned = [(i * p + j * r, i * q + j * s) for i in range(-3, 4) for j in range(-3, 4) if (i, j) != (0, 0)]
+    return any(math.dist(one.carriers[0], f) < _NEAR / one.period for f in turned) or any(
+        math.dist(other.carriers[0], f) < _NEAR / other.period for f in lattice
+    )
