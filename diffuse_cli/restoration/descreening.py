@@ -17,12 +17,12 @@ from .finishing import extend_colour_under_alpha
 
 _WIDTH: Final = 0.25
 """Std of a notch, as a share of the screen's frequency. Detail shifts the dots, so their carriers are not sharp."""
-_STRONG: Final = 60.0
+_STRONG: Final = 50.0
 """Levels: the notches of a screen of less amplitude are narrower, as less of their sides shows."""
 _BLUR: Final = 0.12
 """Std of a blur that takes the rings which notches leave of hard dots, as a share of the period."""
-_REMAINS: Final = (0.12, 40.0)
-"""What remains of the dots, as a share of what was removed; it grows with that above so many levels, to twice as much."""
+_REMAINS: Final = 0.12
+"""What remains of the dots, as a share of what was removed."""
 _ABSENT: Final = 1.5
 """Levels: a screen of less amplitude is not in this channel. An ink shows in one or two of three."""
 _ORDERS: Final = 8
@@ -55,26 +55,22 @@ def descreened(picture: Picture, screens: Sequence[Screen]) -> Descreened:
     pixels = extend_colour_under_alpha(picture).pixels
     smooth = np.empty_like(pixels)
     for channel in range(pixels.shape[2]):
-        smooth[..., channel] = _notched(pixels[..., channel], screens)
-    strength = min(1.0, math.hypot(*(screen.amplitude for screen in screens)) / _STRONG)
-    std = _BLUR * strength**2 * max(screen.period for screen in screens)
-    smooth = gaussian_filter(smooth, (std, std, 0), mode="nearest")
+        smooth[..., channel] = _without_dots(pixels[..., channel], screens)
     removed = LEVEL * float(np.sqrt(((smooth - pixels).astype(np.float64) ** 2).mean()))
-    share, usual = _REMAINS
-    return Descreened(
-        picture=replace(picture, pixels=smooth), remains=share * removed * min(max(removed / usual, 1.0), 2.0)
-    )
+    return Descreened(picture=replace(picture, pixels=smooth), remains=_REMAINS * removed)
 
 
-def _notched(plane: NDArray[np.float32], screens: Sequence[Screen]) -> Floats:
+def _without_dots(plane: NDArray[np.float32], screens: Sequence[Screen]) -> Floats:
     """Return a channel without the screens that show in it."""
     smooth = plane.astype(np.float64)
     amplitudes = [amplitude_in(LEVEL * smooth, screen) for screen in screens]
-    width = _WIDTH * min(1.0, math.sqrt(math.hypot(*amplitudes) / _STRONG))
-    for screen, amplitude in zip(screens, amplitudes, strict=True):
-        if amplitude >= _ABSENT:
-            smooth = smooth - _dots(smooth, screen, width / screen.period)
-    return smooth
+    strength = min(1.0, math.hypot(*amplitudes) / _STRONG)
+    shown = [screen for screen, amplitude in zip(screens, amplitudes, strict=True) if amplitude >= _ABSENT]
+    for screen in shown:
+        smooth = smooth - _dots(smooth, screen, _WIDTH * math.sqrt(strength) / screen.period)
+    longest = max((screen.period for screen in shown), default=0.0)
+    blurred: Floats = gaussian_filter(smooth, _BLUR * strength**2 * longest, mode="nearest")
+    return blurred
 
 
 def _dots(plane: Floats, screen: Screen, width: float) -> Floats:

@@ -122,10 +122,10 @@ class Restore:
         grain = {} if self.grain == "auto" else {"grain": self.grain}
         given = {"noise": self.noise or 0.0, "jpeg": self.jpeg or 100.0, "blur": self.blur or 0.0}
         known: dict[str, Any] = {name: value for name, value in given.items() if name not in self.estimated}
-        if self.screen != "if-sure":  # which nothing but --only says, nor that noise is removed if blurred
-            told = {name: none if getattr(self, name) == "if-blurred" else given[name] for name, none in UNDONE.items()}
-            only = [name for name, none in UNDONE.items() if told[name] != none]
-            known["only"] = [*only, *(["screen"] if self.screen else [])]
+        if self.noise == "if-blurred" or self.screen != "if-sure":  # which nothing but --only says
+            only = [name for name, none in UNDONE.items() if given[name] not in (none, "if-blurred")]
+            only += ["screen"] if self.screen == "auto" else []
+            known |= {"only": only} if only else {}
         known["estimated"] = {name: getattr(self, name) for name in self.estimated}
         holes: dict[str, Any] = {"mask": None, "boxes": [], "polygons": [], "invert_mask": False}
         return {
@@ -232,9 +232,7 @@ def _is_surely_blurred(found: "Estimate") -> bool:
     return std >= LEAST_BLUR and std - 1.5 * spread >= LEAST_BLUR - 0.2
 
 
-def _restore_notes(
-    task: Restore, noise: float, jpeg: float, blur: float, found: "Estimate"
-) -> tuple[str, ...]:
+def _restore_notes(task: Restore, noise: float, jpeg: float, blur: float, found: "Estimate") -> tuple[str, ...]:
     from .screened import unsure
 
     words = []

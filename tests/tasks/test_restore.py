@@ -31,10 +31,14 @@ def blurred(noise: float) -> Picture:
 
 def test_only_leaves_the_rest_out() -> None:
     none: Mapping[str, Any] = {"noise": None, "jpeg": None, "blur": None}
-    assert restore_only(("jpeg",), none) == {"noise": None, "jpeg": "auto", "blur": None}
-    assert restore_only(("noise", "jpeg", "blur"), {**none, "noise": 0.0}) == {
-        "noise": 0.0, "jpeg": "auto", "blur": "auto",
+    assert restore_only(("jpeg",), none) == {
+        "noise": None, "jpeg": "auto", "blur": None, "screen": None,
     }  # fmt: skip
+    assert restore_only(("noise", "jpeg", "blur"), {**none, "noise": 0.0}) == {
+        "noise": 0.0, "jpeg": "auto", "blur": "auto", "screen": None,
+    }  # fmt: skip
+    assert restore_only(("screen",), none) == {**none, "screen": "auto"}
+    assert restore_only(None, none) == {"noise": "auto", "jpeg": "auto", "blur": "auto", "screen": "if-sure"}
     with pytest.raises(UsageError, match="--only leaves"):
         restore_only(("jpeg",), {**none, "noise": 5.0})
     with pytest.raises(UsageError, match="--only takes"):

@@ -38,6 +38,10 @@ TOLD: list[tuple[Task, dict[str, Any]]] = [
         "estimated": {"noise": "if-blurred", "blur": "auto"}, "only": ["blur"], "jpeg": 100.0, "scale": 1.0,
         "mask": None, "boxes": [], "polygons": [], "invert_mask": False,
     }),
+    (Restore(noise=None, jpeg=None, blur=None, screen="auto"), {
+        "estimated": {}, "only": ["screen"], "noise": 0.0, "jpeg": 100.0, "blur": 0.0, "scale": 1.0,
+        "mask": None, "boxes": [], "polygons": [], "invert_mask": False,
+    }),
     (Restore(noise=9, jpeg=70, blur=None, holes=HOLES), {
         "estimated": {}, "noise": 9, "jpeg": 70, "blur": 0.0, "scale": 1.0, "mask": None, **HOLES.to_recipe(),
     }),

@@ -20,6 +20,8 @@ from .blocks import luma_weights
 Floats = NDArray[np.float64]
 Frequency = tuple[float, float]
 """Down and across, in cycles a pixel."""
+Confidence = Literal["high", "medium"]
+_CONFIDENCES: Final[tuple[Confidence, Confidence]] = ("high", "medium")
 
 TILE: Final = 256
 _TILES: Final = 3
@@ -35,6 +37,8 @@ _STEP: Final = 24
 _MID_TONES: Final = (40.0, 215.0)
 """Mean levels of blocks in which a screen must show. Paper and solid ink have no dots."""
 _FEWEST_BLOCKS: Final = 6
+_LEAST_TONES: Final = 40.0
+"""Levels from the darkest to the brightest blocks, but for 5 % each. Patterns without a picture have one tone."""
 _STANDS_OUT: Final = 10.0
 """Power of a carrier against that of other directions of the same frequency."""
 _COVERS: Final = (0.9, 0.75)
@@ -45,6 +49,8 @@ _STRONG: Final = (5.0, 2.5)
 """Least amplitude of the carriers, in levels."""
 _STRONGER_THAN_JPEG: Final = 12.0
 """The same on the axes at multiples of an eighth, where a JPEG's blocks leave carriers, too."""
+_PART: Final = 0.25
+"""Least amplitude of a grid's lower frequencies, as a share of those that were found."""
 _MOST_SCREENS: Final = 4
 _NEAR: Final = 0.06
 """Carriers nearer than this share of their frequency are one."""
@@ -67,7 +73,7 @@ class Screen:
     period: float
     angle: float
     amplitude: float
-    confidence: Literal["high", "medium"]
+    confidence: Confidence
 
     @property
     def carriers(self) -> tuple[Frequency, Frequency]:
@@ -100,6 +106,8 @@ def find_screens(levels: NDArray[np.float32]) -> tuple[Screen, ...]:
     found: list[Screen] = []
     for plane in _planes(levels):
         tiles = list(_tiles(plane))
+        if not _has_tones(tiles):
+            continue
         for carriers in _pairs(_mean_log_power(tiles)):
             screen = _judged(tiles, carriers)
             if screen is not None:
@@ -141,14 +149,21 @@ def _mean_log_power(tiles: list[Floats]) -> Floats:
     return mean
 
 
+def _has_tones(tiles: list[Floats]) -> bool:
+    """Return whether there is a picture, and not a pattern alone."""
+    means = np.concatenate([_demodulated(tile, (0.0, 0.0)).real.ravel() for tile in tiles])
+    low, high = np.quantile(means, [0.05, 0.95])
+    return bool(high - low >= _LEAST_TONES)
+
+
 def _pairs(log_power: Floats) -> Iterator[tuple[Frequency, Frequency]]:
     """Yield pairs of peaks of one frequency at a right angle, the highest first."""
     side = len(log_power)
     height = log_power - uniform_filter(log_power, max(side // 12, 9), mode="wrap")
     is_peak = (maximum_filter(log_power, 5, mode="wrap") == log_power) & (height > _PEAK)
     rows, columns = np.nonzero(is_peak)
-    peaks = sorted(zip(rows, columns, strict=True), key=lambda at: -log_power[at])
-    middle, taken = side // 2, []
+    peaks = sorted(zip(rows.tolist(), columns.tolist(), strict=True), key=lambda at: -float(log_power[at]))
+    middle, taken = side // 2, list[Frequency]()
     for row, column in peaks[: 2 * _MOST_PEAKS]:
         down, across = _refined(log_power, row, column)
         down, across = (down - middle) / side, (across - middle) / side
@@ -199,14 +214,16 @@ def _squared(first: Frequency, second: Frequency) -> tuple[Frequency, Frequency]
 
 
 def amplitude_in(plane: Floats, screen: Screen) -> float:
-    """Return the amplitude of a screen's carriers in a channel, in the unit of the channel.
+    """Return the mean amplitude of a screen's carriers in a channel, in the unit of the channel.
+
+    Waves of another phase, as texture has them, cancel.
 
     Args:
         plane: (H, W).
         screen: one that was found in the picture.
     """
-    waves = [np.abs(_demodulated(tile, carrier)).ravel() for tile in _tiles(plane) for carrier in screen.carriers]
-    return 2 * float(np.median(np.concatenate(waves)))
+    waves = [abs(_demodulated(tile, carrier).mean()) for tile in _tiles(plane) for carrier in screen.carriers]
+    return 2 * float(np.mean(waves))
 
 
 def _judged(tiles: list[Floats], carriers: tuple[Frequency, Frequency]) -> Screen | None:
@@ -215,13 +232,21 @@ def _judged(tiles: list[Floats], carriers: tuple[Frequency, Frequency]) -> Scree
     (down, across), _ = carriers
     period, angle = 1 / math.hypot(down, across), math.degrees(math.atan2(down, across)) % 90
     angle = angle if angle < 90 - _UPRIGHT else angle - 90
-    least = _STRONGER_THAN_JPEG if _is_of_blocks(period, angle) else 0.0
-    if amplitude < least:
+    if covered < _COVERS[1] or amplitude < (_STRONGER_THAN_JPEG if _is_of_blocks(period, angle) else _STRONG[1]):
         return None
-    for confidence, share, phase, strength in zip(("high", "medium"), _COVERS, _COHERENT, _STRONG, strict=True):
+    if any(_has_part(tiles, carriers, part, _PART * amplitude) for part in (2, 3, 4)):
+        return None
+    for confidence, share, phase, strength in zip(_CONFIDENCES, _COVERS, _COHERENT, _STRONG, strict=True):
         if covered >= share and coherence >= phase and amplitude >= strength:
             return Screen(period=period, angle=angle, amplitude=amplitude, confidence=confidence)
     return None
+
+
+def _has_part(tiles: list[Floats], carriers: tuple[Frequency, Frequency], part: int, least: float) -> bool:
+    """Return whether the carriers are multiples of others: of a grid of lines, and not of dots."""
+    lower = tuple((down / part, across / part) for down, across in carriers)
+    covered, coherence, amplitude = _coverage(tiles, (lower[0], lower[1]))
+    return covered >= _COVERS[1] and coherence >= _COHERENT[1] and amplitude >= least
 
 
 def _is_of_blocks(period: float, angle: float) -> bool:
