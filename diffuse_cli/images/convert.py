@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..errors import UsageError
 from .image_io import read_picture
-from .picture import Picture, levels_of, to_unit
+from .picture import BRIGHTEST_WHITE, DARKEST_BLACK, Picture, levels_of, to_unit
 from .white_level import with_white
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def to_picture(given: object) -> Picture:
             0 = black .. 1 = white, unclipped and without alpha.
 
     Returns:
-        The picture. Floats get a depth of 16 bits.
+        The picture. Floats get a depth of 16 bits; much beyond black and white they stay floats.
 
     Raises:
         UsageError: `given` is none of these.
@@ -134,7 +134,8 @@ def _from_array(array: NDArray[Any]) -> Picture:
         raise UsageError("an array holds uint8, uint16, or floats in 0..1 without alpha")
     if not np.isfinite(array).all():
         raise UsageError("the array holds values that are not finite; mark missing pixels by the mask instead")
-    return Picture(pixels=(2 * colours - 1).astype(np.float32), depth=16)
+    beyond = float(colours.max()) > BRIGHTEST_WHITE or float(colours.min()) < -DARKEST_BLACK
+    return Picture(pixels=(2 * colours - 1).astype(np.float32), depth=16, floating=beyond)
 
 
 def _to_array_like(

@@ -271,6 +271,10 @@ def divided_by_alpha(array: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([colours.astype(array.dtype), array[..., -1:]], axis=2)
 
 
+BRIGHTEST_WHITE = 1.1
+"""Noise on white goes this far beyond it, where white is 1. More is light beyond white."""
+DARKEST_BLACK = 0.25
+"""The same of black, below it: of a picture from -0.25 to 1 the network loses nothing."""
 MOST_LIGHT = 100.0
 """The brightest that a floating-point picture may be, where white is 1."""
 

@@ -10,13 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..diffusion.inference import Run
-from ..images.picture import Picture
+from ..images.picture import BRIGHTEST_WHITE, DARKEST_BLACK, Picture
 from .problem import GuidePicture, NoisyPicture, Problem
 
-SLACK: Final = 1.1
-"""Noise on white goes this far beyond it, which the core has seen."""
-DEEPEST: Final = 0.25
-"""The same of black: of a picture from -0.3 to 1 nothing is lost."""
 _RARE: Final = 0.001
 """Share of the brightest numbers that do not count: a lamp or a hot pixel must not make the rest dark."""
 
@@ -45,7 +41,7 @@ class InReach:
         step = run.on_step
         mean = None if run.mean is None else _lit(run.mean, 1 / self.scale)
         if mean is not None and self.excess is not None:
-            mean = mean.clamp(max=2 * SLACK - 1)
+            mean = mean.clamp(max=2 * BRIGHTEST_WHITE - 1)
         told = None if step is None else lambda sigma, x: step(sigma * self.scale, _lit(x, self.scale))
         return replace(run, mean=mean, on_step=told)
 
@@ -63,17 +59,19 @@ def in_reach(problem: Problem, picture: Picture) -> InReach | None:
 
     Args:
         problem: what is known about the picture; not a repainting.
-        picture: what is restored.
+        picture: what is restored. Integers are in reach.
     """
+    if not picture.floating:
+        return None
     samples = (picture.pixels + np.float32(1)) / np.float32(2)
-    if float(samples.max()) <= SLACK and float(samples.min()) >= -DEEPEST:
+    if float(samples.max()) <= BRIGHTEST_WHITE and float(samples.min()) >= -DARKEST_BLACK:
         return None
     scale = light_scale(samples, rare=0.0 if problem.size is not None else _RARE)
     pixels = np.asarray(2 * samples / np.float32(scale) - 1, np.float32)
     excess = None
-    if problem.size is None and pixels.max() > 2 * SLACK - 1:
-        beyond = np.maximum(pixels - np.float32(2 * SLACK - 1), 0)
-        pixels = np.minimum(pixels, np.float32(2 * SLACK - 1))
+    if problem.size is None and pixels.max() > 2 * BRIGHTEST_WHITE - 1:
+        beyond = np.maximum(pixels - np.float32(2 * BRIGHTEST_WHITE - 1), 0)
+        pixels = np.minimum(pixels, np.float32(2 * BRIGHTEST_WHITE - 1))
         if problem.hole is not None:
             beyond = np.where(problem.hole[..., None], np.float32(0), beyond)
         excess = torch.from_numpy(beyond).permute(2, 0, 1)[None]
@@ -91,6 +89,8 @@ def in_reach(problem: Problem, picture: Picture) -> InReach | None:
 
 def dimmed(picture: Picture) -> tuple[Picture, float]:
     """Return a picture whose light is divided until the core knows it, and by what."""
+    if not picture.floating:
+        return picture, 1.0
     samples = (picture.pixels + np.float32(1)) / np.float32(2)
     scale = light_scale(samples, rare=_RARE)
     return (picture, 1.0) if scale == 1 else (replace(picture, pixels=2 * samples / np.float32(scale) - 1), scale)
@@ -104,9 +104,9 @@ def light_scale(samples: NDArray[np.float32], rare: float) -> float:
         rare: share of the brightest and of the darkest that may stay out of reach.
     """
     low, high = float(samples.min()), float(samples.max())
-    if rare and (high > SLACK or low < -DEEPEST):
+    if rare and (high > BRIGHTEST_WHITE or low < -DARKEST_BLACK):
         low, high = (float(x) for x in np.quantile(samples, [rare, 1 - rare]))
-    most = max(high / SLACK, -low / DEEPEST)
+    most = max(high / BRIGHTEST_WHITE, -low / DARKEST_BLACK)
     return 2.0 ** max(math.ceil(math.log2(most) - _ROUNDING), 0) if most > 0 else 1.0
 
 

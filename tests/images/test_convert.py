@@ -76,3 +76,10 @@ def test_floats_that_did_not_change_keep_their_bits() -> None:
     assert np.allclose(found[2], floats[2] + 0.25)
     larger = replace(before, pixels=np.pad(before.pixels, ((1, 2), (3, 0), (0, 0))))
     assert np.array_equal(to_like(floats, before, larger, corner=(1, 3))[1:7, 3:], floats)
+
+
+def test_floats_beyond_white_stay_floats() -> None:
+    ramp = np.linspace(0, 4, 12).reshape(3, 4)
+    assert to_picture(ramp).floating
+    assert not to_picture(ramp / 4).floating
+    assert (to_like(ramp, to_picture(ramp), to_picture(ramp)) == ramp).all()

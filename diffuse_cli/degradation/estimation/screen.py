@@ -6,7 +6,7 @@ solid ink, and their phase goes on from part to part. Bricks, windows, fabric an
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -49,6 +49,9 @@ _STRONG: Final = (5.0, 2.5)
 """Least amplitude of the carriers, in levels."""
 _STRONGER_THAN_JPEG: Final = 12.0
 """The same on the axes at multiples of an eighth, where a JPEG's blocks leave carriers, too."""
+_SAME_PERIOD: Final = 0.05
+_INK_COVERS, _INK_COHERENT, _INK_STRONG = 0.25, 0.8, 1.5
+"""The same of a further ink, whose period is known."""
 _PART: Final = 0.25
 """Least amplitude of a grid's lower frequencies, as a share of those that were found."""
 _MOST_SCREENS: Final = 4
@@ -103,20 +106,36 @@ def find_screens(levels: NDArray[np.float32]) -> tuple[Screen, ...]:
     """
     if min(levels.shape[:2]) < _SMALLEST:
         return ()
-    found: list[Screen] = []
-    for plane in _planes(levels):
-        tiles = list(_tiles(plane))
-        if not _has_tones(tiles):
-            continue
-        for carriers in _pairs(_mean_log_power(tiles)):
-            screen = _judged(tiles, carriers)
-            if screen is not None:
-                found.append(screen)
+    planes = [tiles for plane in _planes(levels) if _has_tones(tiles := list(_tiles(plane)))]
+    pairs = [(tiles, carriers) for tiles in planes for carriers in _pairs(_mean_log_power(tiles))]
+    found = _different([screen for tiles, carriers in pairs if (screen := _judged(tiles, carriers)) is not None])
+    if not found or len(planes) == 1:
+        return tuple(found[:_MOST_SCREENS])
+    period = found[0].period
+    inks = [_ink(tiles, carriers, found[0].confidence) for tiles, carriers in pairs if _has_period(carriers, period)]
+    alike = [screen for screen in found if _has_period(screen.carriers, period)]
+    return tuple(_different([*alike, *(ink for ink in inks if ink is not None)])[:_MOST_SCREENS])
+
+
+def _different(screens: list[Screen]) -> list[Screen]:
+    """Return the screens that are not the same, the strongest first."""
     different: list[Screen] = []
-    for screen in sorted(found, key=lambda screen: -screen.amplitude):
+    for screen in sorted(screens, key=lambda screen: -screen.amplitude):
         if not any(_is_same(screen, other) for other in different):
             different.append(screen)
-    return tuple(different[:_MOST_SCREENS])
+    return different
+
+
+def _has_period(carriers: tuple[Frequency, Frequency], period: float) -> bool:
+    return abs(1 / math.hypot(*carriers[0]) / period - 1) < _SAME_PERIOD
+
+
+def _ink(tiles: list[Floats], carriers: tuple[Frequency, Frequency], confidence: Confidence) -> Screen | None:
+    """Return a further ink of a printed picture, which may cover a part of it only."""
+    covered, coherence, amplitude = _coverage(tiles, carriers)
+    if covered < _INK_COVERS or coherence < _INK_COHERENT or amplitude < _INK_STRONG:
+        return None
+    return _screen(carriers, amplitude, confidence)
 
 
 def _planes(levels: NDArray[np.float32]) -> Iterator[Floats]:
@@ -229,17 +248,25 @@ def amplitude_in(plane: Floats, screen: Screen) -> float:
 def _judged(tiles: list[Floats], carriers: tuple[Frequency, Frequency]) -> Screen | None:
     """Return the screen of two carriers, if they cover the picture with one phase."""
     covered, coherence, amplitude = _coverage(tiles, carriers)
-    (down, across), _ = carriers
-    period, angle = 1 / math.hypot(down, across), math.degrees(math.atan2(down, across)) % 90
-    angle = angle if angle < 90 - _UPRIGHT else angle - 90
-    if covered < _COVERS[1] or amplitude < (_STRONGER_THAN_JPEG if _is_of_blocks(period, angle) else _STRONG[1]):
+    screen = _screen(carriers, amplitude, "high")
+    least = _STRONGER_THAN_JPEG if _is_of_blocks(screen.period, screen.angle) else _STRONG[1]
+    if covered < _COVERS[1] or amplitude < least:
         return None
     if any(_has_part(tiles, carriers, part, _PART * amplitude) for part in (2, 3, 4)):
         return None
     for confidence, share, phase, strength in zip(_CONFIDENCES, _COVERS, _COHERENT, _STRONG, strict=True):
         if covered >= share and coherence >= phase and amplitude >= strength:
-            return Screen(period=period, angle=angle, amplitude=amplitude, confidence=confidence)
+            return replace(screen, confidence=confidence)
     return None
+
+
+def _screen(carriers: tuple[Frequency, Frequency], amplitude: float, confidence: Confidence) -> Screen:
+    (down, across), _ = carriers
+    angle = math.degrees(math.atan2(down, across)) % 90
+    return Screen(
+        period=1 / math.hypot(down, across), angle=angle if angle < 90 - _UPRIGHT else angle - 90,
+        amplitude=amplitude, confidence=confidence,
+    )  # fmt: skip
 
 
 def _has_part(tiles: list[Floats], carriers: tuple[Frequency, Frequency], part: int, least: float) -> bool:
