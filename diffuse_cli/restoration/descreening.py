@@ -1,8 +1,9 @@
 """Halftone screens taken out of a picture, as far as a filter can: the core does the rest."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,10 @@ _BLUR: Final = 0.12
 """Std of a blur that takes the rings which notches leave of hard dots, as a share of the period."""
 _REMAINS: Final = 0.12
 """What remains of the dots, as a share of what was removed."""
+_ROSETTE: Final = 0.05
+"""Std of the notches between two inks' carriers, as a share of the frequency."""
+_BETWEEN: Final = (0.4, 0.9)
+"""Such frequencies, as shares of the carriers': what is lower is the picture's."""
 _ABSENT: Final = 1.5
 """Levels: a screen of less amplitude is not in this channel. An ink shows in one or two of three."""
 _ORDERS: Final = 8
@@ -67,32 +72,36 @@ def _without_dots(plane: NDArray[np.float32], screens: Sequence[Screen]) -> Floa
     strength = min(1.0, math.hypot(*amplitudes) / _STRONG)
     shown = [screen for screen, amplitude in zip(screens, amplitudes, strict=True) if amplitude >= _ABSENT]
     for screen in shown:
-        smooth = smooth - _dots(smooth, screen, _WIDTH * math.sqrt(strength) / screen.period)
+        width = _WIDTH * math.sqrt(strength) / screen.period
+        smooth = smooth - _waves(smooth, _lattice(screen, 0.5 + 2 * width), width)
+    for one, other in combinations(shown, 2):
+        smooth = smooth - _waves(smooth, _between(one, other), _ROSETTE / one.period)
     longest = max((screen.period for screen in shown), default=0.0)
     blurred: Floats = gaussian_filter(smooth, _BLUR * strength**2 * longest, mode="nearest")
     return blurred
 
 
-def _dots(plane: Floats, screen: Screen, width: float) -> Floats:
-    """Return what a screen adds to a channel: its carriers, each with the amplitude that it has nearby.
+def _waves(plane: Floats, frequencies: Iterable[Frequency], width: float) -> Floats:
+    """Return the waves of some frequencies in a channel, each with the amplitude that it has nearby.
 
-    The amplitudes are Gaussian means. At the borders they are means of what there is, so the dots go on to the edge.
+    The amplitudes are Gaussian means. At the borders they are means of what there is, so the waves go on to the edge.
 
     Args:
         plane: (H, W).
-        screen: one that shows in it.
+        frequencies: and their negatives.
         width: std of the notches, in cycles a pixel.
     """
     reach = 1 / (2 * math.pi * width)
-    detail = plane - gaussian_filter(plane, screen.period, mode="constant") / _inside(plane.shape, screen.period)
+    smooth = reach * 2 * math.pi * _WIDTH
+    detail = plane - gaussian_filter(plane, smooth, mode="constant") / _inside(plane.shape, smooth)
     size = [fft.next_fast_len(n + math.ceil(4 * reach), real=True) for n in plane.shape]
     down, across = fft.fftfreq(size[0]), fft.rfftfreq(size[1])
     share = np.zeros((len(down), len(across)))
-    for y, x in _lattice(screen, 0.5 + 2 * width):
+    for y, x in frequencies:
         share += np.outer(_bell(down - y, width), _bell(across - x, width))
     waves = fft.irfft2(fft.rfft2(detail, s=size) * np.minimum(share, 1), s=size)
-    dots: Floats = waves[: plane.shape[0], : plane.shape[1]] / _inside(plane.shape, reach)
-    return dots
+    found: Floats = waves[: plane.shape[0], : plane.shape[1]] / _inside(plane.shape, reach)
+    return found
 
 
 def _inside(shape: tuple[int, ...], std: float) -> Floats:
@@ -115,3 +124,15 @@ def _lattice(screen: Screen, most: float) -> Iterator[Frequency]:
             y, x = i * p + j * r, i * q + j * s
             if (i, j) != (0, 0) and max(abs(y), abs(x)) <= most:
                 yield y, x
+
+
+def _between(one: Screen, other: Screen) -> Iterator[Frequency]:
+    """Yield the differences of two screens' carriers, with both signs: where inks overlap, they make rosettes."""
+    least, most = (share / one.period for share in _BETWEEN)
+    for y, x in one.carriers:
+        for a, b in other.carriers:
+            for sign in (1, -1):
+                down, across = y + sign * a, x + sign * b
+                if least <= math.hypot(down, across) <= most:
+                    yield down, across
+                    yield -down, -across

@@ -60,3 +60,14 @@ def test_a_channel_without_dots_stays() -> None:
     after = descreened(before, [screen]).picture
     assert np.abs(after.pixels[..., 1:] - before.pixels[..., 1:]).max() < 0.01
     assert np.abs(after.pixels[..., 0] - before.pixels[..., 0]).max() > 0.3
+
+
+def test_rosettes_of_two_inks_go() -> None:
+    down, across = np.mgrid[0:160, 0:200]
+    levels = np.full((160, 200), 128.0)
+    screens = [Screen(period=4.4, angle=angle, amplitude=30.0, confidence="high") for angle in (15.0, 45.0)]
+    for screen in screens:
+        waves = sum(np.cos(2 * np.pi * (y * down + x * across)) for y, x in screen.carriers)
+        levels *= 1 + 0.25 * waves
+    after = (descreened(Picture(pixels=(levels / 127.5 - 1)[..., None].astype(np.float32)), screens)).picture.pixels
+    assert 127.5 * after[30:-30, 30:-30].std() < 2
