@@ -26,7 +26,7 @@ _REMAINS: Final = 0.12
 """What remains of the dots, as a share of what was removed."""
 _ROSETTE: Final = 0.05
 """Std of the notches between two inks' carriers, as a share of the frequency."""
-_BETWEEN: Final = (0.4, 0.9)
+_BETWEEN: Final = (0.4, 2.0)
 """Such frequencies, as shares of the carriers': what is lower is the picture's."""
 _ABSENT: Final = 1.5
 """Levels: a screen of less amplitude is not in this channel. An ink shows in one or two of three."""
