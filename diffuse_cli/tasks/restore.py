@@ -162,8 +162,8 @@ class Restore:
         size = (max(round(h * self.scale), 1), max(round(w * self.scale), 1))
         told = Degradation(scale=self.scale, noise=noise / LEVEL, quality=quality, blur=min(blur, KNOWN_BLUR))
         if correlated is not None:
-            seen = correlated.degradation()
-            told = replace(told, noise=seen.noise, grain=seen.grain, doubt=seen.doubt)
+            seen = correlated.degradation(quality)
+            told = replace(told, noise=seen.noise, grain=seen.grain, doubt=seen.doubt, quality=seen.quality)
         guide = GuidePicture(degradation=told, size=size if self.scale > 1 else None)
         finish = replace(holes.finish, uncoded=quality < 100)
         return replace(holes, observation=guide, finish=finish, findings=findings)

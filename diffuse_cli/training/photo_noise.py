@@ -103,7 +103,7 @@ def _by_brightness(noise: Tensor, brightness: Tensor) -> float:
 def _part(x: Tensor, side: int, rng: Rng) -> Tensor:
     """A part of a photograph, shrunk until its own noise is gone; half of them enlarged again, soft as cameras' are.
 
-    Half of them are shrunk by Lanczos' filter, which is crisper, as most programs do.
+    Half of those that are not enlarged are shrunk by Lanczos' filter, which is crisper.
     """
     grow = rng.uniform(1.2, 2.5) if rng.random() < 0.5 else 1.0
     small = max(round(side / grow), 32)
@@ -111,7 +111,7 @@ def _part(x: Tensor, side: int, rng: Rng) -> Tensor:
     part = min(round(small * shrink), *x.shape[-2:])
     top, left = (int(rng.integers(n - part + 1)) for n in x.shape[-2:])
     crop = x[..., top : top + part, left : left + part]
-    crop = _lanczos(crop, small) if rng.random() < 0.5 else resize(crop, (small, small))
+    crop = _lanczos(crop, small) if grow == 1 and rng.random() < 0.5 else resize(crop, (small, small))
     return resize(crop, (side, side)).clamp(-1, 1)
 
 
