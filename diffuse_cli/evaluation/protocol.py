@@ -133,8 +133,8 @@ def _noisy(clean: Levels, condition: Condition, name: str, read: NoiseReader | N
         damaged = Picture(pixels=to_unit(_rounded(noisy), 8))
     else:
         damaged = Picture(pixels=(noisy / LEVEL - 1).astype(np.float32), depth=16)
-    task = Denoise(noise="auto" if condition.blind else condition.level)
-    problem, noise = task.problem(damaged, read), FoundNoise(level=condition.level)
+    noise = FoundNoise(level=condition.level)
+    problem = Denoise().problem(damaged, read) if condition.blind else Problem(observation=noise.observation(damaged))
     return Case(condition=condition, clean=clean, damaged=damaged, problem=problem, noise=noise)
 
 
