@@ -10,9 +10,12 @@ from ..degradation.estimation.noise_map import KnownNoise, estimated_map, given_
 from ..degradation.operators import Degradation
 from ..errors import UsageError
 from ..images.units import LEVEL
+from ..restoration.preparation import joined, nothing_prepared, prepare
+from ..restoration.problem import Problem
 from ..tasks.extend import margins_of
 from ..tasks.inpaint import Inpaint
 from ..tasks.restore import KNOWN_BLUR
+from ..tasks.task import PREPARED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +38,7 @@ class Declared:
         opaque: what was filled became opaque.
         strength: how far luma was moved towards the estimate, 0..1.
         chroma_strength: the same of chroma.
+        prepared: the input without what was undone before the network; None = the input itself.
     """
 
     what: Degradation
@@ -45,6 +49,7 @@ class Declared:
     opaque: bool = False
     strength: float = 1.0
     chroma_strength: float = 1.0
+    prepared: "Picture | None" = None
 
     @property
     def keeps_known_pixels(self) -> bool:
@@ -81,6 +86,7 @@ def from_recipe(
             what=Degradation(), size=(h + top + bottom, w + left + right), opaque=True,
             hole=margins_of((h, w), left, top, right, bottom), margins=(left, top, right, bottom),
         )  # fmt: skip
+    prepared = prepare(before) if PREPARED & recipe.keys() else nothing_prepared(before)
     holes = Inpaint.from_recipe(recipe, mask)
     scale = _number(recipe, "scale", 1.0)
     quality = _number(recipe, "jpeg_quality", _number(recipe, "jpeg", 100.0))
@@ -96,10 +102,11 @@ def from_recipe(
         what=what,
         size=size,
         std=noise.std,
-        hole=None if holes is None else holes.problem(before).hole,
+        hole=joined(Problem() if holes is None else holes.problem(prepared.seen), prepared, before).hole,
         opaque=recipe.get("mask") == "alpha",
         strength=_number(recipe, "strength", 1.0),
         chroma_strength=_number(recipe, "chroma_strength", _number(recipe, "strength", 1.0)),
+        prepared=prepared.replaced,
     )
 
 

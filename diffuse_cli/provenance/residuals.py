@@ -90,8 +90,8 @@ def residuals_of(after: Picture, before: Picture, declared: Declared) -> Residua
         before: its input.
         declared: what is said to have been done.
     """
-    y = to_level_floats(before.pixels)
     restored = _undo_strength(after, before, declared)
+    y = to_level_floats((declared.prepared or before).pixels)
     seen, simulated = _degraded(restored, declared, y.shape[:2], gray=before.is_gray)
     counted = np.ones(y.shape[:2], bool)
     if declared.hole is not None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..images.image_io import PLAIN, Encoding, Picture
 from ..images.units import LEVEL
+from ..restoration.preparation import moved
 from . import limits
 from .declared import Declared
 from .limits import Figure
@@ -56,6 +57,8 @@ def _on_canvas(before: Picture, after: Picture, margins: tuple[int, int, int, in
 
 
 def _untouched(after: Picture, before: Picture, declared: Declared, encoding: Encoding) -> list[Figure]:
+    if declared.prepared is not None:
+        before = moved(before, declared.prepared, declared.strength, declared.chroma_strength)
     known = np.ones(declared.size, bool) if declared.hole is None else ~declared.hole
     if before.alpha is not None and declared.hole is None:
         known &= before.alpha > 0
