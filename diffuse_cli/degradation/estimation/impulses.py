@@ -30,7 +30,9 @@ _SAMPLES: Final = 60_000
 
 _LEAST_SALT, _MOST_SALT, _EVEN_SALT = 0.002, 0.3, 0.6
 """Frequency of salt, or pepper, alone: least, most, and of the usual one what is nearly everywhere."""
-_CLUSTERED: Final = (1.5, 0.03)
+_IN_A_PLACE, _PLACES = 16, 8
+"""Pixels of salt that tell its frequency in a part of the picture, and of how many parts it is known, at least."""
+_CLUSTERED: Final = (1.5, 0.01)
 """Pixels beside salt that are salt, too, have its frequency; more are a part of the picture."""
 _BESIDE_SALT: Final = 16.0
 _MOST_BESIDE: Final = 0.1
@@ -190,7 +192,7 @@ def _salt_and_pepper(x: Floats, at: Places) -> Mask:
         same = x == value
         rate, crowd = _rates(same, at, x.shape)
         low, usual = np.quantile(rate, (0.2, 0.5)) if len(rate) else (0.0, 0.0)
-        if not _LEAST_SALT <= usual <= _MOST_SALT or low < _EVEN_SALT * usual:
+        if len(rate) < _PLACES or not _LEAST_SALT <= usual <= _MOST_SALT or low < _EVEN_SALT * usual:
             continue
         if np.median(crowd) > _CLUSTERED[0] * usual + _CLUSTERED[1]:
             continue
@@ -209,7 +211,7 @@ def _rates(same: Mask, at: Places, shape: tuple[int, ...]) -> tuple[NDArray[np.f
     steps = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
     for i, j in steps:
         near += same[row + i, column + j]
-    parts = int(np.clip(np.sqrt(hits.sum() / 25), 2, 10))
+    parts = int(np.clip(np.sqrt(hits.sum() / _IN_A_PLACE), 1, 10))
     place = row * parts // shape[0] * parts + column * parts // shape[1]
     total = np.bincount(place, minlength=parts**2)
     count = np.bincount(place, hits, parts**2)

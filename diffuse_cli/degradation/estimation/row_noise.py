@@ -25,7 +25,7 @@ _COLUMNS: Final = 64
 """Of a part that are read to find row noise."""
 _KNOWN: Final = 0.5
 """Of a part's pixels. On white paper offsets do not show, and ink alone tells nothing."""
-_FEWEST_PARTS: Final = 3
+_FEWEST_PARTS, _PARTS_OF_HUM = 3, 5
 _MORE_COLUMNS: Final = 256
 """The same to tell the offsets."""
 _LEAST_SIDE: Final = 64
@@ -33,6 +33,8 @@ _LEAST_LEVEL, _MOST_LEVEL = 0.8, 25.0
 """Levels; weaker offsets are not told from rounding, stronger ones are taken for a part of the picture."""
 _AGREEMENT: Final = 0.14
 """Of signs in parts that do not touch. Of 142 photographs none has 0.1 and `_LEAST_LEVEL`."""
+_CHANCE: Final = 4.0
+"""Stds by which signs that are drawn may agree."""
 _RETURN: Final = 0.25
 """Correlation of the offsets with those of other rows, from three rows on. Stripes of the picture have more."""
 _ALTERNATING: Final = (-0.85, -0.3)
@@ -170,7 +172,8 @@ def _agreement(plane: Levels) -> tuple[float, float]:
     returns = float(np.abs(again[3:]).max())
     random = low <= again[1] <= high and returns <= _RETURN + 3.5 / np.sqrt(len(usual))
     level = scale / np.sqrt(1.5)  # of the differences' variance
-    return (level, float(np.quantile(pairs, 0.2))) if random and level <= _MOST_LEVEL else (0.0, 0.0)
+    agreement = float(np.quantile(pairs, 0.2)) - _CHANCE / np.sqrt(len(usual) * len(pairs))
+    return (level, agreement) if random and level <= _MOST_LEVEL else (0.0, 0.0)
 
 
 def _autocorrelation(x: Floats) -> Floats:
@@ -259,7 +262,7 @@ def _spectrum(steps: Floats, frequencies: Floats) -> NDArray[np.complex128]:
 def _wave(steps: Floats) -> tuple[float, float]:
     """Return the frequency of hum, in cycles a row, and its amplitude; 0 = there is none."""
     n = len(steps)
-    if steps.shape[1] < _FEWEST_PARTS:
+    if steps.shape[1] < _PARTS_OF_HUM:
         return 0.0, 0.0
     frequencies = np.arange(2 * _LEAST_CYCLES, 2 * n // _LEAST_PERIOD) / (2 * n)
     parts = _spectrum(steps, frequencies)

@@ -17,7 +17,7 @@ Levels = NDArray[np.float32]
 def with_offsets(levels: NDArray[Any], offsets: NDArray[Any], noise: float = 0.0) -> Levels:
     grainy = levels + np.random.default_rng(9).normal(0, noise, levels.shape)
     moved = grainy + offsets.reshape(len(offsets), 1, -1)
-    return moved.round().clip(0, 255).astype(np.float32)
+    return np.asarray(moved.round().clip(0, 255), np.float32)
 
 
 def error(levels: Levels, clean: NDArray[Any]) -> float:
