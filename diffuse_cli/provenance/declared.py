@@ -10,8 +10,7 @@ from ..degradation.estimation.noise_map import KnownNoise, estimated_map, given_
 from ..degradation.operators import Degradation
 from ..errors import UsageError
 from ..images.units import LEVEL
-from ..restoration.preparation import joined, nothing_prepared, prepare
-from ..restoration.problem import Problem
+from ..restoration.preparation import nothing_prepared, prepare
 from ..tasks.extend import margins_of
 from ..tasks.inpaint import Inpaint
 from ..tasks.restore import KNOWN_BLUR
@@ -38,7 +37,8 @@ class Declared:
         opaque: what was filled became opaque.
         strength: how far luma was moved towards the estimate, 0..1.
         chroma_strength: the same of chroma.
-        prepared: the input without what was undone before the network; None = the input itself.
+        prepared: the input without the offsets of its rows and columns, its impulses patched; None = the input itself.
+        impulses: (H, W) of the input, True at single pixels that were filled; None = nowhere.
     """
 
     what: Degradation
@@ -50,12 +50,13 @@ class Declared:
     strength: float = 1.0
     chroma_strength: float = 1.0
     prepared: "Picture | None" = None
+    impulses: "NDArray[np.bool_] | None" = None
 
     @property
     def keeps_known_pixels(self) -> bool:
         """Whether the pixels that were not filled are declared to be as they were."""
         untouched = self.what == Degradation() or self.strength == self.chroma_strength == 0
-        return untouched and (self.hole is None or self.hole.shape == self.size)
+        return untouched and all(mask is None or mask.shape == self.size for mask in (self.hole, self.impulses))
 
 
 def from_recipe(
@@ -102,11 +103,12 @@ def from_recipe(
         what=what,
         size=size,
         std=noise.std,
-        hole=joined(Problem() if holes is None else holes.problem(prepared.seen), prepared, before).hole,
+        hole=None if holes is None else holes.problem(prepared.seen).hole,
         opaque=recipe.get("mask") == "alpha",
         strength=_number(recipe, "strength", 1.0),
         chroma_strength=_number(recipe, "chroma_strength", _number(recipe, "strength", 1.0)),
-        prepared=prepared.replaced,
+        prepared=prepared.seen if prepared.facts else None,
+        impulses=prepared.hole,
     )
 
 

@@ -98,7 +98,10 @@ def residuals_of(after: Picture, before: Picture, declared: Declared) -> Residua
         counted &= ~_grown(declared.hole)
     if before.alpha is not None:
         counted &= ~_grown(before.alpha == 0)
-    parts = _telling(y - seen, simulated - seen, declared)
+    real = y - seen
+    if declared.impulses is not None:  # what was there says nothing, and no block is without one
+        np.copyto(real, simulated - seen, where=declared.impulses[..., None])
+    parts = _telling(real, simulated - seen, declared)
     return Residuals(real=parts[0], simulated=parts[1], seen=seen, restored=restored, counted=counted)
 
 
