@@ -39,11 +39,12 @@ _UNEVEN = 1.4
 def estimate(files: Sources) -> None:
     """Estimate the damage of pictures. Also say what `diffuse restore` would do. Writes no file.
 
-    White noise: its std in 8-bit levels, and whether it grows with brightness (variance = gain x level + offset). The
-    correlated noise of cameras, phones and film: its level and grain, in luma and chroma, in bright and dark parts.
-    JPEG: the quality in the file's tables or, in other files, the quality that the pixels show. Blur: the std of a
-    Gaussian in pixels. Detail: the smallest size that holds all the detail. --json prints a line for each picture and
-    a summary, as defined in json_lines.schema.json.
+    If they are found, impulses: the share of single pixels far outside their neighbours; and row noise, column noise
+    and hum: the std of their offsets. White noise: its std in 8-bit levels, and whether it grows with brightness
+    (variance = gain x level + offset). The correlated noise of cameras, phones and film: its level and grain, in luma
+    and chroma, in bright and dark parts. JPEG: the quality in the file's tables or, in other files, the quality that
+    the pixels show. Blur: the std of a Gaussian in pixels. Detail: the smallest size that holds all the detail. --json
+    prints a line for each picture and a summary, as defined in json_lines.schema.json.
     """
     found = find_sources(files)
     part = plan.shard_of(files.shard) if files.shard is not None else (1, 1)
