@@ -79,6 +79,7 @@ class Finish:
         grain: (H, W, C), noise that is added to the result, [-1, 1] units.
         uncoded: the traces of a JPEG coder are removed, so the result is not stored with its tables again.
         corner: (row, column) of the file's own picture in the result. None: it is no larger.
+        beneath: the picture that both strengths start from, of the same size. None: the one that is restored.
     """
 
     strength: float = 1.0
@@ -88,6 +89,7 @@ class Finish:
     grain: NDArray[np.float32] | None = None
     uncoded: bool = False
     corner: tuple[int, int] | None = None
+    beneath: Picture | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

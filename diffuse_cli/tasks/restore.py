@@ -9,12 +9,13 @@ from ..images.source_type import EDITED
 from .denoise import MAX_NOISE, Denoise, check_grain
 from .inpaint import Inpaint
 from .super_resolve import MAX_SCALE
-from .task import altered, check_range
+from .task import PREPARED, altered, check_range
 
 if TYPE_CHECKING:
     from ..degradation.estimation.estimate import Estimate
     from ..images.image_io import Picture
     from ..restoration.noise_reading import FoundNoise, NoiseReader
+    from ..restoration.preparation import Prepared
     from ..restoration.problem import Problem
 
 MAX_BLUR = 20.0
@@ -80,10 +81,14 @@ class Restore:
         """
         from ..degradation.estimation.estimate import estimate_degradation
         from ..degradation.estimation.patching import patched
+        from ..restoration.preparation import joined, nothing_prepared, prepare
         from ..restoration.problem import Problem
 
-        holes = Problem() if self.holes is None else self.holes.problem(picture)
-        seen = picture if holes.hole is None else replace(picture, pixels=patched(picture.pixels, holes.hole))
+        prepared = prepare(picture) if self.noise == "auto" else nothing_prepared(picture)
+        seen = prepared.seen
+        holes = Problem() if self.holes is None else self.holes.problem(seen)
+        seen = seen if holes.hole is None else replace(seen, pixels=patched(seen.pixels, holes.hole))
+        holes = joined(holes, prepared, picture)
         found = estimate_degradation(seen) if self.estimated else None
         return self._problem(picture, found, self._noise(seen, found, read_noise), holes)
 
@@ -105,7 +110,8 @@ class Restore:
         if any(recipe.get(key) for key in ("mask", "boxes", "polygons")):
             return EDITED
         found = {name: recipe.get(name, none) for name, none in UNDONE.items()}
-        return None if found == UNDONE and recipe.get("scale", 1) == 1 else altered(recipe)
+        is_clean = found == UNDONE and not PREPARED & recipe.keys()
+        return None if is_clean and recipe.get("scale", 1) == 1 else altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
         """Return the options as a recipe tells them. What is not undone is there, too."""
@@ -124,17 +130,19 @@ class Restore:
             **({} if self.holes is None else self.holes.to_recipe()),
         }
 
-    def problem_of(self, picture: "Picture", found: "Estimate", noise: "FoundNoise | None" = None) -> "Problem":
-        """Return the problem where nothing is missing and the estimate is known.
+    def problem_of(self, prepared: "Prepared", found: "Estimate", noise: "FoundNoise | None" = None) -> "Problem":
+        """Return the problem where no mask is given and the estimate is known.
 
         Args:
-            picture: what is restored.
+            prepared: what is restored.
             found: its estimate.
             noise: its noise; None: as the estimate has it.
         """
+        from ..restoration.preparation import joined
         from ..restoration.problem import Problem
 
-        return self._problem(picture, found, noise, Problem())
+        holes = joined(Problem(), prepared, prepared.picture)
+        return self._problem(prepared.picture, found, noise, holes)
 
     def _problem(
         self, picture: "Picture", found: "Estimate | None", photo: "FoundNoise | None", holes: "Problem"

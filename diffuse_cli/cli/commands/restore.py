@@ -44,9 +44,9 @@ def restore(
 ) -> None:
     """Undo noise, JPEG compression, blur and holes at once.
 
-    The damage is estimated for each picture, as `diffuse estimate` reports it, unless an option sets it. Damage that is
-    not found is not undone: a good picture stays as it is. If JPEG traces are removed, a JPEG result is written with
-    quality 95 instead of the input's tables.
+    The damage is estimated for each picture, as `diffuse estimate` reports it, unless an option sets it. Impulses and
+    row noise count as noise. Damage that is not found is not undone: a good picture stays as it is. If JPEG traces are
+    removed, a JPEG result is written with quality 95 instead of the input's tables.
     """
     from ...tasks.restore import UNDONE, Restore, restore_only
     from ..run.restorer import restore_files
