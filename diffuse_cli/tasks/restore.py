@@ -123,7 +123,7 @@ class Restore:
         from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY
         from ..degradation.operators import Degradation
         from ..images.units import LEVEL
-        from ..restoration.problem import GuidePicture, NoisyPicture
+        from ..restoration.problem import GuidePicture, JpegBlocks, NoisyPicture
 
         noise, jpeg, blur = _resolved(self, found, photo)
         notes = () if found is None else (_restore_note(self, noise, jpeg, blur),)
@@ -146,6 +146,8 @@ class Restore:
             told = replace(told, noise=correlated.told, grain=correlated.grain or 0.0)
         guide = GuidePicture(degradation=told, size=size if self.scale > 1 else None)
         finish = replace(holes.finish, uncoded=quality < 100)
+        if told == Degradation(quality=quality) and quality < 100 and holes.hole is None:
+            finish = replace(finish, blocks=JpegBlocks(quality=quality))
         return replace(holes, observation=guide, finish=finish, findings=findings)
 
 

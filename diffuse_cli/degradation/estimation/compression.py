@@ -98,6 +98,15 @@ def grid_origin(luma: NDArray[np.float32]) -> tuple[int, int] | None:
     return int(best[0]), int(best[1])
 
 
+def picture_grid(levels: NDArray[np.float32]) -> tuple[int, int] | None:
+    """Return the origin of a picture's grid of blocks, as `grid_origin` does.
+
+    Args:
+        levels: (H, W, C), 0..255, C = 3 or 1.
+    """
+    return grid_origin(_unclipped_luma(levels))
+
+
 def _unclipped_luma(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return Y of BT.601 (H, W), NaN where a channel lies at an end of the range, which clipping has changed."""
     clipped = (levels.min(2) < 0.5) | (levels.max(2) > 254.5)
