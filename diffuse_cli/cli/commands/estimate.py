@@ -118,7 +118,7 @@ class _Estimator(Looking["Iterator[Picture]"]):
 
 def _block(found: "Estimate", noise: "FoundNoise", problem: "Problem", width: int, height: int) -> "Iterator[str]":
     yield _noise_row(found, noise)
-    yield _row("JPEG", _jpeg(found), found.jpeg)
+    yield _row("JPEG", found.jpeg_words(), found.jpeg)
     yield _row("blur", f"a Gaussian of {found.blur.value:.2f} pixels" if found.blur.value else "none", found.blur)
     share = found.resolution.value or 1.0
     larger = f", as if enlarged by {found.enlarged.value:.2f}" if found.enlarged.value else ""
@@ -152,14 +152,6 @@ def _noise(found: "Estimate") -> str:
     if found.smoothed_noise.value is not None:
         words += ", smooth (neighbouring pixels correlate)"
     return words
-
-
-def _jpeg(found: "Estimate") -> str:
-    if found.jpeg.value is None:
-        return "no trace"
-    moved = found.jpeg_origin not in (None, (0, 0))
-    row, column = found.jpeg_origin or (0, 0)
-    return f"quality {found.jpeg.value:.0f}{f', its blocks begin at column {column}, row {row}' if moved else ''}"
 
 
 def _told(problem: "Problem") -> dict[str, Any]:
