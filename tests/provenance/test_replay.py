@@ -212,3 +212,11 @@ def test_keys_are_options() -> None:
     assert sorted(arguments(told, options, {})) == sorted([*boxes, "--invert-mask", "--mask", "alpha"])
     assert arguments({"estimated": {"noise": "if-blurred"}, "noise": 2.0}, options, {}) == []
     assert arguments({"estimated": {"noise": "poisson"}, "noise": 2.0}, options, {}) == ["--noise", "poisson"]
+
+
+def test_enlargements_from_before_pictures_were_looked_at() -> None:
+    """Their recipes do not say plain, which they all were."""
+    options = {"scale": Option(flag="--scale"), "plain": Option(flag="--plain", switch=True)}
+    old = {"operation": "super-resolve", "scale": 2.0, "consistent": False}
+    assert arguments(old, options, {}) == ["--scale", "2.0", "--plain"]
+    assert arguments({**old, "plain": False}, options, {}) == ["--scale", "2.0"]

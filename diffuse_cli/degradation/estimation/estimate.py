@@ -146,33 +146,49 @@ def _smoothed(levels: NDArray[np.float32], noise: float) -> Finding:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Jpeg:
-    """The strongest coder: its quality, its blocks' origin, and the quality that it was saved with again."""
+class FoundJpeg:
+    """The strongest coder that a picture went through.
+
+    Attributes:
+        quality: of the Independent JPEG Group's encoder.
+        origin: (row, column) of its grid of blocks, where it shows.
+        above: quality that it was saved with again; None = it was not.
+    """
 
     quality: Finding
     origin: tuple[int, int] | None
     above: float | None = None
 
 
-def _jpeg(picture: Picture, levels: NDArray[np.float32], found: Compression) -> _Jpeg:
+def find_jpeg(picture: Picture) -> FoundJpeg:
+    """Look for JPEG compression alone.
+
+    Args:
+        picture: as it was read; a JPEG's tables count, too.
+    """
+    levels = (picture.pixels + 1) * np.float32(LEVEL)
+    return _jpeg(picture, levels, estimate_compression(levels))
+
+
+def _jpeg(picture: Picture, levels: NDArray[np.float32], found: Compression) -> FoundJpeg:
     """Return the coder of a JPEG file's tables or of the pixels, or the stronger one that was before it."""
     coding = picture.source.jpeg
     stated = found.quality if coding is None else quality_of(dict(enumerate(coding.tables)))
     if stated is None:
         # Noise, resizing or sharpening after the coder wipe its traces, so none is no proof.
-        return _Jpeg(quality=Finding(value=None, confidence="medium", how="pixels"), origin=found.origin)
+        return FoundJpeg(quality=Finding(value=None, confidence="medium", how="pixels"), origin=found.origin)
     row, column = (found.origin or (0, 0)) if coding is None else (0, 0)
     beneath = found if found.quality is not None and found.quality < stated - 5 else None
     beneath = beneath or compression_beneath(levels[row:, column:], stated)
     if beneath is None or beneath.quality is None:
         how = "pixels" if coding is None else "the file's tables"
         confidence = "high" if coding is not None else _confidence(found)
-        return _Jpeg(quality=Finding(value=float(stated), confidence=confidence, how=how), origin=found.origin)
+        return FoundJpeg(quality=Finding(value=float(stated), confidence=confidence, how=how), origin=found.origin)
     moved = beneath.origin or (0, 0)
     origin = moved if beneath is found else ((row + moved[0]) % 8, (column + moved[1]) % 8)
     how = "pixels, saved again since"
     quality = Finding(value=float(beneath.quality), confidence=_confidence(beneath), how=how)
-    return _Jpeg(quality=quality, origin=origin, above=float(stated))
+    return FoundJpeg(quality=quality, origin=origin, above=float(stated))
 
 
 def _confidence(found: Compression) -> Confidence:

@@ -23,12 +23,14 @@ Levels = NDArray[np.uint8]
 
 def photo(side: int = 144) -> Levels:
     with Image.open(EXAMPLES / "cat_noisy.png") as image:
-        return np.array(image.convert("RGB").crop((150, 60, 150 + side, 60 + side)))
+        levels: Levels = np.array(image.convert("RGB").crop((150, 60, 150 + side, 60 + side)))
+        return levels
 
 
 def sky(height: int = 160, width: int = 208) -> Levels:
     down, across = np.mgrid[:height, :width] / 255
-    return np.rint(np.stack([60 + 90 * down + 20 * across, 110 + 70 * down, 190 + 25 * down], 2)).astype(np.uint8)
+    colours = np.stack([60 + 90 * down + 20 * across, 110 + 70 * down, 190 + 25 * down], 2)
+    return np.asarray(np.rint(colours), np.uint8)
 
 
 def as_jpeg(levels: Levels, quality: int, subsampling: str = "4:2:0") -> Picture:
