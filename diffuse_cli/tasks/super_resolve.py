@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_SCALE = 8.0
 DEFAULT_SCALE = 2.0
+LEAST_SIDE = 96
+"""Pixels of a side from which noise is looked for: in smaller pictures texture is taken for it."""
 MOST_DOUBT = 0.6
 """Doubt of correlated noise up to which it is believed: fine texture of a shrunk picture looks like it, too."""
 
@@ -108,12 +110,13 @@ def _found(picture: "Picture", read_noise: "NoiseReader | None") -> "tuple[Degra
     from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY
     from ..degradation.operators import Degradation
     from ..images.units import LEVEL
-    from ..restoration.noise_reading import FoundNoise, find_noise
+    from ..restoration.noise_reading import LEAST_LEVEL, FoundNoise, find_noise
     from ..restoration.problem import Findings
 
-    noise, quality = find_noise(picture, read_noise), find_jpeg(picture).quality.value
+    quality, small = find_jpeg(picture).quality.value, min(picture.pixels.shape[:2]) < LEAST_SIDE
+    noise = FoundNoise(level=0.0) if small else find_noise(picture, read_noise)
     what = Degradation(quality=100.0 if quality is None or quality > MAX_JPEG_QUALITY else quality)
-    if noise.grain is not None and noise.doubt > MOST_DOUBT:
+    if noise.level < LEAST_LEVEL or (noise.grain is not None and noise.doubt > MOST_DOUBT):
         noise = FoundNoise(level=0.0)
     if noise.level > 0:
         told = noise.level / LEVEL if noise.grain is None else noise.told

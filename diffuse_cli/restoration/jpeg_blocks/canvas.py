@@ -56,6 +56,9 @@ class Canvas:
 
     def cut(self, pixels: Floats, rows: slice) -> Floats:
         """Return rows of the canvas (n, columns, C). Beyond the picture (H, W, C) its border is repeated."""
+        within = rows.start >= self.top and rows.stop <= self.top + self.height
+        if within and self.left == 0 and self.size[1] == self.width:
+            return pixels[rows.start - self.top : rows.stop - self.top]
         down = np.clip(np.arange(rows.start, rows.stop) - self.top, 0, self.height - 1)
         across = np.clip(np.arange(self.size[1]) - self.left, 0, self.width - 1)
         return np.asarray(pixels[down][:, across])

@@ -136,16 +136,13 @@ class _Work:
 
     def finished(self, band: _Band, surfaces: "Sequence[_Surface | None]", *, smooth: bool) -> list[Floats]:
         """Return the planes of a band, finished."""
-        planes = band.estimate
-        if smooth and any(surface is not None for surface in surfaces):
-            planes = self.projected(self._on_surfaces(band, surfaces), band.stored, band.rows)
-        if smooth and len(self.planes) > 1:
-            chroma = [
-                guided(plane, planes[0], coded.step) if coded.step > _FINE else plane
-                for plane, coded in zip(planes[1:], self.planes[1:], strict=True)
-            ]
-            planes = self.projected([planes[0], *chroma], band.stored, band.rows)
-        return planes
+        if not smooth or all(coded.step <= _FINE for coded in self.planes):
+            return band.estimate
+        planes = self._on_surfaces(band, surfaces)
+        for number, coded in enumerate(self.planes[1:], start=1):
+            if coded.step > _FINE:
+                planes[number] = guided(planes[number], planes[0], coded.step)
+        return self.projected(planes, band.stored, band.rows)
 
     def _on_surfaces(self, band: _Band, surfaces: "Sequence[_Surface | None]") -> list[Floats]:
         """Move pixels that look like a part of a surface onto it."""
