@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data as samples
 
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.photo_noise import PhotoNoise
@@ -79,24 +80,25 @@ def test_twice_the_size_if_nothing_is_said() -> None:
     assert SuperResolve(plain=True).problem(flat((30, 41))).size == (60, 82)
 
 
-def coffee() -> Picture:
-    with Image.open(EXAMPLES / "coffee_small.png") as image:
-        return Picture(pixels=to_unit(np.asarray(image.convert("RGB")), 8))
+def photo() -> Picture:
+    """A clean photograph of 192 x 128 pixels."""
+    image = Image.fromarray(samples.coffee()).resize((300, 200), Image.Resampling.LANCZOS)
+    return Picture(pixels=to_unit(np.array(image.crop((60, 40, 252, 168))), 8))
 
 
 def test_a_clean_picture_is_enlarged_as_it_is() -> None:
-    found = SuperResolve().problem(coffee())
-    assert found.observation == SuperResolve(plain=True).problem(coffee()).observation
+    found = SuperResolve().problem(photo())
+    assert found.observation == SuperResolve(plain=True).problem(photo()).observation
     assert found.findings.notes == ()
 
 
 def test_noise_and_compression_are_told_unless_plain(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    noisy = Picture(pixels=coffee().pixels + rng.normal(0, 10 / 127.5, coffee().pixels.shape).astype(np.float32))
+    noisy = Picture(pixels=photo().pixels + rng.normal(0, 10 / 127.5, photo().pixels.shape).astype(np.float32))
     told = SuperResolve(scale=3).problem(noisy)
     assert told.degradation.noise * 127.5 == pytest.approx(10, abs=1.5)
     assert told.degradation.scale == 3
-    coded = as_jpeg(coffee(), tmp_path, quality=40, subsampling="4:2:0")
+    coded = as_jpeg(photo(), tmp_path, quality=40, subsampling="4:2:0")
     found = SuperResolve().problem(coded)
     assert (found.degradation.quality, found.finish.uncoded) == (40, True)
     assert "JPEG quality 40" in found.findings.notes[0]
@@ -112,7 +114,13 @@ def test_doubtful_grain_is_not_told() -> None:
 
     def grain(doubt: float) -> float:
         read = lambda picture: PhotoNoise(level=8 / 127.5, grain=0.6, luma=0.06, chroma=0.06, doubt=doubt)  # noqa: E731
-        return SuperResolve().problem(coffee(), read).degradation.grain
+        return SuperResolve().problem(photo(), read).degradation.grain
 
     assert grain(0.2) == pytest.approx(0.6)
     assert grain(1.2) == 0
+
+
+def test_no_noise_is_looked_for_in_tiny_pictures() -> None:
+    rng = np.random.default_rng(0)
+    noisy = Picture(pixels=(rng.normal(0, 20 / 127.5, (80, 200, 3))).astype(np.float32))
+    assert SuperResolve().problem(noisy).degradation.noise == 0
