@@ -150,12 +150,13 @@ class Restore:
         from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY
         from ..degradation.operators import Degradation
         from ..images.units import LEVEL
-        from ..restoration.problem import GuidePicture, NoisyPicture
+        from ..restoration.problem import GuidePicture, JpegBlocks, NoisyPicture
 
         noise, jpeg, blur = _resolved(self, found, photo)
-        notes = () if found is None else (_restore_note(self, noise, jpeg, blur),)
+        notes = () if found is None else (_restore_note(self, found, noise, jpeg, blur),)
         findings = replace(holes.findings, notes=(*notes, *holes.findings.notes))
-        as_stored = jpeg == 100 or picture.source.jpeg is not None
+        beneath = found is not None and found.jpeg_above is not None
+        as_stored = jpeg == 100 or (picture.source.jpeg is not None and not beneath)
         correlated = photo if photo is not None and photo.grain is not None and noise > 0 else None
         if correlated is not None:
             findings = replace(findings, facts={**findings.facts, **correlated.facts()})
@@ -174,6 +175,9 @@ class Restore:
             told = replace(told, noise=seen.noise, grain=seen.grain, doubt=seen.doubt, quality=seen.quality)
         guide = GuidePicture(degradation=told, size=size if self.scale > 1 else None)
         finish = replace(holes.finish, uncoded=quality < 100)
+        if told == Degradation(quality=quality) and quality < 100 and holes.hole is None:
+            origin = found.jpeg_origin if found is not None and (beneath or picture.source.jpeg is None) else None
+            finish = replace(finish, blocks=JpegBlocks(quality=quality, origin=origin))
         return replace(holes, observation=guide, finish=finish, findings=findings)
 
 
@@ -206,7 +210,7 @@ def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None
         value = getattr(task, name)
         if name in task.estimated:
             value = None if found is None else getattr(found, name).value
-            if name == "blur" and found is not None and not _is_surely_blurred(found):
+            if name == "blur" and found is not None and not _may_be_sharpened(found):
                 value = None
             if name == "noise" and photo is not None:
                 value = photo.level
@@ -217,18 +221,23 @@ def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None
     return values["noise"], values["jpeg"], values["blur"] * task.scale
 
 
-def _is_surely_blurred(found: "Estimate") -> bool:
-    """Return whether more blur is read than in sharp photographs. Noise makes readings less certain."""
+def _may_be_sharpened(found: "Estimate") -> bool:
+    """Return whether more blur is read than in sharp photographs, and no borders of enlarged blocks would be sharper.
+
+    Noise makes readings less certain.
+    """
+    if found.jpeg_period is not None:
+        return False
     std, spread = found.blur.value or 0.0, found.blur.spread or 0.0
     return std >= LEAST_BLUR and std - 1.5 * spread >= LEAST_BLUR - 0.2
 
 
-def _restore_note(task: Restore, noise: float, jpeg: float, blur: float) -> str:
+def _restore_note(task: Restore, found: "Estimate", noise: float, jpeg: float, blur: float) -> str:
     words = []
     if task.noise == "auto" or (task.noise == "if-blurred" and blur):
         words.append(f"noise: about {noise:.1f} levels" if noise else "noise: none")
     if task.jpeg == "auto":
-        words.append(f"JPEG: quality {jpeg:.0f}" if jpeg < 100 else "JPEG: no trace")
+        words.append(f"JPEG: {found.jpeg_words()}")
     if task.blur == "auto":
         words.append(f"blur: {blur / task.scale:.2f} pixels" if blur else "blur: none to undo")
     return f"{', '.join(words)} (estimated)"

@@ -251,3 +251,11 @@ def _texts(image: Image.Image) -> PngInfo:
     info = PngInfo()
     info.add_itxt("XML:com.adobe.xmp", image.info["XML:com.adobe.xmp"])
     return info
+
+
+def test_enlargements_from_before_pictures_were_looked_at() -> None:
+    """Their recipes do not say plain, which they all were."""
+    options = {"scale": Option(flag="--scale"), "plain": Option(flag="--plain", switch=True)}
+    old = {"operation": "super-resolve", "scale": 2.0, "consistent": False}
+    assert arguments(old, options, {}) == ["--scale", "2.0", "--plain"]
+    assert arguments({**old, "plain": False}, options, {}) == ["--scale", "2.0"]

@@ -129,7 +129,7 @@ def _block(prepared: "Prepared", found: "Estimate", noise: "FoundNoise", problem
     height, width = prepared.picture.pixels.shape[:2]
     yield from _prepared_rows(prepared)
     yield _noise_row(found, noise)
-    yield _row("JPEG", _jpeg(found), found.jpeg)
+    yield _row("JPEG", found.jpeg_words(), found.jpeg)
     yield _row("blur", f"a Gaussian of {found.blur.value:.2f} pixels" if found.blur.value else "none", found.blur)
     share = found.resolution.value or 1.0
     larger = f", as if enlarged by {found.enlarged.value:.2f}" if found.enlarged.value else ""
@@ -193,14 +193,6 @@ def _noise(found: "Estimate") -> str:
     if found.smoothed_noise.value is not None:
         words += ", smooth (neighbouring pixels correlate)"
     return words
-
-
-def _jpeg(found: "Estimate") -> str:
-    if found.jpeg.value is None:
-        return "no trace"
-    moved = found.jpeg_origin not in (None, (0, 0))
-    row, column = found.jpeg_origin or (0, 0)
-    return f"quality {found.jpeg.value:.0f}{f', its blocks begin at column {column}, row {row}' if moved else ''}"
 
 
 def _told(problem: "Problem") -> dict[str, Any]:
