@@ -56,8 +56,12 @@ _HARMONIC: Final = 0.35
 """Of hum's amplitude. Stripes of the picture have more."""
 _LEAST_CYCLES: Final = 4
 """Of hum in the picture."""
-_LEAST_PERIOD: Final = 4
+_LEAST_PERIOD, _MOST_PERIOD = 4, 48
 """Of hum, in pixels."""
+_STRIP: Final = 3
+"""Columns of a strip. Hum is in nearly all strips, an ornament that repeats in some."""
+_LEAST_IN_STRIPS: Final = 0.33
+"""Of hum's amplitude, in all but a fifth of the strips."""
 _END: Final = 1e-3
 """Levels from the ends of the range that are the end."""
 
@@ -233,7 +237,11 @@ def _hum(levels: Levels, opaque: NDArray[np.bool_] | None, *, by_columns: bool) 
     steps = [_steps(_known(levels[..., c], opaque)) for c in range(1 if equal else channels)]
     waves = [_wave(step) for step in steps]
     best = max(waves, key=lambda wave: wave[1])
-    if best[1] == 0:
+    if (
+        best[1] == 0
+        or not _is_pure(_known(levels[..., waves.index(best)], opaque), best[0])
+        or not _is_in_strips(_known(levels[..., waves.index(best)], opaque), best[0])
+    ):
         return None
     offsets = np.stack([_sine(step, best[0]) for step in steps], 1).astype(np.float32)
     offsets = np.broadcast_to(offsets, (h, channels)).copy()
@@ -242,8 +250,13 @@ def _hum(levels: Levels, opaque: NDArray[np.bool_] | None, *, by_columns: bool) 
 
 def _steps(plane: Levels) -> Floats:
     """Return the differences of neighbouring rows in each part, (H - 1, parts). Edges are cut down."""
-    parts = _parts(plane, _MORE_COLUMNS)
-    each = np.nan_to_num(_middle(parts[1:] - parts[:-1]))
+    parts = _parts(plane, _COLUMNS)
+    return _cut_steps(_middle(parts[1:] - parts[:-1]))
+
+
+def _cut_steps(each: Floats) -> Floats:
+    """Return steps without NaN, those at edges cut down."""
+    each = np.nan_to_num(each)
     if each.size == 0:
         return each
     scale = 1.4826 * float(np.median(np.abs(each - np.median(each, 0)))) + 0.25
@@ -264,7 +277,8 @@ def _wave(steps: Floats) -> tuple[float, float]:
     n = len(steps)
     if steps.shape[1] < _PARTS_OF_HUM:
         return 0.0, 0.0
-    frequencies = np.arange(2 * _LEAST_CYCLES, 2 * n // _LEAST_PERIOD) / (2 * n)
+    first = max(2 * _LEAST_CYCLES, 2 * n // _MOST_PERIOD)
+    frequencies = np.arange(first, 2 * n // _LEAST_PERIOD) / (2 * n)
     parts = _spectrum(steps, frequencies)
     common = parts.mean(1)
     scatter = (np.abs(parts - common[:, None]) ** 2).mean(1) / (parts.shape[1] - 1)
@@ -281,10 +295,30 @@ def _wave(steps: Floats) -> tuple[float, float]:
     one = _spectrum(steps, np.array([exact]))[0]
     amplitude = float(np.abs(one.mean()))
     apart = np.sort(np.abs(one - one.mean()))[-2] / amplitude
-    harmonics = np.array([k * exact for k in (2, 3) if k * exact < 0.5])
-    higher = np.abs(_spectrum(steps, harmonics).mean(1)).max(initial=0) if len(harmonics) else 0.0
-    told = _LEAST_LEVEL <= amplitude <= _MOST_LEVEL and apart <= 0.6 and higher <= _HARMONIC * amplitude
+    told = _LEAST_LEVEL <= amplitude <= _MOST_LEVEL and apart <= 0.6
     return (float(exact), amplitude) if told else (0.0, 0.0)
+
+
+def _is_pure(plane: Levels, frequency: float) -> bool:
+    """Return whether a sine has no harmonics, the jumps of a repeated picture included."""
+    parts = _parts(plane, _COLUMNS)
+    steps = np.nan_to_num(_middle(parts[1:] - parts[:-1]))
+    several = np.array([k * frequency for k in (1, 2, 3) if k * frequency < 0.5])
+    found = np.abs(_spectrum(steps, several).mean(1))
+    return bool((found[1:] <= _HARMONIC * found[0]).all())
+
+
+def _is_in_strips(plane: Levels, frequency: float) -> bool:
+    """Return whether nearly all narrow strips of a plane have the sine that all have together."""
+    width = plane.shape[1] // _STRIP * _STRIP
+    strips = plane[:, :width].reshape(len(plane), -1, _STRIP)
+    strips = strips[:, np.isfinite(strips).mean((0, 2)) >= _KNOWN]
+    if strips.shape[1] < _PARTS_OF_HUM:
+        return False
+    each = _spectrum(_cut_steps(_middle(strips[1:] - strips[:-1])), np.array([frequency]))[0]
+    usual = complex(np.median(each.real), np.median(each.imag))
+    agreeing = (each * usual.conjugate()).real / abs(usual) ** 2
+    return bool(np.quantile(agreeing, 0.2) >= _LEAST_IN_STRIPS)
 
 
 def _sine(steps: Floats, frequency: float) -> Floats:

@@ -127,3 +127,15 @@ def test_random_levels_and_small_pictures_have_none() -> None:
     assert find_row_noise(rng.integers(0, 256, (200, 200, 3)).astype(np.float32)) == ()
     assert find_row_noise(np.full((200, 200, 1), 128, np.float32)) == ()
     assert find_row_noise(rng.integers(0, 256, (20, 500, 1)).astype(np.float32)) == ()
+
+
+@pytest.mark.parametrize("period", [12, 16, 31])
+def test_ornaments_that_repeat_are_no_hum(period: int) -> None:
+    rows, columns = np.mgrid[:256, :320]
+    dots = 12 * np.sin(2 * np.pi * rows / period) * (columns % period < period / 2)
+    weave = 6 * np.sin(2 * np.pi * rows / period) * (1 + np.sin(2 * np.pi * columns / period))
+    for ornament in (dots, weave):
+        picture = 120 + ornament[..., None]
+        assert find_row_noise(with_offsets(picture, np.zeros(256), 2)) == ()
+    tiles = np.tile(data.coffee()[100 : 100 + 2 * period, 100 : 100 + 2 * period], (10, 10, 1))
+    assert find_row_noise(tiles.astype(np.float32)) == ()
