@@ -11,6 +11,9 @@ from torch import Tensor
 from ..errors import UsageError
 from ..images.units import LEVEL
 
+MOST_MARGIN = 0.7
+"""The most doubt that is added to the logarithm of a noise where doubt itself cannot be told."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Degradation:
@@ -55,10 +58,15 @@ class Degradation:
     def told(self, described: int) -> "Degradation":
         """Return the degradation as a network of `described` numbers is told it.
 
+        A network that does not know doubt is told more noise instead: being told too much costs less than too little.
+
         Args:
             described: 4 = without grain, 5 = without doubt, 6 = all.
         """
-        return replace(self, grain=self.grain if described > 4 else 0.0, doubt=self.doubt if described > 5 else 0.0)
+        if described > 5:
+            return self
+        noise = self.noise * math.exp(min(self.doubt, MOST_MARGIN))
+        return replace(self, noise=noise, grain=self.grain if described > 4 else 0.0, doubt=0.0)
 
     def sigma_p(self) -> float:
         """Return the std of the clean picture around the guide."""

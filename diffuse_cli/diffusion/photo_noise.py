@@ -31,9 +31,9 @@ INPUTS: Final = 109
 """How many statistics there are."""
 WIDTH: Final = 96
 MEMBERS: Final = 4
-OUTPUTS: Final = 4
-"""Logarithm of the level, grain, and logarithms of the levels of luma and chroma."""
-_PRIOR: Final = (-3.5, 0.5, -3.8, -4.0)
+OUTPUTS: Final = 5
+"""Logarithm of the level, grain, logarithms of luma's and chroma's levels, logarithm of bright over dark."""
+_PRIOR: Final = (-3.5, 0.5, -3.8, -4.0, 0.0)
 """Where the outputs begin in training."""
 _QUANTILES: Final = (0.05, 0.15, 0.3, 0.5, 0.7, 0.9)
 _TINY: Final = 1e-9
@@ -47,6 +47,7 @@ class PhotoNoise(NamedTuple):
         level: root mean square over pixels and channels, [-1, 1] units.
         grain: as `Degradation.grain` has it, pixels.
         luma, chroma: the level of luma's noise, and of both chromas' together.
+        bright_over_dark: the level in the brighter half of the pixels over that in the darker half.
         doubt: std of the logarithm of the level.
     """
 
@@ -54,6 +55,7 @@ class PhotoNoise(NamedTuple):
     grain: float
     luma: float
     chroma: float
+    bright_over_dark: float
     doubt: float
 
 
@@ -97,7 +99,7 @@ def _member() -> nn.Module:
     )  # fmt: skip
 
 
-FORMAT: Final = "diffuse-noise-1"
+FORMAT: Final = "diffuse-noise-2"
 
 
 def load_regressor(path: Path) -> Regressor:
@@ -145,12 +147,13 @@ def read_noise(crops: Sequence[Tensor], network: UNet, regressor: Regressor) -> 
     """
     with torch.no_grad():
         means, variances = regressor(statistics(crops, network)[None])
-    level, grain, light, colour = means[0].tolist()
+    level, grain, light, colour, slope = means[0].tolist()
     return PhotoNoise(
         level=math.exp(level),
         grain=max(grain, 0.0),
         luma=math.exp(light),
         chroma=math.exp(colour),
+        bright_over_dark=math.exp(slope),
         doubt=math.sqrt(float(variances[0, 0])),
     )
 

@@ -68,6 +68,8 @@ def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
     asked |= asked.pop("estimated", {})
     if asked.get("noise") == "if-blurred":  # as the command has it by itself, or by --only
         del asked["noise"]
+    if isinstance(asked.get("noise"), str):  # a grain is read with the level
+        asked.pop("grain", None)
     if {"to_size", "long_edge"} & asked.keys():
         asked.pop("scale", None)
     if asked.get("operation") == "super-resolve":

@@ -1,7 +1,6 @@
 """The noise of a picture: the core reads a photograph's, the estimators of white noise read what is white."""
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..degradation.estimation.picture_noise import coded_quality, is_white, measured_noise
+from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY, coded_quality, is_white, measured_noise
 from ..degradation.operators import Degradation
 from ..diffusion import checkpoint
 from ..diffusion.model import Model
@@ -31,8 +30,14 @@ LEAST_LEVEL: Final = 1.3
 """Less noise than this is not removed: four of 79 clean photographs read more, none of CBSD68 more than 1.7."""
 LEAST_GRAIN: Final = 0.28
 """Noise of less grain is white, or texture that looks like white noise."""
-MOST_MARGIN: Final = 0.7
-"""The most doubt that is added to a level: being told too much noise costs less than being told too little."""
+TOLD_STEPS: Final = 0.25
+"""The share of a coder's steps that is told beside a photograph's noise, which dithers its rounding.
+
+All of the steps lose 0.3 dB on real pairs of quality 75, and spoil one in five. None of them lose 0.3 dB on synthetic
+ones. A quarter loses 0.1 dB on both.
+"""
+MOST_DOUBT: Final = 1.5
+"""The most doubt that the core was trained with."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,17 +47,31 @@ class FoundNoise:
     Attributes:
         level: root mean square in 8-bit levels; 0 = none.
         grain: as `Degradation.grain` has it; None: the noise is white.
+        luma, chroma: the level of luma's and chroma's part, in 8-bit levels, if the noise is a photograph's.
+        bright_over_dark: the level in the brighter half of the pixels over that in the darker half, likewise.
         doubt: std of the logarithm of the level.
     """
 
     level: float
     grain: float | None = None
+    luma: float | None = None
+    chroma: float | None = None
+    bright_over_dark: float | None = None
     doubt: float = 0.0
 
-    @property
-    def told(self) -> float:
-        """The level that the network is told, [-1, 1] units: with a margin for doubt."""
-        return self.level * math.exp(min(self.doubt, MOST_MARGIN)) / LEVEL
+    def degradation(self, quality: float = 100.0) -> Degradation:
+        """Return what the network is told of it, and of the coder.
+
+        Args:
+            quality: of the JPEG that the picture is.
+        """
+        if self.grain is None:
+            return Degradation(noise=self.level / LEVEL, quality=quality)
+        told = 100 - TOLD_STEPS * (100 - quality)
+        return Degradation(
+            noise=self.level / LEVEL, grain=self.grain, doubt=min(self.doubt, MOST_DOUBT),
+            quality=told if told <= MAX_JPEG_QUALITY else 100.0,
+        )  # fmt: skip
 
     def observation(self, picture: Picture, sigma_y: NDArray[np.float32] | None = None) -> NoisyPicture | GuidePicture:
         """Return how the picture relates to the one without noise.
@@ -62,13 +81,13 @@ class FoundNoise:
             sigma_y: (H, W), std of white noise at each pixel, [-1, 1] units; `level` is then its root mean square.
         """
         if self.level > 0 and (self.grain is not None or not is_white(picture, self.level)):
-            what = Degradation(noise=self.told, grain=self.grain or 0.0, quality=coded_quality(picture))
-            return GuidePicture(degradation=what, sigma_y=sigma_y)
+            return GuidePicture(degradation=self.degradation(coded_quality(picture)), sigma_y=sigma_y)
         return NoisyPicture(noise=self.level / LEVEL, sigma_y=sigma_y)
 
     def facts(self) -> dict[str, float]:
         """Return what a recipe tells of it."""
-        return {"noise": self.level} | ({} if self.grain is None else {"grain": self.grain, "noise_doubt": self.doubt})
+        grain = {} if self.grain is None else {"grain": self.grain}
+        return {"noise": self.level} | grain | ({"noise_doubt": self.doubt} if self.doubt else {})
 
 
 def find_noise(picture: Picture, read: NoiseReader | None, white: float | None = None) -> FoundNoise:
@@ -83,12 +102,35 @@ def find_noise(picture: Picture, read: NoiseReader | None, white: float | None =
         white: what the estimators of white noise say, in 8-bit levels; None: they are asked here.
     """
     photo = None if read is None else read(picture)
-    if photo is not None and photo.level * LEVEL >= LEAST_LEVEL and photo.grain >= LEAST_GRAIN:
-        return FoundNoise(level=photo.level * LEVEL, grain=photo.grain, doubt=photo.doubt)
+    if photo is not None and _is_correlated(photo):
+        return FoundNoise(
+            level=photo.level * LEVEL, grain=photo.grain, luma=photo.luma * LEVEL, chroma=photo.chroma * LEVEL,
+            bright_over_dark=photo.bright_over_dark, doubt=photo.doubt,
+        )  # fmt: skip
     white = measured_noise(picture).level if white is None else white
     if photo is not None and white > max(2 * photo.level * LEVEL, LEAST_LEVEL):
         return FoundNoise(level=0.0)  # fur, or the edges of text and drawings, taken for noise
     return FoundNoise(level=white)
+
+
+def given_noise(level: float, grain: float | None, picture: Picture, read: NoiseReader | None) -> FoundNoise:
+    """Return noise of a level that was given.
+
+    Args:
+        level: in 8-bit levels.
+        grain: in pixels; None: as it is read, and white where nothing is read.
+        picture: the file's.
+        read: reads the noise of photographs.
+    """
+    if grain is None and level > 0 and read is not None:
+        photo = read(picture)
+        grain = photo.grain if photo is not None and _is_correlated(photo) else None
+    return FoundNoise(level=level, grain=grain or None)
+
+
+def _is_correlated(photo: PhotoNoise) -> bool:
+    """Return whether there is enough noise to tell, and it is not white."""
+    return photo.level * LEVEL >= LEAST_LEVEL and photo.grain >= LEAST_GRAIN
 
 
 def noise_reader(model: Model) -> NoiseReader | None:

@@ -93,6 +93,7 @@ class Finish:
         uncoded: the traces of a JPEG coder are removed, so the result is not stored with its tables again.
         blocks: the JPEG whose coefficients the result is to have. None: there is none, or more happened to the picture.
         corner: (row, column) of the file's own picture in the result. None: it is no larger.
+        beneath: the picture that both strengths start from, of the same size. None: the one that is restored.
     """
 
     strength: float = 1.0
@@ -103,6 +104,7 @@ class Finish:
     uncoded: bool = False
     blocks: JpegBlocks | None = None
     corner: tuple[int, int] | None = None
+    beneath: Picture | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

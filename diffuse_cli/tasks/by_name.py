@@ -35,7 +35,7 @@ _OPTIONS: Final[Mapping[str, frozenset[str]]] = {
     "denoise": frozenset(field.name for field in fields(Denoise)),
     "inpaint": _OF_HOLES,
     "super-resolve": frozenset(field.name for field in fields(SuperResolve)),
-    "restore": frozenset({*UNDONE, "only", "scale"}) | _OF_HOLES,
+    "restore": frozenset({*UNDONE, "grain", "only", "scale"}) | _OF_HOLES,
     "deblur": frozenset({"blur", "noise"}),
     "dejpeg": frozenset({"jpeg"}),
     "enhance": frozenset(field.name for field in fields(Enhance)),
@@ -86,9 +86,11 @@ def _restore(name: str, options: dict[str, Any]) -> Restore:
         told = restore_only(("blur",), options)
         return Restore(**(told if noise == "auto" else told | {"noise": noise}))
     masking = {key: options.pop(key) for key in _OF_HOLES if key in options}
-    only, scale = options.pop("only", None), options.pop("scale", None)
+    only, scale, grain = options.pop("only", None), options.pop("scale", None), options.pop("grain", "auto")
     told = restore_only(UNDONE if only is None else only, options)
-    return Restore(**told, scale=1.0 if scale is None else scale, holes=_inpaint(masking) if masking else None)
+    return Restore(
+        **told, grain=grain, scale=1.0 if scale is None else scale, holes=_inpaint(masking) if masking else None
+    )
 
 
 def _compose(options: dict[str, Any]) -> Compose:

@@ -1,11 +1,11 @@
-"""Denoise: remove white noise, known or estimated."""
+"""Denoise: remove noise, known or estimated."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..degradation.estimation.noise_map import KnownNoise, check_map, estimated_map, given_map
 from ..errors import UsageError
-from .task import altered, check_range, to_recipe
+from .task import PREPARED, altered, check_range, to_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,26 +18,31 @@ if TYPE_CHECKING:
     from ..restoration.problem import GuidePicture, NoisyPicture, Problem
 
 MAX_NOISE = 1000.0
+MAX_GRAIN = 3.0
+"""The most that the weights were trained on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Denoise:
-    """Remove white noise.
+    """Remove noise: white noise, or the correlated noise of cameras and film.
 
     Attributes:
-        noise: its std in 8-bit levels, or one of
+        noise: its level, the root mean square over pixels and channels in 8-bit levels, or one of
             "auto": estimate it for each picture;
             "poisson": estimate it by brightness, too: variance = gain * level + offset;
             "auto-map": the same, times a factor that changes smoothly over the picture.
+        grain: how coarse noise of a given level is: the std, in pixels, of the Gaussian that gives white noise its
+            correlation. 0 = white; "auto" = read it from the picture.
         noise_map: (H, W), the std at each pixel in 8-bit levels, in the place of `noise`.
         strength: 0 = the input, 1 = the estimate.
         chroma_strength: the same for the colour noise alone; None = as `strength`.
 
     Raises:
-        UsageError: a value is out of range, or both a noise and a map are given.
+        UsageError: a value is out of range, both a noise and a map are given, or a grain without a level.
     """
 
     noise: "float | Literal['auto', 'poisson', 'auto-map']" = "auto"
+    grain: "float | Literal['auto']" = "auto"
     noise_map: "NDArray[np.float32] | None" = None
     strength: float = 1.0
     chroma_strength: float | None = None
@@ -50,6 +55,8 @@ class Denoise:
             check_range("noise", self.noise, 0, MAX_NOISE)
         elif self.noise not in ("auto", "poisson", "auto-map"):
             raise UsageError(f"--noise must be a number, auto, poisson or auto-map, not {self.noise}")
+        if self.grain != "auto":
+            check_grain(self.grain, self.noise)
         if self.noise_map is not None:
             check_map(self.noise_map)
             if self.noise != "auto":
@@ -61,34 +68,45 @@ class Denoise:
     def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
         """Return what is known about a picture: its white noise, or the correlated noise of a photograph.
 
+        "auto" also finds impulses, and the noise of rows and columns. A level that is given says all that is there.
+
         Raises:
             PictureError: the map is of another size.
         """
+        from ..restoration.noise_reading import find_noise, given_noise
+        from ..restoration.preparation import joined, nothing_prepared, prepare
         from ..restoration.problem import Findings, Finish, Problem
 
-        if self.noise == "auto" and self.noise_map is None:
-            from ..restoration.noise_reading import find_noise
-
-            noise = find_noise(picture, read_noise)
-            seen, findings = noise.observation(picture), Findings(notes=(_noise_note(noise),), facts=noise.facts())
+        chroma_strength = self.strength if self.chroma_strength is None else self.chroma_strength
+        prepared = nothing_prepared(picture)
+        if self.noise_map is None and not isinstance(self.noise, str):
+            noise = given_noise(self.noise, None if self.grain == "auto" else self.grain, picture, read_noise)
+            seen, findings = noise.observation(picture), Findings(facts=noise.facts())
+        elif self.noise == "auto" and self.noise_map is None:
+            if (self.strength, chroma_strength) != (0, 0):
+                prepared = prepare(picture)
+            noise = find_noise(prepared.seen, read_noise)
+            note = _noise_note(noise, is_all=not prepared.facts)
+            seen, findings = noise.observation(picture), Findings(notes=(note,), facts=noise.facts())
         else:
             known = self._known(picture)
             seen = _observation(picture, known)
             findings = Findings(notes=known.notes, warnings=known.warnings, facts=known.facts)
-        chroma_strength = self.strength if self.chroma_strength is None else self.chroma_strength
-        return Problem(
-            observation=seen, finish=Finish(strength=self.strength, chroma_strength=chroma_strength), findings=findings
-        )
+        finish = Finish(strength=self.strength, chroma_strength=chroma_strength)
+        return joined(Problem(observation=seen, finish=finish, findings=findings), prepared, picture)
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
         """Return IPTC's term for the result; None = nothing was removed."""
         strengths = recipe.get("strength", 1), recipe.get("chroma_strength", 1)
-        return None if recipe.get("noise") == 0 or strengths == (0, 0) else altered(recipe)
+        is_clean = recipe.get("noise") == 0 and not PREPARED & recipe.keys()
+        return None if is_clean or strengths == (0, 0) else altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
         """Return the options as a recipe tells them. Both strengths are there, given or not."""
         given = to_recipe(self, without={"noise_map"})
+        if self.grain == "auto":
+            del given["grain"]
         given["chroma_strength"] = given.get("chroma_strength", self.strength)
         if isinstance(self.noise, str):
             del given["noise"]
@@ -99,9 +117,18 @@ class Denoise:
     def _known(self, picture: "Picture") -> KnownNoise:
         if self.noise_map is not None:
             return given_map(self.noise_map, picture)
-        if isinstance(self.noise, str):
-            return estimated_map(picture, by_place=self.noise == "auto-map")
-        return KnownNoise(level=float(self.noise))
+        return estimated_map(picture, by_place=self.noise == "auto-map")
+
+
+def check_grain(grain: float, noise: object) -> None:
+    """Check a grain that is given.
+
+    Raises:
+        UsageError: it is out of range, or no level is given with it.
+    """
+    check_range("grain", grain, 0, MAX_GRAIN)
+    if isinstance(noise, str) or noise is None:
+        raise UsageError("--grain says how coarse noise of a known level is; give --noise LEVEL, too")
 
 
 def _observation(picture: "Picture", noise: KnownNoise) -> "NoisyPicture | GuidePicture":
@@ -116,7 +143,9 @@ def _observation(picture: "Picture", noise: KnownNoise) -> "NoisyPicture | Guide
     )
 
 
-def _noise_note(found: "FoundNoise") -> str:
+def _noise_note(found: "FoundNoise", *, is_all: bool) -> str:
+    if found.level == 0 and not is_all:
+        return "no other noise found"
     if found.level == 0:
         return "no noise found, so nothing is removed; --noise LEVEL removes it anyway"
     grain = "" if found.grain is None else f", grain of {found.grain:.1f} pixels"

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from ..errors import UsageError
+from ..images.units import LEVEL
+from .denoise import MAX_NOISE
 from .task import altered, check_range, to_recipe
 
 if TYPE_CHECKING:
@@ -12,10 +15,9 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from ..degradation.operators import Degradation
     from ..images.picture import Picture
-    from ..restoration.noise_reading import NoiseReader
-    from ..restoration.problem import Problem
+    from ..restoration.noise_reading import FoundNoise, NoiseReader
+    from ..restoration.problem import GuidePicture, NoisyPicture, Problem
     from .tone.enhancement import ToneResult
 
 WhiteBalance = Literal["auto", "off"]
@@ -34,6 +36,8 @@ class Enhance:
         contrast: slope in the middle tones, 1 = as it is. "auto" = remove a veil over the blacks.
         clarity: local contrast, 0 = as it is, 1 = twice as much detail. "auto" = some, where a veil was.
         white_balance: "auto" = remove a cast that three estimators agree on; "off".
+        noise: the picture's noise as the file has it, in 8-bit levels; "auto" = read it in the new light; "poisson" =
+            take it as white and estimate it by brightness.
         strength: 0 = the input, 1 = all of it.
 
     Raises:
@@ -44,6 +48,7 @@ class Enhance:
     contrast: "float | Literal['auto']" = "auto"
     clarity: "float | Literal['auto']" = "auto"
     white_balance: WhiteBalance = "auto"
+    noise: "float | Literal['auto', 'poisson']" = "auto"
     strength: float = 1.0
 
     fills_holes: ClassVar[bool] = False
@@ -54,12 +59,15 @@ class Enhance:
             value = getattr(self, name)
             if value != "auto":
                 check_range(name, value, low, high)
+        if not isinstance(self.noise, str):
+            check_range("noise", self.noise, 0, MAX_NOISE)
+        elif self.noise not in ("auto", "poisson"):
+            raise UsageError(f"--noise must be a number, auto or poisson, not {self.noise}")
         check_range("strength", self.strength, 0, 1)
 
     def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
         """Return what is known about a picture: how it looks in its new light, and its noise there."""
-        from ..degradation.estimation.picture_noise import is_white, measured_noise
-        from ..restoration.problem import Findings, Finish, GuidePicture, NoisyPicture, Problem
+        from ..restoration.problem import Findings, Finish, Problem
         from .tone.enhancement import ToneOptions, enhance
 
         if self.strength == 0:
@@ -68,24 +76,41 @@ class Enhance:
             exposure=self.exposure, contrast=self.contrast, clarity=self.clarity,
             balanced=self.white_balance == "auto", strength=self.strength,
         )  # fmt: skip
+        level, white = self._level(picture)
+        toned = enhance(_tensor(picture), wish, depth=picture.depth, level=level)
+        lit = replace(picture, pixels=_pixels(toned, picture.pixels.shape[2]))
+        noise = self._correlated(lit, toned, read_noise)
+        notes = (*_profile_note(picture), _note(toned, noise))
+        if toned.is_untouched and toned.sigma is None and noise is None:
+            return Problem(findings=Findings(notes=notes))
+        return Problem(
+            picture=lit,
+            observation=_white(picture, toned, stored=not white) if noise is None else _guide(noise, picture, toned),
+            finish=Finish(strength=self.strength, chroma_strength=self.strength),
+            findings=Findings(facts={"tone": _found(toned, noise)}, notes=notes),
+        )
+
+    def _level(self, picture: "Picture") -> tuple[float | None, bool]:
+        """Return the noise of the file in 8-bit levels, None where its light is to tell, and whether it is white."""
+        from ..degradation.estimation.picture_noise import is_white, measured_noise
+
+        if not isinstance(self.noise, str):
+            return self.noise, is_white(picture, self.noise)
         coded = measured_noise(picture).level if picture.source.jpeg is not None else None
         white = coded is None or is_white(picture, coded)
-        toned = enhance(_tensor(picture), wish, depth=picture.depth, level=None if white else coded)
-        notes = (*_profile_note(picture), _note(toned))
-        if toned.is_untouched and toned.sigma is None:
-            return Problem(findings=Findings(notes=notes))
-        channels = picture.pixels.shape[2]
-        pixels = toned.x[0, :channels].permute(1, 2, 0).contiguous().numpy()
-        sigma_y = None if toned.sigma is None else toned.sigma[0, 0].numpy()
-        noise = 0.0 if toned.sigma is None else float(toned.sigma.square().mean().sqrt())
-        what = None if white else _coded(picture, toned)
-        seen = NoisyPicture(noise=noise, sigma_y=sigma_y)
-        return Problem(
-            picture=replace(picture, pixels=pixels),
-            observation=seen if what is None else GuidePicture(degradation=what, sigma_y=sigma_y),
-            finish=Finish(strength=self.strength, chroma_strength=self.strength),
-            findings=Findings(facts={"tone": _found(toned)}, notes=notes),
-        )
+        return None if white else coded, white
+
+    def _correlated(self, lit: "Picture", toned: "ToneResult", read: "NoiseReader | None") -> "FoundNoise | None":
+        """Return the correlated noise of a picture in its new light. None: there is none, or it is white."""
+        from ..restoration.noise_reading import find_noise, given_noise
+
+        if self.noise == "poisson" or self.noise == 0:
+            return None
+        if self.noise == "auto":
+            found = find_noise(lit, read, toned.noise)
+        else:
+            found = given_noise(toned.level, None, lit, read)
+        return None if found.grain is None else found
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
@@ -108,21 +133,44 @@ def _tensor(picture: "Picture") -> "torch.Tensor":
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].expand(-1, 3, -1, -1).contiguous()
 
 
-def _coded(picture: "Picture", toned: "ToneResult") -> "Degradation | None":
-    """Return a JPEG whose noise is no longer white as a guide. Its steps are lifted with it, so its quality is lower.
+def _pixels(toned: "ToneResult", channels: int) -> "NDArray[np.float32]":
+    pixels: NDArray[np.float32] = toned.x[0, :channels].permute(1, 2, 0).contiguous().numpy()
+    return pixels
+
+
+def _white(picture: "Picture", toned: "ToneResult", *, stored: bool) -> "NoisyPicture | GuidePicture":
+    """Return how the picture relates to the one without noise, if that is white, or was before it was stored as JPEG.
+
+    A JPEG's own errors are lifted as noise is, so a picture whose noise the coder changed is a guide.
+    """
+    from ..degradation.operators import Degradation
+    from ..restoration.problem import GuidePicture, NoisyPicture
+
+    sigma_y = None if toned.sigma is None else toned.sigma[0, 0].numpy()
+    if stored and (toned.sigma is not None or toned.slope >= _LIFTED):
+        noise = 0.0 if toned.sigma is None else float(toned.sigma.median())
+        return GuidePicture(degradation=Degradation(noise=noise, quality=_quality(picture, toned)), sigma_y=sigma_y)
+    return NoisyPicture(noise=toned.level / LEVEL, sigma_y=sigma_y)
+
+
+def _guide(noise: "FoundNoise", picture: "Picture", toned: "ToneResult") -> "GuidePicture":
+    from ..restoration.problem import GuidePicture
+
+    return GuidePicture(degradation=noise.degradation(_quality(picture, toned)))
+
+
+def _quality(picture: "Picture", toned: "ToneResult") -> float:
+    """Return a JPEG's quality in the new light. Its steps are lifted, so it is lower; 100 = never compressed.
 
     In the IJG's scale the steps go with 200 - 2 q above quality 50, and with 5000 / q below.
     """
     from ..degradation.estimation.picture_noise import coded_quality
-    from ..degradation.operators import Degradation
 
-    if toned.sigma is None and toned.slope < _LIFTED:
-        return None
     quality = coded_quality(picture)
-    if quality < 100:
-        steps = (200 - 2 * quality if quality >= 50 else 5000 / quality) * max(toned.slope, 1.0)
-        quality = 100 - steps / 2 if steps <= 100 else 5000 / steps
-    return Degradation(noise=0.0 if toned.sigma is None else float(toned.sigma.median()), quality=max(quality, 1.0))
+    if quality == 100:
+        return quality
+    steps = (200 - 2 * quality if quality >= 50 else 5000 / quality) * max(toned.slope, 1.0)
+    return max(100 - steps / 2 if steps <= 100 else 5000 / steps, 1.0)
 
 
 def _profile_note(picture: "Picture") -> tuple[str, ...]:
@@ -132,15 +180,16 @@ def _profile_note(picture: "Picture") -> tuple[str, ...]:
     return () if name is None else (f"its colour profile is {name}, but light is computed by sRGB's curve",)
 
 
-def _found(toned: "ToneResult") -> dict[str, float]:
+def _found(toned: "ToneResult", noise: "FoundNoise | None") -> dict[str, float]:
     values = {
         "exposure": toned.stops, "lift": toned.lifted, "black": toned.black, "cast": toned.cast,
         "clarity": toned.clarity, "noise": toned.noise,
     }  # fmt: skip
+    values |= {} if noise is None else noise.facts()
     return {name: round(value, 4) for name, value in values.items()}
 
 
-def _note(toned: "ToneResult") -> str:
+def _note(toned: "ToneResult", noise: "FoundNoise | None") -> str:
     words = []
     if toned.stops:
         words.append(f"exposure {toned.stops:+.1f} EV")
@@ -153,4 +202,6 @@ def _note(toned: "ToneResult") -> str:
     if toned.clarity:
         words.append(f"clarity {toned.clarity:+.2f}")
     tone = ", ".join(words) or "tone unchanged"
+    if noise is not None:
+        return f"{tone}; noise: about {noise.level:.1f} levels, grain of {noise.grain:.1f} pixels in the new light"
     return f"{tone}; " + (f"noise: about {toned.noise:.1f} levels where it shows" if toned.noise else "no noise found")

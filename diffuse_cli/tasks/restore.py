@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import UsageError
 from ..images.source_type import EDITED
-from .denoise import MAX_NOISE, Denoise
+from .denoise import MAX_NOISE, Denoise, check_grain
 from .inpaint import Inpaint
 from .super_resolve import MAX_SCALE
-from .task import altered, check_range
+from .task import PREPARED, altered, check_range
 
 if TYPE_CHECKING:
     from ..degradation.estimation.estimate import Estimate
     from ..images.image_io import Picture
     from ..restoration.noise_reading import FoundNoise, NoiseReader
+    from ..restoration.preparation import Prepared
     from ..restoration.problem import Problem
 
 MAX_BLUR = 20.0
@@ -33,6 +34,7 @@ class Restore:
     Attributes:
         noise: std of the noise in 8-bit levels; "auto" = estimate it, None = there is none; "if-blurred" = estimate it,
             but only where a blur is to be undone, which would make the noise stronger.
+        grain: as `Denoise.grain`.
         jpeg: IJG quality; "auto" = estimate it, None = never compressed.
         blur: std of a Gaussian in pixels; "auto" = estimate it, None = there is none.
         scale: enlarge by this factor, too; 1 <= scale <= 8.
@@ -43,6 +45,7 @@ class Restore:
     """
 
     noise: "float | Literal['auto', 'if-blurred'] | None" = "auto"
+    grain: "float | Literal['auto']" = "auto"
     jpeg: "float | Literal['auto'] | None" = "auto"
     blur: "float | Literal['auto'] | None" = "auto"
     scale: float = 1.0
@@ -54,6 +57,8 @@ class Restore:
             value = getattr(self, name)
             if value not in ("auto", None) and (name, value) != ("noise", "if-blurred"):
                 check_range(name, value, low, high)
+        if self.grain != "auto":
+            check_grain(self.grain, self.noise)
         check_range("scale", self.scale, 1, MAX_SCALE)
         if (self.noise, self.jpeg, self.blur, self.holes) == (None,) * 4 and self.scale == 1:
             raise UsageError("nothing to restore; give --noise, --jpeg, --blur, --scale or --mask")
@@ -76,16 +81,28 @@ class Restore:
         """
         from ..degradation.estimation.estimate import estimate_degradation
         from ..degradation.estimation.patching import patched
-        from ..restoration.noise_reading import find_noise
+        from ..restoration.preparation import joined, nothing_prepared, prepare
         from ..restoration.problem import Problem
 
-        holes = Problem() if self.holes is None else self.holes.problem(picture)
-        if not self.estimated:
-            return self._problem(picture, None, None, holes)
-        seen = picture if holes.hole is None else replace(picture, pixels=patched(picture.pixels, holes.hole))
-        found = estimate_degradation(seen)
-        noise = find_noise(seen, read_noise, found.noise.value or 0.0) if "noise" in self.estimated else None
-        return self._problem(picture, found, noise, holes)
+        prepared = prepare(picture) if self.noise == "auto" else nothing_prepared(picture)
+        seen = prepared.seen
+        holes = Problem() if self.holes is None else self.holes.problem(seen)
+        seen = seen if holes.hole is None else replace(seen, pixels=patched(seen.pixels, holes.hole))
+        holes = joined(holes, prepared, picture)
+        found = estimate_degradation(seen) if self.estimated else None
+        return self._problem(picture, found, self._noise(seen, found, read_noise), holes)
+
+    def _noise(
+        self, picture: "Picture", found: "Estimate | None", read_noise: "NoiseReader | None"
+    ) -> "FoundNoise | None":
+        """Return the noise: found, or given with its grain. None: there is none, or it is not to be removed."""
+        from ..restoration.noise_reading import find_noise, given_noise
+
+        if found is not None and "noise" in self.estimated:
+            return find_noise(picture, read_noise, found.noise.value or 0.0)
+        if isinstance(self.noise, str) or not self.noise:
+            return None
+        return given_noise(self.noise, None if self.grain == "auto" else self.grain, picture, read_noise)
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
@@ -93,29 +110,39 @@ class Restore:
         if any(recipe.get(key) for key in ("mask", "boxes", "polygons")):
             return EDITED
         found = {name: recipe.get(name, none) for name, none in UNDONE.items()}
-        return None if found == UNDONE and recipe.get("scale", 1) == 1 else altered(recipe)
+        is_clean = found == UNDONE and not PREPARED & recipe.keys()
+        return None if is_clean and recipe.get("scale", 1) == 1 else altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
         """Return the options as a recipe tells them. What is not undone is there, too."""
+        grain = {} if self.grain == "auto" else {"grain": self.grain}
         given = {"noise": self.noise or 0.0, "jpeg": self.jpeg or 100.0, "blur": self.blur or 0.0}
         known: dict[str, Any] = {name: value for name, value in given.items() if name not in self.estimated}
         if self.noise == "if-blurred":  # which nothing but --only says
             known["only"] = [name for name, none in UNDONE.items() if name != "noise" and given[name] != none]
         known["estimated"] = {name: getattr(self, name) for name in self.estimated}
         holes: dict[str, Any] = {"mask": None, "boxes": [], "polygons": [], "invert_mask": False}
-        return {**holes, **known, "scale": self.scale, **({} if self.holes is None else self.holes.to_recipe())}
+        return {
+            **holes,
+            **known,
+            **grain,
+            "scale": self.scale,
+            **({} if self.holes is None else self.holes.to_recipe()),
+        }
 
-    def problem_of(self, picture: "Picture", found: "Estimate", noise: "FoundNoise | None" = None) -> "Problem":
-        """Return the problem where nothing is missing and the estimate is known.
+    def problem_of(self, prepared: "Prepared", found: "Estimate", noise: "FoundNoise | None" = None) -> "Problem":
+        """Return the problem where no mask is given and the estimate is known.
 
         Args:
-            picture: what is restored.
+            prepared: what is restored.
             found: its estimate.
             noise: its noise; None: as the estimate has it.
         """
+        from ..restoration.preparation import joined
         from ..restoration.problem import Problem
 
-        return self._problem(picture, found, noise, Problem())
+        holes = joined(Problem(), prepared, prepared.picture)
+        return self._problem(prepared.picture, found, noise, holes)
 
     def _problem(
         self, picture: "Picture", found: "Estimate | None", photo: "FoundNoise | None", holes: "Problem"
@@ -134,7 +161,7 @@ class Restore:
         if correlated is not None:
             findings = replace(findings, facts={**findings.facts, **correlated.facts()})
         elif blur == 0 and self.scale == 1 and noise > 0 and self.holes is None and as_stored:
-            alone = Denoise(noise=noise).problem(picture)  # through y, or as a guide where a coder was at the noise
+            alone = Denoise(noise=noise, grain=0.0).problem(picture)  # through y, or as a guide where a coder was at it
             finish = replace(holes.finish, uncoded=alone.guide is not None and jpeg < 100)
             return replace(holes, observation=alone.observation, finish=finish, findings=findings)
         quality = jpeg if jpeg <= MAX_JPEG_QUALITY else 100.0
@@ -144,7 +171,8 @@ class Restore:
         size = (max(round(h * self.scale), 1), max(round(w * self.scale), 1))
         told = Degradation(scale=self.scale, noise=noise / LEVEL, quality=quality, blur=min(blur, KNOWN_BLUR))
         if correlated is not None:
-            told = replace(told, noise=correlated.told, grain=correlated.grain or 0.0)
+            seen = correlated.degradation(quality)
+            told = replace(told, noise=seen.noise, grain=seen.grain, doubt=seen.doubt, quality=seen.quality)
         guide = GuidePicture(degradation=told, size=size if self.scale > 1 else None)
         finish = replace(holes.finish, uncoded=quality < 100)
         if told == Degradation(quality=quality) and quality < 100 and holes.hole is None:

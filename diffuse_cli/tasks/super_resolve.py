@@ -108,21 +108,17 @@ def _found(picture: "Picture", read_noise: "NoiseReader | None") -> "tuple[Degra
     """Return what happened to a picture beside being shrunk, and what is said of it."""
     from ..degradation.estimation.estimate import find_jpeg
     from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY
-    from ..degradation.operators import Degradation
-    from ..images.units import LEVEL
     from ..restoration.noise_reading import LEAST_LEVEL, FoundNoise, find_noise
     from ..restoration.problem import Findings
 
     quality, small = find_jpeg(picture).quality.value, min(picture.pixels.shape[:2]) < LEAST_SIDE
     noise = FoundNoise(level=0.0) if small else find_noise(picture, read_noise)
-    what = Degradation(quality=100.0 if quality is None or quality > MAX_JPEG_QUALITY else quality)
     if noise.level < LEAST_LEVEL or (noise.grain is not None and noise.doubt > MOST_DOUBT):
         noise = FoundNoise(level=0.0)
-    if noise.level > 0:
-        told = noise.level / LEVEL if noise.grain is None else noise.told
-        what = replace(what, noise=told, grain=noise.grain or 0.0)
+    stored = 100.0 if quality is None or quality > MAX_JPEG_QUALITY else quality
+    what = noise.degradation(stored)
     words = [
-        *([f"JPEG quality {what.quality:.0f}"] if what.quality < 100 else []),
+        *([f"JPEG quality {stored:.0f}"] if stored < 100 else []),
         *([f"noise of {noise.level:.1f} levels"] if noise.level > 0 else []),
     ]
     notes = (f"{', '.join(words)} (estimated), not enlarged",) if words else ()

@@ -16,114 +16,121 @@ from ..degradation.operators import blur, resize
 from ..diffusion import checkpoint
 from ..diffusion.model import Model
 from ..diffusion.network import UNet
-from ..diffusion.photo_noise import OUTPUTS, Regressor, save_regressor, statistics
+from ..diffusion.photo_noise import Regressor, save_regressor, statistics
 from ..errors import UsageError
 from ..images.image_io import read_picture, through_jpeg
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL, luma
 from ..system.process import one_thread
+from .drawings import drawing
 from .pictures import SUFFIXES
 from .sample_spec import Rng
 
 SIDES = (128, 160, 208)
 _BORDER = 16
+_EACH = 4
+"""Crops of each photograph that is read."""
+_HELD_OUT = 8
+"""One photograph in this many is held out."""
+_LEAST_CONTRAST = 0.1
 _RATE = 2e-3
 LEAST = 0.3
 """What a clean crop counts as, in 8-bit levels."""
 
 
 class Sample(NamedTuple):
-    """A crop as a file has it (1, 3, P, P), and what is true of its noise: OUTPUTS numbers; `noisy`: it has some."""
+    """A crop as a file has it (1, 3, P, P), and what is true of its noise: OUTPUTS numbers, NaN where there is none."""
 
     crop: Tensor
     truth: tuple[float, ...]
-    noisy: bool
 
 
-def sample(files: Sequence[Path], rng: Rng) -> Sample:
-    """Draw a crop: half with a camera's or film's noise, a fifth with white noise, the others clean.
+def sample(picture: Tensor, rng: Rng) -> Sample:
+    """Draw a crop: 45 % with a camera's or film's noise, 15 % white noise, the others clean.
 
-    Of the clean ones a quarter is drawn: lines, boxes, gradients. Half of all become JPEGs.
+    Of the clean ones a third is drawn: pages, charts, pixel art. Half of all become JPEGs.
+
+    Args:
+        picture: (1, 3, H, W), a clean photograph.
+        rng: draws the crop, its noise and its coding.
     """
     side = int(rng.choice(SIDES))
     gray, kind = bool(rng.random() < 0.1), rng.random()
-    x0 = _drawing(side + _BORDER, rng) if kind > 0.925 else _photograph(files, side + _BORDER, rng)
+    x0 = _part(picture, side + _BORDER, rng)
+    x0 = drawing(x0, rng) if kind > 0.86 else x0
     x0 = luma(x0).expand(-1, 3, -1, -1) if gray else x0
     noise = torch.zeros_like(x0)
-    if kind < 0.5:
+    if kind < 0.45:
         x0 = blur(x0, rng.uniform(0.3, 1.0)) if rng.random() < 0.5 else x0
         noise = drawn_noise(x0, rng, gray=gray)
-        noise = noise * _by_texture(x0, rng) if rng.random() < 0.5 else noise
-    elif kind < 0.7:
+        noise = noise * _by_texture(x0, rng) if rng.random() < 0.6 else noise
+    elif kind < 0.6:
         drawn = torch.from_numpy(rng.standard_normal((1, 1 if gray else 3, *x0.shape[-2:]), dtype=np.float32))
         noise = (math.exp(rng.uniform(0, math.log(60))) / LEVEL * drawn).expand_as(x0)
     after = _processed(rng) if rng.random() < 0.35 else None
     noisy, clean = (v.clamp(-1, 1) for v in (x0 + noise, x0))
     if after is not None:
         noisy, clean = after(noisy), after(clean)
-    truth = _truth(noisy - clean)
+    truth = _truth(noisy - clean, clean)
     stored = _stored(noisy, rng)
     top, left = (int(v) for v in rng.integers(_BORDER + 1, size=2))
     room = min(stored.shape[-2:]) - max(top, left)
     side = min(side, room // 16 * 16)
-    return Sample(stored[..., top : top + side, left : left + side], truth, kind < 0.7)
+    return Sample(stored[..., top : top + side, left : left + side], truth)
 
 
-def _truth(noise: Tensor) -> tuple[float, ...]:
+def _truth(noise: Tensor, clean: Tensor) -> tuple[float, ...]:
     """The regressor's outputs: see photo_noise.OUTPUTS."""
-    level, grain = describe_noise(noise)
-    light = luma(noise)
-    colour = (noise - light).square().mean().sqrt()
     least = LEAST / LEVEL
-    return (
-        math.log(max(level, least)), min(grain, 2.0), math.log(max(float(light.std()), least)),
-        math.log(max(float(colour), least)),
-    )  # fmt: skip
+    light = luma(noise)
+    levels = [float(v.square().mean().sqrt()) for v in (noise, light, noise - light)]
+    if levels[0] == 0:
+        grain, slope = math.nan, math.nan
+    else:
+        grain, slope = min(describe_noise(noise)[1], 2.0), _by_brightness(noise, luma(clean))
+    logs = [math.log(max(level, least)) for level in levels]
+    return logs[0], grain, logs[1], logs[2], slope
 
 
-def _photograph(files: Sequence[Path], side: int, rng: Rng) -> Tensor:
-    """A crop of a photograph: a third of them shrunk, half of them enlarged, as soft as cameras' own pictures are."""
-    x = to_tensor(read_picture(files[int(rng.integers(len(files)))]).pixels)
-    draw = rng.random()
-    scale = 1 / rng.choice([1.5, 2, 3]) if draw < 0.3 else rng.uniform(1.5, 4) if draw < 0.75 else 1.0
-    scale = max(scale, side / min(x.shape[-2:]))
-    part = min(math.ceil(side / scale), *x.shape[-2:])
+def _by_brightness(noise: Tensor, brightness: Tensor) -> float:
+    """Logarithm of the noise in the brighter half over that in the darker half. NaN: the halves are equally bright."""
+    bright = brightness > brightness.median()
+    tones = [brightness[half] for half in (bright, ~bright)]
+    if min(tone.numel() for tone in tones) == 0 or tones[0].mean() - tones[1].mean() < _LEAST_CONTRAST:
+        return math.nan
+    energies = [float(noise.square().mean(1, keepdim=True)[half].mean()) for half in (bright, ~bright)]
+    return min(max(math.log((energies[0] + 1e-9) / (energies[1] + 1e-9)) / 2, -2.0), 2.0)
+
+
+def _part(x: Tensor, side: int, rng: Rng) -> Tensor:
+    """A part of a photograph, shrunk until its own noise is gone; half of them enlarged again, soft as cameras' are.
+
+    Half of those that are not enlarged are shrunk by Lanczos' filter, which is crisper.
+    """
+    grow = rng.uniform(1.2, 2.5) if rng.random() < 0.5 else 1.0
+    small = max(round(side / grow), 32)
+    shrink = min(math.exp(rng.uniform(math.log(1.5), math.log(4))), min(x.shape[-2:]) / small)
+    part = min(round(small * shrink), *x.shape[-2:])
     top, left = (int(rng.integers(n - part + 1)) for n in x.shape[-2:])
-    return resize(x[..., top : top + part, left : left + part], (side, side)).clamp(-1, 1)
+    crop = x[..., top : top + part, left : left + part]
+    crop = _lanczos(crop, small) if grow == 1 and rng.random() < 0.5 else resize(crop, (small, small))
+    return resize(crop, (side, side)).clamp(-1, 1)
 
 
-def _drawing(side: int, rng: Rng) -> Tensor:
-    """A chart, a drawing or a page: flat colours with sharp or soft edges, perhaps on a gradient."""
-    from PIL import Image, ImageDraw
+def _lanczos(x: Tensor, side: int) -> Tensor:
+    from PIL import Image
 
-    big = 2 * side if rng.random() < 0.5 else side
-    image = Image.new("RGB", (big, big), tuple(int(v) for v in rng.integers(256, size=3)))
-    pen = ImageDraw.Draw(image)
-    for _ in range(int(rng.integers(3, 60))):
-        colour = tuple(int(v) for v in rng.integers(256, size=3))
-        x, y, w, h = (int(v) for v in rng.integers(big, size=4))
-        kind = rng.integers(4)
-        if kind == 0:
-            pen.rectangle((x, y, x + w // 4, y + h // 4), fill=colour)
-        elif kind == 1:
-            pen.line((x, y, w, h), fill=colour, width=int(rng.integers(1, 6)))
-        elif kind == 2:
-            pen.ellipse((x, y, x + w // 5, y + h // 5), fill=colour)
-        else:
-            pen.text((x, y), "The quick brown fox 0123456789", fill=colour)
-    x0 = torch.from_numpy(np.array(image.resize((side, side)), np.float32)).permute(2, 0, 1)[None] / LEVEL - 1
-    if rng.random() < 0.3:
-        ramp = torch.linspace(-1, 1, side)[:, None] * rng.uniform(0, 0.5)
-        x0 = (x0 + ramp).clamp(-1, 1)
-    return x0
+    planes = [Image.fromarray(plane.numpy()).resize((side, side), Image.Resampling.LANCZOS) for plane in x[0]]
+    return torch.from_numpy(np.stack([np.asarray(plane) for plane in planes]))[None]
 
 
 def _by_texture(x0: Tensor, rng: Rng) -> Tensor:
-    """Where the noise is stronger: cameras smooth flat places more than edges."""
+    """Where the noise is stronger: a camera's denoiser smooths flat places, down to a tenth, and spares edges."""
     g = luma(x0)
     edges = F.avg_pool2d((g - F.avg_pool2d(F.pad(g, (4, 4, 4, 4), mode="reflect"), 9, 1)).abs(), 9, 1, 4)
-    relative = (edges / edges.mean().clamp_min(1e-4)).clamp(0, 3) - 1
-    return (1 + rng.uniform(0, 1.2) * relative).clamp_min(0.2)
+    busy = (edges / edges.mean().clamp_min(1e-4)).clamp(0, 1.5) / 1.5
+    flat = math.exp(rng.uniform(math.log(0.1), 0))
+    return flat + (1 - flat) * busy
 
 
 def _processed(rng: Rng) -> Callable[[Tensor], Tensor]:
@@ -151,7 +158,7 @@ def _stored(x: Tensor, rng: Rng) -> Tensor:
 def train_regressor(
     folders: Sequence[Path], target: Path, model: str, crops: int, seed: int, tick: Callable[[int], None]
 ) -> str:
-    """Make crops, fit a regressor to seven eighths of them, and write it.
+    """Make crops, fit a regressor to those of seven eighths of the photographs, and write it.
 
     Args:
         folders: of clean photographs.
@@ -177,8 +184,8 @@ def train_regressor(
     if network.config.described < 5:
         raise UsageError(f"--model {model}: these weights do not know grain")
     with one_thread():
-        inputs, truth = make(files, crops, seed, network, tick)
-        held_out = torch.arange(crops) % 8 == 0
+        inputs, truth, source = make(files, crops, seed, network, tick)
+        held_out = source % _HELD_OUT == 0
         regressor = fit(inputs[~held_out], truth[~held_out], seed=seed)
         line = _errors(regressor, inputs[held_out], truth[held_out])
     summary = {"crops": str(int((~held_out).sum())), "held_out": line, "core": checkpoint.verify(path)[0]}
@@ -189,31 +196,43 @@ def train_regressor(
 @torch.no_grad()
 def _errors(regressor: Regressor, inputs: Tensor, truth: Tensor) -> str:
     means, _ = regressor(inputs)
-    noisy = truth[:, OUTPUTS] > 0
-    off = (means - truth[:, :OUTPUTS]).abs()[noisy].median(0).values
+    noisy = ~truth[:, 1].isnan()
+    off = (means - truth).abs()[noisy].nanmedian(0).values
     clean = float(means[~noisy, 0].exp().median()) * LEVEL
     return f"median error of ln level {off[0]:.3f}, of grain {off[1]:.3f}; clean crops read {clean:.2f} levels"
 
 
 def make(
     files: Sequence[Path], count: int, seed: int, network: UNet, tick: Callable[[int], None]
-) -> tuple[Tensor, Tensor]:
-    """Return statistics (count, INPUTS) and truth (count, OUTPUTS + 1); its last column is 1 where there is noise."""
-    rows, truths = [], []
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return statistics (count, INPUTS), truth (count, OUTPUTS), NaN where nothing is true, and the number of the file.
+
+    Args:
+        files: clean photographs.
+        count: how many crops.
+        seed: of the crops.
+        network: reads them.
+        tick: called with the number of crops that are done.
+    """
+    rows, truths, source = [], [], []
     for k in range(count):
-        drawn = sample(files, np.random.default_rng([seed, k]))
+        if k % _EACH == 0:
+            which = int(np.random.default_rng([seed, k, 1]).integers(len(files)))
+            picture = to_tensor(read_picture(files[which]).pixels)
+        drawn = sample(picture, np.random.default_rng([seed, k]))
         rows.append(statistics([drawn.crop], network))
-        truths.append([*drawn.truth, float(drawn.noisy)])
+        truths.append(drawn.truth)
+        source.append(which)
         tick(k + 1)
-    return torch.stack(rows), torch.tensor(truths)
+    return torch.stack(rows), torch.tensor(truths), torch.tensor(source)
 
 
 def fit(inputs: Tensor, truth: Tensor, *, seed: int = 0, epochs: int = 120) -> Regressor:
-    """Fit a regressor by the Gaussian likelihood of its outputs; a clean crop counts for the levels alone.
+    """Fit a regressor by the Gaussian likelihood of its outputs. A clean crop counts for the levels alone.
 
     Args:
         inputs: (n, INPUTS), statistics.
-        truth: (n, OUTPUTS + 1), as `make` returns them.
+        truth: (n, OUTPUTS), as `make` returns them.
         seed: of the first weights and of the order.
         epochs: times that every crop is seen.
     """
@@ -221,8 +240,7 @@ def fit(inputs: Tensor, truth: Tensor, *, seed: int = 0, epochs: int = 120) -> R
     regressor = Regressor()
     regressor.mean.copy_(inputs.mean(0))
     regressor.std.copy_(inputs.std(0).clamp_min(1e-4))
-    target, weight = truth[:, :OUTPUTS], torch.ones(len(truth), OUTPUTS)
-    weight[:, 1] = truth[:, OUTPUTS]
+    target, weight = truth.nan_to_num(), (~truth.isnan()).float()
     x = regressor.normalised(inputs)
     regressor.train()
     for member in regressor.members:

@@ -1,6 +1,5 @@
 """The noise of pictures: who reads it, what is told, and what is left alone."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.photo_noise import INPUTS, PhotoNoise, Regressor, load_regressor, save_regressor, statistics
-from diffuse_cli.errors import CheckpointError
+from diffuse_cli.errors import CheckpointError, UsageError
 from diffuse_cli.images.image_io import Picture, jpeg_coding
 from diffuse_cli.images.picture import Source
 from diffuse_cli.images.units import LEVEL
@@ -23,7 +22,7 @@ FLAT = Picture(pixels=np.zeros((96, 96, 3), np.float32))
 
 def reads(level: float, grain: float, doubt: float = 0.2) -> PhotoNoise:
     part = level / LEVEL
-    return PhotoNoise(level=part, grain=grain, luma=part, chroma=part, doubt=doubt)
+    return PhotoNoise(level=part, grain=grain, luma=part, chroma=part, bright_over_dark=1.0, doubt=doubt)
 
 
 def white(level: float) -> Picture:
@@ -31,22 +30,43 @@ def white(level: float) -> Picture:
     return Picture(pixels=(noise * np.float32(level / LEVEL)).clip(-1, 1))
 
 
-def test_a_photographs_noise_is_told_with_its_grain_and_a_margin_for_doubt() -> None:
+def test_a_photographs_noise_is_told_with_its_grain_and_doubt() -> None:
     problem = Denoise().problem(FLAT, lambda _: reads(5, 0.6, doubt=0.3))
     assert isinstance(problem.observation, GuidePicture)
     told = problem.observation.degradation
-    assert told.noise == pytest.approx(5 * math.exp(0.3) / LEVEL)
-    assert (told.grain, told.quality) == (0.6, 100)
+    assert told.noise == pytest.approx(5 / LEVEL)
+    assert (told.grain, told.doubt, told.quality) == (0.6, 0.3, 100)
     assert problem.findings.facts["noise"] == pytest.approx(5)
     assert "5.0 levels, grain of 0.6" in problem.findings.notes[0]
     unsure = Denoise().problem(FLAT, lambda _: reads(5, 0.6, doubt=3)).degradation
-    assert unsure.noise == pytest.approx(5 * math.exp(0.7) / LEVEL), "the margin has an end"
+    assert unsure.doubt == 1.5, "no more than the weights were trained on"
 
 
-def test_a_jpegs_quality_is_told_beside() -> None:
-    stored = Picture(pixels=FLAT.pixels, source=Source(jpeg=jpeg_coding(80, "4:2:0")))
-    told = Denoise().problem(stored, lambda _: reads(5, 0.6)).degradation
-    assert told.quality == 80
+def test_a_given_level_has_the_grain_that_is_read_or_given() -> None:
+    read = Denoise(noise=9).problem(FLAT, lambda _: reads(5, 0.6)).degradation
+    assert read.noise * LEVEL == pytest.approx(9)
+    assert (read.grain, read.doubt) == (0.6, 0)
+    given = Denoise(noise=9, grain=1.1).problem(FLAT, lambda _: reads(5, 0.6)).degradation
+    assert given.noise * LEVEL == pytest.approx(9)
+    assert given.grain == 1.1
+    for problem in (
+        Denoise(noise=9, grain=0).problem(FLAT, lambda _: reads(5, 0.6)),
+        Denoise(noise=9).problem(FLAT, lambda _: reads(5, 0.1)),
+        Denoise(noise=9).problem(FLAT),
+    ):
+        assert isinstance(problem.observation, NoisyPicture), "white"
+        assert problem.observation.noise * LEVEL == pytest.approx(9)
+    assert Restore(noise=9, jpeg=None, blur=None).problem(FLAT, lambda _: reads(5, 0.6)).degradation.grain == 0.6
+    with pytest.raises(UsageError, match="--noise LEVEL"):
+        Denoise(grain=0.5)
+
+
+def test_a_jpegs_quality_is_told_beside_white_noise_and_a_part_of_its_steps_beside_a_photographs() -> None:
+    for quality, told in ((60, 90), (90, 100)):
+        stored = Picture(pixels=FLAT.pixels, source=Source(jpeg=jpeg_coding(quality, "4:2:0")))
+        for task in (Denoise(), Restore()):
+            assert task.problem(stored, lambda _: reads(5, 0.6)).degradation.quality == told
+        assert Denoise(noise=5).problem(stored).degradation.quality == quality
 
 
 @pytest.mark.parametrize(("level", "grain"), [(1.0, 0.6), (6.0, 0.1)])

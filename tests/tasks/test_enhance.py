@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from diffuse_cli.diffusion.photo_noise import PhotoNoise
 from diffuse_cli.errors import UsageError
 from diffuse_cli.images.picture import Picture
 from diffuse_cli.tasks.enhance import Enhance
@@ -52,3 +53,30 @@ def test_a_jpegs_steps_are_lifted_with_its_light(tmp_path: Path) -> None:
     problem = Enhance(exposure=2.0, contrast=1.0, clarity=0.0, white_balance="off").problem(jpeg)
     assert problem.guide is not None
     assert problem.degradation.quality < 80
+
+
+def test_correlated_noise_is_read_in_the_new_light() -> None:
+    seen: list[float] = []
+
+    def read(lit: Picture) -> PhotoNoise:
+        seen.append(float(lit.pixels.mean()))
+        return PhotoNoise(level=12 / 127.5, grain=0.7, luma=0.08, chroma=0.05, bright_over_dark=1.0, doubt=0.4)
+
+    dark = Picture(pixels=flat((128, 128), noise=6).pixels * 0.2 - 0.7)
+    problem = Enhance(exposure=2.0, contrast=1.0).problem(dark, read)
+    assert seen[0] > dark.pixels.mean() + 0.2, "the picture in its new light"
+    told = problem.degradation
+    assert (told.noise * 127.5, told.grain, told.doubt) == pytest.approx((12, 0.7, 0.4))
+    assert problem.findings.facts["tone"]["grain"] == 0.7
+    assert "12.0 levels, grain of 0.7 pixels in the new light" in problem.findings.notes[-1]
+    assert Enhance(exposure=2.0, noise="poisson").problem(dark, read).guide is None, "white, as it was asked for"
+
+
+def test_a_given_noise_is_that_of_the_file() -> None:
+    options = {"exposure": 2.0, "contrast": 1.0, "clarity": 0.0}
+    dark = flat((128, 128), noise=0)
+    given = Enhance(noise=4, white_balance="off", **options).problem(dark)
+    assert given.degradation.noise * 127.5 > 4, "lifted with the light"
+    assert Enhance(noise=0, white_balance="off", **options).problem(flat((128, 128), noise=9)).is_exact
+    with pytest.raises(UsageError, match="--noise"):
+        Enhance(noise="white")  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from ...errors import UsageError
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
+from ..options.options import Compute, Files, Grain, MetadataOptions, SamplingOptions, number_or_auto, shared
 
 
 @shared
@@ -15,10 +15,11 @@ def denoise(
         str,
         typer.Option(
             metavar="auto|LEVEL|poisson|auto-map",
-            help="Std of the noise in 8-bit levels. auto estimates it. poisson also estimates how it depends on "
-            "brightness. auto-map estimates how it depends on brightness and place.",
+            help="Level of the noise, its std in 8-bit levels. auto estimates it. poisson also estimates how it "
+            "depends on brightness. auto-map estimates how it depends on brightness and place.",
         ),
     ] = "auto",
+    grain: Grain = "auto",
     noise_map: Annotated[
         str | None,
         typer.Option(
@@ -37,7 +38,10 @@ def denoise(
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Remove noise. By default, the noise level is estimated and printed."""
+    """Remove noise, also the correlated noise of cameras, phones and film. By default, it is estimated and printed.
+
+    Then impulses (salt and pepper, hot pixels) are found and filled, too, and row noise is subtracted.
+    """
     from ...degradation.estimation.noise_map import map_of
     from ...images.image_io import read_picture
     from ...tasks.denoise import Denoise
@@ -45,7 +49,9 @@ def denoise(
     from ..run.restorer import restore_files
     from ..run.task_source import SameTask, TaskWithFile
 
-    task = Denoise(noise=_noise(noise), strength=strength, chroma_strength=chroma_strength)
+    task = Denoise(
+        noise=_noise(noise), grain=number_or_auto("grain", grain), strength=strength, chroma_strength=chroma_strength,
+    )  # fmt: skip
     if noise_map is None:
         restore_files("denoise", SameTask(task=task), files, keeping, compute, which)
         return

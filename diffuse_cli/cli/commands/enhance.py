@@ -26,6 +26,14 @@ def enhance(
     white_balance: Annotated[
         WhiteBalance, typer.Option(help="auto removes a colour cast if three estimators agree on it.")
     ] = "auto",
+    noise: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|LEVEL|poisson",
+            help="Noise of the file in 8-bit levels. auto reads it in the new light. poisson takes it as white and "
+            "estimates how it depends on brightness.",
+        ),
+    ] = "auto",
     strength: Annotated[float, typer.Option(metavar="0..1", help="0 is the input, 1 the full effect.")] = 1.0,
     *,
     keeping: MetadataOptions,
@@ -33,8 +41,9 @@ def enhance(
 ) -> None:
     """Improve the light of dark, faded or flat pictures.
 
-    The tone is changed in linear light. The noise that this would show is removed: it is estimated first, and the tone
-    curve says how strong it becomes at each pixel. A picture that needs nothing stays as it is.
+    The tone is changed in linear light. The noise that this would show is removed. White noise is estimated first, and
+    the tone curve says how strong it becomes at each pixel. A camera's noise is read in the new light. A picture that
+    needs nothing stays as it is.
     """
     from ...tasks.enhance import Enhance
     from ..run.restorer import restore_files
@@ -42,7 +51,8 @@ def enhance(
 
     task = Enhance(
         exposure=number_or_auto("exposure", exposure), contrast=number_or_auto("contrast", contrast),
-        clarity=number_or_auto("clarity", clarity), white_balance=white_balance, strength=strength,
+        clarity=number_or_auto("clarity", clarity), white_balance=white_balance,
+        noise="poisson" if noise == "poisson" else number_or_auto("noise", noise), strength=strength,
     )  # fmt: skip
     restore_files("enhance", SameTask(task=task), files, keeping, compute, SamplingOptions())
 

@@ -27,15 +27,22 @@ if TYPE_CHECKING:
     from ...degradation.estimation.estimate import Estimate, Finding
     from ...images.picture import Picture
     from ...restoration.noise_reading import FoundNoise, NoiseReader
+    from ...restoration.preparation import Prepared
     from ...restoration.problem import Problem
+
+
+_UNEVEN = 1.4
+"""Noise is said to depend on brightness from this ratio of two halves on."""
 
 
 @shared
 def estimate(files: Sources) -> None:
     """Estimate the damage of pictures. Also say what `diffuse restore` would do. Writes no file.
 
-    Noise: its std in 8-bit levels, whether it grows with brightness (variance = gain x level + offset), and whether it
-    is white, or smooth as after enlarging. JPEG: the quality in the file's tables or, in other files, the quality that
+    If they are found, impulses: the share of single pixels far outside their neighbours; and row noise, column noise
+    and hum: the std of their offsets. White noise: its std in 8-bit levels, and whether it grows with brightness
+    (variance = gain x level + offset). The correlated noise of cameras, phones and film: its level and grain, in luma
+    and chroma, in bright and dark parts. JPEG: the quality in the file's tables or, in other files, the quality that
     the pixels show. Blur: the std of a Gaussian in pixels. Detail: the smallest size that holds all the detail. --json
     prints a line for each picture and a summary, as defined in json_lines.schema.json.
     """
@@ -96,27 +103,31 @@ class _Estimator(Looking["Iterator[Picture]"]):
     def _tell(self, path: Path, picture: "Picture", page: int | None, begin: float) -> None:
         from ...degradation.estimation.estimate import estimate_degradation as look
         from ...restoration.noise_reading import find_noise
+        from ...restoration.preparation import prepare
         from ...tasks.restore import Restore
 
-        found = look(picture)
-        noise = find_noise(picture, self.read_noise, found.noise.value or 0.0)
-        problem = Restore().problem_of(picture, found, noise)
+        prepared = prepare(picture)
+        found = look(prepared.seen)
+        noise = find_noise(prepared.seen, self.read_noise, found.noise.value or 0.0)
+        problem = Restore().problem_of(prepared, found, noise)
         height, width = picture.pixels.shape[:2]
         if self.files.json:
-            whole = {**found.to_json(), "photo_noise": asdict(noise)}
+            whole = {**found.to_json(), "photo_noise": asdict(noise), **_prepared_json(prepared)}
             told: dict[str, Any] = {
                 "type": "estimate", "status": "done", "input": str(path), **({} if page is None else {"page": page}),
                 "size": [width, height], "seconds": round(time.monotonic() - begin, 3), "estimate": whole,
-                "restore": {"changes": not problem.leaves_alone, **_told(problem), "command": _command(problem)},
+                "restore": {"changes": _changes(problem), **_told(problem), "command": _command(problem)},
             }  # fmt: skip
             typer.echo(json.dumps(told))
             return
         name = str(path) if page is None else f"{path}, page {page}"
-        for line in (f"{one_line(name)}: {width}x{height}", *_block(found, noise, problem, width, height)):
+        for line in (f"{one_line(name)}: {width}x{height}", *_block(prepared, found, noise, problem)):
             typer.echo(line)
 
 
-def _block(found: "Estimate", noise: "FoundNoise", problem: "Problem", width: int, height: int) -> "Iterator[str]":
+def _block(prepared: "Prepared", found: "Estimate", noise: "FoundNoise", problem: "Problem") -> "Iterator[str]":
+    height, width = prepared.picture.pixels.shape[:2]
+    yield from _prepared_rows(prepared)
     yield _noise_row(found, noise)
     yield _row("JPEG", found.jpeg_words(), found.jpeg)
     yield _row("blur", f"a Gaussian of {found.blur.value:.2f} pixels" if found.blur.value else "none", found.blur)
@@ -131,11 +142,41 @@ def _block(found: "Estimate", noise: "FoundNoise", problem: "Problem", width: in
     yield f"  restore  {_would(problem)}"
 
 
+def _prepared_rows(prepared: "Prepared") -> "Iterator[str]":
+    from ...restoration.preparation import percent
+
+    impulses = prepared.impulses
+    if impulses.share > 0:
+        many = "perhaps " if impulses.evidence == "low" else ""
+        yield f"  impulses {many}{percent(impulses.share)} of the pixels ({impulses.evidence} confidence)"
+    for one in prepared.rows:
+        period = "" if one.period is None else f", every {one.period:.1f} pixels"
+        yield f"  {one.name:8} {one.level:.1f} levels{period} (high confidence)"
+
+
+def _prepared_json(prepared: "Prepared") -> dict[str, Any]:
+    impulses = prepared.impulses
+    rows = [{"kind": one.name.replace(" ", "_"), "level": one.level, "period": one.period} for one in prepared.rows]
+    return {"impulses": {"share": impulses.share, "confidence": impulses.evidence}, "row_noise": rows}
+
+
 def _noise_row(found: "Estimate", noise: "FoundNoise") -> str:
     if noise.grain is None:
         return _row("noise", _noise(found) if noise.level else "none found", found.noise)
     confidence = "high" if noise.doubt < 0.25 else "medium" if noise.doubt < 0.6 else "low"
-    return f"  {'noise':8} {noise.level:.1f} levels, with a grain of {noise.grain:.1f} pixels ({confidence} confidence)"
+    words = f"{noise.level:.1f} levels, with a grain of {noise.grain:.1f} pixels{_parts(noise)}"
+    return f"  {'noise':8} {words} ({confidence} confidence)"
+
+
+def _parts(noise: "FoundNoise") -> str:
+    """Return the noise of luma and chroma, and where it is much stronger, in words."""
+    if noise.luma is None or noise.chroma is None or noise.bright_over_dark is None:
+        return ""
+    words = f"; luma {noise.luma:.1f}, chroma {noise.chroma:.1f}"
+    ratio = noise.bright_over_dark
+    if max(ratio, 1 / ratio) >= _UNEVEN:
+        words += f"; {max(ratio, 1 / ratio):.1f} times as strong in the {'bright' if ratio > 1 else 'dark'} parts"
+    return words
 
 
 def _row(name: str, text: str, finding: "Finding") -> str:
@@ -162,11 +203,18 @@ def _told(problem: "Problem") -> dict[str, Any]:
     return {"noise": what.noise * LEVEL, "jpeg": what.quality, "blur": what.blur}
 
 
+def _changes(problem: "Problem") -> bool:
+    """Return whether the result differs from the file's picture."""
+    return problem.picture is not None or not problem.leaves_alone
+
+
 def _would(problem: "Problem") -> str:
-    if problem.leaves_alone:
+    if not _changes(problem):
         return "would leave it as it is"
     told = _told(problem)
     words = [
+        *(["the impulses"] if problem.has_hole else []),
+        *(["the offsets of rows or columns"] if problem.picture is not None else []),
         *([f"noise of {told['noise']:.1f} levels"] if told["noise"] else []),
         *([f"the traces of JPEG quality {told['jpeg']:.0f}"] if told["jpeg"] < 100 else []),
         *([f"a blur of {told['blur']:.2f} pixels"] if told["blur"] else []),
@@ -176,7 +224,7 @@ def _would(problem: "Problem") -> str:
 
 def _command(problem: "Problem") -> str:
     """Return the command that does the same without estimating again."""
-    if problem.degradation.grain:
+    if problem.degradation.doubt or problem.has_hole or problem.picture is not None:  # no option says it
         return "diffuse restore"
     told = _told(problem)
     return f"diffuse restore --noise {told['noise']:.4g} --jpeg {told['jpeg']:.4g} --blur {told['blur']:.4g}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..options.masking import MaskOptions
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, number_or_auto, shared
+from ..options.options import Compute, Files, Grain, MetadataOptions, SamplingOptions, number_or_auto, shared
 from ..run.mask_source import MaskSource
 from ..run.task_source import SameTask, TaskSource
 
@@ -21,8 +21,9 @@ def restore(
     files: Files,
     noise: Annotated[
         str | None,
-        typer.Option(metavar="auto|LEVEL", help="Std of the noise in 8-bit levels. 0 is none.", show_default="auto"),
+        typer.Option(metavar="auto|LEVEL", help="Level of the noise in 8-bit levels. 0 is none.", show_default="auto"),
     ] = None,
+    grain: Grain = "auto",
     jpeg: Annotated[
         str | None,
         typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was. 100 is none.", show_default="auto"),
@@ -43,9 +44,9 @@ def restore(
 ) -> None:
     """Undo noise, JPEG compression, blur and holes at once.
 
-    The damage is estimated for each picture, as `diffuse estimate` reports it, unless an option sets it. Damage that is
-    not found is not undone: a good picture stays as it is. If JPEG traces are removed, a JPEG result is written with
-    quality 95 instead of the input's tables.
+    The damage is estimated for each picture, as `diffuse estimate` reports it, unless an option sets it. Impulses and
+    row noise count as noise. Damage that is not found is not undone: a good picture stays as it is. If JPEG traces are
+    removed, a JPEG result is written with quality 95 instead of the input's tables.
     """
     from ...tasks.restore import UNDONE, Restore, restore_only
     from ..run.restorer import restore_files
@@ -53,7 +54,7 @@ def restore(
     asked = {"noise": noise, "jpeg": jpeg, "blur": blur}
     given = {name: None if text is None else number_or_auto(name, text) for name, text in asked.items()}
     told = restore_only(UNDONE if only is None else [name.strip() for name in only.split(",")], given)
-    task = Restore(**told, scale=scale)
+    task = Restore(**told, grain=number_or_auto("grain", grain), scale=scale)
     if masking.given:
         tasks: TaskSource = _RestoreHoles(plain=task, masking=masking, max_pixels=files.max_pixels)
     else:
@@ -69,7 +70,7 @@ def deblur(
         str, typer.Option(metavar="auto|PX", help="Std of the blur (a Gaussian) in pixels. auto estimates it.")
     ] = "auto",
     noise: Annotated[
-        str, typer.Option(metavar="auto|LEVEL", help="Std of the noise in 8-bit levels. auto estimates it.")
+        str, typer.Option(metavar="auto|LEVEL", help="Level of the noise in 8-bit levels (its std). auto estimates it.")
     ] = "auto",
     *,
     which: SamplingOptions,

@@ -25,6 +25,17 @@ if TYPE_CHECKING:
     from ...restoration.sampling_request import SamplingRequest
 
 
+Grain = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|PX",
+        help="How coarse noise of a given level is: the std of the Gaussian that gives white noise its correlation. "
+        "0 is white. auto reads it from the picture.",
+    ),
+]
+"""How coarse noise is."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LogOptions:
     """Options for how much a command says."""

@@ -11,6 +11,7 @@ from ...images.image_io import Picture
 from ...images.units import LEVEL
 from .beneath import compression_beneath
 from .compression import Compression, estimate_compression
+from .drawings import is_drawn
 from .jpeg_tables import quality_of
 from .noise_model import NoiseModel, estimate_noise_model, whiteness
 from .picture_noise import measured_noise, noise_before_jpeg
@@ -196,6 +197,8 @@ def _confidence(found: Compression) -> Confidence:
 
 
 def _blur(levels: NDArray[np.float32], noise: float) -> Finding:
+    if is_drawn(levels):
+        return Finding(value=None, confidence="low", how="a drawing, whose edges are as they were drawn")
     found = estimate_blur(levels, noise)
     if found.std is None:
         return Finding(value=None, confidence="low", how="spectrum (unlike a photograph's)")

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...degradation.operators import blur
 from ...images.srgb import encoded, linear
+from ...images.units import LEVEL
 from .clarity import clarify
 from .curve import Curve
 from .light_noise import LightNoise, light_noise, rounding
@@ -66,6 +67,11 @@ class ToneResult:
     clarity: float
     slope: float
     noise: float
+
+    @property
+    def level(self) -> float:
+        """Root mean square of its noise in 8-bit levels; 0 = none was found."""
+        return 0.0 if self.sigma is None else float(self.sigma.square().mean().sqrt()) * LEVEL
 
     @property
     def is_untouched(self) -> bool:
