@@ -118,8 +118,8 @@ class Enhance:
         return altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
-        """Return the options as a recipe tells them."""
-        return to_recipe(self)
+        """Return the options as a recipe tells them. A noise that is read is told with the tone."""
+        return to_recipe(self, without={"noise"} if self.noise == "auto" else ())
 
 
 def _tensor(picture: "Picture") -> "torch.Tensor":

@@ -113,16 +113,15 @@ def _found(picture: "Picture", read_noise: "NoiseReader | None") -> "tuple[Degra
 
     quality, small = find_jpeg(picture).quality.value, min(picture.pixels.shape[:2]) < LEAST_SIDE
     noise = FoundNoise(level=0.0) if small else find_noise(picture, read_noise)
+    quality = 100.0 if quality is None or quality > MAX_JPEG_QUALITY else quality
     if noise.level < LEAST_LEVEL or (noise.grain is not None and noise.doubt > MOST_DOUBT):
         noise = FoundNoise(level=0.0)
-    stored = 100.0 if quality is None or quality > MAX_JPEG_QUALITY else quality
-    what = noise.degradation(stored)
     words = [
-        *([f"JPEG quality {stored:.0f}"] if stored < 100 else []),
+        *([f"JPEG quality {quality:.0f}"] if quality < 100 else []),
         *([f"noise of {noise.level:.1f} levels"] if noise.level > 0 else []),
     ]
     notes = (f"{', '.join(words)} (estimated), not enlarged",) if words else ()
-    return what, Findings(notes=notes, facts=noise.facts() if noise.level > 0 else {})
+    return noise.degradation(quality), Findings(notes=notes, facts=noise.facts() if noise.level > 0 else {})
 
 
 def _against_consistency(picture: "Picture") -> tuple[str, ...]:

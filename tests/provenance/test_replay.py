@@ -217,14 +217,6 @@ def test_keys_are_options() -> None:
     assert arguments({"estimated": {"noise": "poisson"}, "noise": 2.0}, options, {}) == ["--noise", "poisson"]
 
 
-def test_enlargements_from_before_pictures_were_looked_at() -> None:
-    """Their recipes do not say plain, which they all were."""
-    options = {"scale": Option(flag="--scale"), "plain": Option(flag="--plain", switch=True)}
-    old = {"operation": "super-resolve", "scale": 2.0, "consistent": False}
-    assert arguments(old, options, {}) == ["--scale", "2.0", "--plain"]
-    assert arguments({**old, "plain": False}, options, {}) == ["--scale", "2.0"]
-
-
 def test_what_was_undone_before_the_network_is_made_again_and_explained(run: Program, folder: Path) -> None:
     """Impulses and row noise: told in the recipe, found again by replay and by verify."""
     clean = data.coffee()[60:220, 60:260].astype(float)
@@ -259,3 +251,11 @@ def _texts(image: Image.Image) -> PngInfo:
     info = PngInfo()
     info.add_itxt("XML:com.adobe.xmp", image.info["XML:com.adobe.xmp"])
     return info
+
+
+def test_enlargements_from_before_pictures_were_looked_at() -> None:
+    """Their recipes do not say plain, which they all were."""
+    options = {"scale": Option(flag="--scale"), "plain": Option(flag="--plain", switch=True)}
+    old = {"operation": "super-resolve", "scale": 2.0, "consistent": False}
+    assert arguments(old, options, {}) == ["--scale", "2.0", "--plain"]
+    assert arguments({**old, "plain": False}, options, {}) == ["--scale", "2.0"]
