@@ -33,8 +33,8 @@ from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.evaluation.conditions import Condition, TaskName
-from diffuse_cli.evaluation.evaluate import clean_levels, pictures
 from diffuse_cli.evaluation.metrics import psnr
+from diffuse_cli.evaluation.picture_sets import clean_levels, pictures
 from diffuse_cli.evaluation.protocol import Levels, case, sized
 from diffuse_cli.images.image_io import Picture, through_jpeg, to_levels, to_unit
 from diffuse_cli.restoration.problem import Problem

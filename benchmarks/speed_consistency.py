@@ -22,8 +22,9 @@ from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.evaluation.conditions import Condition
-from diffuse_cli.evaluation.evaluate import perceptual_measures, pictures
+from diffuse_cli.evaluation.evaluate import perceptual_measures
 from diffuse_cli.evaluation.metrics import psnr
+from diffuse_cli.evaluation.picture_sets import pictures
 from diffuse_cli.evaluation.protocol import Case, Levels, case
 from diffuse_cli.images.image_io import read_picture, to_levels
 from diffuse_cli.restoration.restore import restore

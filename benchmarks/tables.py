@@ -7,6 +7,7 @@ table stands between `<!-- figures: NAME -->` and `<!-- end of figures -->`. Wit
 exit code says whether every table matches its files.
 """
 
+import functools
 import json
 import math
 import re
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from diffuse_cli.diffusion.checkpoint import read_info
-from diffuse_cli.evaluation.report import HIGHER_IS_BETTER, differences, figure
+from diffuse_cli.evaluation.report import HIGHER_IS_BETTER, differences, figure, worse
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "checkpoints" / "measured"
@@ -401,6 +402,64 @@ def fills() -> str:
     return markdown(["LPIPS / PSNR of what was missing / step", *ways, "the picture's own step"], body)
 
 
+PHOTOGRAPHED = {
+    "the input": "the input", "diffuse": "denoise", "diffuse restore": "restore", "diffuse, told": "told the truth",
+    "BM3D": "BM3D", "non-local means": "non-local means",
+}  # fmt: skip
+"""Methods on noisy photographs, and the heads of their columns."""
+
+
+def photographs(name: str) -> str:
+    """A report on noisy photographs: what is found by default, the truth told, and others told the true level."""
+    found, body = rows(name), []
+    methods = [method for method in PHOTOGRAPHED if any(row["method"] == method for row in found)]
+    for place, condition in dict.fromkeys((row["set"], row["condition"]) for row in found):
+        of = {row["method"]: row for row in rows(name, set=place, condition=condition)}
+        best = max(of[method]["mean"]["psnr"] for method in methods)
+        values = [of[method]["mean"]["psnr"] for method in methods]
+        cells = [f"**{value:.2f}**" if value == best else f"{value:.2f}" for value in values]
+        default = of["diffuse"]
+        error = f"{100 * math.expm1(default['median']['level_error']):.0f} %"
+        what = f"{place} ({default['pictures']}), {condition}"
+        body.append([what, *cells, error, worse(default), worse(of["diffuse restore"])])
+    heads = ["mean PSNR in dB", *(PHOTOGRAPHED[method] for method in methods), "median error of the level found"]
+    return markdown([*heads, "denoise: worse than the input", "restore: worse"], body)
+
+
+def clean() -> str:
+    """What the defaults change of clean pictures, by kind."""
+    found, body = rows("clean"), []
+    for kind in dict.fromkeys(row["kind"] for row in found):
+        cells = []
+        for command in ("denoise", "restore"):
+            for jpeg in (False, True):
+                some = [r for r in found if (r["kind"], r["command"]) == (kind, command)]
+                cells.append(_changed([r for r in some if r["file"].startswith("JPEG") == jpeg]))
+        body.append([kind, *cells])
+    heads = [f"{command}, {file}" for command in ("denoise", "restore") for file in ("PNG", "JPEG")]
+    return markdown(["clean pictures; changed, the most changed", *heads], body)
+
+
+def _changed(some: list[Row]) -> str:
+    """How many of these are changed, PSNR of the most changed one to its input and, of a JPEG, the worst loss."""
+    changed = [row for row in some if row["psnr"] < 100]
+    if not changed:
+        return f"0 of {len(some)}"
+    text = f"{len(changed)} of {len(some)}, {min(row['psnr'] for row in changed):.1f} dB"
+    gains = [row["gain"] for row in changed if row["gain"] is not None]
+    return text + (f", loses {-min(gains):.1f} dB" if gains and min(gains) < -0.05 else "")
+
+
+def finding() -> str:
+    """What finding the noise costs."""
+    body = []
+    for row in rows("speed-estimating"):
+        seconds = [f"{row[name]:.1f}" for name in ("noise", "everything", "denoising")]
+        body.append([f"{row['file']}, {row['megapixels']:g} megapixels", *seconds, f"{100 * row['share']:.0f} %"])
+    heads = ["one thread, s", "finding the noise", "all that restore finds", "denoising"]
+    return markdown([*heads, "share of finding the noise in denoise"], body)
+
+
 def restored_blindly() -> str:
     """Restore with everything on auto against the network told the truth, and left alone."""
     found = report("repair-oracle")["rows"]
@@ -596,6 +655,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "bf16": bf16,
     "consistency": consistency,
     "noise-maps": noise_maps,
+    "clean": clean,
+    "finding": finding,
+    "camera": functools.partial(photographs, "camera"),
+    "film": functools.partial(photographs, "film"),
+    "noisy-jpeg": functools.partial(photographs, "noisy-jpeg"),
+    "real-noise": functools.partial(photographs, "real-noise"),
     "fidelity": fidelity,
     "averages": averages,
     "uncertainty": uncertainty,

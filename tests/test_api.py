@@ -273,7 +273,7 @@ class TestTasksAsStrings:
             ("denoise", {"nosuch": 2}),
             ("dejpeg", {"blur": 3}),
             ("inpaint", {}),
-            ("super-resolve", {}),
+            ("super-resolve", {"scale": 2, "long_edge": 90}),
             ("compose", {}),
             ("sharpen", {}),
         ],

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..degradation.operators import resize
 from ..images.units import LEVEL
-from .conditions import TaskName
+from .conditions import Condition
 from .protocol import Case
 
 Levels = NDArray[Any]
@@ -22,7 +22,12 @@ Method = Callable[[Case], Levels]
 EXTRA = "pip install 'diffuse-cli[eval]'"
 
 
-def available(task: TaskName) -> tuple[dict[str, Method], list[str]]:
+def free(condition: Condition) -> dict[str, Method]:
+    """Return the baselines that are always measured: the input of noisy photographs."""
+    return dict(_CORE[condition.task]) if condition.is_photograph else {}
+
+
+def available(task: str) -> tuple[dict[str, Method], list[str]]:
     """Return the baselines of a task by name, and the packages that are missing for others."""
     found: dict[str, Method] = dict(_CORE.get(task, {}))
     missing = []
@@ -54,9 +59,9 @@ def non_local_means(case: Case) -> Levels:
     import cv2
 
     levels = np.ascontiguousarray(case.damaged_levels)
+    strength = 0.9 * case.noise.level
     if levels.shape[2] == 1:
-        return _like(cv2.fastNlMeansDenoising(levels[..., 0], None, 0.9 * case.condition.level, 7, 21), case)
-    strength = 0.9 * case.condition.level
+        return _like(cv2.fastNlMeansDenoising(levels[..., 0], None, strength, 7, 21), case)
     bgr = cv2.fastNlMeansDenoisingColored(levels[..., ::-1].copy(), None, strength, strength, 7, 21)
     return _like(np.asarray(bgr)[..., ::-1], case)
 
@@ -65,7 +70,7 @@ def total_variation(case: Case) -> Levels:
     """Denoise by scikit-image's denoise_tv_chambolle (Chambolle 2004)."""
     from skimage.restoration import denoise_tv_chambolle
 
-    weight = 1.2 * case.condition.level / 255
+    weight = 1.2 * case.noise.level / 255
     return _unit_result(denoise_tv_chambolle(_unit_input(case), weight=weight, channel_axis=2), case)
 
 
@@ -74,7 +79,7 @@ def bm3d(case: Case) -> Levels:
     from bm3d import bm3d as gray
     from bm3d import bm3d_rgb as colour
 
-    x, sigma = _unit_input(case), case.condition.level / 255
+    x, sigma = _unit_input(case), case.noise.level / 255
     return _unit_result(gray(x[..., 0], sigma) if x.shape[2] == 1 else colour(x, sigma), case)
 
 
@@ -139,14 +144,16 @@ def _rounded(levels: NDArray[Any]) -> NDArray[np.uint8]:
     return np.round(levels).clip(0, 255).astype(np.uint8)
 
 
-_CORE: dict[TaskName, dict[str, Method]] = {
-    "denoise": {"the input": untouched},
+_CORE: dict[str, dict[str, Method]] = {
+    **{task: {"the input": untouched} for task in ("denoise", "camera", "film", "pairs")},
     "jpeg": {"the input": untouched},
     "deblur": {"the input": untouched},
     "super-resolve": {"bicubic": bicubic},
     "restore": {"bicubic": bicubic},
 }
-_OPTIONAL: dict[TaskName, dict[str, dict[str, Method]]] = {
+_PHOTOGRAPH: dict[str, dict[str, Method]] = {"cv2": {"non-local means": non_local_means}, "bm3d": {"BM3D": bm3d}}
+_OPTIONAL: dict[str, dict[str, dict[str, Method]]] = {
+    **dict.fromkeys(("camera", "film", "pairs"), _PHOTOGRAPH),
     "denoise": {
         "cv2": {"non-local means": non_local_means},
         "skimage": {"total variation": total_variation},

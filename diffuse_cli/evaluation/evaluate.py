@@ -1,25 +1,24 @@
 """Measured quality: every method on every picture under every condition, as a report."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..diffusion.checkpoint import CheckpointInfo, to_recipe
 from ..diffusion.model import Model
 from ..diffusion.settings import Settings
-from ..errors import DiffuseError, PictureError, UsageError
-from ..images.encoding import PICTURE_SUFFIXES
-from ..images.image_io import read_picture, to_levels
-from ..images.units import LEVEL
+from ..errors import DiffuseError, PictureError
+from ..images.image_io import to_levels
+from ..restoration.noise_reading import NoiseReader, noise_reader
 from ..restoration.samples import Samples
 from ..version import __version__
 from . import baselines
@@ -28,14 +27,18 @@ from .conditions import Condition
 from .hardware import cpu_name
 from .lpips import lpips
 from .metrics import haarpsi, psnr, ssim
+from .pairs import pair
+from .picture_sets import clean_levels
 from .protocol import Case, Levels, case
-from .report import FORMAT, Report, bootstrap_interval
+from .report import FORMAT, MEDIANS, Report, bootstrap_interval
 
 Measure = Callable[[Levels, Levels], float]
 Turn = Callable[[str], AbstractContextManager[None]]
 """Entered for each picture, by its name."""
 MIN_SIDE = 11
 """Smallest side that is measured: SSIM's window must fit."""
+MOST_ERROR: Final = math.log(10)
+"""What a noise level counts as wrong, as a logarithm, if no noise or ten times too much or too little is found."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +52,9 @@ class Evaluation:
         samples: of each picture.
         fidelities: also measure what lies between the first sample (0) and the mean (1).
         gray: colour pictures are made gray first.
+        crop: the middle of each picture, of so many pixels a side, is used; None = all of it.
         baseline: other tools are measured on the same pictures.
+        clean: of real pairs, the clean picture of each in `sets`; empty = the pictures of `sets` are damaged.
     """
 
     sets: dict[str, list[Path]]
@@ -58,7 +63,14 @@ class Evaluation:
     samples: int = 1
     fidelities: Sequence[float] = ()
     gray: bool = False
+    crop: int | None = None
     baseline: bool = False
+    clean: Mapping[Path, Path] = field(default_factory=dict)
+
+    @property
+    def of_photographs(self) -> bool:
+        """Whether noise is removed that photographs have."""
+        return any(condition.is_photograph for condition in self.conditions)
 
     @property
     def total(self) -> int:
@@ -105,59 +117,6 @@ class Result(NamedTuple):
 Results = Callable[[Case], Iterable[Result]]
 
 
-def pictures(folder: Path, limit: int | None) -> list[Path]:
-    """Return the picture files of a folder in the order of their names.
-
-    Args:
-        folder: of pictures.
-        limit: this number of them, evenly spread; None = all.
-
-    Raises:
-        UsageError: there is no folder, or no picture in it.
-    """
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder; --data takes a folder of pictures")
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith("."))
-    if not paths:
-        raise UsageError(f"{folder}: no pictures in it ({' '.join(PICTURE_SUFFIXES)})")
-    count = min(limit or len(paths), len(paths))
-    return [paths[k * len(paths) // count] for k in range(count)]
-
-
-def sets_of(folders: Sequence[Path], limit: int | None) -> dict[str, list[Path]]:
-    """Return picture files by the name of their set: the folder's own, or its path if two folders have one name.
-
-    Args:
-        folders: of clean pictures.
-        limit: pictures of each folder; None = all.
-
-    Raises:
-        UsageError: no folder, or no pictures in it.
-    """
-    names = [folder.resolve().name for folder in folders]
-    keys = [name if names.count(name) == 1 else str(folder) for name, folder in zip(names, folders, strict=True)]
-    return {key: pictures(folder, limit) for key, folder in zip(keys, folders, strict=True)}
-
-
-def clean_levels(path: Path, *, gray: bool) -> Levels:
-    """Read a picture of a test set: (H, W, C) uint8.
-
-    Args:
-        path: the file.
-        gray: convert colour to gray, as Pillow's L.
-
-    Raises:
-        PictureError: it cannot be read, or has transparency.
-    """
-    picture = read_picture(path)
-    if picture.alpha is not None:
-        raise PictureError(f"{path}: has transparency, so there is no one right result; flatten it first")
-    levels = to_levels(picture.pixels, 8)
-    if gray and levels.shape[2] == 3:
-        levels = np.asarray(Image.fromarray(levels).convert("L"))[..., None]
-    return levels
-
-
 def perceptual_measures() -> tuple[dict[str, Measure], list[str]]:
     """Return the perceptual measures that are installed, and for each other one a line that says how to get it.
 
@@ -189,10 +148,12 @@ def evaluate(what: Evaluation, model: Model, info: CheckpointInfo, turn: Turn, s
     """
     measures, left_out = perceptual_measures()
     methods = [core_results(model, what.settings, what.samples, what.fidelities)]
+    others = baselines.free(what.conditions[0])
     if what.baseline:
         others, missing = baselines.available(what.conditions[0].task)
-        methods.append(baseline_results(others))
         left_out += [f"baselines by {module} are left out: {baselines.EXTRA}" for module in missing]
+    methods.append(baseline_results(others))
+    read = noise_reader(model)
     for line in left_out:
         say(line)
     scores: list[Score] = []
@@ -201,7 +162,7 @@ def evaluate(what: Evaluation, model: Model, info: CheckpointInfo, turn: Turn, s
         for path in paths:
             with turn(path.name):
                 try:
-                    cases = _cases(path, what.conditions, gray=what.gray)
+                    cases = _cases(path, what, read)
                     scores += [s for c in cases for s in _scores(c, folder, path.name, methods, measures)]
                 except DiffuseError as error:
                     failed.append((path, error))
@@ -227,12 +188,19 @@ def failures(failed: list[tuple[Path, DiffuseError]]) -> list[dict[str, str]]:
     return [{"file": path.name, "error": str(error)} for path, error in failed]
 
 
-def _cases(path: Path, conditions: Sequence[Condition], *, gray: bool) -> Iterator[Case]:
-    clean = clean_levels(path, gray=gray)
-    for condition in conditions:
-        damaged = case(clean, condition, path.name)
+def _cases(path: Path, what: Evaluation, read: NoiseReader | None) -> Iterator[Case]:
+    for damaged in _made(path, what, read):
         _check_size(damaged, path)
         yield damaged
+
+
+def _made(path: Path, what: Evaluation, read: NoiseReader | None) -> Iterator[Case]:
+    if what.clean:
+        yield pair(path, what.clean[path], read)
+        return
+    clean = clean_levels(path, gray=what.gray, crop=what.crop)
+    for condition in what.conditions:
+        yield case(clean, condition, path.name, read)
 
 
 def _check_size(damaged: Case, path: Path) -> None:
@@ -244,21 +212,44 @@ def _check_size(damaged: Case, path: Path) -> None:
 def _scores(
     damaged: Case, folder: str, picture: str, methods: Sequence[Results], measures: dict[str, Measure]
 ) -> Iterator[Score]:
+    condition = damaged.condition
+    before = _measured(damaged, baselines.untouched(damaged), {})["psnr"] if condition.is_photograph else None
     for results in methods:
         for method, made, seconds, facts in results(damaged):
             each = [_measured(damaged, levels, measures) for levels in made]
             values = {name: float(np.mean([m[name] for m in each])) for name in each[0]}
+            values |= {} if before is None else {"change": values["psnr"] - before}
             values |= {**facts, "seconds": seconds, "megapixels": damaged.clean.shape[0] * damaged.clean.shape[1] / 1e6}
-            if damaged.condition.blind and damaged.condition.task == "denoise":
+            if condition.blind and condition.task == "denoise":
                 values |= _blind_values(damaged)
-            yield Score(folder=folder, condition=damaged.condition, method=method, picture=picture, values=values)
+            yield Score(folder=folder, condition=condition, method=method, picture=picture, values=values)
 
 
 def _blind_values(damaged: Case) -> dict[str, float]:
     """Return the estimated noise level and its distance from the true std, in 8-bit levels."""
-    estimated = damaged.problem.degradation.noise * LEVEL
+    estimated = float(damaged.problem.findings.facts["noise"])
     present = float((damaged.damaged_levels - damaged.clean.astype(np.float64)).std())
     return {"estimated": estimated, "noise_error": abs(estimated - present)}
+
+
+def _found(damaged: Case) -> dict[str, float]:
+    """Return what was found of a photograph's noise, what is true, and how far they are apart.
+
+    Levels are in 8-bit levels, grain is in pixels, white noise has none.
+    """
+    facts, true = damaged.problem.findings.facts, damaged.noise
+    level, grain = float(facts.get("noise", 0.0)), float(facts.get("grain", 0.0))
+    return {
+        "found_level": level, "level": true.level, "level_error": _factor(level, true.level),
+        "found_grain": grain, "grain": true.grain or 0.0, "grain_error": abs(grain - (true.grain or 0.0)),
+    }  # fmt: skip
+
+
+def _factor(found: float, true: float) -> float:
+    """Return |ln(found / true)|, at most that of a factor of ten."""
+    if found == true:
+        return 0.0
+    return min(abs(math.log(found / true)), MOST_ERROR) if found > 0 and true > 0 else MOST_ERROR
 
 
 def _measured(damaged: Case, levels: Levels, measures: dict[str, Measure]) -> dict[str, float]:
@@ -270,6 +261,8 @@ def _measured(damaged: Case, levels: Levels, measures: dict[str, Measure]) -> di
 def core_results(model: Model, settings: Settings, samples: int, fidelities: Sequence[float] = ()) -> Results:
     """Return the network's results: the posterior mean and, with more than one step, samples and their means.
 
+    What else the network is told of a case follows: its mean alone.
+
     Args:
         model: the network.
         settings: how to compute.
@@ -280,7 +273,12 @@ def core_results(model: Model, settings: Settings, samples: int, fidelities: Seq
     def results(damaged: Case) -> Iterator[Result]:
         answer = Samples(damaged.damaged, damaged.problem, model)
         (mean,), seconds = _restored(answer, [replace(settings, steps=1, fidelity=0.0)])
-        yield Result("diffuse", _rounded([mean]), seconds)
+        facts = _found(damaged) if damaged.condition.is_photograph else {}
+        yield Result("diffuse", _rounded([mean]), seconds, facts)
+        for method, problem in damaged.besides.items():
+            other = Samples(damaged.damaged, problem, model)
+            (pixels,), seconds_of_other = _restored(other, [replace(settings, steps=1, fidelity=0.0)])
+            yield Result(method, _rounded([pixels]), seconds_of_other)
         if settings.steps == 1:
             return
         made, seconds = _restored(answer, [replace(settings, sample=k) for k in range(samples)])
@@ -346,7 +344,17 @@ def _row(group: list[Score]) -> dict[str, Any]:
         "method": first.method,
         "pictures": count,
         "mean": {name: round(float(column.mean()), 5) for name, column in columns.items()},
-        "interval": {name: bootstrap_interval(column) for name, column in columns.items()},
+        "median": {name: round(float(np.median(columns[name])), 5) for name in MEDIANS if name in columns},
+        "interval": {name: bootstrap_interval(c, median=name in MEDIANS) for name, c in columns.items()},
+        **_worse(columns),
         "seconds_per_megapixel": round(seconds / megapixels, 4),
         "images": [{"name": s.picture} | {k: round(v, 5) for k, v in s.values.items()} for s in group],
     }
+
+
+def _worse(columns: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
+    """Return how many pictures are worse than the input, and the worst change of PSNR in dB."""
+    if "change" not in columns:
+        return {}
+    change = columns["change"]
+    return {"worse": int((change < 0).sum()), "worst_change": round(float(change.min()), 5)}

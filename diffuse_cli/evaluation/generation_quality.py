@@ -14,8 +14,9 @@ from ..diffusion.generation import generate
 from ..diffusion.model import Model
 from ..diffusion.settings import Settings
 from ..errors import DiffuseError, PictureError
-from .evaluate import Outcome, Turn, clean_levels, failures, heading
+from .evaluate import Outcome, Turn, failures, heading
 from .metrics import colour_tensor, sliced_wasserstein
+from .picture_sets import clean_levels
 from .protocol import Levels
 
 SIDE = 64

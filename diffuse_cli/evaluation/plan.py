@@ -1,6 +1,6 @@
 """From what the user asks for to what is measured."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +9,10 @@ from ..diffusion.model import Model
 from ..diffusion.settings import GENERATE_STEPS, SAMPLE_STEPS, Settings
 from ..errors import UsageError
 from .conditions import MeasuredTask, conditions
-from .evaluate import Evaluation, Outcome, Turn, evaluate, sets_of
+from .evaluate import Evaluation, Outcome, Turn, evaluate
 from .generation_quality import evaluate_generation
+from .pairs import PAIRS, pairs
+from .picture_sets import set_names, sets_of, spread
 
 
 def plan(
@@ -19,11 +21,13 @@ def plan(
     settings: Callable[[int], Settings],
     *,
     levels: Sequence[float] = (),
+    jpegs: Sequence[int] = (),
     limit: int | None = None,
     steps: int | None = None,
     fidelities: Sequence[float] = (),
     samples: int = 1,
     gray: bool = False,
+    crop: int | None = None,
     as_files: bool = False,
     blind: bool = False,
     baseline: bool = False,
@@ -35,11 +39,13 @@ def plan(
         data: folders of clean pictures.
         settings: how to compute, for a number of steps.
         levels: how strong the damage is; empty = the levels of the literature.
+        jpegs: qualities of the JPEG files that noisy pictures are stored in; empty = none.
         limit: pictures of each folder; None = all.
         steps: of a sample; None = as measured if samples are asked for, else the mean alone.
         fidelities: also measure what lies between a sample (0) and the mean (1).
         samples: of each picture.
         gray: make colour pictures gray first.
+        crop: use the middle of each picture, of so many pixels a side; None = all of it.
         as_files: clip and round the noise to 8 bits.
         blind: do not tell the damage.
         baseline: also measure the published classics.
@@ -49,22 +55,83 @@ def plan(
     """
     sets = sets_of(data, limit)
     if task == "generate":
-        refused = {"level": levels, "gray": gray, "as-files": as_files, "blind": blind, "baseline": baseline}
-        for name, value in refused.items():
-            if value:
-                raise UsageError(f"--{name} means nothing for --task generate")
+        refused = {
+            "level": levels, "jpeg": jpegs, "gray": gray, "crop": crop, "as-files": as_files, "blind": blind,
+            "baseline": baseline,
+        }  # fmt: skip
+        refuse(refused, "--task generate")
         return Evaluation(sets=sets, conditions=(), settings=settings(steps or GENERATE_STEPS))
-    chosen = conditions(task, tuple(levels), as_files=as_files, blind=blind)
+    chosen = conditions(task, tuple(levels), as_files=as_files, blind=blind, jpegs=tuple(jpegs))
+    computing = _computing(settings, steps, fidelities, samples)
+    return Evaluation(
+        sets=sets, conditions=chosen, settings=computing, samples=samples, fidelities=fidelities, gray=gray, crop=crop,
+        baseline=baseline,
+    )  # fmt: skip
+
+
+def plan_pairs(
+    noisy: Sequence[Path],
+    clean: Sequence[Path],
+    settings: Callable[[int], Settings],
+    *,
+    limit: int | None = None,
+    steps: int | None = None,
+    fidelities: Sequence[float] = (),
+    samples: int = 1,
+    baseline: bool = False,
+) -> Evaluation:
+    """Decide what is measured on real pairs.
+
+    Args:
+        noisy: folders of noisy pictures.
+        clean: the folder of the clean ones for each; empty = both pictures of a pair are in one folder.
+        settings: as for `plan`.
+        limit: pairs of each folder; None = all.
+        steps: as for `plan`.
+        fidelities: as for `plan`.
+        samples: as for `plan`.
+        baseline: as for `plan`.
+
+    Raises:
+        UsageError: no pictures, a picture without a partner, or a value out of range.
+    """
+    matched = [spread(sorted(one.items()), limit) for one in pairs(noisy, clean)]
+    return Evaluation(
+        sets={name: [path for path, _ in some] for name, some in zip(set_names(noisy), matched, strict=True)},
+        clean={path: partner for some in matched for path, partner in some},
+        conditions=[PAIRS],
+        settings=_computing(settings, steps, fidelities, samples),
+        samples=samples,
+        fidelities=fidelities,
+        baseline=baseline,
+    )
+
+
+def refuse(options: Mapping[str, object], of: str) -> None:
+    """Refuse options that are given.
+
+    Args:
+        options: values by the names of options.
+        of: what they mean nothing for.
+
+    Raises:
+        UsageError: one of them is given.
+    """
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"--{name} means nothing for {of}")
+
+
+def _computing(
+    settings: Callable[[int], Settings], steps: int | None, fidelities: Sequence[float], samples: int
+) -> Settings:
     drawn = samples > 1 or bool(fidelities)
     computing = settings(steps or (SAMPLE_STEPS if drawn else 1))
     if drawn and computing.steps == 1:
         raise UsageError("--steps 1 is the posterior mean: give more for --samples and --fidelity, or leave it out")
     for value in fidelities:
         replace(computing, fidelity=value)  # checks it
-    return Evaluation(
-        sets=sets, conditions=chosen, settings=computing, samples=samples, fidelities=fidelities, gray=gray,
-        baseline=baseline,
-    )  # fmt: skip
+    return computing
 
 
 def measure(what: Evaluation, model: Model, info: CheckpointInfo, turn: Turn, say: Callable[[str], None]) -> Outcome:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..errors import UsageError
 from ..system.files import write_bytes
-from .report import COLUMNS, HIGHER_IS_BETTER, Report
+from .report import COLUMNS, HIGHER_IS_BETTER, Report, shown
 
 _FORMATS: Final = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 _WIDTH: Final = 7.0
@@ -47,7 +47,7 @@ def _measure(axes: Any, rows: Sequence[dict[str, Any]], measure: str) -> None:  
     for name in dict.fromkeys(_name(row) for row in rows):
         line = sorted((row for row in rows if _name(row) == name), key=lambda row: conditions.index(row["condition"]))
         x = [conditions.index(row["condition"]) for row in line]
-        y = [row["mean"][measure] for row in line]
+        y = [shown(row, measure) for row in line]
         axes.errorbar(x, y, _spread(line, measure), label=name, marker="o", capsize=3, linewidth=1)
     axes.set_xticks(range(len(conditions)), conditions)
     axes.set_xmargin(0.1)
@@ -65,10 +65,10 @@ def _spread(rows: Sequence[dict[str, Any]], measure: str) -> list[list[float]]:
     """Return how far the intervals reach below and above the means; 0 without an interval."""
     below, above = [], []
     for row in rows:
-        mean = row["mean"][measure]
-        low, high = row["interval"].get(measure) or (mean, mean)
-        below.append(max(0.0, mean - low))
-        above.append(max(0.0, high - mean))
+        middle = shown(row, measure)
+        low, high = row["interval"].get(measure) or (middle, middle)
+        below.append(max(0.0, middle - low))
+        above.append(max(0.0, high - middle))
     return [below, above]
 
 

@@ -14,18 +14,20 @@ from ..errors import UsageError
 FORMAT = "diffuse-evaluation/1"
 COLUMNS = {
     "psnr": "PSNR dB", "ssim": "SSIM", "haarpsi": "HaarPSI", "lpips": "LPIPS", "swd": "SWD",
-    "noise_error": "noise error",
+    "noise_error": "noise error", "level_error": "median level error", "grain_error": "median grain error",
 }  # fmt: skip
 """Measures, and the heads of their columns."""
-HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "haarpsi": True, "lpips": False, "swd": False, "noise_error": False}
+HIGHER_IS_BETTER = {name: name in ("psnr", "ssim", "haarpsi") for name in COLUMNS}
 """Whether more is better, by measure."""
+MEDIANS = ("level_error", "grain_error")
+"""Measures whose medians are shown: one picture in which nothing is found would decide their means."""
 SPREAD = {
     "dispersion": "dispersion", "std_correlation": "std with error", "within_1": "in 1 std", "within_2": "in 2 stds",
     "std_scale": "std scale",
 }  # fmt: skip
 """Measures of the samples' spread. They are not better or worse by themselves."""
-_DIGITS = {"psnr": 2, "ssim": 4, "haarpsi": 4, "lpips": 4, "swd": 1, "noise_error": 2}
-_DIGITS |= {"dispersion": 2, "std_correlation": 2, "within_1": 3, "within_2": 3, "std_scale": 2}
+_DIGITS = {"psnr": 2, "ssim": 4, "haarpsi": 4, "lpips": 4, "swd": 1, "noise_error": 2, "level_error": 3}
+_DIGITS |= {"dispersion": 2, "std_correlation": 2, "within_1": 3, "within_2": 3, "std_scale": 2, "grain_error": 2}
 KEY = ("set", "task", "condition", "protocol", "gray", "method")
 """Two rows with equal values of these can be compared."""
 Report = dict[str, Any]
@@ -66,13 +68,28 @@ def table(report: Report) -> list[list[str]]:
     """Return a report as rows of cells; the first row has the heads."""
     columns = COLUMNS | SPREAD
     measures = [m for m in columns if any(m in row["mean"] for row in report["rows"])]
+    has_input = any("worse" in row for row in report["rows"])
     heads = ["set", "condition", "method", *(columns[m] for m in measures), "95 %", "s/Mpx", "n"]
-    return [heads, *(_cells(row, measures) for row in report["rows"])]
+    heads += ["worse than the input"] if has_input else []
+    return [heads, *(_cells(row, measures) + ([worse(row)] if has_input else []) for row in report["rows"])]
+
+
+def shown(row: dict[str, Any], measure: str) -> float:
+    """Return a row's mean or, of some measures, its median."""
+    value: float = row["median"][measure] if measure in MEDIANS else row["mean"][measure]
+    return value
+
+
+def worse(row: dict[str, Any]) -> str:
+    """Return how many pictures of a row are worse than the input, and the worst change of PSNR, as text."""
+    if not row.get("worse"):
+        return "0" if "worse" in row else ""
+    return f"{row['worse']} ({row['worst_change']:+.2f} dB)"
 
 
 def _cells(row: dict[str, Any], measures: list[str]) -> list[str]:
     condition = ", ".join(filter(None, [row["condition"], "gray" if row["gray"] else "", row["protocol"]]))
-    means = [figure(m, row["mean"][m]) if m in row["mean"] else "" for m in measures]
+    means = [figure(m, shown(row, m)) if m in row["mean"] else "" for m in measures]
     interval = row["interval"].get(measures[0]) if measures else None
     spread = "" if interval is None else f"{figure(measures[0], interval[0])}..{figure(measures[0], interval[1])}"
     seconds = f"{row['seconds_per_megapixel']:.3g}"
@@ -162,10 +179,22 @@ def _paired(a: dict[str, Any], b: dict[str, Any]) -> list[Difference]:
     return found
 
 
-def bootstrap_interval(values: NDArray[np.float64], resamples: int = 2000) -> list[float] | None:
-    """Return the 95 % interval of the mean (seeded percentile bootstrap, Efron 1979); None for less than two values."""
+def bootstrap_interval(
+    values: NDArray[np.float64], resamples: int = 2000, *, median: bool = False
+) -> list[float] | None:
+    """Return the 95 % interval of the mean or median (seeded percentile bootstrap, Efron 1979).
+
+    Args:
+        values: of pictures.
+        resamples: how often they are drawn.
+        median: of the median, not of the mean.
+
+    Returns:
+        Both ends; None for less than two values.
+    """
     if len(values) < 2:
         return None
     chosen = np.random.default_rng(0).integers(len(values), size=(resamples, len(values)))
-    low, high = np.percentile(values[chosen].mean(1), [2.5, 97.5])
+    drawn = np.median(values[chosen], 1) if median else values[chosen].mean(1)
+    low, high = np.percentile(drawn, [2.5, 97.5])
     return [round(float(low), 5), round(float(high), 5)]

@@ -197,8 +197,19 @@ def through_jpeg(levels: NDArray[np.uint8], quality: int, subsampling: str) -> N
     Returns:
         Levels of the same shape.
     """
+    with Image.open(jpeg_file(levels, quality, subsampling)) as image:
+        return np.array(image).reshape(levels.shape)
+
+
+def jpeg_file(levels: NDArray[np.uint8], quality: int, subsampling: str) -> io.BytesIO:
+    """Return a picture as the content of a JPEG file.
+
+    Args:
+        levels: as for `through_jpeg`.
+        quality: as for `through_jpeg`.
+        subsampling: as for `through_jpeg`.
+    """
     stream = io.BytesIO()
     plane = levels[..., 0] if levels.shape[2] == 1 else levels
     Image.fromarray(plane).save(stream, "JPEG", quality=quality, subsampling=subsampling)
-    with Image.open(stream) as image:
-        return np.array(image).reshape(levels.shape)
+    return stream

@@ -10,9 +10,11 @@ from ..degradation.estimation.noise_map import KnownNoise, estimated_map, given_
 from ..degradation.operators import Degradation
 from ..errors import UsageError
 from ..images.units import LEVEL
+from ..restoration.preparation import nothing_prepared, prepare
 from ..tasks.extend import margins_of
 from ..tasks.inpaint import Inpaint
 from ..tasks.restore import KNOWN_BLUR
+from ..tasks.task import PREPARED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +38,8 @@ class Declared:
         strength: how far luma was moved towards the estimate, 0..1.
         chroma_strength: the same of chroma.
         cells: period, angle and amplitude of the halftone screens that were removed.
+        prepared: the input without the offsets of its rows and columns, its impulses patched; None = the input itself.
+        impulses: (H, W) of the input, True at single pixels that were filled; None = nowhere.
     """
 
     what: Degradation
@@ -47,12 +51,14 @@ class Declared:
     strength: float = 1.0
     chroma_strength: float = 1.0
     cells: tuple[tuple[float, float, float], ...] = ()
+    prepared: "Picture | None" = None
+    impulses: "NDArray[np.bool_] | None" = None
 
     @property
     def keeps_known_pixels(self) -> bool:
         """Whether the pixels that were not filled are declared to be as they were."""
         untouched = self.what == Degradation() or self.strength == self.chroma_strength == 0
-        return untouched and (self.hole is None or self.hole.shape == self.size)
+        return untouched and all(mask is None or mask.shape == self.size for mask in (self.hole, self.impulses))
 
 
 def from_recipe(
@@ -83,6 +89,7 @@ def from_recipe(
             what=Degradation(), size=(h + top + bottom, w + left + right), opaque=True,
             hole=margins_of((h, w), left, top, right, bottom), margins=(left, top, right, bottom),
         )  # fmt: skip
+    prepared = prepare(before) if PREPARED & recipe.keys() else nothing_prepared(before)
     holes = Inpaint.from_recipe(recipe, mask)
     cells, dots = _screen(recipe)
     scale = _number(recipe, "scale", 1.0)
@@ -99,11 +106,13 @@ def from_recipe(
         what=what,
         size=size,
         std=noise.std,
-        hole=None if holes is None else holes.problem(before).hole,
+        hole=None if holes is None else holes.problem(prepared.seen).hole,
         opaque=recipe.get("mask") == "alpha",
         strength=_number(recipe, "strength", 1.0),
         chroma_strength=_number(recipe, "chroma_strength", _number(recipe, "strength", 1.0)),
         cells=cells,
+        prepared=prepared.seen if prepared.facts else None,
+        impulses=prepared.hole,
     )
 
 

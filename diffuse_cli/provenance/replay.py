@@ -72,6 +72,8 @@ def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
         asked.pop("grain", None)
     if {"to_size", "long_edge"} & asked.keys():
         asked.pop("scale", None)
+    if asked.get("operation") == "super-resolve":
+        asked.setdefault("plain", not asked.get("consistent"))  # of results from before pictures were looked at
     if asked.get("operation") == "generate" and "samples" in asked:
         asked["grid"] = True
     if asked.get("steps") == 1 and asked.get("wide_holes") == "texture":

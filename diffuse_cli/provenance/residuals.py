@@ -90,15 +90,18 @@ def residuals_of(after: Picture, before: Picture, declared: Declared) -> Residua
         before: its input.
         declared: what is said to have been done.
     """
-    y = to_level_floats(before.pixels)
     restored = _undo_strength(after, before, declared)
+    y = to_level_floats((declared.prepared or before).pixels)
     seen, simulated = _degraded(restored, declared, y.shape[:2], gray=before.is_gray, floating=before.floating)
     counted = np.ones(y.shape[:2], bool)
     if declared.hole is not None:
         counted &= ~_grown(declared.hole)
     if before.alpha is not None:
         counted &= ~_grown(before.alpha == 0)
-    parts = _telling(y - seen, simulated - seen, declared)
+    real = y - seen
+    if declared.impulses is not None:  # what was there says nothing, and no block is without one
+        np.copyto(real, simulated - seen, where=declared.impulses[..., None])
+    parts = _telling(real, simulated - seen, declared)
     return Residuals(real=parts[0], simulated=parts[1], seen=seen, restored=restored, counted=counted)
 
 

@@ -14,6 +14,7 @@ from ..degradation.estimation.screen import Screen
 from ..images.image_io import PLAIN, Encoding, Picture
 from ..images.units import LEVEL
 from ..restoration.descreening import descreened
+from ..restoration.preparation import moved
 from . import limits
 from .declared import Declared
 from .limits import Figure
@@ -70,7 +71,11 @@ def _on_canvas(before: Picture, after: Picture, margins: tuple[int, int, int, in
 
 
 def _untouched(after: Picture, before: Picture, declared: Declared, encoding: Encoding) -> list[Figure]:
+    if declared.prepared is not None:
+        before = moved(before, declared.prepared, declared.strength, declared.chroma_strength)
     known = np.ones(declared.size, bool) if declared.hole is None else ~declared.hole
+    if declared.impulses is not None:
+        known &= ~declared.impulses
     if before.alpha is not None and declared.hole is None:
         known &= before.alpha > 0
     if not known.any():
@@ -81,8 +86,8 @@ def _untouched(after: Picture, before: Picture, declared: Declared, encoding: En
 
 
 def _explained(after: Picture, before: Picture, declared: Declared, encoding: Encoding) -> list[Figure]:
-    what, found = declared.what, residuals_of(after, before, declared)
-    blocks = Blocks.of(found, limits.allowed_detail(before, found, what))
+    what, found, clean = declared.what, residuals_of(after, before, declared), declared.prepared or before
+    blocks = Blocks.of(found, limits.allowed_detail(clean, found, what))
     if blocks is None:
         return []
     unmoved = limits.unmoved_figures(after, before, declared)
@@ -90,5 +95,5 @@ def _explained(after: Picture, before: Picture, declared: Declared, encoding: En
         slack = coding_error(after, encoding) if after.source.lossy else 0.0
         slack /= max(min(declared.strength or 1, declared.chroma_strength or 1), 0.05)
         return limits.noise_figures(blocks, what, slack) + unmoved
-    lost = squares_lost(after, before, encoding, blocks.side)[blocks.whole] if after.source.lossy else 0.0
+    lost = squares_lost(after, clean, encoding, blocks.side)[blocks.whole] if after.source.lossy else 0.0
     return limits.detail_figures(blocks, what, lost) + unmoved

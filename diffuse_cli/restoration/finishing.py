@@ -33,7 +33,8 @@ def to_picture(picture: Picture, problem: Problem, estimate: Tensor) -> Picture:
     if problem.guide is not None and problem.guide.consistent:
         estimate = make_consistent(estimate, y, picture)
     if problem.size is None:
-        estimate = blend(y, estimate, finish.strength, finish.chroma_strength)
+        beneath = y if finish.beneath is None else to_tensor(extend_colour_under_alpha(finish.beneath).pixels)
+        estimate = blend(beneath, estimate, finish.strength, finish.chroma_strength)
     pixels = to_array(estimate, picture.pixels.shape[2])
     if finish.grain is not None:
         pixels = pixels + finish.grain

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..degradation.estimation.picture_noise import coded_quality, is_white, measured_noise
+from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY, coded_quality, is_white, measured_noise
 from ..degradation.operators import Degradation
 from ..diffusion import checkpoint
 from ..diffusion.model import Model
@@ -31,6 +31,12 @@ LEAST_LEVEL: Final = 1.3
 """Less noise than this is not removed: four of 79 clean photographs read more, none of CBSD68 more than 1.7."""
 LEAST_GRAIN: Final = 0.28
 """Noise of less grain is white, or texture that looks like white noise."""
+TOLD_STEPS: Final = 0.25
+"""The share of a coder's steps that is told beside a photograph's noise, which dithers its rounding.
+
+All of the steps lose 0.3 dB on real pairs of quality 75, and spoil one in five. None of them lose 0.3 dB on synthetic
+ones. A quarter loses 0.1 dB on both.
+"""
 MOST_DOUBT: Final = 1.5
 """The most doubt that the core was trained with."""
 
@@ -55,13 +61,18 @@ class FoundNoise:
     doubt: float = 0.0
 
     def degradation(self, quality: float = 100.0) -> Degradation:
-        """Return what the network is told of it.
+        """Return what the network is told of it, and of the coder.
 
         Args:
             quality: of the JPEG that the picture is.
         """
-        doubt = min(self.doubt, MOST_DOUBT)
-        return Degradation(noise=self.level / LEVEL, grain=self.grain or 0.0, doubt=doubt, quality=quality)
+        if self.grain is None:
+            return Degradation(noise=self.level / LEVEL, quality=quality)
+        told = 100 - TOLD_STEPS * (100 - quality)
+        return Degradation(
+            noise=self.level / LEVEL, grain=self.grain, doubt=min(self.doubt, MOST_DOUBT),
+            quality=told if told <= MAX_JPEG_QUALITY else 100.0,
+        )  # fmt: skip
 
     def observation(self, picture: Picture, sigma_y: NDArray[np.float32] | None = None) -> NoisyPicture | GuidePicture:
         """Return how the picture relates to the one without noise.

@@ -68,6 +68,19 @@ class Repainting:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JpegBlocks:
+    """The JPEG that a picture is or was. Its coefficients are known to half a step.
+
+    Attributes:
+        quality: of the Independent JPEG Group's encoder.
+        origin: (row, column) where its blocks begin. None: as the file has them, else they are looked for.
+    """
+
+    quality: float
+    origin: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Finish:
     """What is made of the estimate.
 
@@ -78,7 +91,9 @@ class Finish:
         opaque: what is filled becomes opaque.
         grain: (H, W, C), noise that is added to the result, [-1, 1] units.
         uncoded: the traces of a JPEG coder are removed, so the result is not stored with its tables again.
+        blocks: the JPEG whose coefficients the result is to have. None: there is none, or more happened to the picture.
         corner: (row, column) of the file's own picture in the result. None: it is no larger.
+        beneath: the picture that both strengths start from, of the same size. None: the one that is restored.
     """
 
     strength: float = 1.0
@@ -87,7 +102,9 @@ class Finish:
     opaque: bool = False
     grain: NDArray[np.float32] | None = None
     uncoded: bool = False
+    blocks: JpegBlocks | None = None
     corner: tuple[int, int] | None = None
+    beneath: Picture | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from ..diffusion.inference import Run, infer
 from ..images.picture import Picture
 from ..images.tensors import to_tensor
 from .finishing import extend_colour_under_alpha, feather
+from .jpeg_blocks.finishing import within_intervals
 from .noise_levels import between_levels
 from .observe import observe
 from .problem import Problem, Repainting
@@ -57,7 +58,11 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     if problem.guide is not None and problem.guide.sigma_y is not None:
         return between_levels(y, problem, run, gray=gray)
     config, sampling = run.model.network.config, run.settings.steps > 1
-    return infer(observe(y, problem, config, gray=gray, sampling=sampling), run)
+    estimate = infer(observe(y, problem, config, gray=gray, sampling=sampling), run)
+    blocks = problem.finish.blocks
+    if blocks is None:
+        return estimate
+    return within_intervals(estimate, picture, blocks.quality, blocks.origin, smooth=not sampling)
 
 
 def _faded_in(problem: Problem, picture: Picture, run: Run) -> Tensor:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..degradation.estimation.noise_map import KnownNoise, check_map, estimated_map, given_map
 from ..errors import UsageError
-from .task import altered, check_range, to_recipe
+from .task import MAX_NOISE, PREPARED, altered, check_range, to_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ..restoration.noise_reading import FoundNoise, NoiseReader
     from ..restoration.problem import GuidePicture, NoisyPicture, Problem
 
-MAX_NOISE = 1000.0
 MAX_GRAIN = 3.0
 """The most that the weights were trained on."""
 
@@ -68,32 +67,39 @@ class Denoise:
     def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
         """Return what is known about a picture: its white noise, or the correlated noise of a photograph.
 
+        "auto" also finds impulses, and the noise of rows and columns. A level that is given says all that is there.
+
         Raises:
             PictureError: the map is of another size.
         """
         from ..restoration.noise_reading import find_noise, given_noise
+        from ..restoration.preparation import joined, nothing_prepared, prepare
         from ..restoration.problem import Findings, Finish, Problem
 
+        chroma_strength = self.strength if self.chroma_strength is None else self.chroma_strength
+        prepared = nothing_prepared(picture)
         if self.noise_map is None and not isinstance(self.noise, str):
             noise = given_noise(self.noise, None if self.grain == "auto" else self.grain, picture, read_noise)
             seen, findings = noise.observation(picture), Findings(facts=noise.facts())
         elif self.noise == "auto" and self.noise_map is None:
-            noise = find_noise(picture, read_noise)
-            seen, findings = noise.observation(picture), Findings(notes=(_noise_note(noise),), facts=noise.facts())
+            if (self.strength, chroma_strength) != (0, 0):
+                prepared = prepare(picture)
+            noise = find_noise(prepared.seen, read_noise)
+            note = _noise_note(noise, is_all=not prepared.facts)
+            seen, findings = noise.observation(picture), Findings(notes=(note,), facts=noise.facts())
         else:
             known = self._known(picture)
             seen = _observation(picture, known)
             findings = Findings(notes=known.notes, warnings=known.warnings, facts=known.facts)
-        chroma_strength = self.strength if self.chroma_strength is None else self.chroma_strength
-        return Problem(
-            observation=seen, finish=Finish(strength=self.strength, chroma_strength=chroma_strength), findings=findings
-        )
+        finish = Finish(strength=self.strength, chroma_strength=chroma_strength)
+        return joined(Problem(observation=seen, finish=finish, findings=findings), prepared, picture)
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
         """Return IPTC's term for the result; None = nothing was removed."""
         strengths = recipe.get("strength", 1), recipe.get("chroma_strength", 1)
-        return None if recipe.get("noise") == 0 or strengths == (0, 0) else altered(recipe)
+        is_clean = recipe.get("noise") == 0 and not PREPARED & recipe.keys()
+        return None if is_clean or strengths == (0, 0) else altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
         """Return the options as a recipe tells them. Both strengths are there, given or not."""
@@ -136,7 +142,9 @@ def _observation(picture: "Picture", noise: KnownNoise) -> "NoisyPicture | Guide
     )
 
 
-def _noise_note(found: "FoundNoise") -> str:
+def _noise_note(found: "FoundNoise", *, is_all: bool) -> str:
+    if found.level == 0 and not is_all:
+        return "no other noise found"
     if found.level == 0:
         return "no noise found, so nothing is removed; --noise LEVEL removes it anyway"
     grain = "" if found.grain is None else f", grain of {found.grain:.1f} pixels"

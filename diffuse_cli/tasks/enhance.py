@@ -4,9 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import UsageError
-from ..images.units import LEVEL
-from .denoise import MAX_NOISE
-from .task import altered, check_range, to_recipe
+from .task import MAX_NOISE, altered, check_range, to_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,8 +116,8 @@ class Enhance:
         return altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
-        """Return the options as a recipe tells them."""
-        return to_recipe(self)
+        """Return the options as a recipe tells them. A noise that is read is told with the tone."""
+        return to_recipe(self, without={"noise"} if self.noise == "auto" else ())
 
 
 def _tensor(picture: "Picture") -> "torch.Tensor":
@@ -144,6 +142,7 @@ def _white(picture: "Picture", toned: "ToneResult", *, stored: bool) -> "NoisyPi
     A JPEG's own errors are lifted as noise is, so a picture whose noise the coder changed is a guide.
     """
     from ..degradation.operators import Degradation
+    from ..images.units import LEVEL
     from ..restoration.problem import GuidePicture, NoisyPicture
 
     sigma_y = None if toned.sigma is None else toned.sigma[0, 0].numpy()

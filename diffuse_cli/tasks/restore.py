@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import UsageError
 from ..images.source_type import EDITED
-from .denoise import MAX_NOISE, Denoise, check_grain
+from .denoise import Denoise, check_grain
 from .inpaint import Inpaint
 from .super_resolve import MAX_SCALE
-from .task import altered, check_range
+from .task import MAX_NOISE, PREPARED, altered, check_range
 
 if TYPE_CHECKING:
     from ..degradation.estimation.estimate import Estimate
     from ..images.image_io import Picture
     from ..restoration.noise_reading import FoundNoise, NoiseReader
+    from ..restoration.preparation import Prepared
     from ..restoration.problem import Problem
 
 MAX_BLUR = 20.0
@@ -88,11 +89,16 @@ class Restore:
         """
         from ..degradation.estimation.estimate import estimate_degradation
         from ..degradation.estimation.patching import patched
+        from ..restoration.preparation import joined, nothing_prepared, prepare
         from ..restoration.problem import Problem
 
-        holes = Problem() if self.holes is None else self.holes.problem(picture)
-        seen = picture if holes.hole is None else replace(picture, pixels=patched(picture.pixels, holes.hole))
-        found = estimate_degradation(seen) if self.estimated or self.screen == "auto" else None
+        prepared = prepare(picture) if self.noise == "auto" else nothing_prepared(picture)
+        seen = prepared.seen
+        holes = Problem() if self.holes is None else self.holes.problem(seen)
+        seen = seen if holes.hole is None else replace(seen, pixels=patched(seen.pixels, holes.hole))
+        holes = joined(holes, prepared, picture)
+        is_looked_at = self.estimated or self.screen == "auto"
+        found = estimate_degradation(seen, prepared.screens) if is_looked_at else None
         return self._problem(picture, found, self._noise(seen, found, read_noise), holes)
 
     def _noise(
@@ -115,7 +121,8 @@ class Restore:
         if recipe.get("screen"):
             return altered(recipe)
         found = {name: recipe.get(name, none) for name, none in UNDONE.items()}
-        return None if found == UNDONE and recipe.get("scale", 1) == 1 else altered(recipe)
+        is_clean = found == UNDONE and not PREPARED & recipe.keys()
+        return None if is_clean and recipe.get("scale", 1) == 1 else altered(recipe)
 
     def to_recipe(self) -> dict[str, Any]:
         """Return the options as a recipe tells them. What is not undone is there, too."""
@@ -136,17 +143,19 @@ class Restore:
             **({} if self.holes is None else self.holes.to_recipe()),
         }
 
-    def problem_of(self, picture: "Picture", found: "Estimate", noise: "FoundNoise | None" = None) -> "Problem":
-        """Return the problem where nothing is missing and the estimate is known.
+    def problem_of(self, prepared: "Prepared", found: "Estimate", noise: "FoundNoise | None" = None) -> "Problem":
+        """Return the problem where no mask is given and the estimate is known.
 
         Args:
-            picture: what is restored.
+            prepared: what is restored.
             found: its estimate.
             noise: its noise; None: as the estimate has it.
         """
+        from ..restoration.preparation import joined
         from ..restoration.problem import Problem
 
-        return self._problem(picture, found, noise, Problem())
+        holes = joined(Problem(), prepared, prepared.picture)
+        return self._problem(prepared.picture, found, noise, holes)
 
     def _problem(
         self, picture: "Picture", found: "Estimate | None", photo: "FoundNoise | None", holes: "Problem"
@@ -154,15 +163,16 @@ class Restore:
         from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY
         from ..degradation.operators import Degradation
         from ..images.units import LEVEL
-        from ..restoration.problem import GuidePicture, NoisyPicture
+        from ..restoration.problem import GuidePicture, JpegBlocks, NoisyPicture
         from .screened import screened
 
         if found is not None and (known := screened(self, picture, found.screens, holes)) is not None:
             return known
         noise, jpeg, blur = _resolved(self, found, photo)
-        notes = () if found is None else _restore_notes(self, noise, jpeg, blur, found)
+        notes = () if found is None else _restore_notes(self, found, noise, jpeg, blur)
         findings = replace(holes.findings, notes=(*notes, *holes.findings.notes))
-        as_stored = jpeg == 100 or picture.source.jpeg is not None
+        beneath = found is not None and found.jpeg_above is not None
+        as_stored = jpeg == 100 or (picture.source.jpeg is not None and not beneath)
         correlated = photo if photo is not None and photo.grain is not None and noise > 0 else None
         if correlated is not None:
             findings = replace(findings, facts={**findings.facts, **correlated.facts()})
@@ -177,10 +187,13 @@ class Restore:
         size = (max(round(h * self.scale), 1), max(round(w * self.scale), 1))
         told = Degradation(scale=self.scale, noise=noise / LEVEL, quality=quality, blur=min(blur, KNOWN_BLUR))
         if correlated is not None:
-            seen = correlated.degradation()
-            told = replace(told, noise=seen.noise, grain=seen.grain, doubt=seen.doubt)
+            seen = correlated.degradation(quality)
+            told = replace(told, noise=seen.noise, grain=seen.grain, doubt=seen.doubt, quality=seen.quality)
         guide = GuidePicture(degradation=told, size=size if self.scale > 1 else None)
         finish = replace(holes.finish, uncoded=quality < 100)
+        if told == Degradation(quality=quality) and quality < 100 and holes.hole is None:
+            origin = found.jpeg_origin if found is not None and (beneath or picture.source.jpeg is None) else None
+            finish = replace(finish, blocks=JpegBlocks(quality=quality, origin=origin))
         return replace(holes, observation=guide, finish=finish, findings=findings)
 
 
@@ -215,7 +228,7 @@ def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None
         value = getattr(task, name)
         if name in task.estimated:
             value = None if found is None else getattr(found, name).value
-            if name == "blur" and found is not None and not _is_surely_blurred(found):
+            if name == "blur" and found is not None and not _may_be_sharpened(found):
                 value = None
             if name == "noise" and photo is not None:
                 value = photo.level
@@ -226,20 +239,25 @@ def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None
     return values["noise"], values["jpeg"], values["blur"] * task.scale
 
 
-def _is_surely_blurred(found: "Estimate") -> bool:
-    """Return whether more blur is read than in sharp photographs. Noise makes readings less certain."""
+def _may_be_sharpened(found: "Estimate") -> bool:
+    """Return whether more blur is read than in sharp photographs, and no borders of enlarged blocks would be sharper.
+
+    Noise makes readings less certain.
+    """
+    if found.jpeg_period is not None:
+        return False
     std, spread = found.blur.value or 0.0, found.blur.spread or 0.0
     return std >= LEAST_BLUR and std - 1.5 * spread >= LEAST_BLUR - 0.2
 
 
-def _restore_notes(task: Restore, noise: float, jpeg: float, blur: float, found: "Estimate") -> tuple[str, ...]:
+def _restore_notes(task: Restore, found: "Estimate", noise: float, jpeg: float, blur: float) -> tuple[str, ...]:
     from .screened import unsure
 
     words = []
     if task.noise == "auto" or (task.noise == "if-blurred" and blur):
         words.append(f"noise: about {noise:.1f} levels" if noise else "noise: none")
     if task.jpeg == "auto":
-        words.append(f"JPEG: quality {jpeg:.0f}" if jpeg < 100 else "JPEG: no trace")
+        words.append(f"JPEG: {found.jpeg_words()}")
     if task.blur == "auto":
         words.append(f"blur: {blur / task.scale:.2f} pixels" if blur else "blur: none to undo")
     if task.screen == "auto":

@@ -5,7 +5,7 @@ The Python API and the command line use the same tasks. Nothing in this room imp
 
 from collections.abc import Collection, Mapping
 from dataclasses import Field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from ..errors import UsageError
 from ..images.source_type import ALTERED, EDITED
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from ..images.picture import Picture
     from ..restoration.noise_reading import NoiseReader
     from ..restoration.problem import Problem
+
+MAX_NOISE: Final = 1000.0
+"""The most noise that may be given, in 8-bit levels."""
+PREPARED: Final = frozenset({"impulses", "row_noise", "column_noise", "hum"})
+"""Facts of a recipe that tell what was undone before the network (see `restoration.preparation`)."""
 
 
 class Task(Protocol):

@@ -22,6 +22,7 @@ from ..images.image_io import read_picture, through_jpeg
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL, luma
 from ..system.process import one_thread
+from .drawings import drawing
 from .pictures import SUFFIXES
 from .sample_spec import Rng
 
@@ -47,7 +48,7 @@ class Sample(NamedTuple):
 def sample(picture: Tensor, rng: Rng) -> Sample:
     """Draw a crop: 45 % with a camera's or film's noise, 15 % white noise, the others clean.
 
-    Of the clean ones a fifth is drawn: lines, boxes, gradients. Half of all become JPEGs.
+    Of the clean ones a third is drawn: pages, charts, pixel art. Half of all become JPEGs.
 
     Args:
         picture: (1, 3, H, W), a clean photograph.
@@ -55,7 +56,8 @@ def sample(picture: Tensor, rng: Rng) -> Sample:
     """
     side = int(rng.choice(SIDES))
     gray, kind = bool(rng.random() < 0.1), rng.random()
-    x0 = _drawing(side + _BORDER, rng) if kind > 0.92 else _part(picture, side + _BORDER, rng)
+    x0 = _part(picture, side + _BORDER, rng)
+    x0 = drawing(x0, rng) if kind > 0.86 else x0
     x0 = luma(x0).expand(-1, 3, -1, -1) if gray else x0
     noise = torch.zeros_like(x0)
     if kind < 0.45:
@@ -103,7 +105,7 @@ def _by_brightness(noise: Tensor, brightness: Tensor) -> float:
 def _part(x: Tensor, side: int, rng: Rng) -> Tensor:
     """A part of a photograph, shrunk until its own noise is gone; half of them enlarged again, soft as cameras' are.
 
-    Half of them are shrunk by Lanczos' filter, which is crisper, as most programs do.
+    Half of those that are not enlarged are shrunk by Lanczos' filter, which is crisper.
     """
     grow = rng.uniform(1.2, 2.5) if rng.random() < 0.5 else 1.0
     small = max(round(side / grow), 32)
@@ -111,7 +113,7 @@ def _part(x: Tensor, side: int, rng: Rng) -> Tensor:
     part = min(round(small * shrink), *x.shape[-2:])
     top, left = (int(rng.integers(n - part + 1)) for n in x.shape[-2:])
     crop = x[..., top : top + part, left : left + part]
-    crop = _lanczos(crop, small) if rng.random() < 0.5 else resize(crop, (small, small))
+    crop = _lanczos(crop, small) if grow == 1 and rng.random() < 0.5 else resize(crop, (small, small))
     return resize(crop, (side, side)).clamp(-1, 1)
 
 
@@ -120,32 +122,6 @@ def _lanczos(x: Tensor, side: int) -> Tensor:
 
     planes = [Image.fromarray(plane.numpy()).resize((side, side), Image.Resampling.LANCZOS) for plane in x[0]]
     return torch.from_numpy(np.stack([np.asarray(plane) for plane in planes]))[None]
-
-
-def _drawing(side: int, rng: Rng) -> Tensor:
-    """A chart, a drawing or a page: flat colours with sharp or soft edges, perhaps on a gradient."""
-    from PIL import Image, ImageDraw
-
-    big = 2 * side if rng.random() < 0.5 else side
-    image = Image.new("RGB", (big, big), tuple(int(v) for v in rng.integers(256, size=3)))
-    pen = ImageDraw.Draw(image)
-    for _ in range(int(rng.integers(3, 60))):
-        colour = tuple(int(v) for v in rng.integers(256, size=3))
-        x, y, w, h = (int(v) for v in rng.integers(big, size=4))
-        kind = rng.integers(4)
-        if kind == 0:
-            pen.rectangle((x, y, x + w // 4, y + h // 4), fill=colour)
-        elif kind == 1:
-            pen.line((x, y, w, h), fill=colour, width=int(rng.integers(1, 6)))
-        elif kind == 2:
-            pen.ellipse((x, y, x + w // 5, y + h // 5), fill=colour)
-        else:
-            pen.text((x, y), "The quick brown fox 0123456789", fill=colour)
-    x0 = torch.from_numpy(np.array(image.resize((side, side)), np.float32)).permute(2, 0, 1)[None] / LEVEL - 1
-    if rng.random() < 0.3:
-        ramp = torch.linspace(-1, 1, side)[:, None] * rng.uniform(0, 0.5)
-        x0 = (x0 + ramp).clamp(-1, 1)
-    return x0
 
 
 def _by_texture(x0: Tensor, rng: Rng) -> Tensor:

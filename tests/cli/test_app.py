@@ -81,7 +81,6 @@ class TestErrors:
             ["inpaint", "in.png", "--mask", "nosuch/"],
             ["inpaint", "in.png", "--box", "1,2,3"],
             ["inpaint", "in.png", "--box", "1,2,0,4"],
-            ["super-resolve", "in.png"],
             ["super-resolve", "in.png", "--scale", "0"],
             ["super-resolve", "in.png", "--scale", "1"],
             ["super-resolve", "in.png", "--scale", "nan"],

@@ -20,11 +20,11 @@ def measure(toy: Model, data: Path) -> Callable[..., Report]:
     """Measure the toy network on the data."""
 
     def run(task: str = "denoise", model: Model = toy, **options: Any) -> Report:  # noqa: ANN401
-        chosen = conditions(task, (), as_files=False, blind=options.pop("blind", False))  # type: ignore[arg-type]
+        said = {name: options.pop(name, usual) for name, usual in (("blind", False), ("levels", ()), ("jpegs", ()))}
+        chosen = conditions(task, as_files=False, **said)  # type: ignore[arg-type]
         settings = Settings(steps=options.pop("steps", 1))
         what = Evaluation(sets={"set": sorted(data.iterdir())}, conditions=chosen, settings=settings, **options)
         info = checkpoint.read_info(checkpoint.find())
-        said: list[str] = []
-        return evaluate(what, model, info, lambda name: nullcontext(), said.append).report
+        return evaluate(what, model, info, lambda name: nullcontext(), lambda line: None).report
 
     return run

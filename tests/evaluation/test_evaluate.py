@@ -1,16 +1,16 @@
 """Measuring a network on pictures."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.evaluation import lpips as lpips_module
-from diffuse_cli.evaluation.evaluate import perceptual_measures, pictures
+from diffuse_cli.evaluation.evaluate import perceptual_measures
 from diffuse_cli.evaluation.report import Report, dump, load, table
 
 
@@ -46,6 +46,32 @@ def test_blind_rows_say_how_well_the_level_was_read(measure: Callable[..., Repor
             assert abs(image["estimated"] - row["level"]) < 0.5 * row["level"]
 
 
+def test_photographs_are_measured_blind_and_told_beside_the_input(measure: Callable[..., Report]) -> None:
+    report = measure("camera", levels=(3200,), jpegs=(90,))
+    methods = ["diffuse", "diffuse restore", "diffuse, told", "the input"]
+    assert [row["method"] for row in report["rows"]] == methods
+    blind, _, told, before = report["rows"]
+    assert {row["condition"] for row in report["rows"]} == {"ISO 3200, JPEG 90"}
+    assert (before["worse"], before["worst_change"]) == (0, 0)
+    for k, image in enumerate(told["images"]):
+        assert image["change"] == pytest.approx(image["psnr"] - before["images"][k]["psnr"], abs=1e-4)
+    changes = [image["change"] for image in told["images"]]
+    assert told["worse"] == sum(change < 0 for change in changes) > 0
+    assert told["worst_change"] == pytest.approx(min(changes), abs=1e-5)
+    errors = sorted(image["level_error"] for image in blind["images"])
+    assert blind["median"]["level_error"] == errors[1]
+    for image in blind["images"]:
+        found, true = image["found_level"], image["level"]
+        expected = abs(math.log(found / true)) if found else math.log(10)
+        assert image["level_error"] == pytest.approx(expected, abs=1e-4)
+        assert image["grain_error"] == pytest.approx(abs(image["found_grain"] - image["grain"]), abs=2e-5)
+    heads, first, *_ = table(report)
+    assert heads[-1] == "worse than the input"
+    assert first[heads.index("median level error")] == f"{errors[1]:.3f}"
+    assert table(report)[3][-1] == f"{told['worse']} ({told['worst_change']:+.2f} dB)"
+    assert table(report)[4][-1] == "0"
+
+
 def test_what_is_not_installed_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import sys
 
@@ -55,12 +81,3 @@ def test_what_is_not_installed_is_left_out_and_named(monkeypatch: pytest.MonkeyP
     assert measures == {}
     assert "[eval]" in left_out[0]
     assert "import-lpips" in left_out[1]
-
-
-def test_limits_are_spread_evenly(tmp_path: Path) -> None:
-    for k in range(10):
-        Image.new("L", (4, 4)).save(tmp_path / f"{k}.png")
-    (tmp_path / "notes.txt").write_text("no picture")
-    (tmp_path / ".hidden.png").write_text("no picture")
-    assert [p.stem for p in pictures(tmp_path, 4)] == ["0", "2", "5", "7"]
-    assert len(pictures(tmp_path, None)) == len(pictures(tmp_path, 99)) == 10

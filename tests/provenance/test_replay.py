@@ -4,8 +4,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from skimage import data
 
 from diffuse_cli.images.image_io import Picture, read_picture, write_picture
 from diffuse_cli.provenance import recipe
@@ -212,3 +215,47 @@ def test_keys_are_options() -> None:
     assert sorted(arguments(told, options, {})) == sorted([*boxes, "--invert-mask", "--mask", "alpha"])
     assert arguments({"estimated": {"noise": "if-blurred"}, "noise": 2.0}, options, {}) == []
     assert arguments({"estimated": {"noise": "poisson"}, "noise": 2.0}, options, {}) == ["--noise", "poisson"]
+
+
+def test_what_was_undone_before_the_network_is_made_again_and_explained(run: Program, folder: Path) -> None:
+    """Impulses and row noise: told in the recipe, found again by replay and by verify."""
+    clean = data.coffee()[60:220, 60:260].astype(float)
+    rng = np.random.default_rng(1)
+    rows = (clean + rng.normal(0, 6, (160, 1, 1))).round().clip(0, 255)
+    for name, levels in (("salt", clean), ("rows", rows)):
+        drawn = rng.random(clean.shape[:2])
+        if name == "salt":
+            levels[drawn < 0.02], levels[drawn > 0.98] = 0, 255
+        Image.fromarray(levels.astype(np.uint8)).save(f"{name}.png")
+        for command in ("denoise", "denoise --strength 0.6", "restore --jpeg 100 --blur 0"):
+            made = run(*command.split(), f"{name}.png", "--model", "toy", "-o", "made.png", "-f", "-q")
+            assert made.exit_code == 0, made.output
+            told = recipe.read(folder / "made.png")
+            assert told is not None
+            assert told["noise"] < 2
+            assert ("impulses" if name == "salt" else "row_noise") in told
+            again = run("replay", "made.png", "--input", f"{name}.png", "-o", "again.png", "--model", "toy", "-f")
+            assert again.exit_code == 0, again.output
+            assert (folder / "again.png").read_bytes() == (folder / "made.png").read_bytes()
+            if told["noise"] == 0:  # else the tiny network has changed what it removes
+                checked = run("verify", "made.png", "--against", f"{name}.png")
+                assert checked.exit_code == 0, checked.output
+        forged = pixels(folder / "made.png")
+        forged[96:128, 96:128] ^= 64
+        with Image.open(folder / "made.png") as image:
+            Image.fromarray(forged).save("forged.png", pnginfo=_texts(image))
+        assert run("verify", "forged.png", "--against", f"{name}.png").exit_code == 1
+
+
+def _texts(image: Image.Image) -> PngInfo:
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", image.info["XML:com.adobe.xmp"])
+    return info
+
+
+def test_enlargements_from_before_pictures_were_looked_at() -> None:
+    """Their recipes do not say plain, which they all were."""
+    options = {"scale": Option(flag="--scale"), "plain": Option(flag="--plain", switch=True)}
+    old = {"operation": "super-resolve", "scale": 2.0, "consistent": False}
+    assert arguments(old, options, {}) == ["--scale", "2.0", "--plain"]
+    assert arguments({**old, "plain": False}, options, {}) == ["--scale", "2.0"]

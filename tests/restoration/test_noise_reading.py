@@ -61,10 +61,12 @@ def test_a_given_level_has_the_grain_that_is_read_or_given() -> None:
         Denoise(grain=0.5)
 
 
-def test_a_jpegs_quality_is_told_beside() -> None:
-    stored = Picture(pixels=FLAT.pixels, source=Source(jpeg=jpeg_coding(80, "4:2:0")))
-    told = Denoise().problem(stored, lambda _: reads(5, 0.6)).degradation
-    assert told.quality == 80
+def test_a_jpegs_quality_is_told_beside_white_noise_and_a_part_of_its_steps_beside_a_photographs() -> None:
+    for quality, told in ((60, 90), (90, 100)):
+        stored = Picture(pixels=FLAT.pixels, source=Source(jpeg=jpeg_coding(quality, "4:2:0")))
+        for task in (Denoise(), Restore()):
+            assert task.problem(stored, lambda _: reads(5, 0.6)).degradation.quality == told
+        assert Denoise(noise=5).problem(stored).degradation.quality == quality
 
 
 @pytest.mark.parametrize(("level", "grain"), [(1.0, 0.6), (6.0, 0.1)])

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data as samples
 
 from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.photo_noise import PhotoNoise
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import PictureError, UsageError
 from diffuse_cli.images.image_io import Picture, to_levels, to_unit
@@ -43,7 +45,7 @@ def test_shrink_to_the_input(toy: Model, scale: float, depth: int, steps: int) -
     wrong = again != given
     assert wrong.mean() < 0.002
     assert np.abs(again - given).max() <= 1
-    plain = restore(picture, SuperResolve(scale=scale).problem(picture), Settings(steps=steps), toy).pixels
+    plain = restore(picture, SuperResolve(scale=scale, plain=True).problem(picture), Settings(steps=steps), toy).pixels
     loose = np.rint(shrunk((plain + 1) * (2**depth - 1) / 2, given.shape[:2]))
     assert (loose != given).mean() > 0.5
 
@@ -71,3 +73,54 @@ def test_a_jpeg_or_noise_warns(tmp_path: Path) -> None:
     jpeg = as_jpeg(flat((64, 64), noise=15), tmp_path, quality=60, subsampling="4:2:0")
     assert "JPEG compression" in request.problem(jpeg).findings.warnings[0]
     assert SuperResolve(scale=2).problem(jpeg).findings.warnings == ()
+
+
+def test_twice_the_size_if_nothing_is_said() -> None:
+    assert SuperResolve().scale == 2
+    assert SuperResolve(plain=True).problem(flat((30, 41))).size == (60, 82)
+
+
+def photo() -> Picture:
+    """A clean photograph of 192 x 128 pixels."""
+    image = Image.fromarray(samples.coffee()).resize((300, 200), Image.Resampling.LANCZOS)
+    return Picture(pixels=to_unit(np.array(image.crop((60, 40, 252, 168))), 8))
+
+
+def test_a_clean_picture_is_enlarged_as_it_is() -> None:
+    found = SuperResolve().problem(photo())
+    assert found.observation == SuperResolve(plain=True).problem(photo()).observation
+    assert found.findings.notes == ()
+
+
+def test_noise_and_compression_are_told_unless_plain(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    noisy = Picture(pixels=photo().pixels + rng.normal(0, 10 / 127.5, photo().pixels.shape).astype(np.float32))
+    told = SuperResolve(scale=3).problem(noisy)
+    assert told.degradation.noise * 127.5 == pytest.approx(10, abs=1.5)
+    assert told.degradation.scale == 3
+    coded = as_jpeg(photo(), tmp_path, quality=40, subsampling="4:2:0")
+    found = SuperResolve().problem(coded)
+    assert (found.degradation.quality, found.finish.uncoded) == (40, True)
+    assert "JPEG quality 40" in found.findings.notes[0]
+    decoded = SuperResolve().problem(Picture(pixels=coded.pixels))
+    assert decoded.degradation.quality == 40
+    for exact in (SuperResolve(plain=True), SuperResolve(consistent=True)):
+        assert (exact.problem(coded).degradation.quality, "estimated" in exact.to_recipe()) == (100, False)
+    assert SuperResolve().to_recipe()["estimated"] == {"noise": "auto", "jpeg": "auto"}
+
+
+def test_doubtful_grain_is_not_told() -> None:
+    """Fine texture of a shrunk picture looks like the noise of a camera."""
+
+    def grain(doubt: float) -> float:
+        noise = PhotoNoise(level=8 / 127.5, grain=0.6, luma=0.06, chroma=0.06, bright_over_dark=1.0, doubt=doubt)
+        return SuperResolve().problem(photo(), lambda _: noise).degradation.grain
+
+    assert grain(0.2) == pytest.approx(0.6)
+    assert grain(1.2) == 0
+
+
+def test_no_noise_is_looked_for_in_tiny_pictures() -> None:
+    rng = np.random.default_rng(0)
+    noisy = Picture(pixels=(rng.normal(0, 20 / 127.5, (80, 200, 3))).astype(np.float32))
+    assert SuperResolve().problem(noisy).degradation.noise == 0

@@ -29,7 +29,10 @@ TOLD: list[tuple[Task, dict[str, Any]]] = [
     }),
     (Denoise(noise=5), {"noise": 5, "strength": 1.0, "chroma_strength": 1.0}),
     (Denoise(noise_map=np.zeros((8, 8), np.float32)), {"strength": 1.0, "chroma_strength": 1.0}),
-    (SuperResolve(to_size=(9, 8)), {"to_size": (9, 8), "consistent": False}),
+    (SuperResolve(to_size=(9, 8)), {
+        "estimated": {"noise": "auto", "jpeg": "auto"}, "to_size": (9, 8), "consistent": False, "plain": False,
+    }),
+    (SuperResolve(plain=True), {"scale": 2.0, "consistent": False, "plain": True}),
     (Extend(pad=(1, 0, 0, 0)), {"pad": (1, 0, 0, 0), "anchor": "center"}),
     (Enhance(contrast=1.0), {
         "exposure": "auto", "contrast": 1.0, "clarity": "auto", "white_balance": "auto", "strength": 1.0,

@@ -38,7 +38,10 @@ def denoise(
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Remove noise, also the correlated noise of cameras, phones and film. By default, it is estimated and printed."""
+    """Remove noise, also the correlated noise of cameras, phones and film. By default, it is estimated and printed.
+
+    Then impulses (salt and pepper, hot pixels) are found and filled, too, and row noise is subtracted.
+    """
     from ...degradation.estimation.noise_map import map_of
     from ...images.image_io import read_picture
     from ...tasks.denoise import Denoise

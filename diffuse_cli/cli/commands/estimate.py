@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ...degradation.estimation.screen import Screen
     from ...images.picture import Picture
     from ...restoration.noise_reading import FoundNoise, NoiseReader
+    from ...restoration.preparation import Prepared
     from ...restoration.problem import Problem
 
 
@@ -39,11 +40,12 @@ _UNEVEN = 1.4
 def estimate(files: Sources) -> None:
     """Estimate the damage of pictures. Also say what `diffuse restore` would do. Writes no file.
 
-    White noise: its std in 8-bit levels, and whether it grows with brightness (variance = gain x level + offset). The
-    correlated noise of cameras, phones and film: its level and grain, in luma and chroma, in bright and dark parts.
-    JPEG: the quality in the file's tables or, in other files, the quality that the pixels show. Blur: the std of a
-    Gaussian in pixels. Detail: the smallest size that holds all the detail. --json prints a line for each picture and
-    a summary, as defined in json_lines.schema.json.
+    If they are found, impulses: the share of single pixels far outside their neighbours; and row noise, column noise
+    and hum: the std of their offsets. White noise: its std in 8-bit levels, and whether it grows with brightness
+    (variance = gain x level + offset). The correlated noise of cameras, phones and film: its level and grain, in luma
+    and chroma, in bright and dark parts. JPEG: the quality in the file's tables or, in other files, the quality that
+    the pixels show. Blur: the std of a Gaussian in pixels. Detail: the smallest size that holds all the detail. --json
+    prints a line for each picture and a summary, as defined in json_lines.schema.json.
     """
     found = find_sources(files)
     part = plan.shard_of(files.shard) if files.shard is not None else (1, 1)
@@ -103,33 +105,35 @@ class _Estimator(Looking["Iterator[Picture]"]):
         from ...degradation.estimation.estimate import estimate_degradation as look
         from ...images.white_level import told as told_white
         from ...restoration.noise_reading import find_noise
+        from ...restoration.preparation import prepare
         from ...tasks.restore import Restore
 
-        found = look(picture)
-        noise = find_noise(picture, self.read_noise, found.noise.value or 0.0)
-        problem = Restore().problem_of(picture, found, noise)
+        prepared = prepare(picture)
+        found = look(prepared.seen, prepared.screens)
+        noise = find_noise(prepared.seen, self.read_noise, found.noise.value or 0.0)
+        problem = Restore().problem_of(prepared, found, noise)
         height, width = picture.pixels.shape[:2]
         if self.files.json:
-            whole = {**found.to_json(), "photo_noise": asdict(noise)}
+            whole = {**found.to_json(), "photo_noise": asdict(noise), **_prepared_json(prepared)}
             told: dict[str, Any] = {
                 "type": "estimate", "status": "done", "input": str(path), **({} if page is None else {"page": page}),
                 "size": [width, height], "seconds": round(time.monotonic() - begin, 3), "estimate": whole,
-                "restore": {"changes": not problem.leaves_alone, **_told(problem), "command": _command(problem)},
+                "restore": {"changes": _changes(problem), **_told(problem), "command": _command(problem)},
             }  # fmt: skip
             typer.echo(json.dumps(told))
             return
         name = str(path) if page is None else f"{path}, page {page}"
         bits = told_white(picture)
-        for line in (
-            f"{one_line(name)}: {width}x{height}{bits and f', {bits}'}",
-            *_block(found, noise, problem, width, height),
-        ):
+        head = f"{one_line(name)}: {width}x{height}{bits and f', {bits}'}"
+        for line in (head, *_block(prepared, found, noise, problem)):
             typer.echo(line)
 
 
-def _block(found: "Estimate", noise: "FoundNoise", problem: "Problem", width: int, height: int) -> "Iterator[str]":
+def _block(prepared: "Prepared", found: "Estimate", noise: "FoundNoise", problem: "Problem") -> "Iterator[str]":
+    height, width = prepared.picture.pixels.shape[:2]
+    yield from _prepared_rows(prepared)
     yield _noise_row(found, noise)
-    yield _row("JPEG", _jpeg(found), found.jpeg)
+    yield _row("JPEG", found.jpeg_words(), found.jpeg)
     yield _row("blur", f"a Gaussian of {found.blur.value:.2f} pixels" if found.blur.value else "none", found.blur)
     share = found.resolution.value or 1.0
     larger = f", as if enlarged by {found.enlarged.value:.2f}" if found.enlarged.value else ""
@@ -141,6 +145,24 @@ def _block(found: "Estimate", noise: "FoundNoise", problem: "Problem", width: in
     yield _row("detail", size, found.resolution)
     yield from (_screen_row(screen) for screen in found.screens)
     yield f"  restore  {_would(problem)}"
+
+
+def _prepared_rows(prepared: "Prepared") -> "Iterator[str]":
+    from ...restoration.preparation import percent
+
+    impulses = prepared.impulses
+    if impulses.share > 0:
+        many = "perhaps " if impulses.evidence == "low" else ""
+        yield f"  impulses {many}{percent(impulses.share)} of the pixels ({impulses.evidence} confidence)"
+    for one in prepared.rows:
+        period = "" if one.period is None else f", every {one.period:.1f} pixels"
+        yield f"  {one.name:8} {one.level:.1f} levels{period} (high confidence)"
+
+
+def _prepared_json(prepared: "Prepared") -> dict[str, Any]:
+    impulses = prepared.impulses
+    rows = [{"kind": one.name.replace(" ", "_"), "level": one.level, "period": one.period} for one in prepared.rows]
+    return {"impulses": {"share": impulses.share, "confidence": impulses.evidence}, "row_noise": rows}
 
 
 def _noise_row(found: "Estimate", noise: "FoundNoise") -> str:
@@ -183,14 +205,6 @@ def _noise(found: "Estimate") -> str:
     return words
 
 
-def _jpeg(found: "Estimate") -> str:
-    if found.jpeg.value is None:
-        return "no trace"
-    moved = found.jpeg_origin not in (None, (0, 0))
-    row, column = found.jpeg_origin or (0, 0)
-    return f"quality {found.jpeg.value:.0f}{f', its blocks begin at column {column}, row {row}' if moved else ''}"
-
-
 def _told(problem: "Problem") -> dict[str, Any]:
     """Return what the network would be told."""
     from ...images.units import LEVEL
@@ -199,13 +213,20 @@ def _told(problem: "Problem") -> dict[str, Any]:
     return {"noise": what.noise * LEVEL, "jpeg": what.quality, "blur": what.blur}
 
 
+def _changes(problem: "Problem") -> bool:
+    """Return whether the result differs from the file's picture."""
+    return problem.picture is not None or not problem.leaves_alone
+
+
 def _would(problem: "Problem") -> str:
-    if problem.leaves_alone:
+    if not _changes(problem):
         return "would leave it as it is"
     if "screen" in problem.findings.facts:
         return f"would remove the screen: {_command(problem)}"
     told = _told(problem)
     words = [
+        *(["the impulses"] if problem.has_hole else []),
+        *(["the offsets of rows or columns"] if problem.picture is not None else []),
         *([f"noise of {told['noise']:.1f} levels"] if told["noise"] else []),
         *([f"the traces of JPEG quality {told['jpeg']:.0f}"] if told["jpeg"] < 100 else []),
         *([f"a blur of {told['blur']:.2f} pixels"] if told["blur"] else []),
@@ -215,7 +236,7 @@ def _would(problem: "Problem") -> str:
 
 def _command(problem: "Problem") -> str:
     """Return the command that does the same without estimating again."""
-    if problem.degradation.doubt or "screen" in problem.findings.facts:  # no option says it
+    if problem.degradation.doubt or problem.has_hole or problem.picture is not None:  # no option says it
         return "diffuse restore"
     told = _told(problem)
     return f"diffuse restore --noise {told['noise']:.4g} --jpeg {told['jpeg']:.4g} --blur {told['blur']:.4g}"

@@ -26,9 +26,23 @@ class EvaluateOptions:
     data: Annotated[
         list[Path] | None, typer.Option(metavar="DIR", help="A folder of clean pictures. Repeat for more.")
     ] = None
+    pairs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="A folder of real pairs, NAME_real and NAME_mean, in the place of --task. With --data: a folder of "
+            "noisy pictures, the clean ones have the same names. Repeat for more.",
+        ),
+    ] = None
     level: Annotated[
         list[float] | None,
         typer.Option(metavar="N", help="Strength of the damage. Repeat for more.", show_default="the usual ones"),
+    ] = None
+    jpeg: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="Q", help="denoise, camera, film: store the noisy picture as JPEG of this quality. Repeat for more."
+        ),
     ] = None
     gray: Annotated[bool, typer.Option("--gray", help="Make colour pictures gray first.")] = False
     as_files: Annotated[
@@ -37,6 +51,9 @@ class EvaluateOptions:
     blind: Annotated[
         bool, typer.Option("--blind", help="Do not tell the damage; it is estimated. denoise: with --as-files.")
     ] = False
+    crop: Annotated[
+        int | None, typer.Option(metavar="PX", min=11, help="Use the middle of each picture, PX pixels a side.")
+    ] = None
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Use N pictures of each folder, evenly spread.")
     ] = None
@@ -78,15 +95,34 @@ class EvaluateOptions:
         Raises:
             UsageError: --task or --data is missing, or an option means nothing for the task.
         """
-        if self.task is None or not self.data:
-            raise UsageError("what is to be measured? Give --task and --data DIR, or --compare A.json B.json")
+        if not self.pairs and (self.task is None or not self.data):
+            raise UsageError(
+                "what is to be measured? Give --task and --data DIR, or --pairs DIR, or --compare A.json B.json"
+            )
         check_measured(self.json_file, self.plot, force=self.force)
+        if self.pairs:
+            return self._plan_pairs(self.pairs, compute)
+        assert self.task is not None
+        assert self.data is not None
         from ...evaluation.plan import plan
 
         return plan(
-            self.task, self.data, compute.settings, levels=self.level or (), limit=self.limit, steps=self.steps,
-            fidelities=self.fidelity or (), samples=self.samples, gray=self.gray, as_files=self.as_files,
-            blind=self.blind, baseline=self.baseline,
+            self.task, self.data, compute.settings, levels=self.level or (), jpegs=self.jpeg or (), limit=self.limit,
+            steps=self.steps, fidelities=self.fidelity or (), samples=self.samples, gray=self.gray, crop=self.crop,
+            as_files=self.as_files, blind=self.blind, baseline=self.baseline,
+        )  # fmt: skip
+
+    def _plan_pairs(self, pairs: list[Path], compute: Compute) -> "Evaluation":
+        from ...evaluation.plan import plan_pairs, refuse
+
+        damaging = {
+            "task": self.task, "level": self.level, "jpeg": self.jpeg, "gray": self.gray, "as-files": self.as_files,
+            "blind": self.blind, "crop": self.crop,
+        }  # fmt: skip
+        refuse(damaging, "--pairs, which takes pictures as they are")
+        return plan_pairs(
+            pairs, self.data or (), compute.settings, limit=self.limit, steps=self.steps,
+            fidelities=self.fidelity or (), samples=self.samples, baseline=self.baseline,
         )  # fmt: skip
 
 
@@ -94,9 +130,9 @@ class EvaluateOptions:
 def evaluate(*, options: EvaluateOptions, compute: Compute) -> None:
     """Measure quality on folders of clean pictures, by the protocols of the literature.
 
-    Every picture is damaged, restored and compared with the original. Results are rounded to 8 bits first. The table
-    has means with 95 % bootstrap intervals, and seconds per megapixel of the result. docs/evaluation.md has the
-    protocol of each task.
+    Every picture is damaged, restored and compared with the original. With --pairs, real noisy photographs are
+    restored and compared with their clean partners. Results are rounded to 8 bits first. The table has means with
+    95 % bootstrap intervals, and seconds per megapixel of the result. docs/evaluation.md has the protocol of each task.
     """
     if options.compare is not None:
         _print_differences(*options.compare)
@@ -106,7 +142,7 @@ def evaluate(*, options: EvaluateOptions, compute: Compute) -> None:
     from ...evaluation.plan import measure
 
     info = read_info(find(compute.model))
-    info.check_task(str(options.task))
+    info.check_task("denoise" if what.of_photographs else str(options.task))
     with Display(quiet=options.quiet, total=what.total) as display:
         outcome = measure(what, compute.load(), info, display.turn, display.say)
     _write(outcome.report, options.json_file)

@@ -44,10 +44,10 @@ def restore(
 ) -> None:
     """Undo noise, JPEG compression, blur, a halftone screen and holes at once.
 
-    The damage is estimated for each picture, as `diffuse estimate` reports it, unless an option sets it. Damage that is
-    not found is not undone: a good picture stays as it is. The dots of a printed picture are removed if they are sure
-    to cover it; --only screen removes them also where they are likely. If JPEG traces are removed, a JPEG result is
-    written with quality 95 instead of the input's tables.
+    The damage is estimated for each picture, as `diffuse estimate` reports it, unless an option sets it. Impulses and
+    row noise count as noise. Damage that is not found is not undone: a good picture stays as it is. The dots of a
+    printed picture are removed if they are sure to cover it; --only screen removes them also where they are likely. If
+    JPEG traces are removed, a JPEG result is written with quality 95 instead of the input's tables.
     """
     from ...tasks.restore import Restore, restore_only
     from ..run.restorer import restore_files

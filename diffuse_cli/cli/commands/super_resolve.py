@@ -10,7 +10,10 @@ from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, 
 @shared
 def super_resolve(
     files: Files,
-    scale: Annotated[float | None, typer.Option(metavar="S", help="Factor, any real number with 1 < S <= 8.")] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Factor, any real number with 1 < S <= 8.", show_default="2"),
+    ] = None,
     to_size: Annotated[
         str | None, typer.Option(metavar="WxH", help="Fit inside this size, and keep the aspect ratio.")
     ] = None,
@@ -19,18 +22,26 @@ def super_resolve(
         bool,
         typer.Option("--consistent", help="Make a result that gives the input when it is shrunk (bicubic, in float)."),
     ] = False,
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="Do not look for noise and JPEG compression: the input was shrunk, no more."),
+    ] = False,
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Enlarge by any factor up to 8."""
+    """Enlarge by any factor up to 8.
+
+    Noise and JPEG compression are estimated for each picture, and are not enlarged. --plain and --consistent enlarge
+    the picture as it is.
+    """
     from ...tasks.super_resolve import SuperResolve
     from ..run.restorer import restore_files
     from ..run.task_source import SameTask
 
     size = None if to_size is None else two_numbers("to-size", to_size)
-    task = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent)
+    task = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent, plain=plain)
     restore_files("super-resolve", SameTask(task=task), files, keeping, compute, which)
 
 

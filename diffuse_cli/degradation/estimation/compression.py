@@ -48,12 +48,12 @@ def estimate_compression(levels: NDArray[np.float32]) -> Compression:
     Args:
         levels: (H, W, C), 0..255, C = 3 or 1.
     """
-    luma = _unclipped_luma(levels)
+    luma = unclipped_luma(levels)
     origin = grid_origin(luma)
-    blocks = _blocks(luma, *(origin or (0, 0)), _MOST_BLOCKS)
+    blocks = blocks_of(luma, *(origin or (0, 0)), _MOST_BLOCKS)
     if len(blocks) < 16:
         return Compression(quality=None, origin=origin, evidence=-math.inf)
-    coefficients = _transform(blocks)
+    coefficients = cosines(blocks)
     likelihoods = [_log_likelihood(coefficients, int(quality)) for quality in QUALITIES]
     best = int(np.argmax([total for total, _ in likelihoods]))
     total, count = likelihoods[best]
@@ -68,12 +68,23 @@ def _log_likelihood(coefficients: Floats, quality: int) -> tuple[float, int]:
     steps = ijg_table(quality).reshape(64).astype(np.float64)
     multiples = np.round(coefficients / steps)
     counted = multiples != 0
-    counted[:, 0] = False
+    counted &= _varies(multiples, counted)
     rest = (coefficients - multiples * steps)[counted]
     widths = np.broadcast_to(steps, coefficients.shape)[counted]
     near = np.exp(-0.5 * (rest / _ROUNDING) ** 2) / (_ROUNDING * math.sqrt(2 * math.pi))
     ratio = np.log(widths * ((1 - _OUTLIERS) * near + _OUTLIERS / widths))
     return float(ratio.sum()), int(counted.sum())
+
+
+def _varies(multiples: Floats, counted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which of 64 frequencies hold several of the multiples counted. A computed ramp has one of each.
+
+    Means do not count.
+    """
+    number, kept = counted.sum(0), np.where(counted, multiples, 0.0)
+    varies = np.asarray(number * np.square(kept).sum(0) > np.square(kept.sum(0)) + 1e-6)
+    varies[0] = False
+    return varies
 
 
 def grid_origin(luma: NDArray[np.float32]) -> tuple[int, int] | None:
@@ -87,10 +98,10 @@ def grid_origin(luma: NDArray[np.float32]) -> tuple[int, int] | None:
     counts = np.zeros((8, 8))
     for row in range(8):
         for column in range(8):
-            blocks = _blocks(luma, row, column, _GRID_BLOCKS)
+            blocks = blocks_of(luma, row, column, _GRID_BLOCKS)
             if len(blocks) < 16:
                 return None
-            counts[row, column] = float((np.abs(_transform(blocks)[:, 1:]) < 0.5).mean())
+            counts[row, column] = float((np.abs(cosines(blocks)[:, 1:]) < 0.5).mean())
     spread = 1.4826 * float(np.median(np.abs(counts - np.median(counts))))
     best = np.unravel_index(int(np.argmax(counts)), counts.shape)
     if counts[best] - np.median(counts) < _GRID_EVIDENCE * max(spread, 1e-3):
@@ -98,14 +109,34 @@ def grid_origin(luma: NDArray[np.float32]) -> tuple[int, int] | None:
     return int(best[0]), int(best[1])
 
 
-def _unclipped_luma(levels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return Y of BT.601 (H, W), NaN where a channel lies at an end of the range, which clipping has changed."""
+def picture_grid(levels: NDArray[np.float32]) -> tuple[int, int] | None:
+    """Return the origin of a picture's grid of blocks, as `grid_origin` does.
+
+    Args:
+        levels: (H, W, C), 0..255, C = 3 or 1.
+    """
+    return grid_origin(unclipped_luma(levels))
+
+
+def unclipped_luma(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return Y of BT.601 (H, W), NaN where a channel lies at an end of the range, which clipping has changed.
+
+    Args:
+        levels: (H, W, C), 0..255, C = 3 or 1.
+    """
     clipped = (levels.min(2) < 0.5) | (levels.max(2) > 254.5)
     return np.asarray(np.where(clipped, np.float32(np.nan), levels @ luma_weights(levels.shape[2])))
 
 
-def _blocks(luma: NDArray[np.float32], row: int, column: int, most: int) -> Floats:
-    """Return 8x8 blocks (N, 64) of the grid with this origin, evenly spread, without those that have a NaN."""
+def blocks_of(luma: NDArray[np.float32], row: int, column: int, most: int) -> Floats:
+    """Return 8x8 blocks (N, 64) of the grid with this origin, evenly spread, without those that have a NaN.
+
+    Args:
+        luma: (H, W).
+        row: of the origin.
+        column: of the origin.
+        most: about how many to return.
+    """
     if min(luma.shape[0] - row, luma.shape[1] - column) < 8:
         return np.empty((0, 64))
     windows = sliding_window_view(luma, (8, 8))[row::8, column::8]
@@ -120,7 +151,11 @@ def _spread(windows: NDArray[np.float32], most: int) -> NDArray[np.float32]:
     return np.asarray(windows[chosen // windows.shape[1], chosen % windows.shape[1]]).reshape(-1, 64)
 
 
-def _transform(blocks: Floats) -> Floats:
-    """Return the orthonormal 2-D cosine transform of level-shifted blocks (N, 64)."""
+def cosines(blocks: Floats) -> Floats:
+    """Return the orthonormal 2-D cosine transform of level-shifted blocks.
+
+    Args:
+        blocks: (N, 64), 0..255.
+    """
     transformed: Floats = (blocks - 128) @ dct_matrix().T
     return transformed

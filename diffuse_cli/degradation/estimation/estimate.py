@@ -9,17 +9,22 @@ from numpy.typing import NDArray
 
 from ...images.image_io import Picture
 from ...images.units import LEVEL
+from .beneath import compression_beneath
 from .compression import Compression, estimate_compression
+from .drawings import is_drawn
 from .jpeg_tables import quality_of
 from .noise_model import NoiseModel, estimate_noise_model, whiteness
 from .picture_noise import measured_noise, noise_before_jpeg
 from .resampling import estimate_resampling
+from .resized_blocks import block_period
 from .screen import Screen, screens_of
 from .spectrum import estimate_blur
 
 Confidence = Literal["high", "medium", "low"]
 # Noise of which 2x2 means keep this much more than of white noise is smoothed; texture alone reaches 1.35.
 _SMOOTHED = 1.4
+_SURE = 0.1
+"""Evidence of a coder, a mean log-likelihood, from which tests hardly ever err."""
 _LEAST_BLUR = 0.4
 """Below it photographs without blur read, too, and the core was not trained for less."""
 
@@ -51,6 +56,8 @@ class Estimate:
         smoothed_noise: the noise is correlated (blurred, enlarged or compressed with the picture).
         jpeg: quality of the Independent JPEG Group's encoder.
         jpeg_origin: (row, column) of the grid of blocks, where it shows.
+        jpeg_above: quality that a stronger JPEG was saved with again; None = it was not.
+        jpeg_period: side in pixels of the blocks of a JPEG that was enlarged; None = no trace.
         blur: std of a Gaussian, in pixels.
         enlarged: factor of an enlargement.
         resolution: share of width and height that the detail would fit into.
@@ -62,38 +69,55 @@ class Estimate:
     smoothed_noise: Finding
     jpeg: Finding
     jpeg_origin: tuple[int, int] | None
+    jpeg_above: float | None
+    jpeg_period: float | None
     blur: Finding
     enlarged: Finding
     resolution: Finding
     screens: tuple[Screen, ...] = ()
+
+    def jpeg_words(self) -> str:
+        """Return what was found of JPEG compression, for people."""
+        if self.jpeg_period is not None:
+            enlarged = f"blocks of {self.jpeg_period:.1f} pixels, so it was enlarged since"
+            return enlarged if self.jpeg.value is None else f"quality {self.jpeg.value:.0f}, and {enlarged}"
+        if self.jpeg.value is None:
+            return "no trace"
+        above = "" if self.jpeg_above is None else f" beneath quality {self.jpeg_above:.0f}"
+        row, column = self.jpeg_origin or (0, 0)
+        moved = f", its blocks begin at column {column}, row {row}" if (row, column) != (0, 0) else ""
+        return f"quality {self.jpeg.value:.0f}{above}{moved}"
 
     def to_json(self) -> dict[str, Any]:
         """As JSON holds it."""
         return asdict(self)
 
 
-def estimate_degradation(picture: Picture) -> Estimate:
+def estimate_degradation(picture: Picture, screens: tuple[Screen, ...] | None = None) -> Estimate:
     """Look for noise, compression, blur, enlargement and halftone screens, most by a published method.
 
     Args:
         picture: as it was read; a JPEG's tables count, too.
+        screens: its halftone screens; None: they are looked for here.
     """
     levels = (picture.pixels + 1) * np.float32(LEVEL)
     compression = estimate_compression(levels)
     noise = _noise(picture, levels, compression)
-    jpeg = _jpeg(picture, compression)
+    jpeg = _jpeg(picture, levels, compression)
     blur = _blur(levels, noise.value or 0.0)
     enlarged = _enlarged(levels)
     return Estimate(
         noise=noise,
         noise_model=_noise_model(levels, noise),
         smoothed_noise=_smoothed(levels, noise.value or 0.0),
-        jpeg=jpeg,
-        jpeg_origin=compression.origin,
+        jpeg=jpeg.quality,
+        jpeg_origin=jpeg.origin,
+        jpeg_above=jpeg.above,
+        jpeg_period=block_period(levels),
         blur=blur,
         enlarged=enlarged,
         resolution=_resolution(blur, enlarged),
-        screens=screens_of(picture),
+        screens=screens_of(picture) if screens is None else screens,
     )
 
 
@@ -127,21 +151,59 @@ def _smoothed(levels: NDArray[np.float32], noise: float) -> Finding:
     return Finding(value=ratio if smoothed else None, confidence="medium" if known else "low", how="flat blocks")
 
 
-def _jpeg(picture: Picture, found: Compression) -> Finding:
-    """Return the quality of a JPEG file's tables, or of its pixels, if they were compressed more strongly before."""
-    confidence: Confidence = "high" if found.evidence > 0.1 else "medium"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundJpeg:
+    """The strongest coder that a picture went through.
+
+    Attributes:
+        quality: of the Independent JPEG Group's encoder.
+        origin: (row, column) of its grid of blocks, where it shows.
+        above: quality that it was saved with again; None = it was not.
+    """
+
+    quality: Finding
+    origin: tuple[int, int] | None
+    above: float | None = None
+
+
+def find_jpeg(picture: Picture) -> FoundJpeg:
+    """Look for JPEG compression alone.
+
+    Args:
+        picture: as it was read; a JPEG's tables count, too.
+    """
+    levels = (picture.pixels + 1) * np.float32(LEVEL)
+    return _jpeg(picture, levels, estimate_compression(levels))
+
+
+def _jpeg(picture: Picture, levels: NDArray[np.float32], found: Compression) -> FoundJpeg:
+    """Return the coder of a JPEG file's tables or of the pixels, or the stronger one that was before it."""
     coding = picture.source.jpeg
-    if coding is None:
+    stated = found.quality if coding is None else quality_of(dict(enumerate(coding.tables)))
+    if stated is None:
         # Noise, resizing or sharpening after the coder wipe its traces, so none is no proof.
-        quality = None if found.quality is None else float(found.quality)
-        return Finding(value=quality, confidence="medium" if quality is None else confidence, how="pixels")
-    stated = quality_of(dict(enumerate(coding.tables)))
-    if found.quality is not None and found.quality < stated - 5:
-        return Finding(value=float(found.quality), confidence=confidence, how="pixels, saved again since")
-    return Finding(value=stated, confidence="high", how="the file's tables")
+        return FoundJpeg(quality=Finding(value=None, confidence="medium", how="pixels"), origin=found.origin)
+    row, column = (found.origin or (0, 0)) if coding is None else (0, 0)
+    beneath = found if found.quality is not None and found.quality < stated - 5 else None
+    beneath = beneath or compression_beneath(levels[row:, column:], stated)
+    if beneath is None or beneath.quality is None:
+        how = "pixels" if coding is None else "the file's tables"
+        confidence = "high" if coding is not None else _confidence(found)
+        return FoundJpeg(quality=Finding(value=float(stated), confidence=confidence, how=how), origin=found.origin)
+    moved = beneath.origin or (0, 0)
+    origin = moved if beneath is found else ((row + moved[0]) % 8, (column + moved[1]) % 8)
+    how = "pixels, saved again since"
+    quality = Finding(value=float(beneath.quality), confidence=_confidence(beneath), how=how)
+    return FoundJpeg(quality=quality, origin=origin, above=float(stated))
+
+
+def _confidence(found: Compression) -> Confidence:
+    return "high" if found.evidence > _SURE else "medium"
 
 
 def _blur(levels: NDArray[np.float32], noise: float) -> Finding:
+    if is_drawn(levels):
+        return Finding(value=None, confidence="low", how="a drawing, whose edges are as they were drawn")
     found = estimate_blur(levels, noise)
     if found.std is None:
         return Finding(value=None, confidence="low", how="spectrum (unlike a photograph's)")

@@ -24,6 +24,10 @@ _LUMA_AT_50 = np.array(
     dtype=np.int64,
 )
 
+# Table K.2, the chroma table that IJG scales, up to 3, 3; beyond, all steps are 99.
+_CHROMA_AT_50 = np.full((8, 8), 99, dtype=np.int64)
+_CHROMA_AT_50[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+
 
 def ijg_table(quality: int) -> NDArray[np.int64]:
     """Return the luma table of a quality.
@@ -34,9 +38,22 @@ def ijg_table(quality: int) -> NDArray[np.int64]:
     Returns:
         (8, 8) steps 1..255 in natural row order, [vertical frequency, horizontal frequency].
     """
+    return _scaled(_LUMA_AT_50, quality)
+
+
+def ijg_chroma_table(quality: int) -> NDArray[np.int64]:
+    """Return the chroma table of a quality, as `ijg_table` returns the luma table.
+
+    Args:
+        quality: 1..100.
+    """
+    return _scaled(_CHROMA_AT_50, quality)
+
+
+def _scaled(table: NDArray[np.int64], quality: int) -> NDArray[np.int64]:
     quality = min(max(quality, 1), 100)
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return np.clip((_LUMA_AT_50 * percent + 50) // 100, 1, 255)
+    return np.clip((table * percent + 50) // 100, 1, 255)
 
 
 def quality_of(tables: Mapping[int, Sequence[int]]) -> float:

@@ -1,9 +1,14 @@
 """diffuse estimate."""
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from skimage import data
 
+from tests.degradation.estimation.test_impulses import salted
 from tests.helpers.program import Program, json_lines
 
 
@@ -22,3 +27,19 @@ def test_estimate_tells_in_words_and_in_json(run: Program, cat: Path) -> None:
     assert lines[1]["estimate"]["noise"]["value"] == pytest.approx(25, abs=3)
     assert lines[1]["restore"]["changes"]
     assert (lines[-1]["done"], lines[-1]["failed"], lines[-1]["exit_code"]) == (1, 1, 1)
+
+
+def test_impulses_and_row_noise_are_told(run: Program, tmp_path: Path) -> None:
+    clean = data.coffee()[60:220, 60:260]
+    rows = clean + np.random.default_rng(2).normal(0, 6, (160, 1, 1))
+    Image.fromarray(rows.round().clip(0, 255).astype(np.uint8)).save(tmp_path / "rows.png")
+    Image.fromarray(salted(clean, np.random.default_rng(1), 0.05)).save(tmp_path / "salt.png")
+    words = run("estimate", "salt.png", "rows.png").stdout
+    assert re.search(r"  impulses [45]\.\d % of the pixels \(high confidence\)", words)
+    assert re.search(r"  row noise \d\.\d levels \(high confidence\)", words)
+    assert "would remove the impulses" in words
+    rowed, peppered, _ = json_lines(run("estimate", "--json", tmp_path).stdout)
+    assert peppered["estimate"]["impulses"]["share"] == pytest.approx(0.05, abs=0.012)
+    assert peppered["restore"] == {**peppered["restore"], "changes": True, "command": "diffuse restore"}
+    assert [one["kind"] for one in rowed["estimate"]["row_noise"]] == ["row_noise"]
+    assert rowed["restore"]["changes"]

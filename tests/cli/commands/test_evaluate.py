@@ -1,6 +1,7 @@
 """diffuse evaluate as a user has it: reports, comparisons, plots, what cannot be measured."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,18 @@ def test_a_report_and_what_failed(run: Program, data: Path) -> None:
     assert compared.stdout.count("within noise") >= 2
 
 
+def test_pairs_of_two_folders(run: Program, data: Path, toy_file: Path) -> None:
+    shutil.copytree(data, data.parent / "clean")
+    arguments = ["evaluate", "--pairs", data, "--data", "clean", "--model", toy_file, "--json", "r.json", "-q"]
+    result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    report = json.loads((data.parent / "r.json").read_text())
+    of = {row["method"]: row for row in report["rows"]}
+    assert of["the input"]["mean"]["psnr"] == 100
+    assert of["the input"]["pictures"] == 3
+    assert "worse than the input" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -46,6 +59,14 @@ def test_a_report_and_what_failed(run: Program, data: Path) -> None:
         (["--task", "denoise", "--data", "set", "--samples", "2", "--steps", "1"], 2, "--steps"),
         (["--task", "generate", "--data", "set", "--gray"], 2, "--gray"),
         (["--task", "jpeg", "--data", "set", "--as-files"], 2, "--as-files"),
+        (["--task", "inpaint", "--data", "set", "--jpeg", "90"], 2, "--jpeg is for denoise, camera, film"),
+        (["--task", "camera", "--data", "set", "--level", "1"], 2, "--level of camera"),
+        (["--pairs", "missing"], 2, "no such folder"),
+        (["--pairs", "set"], 2, "neither NAME_real nor NAME_mean"),
+        (["--pairs", "set", "--data", "empty"], 2, "no pictures"),
+        (["--pairs", "set", "--task", "camera"], 2, "--task means nothing for --pairs"),
+        (["--pairs", "set", "--jpeg", "90"], 2, "--jpeg means nothing for --pairs"),
+        (["--pairs", "set", "--crop", "64"], 2, "--crop means nothing for --pairs"),
         (["--task", "denoise", "--data", "set", "--model", "nothing"], 3, "nothing"),
         (["--task", "denoise", "--data", "set", "--json", "missing/r.json"], 2, "missing"),
         (["--compare", "set/gray.png", "set/gray.png"], 2, "not JSON"),

@@ -8,7 +8,7 @@ from PIL import Image
 
 from diffuse_cli import SuperResolve
 from diffuse_cli import restore as restore_any
-from tests.conftest import pixels
+from tests.conftest import EXAMPLES, pixels
 from tests.helpers.program import Program
 
 
@@ -63,3 +63,16 @@ def test_the_colour_under_transparent_pixels_makes_no_fringe(tmp_path: Path, run
         calm = np.array(image)
     assert np.array_equal(calm[~disc], rgba[~disc])
     assert calm[disc][:, :3].min() > 245
+
+
+def test_a_noisy_jpeg_is_explained_and_made_again(run: Program, tmp_path: Path) -> None:
+    """Its noise and its blocks are not enlarged; verify degrades the result with both, and replay finds them again."""
+    with Image.open(EXAMPLES / "rocket_noisy.jpg") as image:
+        image.crop((64, 64, 256, 256)).save(tmp_path / "in.jpg", quality=85)
+    made = run("super-resolve", "in.jpg", "-o", "large.png")
+    assert made.exit_code == 0, made.stderr
+    assert "JPEG quality 85, noise of" in made.stderr
+    assert run("verify", "large.png", "--against", "in.jpg").exit_code == 0
+    again = run("replay", "large.png", "--input", "in.jpg", "-o", "again.png")
+    assert again.exit_code == 0, again.stderr
+    assert np.array_equal(pixels(tmp_path / "large.png"), pixels(tmp_path / "again.png"))

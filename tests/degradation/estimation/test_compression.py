@@ -33,3 +33,14 @@ def test_no_compression_is_claimed_where_there_was_none(photo: NDArray[np.uint8]
     assert estimate_compression(noisy(through_jpeg(photo, 60).astype(np.uint8), 10)).quality is None
     for constant in (np.zeros((64, 64, 3)), np.full((64, 64, 3), 128.0), np.zeros((5, 5, 3))):
         assert estimate_compression(constant.astype(np.float32)).quality is None
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 255), (40, 200), (100, 120)])
+@pytest.mark.parametrize("width", [256, 384])
+def test_a_computed_ramp_was_no_jpeg(low: int, high: int, width: int) -> None:
+    """Its blocks are all alike, so their coefficients are multiples of many a step."""
+    ramp = np.linspace(low, high, width)[None].repeat(280, 0)
+    slanted = ramp * 0.8 + np.linspace(0, 40, 280)[:, None]
+    for plane in (ramp, slanted):
+        for levels in (plane[..., None], plane[..., None] * (1, 0.8, 0.6)):
+            assert estimate_compression(levels.round().astype(np.float32)).quality is None
