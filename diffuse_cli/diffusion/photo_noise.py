@@ -29,7 +29,7 @@ PROBED_GRAIN: Final = 0.6
 BLOCK: Final = 16
 INPUTS: Final = 109
 """How many statistics there are."""
-WIDTH: Final = 96
+WIDTH: Final = 192
 MEMBERS: Final = 4
 OUTPUTS: Final = 5
 """Logarithm of the level, grain, logarithms of luma's and chroma's levels, logarithm of bright over dark."""
@@ -94,12 +94,12 @@ class Regressor(nn.Module):
 
 def _member() -> nn.Module:
     return nn.Sequential(
-        nn.Linear(INPUTS, WIDTH), nn.SiLU(), nn.Dropout(0.1), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Dropout(0.1),
+        nn.Linear(INPUTS, WIDTH), nn.SiLU(), nn.Dropout(0.2), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Dropout(0.2),
         nn.Linear(WIDTH, 2 * OUTPUTS),
     )  # fmt: skip
 
 
-FORMAT: Final = "diffuse-noise-2"
+FORMAT: Final = "diffuse-noise-3"
 
 
 def load_regressor(path: Path) -> Regressor:

@@ -227,7 +227,7 @@ def make(
     return torch.stack(rows), torch.tensor(truths), torch.tensor(source)
 
 
-def fit(inputs: Tensor, truth: Tensor, *, seed: int = 0, epochs: int = 120) -> Regressor:
+def fit(inputs: Tensor, truth: Tensor, *, seed: int = 0, epochs: int = 80) -> Regressor:
     """Fit a regressor by the Gaussian likelihood of its outputs. A clean crop counts for the levels alone.
 
     Args:
