@@ -138,7 +138,7 @@ class TestPhotographs:
         read = read_picture(tmp_path / "a.jpg")
         np.testing.assert_array_equal(made.damaged.pixels, read.pixels)
         assert made.damaged.source.jpeg == read.source.jpeg
-        assert made.besides["diffuse, told"].degradation.quality == 93.75, "a quarter of the steps"
+        assert made.besides["diffuse, told"].degradation.quality == 95, "a fifth of the steps"
 
     def test_what_is_read_is_what_denoise_removes(self, clean: NDArray[np.uint8]) -> None:
         read = PhotoNoise(*[0.1] * len(PhotoNoise._fields))._replace(level=9 / 127.5, grain=0.7, doubt=0.0)
