@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..degradation.estimation.drawings import has_few_levels
 from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY, coded_quality, is_white, measured_noise
 from ..degradation.operators import Degradation
 from ..diffusion import checkpoint
@@ -30,7 +31,7 @@ SIDE: Final = 160
 LEAST_SIDE: Final = 64
 LEAST_LEVEL: Final = 1.3
 """Less noise than this is not removed: five of 82 photographs without noise read more."""
-LEAST_GRAIN: Final = 0.28
+LEAST_GRAIN: Final = 0.23
 """Noise of less grain is white, or texture that looks like white noise."""
 TOLD_STEPS: Final = 0.2
 """The share of a coder's steps that is told beside a photograph's noise, which dithers its rounding.
@@ -99,13 +100,15 @@ def find_noise(picture: Picture, read: NoiseReader | None, white: float | None =
     """Find the noise of a picture.
 
     Correlated noise is a photograph's, which the core reads. Without a reader, and where the noise does not correlate,
-    the estimators of white noise answer.
+    the estimators of white noise answer. Pixel art and pictures in black and white have none.
 
     Args:
         picture: the file's.
         read: reads the noise of photographs.
         white: what the estimators of white noise say, in 8-bit levels; None: they are asked here.
     """
+    if has_few_levels((picture.pixels + 1) * np.float32(LEVEL)):
+        return FoundNoise(level=0.0)
     photo = None if read is None else read(picture)
     if photo is not None and _is_correlated(photo):
         return FoundNoise(
@@ -113,7 +116,7 @@ def find_noise(picture: Picture, read: NoiseReader | None, white: float | None =
             bright_over_dark=photo.bright_over_dark, doubt=photo.doubt,
         )  # fmt: skip
     white = measured_noise(picture).level if white is None else white
-    if photo is not None and white > max(2 * photo.level * LEVEL, LEAST_LEVEL):
+    if photo is not None and white > _most(photo):
         return FoundNoise(level=0.0)  # fur, or the edges of text and drawings, taken for noise
     return FoundNoise(level=white)
 
@@ -131,6 +134,11 @@ def given_noise(level: float, grain: float | None, picture: Picture, read: Noise
         photo = read(picture)
         grain = photo.grain if photo is not None and _is_correlated(photo) else None
     return FoundNoise(level=level, grain=grain or None)
+
+
+def _most(photo: PhotoNoise) -> float:
+    """Return the most white noise, in 8-bit levels, that agrees with what the core reads."""
+    return max(2 * photo.level * LEVEL * math.exp(min(photo.doubt, 1.0)), LEAST_LEVEL)
 
 
 def _is_correlated(photo: PhotoNoise) -> bool:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAX_BLUR = 20.0
 KNOWN_BLUR = 3.0
 """The most blur that the weights were trained on. Of more blur, this much is undone."""
+PLAIN_BLUR = 1.2
+"""Blur from here on is undone with medium confidence, too."""
 LEAST_BLUR = 0.7
 """Less is not undone: sharp photographs read up to 0.6."""
 UNDONE: Final = {"noise": 0.0, "jpeg": 100.0, "blur": 0.0}
@@ -228,7 +230,7 @@ def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None
         value = getattr(task, name)
         if name in task.estimated:
             value = None if found is None else getattr(found, name).value
-            if name == "blur" and found is not None and not _may_be_sharpened(found):
+            if name == "blur" and found is not None and not _may_be_sharpened(found, asked=task.noise != "auto"):
                 value = None
             if name == "noise" and photo is not None:
                 value = photo.level
@@ -239,11 +241,19 @@ def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None
     return values["noise"], values["jpeg"], values["blur"] * task.scale
 
 
-def _may_be_sharpened(found: "Estimate") -> bool:
+def _may_be_sharpened(found: "Estimate", *, asked: bool) -> bool:
     """Return whether more blur is read than in sharp photographs, and no borders of enlarged blocks would be sharper.
 
-    Noise makes readings less certain.
+    Undoing a blur that is not there costs up to 8 dB in a noisy picture. So a little blur of less than high confidence,
+    and any of low confidence, is told only.
+
+    Args:
+        found: the estimate.
+        asked: undoing a blur is what was asked for.
     """
+    confidence, plain = found.blur.confidence, (found.blur.value or 0.0) >= PLAIN_BLUR
+    if not asked and (confidence == "low" or (confidence == "medium" and not plain)):
+        return False
     if found.jpeg_period is not None:
         return False
     std, spread = found.blur.value or 0.0, found.blur.spread or 0.0

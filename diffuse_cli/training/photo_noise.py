@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..degradation.camera import describe_noise, drawn_noise
-from ..degradation.operators import blur, resize
+from ..degradation.operators import blur, box_mean, resize
 from ..diffusion import checkpoint
 from ..diffusion.model import Model
 from ..diffusion.network import UNet
@@ -62,8 +62,11 @@ def sample(picture: Tensor, rng: Rng) -> Sample:
     noise = torch.zeros_like(x0)
     if kind < 0.45:
         x0 = blur(x0, rng.uniform(0.3, 1.0)) if rng.random() < 0.5 else x0
-        noise = drawn_noise(x0, rng, gray=gray)
-        noise = noise * _by_texture(x0, rng) if rng.random() < 0.6 else noise
+        noise, camera = drawn_noise(x0, rng, gray=gray), rng.random()
+        if camera < 0.3:
+            noise = noise * _by_texture(x0, rng)
+        elif camera < 0.75:
+            x0, noise = _smoothed(x0, noise, rng)
     elif kind < 0.6:
         drawn = torch.from_numpy(rng.standard_normal((1, 1 if gray else 3, *x0.shape[-2:]), dtype=np.float32))
         noise = (math.exp(rng.uniform(0, math.log(60))) / LEVEL * drawn).expand_as(x0)
@@ -131,6 +134,25 @@ def _by_texture(x0: Tensor, rng: Rng) -> Tensor:
     busy = (edges / edges.mean().clamp_min(1e-4)).clamp(0, 1.5) / 1.5
     flat = math.exp(rng.uniform(math.log(0.1), 0))
     return flat + (1 - flat) * busy
+
+
+def _smoothed(x0: Tensor, noise: Tensor, rng: Rng) -> tuple[Tensor, Tensor]:
+    """Return picture and noise after a camera's denoiser, which leaves texture and what is coarse.
+
+    It is Lee's filter of local statistics (1980) on luma, and a stronger one on chroma.
+    """
+    level = float(noise.square().mean().sqrt()) * rng.uniform(0.5, 2)
+    parts = [(luma(x), x - luma(x)) for x in (x0 + noise, x0)]
+    out = []
+    for k, most in ((0, 3), (1, 6)):
+        radius = int(rng.integers(1, most))
+        mean = box_mean(parts[0][k], radius)
+        variance = box_mean((parts[0][k] - mean).square(), radius).mean(1, keepdim=True)
+        kept = (variance - level**2).clamp_min(0) / variance.clamp_min(1e-8)
+        out.append([torch.lerp(box_mean(part[k], radius), part[k], kept) for part in parts])
+    share = rng.uniform(0.5, 1)
+    noisy, clean = (torch.lerp(before, out[0][i] + out[1][i], share) for i, before in enumerate((x0 + noise, x0)))
+    return clean, noisy - clean
 
 
 def _processed(rng: Rng) -> Callable[[Tensor], Tensor]:
