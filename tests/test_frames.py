@@ -22,7 +22,7 @@ from diffuse_cli.restoration.problem import NoisyPicture, Problem
 from diffuse_cli.restoration.restore import restore as restore_picture
 
 PACKAGE = str(Path(diffuse_cli.__file__).parent)
-FROM_MAIN, FROM_API, FROM_RESTORE = 14, 7, 6
+FROM_MAIN, FROM_API, FROM_RESTORE = 15, 8, 7
 """Frames of the package from an entrance to `UNet.forward`, both counted, for the posterior mean."""
 OF_SOLVER = 1
 """Frames that a sample has in addition."""

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from diffuse_cli.degradation.operators import Degradation, resize
+from diffuse_cli.degradation.operators import MOST_MARGIN, Degradation, resize
 from diffuse_cli.diffusion import denoiser
 from diffuse_cli.diffusion.denoiser import Denoiser, Observation, coefficients, nothing_known, together
 from diffuse_cli.diffusion.fill import pull_push
@@ -255,9 +255,11 @@ def test_a_network_that_is_told_more_numbers_computes_the_same_until_they_are_us
 
 
 def test_a_network_is_told_as_much_as_it_knows() -> None:
-    what = Degradation(noise=0.1, grain=0.6, doubt=0.5)
+    what = Degradation(noise=0.1, grain=0.6, doubt=1.0)
     four, five, six = (nothing_known(1, NetworkConfig(described=n, cond=n), CPU).told(what) for n in (4, 5, 6))
     assert [one.cond.shape[1] for one in (four, five, six)] == [4, 5, 6]
     assert five.cond[0, 4] == pytest.approx(0.6)
-    assert six.cond[0, 5] == 0.5
+    assert six.cond[0, 5] == 1.0
+    assert float(five.cond[0, 1]) == pytest.approx(0.4 * math.exp(MOST_MARGIN)), "more noise in place of doubt"
+    assert float(six.cond[0, 1]) == pytest.approx(0.4)
     assert float(four.sigma_p) == float(five.sigma_p) < float(six.sigma_p)
