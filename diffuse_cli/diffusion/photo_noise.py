@@ -49,6 +49,7 @@ class PhotoNoise(NamedTuple):
         luma, chroma: the level of luma's noise, and of both chromas' together.
         bright_over_dark: the level in the brighter half of the pixels over that in the darker half.
         doubt: std of the logarithm of the level.
+        chance: how likely it is that there is noise at all, 0..1; the rest says what it is if there is.
     """
 
     level: float
@@ -57,10 +58,14 @@ class PhotoNoise(NamedTuple):
     chroma: float
     bright_over_dark: float
     doubt: float
+    chance: float
 
 
 class Regressor(nn.Module):
-    """Statistics (B, INPUTS) to means and variances, (B, OUTPUTS) each: of several networks, which also disagree."""
+    """Statistics (B, INPUTS) to means and variances, (B, OUTPUTS) each, and the chance of noise, (B,).
+
+    It is several networks, which also disagree.
+    """
 
     mean: Tensor
     std: Tensor
@@ -74,32 +79,33 @@ class Regressor(nn.Module):
         self.register_buffer("std", torch.ones(INPUTS))
         self.register_buffer("prior", torch.tensor(_PRIOR), persistent=False)
 
-    def forward(self, statistics: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the means and variances of the mixture of the members' Gaussians."""
+    def forward(self, statistics: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the means and variances of the mixture of the members' Gaussians, and the chance of noise."""
         x = self.normalised(statistics)
         each = [self.of_member(member, x) for member in self.members]
-        means = torch.stack([mean for mean, _ in each])
-        variances = torch.stack([log_variance.exp() for _, log_variance in each])
-        return means.mean(0), variances.mean(0) + means.var(0, correction=0)
+        means = torch.stack([mean for mean, _, _ in each])
+        variances = torch.stack([log_variance.exp() for _, log_variance, _ in each])
+        chances = torch.stack([logit.sigmoid() for _, _, logit in each])
+        return means.mean(0), variances.mean(0) + means.var(0, correction=0), chances.mean(0)
 
     def normalised(self, statistics: Tensor) -> Tensor:
         """Return what the members see."""
         return ((statistics - self.mean) / self.std).clamp(-4, 4)
 
-    def of_member(self, member: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return one member's means and logarithms of variances."""
+    def of_member(self, member: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return one member's means and logarithms of variances, and the logit of noise."""
         out: Tensor = member(x)
-        return out[:, :OUTPUTS] + self.prior, out[:, OUTPUTS:].clamp(-6, 4)
+        return out[:, :OUTPUTS] + self.prior, out[:, OUTPUTS : 2 * OUTPUTS].clamp(-6, 4), out[:, 2 * OUTPUTS]
 
 
 def _member() -> nn.Module:
     return nn.Sequential(
         nn.Linear(INPUTS, WIDTH), nn.SiLU(), nn.Dropout(0.2), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Dropout(0.2),
-        nn.Linear(WIDTH, 2 * OUTPUTS),
+        nn.Linear(WIDTH, 2 * OUTPUTS + 1),
     )  # fmt: skip
 
 
-FORMAT: Final = "diffuse-noise-3"
+FORMAT: Final = "diffuse-noise-4"
 
 
 def load_regressor(path: Path) -> Regressor:
@@ -146,7 +152,7 @@ def read_noise(crops: Sequence[Tensor], network: UNet, regressor: Regressor) -> 
         regressor: trained on this network's statistics.
     """
     with torch.no_grad():
-        means, variances = regressor(statistics(crops, network)[None])
+        means, variances, chances = regressor(statistics(crops, network)[None])
     level, grain, light, colour, slope = means[0].tolist()
     return PhotoNoise(
         level=math.exp(level),
@@ -155,6 +161,7 @@ def read_noise(crops: Sequence[Tensor], network: UNet, regressor: Regressor) -> 
         chroma=math.exp(colour),
         bright_over_dark=math.exp(slope),
         doubt=math.sqrt(float(variances[0, 0])),
+        chance=float(chances[0]),
     )
 
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..degradation.camera import describe_noise, drawn_noise
-from ..degradation.operators import blur, box_mean, resize
+from ..degradation.operators import blur, resize
 from ..diffusion import checkpoint
 from ..diffusion.model import Model
 from ..diffusion.network import UNet
-from ..diffusion.photo_noise import Regressor, save_regressor, statistics
+from ..diffusion.photo_noise import OUTPUTS, Regressor, save_regressor, statistics
 from ..errors import UsageError
 from ..images.image_io import read_picture, through_jpeg
 from ..images.tensors import to_tensor
@@ -34,8 +34,12 @@ _HELD_OUT = 8
 """One photograph in this many is held out."""
 _LEAST_CONTRAST = 0.1
 _RATE = 2e-3
-LEAST = 0.3
-"""What a clean crop counts as, in 8-bit levels."""
+_LEAST = 0.3
+"""Less noise is told as this much, in 8-bit levels."""
+_FAINT = 0.8
+"""Noise of fewer levels counts neither as noise nor as none."""
+_CHANCE_WEIGHT = 0.4
+"""Weight of the chance of noise in the loss."""
 
 
 class Sample(NamedTuple):
@@ -62,11 +66,8 @@ def sample(picture: Tensor, rng: Rng) -> Sample:
     noise = torch.zeros_like(x0)
     if kind < 0.45:
         x0 = blur(x0, rng.uniform(0.3, 1.0)) if rng.random() < 0.5 else x0
-        noise, camera = drawn_noise(x0, rng, gray=gray), rng.random()
-        if camera < 0.3:
-            noise = noise * _by_texture(x0, rng)
-        elif camera < 0.75:
-            x0, noise = _smoothed(x0, noise, rng)
+        noise = drawn_noise(x0, rng, gray=gray)
+        noise = noise * _by_texture(x0, rng) if rng.random() < 0.6 else noise
     elif kind < 0.6:
         drawn = torch.from_numpy(rng.standard_normal((1, 1 if gray else 3, *x0.shape[-2:]), dtype=np.float32))
         noise = (math.exp(rng.uniform(0, math.log(60))) / LEVEL * drawn).expand_as(x0)
@@ -83,16 +84,13 @@ def sample(picture: Tensor, rng: Rng) -> Sample:
 
 
 def _truth(noise: Tensor, clean: Tensor) -> tuple[float, ...]:
-    """The regressor's outputs: see photo_noise.OUTPUTS."""
-    least = LEAST / LEVEL
+    """The regressor's outputs: see photo_noise.OUTPUTS. NaN: there is no noise."""
     light = luma(noise)
     levels = [float(v.square().mean().sqrt()) for v in (noise, light, noise - light)]
     if levels[0] == 0:
-        grain, slope = math.nan, math.nan
-    else:
-        grain, slope = min(describe_noise(noise)[1], 2.0), _by_brightness(noise, luma(clean))
-    logs = [math.log(max(level, least)) for level in levels]
-    return logs[0], grain, logs[1], logs[2], slope
+        return (math.nan,) * OUTPUTS
+    logs = [math.log(max(level, _LEAST / LEVEL)) for level in levels]
+    return logs[0], min(describe_noise(noise)[1], 2.0), logs[1], logs[2], _by_brightness(noise, luma(clean))
 
 
 def _by_brightness(noise: Tensor, brightness: Tensor) -> float:
@@ -134,25 +132,6 @@ def _by_texture(x0: Tensor, rng: Rng) -> Tensor:
     busy = (edges / edges.mean().clamp_min(1e-4)).clamp(0, 1.5) / 1.5
     flat = math.exp(rng.uniform(math.log(0.1), 0))
     return flat + (1 - flat) * busy
-
-
-def _smoothed(x0: Tensor, noise: Tensor, rng: Rng) -> tuple[Tensor, Tensor]:
-    """Return picture and noise after a camera's denoiser, which leaves texture and what is coarse.
-
-    It is Lee's filter of local statistics (1980) on luma, and a stronger one on chroma.
-    """
-    level = float(noise.square().mean().sqrt()) * rng.uniform(0.5, 2)
-    parts = [(luma(x), x - luma(x)) for x in (x0 + noise, x0)]
-    out = []
-    for k, most in ((0, 3), (1, 6)):
-        radius = int(rng.integers(1, most))
-        mean = box_mean(parts[0][k], radius)
-        variance = box_mean((parts[0][k] - mean).square(), radius).mean(1, keepdim=True)
-        kept = (variance - level**2).clamp_min(0) / variance.clamp_min(1e-8)
-        out.append([torch.lerp(box_mean(part[k], radius), part[k], kept) for part in parts])
-    share = rng.uniform(0.5, 1)
-    noisy, clean = (torch.lerp(before, out[0][i] + out[1][i], share) for i, before in enumerate((x0 + noise, x0)))
-    return clean, noisy - clean
 
 
 def _processed(rng: Rng) -> Callable[[Tensor], Tensor]:
@@ -217,11 +196,18 @@ def train_regressor(
 
 @torch.no_grad()
 def _errors(regressor: Regressor, inputs: Tensor, truth: Tensor) -> str:
-    means, _ = regressor(inputs)
-    noisy = ~truth[:, 1].isnan()
+    means, _, chances = regressor(inputs)
+    noisy = ~truth[:, 0].isnan()
     off = (means - truth).abs()[noisy].nanmedian(0).values
-    clean = float(means[~noisy, 0].exp().median()) * LEVEL
-    return f"median error of ln level {off[0]:.3f}, of grain {off[1]:.3f}; clean crops read {clean:.2f} levels"
+    seen, taken = (float((chances[which] > 0.5).float().mean()) for which in (noisy & ~_faint(truth), ~noisy))
+    return (
+        f"median error of ln level {off[0]:.3f}, of grain {off[1]:.3f}; "
+        f"{100 * seen:.0f} % of the noisy crops and {100 * taken:.0f} % of the clean ones are taken for noisy"
+    )
+
+
+def _faint(truth: Tensor) -> Tensor:
+    return truth[:, 0] < math.log(_FAINT / LEVEL)
 
 
 def make(
@@ -249,8 +235,8 @@ def make(
     return torch.stack(rows), torch.tensor(truths), torch.tensor(source)
 
 
-def fit(inputs: Tensor, truth: Tensor, *, seed: int = 0, epochs: int = 80) -> Regressor:
-    """Fit a regressor by the Gaussian likelihood of its outputs. A clean crop counts for the levels alone.
+def fit(inputs: Tensor, truth: Tensor, *, seed: int = 0, epochs: int = 60) -> Regressor:
+    """Fit a regressor: its outputs by their Gaussian likelihood where there is noise, and the chance of noise.
 
     Args:
         inputs: (n, INPUTS), statistics.
@@ -263,6 +249,7 @@ def fit(inputs: Tensor, truth: Tensor, *, seed: int = 0, epochs: int = 80) -> Re
     regressor.mean.copy_(inputs.mean(0))
     regressor.std.copy_(inputs.std(0).clamp_min(1e-4))
     target, weight = truth.nan_to_num(), (~truth.isnan()).float()
+    noisy, plain = weight[:, 0], (~_faint(truth)).float()
     x = regressor.normalised(inputs)
     regressor.train()
     for member in regressor.members:
@@ -270,9 +257,11 @@ def fit(inputs: Tensor, truth: Tensor, *, seed: int = 0, epochs: int = 80) -> Re
         for epoch in range(epochs):
             optimiser.param_groups[0]["lr"] = _RATE * (1 - epoch / epochs)
             for part in torch.split(torch.randperm(len(x)), 64):
-                means, variances = regressor.of_member(member, x[part] + 0.1 * torch.randn_like(x[part]))
+                means, variances, logits = regressor.of_member(member, x[part] + 0.1 * torch.randn_like(x[part]))
                 likelihood = 0.5 * (means - target[part]).square() * (-variances).exp() + 0.5 * variances
+                chance = F.binary_cross_entropy_with_logits(logits, noisy[part], plain[part])
                 optimiser.zero_grad()
-                (likelihood * weight[part]).mean().backward()  # type: ignore[no-untyped-call]
+                loss = (likelihood * weight[part]).mean() + _CHANCE_WEIGHT * chance
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
     return regressor.eval()

@@ -1,5 +1,6 @@
 """The noise of pictures: who reads it, what is told, and what is left alone."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,9 @@ from diffuse_cli.tasks.restore import Restore
 FLAT = Picture(pixels=np.zeros((96, 96, 3), np.float32))
 
 
-def reads(level: float, grain: float, doubt: float = 0.2) -> PhotoNoise:
+def reads(level: float, grain: float, doubt: float = 0.2, chance: float = 1.0) -> PhotoNoise:
     part = level / LEVEL
-    return PhotoNoise(level=part, grain=grain, luma=part, chroma=part, bright_over_dark=1.0, doubt=doubt)
+    return PhotoNoise(level=part, grain=grain, luma=part, chroma=part, bright_over_dark=1.0, doubt=doubt, chance=chance)
 
 
 def white(level: float) -> Picture:
@@ -34,13 +35,13 @@ def test_a_photographs_noise_is_told_with_its_grain_and_doubt() -> None:
     problem = Denoise().problem(FLAT, lambda _: reads(5, 0.6, doubt=0.3))
     assert isinstance(problem.observation, GuidePicture)
     told = problem.observation.degradation
-    assert told.noise == pytest.approx(5 / LEVEL)
-    assert (told.grain, told.doubt, told.quality) == (0.6, 0.3, 100)
+    assert told.noise == pytest.approx(5 * math.exp(-0.15) / LEVEL)
+    assert (told.grain, told.doubt, told.quality) == (0.6, 0.15, 100)
     assert problem.findings.facts["noise"] == pytest.approx(5)
     assert "5.0 levels, grain of 0.6" in problem.findings.notes[0]
     unsure = Denoise().problem(FLAT, lambda _: reads(5, 0.6, doubt=3)).degradation
-    assert unsure.doubt == 1.5, "no more than the weights were trained on"
-    assert unsure.noise < 1 / LEVEL, "and less of what may be texture"
+    assert unsure.doubt == 0.75, "half of the most"
+    assert unsure.noise == pytest.approx(5 * math.exp(-0.75) / LEVEL), "less of what may be texture"
 
 
 def test_a_given_level_has_the_grain_that_is_read_or_given() -> None:
@@ -70,9 +71,11 @@ def test_a_jpegs_quality_is_told_beside_white_noise_and_a_part_of_its_steps_besi
         assert Denoise(noise=5).problem(stored).degradation.quality == quality
 
 
-@pytest.mark.parametrize(("level", "grain"), [(1.0, 0.6), (6.0, 0.1)])
-def test_too_little_and_what_looks_white_is_left_to_the_estimators_of_white_noise(level: float, grain: float) -> None:
-    assert find_noise(FLAT, lambda _: reads(level, grain)) == FoundNoise(level=0.0)
+@pytest.mark.parametrize(("level", "grain", "chance"), [(1.0, 0.6, 1.0), (6.0, 0.1, 1.0), (6.0, 0.6, 0.5)])
+def test_too_little_too_unlikely_and_what_looks_white_is_left_to_the_estimators_of_white_noise(
+    level: float, grain: float, chance: float
+) -> None:
+    assert find_noise(FLAT, lambda _: reads(level, grain, chance=chance)) == FoundNoise(level=0.0)
     found = find_noise(white(15), lambda _: reads(14, 0.1))
     assert found.level == pytest.approx(15, rel=0.1)
     assert found.grain is None
@@ -82,6 +85,7 @@ def test_too_little_and_what_looks_white_is_left_to_the_estimators_of_white_nois
 def test_what_only_the_estimators_of_white_noise_see_is_not_removed() -> None:
     """Fur and the edges of text look like white noise to them, and not to the core."""
     assert find_noise(white(15), lambda _: reads(0.5, 0.5)) == FoundNoise(level=0.0)
+    assert find_noise(white(15), lambda _: reads(15, 0.1, chance=0.1)) == FoundNoise(level=0.0)
     assert find_noise(white(15), None).level == pytest.approx(15, rel=0.1)
     assert find_noise(white(15), None, 7.0).level == 7, "what is known is not measured again"
 
@@ -119,6 +123,7 @@ def test_a_regressor_is_written_and_read_again(tmp_path: Path) -> None:
     regressor, path = Regressor().eval(), tmp_path / "noise.safetensors"
     save_regressor(regressor, path, {"crops": "0"})
     x = torch.randn(4, INPUTS)
+    assert all(out.shape == shape for out, shape in zip(regressor(x), ((4, 5), (4, 5), (4,)), strict=True))
     for a, b in zip(load_regressor(path)(x), regressor(x), strict=True):
         assert torch.equal(a, b)
     assert sum(p.numel() for p in regressor.parameters()) < 500_000
