@@ -31,6 +31,8 @@ SIDE: Final = 160
 LEAST_SIDE: Final = 64
 LEAST_CHANCE: Final = 0.7
 """Noise that is less likely than this is not removed."""
+SUSPICION: Final = 0.4
+"""Noise that is less likely than this is not told."""
 LEAST_LEVEL: Final = 1.3
 """Less noise than this is not removed."""
 LEAST_GRAIN: Final = 0.23
@@ -57,6 +59,7 @@ class FoundNoise:
         luma, chroma: the level of luma's and chroma's part, in 8-bit levels, if the noise is a photograph's.
         bright_over_dark: the level in the brighter half of the pixels over that in the darker half, likewise.
         doubt: std of the logarithm of the level.
+        suspected: a level in 8-bit levels that is too unlikely to act on; 0 = none.
     """
 
     level: float
@@ -65,6 +68,7 @@ class FoundNoise:
     chroma: float | None = None
     bright_over_dark: float | None = None
     doubt: float = 0.0
+    suspected: float = 0.0
 
     def degradation(self, quality: float = 100.0) -> Degradation:
         """Return what the network is told of it, and of the coder.
@@ -119,8 +123,8 @@ def find_noise(picture: Picture, read: NoiseReader | None, white: float | None =
         )  # fmt: skip
     white = measured_noise(picture).level if white is None else white
     if photo is not None and white > _most(photo):
-        return FoundNoise(level=0.0)  # fur, or the edges of text and drawings, taken for noise
-    return FoundNoise(level=white)
+        white = 0.0  # fur, or the edges of text and drawings, taken for noise
+    return FoundNoise(level=white, suspected=0.0 if photo is None or white else _suspected(photo))
 
 
 def given_noise(level: float, grain: float | None, picture: Picture, read: NoiseReader | None) -> FoundNoise:
@@ -143,6 +147,12 @@ def _most(photo: PhotoNoise) -> float:
     if photo.chance < LEAST_CHANCE:
         return LEAST_LEVEL
     return max(2 * photo.level * LEVEL * math.exp(min(photo.doubt, 1.0)), LEAST_LEVEL)
+
+
+def _suspected(photo: PhotoNoise) -> float:
+    """Return the level of noise that there may be, in 8-bit levels; 0 = there is hardly any."""
+    level = photo.level * LEVEL
+    return level if photo.chance >= SUSPICION and level >= LEAST_LEVEL else 0.0
 
 
 def _is_correlated(photo: PhotoNoise) -> bool:

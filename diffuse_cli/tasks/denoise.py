@@ -145,6 +145,11 @@ def _observation(picture: "Picture", noise: KnownNoise) -> "NoisyPicture | Guide
 def _noise_note(found: "FoundNoise", *, is_all: bool) -> str:
     if found.level == 0 and not is_all:
         return "no other noise found"
+    if found.level == 0 and found.suspected:
+        return (
+            f"perhaps noise of {found.suspected:.1f} levels (low confidence), so nothing is removed; "
+            "--noise LEVEL removes it"
+        )
     if found.level == 0:
         return "no noise found, so nothing is removed; --noise LEVEL removes it anyway"
     grain = "" if found.grain is None else f", grain of {found.grain:.1f} pixels"

@@ -75,7 +75,11 @@ def test_a_jpegs_quality_is_told_beside_white_noise_and_a_part_of_its_steps_besi
 def test_too_little_too_unlikely_and_what_looks_white_is_left_to_the_estimators_of_white_noise(
     level: float, grain: float, chance: float
 ) -> None:
-    assert find_noise(FLAT, lambda _: reads(level, grain, chance=chance)) == FoundNoise(level=0.0)
+    found = find_noise(FLAT, lambda _: reads(level, grain, chance=chance))
+    assert found.level == 0
+    assert found.suspected == pytest.approx(level if level > 1.3 else 0)
+    note = Denoise().problem(FLAT, lambda _: reads(level, grain, chance=chance)).findings.notes[0]
+    assert ("perhaps noise of 6.0 levels" if level > 1.3 else "no noise found") in note
     found = find_noise(white(15), lambda _: reads(14, 0.1))
     assert found.level == pytest.approx(15, rel=0.1)
     assert found.grain is None

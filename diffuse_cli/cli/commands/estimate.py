@@ -166,6 +166,8 @@ def _prepared_json(prepared: "Prepared") -> dict[str, Any]:
 
 
 def _noise_row(found: "Estimate", noise: "FoundNoise") -> str:
+    if noise.grain is None and noise.suspected:
+        return f"  {'noise':8} perhaps {noise.suspected:.1f} levels (low confidence)"
     if noise.grain is None:
         return _row("noise", _noise(found) if noise.level else "none found", found.noise)
     confidence = "high" if noise.doubt < 0.25 else "medium" if noise.doubt < 0.6 else "low"
