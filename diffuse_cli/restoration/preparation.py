@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from ..images.tensors import to_array, to_tensor
 from ..images.units import LEVEL
 from .finishing import blend
 from .problem import Problem
+
+LEAST_IN_JPEG: Final = 0.01
+"""Fewer impulses than this share of a JPEG are told only."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +62,7 @@ def prepare(picture: Picture, missing: NDArray[np.bool_] | None = None) -> Prepa
     """
     known = _known(picture, missing)
     levels = (picture.pixels + 1) * np.float32(LEVEL)
-    impulses = find_impulses(levels, known)
+    impulses = _sure(find_impulses(levels, known), picture)
     hole = impulses.where if impulses.where.any() else None
     if hole is not None:
         known = ~hole if known is None else known & ~hole
@@ -75,6 +78,13 @@ def prepare(picture: Picture, missing: NDArray[np.bool_] | None = None) -> Prepa
         picture=clean, seen=seen, hole=hole, notes=_notes(impulses, rows), facts=_facts(impulses, rows),
         impulses=impulses, rows=rows, screens=screens,
     )  # fmt: skip
+
+
+def _sure(found: Impulses, picture: Picture) -> Impulses:
+    """Return the impulses to act on. A coder spreads impulses, and makes ripples beside the edges of drawings."""
+    if picture.source.jpeg is None or found.share >= LEAST_IN_JPEG:
+        return found
+    return replace(found, where=np.zeros_like(found.where), evidence="low" if found.share > 0 else found.evidence)
 
 
 def nothing_prepared(picture: Picture, screens: tuple[Screen, ...] | None = None) -> Prepared:

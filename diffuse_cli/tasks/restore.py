@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 MAX_BLUR = 20.0
 KNOWN_BLUR = 3.0
 """The most blur that the weights were trained on. Of more blur, this much is undone."""
+FINE_JPEG = 92.0
+"""JPEGs of more quality are left as they are, unless JPEG alone is asked for."""
+FINE_DRAWING = 80.0
+"""The same for text and drawings, whose edges the network can spoil."""
 PLAIN_BLUR = 1.2
 """Blur from here on is undone with medium confidence, too."""
 LEAST_BLUR = 0.7
@@ -232,6 +236,8 @@ def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None
             value = None if found is None else getattr(found, name).value
             if name == "blur" and found is not None and not _may_be_sharpened(found, asked=task.noise != "auto"):
                 value = None
+            if name == "jpeg" and found is not None and task.noise == "auto" and (value or 0) > _fine(found):
+                value = None
             if name == "noise" and photo is not None:
                 value = photo.level
         values[name] = none if value is None else float(value)
@@ -239,6 +245,11 @@ def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None
         values["noise"] = 0.0
     # A blur was before the enlargement if both are to be undone, so in pixels of the result it is larger.
     return values["noise"], values["jpeg"], values["blur"] * task.scale
+
+
+def _fine(found: "Estimate") -> float:
+    """Return the quality of JPEG above which nothing is undone."""
+    return FINE_DRAWING if found.is_drawn else FINE_JPEG
 
 
 def _may_be_sharpened(found: "Estimate", *, asked: bool) -> bool:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from ..degradation.estimation.screen import Screen
 
+_BILEVEL = 2
+"""Levels of a dithered picture in black and white, whose dots are the picture."""
+
 if TYPE_CHECKING:
     from ..images.picture import Picture
     from ..restoration.problem import Problem
@@ -21,6 +24,8 @@ def screened(task: "Restore", picture: "Picture", screens: Sequence[Screen], hol
         screens: that were found in it.
         holes: what is missing.
     """
+    import numpy as np
+
     from ..degradation.estimation.patching import patched
     from ..degradation.operators import Degradation
     from ..images.units import LEVEL
@@ -28,7 +33,7 @@ def screened(task: "Restore", picture: "Picture", screens: Sequence[Screen], hol
     from ..restoration.problem import GuidePicture
 
     undone = _undone(task.screen, screens)
-    if not undone:
+    if not undone or (task.screen == "if-sure" and len(np.unique(picture.pixels)) == _BILEVEL):
         return None
     seen = picture if holes.hole is None else replace(picture, pixels=patched(picture.pixels, holes.hole))
     found = descreened(seen, undone)

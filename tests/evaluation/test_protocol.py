@@ -141,7 +141,7 @@ class TestPhotographs:
         assert made.besides["diffuse, told"].degradation.quality == 95, "a fifth of the steps"
 
     def test_what_is_read_is_what_denoise_removes(self, clean: NDArray[np.uint8]) -> None:
-        read = PhotoNoise(*[0.1] * len(PhotoNoise._fields))._replace(level=9 / 127.5, grain=0.7, doubt=0.0)
+        read = PhotoNoise(*[0.1] * len(PhotoNoise._fields))._replace(level=9 / 127.5, grain=0.7, doubt=0.0, chance=1.0)
         made = case(clean, Condition(task="film", level=8), "a.png", lambda picture: read)
         assert made.problem.findings.facts["noise"] == pytest.approx(9)
         assert made.problem.degradation.grain == 0.7

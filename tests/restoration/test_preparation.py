@@ -11,8 +11,8 @@ from skimage import data
 from diffuse_cli.degradation.estimation.impulses import find_impulses
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
-from diffuse_cli.images.image_io import Picture, to_unit
-from diffuse_cli.images.picture import to_levels
+from diffuse_cli.images.image_io import Picture, jpeg_coding, to_unit
+from diffuse_cli.images.picture import Source, to_levels
 from diffuse_cli.restoration.preparation import prepare
 from diffuse_cli.restoration.restore import restore
 from diffuse_cli.restoration.samples import Samples
@@ -158,3 +158,15 @@ def test_dots_of_a_screen_are_no_impulses(period: float) -> None:
     assert problem.hole is None
     assert "screen" in problem.findings.facts
     assert "impulses" not in problem.findings.facts
+
+
+def test_few_impulses_of_a_jpeg_are_told_only() -> None:
+    rng = np.random.default_rng(0)
+    levels = np.asarray(data.coffee()[60:220, 60:220]).astype(np.float32)
+    for share, acted in ((0.004, False), (0.03, True)):
+        dotted = levels.copy()
+        dotted[rng.random(levels.shape[:2]) < share] = 255
+        picture = Picture(pixels=dotted / np.float32(127.5) - 1)
+        assert prepare(picture).hole is not None
+        stored = replace(picture, source=Source(jpeg=jpeg_coding(95, "4:4:4")))
+        assert (prepare(stored).hole is not None) == acted

@@ -1,16 +1,18 @@
 """Restoring as a problem: what is found out, what is undone, what recipes say of it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
 
 from diffuse_cli.cli.run.restorer import _resolved
 from diffuse_cli.degradation.damage import Damage
 from diffuse_cli.errors import UsageError
-from diffuse_cli.images.image_io import Picture, to_unit
+from diffuse_cli.images.image_io import Picture, read_picture, to_unit
 from diffuse_cli.provenance import recipe
 from diffuse_cli.provenance.source_type import fitting
 from diffuse_cli.tasks.denoise import Denoise
@@ -135,3 +137,19 @@ class TestRecipe:
         assert kind(Restore(), smooth) is None
         assert kind(Restore(), blurred(4)) == "algorithmicallyEnhanced"
         assert kind(Restore(holes=Inpaint(boxes=[(1, 1, 5, 5)])), smooth) == "compositeWithTrainedAlgorithmicMedia"
+
+
+def test_a_fine_jpeg_is_left_alone_and_a_drawing_earlier(tmp_path: Path) -> None:
+    page = np.full((160, 160, 3), 255, np.uint8)
+    page[40:44, 20:140] = page[60:64, 20:100] = 0
+    scene = np.asarray(data.coffee()[60:220, 60:220])
+
+    def told(levels: np.ndarray, quality: int, task: Restore) -> float:
+        Image.fromarray(levels).save(tmp_path / "a.jpg", quality=quality)
+        return task.problem(read_picture(tmp_path / "a.jpg")).degradation.quality
+
+    assert told(scene, 70, Restore()) == 70
+    assert told(scene, 94, Restore()) == 100
+    assert told(page, 85, Restore()) == 100
+    assert told(page, 60, Restore()) == 60
+    assert told(page, 85, Restore(**restore_only(("jpeg",), {}))) == 85, "asked for"

@@ -79,5 +79,8 @@ def _likeliest(luma: NDArray[np.float32]) -> list[int]:
     """Return the two columns, 1..7, at which neighbours differ most beyond what their own neighbours let expect."""
     slopes = np.diff(luma, axis=1)
     jumps = np.abs(slopes[:, 1:-1] - (slopes[:, :-2] + slopes[:, 2:]) / 2)  # column k: between k + 1 and k + 2
-    sizes = [float(np.nanmean(jumps[:, (phase - 2) % 8 :: 8])) for phase in range(1, 8)]
+    known = np.isfinite(jumps)  # a page of pure black and white has none
+    totals = [float(np.nansum(jumps[:, (phase - 2) % 8 :: 8])) for phase in range(1, 8)]
+    counts = [int(known[:, (phase - 2) % 8 :: 8].sum()) for phase in range(1, 8)]
+    sizes = [total / max(count, 1) for total, count in zip(totals, counts, strict=True)]
     return [1 + int(k) for k in np.argsort(sizes)[:-3:-1]]

@@ -62,6 +62,7 @@ class Estimate:
         enlarged: factor of an enlargement.
         resolution: share of width and height that the detail would fit into.
         screens: halftone screens, the strongest first.
+        is_drawn: it is text, a chart or another drawing, or has large places without any detail.
     """
 
     noise: Finding
@@ -75,6 +76,7 @@ class Estimate:
     enlarged: Finding
     resolution: Finding
     screens: tuple[Screen, ...] = ()
+    is_drawn: bool = False
 
     def jpeg_words(self) -> str:
         """Return what was found of JPEG compression, for people."""
@@ -118,6 +120,7 @@ def estimate_degradation(picture: Picture, screens: tuple[Screen, ...] | None = 
         enlarged=enlarged,
         resolution=_resolution(blur, enlarged),
         screens=screens_of(picture) if screens is None else screens,
+        is_drawn=is_drawn(levels),
     )
 
 
