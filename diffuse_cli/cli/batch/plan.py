@@ -118,6 +118,7 @@ def plan(
     inputs: Sequence[Path] = (),
     product: Product = PICTURE,
     beside: Mapping[Product, Naming] = MappingProxyType({}),
+    part: tuple[int, int] = (1, 1),
 ) -> list[Job]:
     """Plan what is read and written.
 
@@ -130,6 +131,7 @@ def plan(
         inputs: further files that must not be overwritten.
         product: what each input becomes.
         beside: what it becomes besides, and how that is named. It comes after the pictures.
+        part: (i, n): the i-th of n parts is planned. Outputs of other parts may appear meanwhile.
 
     Raises:
         UsageError: an input is missing, two outputs have one name, an output is an input or exists under "fail", or a
@@ -141,7 +143,7 @@ def plan(
     piped, jobs = [job for job in jobs if job.output == PIPE], [job for job in jobs if job.output != PIPE]
     check_collisions(jobs)
     check_free([job.output for job in jobs], [*(one.path for one in found if one.path != PIPE), *inputs])
-    jobs = _settle(jobs, on_exists, is_made)
+    piped, jobs = shard(piped, *part), _settle(shard(jobs, *part), on_exists, is_made)
     for one, own in names.items():
         check_folders(
             [job.output for job in jobs if job.action != "skip" and job.product is one],

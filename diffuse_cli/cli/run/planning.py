@@ -95,9 +95,9 @@ def plan_files(
         inputs=others,
         product=product,
         beside={one: Naming(output=to, op=op, suffix=one.suffix, seed=seed) for one, to in beside.items()},
+        part=part,
     )
     _check_quality(jobs, encoding)
-    jobs = plan.shard(jobs, *part)
     notes = (*note, *_notes(files, jobs, encoding))
     shows = showing(op, files, jobs, others)
     return Batch(op=op, jobs=jobs, journal=journal, ignored=dict(findings.skipped), notes=notes, showing=shows)

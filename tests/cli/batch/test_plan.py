@@ -109,3 +109,17 @@ def test_shards_are_a_partition_that_new_files_do_not_change(folder: Path) -> No
     assert sorted(job.source for part in parts for job in part) == sorted(one.path for one in many)
     assert all(15 < len(part) < 45 for part in parts)
     assert plan.shard(jobs[::-1][:40], 2, 3) == [job for job in jobs[::-1][:40] if job in parts[1]]
+
+
+def test_what_another_part_has_written_stops_nothing(folder: Path) -> None:
+    """Parts run at the same time, and one may end before another begins."""
+    some = [found(f"{name}.png")[0] for name in "abcdef"]
+    naming = Naming(output="o/", op="denoise")
+    parts = [plan.plan(some, naming, part=(i, 2)) for i in (1, 2)]
+    assert sorted(outputs(parts[0] + parts[1])) == sorted(outputs(plan.plan(some, naming)))
+    (folder / "o").mkdir()
+    for job in parts[0]:
+        (folder / job.output).write_bytes(b"")
+    assert outputs(plan.plan(some, naming, part=(2, 2))) == outputs(parts[1])
+    with pytest.raises(UsageError, match="exists"):
+        plan.plan(some, naming, part=(1, 2))
