@@ -113,7 +113,9 @@ def test_shards_are_a_partition_that_new_files_do_not_change(folder: Path) -> No
 
 def test_what_another_part_has_written_stops_nothing(folder: Path) -> None:
     """Parts run at the same time, and one may end before another begins."""
-    some = [found(f"{name}.png")[0] for name in "abcdef"]
+    for name in "abcdef":
+        (folder / f"{name}.png").write_bytes(b"")
+    some = found(*(f"{name}.png" for name in "abcdef"))
     naming = Naming(output="o/", op="denoise")
     parts = [plan.plan(some, naming, part=(i, 2)) for i in (1, 2)]
     assert sorted(outputs(parts[0] + parts[1])) == sorted(outputs(plan.plan(some, naming)))
