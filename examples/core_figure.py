@@ -41,11 +41,18 @@ def tasks() -> dict[str, tuple[Picture, Task]]:
     }
 
 
+def whole(known: Conditioning) -> tuple[slice, slice]:
+    """The window of all rows and columns."""
+    h, w = known.x_t.shape[-2:]
+    return slice(0, h), slice(0, w)
+
+
 def panels(picture: Picture, known: Conditioning, posterior: Denoiser) -> list[Panel]:
     """One for each of HEADS; NaN where there is nothing."""
-    seen, state = known.observation, torch.tensor(known.sigma_t).reshape(1, 1, 1, 1)
+    state = torch.tensor(known.sigma_t).reshape(1, 1, 1, 1)
+    h, w = known.x_t.shape[-2:]
+    seen = known.observation.crop(*whole(known))
     denoised = posterior(known.x_t, torch.tensor(known.sigma_t))
-    h, w = denoised.shape[-2:]
     sigma = state.expand(1, 1, h, w)
     x = known.x_t
     if seen.y is not None and seen.sigma_y is not None:
@@ -76,7 +83,7 @@ def main(target: Path) -> None:
     for row, (name, (picture, request)) in zip(grid, tasks().items(), strict=True):
         known = observe(to_tensor(picture.pixels), request.problem(picture), model.network.config,
                         gray=picture.is_gray, sampling=False)  # fmt: skip
-        shown = panels(picture, known, Denoiser(model.network, known.observation))
+        shown = panels(picture, known, Denoiser(model.network, known.observation.crop(*whole(known))))
         row[0].set_ylabel(name)
         for axes, panel in zip(row, shown, strict=True):
             axes.set_xticks([])
