@@ -106,7 +106,8 @@ def estimate_degradation(picture: Picture, screens: tuple[Screen, ...] | None = 
     compression = estimate_compression(levels)
     noise = _noise(picture, levels, compression)
     jpeg = _jpeg(picture, levels, compression)
-    blur = _blur(levels, noise.value or 0.0)
+    drawn = is_drawn(levels)
+    blur = _blur(levels, noise.value or 0.0, drawn=drawn)
     enlarged = _enlarged(levels)
     return Estimate(
         noise=noise,
@@ -120,7 +121,7 @@ def estimate_degradation(picture: Picture, screens: tuple[Screen, ...] | None = 
         enlarged=enlarged,
         resolution=_resolution(blur, enlarged),
         screens=screens_of(picture) if screens is None else screens,
-        is_drawn=is_drawn(levels),
+        is_drawn=drawn,
     )
 
 
@@ -204,8 +205,8 @@ def _confidence(found: Compression) -> Confidence:
     return "high" if found.evidence > _SURE else "medium"
 
 
-def _blur(levels: NDArray[np.float32], noise: float) -> Finding:
-    if is_drawn(levels):
+def _blur(levels: NDArray[np.float32], noise: float, *, drawn: bool) -> Finding:
+    if drawn:
         return Finding(value=None, confidence="low", how="a drawing, whose edges are as they were drawn")
     found = estimate_blur(levels, noise)
     if found.std is None:
