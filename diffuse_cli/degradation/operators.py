@@ -142,6 +142,16 @@ def shrunk_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
     return max(round(size[0] / scale), 1), max(round(size[1] / scale), 1)
 
 
+def scaled_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
+    """Return (height, width) times a factor, at least one pixel each.
+
+    Args:
+        size: (height, width).
+        factor: above 1 to enlarge.
+    """
+    return max(round(size[0] * factor), 1), max(round(size[1] * factor), 1)
+
+
 def shot_noise(x: Tensor, shots: float, seed: int) -> Tensor:
     """Return the picture with Poisson noise. Equal channels stay equal.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..degradation.estimation.noise_map import KnownNoise, estimated_map, given_map
-from ..degradation.operators import Degradation
+from ..degradation.operators import Degradation, scaled_size
 from ..errors import UsageError
 from ..images.units import LEVEL
 from ..restoration.preparation import nothing_prepared, prepare
@@ -99,7 +99,7 @@ def from_recipe(
         scale=scale, noise=noise.level / LEVEL, quality=quality,
         blur=min(_number(recipe, "blur", 0.0) * scale, KNOWN_BLUR), grain=_number(recipe, "grain", 0.0),
     )  # fmt: skip
-    size = (max(round(h * scale), 1), max(round(w * scale), 1))
+    size = scaled_size((h, w), scale)
     if isinstance(recipe.get("size"), list):
         size = (int(recipe["size"][1]), int(recipe["size"][0]))
     return Declared(

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ..degradation.operators import resize
+from ..degradation.operators import resize, scaled_size
 from ..images.image_io import Picture, Source, to_levels, to_unit
 from ..images.tensors import to_array
 from ..images.units import LEVEL
@@ -33,7 +33,7 @@ class Trace:
         h, w = denoised.shape[-2:]
         factor = SIDE / max(h, w)
         if factor < 1:
-            denoised = resize(denoised, (max(round(h * factor), 1), max(round(w * factor), 1)))
+            denoised = resize(denoised, scaled_size((h, w), factor))
         # After running out of memory a sample begins again, and Heun's method asks twice at a sigma.
         self.steps = [step for step in self.steps if step[0] > sigma]
         self.steps.append((sigma, Image.fromarray(to_levels(to_array(denoised, 3), 8))))

@@ -167,7 +167,7 @@ class Restore:
         self, picture: "Picture", found: "Estimate | None", photo: "FoundNoise | None", holes: "Problem"
     ) -> "Problem":
         from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY
-        from ..degradation.operators import Degradation
+        from ..degradation.operators import Degradation, scaled_size
         from ..images.units import LEVEL
         from ..restoration.problem import GuidePicture, JpegBlocks, NoisyPicture
         from .screened import screened
@@ -190,11 +190,10 @@ class Restore:
         if blur == 0 and self.scale == 1 and quality == 100 and correlated is None:
             return replace(holes, observation=NoisyPicture(noise=noise / LEVEL), findings=findings)
         h, w = picture.pixels.shape[:2]
-        size = (max(round(h * self.scale), 1), max(round(w * self.scale), 1))
-        told = Degradation(scale=self.scale, noise=noise / LEVEL, quality=quality, blur=min(blur, KNOWN_BLUR))
-        if correlated is not None:
-            seen = correlated.degradation(quality)
-            told = replace(told, noise=seen.noise, grain=seen.grain, doubt=seen.doubt, quality=seen.quality)
+        size = scaled_size((h, w), self.scale)
+        white = Degradation(noise=noise / LEVEL, quality=quality)
+        stored = white if correlated is None else correlated.degradation(quality)
+        told = replace(stored, scale=self.scale, blur=min(blur, KNOWN_BLUR))
         guide = GuidePicture(degradation=told, size=size if self.scale > 1 else None)
         finish = replace(holes.finish, uncoded=quality < 100)
         if told == Degradation(quality=quality) and quality < 100 and holes.hole is None:

@@ -27,7 +27,7 @@ def screened(task: "Restore", picture: "Picture", screens: Sequence[Screen], hol
     import numpy as np
 
     from ..degradation.estimation.patching import patched
-    from ..degradation.operators import Degradation
+    from ..degradation.operators import Degradation, scaled_size
     from ..images.units import LEVEL
     from ..restoration.descreening import descreened
     from ..restoration.problem import GuidePicture
@@ -39,7 +39,7 @@ def screened(task: "Restore", picture: "Picture", screens: Sequence[Screen], hol
     found = descreened(seen, undone)
     noise = max(found.remains, task.noise if isinstance(task.noise, float | int) else 0.0)
     h, w = picture.pixels.shape[:2]
-    size = (max(round(h * task.scale), 1), max(round(w * task.scale), 1))
+    size = scaled_size((h, w), task.scale)
     told = Degradation(scale=task.scale, noise=noise / LEVEL)
     facts = {"screen": {"cells": [[s.period, s.angle, s.amplitude] for s in undone], "noise": noise}}
     return replace(

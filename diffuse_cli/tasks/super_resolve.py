@@ -64,12 +64,12 @@ class SuperResolve:
         Raises:
             PictureError: the size asked for is not larger than the picture, or more than 8 times as large.
         """
-        from ..degradation.operators import Degradation
+        from ..degradation.operators import Degradation, scaled_size
         from ..restoration.problem import Findings, Finish, GuidePicture, Problem
 
         h, w = picture.pixels.shape[:2]
         scale = self._scale(w, h)
-        size = (max(round(h * scale), 1), max(round(w * scale), 1))
+        size = scaled_size((h, w), scale)
         if self.plain or self.consistent:
             warnings = _against_consistency(picture) if self.consistent else ()
             guide = GuidePicture(degradation=Degradation(scale=scale), size=size, consistent=self.consistent)

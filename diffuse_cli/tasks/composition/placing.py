@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...degradation.operators import resize
+from ...degradation.operators import resize, scaled_size
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +43,7 @@ def place(
         both = torch.cat([x * cover, cover], 1)
         h, w = both.shape[-2:]
         if scale != 1:
-            both = resize(both, (max(round(h * scale), 1), max(round(w * scale), 1)))
+            both = resize(both, scaled_size((h, w), scale))
         both = _turned(both, rotate % 360)
         cover = both[:, 3:].clamp(0, 1)
         x = (both[:, :3] / both[:, 3:].clamp_min(1e-3)).clamp(-1, 1)

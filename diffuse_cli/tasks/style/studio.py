@@ -11,7 +11,7 @@ import torch
 from platformdirs import user_cache_path
 from torch import Tensor
 
-from ...degradation.operators import resize
+from ...degradation.operators import resize, scaled_size
 from ...diffusion.checkpoint import SUFFIX
 from ...diffusion.model import Model
 from ...errors import CheckpointError, PictureError, UsageError
@@ -56,9 +56,7 @@ def sitter(picture: Picture, sha256: str) -> StylePicture:
         x = torch.where(opaque, x, colours.mean[:, None, None].to(x.dtype))
     h, w = x.shape[-2:]
     shrink = min((LARGEST / (h * w)) ** 0.5, 1.0)
-    return StylePicture(
-        x=resize(x, (max(round(h * shrink), 1), max(round(w * shrink), 1))), colours=colours, sha256=sha256
-    )
+    return StylePicture(x=resize(x, scaled_size((h, w), shrink)), colours=colours, sha256=sha256)
 
 
 def styled_by(given: Path | Picture, max_pixels: int = MAX_PIXELS) -> "StylePicture | Style":
