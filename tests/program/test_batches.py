@@ -161,7 +161,7 @@ class TestInterruption:
 
     def test_two_at_once(self, denoise: Program, options: list[str], tmp_path: Path) -> None:
         make(tmp_path / "in", *(f"{k:02}.png" for k in range(12)), side=200)
-        arguments = ["in", "-o", "out/", "-q", "--json", *options, "--steps", "2"]
+        arguments = ["in", "-o", "out/", "-q", "--json", "--resume", *options, "--steps", "2"]
         both = [self.start(tmp_path, *arguments) for _ in range(2)]
         told = [json_lines(process.communicate(timeout=300)[0]) for process in both]
         assert [process.returncode for process in both] == [0, 0]
