@@ -58,10 +58,12 @@ class Options(TypedDict, total=False):
     solver: Solver
     tile: Tile
     memory: int | None
+    rounds: int
+    ensemble: bool
 
 
 _LOADING: Final = ("device", "dtype", "compiled", "engine")
-_SETTINGS: Final = ("seed", "sample", "solver", "tile", "memory")
+_SETTINGS: Final = ("seed", "sample", "solver", "tile", "memory", "rounds", "ensemble")
 
 
 @overload

@@ -71,9 +71,12 @@ class Degradation:
     def sigma_p(self) -> float:
         """Return the std of the clean picture around the guide."""
         lost = max(self.octaves, math.log2(1 + self.blur**2))
-        noise = self.noise * math.exp(self.doubt)
+        return math.sqrt(0.0036 * lost**1.5 + self.misfit() ** 2 + 0.01**2)
+
+    def misfit(self) -> float:
+        """Return the std of what blur and shrinking leave unexplained: noise, and JPEG's share."""
         q = 0.8 / (self.quality + 2) ** 0.8 + 0.015 if self.quality < 100 else 0.0
-        return math.sqrt(0.0036 * lost**1.5 + noise**2 + q**2 + 0.01**2)
+        return math.hypot(self.noise * math.exp(self.doubt), q)
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..degradation.operators import Degradation
+from .data_step import LinearDamage
 from .denoiser import Observation, WindowedObservation
 from .fusion import remainder
 from .windowed_observation import Guided, filled, guided_with_holes
@@ -23,6 +24,7 @@ class Conditioning:
         x_t: (1, 3, H, W), the state, of the result's size. Not read if there is none.
         sigma_t: std of the state's noise; inf = there is no state.
         small: (1, 3, h, w), what every estimate is when it is shrunk. None: anything.
+        damage: what is undone exactly beside the network. None: nothing.
         given: (1, 3, H, W), the result at the pixels that are not needed.
         needed: (H, W), True at the pixels that are computed. None: all.
     """
@@ -31,6 +33,7 @@ class Conditioning:
     x_t: Tensor
     sigma_t: float
     small: Tensor | None = None
+    damage: LinearDamage | None = None
     given: Tensor | None = None
     needed: NDArray[np.bool_] | None = None
 

@@ -183,22 +183,26 @@ class Denoiser:
     The evidence stays in host memory. What a call needs travels to the network and back.
     """
 
-    def __init__(self, network: UNet, evidence: WindowedObservation, *, exact: UNet | None = None) -> None:
+    def __init__(
+        self, network: UNet, evidence: WindowedObservation, *, exact: UNet | None = None, ensemble: bool = False
+    ) -> None:
         """Keep them.
 
         Args:
             network: the network, folded.
             evidence: what is known of the picture.
             exact: the same network in fp32, for windows where the other's result is not finite.
+            ensemble: average the network over the eight symmetries of the square.
         """
         self.network = network
         self.evidence = evidence
         self.exact = exact
+        self.ensemble = ensemble
 
     def windows(self, windows: Sequence[tuple[slice, slice]]) -> "Denoiser":
         """Return the denoiser of windows (rows, columns) of equal size, as one batch."""
         evidence = together([self.evidence.crop(rows, columns) for rows, columns in windows])
-        return Denoiser(self.network, evidence, exact=self.exact)
+        return Denoiser(self.network, evidence, exact=self.exact, ensemble=self.ensemble)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Return D(x, sigma).
@@ -233,7 +237,8 @@ class Denoiser:
             x_t, sigma_x = fused(there, x_t, sigma_t)
             net_in, linear, c_out = precondition(there, x_t, sigma_x)
             padded = pad_to_multiple(net_in, self.network.config.multiple)
-            f: Tensor = self.network(padded, c_noise(sigma_t).flatten(), there.cond)
+            told = c_noise(sigma_t).flatten(), there.cond
+            f: Tensor = symmetric(self.network, padded, *told) if self.ensemble else self.network(padded, *told)
             denoised = linear + c_out * f[..., :h, :w].float()
             if there.gray:
                 denoised = denoised.mean(1, keepdim=True).expand(-1, 3, -1, -1)
@@ -248,7 +253,7 @@ class Denoiser:
         """Return the result; if the fast network's is not finite, compute it again in fp32."""
         if self.exact is None or bool(denoised.isfinite().all()):
             return denoised
-        return Denoiser(self.exact, seen)(x, sigma)
+        return Denoiser(self.exact, seen, ensemble=self.ensemble)(x, sigma)
 
 
 def _sent(seen: Observation, x: Tensor, device: torch.device) -> tuple[Observation, Tensor]:
@@ -258,6 +263,24 @@ def _sent(seen: Observation, x: Tensor, device: torch.device) -> tuple[Observati
     *tensors, state = send([*(values[name] for name in names), x], device)
     moved: dict[str, Any] = dict(zip(names, tensors, strict=True))
     return replace(seen, **moved), state
+
+
+def symmetric(network: UNet, net_in: Tensor, sigma: Tensor, cond: Tensor) -> Tensor:
+    """Return the mean of the network over the eight symmetries of the square (Timofte et al. 2016).
+
+    Args:
+        network: the network.
+        net_in: (B, 8, H, W), padded: a JPEG's blocks begin at the other corners, too.
+        sigma: (B,), what the network is told of the noise.
+        cond: (B, cond).
+    """
+    total = torch.zeros((), device=net_in.device)
+    for turns in range(4):
+        for mirrored in (False, True):
+            turned = torch.rot90(net_in.flip(-1) if mirrored else net_in, turns, (-2, -1))
+            found = torch.rot90(network(turned, sigma, cond).float(), -turns, (-2, -1))
+            total = total + (found.flip(-1) if mirrored else found)
+    return total / 8
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:

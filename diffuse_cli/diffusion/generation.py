@@ -90,7 +90,8 @@ def _first(
     tick = tile_counter(progress, len(tiles) * calls(settings) * (1 if guidance == 1 else 2))
     unlabelled = replace(seen, cond=torch.zeros_like(seen.cond))
     denoise, without = (
-        tiled(Denoiser(model.network, one, exact=model.exact), tiles, on_tile=tick) for one in (seen, unlabelled)
+        tiled(Denoiser(model.network, one, exact=model.exact, ensemble=settings.ensemble), tiles, on_tile=tick)
+        for one in (seen, unlabelled)
     )
     if guidance != 1:
         denoise = towards(denoise, without, guidance)

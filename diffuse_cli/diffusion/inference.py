@@ -13,7 +13,8 @@ from ..errors import OutOfMemoryError, PictureError
 from ..system.arrays import row_blocks
 from .conditioning import Conditioning
 from .data_consistency import consistent, projection
-from .denoiser import Denoiser, DenoiserFn, sigma_start
+from .data_step import DataStep, data_step, explained, guided_by_data
+from .denoiser import Denoiser, DenoiserFn, nothing_known, sigma_start
 from .model import Model
 from .sampling import SOLVERS, karras_sigmas
 from .settings import MIN_TILE, Settings, tile_side
@@ -81,12 +82,16 @@ def infer(known: Conditioning, run: Run) -> Tensor:
         PictureError: the result is not finite.
     """
     settings, side = run.settings, tile_side(run.settings)
+    size = (known.x_t.shape[-2], known.x_t.shape[-1])
+    step = None if known.damage is None or settings.rounds == 0 else data_step(known.damage, size)
     while True:
-        denoise, x = _tiled(known, run, side), run.mean
+        tick = tile_counter(run.progress, len(plan_tiles(size, side, known.needed)) * _evaluations(known, run))
         try:
+            denoise, x = _tiled(known, run, side, tick), run.mean
             if x is None:
-                x = denoise(known.x_t, torch.tensor(known.sigma_t))
+                x = _explained(denoise(known.x_t, torch.tensor(known.sigma_t)), known, run, side, tick, step)
             if settings.steps > 1:
+                denoise = _within_sampler(known, denoise, step)
                 sigma = sigma_start(known.observation) if run.sigma is None else run.sigma
                 x = noised(x, sigma, settings, gray=known.observation.gray, stage=run.stage)
                 x = SOLVERS[settings.solver](_watched(denoise, run.on_step), x, karras_sigmas(settings.steps, sigma))[0]
@@ -102,14 +107,37 @@ def infer(known: Conditioning, run: Run) -> Tensor:
     return x
 
 
-def _tiled(known: Conditioning, run: Run, side: int | None) -> DenoiserFn:
-    """Return the denoiser of the whole picture, evaluated in tiles of that side."""
-    size, settings = (known.x_t.shape[-2], known.x_t.shape[-1]), run.settings
-    tiles = plan_tiles(size, side, known.needed)
-    evaluations = 1 if settings.steps == 1 else (run.mean is None) + calls(settings)
-    tick = tile_counter(run.progress, len(tiles) * evaluations)
-    posterior = Denoiser(run.model.network, known.observation, exact=run.model.exact)
+def _evaluations(known: Conditioning, run: Run) -> int:
+    """Return how often the network computes the picture."""
+    of_mean = 1 + (run.settings.rounds if known.damage is not None else 0)
+    return (of_mean if run.mean is None else 0) + (calls(run.settings) if run.settings.steps > 1 else 0)
+
+
+def _explained(
+    x: Tensor, known: Conditioning, run: Run, side: int | None, tick: Callable[[], None], step: DataStep | None
+) -> Tensor:
+    """Return the posterior mean after rounds of data steps, if any. Their denoiser knows nothing of the picture."""
+    if known.damage is None or step is None:
+        return x
+    nothing = replace(nothing_known(1, run.model.network.config, x.device), gray=known.observation.gray)
+    denoise = _tiled(replace(known, observation=nothing), run, side, tick)
+    return explained(denoise, step, x, known.damage.sigma_n, run.settings.rounds)
+
+
+def _within_sampler(known: Conditioning, denoise: DenoiserFn, step: DataStep | None) -> DenoiserFn:
+    if known.damage is None or step is None:
+        return denoise
+    return guided_by_data(denoise, step, known.damage.sigma_n)
+
+
+def _tiled(known: Conditioning, run: Run, side: int | None, tick: Callable[[], None]) -> DenoiserFn:
+    """Return the denoiser of the whole picture, evaluated in tiles of that side. `tick` is called after each."""
+    size = (known.x_t.shape[-2], known.x_t.shape[-1])
+    posterior = Denoiser(
+        run.model.network, known.observation, exact=run.model.exact, ensemble=run.settings.ensemble
+    )  # fmt: skip
     most = BATCH_PIXELS if side is None else min(BATCH_PIXELS, (side + 2 * MARGIN) ** 2)  # no more than a tile takes
+    tiles = plan_tiles(size, side, known.needed)
     denoise = tiled(posterior, tiles, batch_pixels=most, rest=known.given, on_tile=tick)
     return denoise if known.small is None else consistent(denoise, projection(known.small, size))
 

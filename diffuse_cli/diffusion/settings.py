@@ -29,6 +29,8 @@ GENERATE_STEPS = 24
 LABEL_GUIDANCE = 1.5
 """Guidance of labelled pictures; docs/training.md shows what it does to recognition and variety."""
 _GENERATE_SIDE = 64
+ROUNDS, MOST_ROUNDS = 3, 100
+"""Rounds of a data step and a denoiser call, if nothing is said, and the most."""
 SAMPLE_STEPS = 6
 """Solver steps of a sample, if nothing is said. With fewer the samples differ too little (docs/samples.md)."""
 
@@ -45,6 +47,8 @@ class Settings:
     Attributes:
         steps: 1 = the posterior mean, one denoiser call; more = a posterior sample in that many solver steps.
         textured: give a mean, too, texture in holes wider than the network's reach; samples always have it.
+        rounds: of a data step and a denoiser call after a mean, where a blur is undone exactly.
+        ensemble: average the network over the eight symmetries of the square.
         fidelity: how far a sample moves towards the mean: 0 = not at all, 1 = all the way.
         seed: of the noise.
         sample: number of the sample among those of the seed.
@@ -59,6 +63,8 @@ class Settings:
 
     steps: int = 1
     textured: bool = False
+    rounds: int = ROUNDS
+    ensemble: bool = False
     fidelity: float = 0.0
     seed: int = 0
     sample: int = 0
@@ -73,6 +79,8 @@ class Settings:
             raise UsageError(f"--fidelity must lie in 0 .. 1, not {self.fidelity}")
         if self.steps < 1:
             raise UsageError(f"--steps must be at least 1, not {self.steps}")
+        if not 0 <= self.rounds <= MOST_ROUNDS:
+            raise UsageError(f"--rounds must lie in 0 .. {MOST_ROUNDS}, not {self.rounds}")
         if not 0 <= self.seed < 2**64:
             raise UsageError(f"--seed must lie in 0 .. 2^64 - 1, not {self.seed}")
         if not 0 <= self.sample < 2**32:

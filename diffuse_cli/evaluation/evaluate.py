@@ -177,7 +177,9 @@ def heading(settings: Settings, model: Model, info: CheckpointInfo) -> Report:
         "format": FORMAT,
         "version": __version__,
         "checkpoint": to_recipe(info.path),
-        "settings": {name: getattr(settings, name) for name in ("steps", "seed", "solver", "tile")}
+        "settings": {
+            name: getattr(settings, name) for name in ("steps", "rounds", "ensemble", "seed", "solver", "tile")
+        }
         | {"dtype": str(model.network.dtype).removeprefix("torch."), "device": model.network.device.type},
         "machine": {"cpu": cpu_name(), "threads": torch.get_num_threads(), "torch": torch.__version__},
     }

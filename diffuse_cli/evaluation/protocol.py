@@ -18,6 +18,7 @@ from ..images.encoder import jpeg_file
 from ..images.image_io import Picture, read_pages, through_jpeg, to_levels, to_unit
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL
+from ..restoration.linear_part import linear_part
 from ..restoration.noise_reading import LEAST_GRAIN, FoundNoise, NoiseReader
 from ..restoration.problem import GuidePicture, Problem
 from ..tasks.denoise import Denoise
@@ -220,7 +221,8 @@ def sized(problem: Problem, size: tuple[int, int] | None) -> Problem:
 
 
 def _guided(degradation: Degradation, size: tuple[int, int] | None = None) -> Problem:
-    return Problem(observation=GuidePicture(degradation=degradation, size=size))
+    linear = linear_part(degradation, degradation.blur)
+    return Problem(observation=GuidePicture(degradation=degradation, size=size, linear=linear))
 
 
 def _rounded(levels: Levels) -> NDArray[np.uint8]:

@@ -28,6 +28,10 @@ HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL"
 """Formats whose metadata a recipe goes into."""
 
 
+IN_ROUNDS: Final = frozenset({"restore", "deblur"})
+"""Commands that can undo a blur exactly."""
+
+
 def of_computing(
     op: str, settings: Settings, checkpoint: str, dtype: str, compiled: bool = False, *, fills_holes: bool = False
 ) -> dict[str, Any]:
@@ -56,6 +60,8 @@ def of_computing(
         "engine": settings.engine,
         "tile": tile_side(settings) or "off",
         "steps": settings.steps,
+        **({"rounds": settings.rounds} if op in IN_ROUNDS else {}),
+        **({"ensemble": True} if settings.ensemble else {}),
         **drawn,
     }
 
@@ -165,11 +171,13 @@ _ESTIMATED_IN_0_1_0: Final = {
 def current(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe in the form of this version. One of 0.1.0 lists phrases under "estimated".
 
-    That version also told how wide holes are filled where none were.
+    That version also told how wide holes are filled where none were. It knew no rounds.
     """
+    before = {"rounds": 0} if recipe.get("operation") in IN_ROUNDS else {}
     if not isinstance(recipe.get("estimated"), list):
-        return dict(recipe)
+        return {**before, **recipe}
     said = {
+        **before,
         **recipe,
         "estimated": dict(_ESTIMATED_IN_0_1_0.get(phrase, (phrase, "auto")) for phrase in recipe["estimated"]),
     }

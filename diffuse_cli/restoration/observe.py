@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..diffusion.conditioning import Conditioning, guided, no_state, varying, with_hole
+from ..diffusion.data_step import LinearDamage
 from ..diffusion.denoiser import nothing_known
 from ..diffusion.network import NetworkConfig
 from .problem import GuidePicture, NoisyPicture, Problem
@@ -30,7 +31,12 @@ def observe(y: Tensor, problem: Problem, config: NetworkConfig, *, gray: bool, s
         size = seen.size or (y.shape[-2], y.shape[-1])
         observation = guided(base, y, seen.degradation, size, hole)
         small = y if seen.consistent else None
-        return Conditioning(observation=observation, x_t=no_state(size), sigma_t=math.inf, small=small)
+        damage = None
+        if seen.linear is not None:
+            damage = LinearDamage(y=y, blur=seen.linear.blur, noise=seen.linear.noise, hole=hole)
+        return Conditioning(
+            observation=observation, x_t=no_state(size), sigma_t=math.inf, small=small, damage=damage
+        )  # fmt: skip
     assert isinstance(seen, NoisyPicture)
     sigma_y = None if seen.sigma_y is None else torch.from_numpy(seen.sigma_y)
     if hole is not None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..degradation.operators import Degradation
 from ..images.picture import Picture
+from .linear_part import LinearPart
 from .wide_holes.widths import REACH
 
 
@@ -40,12 +41,14 @@ class GuidePicture:
             degradation.
         size: (height, width) of the result. None: the picture's own.
         consistent: every estimate, shrunk again, is the picture. Only with a size.
+        linear: what is undone exactly beside the network. None: nothing.
     """
 
     degradation: Degradation
     sigma_y: NDArray[np.float32] | None = None
     size: tuple[int, int] | None = None
     consistent: bool = False
+    linear: LinearPart | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

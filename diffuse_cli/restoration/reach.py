@@ -80,7 +80,8 @@ def in_reach(problem: Problem, picture: Picture) -> InReach | None:
         seen = replace(seen, noise=seen.noise / scale, sigma_y=_divided(seen.sigma_y, scale))
     elif isinstance(seen, GuidePicture):
         told = replace(seen.degradation, noise=seen.degradation.noise / scale)
-        seen = replace(seen, degradation=told, sigma_y=_divided(seen.sigma_y, scale))
+        linear = None if seen.linear is None else replace(seen.linear, noise=seen.linear.noise / scale)
+        seen = replace(seen, degradation=told, sigma_y=_divided(seen.sigma_y, scale), linear=linear)
     darker = replace(picture, pixels=pixels)
     return InReach(
         picture=darker, problem=replace(problem, picture=darker, observation=seen), scale=scale, excess=excess

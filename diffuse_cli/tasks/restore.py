@@ -13,7 +13,9 @@ from .task import MAX_NOISE, PREPARED, altered, check_range
 
 if TYPE_CHECKING:
     from ..degradation.estimation.estimate import Estimate
+    from ..degradation.operators import Degradation
     from ..images.image_io import Picture
+    from ..restoration.linear_part import LinearPart
     from ..restoration.noise_reading import FoundNoise, NoiseReader
     from ..restoration.preparation import Prepared
     from ..restoration.problem import Problem
@@ -119,6 +121,17 @@ class Restore:
             return None
         return given_noise(self.noise, None if self.grain == "auto" else self.grain, picture, read_noise)
 
+    def _linear(self, picture: "Picture", told: "Degradation", blur: float) -> "LinearPart | None":
+        """Return what is undone exactly."""
+        from ..degradation.estimation.estimate import blur_of
+        from ..images.units import LEVEL
+        from ..restoration.linear_part import LEAST_NOISE_ESTIMATED, linear_part, linear_part_given
+
+        if "blur" in self.estimated or blur == 0:
+            return linear_part(told, blur, LEAST_NOISE_ESTIMATED)
+        seen = blur_of(picture, told.noise * LEVEL).value
+        return linear_part_given(told, blur, None if seen is None else seen * self.scale)
+
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
         """Return IPTC's term for the result; None = nothing was found."""
@@ -194,7 +207,9 @@ class Restore:
         white = Degradation(noise=noise / LEVEL, quality=quality)
         stored = white if correlated is None else correlated.degradation(quality)
         told = replace(stored, scale=self.scale, blur=min(blur, KNOWN_BLUR))
-        guide = GuidePicture(degradation=told, size=size if self.scale > 1 else None)
+        guide = GuidePicture(
+            degradation=told, size=size if self.scale > 1 else None, linear=self._linear(picture, told, blur)
+        )  # fmt: skip
         finish = replace(holes.finish, uncoded=quality < 100)
         if told == Degradation(quality=quality) and quality < 100 and holes.hole is None:
             origin = found.jpeg_origin if found is not None and (beneath or picture.source.jpeg is None) else None

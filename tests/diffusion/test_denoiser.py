@@ -171,6 +171,19 @@ def test_gray_stays_gray(toy: Model) -> None:
     assert torch.equal(out[:, 0], out[:, 2])
 
 
+def test_an_ensemble_knows_no_direction(toy: Model) -> None:
+    """Turned and mirrored pictures have turned and mirrored results. The sides are multiples of the pooling."""
+    x = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+    seen = nothing_known(1, NetworkConfig(), CPU)
+    apart = {}
+    for ensemble in (False, True):
+        denoise = Denoiser(toy.network, seen, ensemble=ensemble)
+        out, turned = denoise(x, torch.tensor(0.2)), denoise(x.flip(-1).mT.contiguous(), torch.tensor(0.2))
+        apart[ensemble] = float((turned.mT.flip(-1) - out).abs().max())
+    assert apart[True] < 1e-5
+    assert apart[False] > 1e-3
+
+
 def test_falls_back_to_the_exact_network_where_the_fast_one_overflows(toy: Model) -> None:
     import copy
 

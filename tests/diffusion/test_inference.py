@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from diffuse_cli.degradation.operators import Degradation, blur
 from diffuse_cli.diffusion import inference
 from diffuse_cli.diffusion.conditioning import Conditioning
 from diffuse_cli.diffusion.denoiser import Denoiser
@@ -16,8 +17,9 @@ from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.network import NetworkConfig
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.diffusion.tiling import MARGIN, batched, plan_tiles
+from diffuse_cli.restoration.linear_part import LinearPart
 from diffuse_cli.restoration.observe import observe
-from diffuse_cli.restoration.problem import NoisyPicture, Problem
+from diffuse_cli.restoration.problem import GuidePicture, NoisyPicture, Problem
 
 LEVEL = 2 / 255
 NOISY = Problem(observation=NoisyPicture(noise=0.2))
@@ -127,3 +129,33 @@ def test_out_of_memory_for_good_is_its_own_error(toy: Model, monkeypatch: pytest
     known = observe(torch.rand(1, 3, 64, 64), NOISY, NetworkConfig(), gray=False, sampling=False)
     with pytest.raises(OutOfMemoryError):
         infer(known, Run(model=toy))
+
+
+def soft(noise: float = 0.0) -> tuple[Tensor, Conditioning]:
+    """A picture, and what is known of it once it is blurred."""
+    torch.manual_seed(5)
+    clean = torch.nn.functional.interpolate(torch.rand(1, 3, 30, 40) * 2 - 1, size=(120, 160), mode="bilinear")
+    y = blur(clean, 1.2)
+    guide = GuidePicture(degradation=Degradation(blur=1.2), linear=LinearPart(blur=1.2, noise=noise))
+    return y, observe(y, Problem(observation=guide), NetworkConfig(), gray=False, sampling=False)
+
+
+def test_rounds_come_after_the_mean_and_progress_counts_them(toy: Model) -> None:
+    _, known = soft()
+    told: list[tuple[int, int]] = []
+    run = Run(model=toy, progress=lambda *at: told.append(at))
+    rounds = {n: infer(known, replace(run, settings=Settings(rounds=n))) for n in (0, 2)}
+    assert told == [(1, 1), (1, 3), (2, 3), (3, 3)]
+    alone = infer(replace(known, damage=None), Run(model=toy, settings=Settings(rounds=2)))
+    assert torch.equal(rounds[0], alone)
+    assert not torch.equal(rounds[0], rounds[2])
+
+
+def test_a_sample_explains_the_blurred_picture(toy: Model) -> None:
+    """The toy network knows nothing of pictures; the data step makes it agree all the same."""
+    y, known = soft(noise=1e-3)
+    missed = []
+    for one in (known, replace(known, damage=None)):
+        x = infer(one, Run(model=toy, settings=Settings(steps=4)))
+        missed.append(float((blur(x, 1.2) - y).square().mean().sqrt()))
+    assert missed[0] < 0.3 * missed[1]

@@ -112,15 +112,16 @@ OLD = [
     (
         {"operation": "restore", "estimated": ["noise if blurred", "blur"], "only": ["blur"], "wide_holes": "texture",
          "seed": 0, "steps": 1, "mask": None},
-        {"estimated": {"noise": "if-blurred", "blur": "auto"}, "only": ["blur"], "steps": 1, "mask": None},
+        {"estimated": {"noise": "if-blurred", "blur": "auto"}, "only": ["blur"], "steps": 1, "mask": None,
+         "rounds": 0},
     ),
     (
         {"operation": "restore", "estimated": ["jpeg"], "wide_holes": "texture", "seed": 3, "steps": 6, "mask": None},
-        {"estimated": {"jpeg": "auto"}, "seed": 3, "steps": 6, "mask": None},
+        {"estimated": {"jpeg": "auto"}, "seed": 3, "steps": 6, "mask": None, "rounds": 0},
     ),
     (
         {"operation": "restore", "estimated": [], "wide_holes": "texture", "seed": 0, "steps": 1, "mask": "alpha"},
-        {"estimated": {}, "wide_holes": "texture", "seed": 0, "steps": 1, "mask": "alpha"},
+        {"estimated": {}, "wide_holes": "texture", "seed": 0, "steps": 1, "mask": "alpha", "rounds": 0},
     ),
 ]  # fmt: skip
 

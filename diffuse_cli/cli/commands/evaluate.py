@@ -8,7 +8,7 @@ import typer
 
 from ...errors import UsageError
 from ...evaluation.conditions import MeasuredTask
-from ..options.options import Compute, shared
+from ..options.options import ComputeInRounds, shared
 from ..run.display import Display
 from ..run.planning import check_measured
 from ..run.working import report_failures
@@ -86,7 +86,7 @@ class EvaluateOptions:
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing files.")] = False
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; the table and errors still show.")] = False
 
-    def plan(self, compute: Compute) -> "Evaluation":
+    def plan(self, compute: ComputeInRounds) -> "Evaluation":
         """Return what is measured.
 
         Args:
@@ -112,7 +112,7 @@ class EvaluateOptions:
             as_files=self.as_files, blind=self.blind, baseline=self.baseline,
         )  # fmt: skip
 
-    def _plan_pairs(self, pairs: list[Path], compute: Compute) -> "Evaluation":
+    def _plan_pairs(self, pairs: list[Path], compute: ComputeInRounds) -> "Evaluation":
         from ...evaluation.plan import plan_pairs, refuse
 
         damaging = {
@@ -127,7 +127,7 @@ class EvaluateOptions:
 
 
 @shared
-def evaluate(*, options: EvaluateOptions, compute: Compute) -> None:
+def evaluate(*, options: EvaluateOptions, compute: ComputeInRounds) -> None:
     """Measure quality on folders of clean pictures, by the protocols of the literature.
 
     Every picture is damaged, restored and compared with the original. With --pairs, real noisy photographs are

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..options.masking import MaskOptions
-from ..options.options import Compute, Files, Grain, MetadataOptions, SamplingOptions, number_or_auto, shared
+from ..options.options import (
+    Compute,
+    ComputeInRounds,
+    Files,
+    Grain,
+    MetadataOptions,
+    SamplingOptions,
+    number_or_auto,
+    shared,
+)
 from ..run.mask_source import MaskSource
 from ..run.task_source import SameTask, TaskSource
 
@@ -40,7 +49,7 @@ def restore(
     masking: MaskOptions,
     which: SamplingOptions,
     keeping: MetadataOptions,
-    compute: Compute,
+    compute: ComputeInRounds,
 ) -> None:
     """Undo noise, JPEG compression, blur, a halftone screen and holes at once.
 
@@ -76,7 +85,7 @@ def deblur(
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
-    compute: Compute,
+    compute: ComputeInRounds,
 ) -> None:
     """Undo a blur. Short for `restore --only blur`.
 

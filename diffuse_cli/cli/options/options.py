@@ -197,6 +197,10 @@ class Compute:
     """Options for how to compute."""
 
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the noise. Equal seeds give equal pictures.")] = 0
+    ensemble: Annotated[
+        bool,
+        typer.Option("--ensemble", help="Average eight calls, on the picture turned and mirrored. 8 times as slow."),
+    ] = False
     solver: Annotated[Solver, typer.Option(help="Solver of the sampler, for more than one step.")] = "dpmpp-2m"
     model: Annotated[str, typer.Option(metavar="NAME|FILE", help="Checkpoint (see diffuse models).")] = "photo"
     device: Annotated[Device, typer.Option(help="Where to compute.")] = "auto"
@@ -239,7 +243,7 @@ class Compute:
         memory = None if self.memory is None else byte_count("memory", self.memory)
         return Settings(
             steps=steps, seed=self.seed, sample=sample, solver=self.solver, tile=tile, memory=memory,
-            engine=self.engine,
+            engine=self.engine, ensemble=self.ensemble,
         )  # fmt: skip
 
     def load(self) -> "Model":
@@ -261,6 +265,29 @@ class Compute:
             compiled=self.compile,
             engine=self.engine,
         )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComputeInRounds(Compute):
+    """Options for how to compute where a blur may be undone."""
+
+    rounds: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Rounds in which a blur is undone exactly. Each takes as long as the first estimate; 0 is that alone.",
+        ),
+    ] = 3
+
+    def settings(self, steps: int, sample: int = 0) -> "Settings":
+        """Return the settings that decide pixels.
+
+        Raises:
+            UsageError: a value is out of range.
+        """
+        from dataclasses import replace
+
+        return replace(Compute.settings(self, steps, sample), rounds=self.rounds)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

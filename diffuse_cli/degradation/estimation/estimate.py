@@ -205,6 +205,17 @@ def _confidence(found: Compression) -> Confidence:
     return "high" if found.evidence > _SURE else "medium"
 
 
+def blur_of(picture: Picture, noise: float) -> Finding:
+    """Look for blur alone.
+
+    Args:
+        picture: as it was read.
+        noise: std of its noise in 8-bit levels.
+    """
+    levels = (picture.pixels + 1) * np.float32(LEVEL)
+    return _blur(levels, noise, drawn=is_drawn(levels))
+
+
 def _blur(levels: NDArray[np.float32], noise: float, *, drawn: bool) -> Finding:
     if drawn:
         return Finding(value=None, confidence="low", how="a drawing, whose edges are as they were drawn")
