@@ -25,6 +25,7 @@ class Conditioning:
         sigma_t: std of the state's noise; inf = there is no state.
         small: (1, 3, h, w), what every estimate is when it is shrunk. None: anything.
         damage: what is undone exactly beside the network. None: nothing.
+        start: (1, 3, H, W), what rounds of data steps begin with. None: the network's mean.
         given: (1, 3, H, W), the result at the pixels that are not needed.
         needed: (H, W), True at the pixels that are computed. None: all.
     """
@@ -34,6 +35,7 @@ class Conditioning:
     sigma_t: float
     small: Tensor | None = None
     damage: LinearDamage | None = None
+    start: Tensor | None = None
     given: Tensor | None = None
     needed: NDArray[np.bool_] | None = None
 

@@ -20,9 +20,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..degradation.kernels import Kernel
 from ..degradation.separable import Axis, axis
 from ..system.process import one_thread
 from .denoiser import DenoiserFn
+from .kernel_step import kernel_step
 from .tiling import empty_picture
 
 DataStep = Callable[[Tensor, float], Tensor]
@@ -32,6 +34,11 @@ WEIGHT: Final = 0.15
 """lambda of the rounds after the mean. Of .06 to 1 it measured best, from .12 on, with noise and without."""
 FIRST_SIGMA, LAST_SIGMA = 0.15, 0.012
 """Sigma of the first and the last round. The last is never below 1.2 sigma_n."""
+WEIGHT_OF_KERNEL, FIRST_SIGMA_OF_KERNEL, ROUNDS_OF_KERNEL = 0.23, 0.4, 5
+"""The same for kernels, whose rounds begin with the blurred picture, and by how many rounds they are more.
+
+Motion of 15 pixels and a disk of radius 4, one level of noise: 0.12 measured 1.4 dB worse, half as many rounds 0.3 dB.
+"""
 _ROUNDING: Final = 0.29 / 127.5
 """Std of what rounding to 8 bits leaves, in [-1, 1] units."""
 _SIDE: Final = 512
@@ -47,6 +54,7 @@ class LinearDamage:
     Attributes:
         y: (1, 3, h, w), the damaged picture.
         blur: std of the Gaussian in pixels of the result.
+        kernel: a blur that is no Gaussian, in its place. Then nothing is shrunk.
         noise: std of what A x0 misses y by, [-1, 1] units. Rounding to 8 bits is added.
         hole: (h, w), True where y is missing. None: nowhere.
     """
@@ -55,6 +63,7 @@ class LinearDamage:
     blur: float
     noise: float
     hole: Tensor | None = None
+    kernel: Kernel | None = None
 
     @property
     def sigma_n(self) -> float:
@@ -62,31 +71,38 @@ class LinearDamage:
         return math.hypot(self.noise, _ROUNDING)
 
 
-def sigmas(rounds: int, sigma_n: float) -> list[float]:
+def sigmas(rounds: int, sigma_n: float, first: float = FIRST_SIGMA) -> list[float]:
     """Return the sigmas of the rounds: a geometric series down to the noise.
 
     Args:
         rounds: how many.
         sigma_n: std of the noise.
+        first: sigma of the first.
     """
     last = max(1.2 * sigma_n, LAST_SIGMA)
-    first = max(FIRST_SIGMA, last)
+    first = max(first, last)
     return [last * (first / last) ** ((rounds - 1 - k) / max(rounds - 1, 1)) for k in range(rounds)]
 
 
-def explained(denoise: DenoiserFn, step: DataStep, x: Tensor, sigma_n: float, rounds: int) -> Tensor:
-    """Return an estimate after so many rounds of a data step and a denoiser call.
+def explained(denoise: DenoiserFn, step: DataStep, x: Tensor, damage: LinearDamage, rounds: int) -> Tensor:
+    """Return an estimate after rounds of a data step and a denoiser call.
 
     Args:
         denoise: knows nothing of y.
         step: see `data_step`.
         x: (1, 3, H, W), the estimate to begin with.
-        sigma_n: std of the noise.
-        rounds: how many.
+        damage: what is undone.
+        rounds: how many (see `rounds_of`).
     """
-    for sigma in sigmas(rounds, sigma_n):
-        x = denoise(step(x, WEIGHT * (sigma_n / sigma) ** 2), torch.tensor(sigma))
+    begins, weight = (FIRST_SIGMA, WEIGHT) if damage.kernel is None else (FIRST_SIGMA_OF_KERNEL, WEIGHT_OF_KERNEL)
+    for sigma in sigmas(rounds, damage.sigma_n, begins):
+        x = denoise(step(x, weight * (damage.sigma_n / sigma) ** 2), torch.tensor(sigma))
     return x
+
+
+def rounds_of(damage: LinearDamage | None, rounds: int) -> int:
+    """Return how many rounds are meant. A kernel takes more: the network has no estimate to begin with."""
+    return 0 if damage is None else rounds if damage.kernel is None else rounds + ROUNDS_OF_KERNEL
 
 
 def guided_by_data(denoise: DenoiserFn, step: DataStep, sigma_n: float) -> DenoiserFn:
@@ -95,15 +111,17 @@ def guided_by_data(denoise: DenoiserFn, step: DataStep, sigma_n: float) -> Denoi
 
 
 def data_step(damage: LinearDamage, size: tuple[int, int]) -> DataStep:
-    """Return the data step of a Gaussian blur and shrinking.
+    """Return the data step of a blur and shrinking.
 
-    Both are separable, so one singular value decomposition an axis solves it exactly, with replicated borders. Large
-    pictures are computed in parts with margins; parts of equal matrices share a decomposition.
+    A Gaussian and shrinking are separable, so one singular value decomposition an axis solves it exactly, with
+    replicated borders. Large pictures are computed in parts with margins; parts of equal matrices share one.
 
     Args:
         damage: what is undone.
         size: (H, W) of the result.
     """
+    if damage.kernel is not None:
+        return kernel_step(damage.y, damage.kernel, damage.hole)
     down, across = (
         _parts(axis(*pair, damage.blur), damage.blur) for pair in zip(damage.y.shape[-2:], size, strict=True)
     )

@@ -13,7 +13,7 @@ from ..errors import OutOfMemoryError, PictureError
 from ..system.arrays import row_blocks
 from .conditioning import Conditioning
 from .data_consistency import consistent, projection
-from .data_step import DataStep, data_step, explained, guided_by_data
+from .data_step import FIRST_SIGMA_OF_KERNEL, DataStep, data_step, explained, guided_by_data, rounds_of
 from .denoiser import Denoiser, DenoiserFn, nothing_known, sigma_start
 from .model import Model
 from .sampling import SOLVERS, karras_sigmas
@@ -83,16 +83,18 @@ def infer(known: Conditioning, run: Run) -> Tensor:
     """
     settings, side = run.settings, tile_side(run.settings)
     size = (known.x_t.shape[-2], known.x_t.shape[-1])
-    step = None if known.damage is None or settings.rounds == 0 else data_step(known.damage, size)
+    rounds = rounds_of(known.damage, settings.rounds)
+    step = data_step(known.damage, size) if known.damage is not None and rounds else None
     while True:
         tick = tile_counter(run.progress, len(plan_tiles(size, side, known.needed)) * _evaluations(known, run))
         try:
             denoise, x = _tiled(known, run, side, tick), run.mean
             if x is None:
-                x = _explained(denoise(known.x_t, torch.tensor(known.sigma_t)), known, run, side, tick, step)
+                x = known.start if known.start is not None else denoise(known.x_t, torch.tensor(known.sigma_t))
+                x = x if step is None else _explained(x, known, run, side, tick, step)
             if settings.steps > 1:
                 denoise = _within_sampler(known, denoise, step)
-                sigma = sigma_start(known.observation) if run.sigma is None else run.sigma
+                sigma = _start(known) if run.sigma is None else run.sigma
                 x = noised(x, sigma, settings, gray=known.observation.gray, stage=run.stage)
                 x = SOLVERS[settings.solver](_watched(denoise, run.on_step), x, karras_sigmas(settings.steps, sigma))[0]
             break
@@ -107,21 +109,25 @@ def infer(known: Conditioning, run: Run) -> Tensor:
     return x
 
 
+def _start(known: Conditioning) -> float:
+    """Return the sigma at which sampling starts."""
+    return sigma_start(known.observation) if known.start is None else FIRST_SIGMA_OF_KERNEL
+
+
 def _evaluations(known: Conditioning, run: Run) -> int:
     """Return how often the network computes the picture."""
-    of_mean = 1 + (run.settings.rounds if known.damage is not None else 0)
+    of_mean = (known.start is None) + rounds_of(known.damage, run.settings.rounds)
     return (of_mean if run.mean is None else 0) + (calls(run.settings) if run.settings.steps > 1 else 0)
 
 
 def _explained(
-    x: Tensor, known: Conditioning, run: Run, side: int | None, tick: Callable[[], None], step: DataStep | None
+    x: Tensor, known: Conditioning, run: Run, side: int | None, tick: Callable[[], None], step: DataStep
 ) -> Tensor:
-    """Return the posterior mean after rounds of data steps, if any. Their denoiser knows nothing of the picture."""
-    if known.damage is None or step is None:
-        return x
+    """Return an estimate after rounds of data steps. Their denoiser knows nothing of the picture."""
+    assert known.damage is not None
     nothing = replace(nothing_known(1, run.model.network.config, x.device), gray=known.observation.gray)
     denoise = _tiled(replace(known, observation=nothing), run, side, tick)
-    return explained(denoise, step, x, known.damage.sigma_n, run.settings.rounds)
+    return explained(denoise, step, x, known.damage, rounds_of(known.damage, run.settings.rounds))
 
 
 def _within_sampler(known: Conditioning, denoise: DenoiserFn, step: DataStep | None) -> DenoiserFn:

@@ -13,7 +13,7 @@ from ..images.units import LEVEL
 from ..restoration.preparation import nothing_prepared, prepare
 from ..tasks.extend import margins_of
 from ..tasks.inpaint import Inpaint
-from ..tasks.restore import KNOWN_BLUR
+from ..tasks.restore import KNOWN_BLUR, MAX_BLUR
 from ..tasks.task import PREPARED
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def from_recipe(
     operation = recipe.get("operation")
     if operation not in RESTORING:
         raise UsageError(f"{operation} cannot be verified; diffuse replay makes it again and compares")
+    if by := {"motion", "defocus", "kernel"} & recipe.keys():
+        raise UsageError(f"deblur --{min(by)} cannot be verified; diffuse replay makes it again and compares")
     h, w = before.pixels.shape[:2]
     if operation == "extend":
         left, top, right, bottom = (int(number) for number in recipe.get("margins", (0, 0, 0, 0)))
@@ -97,7 +99,8 @@ def from_recipe(
     noise = KnownNoise(level=dots) if cells else _noise(recipe, before, noise_map)
     what = Degradation(
         scale=scale, noise=noise.level / LEVEL, quality=quality,
-        blur=min(_number(recipe, "blur", 0.0) * scale, KNOWN_BLUR), grain=_number(recipe, "grain", 0.0),
+        blur=min(_number(recipe, "blur", 0.0) * scale, MAX_BLUR * scale if recipe.get("rounds") else KNOWN_BLUR),
+        grain=_number(recipe, "grain", 0.0),
     )  # fmt: skip
     size = scaled_size((h, w), scale)
     if isinstance(recipe.get("size"), list):

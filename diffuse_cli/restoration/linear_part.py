@@ -1,8 +1,10 @@
 """The part of the damage that is undone exactly: a blur, and a shrinking after it."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Final
 
+from ..degradation.kernels import Kernel
 from ..degradation.operators import Degradation
 from ..images.units import LEVEL
 
@@ -14,6 +16,8 @@ On crops of Set14, blur 1.6 without noise, a std 10 % too large or small, then 2
 """
 _APART: Final = 1.12
 """A given and an estimated std that are further apart, as a factor, contradict each other."""
+_CODED: Final = 0.45
+"""The share of a coder's errors that an exact step takes for noise."""
 _LARGEST_MISTAKE: Final = 1.25
 """The factor by which a given std is thought to be too large at most."""
 
@@ -25,10 +29,12 @@ class LinearPart:
     Attributes:
         blur: std of the Gaussian in pixels of the result.
         noise: std of what it leaves unexplained, [-1, 1] units.
+        kernel: a blur that is no Gaussian, in its place.
     """
 
     blur: float
     noise: float
+    kernel: Kernel | None = None
 
 
 def linear_part(what: Degradation, blur: float, least_noise: float = LEAST_NOISE) -> LinearPart | None:
@@ -45,6 +51,18 @@ def linear_part(what: Degradation, blur: float, least_noise: float = LEAST_NOISE
     if blur == 0 or what.quality < 100 or what.grain > 0:
         return None
     return LinearPart(blur=blur, noise=max(what.misfit(), least_noise / LEVEL))
+
+
+def kernel_part(what: Degradation, kernel: Kernel) -> LinearPart:
+    """Return how a blur by a kernel is undone. A coder's errors count in part: the rest is no noise.
+
+    Args:
+        what: what else happened to the picture, after the blur.
+        kernel: the blur.
+    """
+    alone = replace(what, quality=100.0).misfit()
+    coded = replace(what, noise=0.0).misfit()
+    return LinearPart(blur=0.0, noise=max(math.hypot(alone, _CODED * coded), LEAST_NOISE / LEVEL), kernel=kernel)
 
 
 def linear_part_given(what: Degradation, blur: float, estimated: float | None) -> LinearPart | None:

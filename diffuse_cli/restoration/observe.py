@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..diffusion.conditioning import Conditioning, guided, no_state, varying, with_hole
 from ..diffusion.data_step import LinearDamage
-from ..diffusion.denoiser import nothing_known
+from ..diffusion.denoiser import Observation, nothing_known
 from ..diffusion.network import NetworkConfig
 from .problem import GuidePicture, NoisyPicture, Problem
 
@@ -28,15 +28,7 @@ def observe(y: Tensor, problem: Problem, config: NetworkConfig, *, gray: bool, s
     hole = torch.from_numpy(problem.hole) if problem.hole is not None and problem.has_hole else None
     seen = problem.observation
     if isinstance(seen, GuidePicture):
-        size = seen.size or (y.shape[-2], y.shape[-1])
-        observation = guided(base, y, seen.degradation, size, hole)
-        small = y if seen.consistent else None
-        damage = None
-        if seen.linear is not None:
-            damage = LinearDamage(y=y, blur=seen.linear.blur, noise=seen.linear.noise, hole=hole)
-        return Conditioning(
-            observation=observation, x_t=no_state(size), sigma_t=math.inf, small=small, damage=damage
-        )  # fmt: skip
+        return _guide(y, seen, base, hole)
     assert isinstance(seen, NoisyPicture)
     sigma_y = None if seen.sigma_y is None else torch.from_numpy(seen.sigma_y)
     if hole is not None:
@@ -47,3 +39,16 @@ def observe(y: Tensor, problem: Problem, config: NetworkConfig, *, gray: bool, s
         everywhere = torch.full((1, 1, 1, 1), seen.noise, device=y.device)
         return Conditioning(observation=replace(base, y=y, sigma_y=everywhere), x_t=y, sigma_t=math.inf)
     return Conditioning(observation=base, x_t=y, sigma_t=seen.noise)
+
+
+def _guide(y: Tensor, seen: GuidePicture, base: Observation, hole: Tensor | None) -> Conditioning:
+    size = seen.size or (y.shape[-2], y.shape[-1])
+    damage = None
+    if seen.linear is not None:
+        part = seen.linear
+        damage = LinearDamage(y=y, blur=part.blur, noise=part.noise, hole=hole, kernel=part.kernel)
+    if damage is not None and damage.kernel is not None:  # of which the network knows nothing
+        return Conditioning(observation=base, x_t=no_state(size), sigma_t=math.inf, damage=damage, start=y)
+    observation = guided(base, y, seen.degradation, size, hole)
+    small = y if seen.consistent else None
+    return Conditioning(observation=observation, x_t=no_state(size), sigma_t=math.inf, small=small, damage=damage)

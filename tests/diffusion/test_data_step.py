@@ -88,6 +88,7 @@ def test_rounds_undo_a_blur_without_any_network() -> None:
     ramp = torch.linspace(-1, 1, SIZE[1]).expand(1, 3, *SIZE)
     truth = (ramp * 3).sin()
     y = degrade(truth, Degradation(blur=2.0), noise=torch.zeros(1))
-    step = data_step(LinearDamage(y=y, blur=2.0, noise=0.0), SIZE)
-    errors = [float((explained(lambda x, _: x, step, y, 1e-4, n) - truth).square().mean()) for n in (0, 1, 3)]
+    damage = LinearDamage(y=y, blur=2.0, noise=0.0)
+    step = data_step(damage, SIZE)
+    errors = [float((explained(lambda x, _: x, step, y, damage, n) - truth).square().mean()) for n in (0, 1, 3)]
     assert errors[0] > errors[1] > errors[2]

@@ -27,6 +27,7 @@ class Given:
     input: Annotated[Path | None, typer.Option(metavar="FILE", help="Picture that the result was made from.")] = None
     mask: Annotated[Path | None, typer.Option(metavar="FILE", help="Mask, if one was used.")] = None
     noise_map: Annotated[Path | None, typer.Option(metavar="FILE", help="Noise map, if one was used.")] = None
+    kernel: Annotated[Path | None, typer.Option(metavar="FILE", help="Kernel of deblur.")] = None
     insert: Annotated[Path | None, typer.Option(metavar="FILE", help="Cut-out of compose.")] = None
     join: Annotated[Path | None, typer.Option(metavar="FILE", help="Joined picture of compose.")] = None
     style: Annotated[Path | None, typer.Option(metavar="FILE", help="Style of stylize.")] = None
@@ -41,7 +42,7 @@ class Given:
     @property
     def files(self) -> dict[str, Path]:
         """The files beside the input, by option."""
-        names = ("mask", "noise_map", "insert", "join", "style")
+        names = ("mask", "noise_map", "kernel", "insert", "join", "style")
         named: dict[str, Path | None] = {name: getattr(self, name) for name in names}
         return {name: path for name, path in named.items() if path is not None}
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ...errors import UsageError
 from ..options.masking import MaskOptions
 from ..options.options import (
     Compute,
@@ -18,7 +19,7 @@ from ..options.options import (
     shared,
 )
 from ..run.mask_source import MaskSource
-from ..run.task_source import SameTask, TaskSource
+from ..run.task_source import SameTask, TaskSource, TaskWithFile
 
 if TYPE_CHECKING:
     from ...tasks.restore import Restore
@@ -79,6 +80,26 @@ def deblur(
     blur: Annotated[
         str, typer.Option(metavar="auto|PX", help="Std of the blur (a Gaussian) in pixels. auto estimates it.")
     ] = "auto",
+    motion: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LENGTH,ANGLE",
+            help="Undo a straight motion instead: its length in pixels, and its angle in degrees from rightwards "
+            "towards upwards.",
+        ),
+    ] = None,
+    defocus: Annotated[
+        float | None,
+        typer.Option(metavar="RADIUS", help="Undo a lens out of focus instead: the radius of its disk in pixels."),
+    ] = None,
+    kernel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|DIR/",
+            help="Undo any blur instead: a picture of how a point looks, in the middle on black. A folder, or a "
+            "template like 'kernels/{stem}.png', has one for each picture.",
+        ),
+    ] = None,
     noise: Annotated[
         str, typer.Option(metavar="auto|LEVEL", help="Level of the noise in 8-bit levels (its std). auto estimates it.")
     ] = "auto",
@@ -87,17 +108,56 @@ def deblur(
     keeping: MetadataOptions,
     compute: ComputeInRounds,
 ) -> None:
-    """Undo a blur. Short for `restore --only blur`.
+    """Undo a blur. Short for `restore --only blur`, if it is no motion, defocus or other kernel that is known.
 
     Undoing a blur amplifies noise. So noise is removed, too, if there is a blur to undo.
     """
     from ...tasks.restore import Restore, restore_only
     from ..run.restorer import restore_files
 
+    given = [
+        name for name, value in (("motion", motion), ("defocus", defocus), ("kernel", kernel)) if value is not None
+    ]
+    if given:
+        others = [*given[1:], *(["blur"] if blur != "auto" else [])]
+        if others:
+            raise UsageError(f"--{given[0]} and --{others[0]} are two blurs; give one of them")
+        tasks = _known_kernel(motion, defocus, kernel, number_or_auto("noise", noise), files.max_pixels)
+        restore_files("deblur", tasks, files, keeping, compute, which)
+        return
     told = restore_only(("blur",), {"blur": number_or_auto("blur", blur)})
     level = number_or_auto("noise", noise)
     task = Restore(**{**told, "noise": "if-blurred" if level == "auto" else level})
     restore_files("deblur", SameTask(task=task), files, keeping, compute, which)
+
+
+def _known_kernel(
+    motion: str | None, defocus: float | None, kernel: str | None, noise: "float | Literal['auto']", max_pixels: int
+) -> TaskSource:
+    """Return the task that undoes the blur which was named."""
+    from ...degradation import kernels
+    from ...images.image_io import read_picture
+    from ...tasks.deblur import Deblur
+    from ..batch.sidecar_files import SidecarFiles
+
+    if kernel is not None:
+        files = SidecarFiles(
+            kernel,
+            option="--kernel",
+            what="kernel",
+            read=lambda path: kernels.kernel_of(read_picture(path, max_pixels=max_pixels)),
+        )
+        return TaskWithFile(task=Deblur(noise=noise), option="kernel", sidecars=files)
+    known = kernels.defocus(defocus) if defocus is not None else kernels.motion(*_length_and_angle(motion or ""))
+    return SameTask(task=Deblur(kernel=known, noise=noise))
+
+
+def _length_and_angle(text: str) -> tuple[float, float]:
+    try:
+        length, angle = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--motion {text}: not a length and an angle; give them like 15,30") from None
+    return length, angle
 
 
 @shared

@@ -148,7 +148,8 @@ def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
     if "jpeg" in estimated:
         found["jpeg"] = what.quality
     if "blur" in estimated:
-        found["blur"] = what.blur / what.scale
+        exact = None if problem.guide is None else problem.guide.linear
+        found["blur"] = (what.blur if exact is None else exact.blur) / what.scale
     if problem.guide is not None:
         found["scale"] = what.scale
         found |= {"jpeg_quality": what.quality} if what.quality < 100 else {}
