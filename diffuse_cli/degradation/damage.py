@@ -1,6 +1,7 @@
 """Damage done on purpose: test inputs of known history, made by the operators that restoring describes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from ..errors import PictureError, UsageError
 from ..images.image_io import SUBSAMPLINGS, Picture, Source, jpeg_coding
 from ..images.units import LEVEL
 from .camera import Film, film_grain, sensor_noise, sensor_of_iso
+from .kernels import Kernel, blur_by
 from .noise_field import noise_field
 from .operators import Degradation, blur, degrade, shrunk_size
 from .random_masks import MaskKind, random_marks
@@ -29,6 +31,7 @@ class Damage:
     """What is to happen to a picture, in this order.
 
     Attributes:
+        kernel: a blur that is no Gaussian, before the Gaussian's; None = none.
         blur: std of a Gaussian blur in pixels.
         scale: factor of shrinking, antialiased bicubic.
         poisson: shot noise, in 8-bit levels per photon.
@@ -48,6 +51,7 @@ class Damage:
         UsageError: nothing is to happen, or a value is out of range.
     """
 
+    kernel: Kernel | None = None
     blur: float = 0.0
     scale: float = 1.0
     poisson: float = 0.0
@@ -82,10 +86,16 @@ class Damage:
         if not 0 <= self.seed < 2**64:
             raise UsageError(f"--seed must lie in 0 .. 2^64 - 1, not {self.seed}")
         noises = self.poisson or self.noise or self.camera or self.film
-        if not (self.blur or self.scale > 1 or noises or self.mask or self.jpeg):
+        if not (self.kernel or self.blur or self.scale > 1 or noises or self.mask or self.jpeg):
             raise UsageError(
-                "nothing to do; give --blur, --scale, --poisson, --noise, --camera, --film, --mask-random or --jpeg"
+                "nothing to do; give --motion, --defocus, --blur, --scale, --poisson, --noise, --camera, --film, "
+                "--mask-random or --jpeg"
             )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options, as JSON holds them."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "kernel"}
+        return plain if self.kernel is None else {**self.kernel.told, **plain}
 
     def apply(self, picture: Picture) -> tuple[Picture, NDArray[np.bool_] | None]:
         """Return the damaged picture, and which of its pixels are hidden.
@@ -104,6 +114,7 @@ class Damage:
         x = torch.from_numpy(picture.pixels.transpose(2, 0, 1).copy())[None].expand(1, 3, *picture.pixels.shape[:2])
         size = shrunk_size(picture.pixels.shape[:2], self.scale)
         noise = torch.from_numpy(noise_field(size, seed=self.seed, gray=picture.is_gray))[None]
+        x = x if self.kernel is None else blur_by(x, self.kernel)
         what = Degradation(blur=self.blur, scale=self.scale, noise=self.noise / LEVEL)
         y = degrade(x, what, noise=noise, shots=self.poisson, seed=self.seed)
         y = self._photographed(y, gray=picture.is_gray)

@@ -80,6 +80,27 @@ def defocus(radius: float) -> Kernel:
     return Kernel(weights=_sampled(down, across), told={"defocus": radius})
 
 
+def known_kernel(motion_path: str | None, radius: float | None) -> Kernel | None:
+    """Return the blur that `--motion LENGTH,ANGLE` or `--defocus RADIUS` names; None = neither is given.
+
+    Args:
+        motion_path: length and angle, with a comma.
+        radius: of a disk.
+
+    Raises:
+        UsageError: a value is out of range, or no number.
+    """
+    if radius is not None:
+        return defocus(radius)
+    if motion_path is None:
+        return None
+    try:
+        length, angle = (float(part) for part in motion_path.split(","))
+    except ValueError:
+        raise UsageError(f"--motion {motion_path}: not a length and an angle; give them like 15,30") from None
+    return motion(length, angle)
+
+
 def kernel_of(picture: Picture) -> Kernel:
     """Return the blur that a picture of a point shows: bright is much. The point was in the middle.
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 @shared
 def degrade(
     files: Files,
+    motion: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LENGTH,ANGLE",
+            help="Blur by a straight motion: its length in pixels, and its angle in degrees from rightwards towards "
+            "upwards.",
+        ),
+    ] = None,
+    defocus: Annotated[
+        float | None,
+        typer.Option(metavar="RADIUS", help="Blur as a lens out of focus does: the radius of its disk in pixels."),
+    ] = None,
     blur: Annotated[float, typer.Option(metavar="PX", help="Blur by a Gaussian of this std in pixels.")] = 0.0,
     scale: Annotated[float, typer.Option(metavar="S", help="Shrink by this factor (bicubic, antialiased).")] = 1.0,
     poisson: Annotated[
@@ -67,17 +79,21 @@ def degrade(
     --mask-random, a .mask.png (white = painted over).
     """
     from ...degradation.damage import Damage
+    from ...degradation.kernels import known_kernel
     from ...degradation.random_masks import kind_of
     from ...images.encoding import Encoding
 
+    if motion is not None and defocus is not None:
+        raise UsageError("--motion and --defocus are two blurs; degrade the result of one again for both")
     damage = Damage(
-        blur=blur, scale=scale, poisson=poisson, noise=noise, camera=camera, film=film, grain=grain,
+        kernel=known_kernel(motion, defocus), blur=blur, scale=scale,
+        poisson=poisson, noise=noise, camera=camera, film=film, grain=grain,
         mask=kind_of(mask_random), mask_share=mask_share, worn=worn, jpeg=jpeg, subsampling=subsampling, seed=seed,
     )  # fmt: skip
     encoding = Encoding()
 
     def wanted(job: Job) -> dict[str, Any]:
-        told = {key: value for key, value in asdict(damage).items() if value is not None}
+        told = {key: value for key, value in damage.to_json().items() if value is not None}
         return {"diffuse": __version__, "operation": "degrade", **told, "input": ""}
 
     what = plan_files("degrade", files, encoding, wanted, suffix=".png" if jpeg is None else ".jpg", seed=seed)
@@ -152,7 +168,7 @@ class _Degrader(PictureSteps["tuple[Picture, dict[str, Any]]"]):
         from ...images.mask_picture import mask_picture
         from ...system.files import write_bytes
 
-        record = {"version": __version__, "input_sha256": made.recipe["input"], **asdict(self.damage)}
+        record = {"version": __version__, "input_sha256": made.recipe["input"], **self.damage.to_json()}
         if made.hole is not None:
             write_picture(self.results.signed(mask_picture(made.hole), made.recipe), _mask_file(job.output))
         write_bytes((json.dumps(record, indent=1) + "\n").encode(), _sidecar(job.output))

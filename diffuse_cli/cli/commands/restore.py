@@ -148,16 +148,7 @@ def _known_kernel(
             read=lambda path: kernels.kernel_of(read_picture(path, max_pixels=max_pixels)),
         )
         return TaskWithFile(task=Deblur(noise=noise), option="kernel", sidecars=files)
-    known = kernels.defocus(defocus) if defocus is not None else kernels.motion(*_length_and_angle(motion or ""))
-    return SameTask(task=Deblur(kernel=known, noise=noise))
-
-
-def _length_and_angle(text: str) -> tuple[float, float]:
-    try:
-        length, angle = (float(part) for part in text.split(","))
-    except ValueError:
-        raise UsageError(f"--motion {text}: not a length and an angle; give them like 15,30") from None
-    return length, angle
+    return SameTask(task=Deblur(kernel=kernels.known_kernel(motion, defocus), noise=noise))
 
 
 @shared
