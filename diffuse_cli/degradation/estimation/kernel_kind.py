@@ -1,0 +1,166 @@
+"""Which blur a picture has: a Gaussian, a straight motion or a lens out of focus, from its power spectrum in the plane.
+
+The spectrum of a photograph falls as a power of the frequency. A kernel multiplies it by the square of its transform: a
+sinc across a motion, rings for a disk. The zeros of these leave the noise alone, where a Gaussian leaves none.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import j1
+
+from .blocks import luma_weights
+
+Floats = NDArray[np.float64]
+Kind = Literal["Gaussian", "motion", "defocus"]
+_SIDE: Final = 128
+_LARGEST: Final = 1024
+_SLOPES: Final = (2.0, 2.4, 2.8, 3.2)
+_FARTHEST: Final = 3.0
+"""The most that one frequency may be off, as a logarithm of its power."""
+_SOFT: Final = 0.3
+"""Std of the blur that every camera adds to a motion or a disk, in pixels."""
+_NO_MORE: Final = 0.25
+"""Misfit of a Gaussian below which no other kernel is tried."""
+_BETTER, _UNLIKE = 2.0, 0.8
+"""A kernel is sure if a Gaussian's misfit is so many times its own, and its own is at most this."""
+_ROUNDING: Final = 1 / 12
+_SMALLEST: Final = 192
+_RADII: Final = np.arange(1.5, 12.1, 0.25)
+_LENGTHS: Final = (*range(4, 12), *range(12, 41, 2))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlurKind:
+    """Which blur a picture has.
+
+    Attributes:
+        kind: the kernel that explains the spectrum best.
+        values: the Gaussian's std, the motion's length and angle, or the disk's radius, in pixels and degrees.
+        is_sure: it explains the spectrum, and nothing else does as well. Never of a Gaussian.
+        misfit: mean square of the misfit in the logarithm.
+        misfit_of_gaussian: the same for the best Gaussian.
+    """
+
+    kind: Kind
+    values: tuple[float, ...]
+    is_sure: bool
+    misfit: float
+    misfit_of_gaussian: float
+
+
+def blur_kind(levels: NDArray[np.float32], noise: float) -> BlurKind | None:
+    """Find the kernel that explains the power spectrum best. None: the picture is too small to tell.
+
+    Args:
+        levels: (H, W, C), 0..255.
+        noise: std of white noise in each channel, in levels.
+    """
+    if min(levels.shape[:2]) < _SMALLEST:
+        return None
+    weights = luma_weights(levels.shape[2]).astype(np.float64)
+    plane = _Plane(levels.astype(np.float64) @ weights, float((weights**2).sum()) * noise**2 + _ROUNDING)
+    stds = np.arange(0, 6.01, 0.1)
+    misfits = plane.misfit(np.stack([plane.gaussian(std) for std in stds]))
+    gaussian, misfit = float(stds[misfits.argmin()]), float(misfits.min())
+    plain = BlurKind(
+        kind="Gaussian", values=(gaussian,), is_sure=False, misfit=misfit, misfit_of_gaussian=misfit
+    )  # fmt: skip
+    if misfit < _NO_MORE / 2:
+        return plain
+    others = [plane.best_disk(), *([plane.best_motion()] if misfit >= _NO_MORE else [])]
+    kind, values, own = min(others, key=lambda found: found[2])
+    if own >= misfit:
+        return plain
+    return BlurKind(
+        kind=kind, values=values, is_sure=own * _BETTER < misfit and own < _UNLIKE, misfit=own,
+        misfit_of_gaussian=misfit,
+    )  # fmt: skip
+
+
+class _Plane:
+    """The mean power spectrum of a picture's parts, and how well kernels explain it."""
+
+    def __init__(self, luma: Floats, floor: float) -> None:
+        down, across = np.fft.fftfreq(_SIDE)[:, None], np.fft.rfftfreq(_SIDE)[None]
+        radius = np.hypot(down, across)
+        used = (radius > 0.03) & (radius < 0.48) & (np.abs(down) > 1.5 / _SIDE) & (across > 1.5 / _SIDE)
+        self.down, self.across = (np.broadcast_to(part, radius.shape)[used] for part in (down, across))
+        self.radius, self.floor = radius[used], floor
+        self.power = _mean_power(luma)[used]
+
+    def gaussian(self, std: float) -> Floats:
+        """Return the square of a Gaussian's transform."""
+        return np.asarray(np.exp(-4 * math.pi**2 * std**2 * self.radius**2))
+
+    def disk(self, radius: float) -> Floats:
+        """Return the square of a disk's transform."""
+        z = 2 * math.pi * radius * self.radius
+        return np.asarray((2 * j1(z) / z) ** 2 * self.gaussian(_SOFT))
+
+    def motion(self, length: float, angle: float) -> Floats:
+        """Return the square of a motion's transform."""
+        turn = math.radians(angle)
+        along = self.across * math.cos(turn) - self.down * math.sin(turn)
+        return np.asarray(np.sinc(length * along) ** 2 * self.gaussian(_SOFT))
+
+    def misfit(self, kernels: Floats) -> Floats:
+        """Return the mean square of ln(power / model), for the best slope. The model is A f^-slope |K|^2 + noise.
+
+        Args:
+            kernels: (n, frequencies), squares of transforms.
+        """
+        return np.min([self._misfit(self.radius**-slope * kernels) for slope in _SLOPES], 0)
+
+    def _misfit(self, shape: Floats) -> Floats:
+        least = 1e-6 * shape.max(1, keepdims=True)
+        a = np.exp((np.log(self.power) - np.log(shape + least)).mean(1, keepdims=True))
+        for _ in range(8):  # Gauss and Newton, for ln A
+            model = a * shape + self.floor
+            share = a * shape / model
+            step = (share * (self.power / model - 1)).sum(1, keepdims=True) / (share**2).sum(1, keepdims=True)
+            a = a * np.exp(np.clip(step, -1, 1))
+        off = np.abs(np.log(self.power / (a * shape + self.floor)))
+        return np.asarray((np.minimum(off, _FARTHEST) ** 2).mean(1))
+
+    def best_disk(self) -> tuple[Kind, tuple[float, ...], float]:
+        """Return the disk that fits best."""
+        misfits = self.misfit(np.stack([self.disk(radius) for radius in _RADII]))
+        begin = [float(_RADII[misfits.argmin()])]
+        found = minimize(lambda v: self.misfit(self.disk(max(v[0], 0.5))[None])[0], begin, method="Nelder-Mead",
+                         options={"maxiter": 30, "initial_simplex": [begin, [begin[0] + 0.1]]})  # fmt: skip
+        return "defocus", (round(float(found.x[0]), 2),), float(found.fun)
+
+    def best_motion(self) -> tuple[Kind, tuple[float, ...], float]:
+        """Return the motion that fits best."""
+        grid = [
+            (float(length), float(angle))
+            for length in _LENGTHS
+            for angle in np.arange(0, 180, 7.5 if length > 10 else 15)
+        ]
+        misfits = self.misfit(np.stack([self.motion(*one) for one in grid]))
+        length, angle = grid[int(misfits.argmin())]
+        found = minimize(
+            lambda v: self.misfit(self.motion(max(v[0], 1.0), v[1])[None])[0], [length, angle], method="Nelder-Mead",
+            options={"maxiter": 60, "initial_simplex": [[length, angle], [length + 1, angle], [length, angle + 5]]},
+        )  # fmt: skip
+        return "motion", (round(float(found.x[0]), 1), round(float(found.x[1]) % 180, 1)), float(found.fun)
+
+
+def _mean_power(luma: Floats) -> Floats:
+    """Return the mean power of overlapping windows of the middle. White noise has its variance."""
+    h, w = (min(n, _LARGEST) for n in luma.shape)
+    top, left = (luma.shape[0] - h) // 2, (luma.shape[1] - w) // 2
+    window = np.outer(np.hanning(_SIDE), np.hanning(_SIDE))
+    total, count = np.zeros((_SIDE, _SIDE // 2 + 1)), 0
+    for i in range(top, top + h - _SIDE + 1, _SIDE // 2):
+        for j in range(left, left + w - _SIDE + 1, _SIDE // 2):
+            part = luma[i : i + _SIDE, j : j + _SIDE]
+            part = (part - (part * window).sum() / window.sum()) * window
+            total += np.abs(np.fft.rfft2(part)) ** 2 / (window**2).sum()
+            count += 1
+    return total / count + 1e-9
