@@ -22,7 +22,7 @@ MAX_BLUR = 20.0
 KNOWN_BLUR = 3.0
 """The most blur that the weights were trained on. Of more blur, this much is undone."""
 FINE_JPEG = 92.0
-"""JPEGs of more quality are left as they are, unless JPEG alone is asked for."""
+"""JPEGs of more quality are left as they are, unless undoing JPEG is asked for."""
 FINE_DRAWING = 80.0
 """The same for text and drawings, whose edges the network can spoil."""
 PLAIN_BLUR = 1.2
@@ -41,12 +41,12 @@ class Restore:
 
     Attributes:
         noise: std of the noise in 8-bit levels; "auto" = estimate it, None = there is none; "if-blurred" = estimate it,
-            but only where a blur is to be undone, which would make the noise stronger.
+            but only where a blur is to be undone, which would make the noise stronger. It is not named in `only`.
         grain: as `Denoise.grain`.
         jpeg: IJG quality; "auto" = estimate it, None = never compressed.
         blur: std of a Gaussian in pixels; "auto" = estimate it, None = there is none.
-        screen: "if-sure" = undo a halftone screen where it is sure, and something is estimated; "auto" = also where it
-            is likely; None = leave it. A screen that is undone is all that is: its dots hide noise, coder and blur.
+        only: the names of `ONLY` that are to be undone; None = all. Of the others, "auto" becomes None, or "if-blurred"
+            for the noise beside a blur. What is named is undone also where that is less than sure.
         scale: enlarge by this factor, too; 1 <= scale <= 8.
         holes: what is missing; None = nothing.
 
@@ -58,12 +58,18 @@ class Restore:
     grain: "float | Literal['auto']" = "auto"
     jpeg: "float | Literal['auto'] | None" = "auto"
     blur: "float | Literal['auto'] | None" = "auto"
-    screen: "Literal['if-sure', 'auto'] | None" = "if-sure"
+    only: Collection[str] | None = None
     scale: float = 1.0
     holes: Inpaint | None = None
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
+        """Check the ranges, and leave out what `only` does not name."""
+        if self.noise == "if-blurred" and self.only is None:
+            object.__setattr__(
+                self, "only", tuple(name for name in ("jpeg", "blur") if getattr(self, name) is not None)
+            )
+        if self.only is not None:
+            self._leave_out(self.only)
         for name, low, high in (("noise", 0, MAX_NOISE), ("jpeg", 1, 100), ("blur", 0, MAX_BLUR)):
             value = getattr(self, name)
             if value not in ("auto", None) and (name, value) != ("noise", "if-blurred"):
@@ -71,11 +77,30 @@ class Restore:
         if self.grain != "auto":
             check_grain(self.grain, self.noise)
         check_range("scale", self.scale, 1, MAX_SCALE)
-        if self.screen not in ("if-sure", "auto", None):
-            raise UsageError(f"screen must be if-sure, auto or None, not {self.screen}")
         nothing = (self.noise, self.jpeg, self.blur, self.holes) == (None,) * 4 and self.screen != "auto"
         if nothing and self.scale == 1:
             raise UsageError("nothing to restore; give --noise, --jpeg, --blur, --scale or --mask")
+
+    def _leave_out(self, only: Collection[str]) -> None:
+        for name in only:
+            if name not in ONLY:
+                raise UsageError(f"--only takes {', '.join(ONLY)}, not {name or 'nothing'}")
+        beside_blur = "if-blurred" if "blur" in only else None
+        for name in UNDONE:
+            if name not in only and getattr(self, name) == "auto":
+                object.__setattr__(self, name, beside_blur if name == "noise" else None)
+
+    @property
+    def screen(self) -> "Literal['if-sure', 'auto'] | None":
+        """Which halftone screens are undone: those that are sure, likely ones, too, or none.
+
+        A screen that is undone is all that is: its dots hide noise, coder and blur.
+        """
+        return "if-sure" if self.only is None else "auto" if "screen" in self.only else None
+
+    def is_asked_for(self, name: str) -> bool:
+        """Return whether undoing this was asked for by name."""
+        return self.only is not None and name in self.only
 
     @property
     def fills_holes(self) -> bool:
@@ -135,10 +160,8 @@ class Restore:
         grain = {} if self.grain == "auto" else {"grain": self.grain}
         given = {"noise": self.noise or 0.0, "jpeg": self.jpeg or 100.0, "blur": self.blur or 0.0}
         known: dict[str, Any] = {name: value for name, value in given.items() if name not in self.estimated}
-        if self.noise == "if-blurred" or self.screen != "if-sure":  # which nothing but --only says
-            only = [name for name, none in UNDONE.items() if given[name] not in (none, "if-blurred")]
-            only += ["screen"] if self.screen == "auto" else []
-            known |= {"only": only} if only else {}
+        if self.only is not None:
+            known["only"] = [name for name in ONLY if name in self.only]
         known["estimated"] = {name: getattr(self, name) for name in self.estimated}
         holes: dict[str, Any] = {"mask": None, "boxes": [], "polygons": [], "invert_mask": False}
         return {
@@ -175,7 +198,8 @@ class Restore:
         if found is not None and (known := screened(self, picture, found.screens, holes)) is not None:
             return known
         noise, jpeg, blur = _resolved(self, found, photo)
-        notes = () if found is None else _restore_notes(self, found, noise, jpeg, blur)
+        suspected = 0.0 if photo is None else photo.suspected
+        notes = () if found is None else _restore_notes(self, found, noise, suspected, blur)
         findings = replace(holes.findings, notes=(*notes, *holes.findings.notes))
         beneath = found is not None and found.jpeg_above is not None
         as_stored = jpeg == 100 or (picture.source.jpeg is not None and not beneath)
@@ -203,27 +227,20 @@ class Restore:
 
 
 def restore_only(only: Collection[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of `Restore` that say what happened: "auto" of what is to be undone, None of the rest.
+    """Return the options of `Restore` that say what happened: "auto" where nothing was said.
 
     Args:
         only: names of `ONLY`; None = all of them.
         given: what was said of each of these; None = nothing.
 
     Raises:
-        UsageError: a name is unknown, or something is said of what is not to be undone.
+        UsageError: something is said of what is not to be undone.
     """
-    screen = "if-sure" if only is None else "auto" if "screen" in only else None
-    only = ONLY if only is None else only
-    for name in only:
-        if name not in ONLY:
-            raise UsageError(f"--only takes {', '.join(ONLY)}, not {name or 'nothing'}")
     for name, value in given.items():
-        if value not in (None, UNDONE[name]) and name not in only:
+        if only is not None and value not in (None, UNDONE[name]) and name not in only:
             raise UsageError(f"--{name} {value}: --only leaves {name} out; add it there, or leave out --{name}")
-    options = {name: "auto" if name in only and given.get(name) is None else given.get(name) for name in UNDONE}
-    if "blur" in only and "noise" not in only:
-        options["noise"] = "if-blurred"
-    return {**options, "screen": screen}
+    values = {name: "auto" if given.get(name) is None else given[name] for name in UNDONE}
+    return {**values, "only": None if only is None else tuple(only)}
 
 
 def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None") -> tuple[float, float, float]:
@@ -233,9 +250,9 @@ def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None
         value = getattr(task, name)
         if name in task.estimated:
             value = None if found is None else getattr(found, name).value
-            if name == "blur" and found is not None and not _may_be_sharpened(found, asked=task.noise != "auto"):
+            if name == "blur" and found is not None and not _may_be_sharpened(found, asked=task.is_asked_for(name)):
                 value = None
-            if name == "jpeg" and found is not None and task.noise == "auto" and (value or 0) > _fine(found):
+            if name == "jpeg" and found is not None and not task.is_asked_for(name) and _spoils(value, found, photo):
                 value = None
             if name == "noise" and photo is not None:
                 value = photo.level
@@ -246,9 +263,10 @@ def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None
     return values["noise"], values["jpeg"], values["blur"] * task.scale
 
 
-def _fine(found: "Estimate") -> float:
-    """Return the quality of JPEG above which nothing is undone."""
-    return FINE_DRAWING if found.is_drawn else FINE_JPEG
+def _spoils(quality: float | None, found: "Estimate", photo: "FoundNoise | None") -> bool:
+    """Return whether undoing a JPEG may cost more than it gains: a fine one, and one that may hold noise unseen."""
+    is_noise = photo is not None and photo.suspected > 0
+    return is_noise or (quality or 0) > (FINE_DRAWING if found.is_drawn else FINE_JPEG)
 
 
 def _may_be_sharpened(found: "Estimate", *, asked: bool) -> bool:
@@ -270,12 +288,13 @@ def _may_be_sharpened(found: "Estimate", *, asked: bool) -> bool:
     return std >= LEAST_BLUR and std - 1.5 * spread >= LEAST_BLUR - 0.2
 
 
-def _restore_notes(task: Restore, found: "Estimate", noise: float, jpeg: float, blur: float) -> tuple[str, ...]:
+def _restore_notes(task: Restore, found: "Estimate", noise: float, suspected: float, blur: float) -> tuple[str, ...]:
     from .screened import unsure
 
     words = []
     if task.noise == "auto" or (task.noise == "if-blurred" and blur):
-        words.append(f"noise: about {noise:.1f} levels" if noise else "noise: none")
+        none = f"perhaps {suspected:.1f} levels, left as they are" if suspected else "none"
+        words.append(f"noise: about {noise:.1f} levels" if noise else f"noise: {none}")
     if task.jpeg == "auto":
         words.append(f"JPEG: {found.jpeg_words()}")
     if task.blur == "auto":

@@ -86,8 +86,7 @@ def deblur(
     from ..run.restorer import restore_files
 
     told = restore_only(("blur",), {"blur": number_or_auto("blur", blur)})
-    level = number_or_auto("noise", noise)
-    task = Restore(**{**told, "noise": "if-blurred" if level == "auto" else level})
+    task = Restore(**{**told, "noise": number_or_auto("noise", noise)})
     restore_files("deblur", SameTask(task=task), files, keeping, compute, which)
 
 

@@ -49,6 +49,10 @@ _STRONG: Final = (5.0, 2.5)
 """Least amplitude of the carriers, in levels."""
 _STRONGER_THAN_JPEG: Final = 12.0
 """The same on the axes at multiples of an eighth, where a JPEG's blocks leave carriers, too."""
+_DITHERS: Final = 8
+"""Largest pattern, in pixels, that ordered dithering repeats."""
+_EXACTLY: Final = 0.001
+"""How near, in cycles a pixel, carriers of a dither are to multiples of its frequency."""
 _SAME_PERIOD: Final = 0.05
 _INK_COVERS, _INK_COHERENT, _INK_STRONG = 0.25, 0.8, 1.5
 """The same of a further ink, whose period is known."""
@@ -70,7 +74,7 @@ class Screen:
         period: side of a cell, in pixels.
         angle: of its rows, in degrees, about 0 .. 90.
         amplitude: of its carriers where they are strong, in 8-bit levels.
-        confidence: high where it covers the whole picture.
+        confidence: high where it covers the whole picture, and no ordered dithering makes the same pattern.
     """
 
     period: float
@@ -256,8 +260,14 @@ def _judged(tiles: list[Floats], carriers: tuple[Frequency, Frequency]) -> Scree
         return None
     for confidence, share, phase, strength in zip(_CONFIDENCES, _COVERS, _COHERENT, _STRONG, strict=True):
         if covered >= share and coherence >= phase and amplitude >= strength:
-            return replace(screen, confidence=confidence)
+            return replace(screen, confidence="medium" if _may_be_dithered(carriers) else confidence)
     return None
+
+
+def _may_be_dithered(carriers: tuple[Frequency, Frequency]) -> bool:
+    """Return whether carriers repeat with the pixels: ordered dithering's do, a scanned screen's hardly ever."""
+    each = [abs(f) for carrier in carriers for f in carrier]
+    return any(all(abs(f - round(f * n) / n) < _EXACTLY for f in each) for n in range(2, _DITHERS + 1))
 
 
 def _screen(carriers: tuple[Frequency, Frequency], amplitude: float, confidence: Confidence) -> Screen:
