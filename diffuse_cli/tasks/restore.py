@@ -197,7 +197,7 @@ class Restore:
 
         if found is not None and (known := screened(self, picture, found.screens, holes)) is not None:
             return known
-        noise, jpeg, blur = _resolved(self, found, photo)
+        noise, jpeg, blur = _resolved(self, picture, found, photo)
         suspected = 0.0 if photo is None else photo.suspected
         notes = () if found is None else _restore_notes(self, found, noise, suspected, blur)
         findings = replace(holes.findings, notes=(*notes, *holes.findings.notes))
@@ -243,7 +243,9 @@ def restore_only(only: Collection[str] | None, given: Mapping[str, Any]) -> dict
     return {**values, "only": None if only is None else tuple(only)}
 
 
-def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None") -> tuple[float, float, float]:
+def _resolved(
+    task: Restore, picture: "Picture", found: "Estimate | None", photo: "FoundNoise | None"
+) -> tuple[float, float, float]:
     """Return noise, JPEG quality (100 = none) and blur, with the estimates in the place of "auto"."""
     values: dict[str, float] = {}
     for name, none in UNDONE.items():
@@ -252,8 +254,8 @@ def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None
             value = None if found is None else getattr(found, name).value
             if name == "blur" and found is not None and not _may_be_sharpened(found, asked=task.is_asked_for(name)):
                 value = None
-            if name == "jpeg" and found is not None and not task.is_asked_for(name) and _spoils(value, found, photo):
-                value = None
+            if name == "jpeg" and found is not None and value is not None and not task.is_asked_for(name):
+                value = None if _spoils(value, picture, found, photo) else value
             if name == "noise" and photo is not None:
                 value = photo.level
         values[name] = none if value is None else float(value)
@@ -263,10 +265,17 @@ def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None
     return values["noise"], values["jpeg"], values["blur"] * task.scale
 
 
-def _spoils(quality: float | None, found: "Estimate", photo: "FoundNoise | None") -> bool:
-    """Return whether undoing a JPEG may cost more than it gains: a fine one, and one that may hold noise unseen."""
-    is_noise = photo is not None and photo.suspected > 0
-    return is_noise or (quality or 0) > (FINE_DRAWING if found.is_drawn else FINE_JPEG)
+def _spoils(quality: float, picture: "Picture", found: "Estimate", photo: "FoundNoise | None") -> bool:
+    """Return whether undoing a JPEG may cost more than it gains.
+
+    That is one of fine quality, one that may hold noise unseen, and one of dots or hard edges.
+    """
+    from ..degradation.estimation.drawings import is_hard
+    from ..images.units import LEVEL
+
+    if quality > (FINE_DRAWING if found.is_drawn else FINE_JPEG) or (photo is not None and photo.suspected > 0):
+        return True
+    return is_hard((picture.pixels + 1) * LEVEL)
 
 
 def _may_be_sharpened(found: "Estimate", *, asked: bool) -> bool:

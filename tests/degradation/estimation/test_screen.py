@@ -115,6 +115,13 @@ class TestNoScreens:
             seen = levels if quality is None else jpeg(levels, quality)
             assert "high" not in [confidence for _, _, confidence in found(seen)]
 
+    def test_bars_of_a_chart_are_not_sure(self) -> None:
+        levels = np.full((256, 256), 255.0)
+        for left in range(32, 240, 36):
+            levels[100:224, left : left + 15] = 120
+        assert "high" not in [confidence for _, _, confidence in found(levels)]
+        assert "high" not in [confidence for _, _, confidence in found(jpeg(levels, 75))]
+
     def test_woven_fabric(self) -> None:
         down, across = np.mgrid[0:240, 0:320]
         pull = 4 * np.sin(down / 31) + 5 * np.cos(across / 43 + down / 57)
