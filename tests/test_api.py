@@ -217,7 +217,7 @@ class TestTasksAsStrings:
             ("denoise", {"noise": 20, "strength": 0.5}, Denoise(noise=20, strength=0.5)),
             ("inpaint", {"box": [(3, 3, 9, 9)], "grow": 2}, Inpaint(boxes=[(3, 3, 9, 9)], grow=2)),
             ("super-resolve", {"scale": 1.5}, SuperResolve(scale=1.5)),
-            ("restore", {"noise": 20, "only": ["noise"]}, Restore(noise=20, jpeg=None, blur=None, screen=None)),
+            ("restore", {"noise": 20, "only": ["noise"]}, Restore(noise=20, only=("noise",))),
             ("restore", {"noise": 9, "box": [(3, 3, 9, 9)]}, Restore(noise=9, holes=Inpaint(boxes=[(3, 3, 9, 9)]))),
             ("dejpeg", {"jpeg": 30}, Restore(noise=None, jpeg=30, blur=None)),
             ("deblur", {"blur": 1.5}, Restore(noise="if-blurred", jpeg=None, blur=1.5)),

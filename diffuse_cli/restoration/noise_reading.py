@@ -33,6 +33,8 @@ LEAST_CHANCE: Final = 0.7
 """Noise that is less likely than this is not removed."""
 SUSPICION: Final = 0.4
 """Noise that is less likely than this is not told."""
+VAGUE: Final = 0.5
+"""Noise that is less than likely and of more doubt than this is texture."""
 LEAST_LEVEL: Final = 1.3
 """Less noise than this is not removed."""
 LEAST_GRAIN: Final = 0.23
@@ -152,7 +154,7 @@ def _most(photo: PhotoNoise) -> float:
 def _suspected(photo: PhotoNoise) -> float:
     """Return the level of noise that there may be, in 8-bit levels; 0 = there is hardly any."""
     level = photo.level * LEVEL
-    return level if photo.chance >= SUSPICION and level >= LEAST_LEVEL else 0.0
+    return level if photo.chance >= SUSPICION and photo.doubt <= VAGUE and level >= LEAST_LEVEL else 0.0
 
 
 def _is_correlated(photo: PhotoNoise) -> bool:

@@ -83,8 +83,7 @@ def _restore(name: str, options: dict[str, Any]) -> Restore:
         return Restore(**restore_only(("jpeg",), options))
     if name == "deblur":
         noise = options.pop("noise", "auto")
-        told = restore_only(("blur",), options)
-        return Restore(**(told if noise == "auto" else told | {"noise": noise}))
+        return Restore(**restore_only(("blur",), options) | {"noise": noise})
     masking = {key: options.pop(key) for key in _OF_HOLES if key in options}
     only, scale, grain = options.pop("only", None), options.pop("scale", None), options.pop("grain", "auto")
     told = restore_only(only, options)

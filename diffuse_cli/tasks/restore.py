@@ -24,7 +24,7 @@ MAX_BLUR = 20.0
 KNOWN_BLUR = 3.0
 """The most blur that the weights were trained on. Of more blur, this much is undone."""
 FINE_JPEG = 92.0
-"""JPEGs of more quality are left as they are, unless JPEG alone is asked for."""
+"""JPEGs of more quality are left as they are, unless undoing JPEG is asked for."""
 FINE_DRAWING = 80.0
 """The same for text and drawings, whose edges the network can spoil."""
 PLAIN_BLUR = 1.2
@@ -43,12 +43,12 @@ class Restore:
 
     Attributes:
         noise: std of the noise in 8-bit levels; "auto" = estimate it, None = there is none; "if-blurred" = estimate it,
-            but only where a blur is to be undone, which would make the noise stronger.
+            but only where a blur is to be undone, which would make the noise stronger. It is not named in `only`.
         grain: as `Denoise.grain`.
         jpeg: IJG quality; "auto" = estimate it, None = never compressed.
         blur: std of a Gaussian in pixels; "auto" = estimate it, None = there is none.
-        screen: "if-sure" = undo a halftone screen where it is sure, and something is estimated; "auto" = also where it
-            is likely; None = leave it. A screen that is undone is all that is: its dots hide noise, coder and blur.
+        only: the names of `ONLY` that are to be undone; None = all. Of the others, "auto" becomes None, or "if-blurred"
+            for the noise beside a blur. What is named is undone also where that is less than sure.
         scale: enlarge by this factor, too; 1 <= scale <= 8.
         holes: what is missing; None = nothing.
 
@@ -60,12 +60,18 @@ class Restore:
     grain: "float | Literal['auto']" = "auto"
     jpeg: "float | Literal['auto'] | None" = "auto"
     blur: "float | Literal['auto'] | None" = "auto"
-    screen: "Literal['if-sure', 'auto'] | None" = "if-sure"
+    only: Collection[str] | None = None
     scale: float = 1.0
     holes: Inpaint | None = None
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
+        """Check the ranges, and leave out what `only` does not name."""
+        if self.noise == "if-blurred" and self.only is None:
+            object.__setattr__(
+                self, "only", tuple(name for name in ("jpeg", "blur") if getattr(self, name) is not None)
+            )
+        if self.only is not None:
+            self._leave_out(self.only)
         for name, low, high in (("noise", 0, MAX_NOISE), ("jpeg", 1, 100), ("blur", 0, MAX_BLUR)):
             value = getattr(self, name)
             if value not in ("auto", None) and (name, value) != ("noise", "if-blurred"):
@@ -73,11 +79,30 @@ class Restore:
         if self.grain != "auto":
             check_grain(self.grain, self.noise)
         check_range("scale", self.scale, 1, MAX_SCALE)
-        if self.screen not in ("if-sure", "auto", None):
-            raise UsageError(f"screen must be if-sure, auto or None, not {self.screen}")
         nothing = (self.noise, self.jpeg, self.blur, self.holes) == (None,) * 4 and self.screen != "auto"
         if nothing and self.scale == 1:
             raise UsageError("nothing to restore; give --noise, --jpeg, --blur, --scale or --mask")
+
+    def _leave_out(self, only: Collection[str]) -> None:
+        for name in only:
+            if name not in ONLY:
+                raise UsageError(f"--only takes {', '.join(ONLY)}, not {name or 'nothing'}")
+        beside_blur = "if-blurred" if "blur" in only else None
+        for name in UNDONE:
+            if name not in only and getattr(self, name) == "auto":
+                object.__setattr__(self, name, beside_blur if name == "noise" else None)
+
+    @property
+    def screen(self) -> "Literal['if-sure', 'auto'] | None":
+        """Which halftone screens are undone: those that are sure, likely ones, too, or none.
+
+        A screen that is undone is all that is: its dots hide noise, coder and blur.
+        """
+        return "if-sure" if self.only is None else "auto" if "screen" in self.only else None
+
+    def is_asked_for(self, name: str) -> bool:
+        """Return whether undoing this was asked for by name."""
+        return self.only is not None and name in self.only
 
     @property
     def fills_holes(self) -> bool:
@@ -148,10 +173,8 @@ class Restore:
         grain = {} if self.grain == "auto" else {"grain": self.grain}
         given = {"noise": self.noise or 0.0, "jpeg": self.jpeg or 100.0, "blur": self.blur or 0.0}
         known: dict[str, Any] = {name: value for name, value in given.items() if name not in self.estimated}
-        if self.noise == "if-blurred" or self.screen != "if-sure":  # which nothing but --only says
-            only = [name for name, none in UNDONE.items() if given[name] not in (none, "if-blurred")]
-            only += ["screen"] if self.screen == "auto" else []
-            known |= {"only": only} if only else {}
+        if self.only is not None:
+            known["only"] = [name for name in ONLY if name in self.only]
         known["estimated"] = {name: getattr(self, name) for name in self.estimated}
         holes: dict[str, Any] = {"mask": None, "boxes": [], "polygons": [], "invert_mask": False}
         return {
@@ -187,8 +210,9 @@ class Restore:
 
         if found is not None and (known := screened(self, picture, found.screens, holes)) is not None:
             return known
-        noise, jpeg, blur = _resolved(self, found, photo)
-        notes = () if found is None else _restore_notes(self, found, noise, jpeg, blur)
+        noise, jpeg, blur = _resolved(self, picture, found, photo)
+        suspected = 0.0 if photo is None else photo.suspected
+        notes = () if found is None else _restore_notes(self, found, noise, suspected, blur)
         findings = replace(holes.findings, notes=(*notes, *holes.findings.notes))
         beneath = found is not None and found.jpeg_above is not None
         as_stored = jpeg == 100 or (picture.source.jpeg is not None and not beneath)
@@ -218,40 +242,35 @@ class Restore:
 
 
 def restore_only(only: Collection[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of `Restore` that say what happened: "auto" of what is to be undone, None of the rest.
+    """Return the options of `Restore` that say what happened: "auto" where nothing was said.
 
     Args:
         only: names of `ONLY`; None = all of them.
         given: what was said of each of these; None = nothing.
 
     Raises:
-        UsageError: a name is unknown, or something is said of what is not to be undone.
+        UsageError: something is said of what is not to be undone.
     """
-    screen = "if-sure" if only is None else "auto" if "screen" in only else None
-    only = ONLY if only is None else only
-    for name in only:
-        if name not in ONLY:
-            raise UsageError(f"--only takes {', '.join(ONLY)}, not {name or 'nothing'}")
     for name, value in given.items():
-        if value not in (None, UNDONE[name]) and name not in only:
+        if only is not None and value not in (None, UNDONE[name]) and name not in only:
             raise UsageError(f"--{name} {value}: --only leaves {name} out; add it there, or leave out --{name}")
-    options = {name: "auto" if name in only and given.get(name) is None else given.get(name) for name in UNDONE}
-    if "blur" in only and "noise" not in only:
-        options["noise"] = "if-blurred"
-    return {**options, "screen": screen}
+    values = {name: "auto" if given.get(name) is None else given[name] for name in UNDONE}
+    return {**values, "only": None if only is None else tuple(only)}
 
 
-def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None") -> tuple[float, float, float]:
+def _resolved(
+    task: Restore, picture: "Picture", found: "Estimate | None", photo: "FoundNoise | None"
+) -> tuple[float, float, float]:
     """Return noise, JPEG quality (100 = none) and blur, with the estimates in the place of "auto"."""
     values: dict[str, float] = {}
     for name, none in UNDONE.items():
         value = getattr(task, name)
         if name in task.estimated:
             value = None if found is None else getattr(found, name).value
-            if name == "blur" and found is not None and not _may_be_sharpened(found, asked=task.noise != "auto"):
+            if name == "blur" and found is not None and not _may_be_sharpened(found, asked=task.is_asked_for(name)):
                 value = None
-            if name == "jpeg" and found is not None and task.noise == "auto" and (value or 0) > _fine(found):
-                value = None
+            if name == "jpeg" and found is not None and value is not None and not task.is_asked_for(name):
+                value = None if _spoils(value, picture, found, photo) else value
             if name == "noise" and photo is not None:
                 value = photo.level
         values[name] = none if value is None else float(value)
@@ -261,9 +280,17 @@ def _resolved(task: Restore, found: "Estimate | None", photo: "FoundNoise | None
     return values["noise"], values["jpeg"], values["blur"] * task.scale
 
 
-def _fine(found: "Estimate") -> float:
-    """Return the quality of JPEG above which nothing is undone."""
-    return FINE_DRAWING if found.is_drawn else FINE_JPEG
+def _spoils(quality: float, picture: "Picture", found: "Estimate", photo: "FoundNoise | None") -> bool:
+    """Return whether undoing a JPEG may cost more than it gains.
+
+    That is one of fine quality, one that may hold noise unseen, and one of dots or hard edges.
+    """
+    from ..degradation.estimation.drawings import is_hard
+    from ..images.units import LEVEL
+
+    if quality > (FINE_DRAWING if found.is_drawn else FINE_JPEG) or (photo is not None and photo.suspected > 0):
+        return True
+    return is_hard((picture.pixels + 1) * LEVEL)
 
 
 def _may_be_sharpened(found: "Estimate", *, asked: bool) -> bool:
@@ -285,12 +312,13 @@ def _may_be_sharpened(found: "Estimate", *, asked: bool) -> bool:
     return std >= LEAST_BLUR and std - 1.5 * spread >= LEAST_BLUR - 0.2
 
 
-def _restore_notes(task: Restore, found: "Estimate", noise: float, jpeg: float, blur: float) -> tuple[str, ...]:
+def _restore_notes(task: Restore, found: "Estimate", noise: float, suspected: float, blur: float) -> tuple[str, ...]:
     from .screened import unsure
 
     words = []
     if task.noise == "auto" or (task.noise == "if-blurred" and blur):
-        words.append(f"noise: about {noise:.1f} levels" if noise else "noise: none")
+        none = f"perhaps {suspected:.1f} levels, left as they are" if suspected else "none"
+        words.append(f"noise: about {noise:.1f} levels" if noise else f"noise: {none}")
     if task.jpeg == "auto":
         words.append(f"JPEG: {found.jpeg_words()}")
     if task.blur == "auto":

@@ -78,6 +78,7 @@ def test_too_little_too_unlikely_and_what_looks_white_is_left_to_the_estimators_
     found = find_noise(FLAT, lambda _: reads(level, grain, chance=chance))
     assert found.level == 0
     assert found.suspected == pytest.approx(level if level > 1.3 else 0)
+    assert find_noise(FLAT, lambda _: reads(6, 0.6, doubt=0.6, chance=0.5)).suspected == 0, "texture"
     note = Denoise().problem(FLAT, lambda _: reads(level, grain, chance=chance)).findings.notes[0]
     assert ("perhaps noise of 6.0 levels" if level > 1.3 else "no noise found") in note
     found = find_noise(white(15), lambda _: reads(14, 0.1))

@@ -1,8 +1,7 @@
 """Restoring as a problem: what is found out, what is undone, what recipes say of it."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +10,13 @@ from skimage import data
 
 from diffuse_cli.cli.run.restorer import _resolved
 from diffuse_cli.degradation.damage import Damage
+from diffuse_cli.degradation.estimation.estimate import estimate_degradation
 from diffuse_cli.errors import UsageError
 from diffuse_cli.images.image_io import Picture, read_picture, to_unit
 from diffuse_cli.provenance import recipe
 from diffuse_cli.provenance.source_type import fitting
+from diffuse_cli.restoration.noise_reading import FoundNoise
+from diffuse_cli.restoration.preparation import nothing_prepared
 from diffuse_cli.tasks.denoise import Denoise
 from diffuse_cli.tasks.inpaint import Inpaint
 from diffuse_cli.tasks.restore import Restore, restore_only
@@ -32,23 +34,24 @@ def blurred(noise: float) -> Picture:
 
 
 def test_only_leaves_the_rest_out() -> None:
-    none: Mapping[str, Any] = {"noise": None, "jpeg": None, "blur": None}
-    assert restore_only(("jpeg",), none) == {
-        "noise": None, "jpeg": "auto", "blur": None, "screen": None,
-    }  # fmt: skip
-    assert restore_only(("noise", "jpeg", "blur"), {**none, "noise": 0.0}) == {
-        "noise": 0.0, "jpeg": "auto", "blur": "auto", "screen": None,
-    }  # fmt: skip
-    assert restore_only(("screen",), none) == {**none, "screen": "auto"}
-    assert restore_only(None, none) == {"noise": "auto", "jpeg": "auto", "blur": "auto", "screen": "if-sure"}
+    def options(only: tuple[str, ...] | None, **given: float) -> tuple[object, ...]:
+        task = Restore(**restore_only(only, given))
+        return task.noise, task.jpeg, task.blur, task.screen
+
+    assert options(("jpeg",)) == (None, "auto", None, None)
+    assert options(("blur",)) == ("if-blurred", None, "auto", None)
+    assert options(("noise", "jpeg", "blur"), noise=0.0) == (0.0, "auto", "auto", None)
+    assert options(("screen",)) == (None, None, None, "auto")
+    assert options(None) == ("auto", "auto", "auto", "if-sure")
+    assert Restore(noise="if-blurred", jpeg=None) == Restore(only=("blur",))
     with pytest.raises(UsageError, match="--only leaves"):
-        restore_only(("jpeg",), {**none, "noise": 5.0})
+        options(("jpeg",), noise=5.0)
     with pytest.raises(UsageError, match="--only takes"):
-        restore_only(("dust",), none)
+        options(("dust",))
 
 
 def test_noise_is_told_with_a_blur_and_not_without() -> None:
-    deblur = Restore(**restore_only(("blur",), {}))
+    deblur = Restore(only=("blur",))
     task = deblur.problem(blurred(4))
     assert task.guide is not None
     assert task.degradation.blur == pytest.approx(1.6, abs=0.4)
@@ -173,3 +176,32 @@ def test_a_blur_is_undone_exactly_where_nothing_but_white_noise_came_after_it() 
     assert large.linear is not None
     assert large.linear.blur > 4  # the network is told no more than 3
     assert large.degradation.blur == 3
+
+    assert told(page, 85, Restore(only=("jpeg",))) == 85, "asked for"
+    assert told(page, 85, Restore(noise=0.0)) == told(scene, 94, Restore(noise=0.0)) == 100, "it is not named"
+
+
+def test_a_doubtful_blur_stays_unless_it_is_asked_for() -> None:
+    picture = blurred(4)
+    found = estimate_degradation(picture)
+    doubtful = replace(found, blur=replace(found.blur, value=1.0, confidence="medium", spread=0.1))
+
+    def blur(task: Restore) -> float:
+        return task.problem_of(nothing_prepared(picture), doubtful).degradation.blur
+
+    assert blur(Restore()) == blur(Restore(noise=4.0)) == 0
+    assert blur(Restore(only=("noise", "blur"))) == blur(Restore(only=("blur",), noise=4.0)) == 1.0
+
+
+def test_a_jpeg_stays_where_noise_is_suspected(tmp_path: Path) -> None:
+    Image.fromarray(np.asarray(data.coffee()[60:220, 60:220])).save(tmp_path / "a.jpg", quality=75)
+    picture = read_picture(tmp_path / "a.jpg")
+    found = estimate_degradation(picture)
+    for task, quality in ((Restore(), 100), (Restore(only=("jpeg",)), 75)):
+        problem = task.problem_of(nothing_prepared(picture), found, FoundNoise(level=0.0, suspected=2.5))
+        assert problem.degradation.quality == quality
+    (note,) = (
+        Restore().problem_of(nothing_prepared(picture), found, FoundNoise(level=0.0, suspected=2.5)).findings.notes
+    )
+    assert note.startswith("noise: perhaps 2.5 levels, left as they are, JPEG: quality 75")
+    assert Restore().problem_of(nothing_prepared(picture), found, FoundNoise(level=0.0)).degradation.quality == 75

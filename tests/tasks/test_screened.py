@@ -1,7 +1,6 @@
 """`Restore` and halftone screens: undone where they are sure, or asked for; told in any case."""
 
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ from diffuse_cli.tasks.restore import Restore
 from diffuse_cli.tasks.screened import screened, unsure
 from tests.helpers.screens import dots, photo
 
-ONLY = Restore(noise=None, jpeg=None, blur=None, screen="auto")
+ONLY = Restore(only=("screen",))
 
 
 def halftone(period: float = 4.2) -> Picture:
@@ -32,15 +31,15 @@ def screen(confidence: str) -> Screen:
     return Screen(period=4.2, angle=45.0, amplitude=70.0, confidence="high" if confidence == "high" else "medium")
 
 
-@pytest.mark.parametrize(("asked", "confidence", "undone"), [
-    ("if-sure", "high", True), ("if-sure", "medium", False), ("auto", "medium", True), (None, "high", False),
+@pytest.mark.parametrize(("only", "confidence", "undone"), [
+    (None, "high", True), (None, "medium", False), (("screen",), "medium", True), (("jpeg",), "high", False),
 ])  # fmt: skip
-def test_what_is_undone(asked: Literal["if-sure", "auto"] | None, confidence: str, undone: bool) -> None:
-    task, screens = replace(ONLY, jpeg=100.0, screen=asked), (screen(confidence),)
+def test_what_is_undone(only: tuple[str, ...] | None, confidence: str, undone: bool) -> None:
+    task, screens = Restore(only=only), (screen(confidence),)
     assert (screened(task, halftone(), screens, Problem()) is not None) == undone
-    notes = unsure(asked, screens)
+    notes = unsure(task.screen, screens)
     told = "perhaps a screen: period 4.2 pixels, 45 degrees; --only screen undoes it"
-    assert notes == ((told,) if asked == "if-sure" else ())
+    assert notes == ((told,) if only is None else ())
 
 
 def test_it_is_found_told_and_in_the_recipe() -> None:
@@ -51,7 +50,7 @@ def test_it_is_found_told_and_in_the_recipe() -> None:
         ((period, angle, _),) = problem.findings.facts["screen"]["cells"]
         assert (period, angle) == (pytest.approx(4.2, abs=0.01), pytest.approx(45, abs=0.2))
     assert Restore(noise=None).problem(halftone(), None).findings.facts
-    assert "screen" not in Restore(noise=None, screen=None).problem(halftone()).findings.facts
+    assert "screen" not in Restore(only=("jpeg", "blur")).problem(halftone()).findings.facts
 
 
 def test_a_photograph_is_left_alone() -> None:
@@ -63,9 +62,11 @@ def test_a_photograph_is_left_alone() -> None:
 
 def test_nothing_to_do_is_refused() -> None:
     with pytest.raises(UsageError, match="nothing to restore"):
-        Restore(noise=None, jpeg=None, blur=None, screen=None)
-    with pytest.raises(UsageError, match="screen must be"):
-        Restore(screen="yes")  # type: ignore[arg-type]
+        Restore(noise=None, jpeg=None, blur=None)
+    with pytest.raises(UsageError, match="nothing to restore"):
+        Restore(only=("jpeg",), jpeg=None)
+    with pytest.raises(UsageError, match="--only takes noise, jpeg, blur, screen, not dust"):
+        Restore(only=("dust",))
 
 
 def test_holes_and_size_go_with_it() -> None:

@@ -37,11 +37,11 @@ TOLD: list[tuple[Task, dict[str, Any]]] = [
     (Enhance(contrast=1.0), {
         "exposure": "auto", "contrast": 1.0, "clarity": "auto", "white_balance": "auto", "strength": 1.0,
     }),
-    (Restore(noise="if-blurred", jpeg=None, blur="auto"), {
+    (Restore(only=("blur",)), {
         "estimated": {"noise": "if-blurred", "blur": "auto"}, "only": ["blur"], "jpeg": 100.0, "scale": 1.0,
         "mask": None, "boxes": [], "polygons": [], "invert_mask": False,
     }),
-    (Restore(noise=None, jpeg=None, blur=None, screen="auto"), {
+    (Restore(only=("screen",)), {
         "estimated": {}, "only": ["screen"], "noise": 0.0, "jpeg": 100.0, "blur": 0.0, "scale": 1.0,
         "mask": None, "boxes": [], "polygons": [], "invert_mask": False,
     }),

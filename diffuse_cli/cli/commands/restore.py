@@ -126,8 +126,7 @@ def deblur(
         restore_files("deblur", tasks, files, keeping, compute, which)
         return
     told = restore_only(("blur",), {"blur": number_or_auto("blur", blur)})
-    level = number_or_auto("noise", noise)
-    task = Restore(**{**told, "noise": "if-blurred" if level == "auto" else level})
+    task = Restore(**{**told, "noise": number_or_auto("noise", noise)})
     restore_files("deblur", SameTask(task=task), files, keeping, compute, which)
 
 

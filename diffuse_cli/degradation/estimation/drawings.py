@@ -9,6 +9,14 @@ _SIDE: Final = 8
 _LEAST_SHARE: Final = 0.1
 _FEW_LEVELS: Final = 32
 _WIDE: Final = 128
+_UNLIKE: Final = (0.55, 0.25)
+"""Least mean square of neighbours' differences, as a share of that of pixels at random; the same where two tones rule.
+
+Photographs reach 0.4.
+"""
+_TWO_TONES: Final = 0.9
+_NEAR: Final = 12
+"""Levels from a tone that count as the tone, after a coder."""
 
 
 def is_drawn(levels: NDArray[np.float32]) -> bool:
@@ -36,3 +44,29 @@ def has_few_levels(levels: NDArray[np.float32]) -> bool:
     """
     luma = levels.mean(2)
     return bool(np.ptp(luma) > _WIDE) and len(np.unique(luma.round())) <= _FEW_LEVELS
+
+
+def is_hard(levels: NDArray[np.float32]) -> bool:
+    """Return whether a picture is made of dots, or of two tones with hard edges, before it was a JPEG or not.
+
+    Dithering, and letters and lines without soft edges. Noise that hides a picture looks like that, too.
+
+    Args:
+        levels: (H, W, C), 0..255.
+    """
+    luma = levels.mean(2, dtype=np.float64)
+    if min(luma.shape) < 2 or np.ptp(luma) <= _WIDE:
+        return False
+    apart = sum(float((np.diff(luma, axis=axis) ** 2).mean()) for axis in (0, 1)) / 4
+    unlike = apart / float(luma.var())
+    return unlike > _UNLIKE[0] or (unlike > _UNLIKE[1] and _share_of_second_tone(luma) > _TWO_TONES)
+
+
+def _share_of_second_tone(luma: NDArray[np.float64]) -> float:
+    """Return the share of pixels that are near the second commonest tone, of those that are not near the commonest."""
+    counts = np.bincount(luma.round().clip(0, 255).astype(np.intp).ravel(), minlength=256)
+    near = np.convolve(counts, np.ones(2 * _NEAR + 1), "same")
+    first = int(near.argmax())
+    others = near.copy()
+    others[max(0, first - 3 * _NEAR) : first + 3 * _NEAR + 1] = 0
+    return float(others.max()) / max(luma.size - float(near[first]), 1)

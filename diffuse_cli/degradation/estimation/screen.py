@@ -37,6 +37,8 @@ _STEP: Final = 24
 _MID_TONES: Final = (40.0, 215.0)
 """Mean levels of blocks in which a screen must show. Paper and solid ink have no dots."""
 _FEWEST_BLOCKS: Final = 6
+_LEAST_PART: Final = 0.2
+"""Least share of such blocks in a picture with a screen of high confidence. In a chart bars alone have mid-tones."""
 _LEAST_TONES: Final = 40.0
 """Levels from the darkest to the brightest blocks, but for 5 % each. Patterns without a picture have one tone."""
 _STANDS_OUT: Final = 10.0
@@ -49,6 +51,10 @@ _STRONG: Final = (5.0, 2.5)
 """Least amplitude of the carriers, in levels."""
 _STRONGER_THAN_JPEG: Final = 12.0
 """The same on the axes at multiples of an eighth, where a JPEG's blocks leave carriers, too."""
+_DITHERS: Final = 8
+"""Largest pattern, in pixels, that ordered dithering repeats."""
+_EXACTLY: Final = 0.001
+"""How near, in cycles a pixel, carriers of a dither are to multiples of its frequency."""
 _SAME_PERIOD: Final = 0.05
 _INK_COVERS, _INK_COHERENT, _INK_STRONG = 0.25, 0.8, 1.5
 """The same of a further ink, whose period is known."""
@@ -70,7 +76,7 @@ class Screen:
         period: side of a cell, in pixels.
         angle: of its rows, in degrees, about 0 .. 90.
         amplitude: of its carriers where they are strong, in 8-bit levels.
-        confidence: high where it covers the whole picture.
+        confidence: high where it covers the whole picture, and no ordered dithering makes the same pattern.
     """
 
     period: float
@@ -254,10 +260,26 @@ def _judged(tiles: list[Floats], carriers: tuple[Frequency, Frequency]) -> Scree
         return None
     if any(_has_part(tiles, carriers, part, _PART * amplitude) for part in (2, 3, 4)):
         return None
+    is_sure = not _may_be_dithered(carriers) and _share_of_mid_tones(tiles) >= _LEAST_PART
     for confidence, share, phase, strength in zip(_CONFIDENCES, _COVERS, _COHERENT, _STRONG, strict=True):
         if covered >= share and coherence >= phase and amplitude >= strength:
-            return replace(screen, confidence=confidence)
+            return replace(screen, confidence=confidence if is_sure else "medium")
     return None
+
+
+def _share_of_mid_tones(tiles: list[Floats]) -> float:
+    """Return the share of blocks that have room for dots."""
+    return float(np.mean(np.concatenate([_is_mid_tone(_demodulated(tile, (0.0, 0.0)).real) for tile in tiles])))
+
+
+def _is_mid_tone(means: Floats) -> NDArray[np.bool_]:
+    return (means > _MID_TONES[0]) & (means < _MID_TONES[1])
+
+
+def _may_be_dithered(carriers: tuple[Frequency, Frequency]) -> bool:
+    """Return whether carriers repeat with the pixels: ordered dithering's do, a scanned screen's hardly ever."""
+    each = [abs(f) for carrier in carriers for f in carrier]
+    return any(all(abs(f - round(f * n) / n) < _EXACTLY for f in each) for n in range(2, _DITHERS + 1))
 
 
 def _screen(carriers: tuple[Frequency, Frequency], amplitude: float, confidence: Confidence) -> Screen:
@@ -290,7 +312,7 @@ def _coverage(tiles: list[Floats], carriers: tuple[Frequency, Frequency]) -> tup
     stands, together, apart, amplitudes = [], [0j] * 4, [0.0] * 4, []
     for tile in tiles:
         mean = _demodulated(tile, (0.0, 0.0)).real
-        usable = (mean > _MID_TONES[0]) & (mean < _MID_TONES[1])
+        usable = _is_mid_tone(mean)
         both = np.ones(usable.shape, bool)
         for k, carrier in enumerate(carriers):
             wave = _demodulated(tile, carrier)

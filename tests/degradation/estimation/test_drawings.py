@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
-from diffuse_cli.degradation.estimation.drawings import is_drawn
+from diffuse_cli.degradation.estimation.drawings import is_drawn, is_hard
 from diffuse_cli.degradation.estimation.estimate import estimate_degradation
 from diffuse_cli.images.image_io import read_picture, through_jpeg
 from diffuse_cli.images.picture import Picture
@@ -38,3 +39,18 @@ def test_noise_and_too_few_pixels_are_not() -> None:
 def test_no_blur_is_read_in_a_drawing() -> None:
     soft = (chart() + np.roll(chart(), 1, 1) + np.roll(chart(), 1, 0)) / 3
     assert estimate_degradation(Picture(pixels=soft / np.float32(127.5) - 1)).blur.value is None
+
+
+def test_dots_and_hard_edges_are_told_from_photographs_and_soft_edges() -> None:
+    with Image.open(EXAMPLES / "coffee_table.jpg") as image:
+        photo, dithered = image.convert("RGB"), image.convert("1").convert("RGB")
+    page = Image.new("RGB", photo.size, "white")
+    ImageDraw.Draw(page).text((5, 5), "hard " * 20, fill="black", font=ImageFont.load_default(20))
+    soft = page.resize((page.width * 2, page.height * 2), Image.Resampling.BICUBIC)
+    hard = page.point(lambda level: 255 * (level > 127))
+    for quality in (100, 75):
+        seen = {name: through_jpeg(np.asarray(one), quality, "4:2:0").astype(np.float32) for name, one in {
+            "photo": photo, "dithered": dithered, "hard": hard, "soft": soft,
+        }.items()}  # fmt: skip
+        assert [name for name, levels in seen.items() if is_hard(levels)] == ["dithered", "hard"]
+    assert not is_hard(np.zeros((1, 9, 3), np.float32))

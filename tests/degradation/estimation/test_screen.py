@@ -99,6 +99,29 @@ class TestNoScreens:
         levels[:, :200] = windows[:, :200]
         assert "high" not in [confidence for _, _, confidence in found(levels)]
 
+    @pytest.mark.parametrize("times", [1, 2, 3])
+    @pytest.mark.parametrize("quality", [None, 90, 50, 10])
+    def test_ordered_dithering_is_not_sure(self, times: int, quality: int | None) -> None:
+        """Patterns of 2, 3, 4 and 8 pixels, enlarged or not, and JPEGs of them."""
+        two = np.array([[0, 2], [3, 1]])
+        four = np.block([[4 * two, 4 * two + 2], [4 * two + 3, 4 * two + 1]])
+        eight = np.block([[4 * four, 4 * four + 2], [4 * four + 3, 4 * four + 1]])
+        three = np.array([[0, 7, 3], [6, 5, 2], [4, 1, 8]])
+        gray = photo((240, 320)).mean(2)[: 240 // times, : 320 // times]
+        for pattern in (two, three, four, eight):
+            h, w = (-(-n // len(pattern)) for n in gray.shape)
+            ordered = np.tile((pattern + 0.5) / pattern.size * 255, (h, w))[: gray.shape[0], : gray.shape[1]]
+            levels = np.kron(np.where(gray > ordered, 255.0, 0.0), np.ones((times, times)))
+            seen = levels if quality is None else jpeg(levels, quality)
+            assert "high" not in [confidence for _, _, confidence in found(seen)]
+
+    def test_bars_of_a_chart_are_not_sure(self) -> None:
+        levels = np.full((256, 256), 255.0)
+        for left in range(32, 240, 36):
+            levels[100:224, left : left + 15] = 120
+        assert "high" not in [confidence for _, _, confidence in found(levels)]
+        assert "high" not in [confidence for _, _, confidence in found(jpeg(levels, 75))]
+
     def test_woven_fabric(self) -> None:
         down, across = np.mgrid[0:240, 0:320]
         pull = 4 * np.sin(down / 31) + 5 * np.cos(across / 43 + down / 57)
