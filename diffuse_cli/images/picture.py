@@ -1,7 +1,7 @@
 """The type of pictures: pixels, alpha, depth, and what their file said."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..errors import PictureError
 from ..system.arrays import copied, empty_array, row_blocks
 
+One = TypeVar("One", bound=np.generic)
 Levels = NDArray[np.uint8] | NDArray[np.uint16]
 """Integers as a file holds them."""
 
@@ -31,6 +32,19 @@ class JpegCoding:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JpegData:
+    """The coded picture of a JPEG file.
+
+    Attributes:
+        coded: the file without its metadata, see `jpeg_data.coded_picture`.
+        orientation: how the decoded picture is turned for display, as EXIF numbers it.
+    """
+
+    coded: bytes = field(repr=False)
+    orientation: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """What a file said beside its pixels.
 
@@ -46,6 +60,7 @@ class Source:
         colour_chunks: a PNG's chunks that tell what its numbers mean (gAMA, cHRM, cICP, ...), name and data.
         dpi: horizontal and vertical dots per inch.
         jpeg: None unless it was a JPEG.
+        jpeg_data: what a JPEG's pixels were decoded from. It is written again where they did not change.
         bits: per channel, if neither 8 nor 16 (10-bit HEIC); else 0.
         white: the level of white, where 16-bit integers use a part of their range (4095 of a 12-bit sensor); else 0.
         samples: (H, W, C) of a floating-point file, alpha included, 0 = black .. 1 = white, as displayed; None for
@@ -67,6 +82,7 @@ class Source:
     colour_chunks: tuple[tuple[bytes, bytes], ...] = ()
     dpi: tuple[float, float] | None = None
     jpeg: JpegCoding | None = None
+    jpeg_data: JpegData | None = None
     bits: int = 0
     white: int = 0
     samples: NDArray[np.floating[Any]] | None = field(default=None, repr=False)
@@ -319,3 +335,17 @@ def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     if orientation in (3, 4, 7, 8):
         array = array[::-1]
     return array
+
+
+def as_coded(pixels: NDArray[One], orientation: int) -> NDArray[One]:
+    """Turn a displayed picture back to how its file holds it; the inverse of `upright`.
+
+    Args:
+        pixels: (H, W, C).
+        orientation: 1..8.
+    """
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else pixels

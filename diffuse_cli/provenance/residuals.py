@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from ..degradation.estimation.blocks import LUMA
 from ..degradation.noise_field import noise_field
 from ..degradation.operators import blur, resize
-from ..images.encoder import through_jpeg
 from ..images.image_io import Encoding, Picture, Source, encode_pages, read_pages, to_levels
+from ..images.jpeg_writer import through_jpeg
 from ..images.units import LEVEL
 from .declared import Declared
 
