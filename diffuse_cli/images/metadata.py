@@ -14,8 +14,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from . import exif
 from .choices import Policy
 from .containers import content, png_chunks, riff_chunks
-from .jpeg_data import coded_picture
-from .picture import JpegCoding, JpegData, Picture, Source
+from .picture import JpegCoding, Picture, Source
 from .xmp import safe, turned_xmp, upright_xmp, with_provenance, without_dead_references
 
 X_DPI, Y_DPI, DPI_UNIT, XMP, IPTC, PHOTOSHOP, ICC, C2PA = 282, 283, 296, 700, 33723, 34377, 34675, 52545
@@ -59,7 +58,6 @@ def source_of(image: ImageFile.ImageFile, file: BinaryIO) -> Source:
         # Pillow gives a TIFF that says nothing of it a resolution of 1.
         dpi=None if isinstance(image, TiffImageFile) and X_DPI not in image.tag_v2 else plausible_dpi(info.get("dpi")),
         jpeg=_jpeg_coding(image) if isinstance(image, JpegImageFile) else None,
-        jpeg_data=_jpeg_data(image, file) if isinstance(image, JpegImageFile) else None,
         segments=_segments(image),
         left_behind=_left_behind(image),
     )
@@ -101,13 +99,6 @@ def _jpeg_coding(image: JpegImageFile) -> JpegCoding:
         progressive=bool(image.info.get("progressive")),
         orientation=orientation(image),
     )
-
-
-def _jpeg_data(image: JpegImageFile, file: BinaryIO) -> JpegData | None:
-    """Return the coded picture."""
-    file.seek(0)
-    coded = coded_picture(file.read())
-    return JpegData(coded=coded, orientation=orientation(image)) if coded else None
 
 
 def jpeg_coding_of(image: JpegImageFile) -> JpegCoding:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..errors import PictureError
 from ..system.arrays import copied, empty_array, row_blocks
+from .jpeg_damage import JpegDamage
 
 One = TypeVar("One", bound=np.generic)
 Levels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -61,6 +62,7 @@ class Source:
         dpi: horizontal and vertical dots per inch.
         jpeg: None unless it was a JPEG.
         jpeg_data: what a JPEG's pixels were decoded from. It is written again where they did not change.
+        damage: what is wrong with a JPEG's data, as displayed; None = nothing that shows.
         bits: per channel, if neither 8 nor 16 (10-bit HEIC); else 0.
         white: the level of white, where 16-bit integers use a part of their range (4095 of a 12-bit sensor); else 0.
         samples: (H, W, C) of a floating-point file, alpha included, 0 = black .. 1 = white, as displayed; None for
@@ -83,6 +85,7 @@ class Source:
     dpi: tuple[float, float] | None = None
     jpeg: JpegCoding | None = None
     jpeg_data: JpegData | None = None
+    damage: JpegDamage | None = field(default=None, repr=False)
     bits: int = 0
     white: int = 0
     samples: NDArray[np.floating[Any]] | None = field(default=None, repr=False)

@@ -3,11 +3,11 @@
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from PIL.JpegImagePlugin import get_sampling
 
 from diffuse_cli.images.image_io import Encoding, Picture, read_picture, write_pages, write_picture
 from diffuse_cli.images.jpeg_data import coded_picture
@@ -19,7 +19,7 @@ def coded(path: Path) -> bytes:
     return coded_picture(path.read_bytes())
 
 
-def photo(path: Path, **options: object) -> Picture:
+def photo(path: Path, **options: Any) -> Picture:  # noqa: ANN401 - Pillow's
     exif = Image.Exif()
     exif[271], exif[274] = "Maker", options.pop("orientation", 1)
     with Image.open(EXAMPLES / "rocket_noisy.jpg") as image:
@@ -85,8 +85,7 @@ def test_a_large_change_keeps_the_inputs_coding(tmp_path: Path) -> None:
     before = photo(tmp_path / "a.jpg", quality=90, subsampling=2)
     notes: list[str] = []
     write_pages([replace(before, pixels=before.pixels * np.float32(0.5))], tmp_path / "b.jpg", tell=notes.append)
-    with Image.open(tmp_path / "a.jpg") as a, Image.open(tmp_path / "b.jpg") as b:
-        assert (a.quantization, get_sampling(a)) == (b.quantization, get_sampling(b))
+    assert read_picture(tmp_path / "b.jpg").source.jpeg == before.source.jpeg
     assert notes == []
 
 

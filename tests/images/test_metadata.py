@@ -93,8 +93,8 @@ def test_orientation_is_applied_and_reset(suffix: str, tmp_path: Path) -> None:
         read = read_picture(tmp_path / f"a{suffix}")
         np.testing.assert_array_equal(levels_of(read), expected)
         changed = replace(read, pixels=read.pixels * np.float32(0.5))
-        for out, picture in (("b.png", read), ("b.tif", read), ("b.jpg", changed)):
-            write_picture(picture, tmp_path / out)
+        for out, result in (("b.png", read), ("b.tif", read), ("b.jpg", changed)):
+            write_picture(result, tmp_path / out)
             with Image.open(tmp_path / out) as image:
                 assert image.size == expected.shape[1::-1]
                 assert image.getexif().get(274, 1) == 1
