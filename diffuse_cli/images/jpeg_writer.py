@@ -105,7 +105,10 @@ def _before(picture: Picture, levels: Levels) -> NDArray[np.uint8] | None:
     data = picture.source.jpeg_data
     if data is None:
         return None
-    before = upright(decoded(data.coded), data.orientation)
+    try:
+        before = upright(decoded(data.coded), data.orientation)
+    except (OSError, SyntaxError, ValueError):  # of a damaged file that was read past what does not belong there
+        return None
     return before if before.shape == levels.shape else None
 
 

@@ -24,7 +24,7 @@ from .jpeg_damage import damage, mended
 from .jpeg_data import coded_picture
 from .metadata import orientation, source_of
 from .picture import JpegData, Levels, Picture, check_size, from_array, integers, to_unit, upright
-from .tiff import BITS, MAGICS, PHOTOMETRIC, PLANAR, UnusualTiffError
+from .tiff import BITS, EXTRA, MAGICS, PHOTOMETRIC, PLANAR, SAMPLES, UnusualTiffError
 
 READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
 
@@ -189,6 +189,8 @@ class PillowReader:
         """Return what Pillow would cut to 8 bits, or misread, without a word; "" = nothing."""
         codec, rawmode = _coding(image)
         if isinstance(image, TiffImageFile):
+            if _has_more_channels(image):
+                return "a TIFF with channels beside colour and alpha"
             bits = max(image.tag_v2.get(BITS, (1,)))
             known = image.mode == "F" or (image.mode.startswith("I;16") and bits == 16) or _DEEP.fullmatch(rawmode)
             if bits > 8 and not known:
@@ -232,6 +234,14 @@ class PillowReader:
         _take_for(image, f"{channels};16{'L' if order == 'B' else 'B'}")
         image.load()
         return _array(image)
+
+
+def _has_more_channels(image: TiffImageFile) -> bool:
+    colours = {0: 1, 1: 1, 2: 3}.get(image.tag_v2.get(PHOTOMETRIC, -1))
+    if colours is None:
+        return False
+    more, kinds = image.tag_v2.get(SAMPLES, 1) - colours, image.tag_v2.get(EXTRA, ())
+    return more > 1 or (more == 1 and kinds[:1] not in ((1,), (2,)))
 
 
 def _array(image: Image.Image) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 """Estimate -> picture: how strongly, how consistently, and with which alpha."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from ..diffusion.data_consistency import projection, within_range
 from ..diffusion.tiling import by_rows, empty_picture
 from ..diffusion.windowed_observation import filled_picture
 from ..images.image_io import Levels, Picture, to_levels, to_unit
+from ..images.picture import ExtraChannels
 from ..images.tensors import to_array, to_tensor
 from ..images.units import luma
 from ..system.arrays import copied, row_blocks
@@ -40,6 +42,8 @@ def to_picture(picture: Picture, problem: Problem, estimate: Tensor) -> Picture:
         pixels = pixels + finish.grain
     if finish.uncoded:
         picture = replace(picture, source=replace(picture.source, jpeg=None))
+    if picture.source.extra is not None and problem.size is not None:
+        picture = replace(picture, source=replace(picture.source, extra=_extra_resized(picture, problem.size)))
     if picture.alpha is None:
         return replace(picture, pixels=pixels)
     if problem.size is not None:
@@ -138,6 +142,20 @@ def extend_colour_under_alpha(picture: Picture) -> Picture:
 def _unseen(alpha: Levels) -> NDArray[np.bool_]:
     unseen: NDArray[np.bool_] = alpha == 0
     return unseen
+
+
+def _extra_resized(picture: Picture, size: tuple[int, int]) -> ExtraChannels | None:
+    """Return the channels beside colour and alpha at the result's size, each by itself."""
+    extra = picture.source.extra
+    if extra is None:
+        return None
+    levels = extra.levels
+    if levels.dtype.kind == "f":
+        planes = resize(torch.from_numpy(np.moveaxis(levels.astype(np.float32), 2, 0))[None], size)[0].numpy()
+        return replace(extra, levels=np.moveaxis(planes, 0, 2).astype(levels.dtype))
+    depth = 8 * levels.dtype.itemsize
+    resized: list[NDArray[Any]] = [_resized(plane, depth, size) for plane in np.moveaxis(levels, 2, 0)]
+    return replace(extra, levels=np.stack(resized, axis=2))
 
 
 def _resized(alpha: Levels, depth: int, size: tuple[int, int]) -> Levels:

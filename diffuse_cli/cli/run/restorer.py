@@ -322,5 +322,9 @@ class _Restorer(PictureSteps[_Read]):
             return
         if read.problem.keeps_pixels and not is_lossless(job.output, read.first, read.encoding):
             say(f"{job.output}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
+        extra = read.first.source.extra
+        if extra is not None and read.encoding.kind(job.output) != "TIFF":
+            count = len(extra.kinds)
+            say(f"{job.output}: without {count} extra channel{'s' if count > 1 else ''}, which only TIFF can hold")
         for part in read.first.source.left_behind:
             say(f"{job.output}: without the input's {part}, which is about the picture as it was")
