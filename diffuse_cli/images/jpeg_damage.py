@@ -310,12 +310,14 @@ def _beginning(scan: _Scan, levels: NDArray[np.uint8], found: _Followed) -> int:
     """
     down, across, wrong = scan.unit[0], scan.grid[1], found.wrong
     last = found.units if wrong is None else min(found.units, wrong + across)
+    if scan.grid[0] < 2:
+        return 0
     steps = np.abs(np.diff(levels.astype(np.float32).mean(2), axis=0)).mean(1)
     borders = np.arange(down - 1, len(steps), down)
     near = [np.r_[steps[at - 3 : at], steps[at + 1 : at + 4]].mean() for at in borders]
     jumps = np.log((steps[borders] + 0.5) / (np.array(near) + 0.5))
     jumps = (jumps - np.median(jumps))[: last // across]
-    least = _JUMP * max(1.4826 * float(np.median(np.abs(jumps))), 0.02) if len(jumps) else 0.0
+    least = _JUMP * max(1.4826 * float(np.median(np.abs(jumps))), 0.02) if len(jumps) else np.inf
     if len(jumps) and jumps.max() > least:
         return int(np.flatnonzero(jumps > max(least, _FIRST * float(jumps.max())))[0]) * across
     return 0 if wrong is None else max(wrong // across - 1, 0) * across

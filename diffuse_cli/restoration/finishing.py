@@ -22,13 +22,14 @@ from ..system.arrays import copied, row_blocks
 from .problem import Problem
 
 
-def to_picture(picture: Picture, problem: Problem, estimate: Tensor) -> Picture:
+def to_picture(picture: Picture, problem: Problem, estimate: Tensor, alpha: Levels | None = None) -> Picture:
     """Make the result of an estimate.
 
     Args:
         picture: the file's.
         problem: what is known about it, and what its result is to be.
         estimate: (1, 3, H, W), what `solve` returns.
+        alpha: (H, W), if the size changes. None: it is interpolated.
     """
     picture, finish = problem.picture or picture, problem.finish
     y = to_tensor(extend_colour_under_alpha(picture).pixels)
@@ -47,15 +48,16 @@ def to_picture(picture: Picture, problem: Problem, estimate: Tensor) -> Picture:
     if picture.alpha is None:
         return replace(picture, pixels=pixels)
     if problem.size is not None:
-        return replace(picture, pixels=pixels, alpha=_resized(picture.alpha, picture.depth, problem.size))
+        alpha = _resized(picture.alpha, picture.depth, problem.size) if alpha is None else alpha
+        return replace(picture, pixels=pixels, alpha=alpha)
     hole, unseen = problem.hole, _unseen(picture.alpha)
     pixels = copied(pixels)  # what nobody sees is not changed
     np.copyto(pixels, picture.pixels, where=(unseen if hole is None else unseen & ~hole)[..., None])
     if hole is None or not finish.opaque:
         return replace(picture, pixels=pixels)
-    alpha = picture.alpha.copy()
-    alpha[hole] = 2**picture.depth - 1
-    return replace(picture, pixels=pixels, alpha=alpha)
+    filled = picture.alpha.copy()
+    filled[hole] = 2**picture.depth - 1
+    return replace(picture, pixels=pixels, alpha=filled)
 
 
 def interpolate(sample: Tensor, mean: Tensor, fidelity: float) -> Tensor:

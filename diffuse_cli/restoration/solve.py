@@ -46,7 +46,8 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     if problem.has_hole and problem.finish.cover is not None:
         return _faded_in(problem, picture, run)
     picture = problem.picture or picture
-    y, gray = to_tensor(extend_colour_under_alpha(picture).pixels), picture.is_gray
+    picture = extend_colour_under_alpha(picture)
+    y, gray = to_tensor(picture.pixels), picture.is_gray
     if isinstance(problem.observation, Repainting):
         return repaint(y, problem.observation, run, gray=gray)
     wide = _wide_hole(problem)
