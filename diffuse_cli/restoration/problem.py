@@ -40,12 +40,14 @@ class GuidePicture:
             degradation.
         size: (height, width) of the result. None: the picture's own.
         consistent: every estimate, shrunk again, is the picture. Only with a size.
+        origin: (row, column) where the blocks of its JPEG begin. None: as its file has them.
     """
 
     degradation: Degradation
     sigma_y: NDArray[np.float32] | None = None
     size: tuple[int, int] | None = None
     consistent: bool = False
+    origin: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
