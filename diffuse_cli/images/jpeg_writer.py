@@ -20,6 +20,14 @@ MOST_LOST: Final = 0.1
 """What a coder may undo of a change, if a finer coding is at hand."""
 _FINER: Final = {95: MOST_LOST, 98: 0.5, 100: 1.0}
 """Qualities beyond the file's own, and what each may undo: the finest make files three times as large."""
+_LOCAL: Final = 0.5
+"""If less than this share of the pixels changed, the coder is judged by these, and by what it does to the others."""
+_STRONG: Final = 16.0
+"""Mean square, in levels, of such a change; a fainter one is judged as a whole."""
+_LOCALLY_LOST: Final = 0.5
+"""What a coder may undo of it: blocks that are half new are not what was coded before."""
+_KEPT: Final = 4.0
+"""Mean square, in levels, by which it may move those that did not change."""
 _TRIED_ROWS: Final = 16
 _TRIED_NUMBERS: Final = 1 << 23
 
@@ -55,7 +63,8 @@ def jpeg_options(picture: Picture, levels: Levels, quality: int | None) -> tuple
 
     The result of a JPEG keeps its tables, subsampling and scans, if that undoes at most a tenth of what was changed.
     Else it is coded more finely. For the posterior mean x of a picture y, |x - truth|^2 + |x - y|^2 = |y - truth|^2 on
-    average, so the change is what was gained. What was no JPEG has quality 95 and full chroma.
+    average, so the change is what was gained. A change of a few pixels is judged where it is: coded with the same
+    tables again, the others hardly move. What was no JPEG has quality 95 and full chroma.
 
     Args:
         picture: the result.
@@ -68,18 +77,18 @@ def jpeg_options(picture: Picture, levels: Levels, quality: int | None) -> tuple
     before = _before(picture, levels)
     if before is None:
         return dict(next(_codings(coding)).options), ""
-    after = _sample(levels)
-    gained = _distance(_sample(before), after)
-    tried: list[tuple[float, _Coding]] = []
+    after, start = _sample(levels), _sample(before)
+    change, changed = _squares(start, after), (after != start).any(axis=2)
+    is_local = bool(0 < changed.mean() < _LOCAL and change[changed].mean() >= _STRONG)
+    judged = changed if is_local else np.ones_like(changed)
     for one in _codings(coding):
-        tried.append((_distance(decoded(_coded(after, one.options)), after), one))
-        if tried[-1][0] <= one.most_lost * gained:
+        lost = _squares(decoded(_coded(after, one.options)), after)
+        most = max(one.most_lost, _LOCALLY_LOST) if is_local else one.most_lost
+        is_fine = lost[judged].mean() <= most * change[judged].mean()
+        if is_fine and (not is_local or lost[~changed].mean() <= _KEPT):
             break
-    lost, best = tried[-1] if tried[-1][0] <= gained else min(tried, key=lambda pair: pair[0])
-    if lost > gained:
-        return dict(best.options), "a JPEG loses more than was changed; a lossless format keeps it, like -o out.png"
-    line = f"coded with {best.name}, because the input's coding would undo a part" if best.name else ""
-    return dict(best.options), line
+    line = f"coded with {one.name}, because the input's coding would undo a part" if one.name else ""
+    return dict(one.options), line
 
 
 def _scans(coding: JpegCoding | None) -> dict[str, Any]:
@@ -122,8 +131,9 @@ def _sample(levels: NDArray[Any]) -> NDArray[np.uint8]:
     return np.concatenate([levels[top : top + _TRIED_ROWS] for top in tops.tolist()])
 
 
-def _distance(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    return float(np.square(a.astype(np.float32) - b).mean())
+def _squares(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the squares of what differs, the mean over the channels, (H, W)."""
+    return np.asarray(np.square(a.astype(np.float32) - b).mean(2))
 
 
 def _coded(levels: NDArray[np.uint8], options: Mapping[str, Any]) -> bytes:

@@ -1,6 +1,9 @@
 """Alpha of an enlarged cut-out, by the core: its edges are as sharp as those of the colours."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from ..degradation.operators import Degradation
@@ -11,6 +14,18 @@ from .solve import solve
 
 _REACH = 5
 """Side of the square of the picture's pixels whose range bounds a pixel of the result."""
+
+
+def near_range(alpha: NDArray[Any], size: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the lowest and the highest of an alpha near each pixel of a result.
+
+    Args:
+        alpha: (h, w).
+        size: (height, width) of the result.
+    """
+    rows, columns = (np.arange(new) * old // new for new, old in zip(size, alpha.shape, strict=True))
+    low, high = (found(alpha, _REACH, mode="nearest")[rows][:, columns] for found in (minimum_filter, maximum_filter))
+    return low, high
 
 
 def enlarged_alpha(picture: Picture, size: tuple[int, int], run: Run) -> Levels | None:
@@ -29,8 +44,7 @@ def enlarged_alpha(picture: Picture, size: tuple[int, int], run: Run) -> Levels 
     alpha, depth = picture.alpha, picture.depth
     if alpha is None:
         return None
-    rows, columns = (np.arange(new) * old // new for new, old in zip(size, alpha.shape, strict=True))
-    low, high = (found(alpha, _REACH, mode="nearest")[rows][:, columns] for found in (minimum_filter, maximum_filter))
+    low, high = near_range(alpha, size)
     if (low == high).all():
         return integers(low, depth)
     told = Degradation(scale=size[0] / alpha.shape[0])
