@@ -82,7 +82,7 @@ class _Scan:
         return whole[: self.size[0], : self.size[1]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class JpegDamage:
     """What is wrong with the coded data of a JPEG.
 
