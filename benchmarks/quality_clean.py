@@ -25,8 +25,8 @@ from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.evaluation.metrics import psnr
 from diffuse_cli.evaluation.picture_sets import Levels, clean_levels, pictures
-from diffuse_cli.images.encoder import jpeg_file
 from diffuse_cli.images.image_io import Picture, read_pages, to_levels, to_unit
+from diffuse_cli.images.jpeg_writer import jpeg_file
 from diffuse_cli.restoration.noise_reading import NoiseReader, noise_reader
 from diffuse_cli.restoration.restore import restore
 from diffuse_cli.tasks.denoise import Denoise

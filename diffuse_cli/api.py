@@ -263,6 +263,8 @@ def _prepared(
     for note in (told(before), *problem.findings.notes):
         if note:
             log.info(note)
+    if before.source.damage is not None:
+        log.warning(f"damaged: {before.source.damage}")
     for warning in problem.findings.warnings:
         log.warning(warning)
     return before, problem, settings, model

@@ -2,7 +2,8 @@
 
 Seeds are small files of every format that the libraries at hand can write, and those in FOLDER. Each is damaged by
 flipped bytes, by truncation, by blocks moved, doubled or set to extremes. A reader may refuse a file only by
-PictureError; it may not take longer than 10 seconds, nor more than 2 GiB, nor crash. What breaks a rule is kept.
+PictureError; it may not take longer than 10 seconds, nor more than 2 GiB, nor crash. A JPEG that was read is
+written again, and must be the same if its coded picture was copied. What breaks a rule is kept.
 """
 
 import argparse
@@ -15,11 +16,21 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from diffuse_cli.errors import PictureError
-from diffuse_cli.images.image_io import Encoding, Picture, Source, read_pages, to_unit, write_pages, write_picture
+from diffuse_cli.images.image_io import (
+    Encoding,
+    Picture,
+    Source,
+    read_pages,
+    read_picture,
+    to_unit,
+    write_pages,
+    write_picture,
+)
 from diffuse_cli.images.picture import integers
 
 LIMIT_SECONDS, LIMIT_MEMORY = 10.0, 2 * 2**30
@@ -30,7 +41,7 @@ def seeds(folder: Path) -> list[Path]:
     """Small files of every format, mode and depth that diffuse writes, and a GIF."""
     from PIL import Image
 
-    rng = np.random.default_rng(0)
+    rng, exif = np.random.default_rng(0), Image.Exif()
     made: list[Path] = []
 
     def picture(channels: int, depth: int, floating: bool = False) -> Picture:
@@ -60,7 +71,15 @@ def seeds(folder: Path) -> list[Path]:
     write_pages([picture(3, 8), picture(1, 8)], folder / "pages.tif", encoding=Encoding())
     Image.effect_noise((24, 20), 50).save(folder / "still.gif")
     Image.effect_noise((24, 20), 50).save(folder / "lossy.webp", quality=80)
-    return [*made, folder / "pages.tif", folder / "still.gif", folder / "lossy.webp"]
+    exif[274] = 6
+    ways: dict[str, dict[str, Any]] = {
+        "progressive": {"progressive": True}, "restarts": {"restart_marker_blocks": 3}, "chroma": {"subsampling": 2},
+        "turned": {"exif": exif}, "optimized": {"optimize": True, "quality": 30},
+    }  # fmt: skip
+    for name, way in ways.items():
+        Image.effect_noise((75, 60), 50).convert("RGB").save(folder / f"{name}.jpg", **way)
+    jpegs = [folder / f"{name}.jpg" for name in ways]
+    return [*made, folder / "pages.tif", folder / "still.gif", folder / "lossy.webp", *jpegs]
 
 
 def damaged(data: bytes, rng: random.Random) -> bytes:
@@ -96,6 +115,12 @@ def read(data: bytes, suffix: str, folder: Path) -> str:
     try:
         for page in read_pages(path):
             page.pixels.sum()
+            if suffix == ".jpg" and page.source.format == "JPEG":
+                notes: list[str] = []
+                write_pages([page], folder / "again.jpg", tell=notes.append)
+                is_copied = any("copied" in note for note in notes)
+                if is_copied and not np.array_equal(page.pixels, read_picture(folder / "again.jpg").pixels):
+                    raise AssertionError("a JPEG that did not change was written with other pixels")
     except PictureError as error:
         if not str(error).startswith(f"{path}: ") or "\n" in str(error):
             raise AssertionError(f"not one line that names the file: {error}") from error
@@ -130,11 +155,12 @@ def _work(job: tuple[int, list[str], str, int]) -> tuple[Counter[str], float, in
     return counts, longest, memory, broken
 
 
-def run(count: int, extra: Path | None, keep: Path) -> int:
+def run(count: int, extra: Path | None, keep: Path, only: str | None = None) -> int:
     """Read so many damaged files; returns how many broke a rule."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(p) for p in seeds(Path(folder))]
         paths += [str(p) for p in sorted(extra.rglob("*")) if p.is_file()] if extra else []
+        paths = [path for path in paths if only is None or path.endswith(only)]
         share, total, longest, most, broken = 200, Counter[str](), 0.0, 0, []
         jobs = [(seed, paths[seed * 7 % len(paths) :] + paths, str(keep), share) for seed in range(-(-count // share))]
         with multiprocessing.Pool(1, maxtasksperchild=1) as pool:
@@ -158,5 +184,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int, help="how many files")
     parser.add_argument("extra", nargs="?", type=Path, help="a folder of further seeds")
+    parser.add_argument("--only", metavar="SUFFIX", help="damage only files with this suffix")
     arguments = parser.parse_args()
-    sys.exit(run(arguments.count, arguments.extra, Path(tempfile.mkdtemp(prefix="fuzz-"))) > 0)
+    sys.exit(run(arguments.count, arguments.extra, Path(tempfile.mkdtemp(prefix="fuzz-")), arguments.only) > 0)

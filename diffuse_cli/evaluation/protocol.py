@@ -14,8 +14,8 @@ from ..degradation.camera import describe_noise
 from ..degradation.damage import Damage
 from ..degradation.operators import Degradation, blur, resize
 from ..degradation.random_masks import random_mask
-from ..images.encoder import jpeg_file
 from ..images.image_io import Picture, read_pages, through_jpeg, to_levels, to_unit
+from ..images.jpeg_writer import jpeg_file
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL
 from ..restoration.linear_part import linear_part

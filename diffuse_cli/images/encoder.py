@@ -4,27 +4,25 @@ import io
 import struct
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, PngImagePlugin
-from PIL.JpegImagePlugin import JpegImageFile
 
 from ..system.arrays import row_blocks
 from .encoding import Encoding, lossy_quality
-from .metadata import handed_on, iptc_record, jpeg_coding_of, raw_profile
+from .jpeg_data import with_metadata
+from .jpeg_writer import jpeg_options, unchanged
+from .metadata import handed_on, iptc_record, raw_profile, turned
 from .npy import write_npy
 from .optional_formats import write_heif, write_jxl
-from .picture import JpegCoding, Levels, Picture, Source, levels_of, to_floats, with_depth
+from .picture import Levels, Picture, Source, as_coded, levels_of, to_floats, with_depth
 from .png16 import write_png16
 from .tiff_writer import write_tiff
 
-SUBSAMPLINGS: Final = ("4:4:4", "4:2:2", "4:2:0")
-"""Of a JPEG's chroma, in the order of Pillow's numbers."""
 
-
-def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Encoding) -> None:
+def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Encoding) -> str:
     """Write pages to a stream.
 
     Args:
@@ -33,15 +31,23 @@ def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Enco
         kind: the format, by Pillow's name, or "NPY", "HEIF", "JXL".
         encoding: depth, quality and metadata.
 
+    Returns:
+        What a user should know of how the pixels were coded; "" = nothing.
+
     Raises:
         Exception: whatever the encoder or the stream raises.
     """
     if kind == "TIFF":
         write_tiff(stream, (_tiff_page(_of_depth(page, encoding), encoding) for page in pages))
-        return
+        return ""
+    note = ""
     for page in pages:
         picture = _of_depth(page, encoding)
+        if kind == "JPEG":
+            note = _write_jpeg(stream, picture, encoding)
+            continue
         _encode_one(stream, picture, kind, _said(picture, encoding), encoding)
+    return note
 
 
 def _of_depth(picture: Picture, encoding: Encoding) -> Picture:
@@ -87,12 +93,31 @@ def _encode_one(stream: BinaryIO, picture: Picture, kind: str, source: Source, e
 
 
 def _write_with_pillow(stream: BinaryIO, levels: Levels, kind: str, source: Source, encoding: Encoding) -> None:
+    _save(stream, levels, kind, _options(kind, source, encoding, gray=levels.shape[2] < 3))
+
+
+def _save(stream: BinaryIO, levels: Levels, kind: str, options: dict[str, Any]) -> None:
     plain = levels[..., 0] if levels.shape[2] == 1 else levels
-    options = _options(kind, source, encoding, gray=levels.shape[2] < 3)
-    if options.get("progressive"):
-        # libjpeg needs room for the whole file then; Pillow's guess is too small for fine tables.
-        ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, min(8 * plain.size, 2**31 - 1))
     Image.fromarray(plain).save(cast("BinaryIO", _Writer(stream)), kind, **options)
+
+
+def _write_jpeg(stream: BinaryIO, picture: Picture, encoding: Encoding) -> str:
+    """Write a JPEG, and return what a user should know of it. Pixels that did not change are not coded again."""
+    levels, gray = levels_of(picture), picture.pixels.shape[2] == 1
+    data = picture.source.jpeg_data
+    if encoding.quality is None and data is not None and unchanged(picture, levels):
+        before = replace(picture, pixels=as_coded(picture.pixels, data.orientation))
+        options = _options("JPEG", turned(_said(before, encoding), data.orientation), encoding, gray=gray)
+        metadata = io.BytesIO()
+        _save(metadata, levels[:1, :1], "JPEG", options)
+        stream.write(with_metadata(data.coded, metadata.getvalue()))
+        return "nothing was changed, so the coded picture was copied"
+    coding, note = jpeg_options(picture, levels, encoding.quality)
+    if coding.get("progressive"):
+        # libjpeg needs room for the whole file then; Pillow's guess is too small for fine tables.
+        ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, min(8 * levels.size, 2**31 - 1))
+    _save(stream, levels, "JPEG", _options("JPEG", _said(picture, encoding), encoding, gray=gray) | coding)
+    return note
 
 
 class _Writer:
@@ -126,7 +151,7 @@ def _options(kind: str, source: Source, encoding: Encoding, *, gray: bool) -> di
 def _coding_options(kind: str, source: Source, encoding: Encoding, *, gray: bool) -> dict[str, Any]:
     quality = lossy_quality(kind, source, encoding)
     if kind == "JPEG":
-        options = {**_jpeg_options(source.jpeg, encoding.quality), "extra": _segments(source)}
+        options: dict[str, Any] = {"extra": _segments(source)}
         comment = dict(source.texts).get("Comment", dict(source.texts).get("Description"))
         return options if comment is None else {**options, "comment": comment.encode()}
     if kind == "WEBP":
@@ -158,58 +183,3 @@ def _segments(source: Source) -> bytes:
     photoshop = [(13, b"Photoshop 3.0\0" + block[at : at + 65000]) for at in range(0, len(block), 65000)]
     found = [*photoshop, *source.segments]
     return b"".join(b"\xff" + bytes([0xE0 + n]) + struct.pack(">H", len(data) + 2) + data for n, data in found)
-
-
-def _jpeg_options(coding: JpegCoding | None, quality: int | None) -> dict[str, Any]:
-    options: dict[str, Any] = {"quality": quality or 95, "subsampling": "4:4:4"}
-    if coding is None:
-        return options
-    # 4:4:4 loses nothing of a kind that Pillow cannot write
-    options |= {"subsampling": max(coding.subsampling, 0), "progressive": coding.progressive}
-    if quality is None:
-        options |= {"qtables": [list(table) for table in coding.tables]}
-        del options["quality"]
-    return options
-
-
-def jpeg_coding(quality: int, subsampling: str) -> JpegCoding:
-    """Return how the encoder of the Independent JPEG Group codes at a quality.
-
-    Args:
-        quality: 1..100.
-        subsampling: of the chroma, one of `SUBSAMPLINGS`.
-    """
-    stream = io.BytesIO()
-    Image.new("RGB", (16, 16)).save(stream, "JPEG", quality=quality)
-    with Image.open(stream) as image:
-        assert isinstance(image, JpegImageFile)
-        return replace(jpeg_coding_of(image), subsampling=SUBSAMPLINGS.index(subsampling))
-
-
-def through_jpeg(levels: NDArray[np.uint8], quality: int, subsampling: str) -> NDArray[np.uint8]:
-    """Return what a JPEG leaves of a picture. No file is written.
-
-    Args:
-        levels: (H, W, 1 or 3).
-        quality: 1..100, as the Independent JPEG Group's encoder has it.
-        subsampling: of the chroma, one of `SUBSAMPLINGS`.
-
-    Returns:
-        Levels of the same shape.
-    """
-    with Image.open(jpeg_file(levels, quality, subsampling)) as image:
-        return np.array(image).reshape(levels.shape)
-
-
-def jpeg_file(levels: NDArray[np.uint8], quality: int, subsampling: str) -> io.BytesIO:
-    """Return a picture as the content of a JPEG file.
-
-    Args:
-        levels: as for `through_jpeg`.
-        quality: as for `through_jpeg`.
-        subsampling: as for `through_jpeg`.
-    """
-    stream = io.BytesIO()
-    plane = levels[..., 0] if levels.shape[2] == 1 else levels
-    Image.fromarray(plane).save(stream, "JPEG", quality=quality, subsampling=subsampling)
-    return stream

@@ -135,12 +135,34 @@ def upright(exif: bytes) -> bytes:
         ValueError: the first directory is cut short.
     """
     block = _block(exif)
-    for entry in _entries(block, _first(block)):
-        if entry.tag == ORIENTATION:
-            block.put(entry.at + 2, 2, 3)  # SHORT, whatever it was
-            block.put(entry.at + 4, 4, 1)
-            block.data[entry.at + 8 : entry.at + 12] = (1).to_bytes(2, block.order) + bytes(2)
+    _turn(block, 1)
     return bytes(block.data)
+
+
+def turned(exif: bytes, orientation: int) -> bytes:
+    """Return the block with an orientation. A block that names none gets one.
+
+    Args:
+        exif: the block; b"" = none.
+        orientation: 1..8.
+    """
+    block = _block(exif) if exif else None
+    if block is not None and _turn(block, orientation):
+        return bytes(block.data)
+    alone = Image.Exif()
+    alone.load(exif)
+    alone[ORIENTATION] = orientation
+    return alone.tobytes()[6:]
+
+
+def _turn(block: _Block, orientation: int) -> bool:
+    """Set the orientation. Return whether the block names one."""
+    found = [entry for entry in _entries(block, _first(block)) if entry.tag == ORIENTATION]
+    for entry in found:
+        block.put(entry.at + 2, 2, 3)  # SHORT, whatever it was
+        block.put(entry.at + 4, 4, 1)
+        block.data[entry.at + 8 : entry.at + 12] = orientation.to_bytes(2, block.order) + bytes(2)
+    return bool(found)
 
 
 def without_private_tags(exif: bytes) -> bytes:

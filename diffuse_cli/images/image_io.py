@@ -3,23 +3,21 @@
 import io
 import itertools
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..errors import PictureError
 from ..system.files import disk_trouble, reason, replaced_whole, shown
 from . import content_credentials, optional_formats, tiff
-from .encoder import SUBSAMPLINGS, encode, jpeg_coding, through_jpeg
+from .encoder import encode
 from .encoding import PLAIN, Encoding, check_fits, check_quality, check_writable_format, is_lossless
+from .jpeg_writer import SUBSAMPLINGS, jpeg_coding, through_jpeg
 from .npy import MAGIC as NPY_MAGIC
 from .npy import read_npy
-from .picture import JpegCoding, Levels, Picture, Source, from_array, to_levels, to_unit
+from .picture import JpegCoding, Levels, Picture, Source, as_coded, from_array, to_levels, to_unit
 from .pillow_reader import PillowReader, decoding, quiet_pillow
 from .source_type import strongest
 from .tiff_reader import read_tiff
@@ -140,20 +138,6 @@ def _with_claims(source: Source, stream: BinaryIO) -> Source:
     return replace(source, left_behind=left, source_type=strongest(names))
 
 
-def as_coded(pixels: NDArray[np.float32], coding: JpegCoding) -> NDArray[np.float32]:
-    """Turn a displayed picture back to how the JPEG's blocks lie.
-
-    Args:
-        pixels: (H, W, C).
-        coding: with the orientation.
-    """
-    if coding.orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if coding.orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels.swapaxes(0, 1) if coding.orientation in (5, 6, 7, 8) else pixels
-
-
 # Writing -------------------------------------------------------------------------------------------------------------
 
 
@@ -161,9 +145,10 @@ def write_picture(picture: Picture, path: Path, *, encoding: Encoding = PLAIN, l
     """Write a picture, whole or not at all.
 
     Depth, grayness, alpha, profile, EXIF, XMP, IPTC, comments and resolution are kept, unless `encoding` says
-    otherwise. A JPEG that was read from a JPEG keeps its tables, subsampling and scans; another has quality 95 and full
-    chroma. A WebP is lossless unless it was read from a lossy one. An existing file is replaced. A symbolic link is
-    replaced, too, and not the file that it points to.
+    otherwise. If the pixels of a JPEG did not change, its coded picture is copied. Else it keeps its tables,
+    subsampling and scans, unless they would undo too much of the change (see `jpeg_writer`). What was no JPEG has
+    quality 95 and full chroma. A WebP is lossless unless it was read from a lossy one. An existing file is replaced. A
+    symbolic link is replaced, too, and not the file that it points to.
 
     Args:
         picture: the result.
@@ -179,7 +164,14 @@ def write_picture(picture: Picture, path: Path, *, encoding: Encoding = PLAIN, l
     write_pages([picture], path, encoding=encoding, like=like)
 
 
-def write_pages(pages: Iterable[Picture], path: Path, *, encoding: Encoding = PLAIN, like: Path | None = None) -> None:
+def write_pages(
+    pages: Iterable[Picture],
+    path: Path,
+    *,
+    encoding: Encoding = PLAIN,
+    like: Path | None = None,
+    tell: Callable[[str], object] | None = None,
+) -> None:
     """Write pages that are made one by one: any number to a TIFF, one to another format.
 
     Args:
@@ -187,6 +179,7 @@ def write_pages(pages: Iterable[Picture], path: Path, *, encoding: Encoding = PL
         path: as for `write_picture`.
         encoding: as for `write_picture`.
         like: as for `write_picture`.
+        tell: takes a line of how the pixels were coded, where a user should know.
 
     Raises:
         UsageError: as `write_picture`.
@@ -200,16 +193,21 @@ def write_pages(pages: Iterable[Picture], path: Path, *, encoding: Encoding = PL
         quiet_pillow(),
         replaced_whole(path, like=like, keep_times=encoding.keep_times) as stream,
     ):
-        encode(stream, making, kind, encoding)
+        note = encode(stream, making, kind, encoding)
+    if note and tell is not None:
+        tell(note)
 
 
-def encode_pages(pages: Iterable[Picture], name: Path, *, encoding: Encoding) -> bytes:
+def encode_pages(
+    pages: Iterable[Picture], name: Path, *, encoding: Encoding, tell: Callable[[str], object] | None = None
+) -> bytes:
     """Return the bytes that `write_pages` writes, for a pipe.
 
     Args:
         pages: the results.
         name: what errors call the file. Its suffix decides the format, unless `encoding` does.
         encoding: format, quality, depth and metadata.
+        tell: as for `write_pages`.
 
     Raises:
         UsageError: the suffix is unknown.
@@ -220,7 +218,9 @@ def encode_pages(pages: Iterable[Picture], name: Path, *, encoding: Encoding) ->
     making.first()
     stream = io.BytesIO()
     with _told(name, kind, making), quiet_pillow():
-        encode(stream, making, kind, encoding)
+        note = encode(stream, making, kind, encoding)
+    if note and tell is not None:
+        tell(note)
     return stream.getvalue()
 
 

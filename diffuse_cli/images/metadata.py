@@ -15,7 +15,7 @@ from . import exif
 from .choices import Policy
 from .containers import content, png_chunks, riff_chunks
 from .picture import JpegCoding, Picture, Source
-from .xmp import safe, upright_xmp, with_provenance, without_dead_references
+from .xmp import safe, turned_xmp, upright_xmp, with_provenance, without_dead_references
 
 X_DPI, Y_DPI, DPI_UNIT, XMP, IPTC, PHOTOSHOP, ICC, C2PA = 282, 283, 296, 700, 33723, 34377, 34675, 52545
 _LAYOUT_TAGS = frozenset(
@@ -352,6 +352,18 @@ def handed_on(picture: Picture, policy: Policy) -> Source:
         exif=exif.of_result(source.exif, (width, height), thumbnail),
         xmp=with_provenance(without_dead_references(source.xmp), source.provenance),
     )
+
+
+def turned(source: Source, orientation: int) -> Source:
+    """Return what a file says whose pixels are turned for display.
+
+    Args:
+        source: of a picture with orientation 1.
+        orientation: as EXIF numbers it.
+    """
+    if orientation == 1:
+        return source
+    return replace(source, exif=exif.turned(source.exif, orientation), xmp=turned_xmp(source.xmp, orientation))
 
 
 _SAFE_RESOURCES = frozenset({IPTC_RESOURCE, 1034, 1035, 1061, *range(1999, 2999)})

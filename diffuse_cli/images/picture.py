@@ -1,14 +1,16 @@
 """The type of pictures: pixels, alpha, depth, and what their file said."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PictureError
 from ..system.arrays import copied, empty_array, row_blocks
+from .jpeg_damage import JpegDamage
 
+One = TypeVar("One", bound=np.generic)
 Levels = NDArray[np.uint8] | NDArray[np.uint16]
 """Integers as a file holds them."""
 
@@ -31,6 +33,47 @@ class JpegCoding:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JpegData:
+    """The coded picture of a JPEG file.
+
+    Attributes:
+        coded: the file without its metadata, see `jpeg_data.coded_picture`.
+        orientation: how the decoded picture is turned for display, as EXIF numbers it.
+    """
+
+    coded: bytes = field(repr=False)
+    orientation: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ExtraChannels:
+    """Channels of a TIFF beside colour and alpha: infrared, spot colours, further alphas.
+
+    Attributes:
+        levels: (H, W, N), in the file's own numbers, as displayed.
+        kinds: what TIFF's ExtraSamples says of each: 0 = nothing, 1 or 2 = alpha.
+        before_alpha: how many of them come before alpha, if there is one.
+    """
+
+    levels: NDArray[Any]
+    kinds: tuple[int, ...]
+    before_alpha: int = 0
+
+    def joined(self, samples: NDArray[Any], colours: int) -> tuple[NDArray[Any], tuple[int, ...]]:
+        """Return all channels of a file in their order, and the kinds of those beside colour.
+
+        Args:
+            samples: (H, W, C), colour and perhaps alpha, of the size and the type that the file is to have.
+            colours: how many of them are colour.
+        """
+        levels = self.levels.astype(samples.dtype)
+        alpha = samples[..., colours:]
+        parts = [samples[..., :colours], levels[..., : self.before_alpha], alpha, levels[..., self.before_alpha :]]
+        kinds = (*self.kinds[: self.before_alpha], *((2,) * alpha.shape[2]), *self.kinds[self.before_alpha :])
+        return np.concatenate(parts, axis=2), kinds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """What a file said beside its pixels.
 
@@ -46,10 +89,13 @@ class Source:
         colour_chunks: a PNG's chunks that tell what its numbers mean (gAMA, cHRM, cICP, ...), name and data.
         dpi: horizontal and vertical dots per inch.
         jpeg: None unless it was a JPEG.
+        jpeg_data: what a JPEG's pixels were decoded from. It is written again where they did not change.
+        damage: what is wrong with a JPEG's data, as displayed; None = nothing that shows.
         bits: per channel, if neither 8 nor 16 (10-bit HEIC); else 0.
         white: the level of white, where 16-bit integers use a part of their range (4095 of a 12-bit sensor); else 0.
         samples: (H, W, C) of a floating-point file, alpha included, 0 = black .. 1 = white, as displayed; None for
             integers. Unchanged pixels are written from here, since 0..1 -> -1..1 -> 0..1 rounds.
+        extra: a TIFF's channels beside colour and alpha; None = there are none.
         pages: number of pages in the file.
         left_behind: what is not carried over (a gain map, frames, ...), in words.
         source_type: IPTC's digital source type, the strongest in XMP and C2PA manifest; "" = none.
@@ -67,9 +113,12 @@ class Source:
     colour_chunks: tuple[tuple[bytes, bytes], ...] = ()
     dpi: tuple[float, float] | None = None
     jpeg: JpegCoding | None = None
+    jpeg_data: JpegData | None = None
+    damage: JpegDamage | None = field(default=None, repr=False)
     bits: int = 0
     white: int = 0
     samples: NDArray[np.floating[Any]] | None = field(default=None, repr=False)
+    extra: ExtraChannels | None = field(default=None, repr=False)
     pages: int = 1
     left_behind: tuple[str, ...] = ()
     source_type: str = ""
@@ -181,6 +230,10 @@ def with_depth(picture: "Picture", depth: int) -> "Picture":
     if alpha is not None and depth != picture.depth:
         alpha = to_levels(to_unit(alpha, picture.depth), depth)
     source = picture.source if depth == 16 else replace(picture.source, white=0)
+    if source.extra is not None:
+        levels = source.extra.levels
+        floats = from_floats(levels) if levels.dtype.kind == "f" else to_unit(levels, 8 * levels.dtype.itemsize)
+        source = replace(source, extra=replace(source.extra, levels=to_levels(floats, depth)))
     return replace(picture, alpha=alpha, depth=depth, floating=False, source=source)
 
 
@@ -319,3 +372,17 @@ def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     if orientation in (3, 4, 7, 8):
         array = array[::-1]
     return array
+
+
+def as_coded(pixels: NDArray[One], orientation: int) -> NDArray[One]:
+    """Turn a displayed picture back to how its file holds it; the inverse of `upright`.
+
+    Args:
+        pixels: (H, W, C).
+        orientation: 1..8.
+    """
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else pixels

@@ -7,21 +7,24 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ..errors import PictureError
 from ..system.arrays import copied, empty_array, row_blocks
 from ..system.files import reason
+from .jpeg_damage import damage, mended
+from .jpeg_data import coded_picture
 from .metadata import orientation, source_of
-from .picture import Levels, Picture, check_size, from_array, integers, to_unit, upright
-from .tiff import BITS, MAGICS, PHOTOMETRIC, PLANAR, UnusualTiffError
+from .picture import JpegData, Levels, Picture, check_size, from_array, integers, to_unit, upright
+from .tiff import BITS, EXTRA, MAGICS, PHOTOMETRIC, PLANAR, SAMPLES, UnusualTiffError
 
 READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
 
@@ -116,6 +119,8 @@ class PillowReader:
         with decoding():
             image = self._open()
             self._check(image, max_pixels)
+            if isinstance(image, JpegImageFile):
+                return self._jpeg()
             levels, depth = self._levels(image)
             turn = orientation(image)
             source = source_of(image, self.file)
@@ -127,6 +132,23 @@ class PillowReader:
         colours = 1 if levels.shape[2] < 3 else 3
         alpha = integers(levels[..., -1], depth) if levels.shape[2] > colours else None
         return Picture(pixels=to_unit(levels[..., :colours], depth), alpha=alpha, depth=depth, source=source)
+
+    def _jpeg(self) -> Picture:
+        """Decode a JPEG as far as it goes."""
+        self.file.seek(0)
+        data = self.file.read()
+        whole = mended(data)
+        with Image.open(io.BytesIO(whole), formats=READABLE) as image:
+            assert isinstance(image, JpegImageFile)
+            levels, turn, source = _plain_levels(image, image.mode), orientation(image), source_of(image, self.file)
+        source = replace(source, jpeg_data=JpegData(coded=coded_picture(whole), orientation=turn))
+        found = damage(data, levels)
+        if found is not None and found.missing.all():
+            raise ValueError("it has no data of its pixels")
+        if found is not None:
+            missing, doubtful = (upright(one[..., None], turn)[..., 0] for one in (found.missing, found.doubtful))
+            source = replace(source, damage=replace(found, missing=missing, doubtful=doubtful))
+        return Picture(pixels=to_unit(upright(levels, turn), 8), source=source)
 
     def _open(self) -> ImageFile.ImageFile:
         self.file.seek(0)
@@ -146,7 +168,8 @@ class PillowReader:
     def _check(self, image: ImageFile.ImageFile, max_pixels: int) -> None:
         """Refuse what the header shows to be unreadable."""
         check_size(*image.size, max_pixels)
-        if image.format == "PNG" and image.width * image.height > _MOST_PIXELS_A_BYTE * _size(self.file):
+        most = _MOST_PIXELS_A_BYTE.get(image.format or "")
+        if most is not None and image.width * image.height > most * _size(self.file):
             raise ValueError(f"too small a file for {image.width}x{image.height} pixels")
         # A phone's JPEG may carry a preview or a gain map as further pictures (MPO): the first is the picture.
         if image.format not in ("MPO", "TIFF") and getattr(image, "is_animated", False):
@@ -166,6 +189,8 @@ class PillowReader:
         """Return what Pillow would cut to 8 bits, or misread, without a word; "" = nothing."""
         codec, rawmode = _coding(image)
         if isinstance(image, TiffImageFile):
+            if _has_more_channels(image):
+                return "a TIFF with channels beside colour and alpha"
             bits = max(image.tag_v2.get(BITS, (1,)))
             known = image.mode == "F" or (image.mode.startswith("I;16") and bits == 16) or _DEEP.fullmatch(rawmode)
             if bits > 8 and not known:
@@ -211,6 +236,14 @@ class PillowReader:
         return _array(image)
 
 
+def _has_more_channels(image: TiffImageFile) -> bool:
+    colours = {0: 1, 1: 1, 2: 3}.get(image.tag_v2.get(PHOTOMETRIC, -1))
+    if colours is None:
+        return False
+    more, kinds = image.tag_v2.get(SAMPLES, 1) - colours, image.tag_v2.get(EXTRA, ())
+    return more > 1 or (more == 1 and kinds[:1] not in ((1,), (2,)))
+
+
 def _array(image: Image.Image) -> NDArray[Any]:
     """Return the pixels of a decoded picture. Pillow makes two copies at once, so a large picture comes in bands."""
     if image.width * image.height < _BAND_PIXELS:
@@ -237,8 +270,11 @@ def _take_for(image: ImageFile.ImageFile, rawmode: str) -> None:
     ]
 
 
-_MOST_PIXELS_A_BYTE = 8 * 1100
-"""Deflate packs 1032:1 at best, and a pixel has at least one bit: what claims more is damaged."""
+_MOST_PIXELS_A_BYTE = {"PNG": 8 * 1100, "JPEG": 2048, "MPO": 2048}
+"""Deflate packs 1032:1 at best, and a pixel has at least one bit: what claims more is damaged.
+
+Of a JPEG with less than a quarter of a bit for each block, hardly anything is there.
+"""
 _DEEP = re.compile(r"(RGB|RGBA|RGBX);16([BLN])")
 
 

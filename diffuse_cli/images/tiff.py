@@ -26,7 +26,7 @@ from .picture import Source
 from .xmp import upright_xmp
 
 MAGICS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-SUBFILE, BITS, PHOTOMETRIC, PLANAR = 254, 258, 262, 284
+SUBFILE, BITS, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA = 254, 258, 262, 277, 284, 338
 _MOST_PAGES: Final = 100_000
 
 

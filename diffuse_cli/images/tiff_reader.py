@@ -2,6 +2,7 @@
 
 import logging
 import zlib
+from dataclasses import replace
 from importlib import util
 from itertools import islice
 from typing import Any, BinaryIO, Final
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import PictureError
 from . import exif
 from .optional_formats import INSTALL
-from .picture import Picture, check_size, divided_by_alpha, from_array, upright
+from .picture import ExtraChannels, Picture, check_size, divided_by_alpha, from_array, upright
 from .tiff import directories, source_of_directory
 
 _DEFLATE: Final = (8, 32946)
@@ -46,9 +47,11 @@ def read_tiff(file: BinaryIO, frame: int, max_pixels: int) -> Picture:
         array = page.asarray(maxworkers=1)
         if page.planarconfig == 2 and array.ndim == 3:
             array = np.moveaxis(array, 0, -1)
-        array = _samples(array[..., None] if array.ndim == 2 else array, page)
+        array, extra = _samples(array[..., None] if array.ndim == 2 else array, page)
         turn = int(page.tags[exif.ORIENTATION].value) if exif.ORIENTATION in page.tags else 1
     source = source_of_directory(file, next(islice(directories(file), frame, None)))
+    if extra is not None:
+        source = replace(source, extra=replace(extra, levels=np.ascontiguousarray(upright(extra.levels, turn))))
     return from_array(upright(array, turn), source)
 
 
@@ -82,16 +85,22 @@ def _check_compression(file: BinaryIO, page: Any) -> None:  # noqa: ANN401
                 raise ValueError("a strip holds more than its pixels")
 
 
-def _samples(array: NDArray[Any], page: Any) -> NDArray[Any]:  # noqa: ANN401
-    """Return (H, W, 1 to 4) uint8, uint16 or floats, alpha not multiplied in."""
+def _samples(array: NDArray[Any], page: Any) -> tuple[NDArray[Any], ExtraChannels | None]:  # noqa: ANN401
+    """Return (H, W, 1 to 4) uint8, uint16 or floats, alpha not multiplied in, and the channels beside these."""
     bits = page.bitspersample
     if array.dtype.kind in "ub" and bits not in (8, 16):
         full = 255 if bits < 8 else 65535
         array = np.rint(array.astype(np.float64) * full / (2**bits - 1)).astype(np.uint8 if bits < 8 else np.uint16)
+    count = 3 if page.photometric == 2 else 1
+    colours, others = array[..., :count], array[..., count:]
     if page.photometric == 0:
-        array = 1 - array if array.dtype.kind == "f" else np.invert(array)
-    colours = 3 if page.photometric == 2 else 1
-    extra = page.extrasamples[0] if page.extrasamples and array.shape[2] > colours else 0
-    if extra not in (1, 2):
-        return array[..., :colours]
-    return divided_by_alpha(array[..., : colours + 1]) if extra == 1 else array[..., : colours + 1]
+        colours = 1 - colours if array.dtype.kind == "f" else np.invert(colours)
+    kinds = [int(kind) for kind in page.extrasamples][: others.shape[2]]
+    kinds += [0] * (others.shape[2] - len(kinds))
+    at = next((k for k, kind in enumerate(kinds) if kind in (1, 2)), None)
+    if at is not None:
+        colours = np.concatenate([colours, others[..., at : at + 1]], axis=2)
+        colours = divided_by_alpha(colours) if kinds.pop(at) == 1 else colours
+        others = np.delete(others, at, axis=2)
+    extra = ExtraChannels(levels=others, kinds=tuple(kinds), before_alpha=at or 0) if kinds else None
+    return colours, extra

@@ -25,7 +25,8 @@ def write_tiff(stream: BinaryIO, pages: Iterable[tuple[NDArray[Any], Source]]) -
 
     Args:
         stream: empty, seekable.
-        pages: samples (H, W, 1 to 4), the last of 2 or 4 alpha, and what is said beside them; taken one by one.
+        pages: samples (H, W, 1 to 4), the last of 2 or 4 alpha, and what is said beside them, with extra channels of
+            the same size; taken one by one.
 
     Raises:
         ValueError: more than the 4 GB that a TIFF can hold.
@@ -49,6 +50,7 @@ def write_tiff(stream: BinaryIO, pages: Iterable[tuple[NDArray[Any], Source]]) -
 
 
 def _page(samples: NDArray[Any], source: Source) -> tuple[ImageFileDirectory_v2, list[bytes]]:
+    samples, kinds = _with_extra(samples, source)
     height, width, channels = samples.shape
     floating = samples.dtype.kind == "f"
     rows = max(1, (1 << 20) // (width * channels * samples.itemsize))
@@ -57,16 +59,24 @@ def _page(samples: NDArray[Any], source: Source) -> tuple[ImageFileDirectory_v2,
     ifd = _tags(source)
     ifd[_WIDTH], ifd[_HEIGHT], ifd[_CHANNELS], ifd[_STRIP_ROWS] = width, height, channels, rows
     ifd[_BITS], ifd[_COMPRESSION], ifd[_PREDICTOR] = (8 * samples.itemsize,) * channels, _DEFLATE, 1 if floating else 2
-    ifd[_PHOTOMETRIC], ifd[_PLANAR] = 2 if channels > 2 else 1, 1
+    ifd[_PHOTOMETRIC], ifd[_PLANAR] = 2 if channels - len(kinds) == 3 else 1, 1
     if source.white and samples.dtype == np.uint16:
         ifd[MAX_SAMPLE] = (source.white,) * channels
     if floating:
         ifd[_SAMPLE_FORMAT] = (3,) * channels
-    if channels in (2, 4):
-        ifd[_EXTRA] = 2  # the extra channel is alpha, not multiplied in
+    if kinds:
+        ifd[_EXTRA] = kinds
     # Counted from the end of the directory, which is where Pillow adds when it writes them.
     ifd[_STRIP_OFFSETS], ifd[_STRIP_SIZES] = tuple(int(n) for n in np.cumsum([0, *sizes[:-1]])), tuple(sizes)
     return ifd, strips
+
+
+def _with_extra(samples: NDArray[Any], source: Source) -> tuple[NDArray[Any], tuple[int, ...]]:
+    """Return all channels, and the kinds of those beside colour; 2 = alpha, not multiplied in."""
+    colours = 1 if samples.shape[2] < 3 else 3
+    if source.extra is None or source.extra.levels.shape[:2] != samples.shape[:2]:
+        return samples, (2,) * (samples.shape[2] - colours)
+    return source.extra.joined(samples, colours)
 
 
 def _strip(samples: NDArray[Any]) -> bytes:

@@ -16,7 +16,17 @@ def upright_xmp(xmp: bytes) -> bytes:
     Args:
         xmp: the packet.
     """
-    return re.sub(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))[2-8]", rb"\g<1>1", xmp)
+    return turned_xmp(xmp, 1)
+
+
+def turned_xmp(xmp: bytes, orientation: int) -> bytes:
+    """Return the packet with another orientation, if it names one.
+
+    Args:
+        xmp: the packet.
+        orientation: 1..8.
+    """
+    return re.sub(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))[1-8]", rb"\g<1>%d" % orientation, xmp)
 
 
 _PRIVATE_XMP: Final = re.compile(

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from ..degradation.estimation.blocks import LUMA
 from ..degradation.noise_field import noise_field
 from ..degradation.operators import blur, resize
-from ..images.encoder import through_jpeg
 from ..images.image_io import Encoding, Picture, Source, encode_pages, read_pages, to_levels
+from ..images.jpeg_writer import through_jpeg
 from ..images.units import LEVEL
+from ..restoration.alpha import near_range
 from .declared import Declared
 
 BLOCK: Final = 16
@@ -288,6 +289,9 @@ def recoded_differences(
     Returns:
         How far the known pixels of the result lie from it, and how far its coder moved them, in levels.
     """
+    if bool((after.pixels == before.pixels)[known].all()):  # of a JPEG that was copied, or that its coder left alone
+        nothing = np.zeros((int(known.sum()), after.pixels.shape[2]))
+        return nothing, nothing
     expected = np.where(known[..., None], before.pixels, after.pixels)
     coded = to_level_floats(recoded(replace(after, pixels=expected), encoding))
     difference = np.abs(to_level_floats(after.pixels) - coded)[known]
@@ -296,14 +300,21 @@ def recoded_differences(
 
 
 def alpha_difference(after: Picture, before: Picture, declared: Declared) -> float:
-    """Return the largest difference, in 8-bit levels, of the alpha from what it is to be: kept, resized or filled."""
+    """Return the largest difference, in 8-bit levels, of the alpha from what it is to be: kept, filled or enlarged.
+
+    If it was enlarged, it is to lie between what is near in the input, or to be interpolated from that.
+    """
     opaque = np.ones(before.pixels.shape[:2])
     expected, now = (opaque if p.alpha is None else p.alpha / (2**p.depth - 1) for p in (before, after))
     if declared.opaque and declared.hole is not None:
         expected = np.where(declared.hole, 1.0, expected)
     if expected.shape != declared.size:
         plane = torch.from_numpy(2 * expected.astype(np.float32) - 1)[None, None]
-        expected = np.clip((resize(plane, declared.size)[0, 0].numpy() + 1) / 2, 0, 1)
+        low, high = near_range(expected, declared.size)
+        plain = np.clip((resize(plane, declared.size)[0, 0].numpy() + 1) / 2, 0, 1)
+        low, high = np.minimum(low, plain), np.maximum(high, plain)
+        now = now if now.shape == declared.size else np.ones(declared.size)
+        return float(np.maximum(now - high, low - now).max().clip(0) * 255)
     if now.shape != declared.size:
         now = np.ones(declared.size)
     return float(np.abs(now - expected).max() * 255)

@@ -10,7 +10,7 @@ The vocabulary leaves room. Each task says how it reads it, in `source_type`:
 from collections.abc import Mapping
 from typing import Any
 
-from ..images.source_type import ALTERED, GENERATED
+from ..images.source_type import ALTERED, EDITED, GENERATED
 
 
 def fitting(recipe: Mapping[str, Any]) -> str | None:
@@ -25,5 +25,7 @@ def fitting(recipe: Mapping[str, Any]) -> str | None:
     if "part" in recipe:
         return None
     if operation in TASKS:
+        if recipe.get("missing"):  # rows of a damaged file were filled
+            return EDITED
         return TASKS[operation].source_type(recipe)
     return {"generate": GENERATED, "degrade": ALTERED}.get(operation)

@@ -1,6 +1,7 @@
 """Estimate -> picture: how strongly, how consistently, and with which alpha."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,19 +15,21 @@ from ..diffusion.data_consistency import projection, within_range
 from ..diffusion.tiling import by_rows, empty_picture
 from ..diffusion.windowed_observation import filled_picture
 from ..images.image_io import Levels, Picture, to_levels, to_unit
+from ..images.picture import ExtraChannels
 from ..images.tensors import to_array, to_tensor
 from ..images.units import luma
 from ..system.arrays import copied, row_blocks
 from .problem import Problem
 
 
-def to_picture(picture: Picture, problem: Problem, estimate: Tensor) -> Picture:
+def to_picture(picture: Picture, problem: Problem, estimate: Tensor, alpha: Levels | None = None) -> Picture:
     """Make the result of an estimate.
 
     Args:
         picture: the file's.
         problem: what is known about it, and what its result is to be.
         estimate: (1, 3, H, W), what `solve` returns.
+        alpha: (H, W), if the size changes. None: it is interpolated.
     """
     picture, finish = problem.picture or picture, problem.finish
     y = to_tensor(extend_colour_under_alpha(picture).pixels)
@@ -40,18 +43,21 @@ def to_picture(picture: Picture, problem: Problem, estimate: Tensor) -> Picture:
         pixels = pixels + finish.grain
     if finish.uncoded:
         picture = replace(picture, source=replace(picture.source, jpeg=None))
+    if picture.source.extra is not None and problem.size is not None:
+        picture = replace(picture, source=replace(picture.source, extra=_extra_resized(picture, problem.size)))
     if picture.alpha is None:
         return replace(picture, pixels=pixels)
     if problem.size is not None:
-        return replace(picture, pixels=pixels, alpha=_resized(picture.alpha, picture.depth, problem.size))
+        alpha = _resized(picture.alpha, picture.depth, problem.size) if alpha is None else alpha
+        return replace(picture, pixels=pixels, alpha=alpha)
     hole, unseen = problem.hole, _unseen(picture.alpha)
     pixels = copied(pixels)  # what nobody sees is not changed
     np.copyto(pixels, picture.pixels, where=(unseen if hole is None else unseen & ~hole)[..., None])
     if hole is None or not finish.opaque:
         return replace(picture, pixels=pixels)
-    alpha = picture.alpha.copy()
-    alpha[hole] = 2**picture.depth - 1
-    return replace(picture, pixels=pixels, alpha=alpha)
+    filled = picture.alpha.copy()
+    filled[hole] = 2**picture.depth - 1
+    return replace(picture, pixels=pixels, alpha=filled)
 
 
 def interpolate(sample: Tensor, mean: Tensor, fidelity: float) -> Tensor:
@@ -138,6 +144,20 @@ def extend_colour_under_alpha(picture: Picture) -> Picture:
 def _unseen(alpha: Levels) -> NDArray[np.bool_]:
     unseen: NDArray[np.bool_] = alpha == 0
     return unseen
+
+
+def _extra_resized(picture: Picture, size: tuple[int, int]) -> ExtraChannels | None:
+    """Return the channels beside colour and alpha at the result's size, each by itself."""
+    extra = picture.source.extra
+    if extra is None:
+        return None
+    levels = extra.levels
+    if levels.dtype.kind == "f":
+        planes = resize(torch.from_numpy(np.moveaxis(levels.astype(np.float32), 2, 0))[None], size)[0].numpy()
+        return replace(extra, levels=np.moveaxis(planes, 0, 2).astype(levels.dtype))
+    depth = 8 * levels.dtype.itemsize
+    resized: list[NDArray[Any]] = [_resized(plane, depth, size) for plane in np.moveaxis(levels, 2, 0)]
+    return replace(extra, levels=np.stack(resized, axis=2))
 
 
 def _resized(alpha: Levels, depth: int, size: tuple[int, int]) -> Levels:

@@ -16,6 +16,7 @@ from ..images.tensors import to_array, to_tensor
 from ..images.units import LEVEL
 from .finishing import blend
 from .problem import Problem
+from .visible import unseen, visible
 
 LEAST_IN_JPEG: Final = 0.01
 """Fewer impulses than this share of a JPEG are told only."""
@@ -28,7 +29,7 @@ class Prepared:
     Attributes:
         picture: the picture without the offsets of its rows and columns.
         hole: (H, W), True at impulses. None: there are none.
-        seen: the same with its impulses patched, for estimators.
+        seen: the same with its impulses patched, and what is not seen, for estimators.
         notes: for the user, one line each.
         facts: for the recipe.
         impulses: what was found of them.
@@ -60,24 +61,31 @@ def prepare(picture: Picture, missing: NDArray[np.bool_] | None = None) -> Prepa
         picture: the file's.
         missing: (H, W), True at pixels that are not looked at.
     """
-    known = _known(picture, missing)
-    levels = (picture.pixels + 1) * np.float32(LEVEL)
+    known, shown = _known(picture, missing), visible(picture)
+    levels = (shown.pixels + 1) * np.float32(LEVEL)
     impulses = _sure(find_impulses(levels, known), picture)
     hole = impulses.where if impulses.where.any() else None
     if hole is not None:
         known = ~hole if known is None else known & ~hole
     rows = find_row_noise(levels, known)
-    screens = screens_of(picture) if impulses.share > 0 or rows else None
+    screens = screens_of(shown) if impulses.share > 0 or rows else None
     if screens:
         return nothing_prepared(picture, screens)
-    for one in rows:
-        levels = without(levels, one)
-    clean = picture if not rows else replace(picture, pixels=levels / np.float32(LEVEL) - 1)
-    seen = clean if hole is None else replace(clean, pixels=patched_points(clean.pixels, hole))
+    clean, seen = (_without(one, rows) for one in (picture, shown))
+    seen = seen if hole is None else replace(seen, pixels=patched_points(seen.pixels, hole))
     return Prepared(
         picture=clean, seen=seen, hole=hole, notes=_notes(impulses, rows), facts=_facts(impulses, rows),
         impulses=impulses, rows=rows, screens=screens,
     )  # fmt: skip
+
+
+def _without(picture: Picture, rows: tuple[RowNoise, ...]) -> Picture:
+    if not rows:
+        return picture
+    levels = (picture.pixels + 1) * np.float32(LEVEL)
+    for one in rows:
+        levels = without(levels, one)
+    return replace(picture, pixels=levels / np.float32(LEVEL) - 1)
 
 
 def _sure(found: Impulses, picture: Picture) -> Impulses:
@@ -95,7 +103,7 @@ def nothing_prepared(picture: Picture, screens: tuple[Screen, ...] | None = None
         screens: its halftone screens; None: they were not looked for.
     """
     none = Impulses(where=np.zeros(picture.pixels.shape[:2], bool), share=0.0, evidence="high")
-    return Prepared(picture=picture, seen=picture, impulses=none, screens=screens)
+    return Prepared(picture=picture, seen=visible(picture), impulses=none, screens=screens)
 
 
 def joined(problem: Problem, prepared: Prepared, picture: Picture) -> Problem:
@@ -141,7 +149,8 @@ def moved(picture: Picture, prepared: Picture, strength: float, chroma_strength:
 
 def _known(picture: Picture, missing: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
     """Return the pixels that are seen; None = all."""
-    known = None if picture.alpha is None else np.asarray(picture.alpha > 0)
+    where = unseen(picture)
+    known = None if where is None else ~where
     if missing is not None:
         known = ~missing if known is None else known & ~missing
     return known

@@ -42,6 +42,7 @@ class GuidePicture:
         size: (height, width) of the result. None: the picture's own.
         consistent: every estimate, shrunk again, is the picture. Only with a size.
         linear: what is undone exactly beside the network. None: nothing.
+        origin: (row, column) where the blocks of its JPEG begin. None: as its file has them.
     """
 
     degradation: Degradation
@@ -49,6 +50,7 @@ class GuidePicture:
     size: tuple[int, int] | None = None
     consistent: bool = False
     linear: LinearPart | None = None
+    origin: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ from ..diffusion.inference import Progress, Run, calls
 from ..diffusion.model import Model
 from ..diffusion.settings import Settings
 from ..images.picture import Picture
+from .alpha import enlarged_alpha
 from .finishing import interpolate, to_picture
 from .problem import Problem
 from .solve import solve
@@ -30,9 +31,10 @@ def restore(
     if problem.leaves_alone:
         return problem.picture or picture
     run = Run(model=model, settings=settings, progress=progress)
+    alpha = None if problem.size is None else enlarged_alpha(picture, problem.size, replace(run, progress=None))
     if settings.steps == 1:
-        return to_picture(picture, problem, solve(problem, picture, run))
+        return to_picture(picture, problem, solve(problem, picture, run), alpha)
     first = 1 / (1 + calls(settings))
     mean = solve(problem, picture, run.part(0, first).of_mean())
     sample = solve(problem, picture, replace(run.part(first, 1), mean=mean))
-    return to_picture(picture, problem, interpolate(sample, mean, settings.fidelity))
+    return to_picture(picture, problem, interpolate(sample, mean, settings.fidelity), alpha)

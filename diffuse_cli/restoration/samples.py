@@ -10,10 +10,11 @@ from ..diffusion.inference import Progress, Run, calls, part_of
 from ..diffusion.model import Model
 from ..diffusion.settings import Settings
 from ..errors import UsageError
-from ..images.image_io import Picture
+from ..images.image_io import Levels, Picture
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL
 from ..system.arrays import empty_array, row_blocks
+from .alpha import enlarged_alpha
 from .finishing import interpolate, to_picture
 from .problem import Problem
 from .solve import solve
@@ -37,6 +38,7 @@ class Samples:
         """
         self.picture, self.problem, self.model = problem.picture or picture, problem, model
         self._means: dict[bool, Tensor] = {}  # the last mean, by whether wide holes have texture
+        self._alpha: Levels | None = None
         self._moments = _Moments() if moments else None
         self._trace = Trace() if traces else None
 
@@ -59,17 +61,24 @@ class Samples:
             mean = solve(self.problem, self.picture, run.part(0, first).of_mean())
             self._means = {settings.textured: mean}
         if settings.steps == 1:
-            return to_picture(self.picture, self.problem, mean)
+            return self._finished(mean, run)
         trace = self._trace if settings.sample == 0 else None
         if trace is not None:
             trace.begin(mean)
         sample = solve(self.problem, self.picture, replace(run.part(first, 1), mean=mean, on_step=trace))
         if self._moments is not None and settings.sample not in self._moments.counted:
-            whole = to_picture(self.picture, self.problem, sample)
+            whole = self._finished(sample, run)
             self._moments.count(settings.sample, whole.pixels)
             if settings.fidelity == 0:
                 return whole
-        return to_picture(self.picture, self.problem, interpolate(sample, mean, settings.fidelity))
+        return self._finished(interpolate(sample, mean, settings.fidelity), run)
+
+    def _finished(self, estimate: Tensor, run: Run) -> Picture:
+        """Return the picture of an estimate. Its alpha is enlarged once for all of them."""
+        size = self.problem.size
+        if self._alpha is None and size is not None:
+            self._alpha = enlarged_alpha(self.picture, size, replace(run, progress=None))
+        return to_picture(self.picture, self.problem, estimate, self._alpha)
 
     def average(self, settings: Settings, count: int, progress: Progress | None = None) -> Picture:
         """Return the mean of several samples, moved towards the posterior mean by the fidelity.

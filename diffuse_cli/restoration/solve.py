@@ -13,6 +13,7 @@ from .finishing import extend_colour_under_alpha, feather
 from .jpeg_blocks.finishing import within_intervals
 from .noise_levels import between_levels
 from .observe import observe
+from .on_grid import on_grid
 from .problem import Problem, Repainting
 from .reach import in_reach
 from .repainting import repaint
@@ -46,7 +47,8 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     if problem.has_hole and problem.finish.cover is not None:
         return _faded_in(problem, picture, run)
     picture = problem.picture or picture
-    y, gray = to_tensor(extend_colour_under_alpha(picture).pixels), picture.is_gray
+    picture = extend_colour_under_alpha(picture)
+    y, gray = to_tensor(picture.pixels), picture.is_gray
     if isinstance(problem.observation, Repainting):
         return repaint(y, problem.observation, run, gray=gray)
     wide = _wide_hole(problem)
@@ -58,7 +60,9 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     if problem.guide is not None and problem.guide.sigma_y is not None:
         return between_levels(y, problem, run, gray=gray)
     config, sampling = run.model.network.config, run.settings.steps > 1
-    estimate = infer(observe(y, problem, config, gray=gray, sampling=sampling), run)
+    placed = on_grid(y, problem, picture)
+    known = observe(placed.y, placed.problem, config, gray=gray, sampling=sampling)
+    estimate = placed.undone(infer(known, placed.run(run)))
     blocks = problem.finish.blocks
     if blocks is None:
         return estimate

@@ -79,7 +79,7 @@ class Denoise:
         chroma_strength = self.strength if self.chroma_strength is None else self.chroma_strength
         prepared = nothing_prepared(picture)
         if self.noise_map is None and not isinstance(self.noise, str):
-            noise = given_noise(self.noise, None if self.grain == "auto" else self.grain, picture, read_noise)
+            noise = given_noise(self.noise, None if self.grain == "auto" else self.grain, prepared.seen, read_noise)
             seen, findings = noise.observation(picture), Findings(facts=noise.facts())
         elif self.noise == "auto" and self.noise_map is None:
             if (self.strength, chroma_strength) != (0, 0):
@@ -88,7 +88,7 @@ class Denoise:
             note = _noise_note(noise, is_all=not prepared.facts)
             seen, findings = noise.observation(picture), Findings(notes=(note,), facts=noise.facts())
         else:
-            known = self._known(picture)
+            known = self._known(prepared.seen)
             seen = _observation(picture, known)
             findings = Findings(notes=known.notes, warnings=known.warnings, facts=known.facts)
         finish = Finish(strength=self.strength, chroma_strength=chroma_strength)

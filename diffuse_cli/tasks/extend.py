@@ -139,5 +139,8 @@ def on_canvas(picture: "Picture", left: int, top: int, right: int, bottom: int) 
     source = picture.source
     if source.samples is not None:
         source = replace(source, samples=np.pad(source.samples, (*around, (0, 0))))
+    if source.extra is not None:
+        levels = np.pad(source.extra.levels, (*around, (0, 0)), mode="edge")
+        source = replace(source, extra=replace(source.extra, levels=levels))
     pixels = np.pad(picture.pixels, (*around, (0, 0)), constant_values=-1)
     return replace(picture, pixels=pixels, alpha=alpha, source=source)

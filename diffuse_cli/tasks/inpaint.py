@@ -172,8 +172,9 @@ class Inpaint:
         """Find damage: mask "auto"."""
         from ..degradation.estimation.marks import find_marks
         from ..images.units import LEVEL
+        from ..restoration.visible import visible
 
-        found = find_marks((picture.pixels + 1) * LEVEL, self.mask_strength)
+        found = find_marks((visible(picture).pixels + 1) * LEVEL, self.mask_strength)
         share = 100 * float(found.mean())
         if share > self.mask_limit:
             raise PictureError(

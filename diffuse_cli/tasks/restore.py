@@ -231,12 +231,13 @@ class Restore:
         white = Degradation(noise=noise / LEVEL, quality=quality)
         stored = white if correlated is None else correlated.degradation(quality)
         told = replace(stored, scale=self.scale, blur=min(blur, KNOWN_BLUR))
+        origin = found.jpeg_origin if found is not None and (beneath or picture.source.jpeg is None) else None
         guide = GuidePicture(
-            degradation=told, size=size if self.scale > 1 else None, linear=self._linear(picture, told, blur)
+            degradation=told, size=size if self.scale > 1 else None, origin=origin,
+            linear=self._linear(picture, told, blur),
         )  # fmt: skip
         finish = replace(holes.finish, uncoded=quality < 100)
         if told == Degradation(quality=quality) and quality < 100 and holes.hole is None:
-            origin = found.jpeg_origin if found is not None and (beneath or picture.source.jpeg is None) else None
             finish = replace(finish, blocks=JpegBlocks(quality=quality, origin=origin))
         return replace(holes, observation=guide, finish=finish, findings=findings)
 

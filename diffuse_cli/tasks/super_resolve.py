@@ -110,7 +110,9 @@ def _found(picture: "Picture", read_noise: "NoiseReader | None") -> "tuple[Degra
     from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY
     from ..restoration.noise_reading import LEAST_LEVEL, FoundNoise, find_noise
     from ..restoration.problem import Findings
+    from ..restoration.visible import visible
 
+    picture = visible(picture)
     quality, small = find_jpeg(picture).quality.value, min(picture.pixels.shape[:2]) < LEAST_SIDE
     noise = FoundNoise(level=0.0) if small else find_noise(picture, read_noise)
     quality = 100.0 if quality is None or quality > MAX_JPEG_QUALITY else quality
@@ -127,11 +129,12 @@ def _found(picture: "Picture", read_noise: "NoiseReader | None") -> "tuple[Degra
 def _against_consistency(picture: "Picture") -> tuple[str, ...]:
     """Return what a result that explains every level of the picture would enlarge with it."""
     from ..degradation.estimation.picture_noise import measured_noise
+    from ..restoration.visible import visible
 
     found = []
     if picture.source.lossy:
         found.append(f"its {picture.source.format} compression")
-    level = measured_noise(picture).level
+    level = measured_noise(visible(picture)).level
     if level > 0:
         found.append(f"its noise ({level:.1f} levels)")
     if not found:

@@ -92,8 +92,9 @@ def test_orientation_is_applied_and_reset(suffix: str, tmp_path: Path) -> None:
             expected = np.asarray(ImageOps.exif_transpose(image))
         read = read_picture(tmp_path / f"a{suffix}")
         np.testing.assert_array_equal(levels_of(read), expected)
-        for out in ("b.png", "b.jpg", "b.tif"):
-            write_picture(read, tmp_path / out)
+        changed = replace(read, pixels=read.pixels * np.float32(0.5))
+        for out, result in (("b.png", read), ("b.tif", read), ("b.jpg", changed)):
+            write_picture(result, tmp_path / out)
             with Image.open(tmp_path / out) as image:
                 assert image.size == expected.shape[1::-1]
                 assert image.getexif().get(274, 1) == 1

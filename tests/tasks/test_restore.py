@@ -155,28 +155,6 @@ def test_a_fine_jpeg_is_left_alone_and_a_drawing_earlier(tmp_path: Path) -> None
     assert told(scene, 94, Restore()) == 100
     assert told(page, 85, Restore()) == 100
     assert told(page, 60, Restore()) == 60
-    assert told(page, 85, Restore(**restore_only(("jpeg",), {}))) == 85, "asked for"
-
-
-def test_a_blur_is_undone_exactly_where_nothing_but_white_noise_came_after_it() -> None:
-    seen = blurred(0.5)
-    given = Restore(noise=None, jpeg=None, blur=1.6).problem(seen).guide
-    estimated = Restore(noise=None, jpeg=None).problem(seen).guide
-    assert given is not None
-    assert given.linear is not None
-    assert given.linear.blur == 1.6
-    assert estimated is not None
-    assert estimated.linear is not None
-    assert estimated.linear.noise * 127.5 == pytest.approx(1)
-    coded = Restore(noise=None, jpeg=80, blur=1.6).problem(seen).guide
-    assert coded is not None
-    assert coded.linear is None
-    large = Restore(noise=None, jpeg=None, blur=6.0).problem(Damage(blur=6.0).apply(photo())[0]).guide
-    assert large is not None
-    assert large.linear is not None
-    assert large.linear.blur > 4  # the network is told no more than 3
-    assert large.degradation.blur == 3
-
     assert told(page, 85, Restore(only=("jpeg",))) == 85, "asked for"
     assert told(page, 85, Restore(noise=0.0)) == told(scene, 94, Restore(noise=0.0)) == 100, "it is not named"
 
@@ -205,3 +183,23 @@ def test_a_jpeg_stays_where_noise_is_suspected(tmp_path: Path) -> None:
     )
     assert note.startswith("noise: perhaps 2.5 levels, left as they are, JPEG: quality 75")
     assert Restore().problem_of(nothing_prepared(picture), found, FoundNoise(level=0.0)).degradation.quality == 75
+
+
+def test_a_blur_is_undone_exactly_where_nothing_but_white_noise_came_after_it() -> None:
+    seen = blurred(0.5)
+    given = Restore(noise=None, jpeg=None, blur=1.6).problem(seen).guide
+    estimated = Restore(noise=None, jpeg=None).problem(seen).guide
+    assert given is not None
+    assert given.linear is not None
+    assert given.linear.blur == 1.6
+    assert estimated is not None
+    assert estimated.linear is not None
+    assert estimated.linear.noise * 127.5 == pytest.approx(1)
+    coded = Restore(noise=None, jpeg=80, blur=1.6).problem(seen).guide
+    assert coded is not None
+    assert coded.linear is None
+    large = Restore(noise=None, jpeg=None, blur=6.0).problem(Damage(blur=6.0).apply(photo())[0]).guide
+    assert large is not None
+    assert large.linear is not None
+    assert large.linear.blur > 4  # the network is told no more than 3
+    assert large.degradation.blur == 3

@@ -14,6 +14,7 @@ from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from ..options.options import Files, shared
+from ..run.damaged import check, told
 from ..run.display import Display
 from ..run.planning import Wanted, plan_files, sha256_of, show_plan
 from ..run.results import Results
@@ -90,6 +91,8 @@ def degrade(
         poisson=poisson, noise=noise, camera=camera, film=film, grain=grain,
         mask=kind_of(mask_random), mask_share=mask_share, worn=worn, jpeg=jpeg, subsampling=subsampling, seed=seed,
     )  # fmt: skip
+    if files.damaged == "inpaint":
+        raise UsageError("--damaged inpaint: degrade fills nothing; give keep or refuse")
     encoding = Encoding()
 
     def wanted(job: Job) -> dict[str, Any]:
@@ -147,7 +150,11 @@ class _Degrader(PictureSteps["tuple[Picture, dict[str, Any]]"]):
         self.results.claim(job)
         made = {**self.wanted(job), "input": sha256_of(job.source)}
         self.results.check_still_due(job, made)
-        return read_picture(job.source, max_pixels=self.files.max_pixels), made
+        picture = read_picture(job.source, max_pixels=self.files.max_pixels)
+        check(job.source, picture, self.files.damaged)
+        if line := told(picture):
+            self.results.display.say(f"{job.source}: {line}")
+        return picture, made
 
     def restore(self, job: Job, read: "tuple[Picture, dict[str, Any]]") -> Made:
         """Do the damage."""

@@ -16,6 +16,7 @@ from ..batch.inputs import PIPE
 from ..batch.pipeline import End
 from ..batch.plan import Job
 from ..options.options import Sources, shared
+from ..run.damaged import told as told_damage
 from ..run.display import Display, one_line
 from ..run.planning import Batch, find_sources
 from ..run.steps import Looking
@@ -114,17 +115,18 @@ class _Estimator(Looking["Iterator[Picture]"]):
         problem = Restore().problem_of(prepared, found, noise)
         height, width = picture.pixels.shape[:2]
         if self.files.json:
+            damaged = {} if picture.source.damage is None else {"damage": str(picture.source.damage)}
             whole = {**found.to_json(), "photo_noise": asdict(noise), **_prepared_json(prepared)}
             told: dict[str, Any] = {
                 "type": "estimate", "status": "done", "input": str(path), **({} if page is None else {"page": page}),
-                "size": [width, height], "seconds": round(time.monotonic() - begin, 3), "estimate": whole,
+                **damaged, "size": [width, height], "seconds": round(time.monotonic() - begin, 3), "estimate": whole,
                 "restore": {"changes": _changes(problem), **_told(problem), "command": _command(problem)},
             }  # fmt: skip
             typer.echo(json.dumps(told))
             return
         name = str(path) if page is None else f"{path}, page {page}"
-        bits = told_white(picture)
-        head = f"{one_line(name)}: {width}x{height}{bits and f', {bits}'}"
+        facts = [f"{width}x{height}", told_white(picture), told_damage(picture)]
+        head = f"{one_line(name)}: {', '.join(fact for fact in facts if fact)}"
         for line in (head, *_block(prepared, found, noise, problem)):
             typer.echo(line)
 

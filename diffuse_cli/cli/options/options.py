@@ -15,7 +15,7 @@ import typer
 
 from ...diffusion.settings import Device, Dtype, Engine, Solver
 from ...errors import UsageError
-from ...images.choices import Depth, Policy
+from ...images.choices import Damaged, Depth, Policy
 from ..batch.plan import OnExists
 
 if TYPE_CHECKING:
@@ -133,6 +133,12 @@ class Sources(LogOptions):
 class Files(Sources, Output):
     """Options for which pictures are read, and where results go."""
 
+    damaged: Annotated[
+        Damaged,
+        typer.Option(
+            help="What to do with damaged JPEGs: keep what is there, refuse them, or inpaint the missing rows first."
+        ),
+    ] = "keep"
     compare: Annotated[
         str | None,
         typer.Option(

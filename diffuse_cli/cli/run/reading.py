@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ...restoration.problem import Problem
     from ...restoration.samples import Samples
     from ...tasks.task import Task
+    from .damaged import Mender
 
 IN_HAND: Final = 2
 """Inputs that are kept for further results. Two, because reading runs ahead."""
@@ -28,7 +29,14 @@ IN_HAND: Final = 2
 class Input:
     """A file of one or more pages, and what is known of the first. `lock` is held while it is read."""
 
-    def __init__(self, path: Path, task: "Task", max_pixels: int, read_noise: "NoiseReader | None" = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        task: "Task",
+        max_pixels: int,
+        read_noise: "NoiseReader | None" = None,
+        mend: "Mender | None" = None,
+    ) -> None:
         """Prepare. Nothing is read yet.
 
         Args:
@@ -36,8 +44,10 @@ class Input:
             task: what is asked for.
             max_pixels: the most that a page may have.
             read_noise: reads the noise of photographs.
+            mend: what is done with each page before the task.
         """
         self.path, self.task, self.max_pixels, self.read_noise = path, task, max_pixels, read_noise
+        self.mend = mend
         self.lock = threading.Lock()
         self.is_told = False
         self.samples: Samples | None = None
@@ -86,7 +96,8 @@ class Input:
         from ...images.image_io import read_pages
 
         data = None if self._data is None else io.BytesIO(self._data)
-        return read_pages(self.path, max_pixels=self.max_pixels, data=data)
+        pages = read_pages(self.path, max_pixels=self.max_pixels, data=data)
+        return pages if self.mend is None else (self.mend(self.path, page) for page in pages)
 
     def _check_unchanged(self) -> None:
         if self._state != _state(self.path):
@@ -105,7 +116,13 @@ class Inputs:
     """The inputs in hand. May be called from several threads."""
 
     def __init__(
-        self, of: "Callable[[Job], Task]", max_pixels: int, *, shared: bool, read_noise: "NoiseReader | None" = None
+        self,
+        of: "Callable[[Job], Task]",
+        max_pixels: int,
+        *,
+        shared: bool,
+        read_noise: "NoiseReader | None" = None,
+        mend: "Mender | None" = None,
     ) -> None:
         """Prepare.
 
@@ -114,8 +131,10 @@ class Inputs:
             max_pixels: the most that a page may have.
             shared: inputs have several results, one after the other.
             read_noise: reads the noise of photographs.
+            mend: what is done with each page before the task.
         """
         self.of, self.max_pixels, self.shared, self.read_noise = of, max_pixels, shared, read_noise
+        self.mend = mend
         self._kept: OrderedDict[Path, Input] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -131,4 +150,4 @@ class Inputs:
             return self._kept[job.source]
 
     def _input(self, job: Job) -> Input:
-        return Input(job.source, self.of(job), self.max_pixels, self.read_noise)
+        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend)

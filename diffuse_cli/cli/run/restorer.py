@@ -14,6 +14,7 @@ from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions
+from .damaged import mender, told
 from .display import Display
 from .planning import coding_of, plan_files, show_plan
 from .products import Answer, Checkpoint, RestoredPicture, answer_of, products_beside
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...diffusion.model import Model
+    from ...images.choices import Damaged
     from ...images.encoding import Encoding
     from ...images.picture import Picture
     from ...restoration.problem import Problem
@@ -56,7 +58,7 @@ def restore_files(
     encoding, request = keeping.encoding(), which.answers()
     picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
     beside = products_beside(picture, which)
-    wanted = _Wanted(tasks=tasks, compute=compute, encoding=encoding)
+    wanted = _Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged)
     batch = plan_files(
         op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,
         others=tasks.reads,
@@ -80,6 +82,7 @@ def restore_files(
                 files.max_pixels,
                 shared=request.pictures > 1 or len(beside) > 0,
                 read_noise=None if model is None else noise_reader(model),
+                mend=mender(files.damaged, compute, model),
             ),
             traces=which.trace is not None,
         )
@@ -113,6 +116,7 @@ class _Wanted:
     tasks: TaskSource
     compute: Compute
     encoding: "Encoding"
+    damaged: "Damaged"
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
@@ -134,7 +138,8 @@ class _Wanted:
         task, facts = self.tasks.of(job)
         coding = coding_of(job.product, self.encoding).to_recipe(job.output) if job.output != PIPE else {}
         computing = answer_of(job).to_recipe(job, self.checkpoint)
-        return {**computing, **task.to_recipe(), **facts, **coding, "input": ""}
+        damaged = {"damaged": self.damaged} if self.damaged == "inpaint" else {}
+        return {**computing, **task.to_recipe(), **facts, **damaged, **coding, "input": ""}
 
 
 def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
@@ -156,6 +161,12 @@ def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
     if problem.size is not None:
         found["size"] = [problem.size[1], problem.size[0]]
     return found
+
+
+def _filled(picture: "Picture") -> dict[str, Any]:
+    """Return the share of a damaged picture that was filled."""
+    damage = picture.source.damage
+    return {"missing": float(damage.missing.mean())} if damage is not None and damage.is_filled else {}
 
 
 def _write_mask(path: Path, hole: "NDArray[np.bool_]") -> None:
@@ -222,7 +233,8 @@ class _Restorer(PictureSteps[_Read]):
             encoding = encoding.like(picture.source.format)
             wanted |= encoding.to_recipe(PIPE)
         self._check_fits(job, picture, encoding)
-        return _Read(source, picture, problem, recipe.plain({**wanted, **_resolved(wanted, problem)}), encoding)
+        made = recipe.plain({**wanted, **_filled(picture), **_resolved(wanted, problem)})
+        return _Read(source, picture, problem, made, encoding)
 
     def _check_fits(self, job: Job, picture: "Picture", encoding: "Encoding") -> None:
         """Refuse, before the work, what the result's file cannot hold."""
@@ -295,10 +307,11 @@ class _Restorer(PictureSteps[_Read]):
 
     def _tell(self, name: str, picture: "Picture", problem: "Problem") -> None:
         """Say what was found out about a page."""
-        from ...images.white_level import told
+        from ...images.white_level import told as told_white
 
-        notes = [line for line in (told(picture), *problem.findings.notes) if line]
-        for line in (*(() if self.results.files.quiet else notes), *problem.findings.warnings):
+        notes = [line for line in (told_white(picture), *problem.findings.notes) if line]
+        warnings = [line for line in (told(picture, self.wanted.damaged), *problem.findings.warnings) if line]
+        for line in (*(() if self.results.files.quiet else notes), *warnings):
             self.results.display.say(f"{name}: {line}")
 
     def _warn(self, job: Job, read: _Read) -> None:
@@ -310,5 +323,9 @@ class _Restorer(PictureSteps[_Read]):
             return
         if read.problem.keeps_pixels and not is_lossless(job.output, read.first, read.encoding):
             say(f"{job.output}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
+        extra = read.first.source.extra
+        if extra is not None and read.encoding.kind(job.output) != "TIFF":
+            count = len(extra.kinds)
+            say(f"{job.output}: without {count} extra channel{'s' if count > 1 else ''}, which only TIFF can hold")
         for part in read.first.source.left_behind:
             say(f"{job.output}: without the input's {part}, which is about the picture as it was")

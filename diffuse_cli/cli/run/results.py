@@ -91,12 +91,16 @@ class Results:
         """
         from ...images.image_io import encode_pages, write_pages
 
+        def tell(note: str) -> None:
+            if not self.files.quiet:
+                self.display.say(f"{job.output}: {note}")
+
         if job.output == PIPE:
-            sys.stdout.buffer.write(encode_pages(pages, PIPE, encoding=encoding))
+            sys.stdout.buffer.write(encode_pages(pages, PIPE, encoding=encoding, tell=tell))
             sys.stdout.buffer.flush()
             return
         like = job.source if job.source.exists() else None
-        write_pages(pages, job.output, encoding=encoding, like=like)
+        write_pages(pages, job.output, encoding=encoding, like=like, tell=tell)
         self.write_down(job.output, made, encoding)
 
     def shows(self, job: Job) -> bool:

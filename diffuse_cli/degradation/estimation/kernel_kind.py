@@ -114,7 +114,8 @@ class _Plane:
         Args:
             kernels: (n, frequencies), squares of transforms.
         """
-        return np.min([self._misfit(self.radius**-slope * kernels) for slope in _SLOPES], 0)
+        best: Floats = np.min([self._misfit(self.radius**-slope * kernels) for slope in _SLOPES], 0)
+        return best
 
     def _misfit(self, shape: Floats) -> Floats:
         least = 1e-6 * shape.max(1, keepdims=True)

@@ -2,33 +2,30 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
 _STEP = 16
 """Shifts are multiples of it, so that a JPEG's blocks stay where they are."""
 
 
 def patched(x: NDArray[np.float32], hole: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Fill the holes with what is a multiple of 16 pixels away from them.
+    """Fill the holes with the nearest of what is a multiple of 16 pixels away from them.
 
     So noise, blocks and detail stay what they are. A smooth filling would read as a picture without noise. What has
-    nothing known in the eight directions, at any distance, stays.
+    nothing known at such distances stays.
 
     Args:
         x: (H, W, C).
         hole: (H, W), True = missing.
     """
-    x, left = x.copy(), hole.copy()
-    source, known = x.copy(), ~hole
-    h, w = hole.shape
-    for distance in range(_STEP, max(h, w), _STEP):
-        if not left.any():
-            break
-        for down, across in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
-            to, of = _overlap(h, down * distance), _overlap(w, across * distance)
-            target, origin = (to[0], of[0]), (to[1], of[1])
-            now = left[target] & known[origin]
-            x[target][now] = source[origin][now]
-            left[target] &= ~now
+    x, source = x.copy(), x
+    for down in range(min(_STEP, hole.shape[0])):
+        for across in range(min(_STEP, hole.shape[1])):
+            phase = slice(down, None, _STEP), slice(across, None, _STEP)
+            missing = hole[phase]
+            if missing.any() and not missing.all():
+                rows, columns = distance_transform_edt(missing, return_distances=False, return_indices=True)
+                x[phase] = source[phase][rows, columns]
     return x
 
 

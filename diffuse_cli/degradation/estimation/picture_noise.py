@@ -57,7 +57,8 @@ def measured_noise(picture: Picture) -> NoiseEstimate:
     if coding is None or is_white(picture, white.level):
         return white
     gray = levels.shape[2] == 1
-    luma = as_coded(levels, coding) @ luma_weights(levels.shape[2])
+    turned: NDArray[np.float32] = as_coded(levels, coding.orientation)
+    luma = turned @ luma_weights(levels.shape[2])
     return estimate_noise_jpeg(luma, np.reshape(coding.tables[0], (8, 8)), gray=gray)
 
 

@@ -82,7 +82,7 @@ class Coding:
 
     def as_coded(self, pixels: Floats) -> Floats:
         """Return displayed pixels (H, W, C) as they were coded, a view."""
-        return pixels if self.turned is None else as_coded(pixels, self.turned)
+        return pixels if self.turned is None else as_coded(pixels, self.turned.orientation)
 
 
 def coding_of(picture: Picture, quality: float, origin: tuple[int, int] | None) -> Coding | None:
@@ -96,7 +96,7 @@ def coding_of(picture: Picture, quality: float, origin: tuple[int, int] | None) 
     levels = (picture.pixels[..., :1] if picture.is_gray else picture.pixels) * np.float32(LEVEL) + np.float32(LEVEL)
     file = picture.source.jpeg
     if origin is None and file is not None and quality_of(dict(enumerate(file.tables))) == quality:
-        return _of_file(as_coded(levels, file), file)
+        return _of_file(as_coded(levels, file.orientation), file)
     origin = picture_grid(levels) if origin is None else origin
     return None if origin is None else _of_pixels(levels, round(quality), origin)
 

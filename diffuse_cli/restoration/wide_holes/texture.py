@@ -5,6 +5,7 @@ patches that are most like the estimate take its place, and the search begins ag
 pieces of the picture that also meet the known pixels.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,8 +17,10 @@ from .patch_search import Draw, Matches, anywhere, best_matches, twice_as_large
 from .patch_vote import average, best, depths, weights
 from .seams import without_seams
 
-MOST_PIXELS = 1 << 22
+MOST_PIXELS = 1 << 25
 """Most missing pixels that get texture; of more, the enlarged texture of the scale before is as fine as it gets."""
+_MOST_PATCHES = 1 << 20
+"""About how many patches are searched for; of more pixels, their grid is wider, up to a patch's own side."""
 _MOST_AT_FIRST = 1 << 15
 """The same if nothing was found at half the size, because too little is known there."""
 
@@ -65,7 +68,8 @@ def textured(x: Tensor, known: Tensor, before: Matches | None, draw: Draw) -> tu
     if not bool(whole.any()):
         return x, None
     how = _FIRST if before is None else _NEXT
-    grid = patch_grid(near, how.step)
+    wide = math.ceil(math.sqrt(len(rows) / _MOST_PATCHES))
+    grid = patch_grid(near, min(max(how.step, wide), SIDE - 1))
     start = anywhere(len(grid.rows), whole, draw) if before is None else twice_as_large(before, grid, whole, draw)
     picture = x[0].permute(1, 2, 0).contiguous()
     depth, reach = depths(grid, known), max(known.shape)

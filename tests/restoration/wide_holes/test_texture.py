@@ -77,3 +77,23 @@ def test_a_frame_is_not_to_be_seen(model: Model) -> None:
     mean = restore(picture, Extend(pad=(20, 16, 20, 16)).problem(picture), Settings(), model).pixels
     error, blurred = (np.sqrt(((x - pixels)[outside] ** 2).mean()) for x in (made, mean))
     assert error < 0.5 * blurred
+
+
+def test_many_pixels_get_texture_from_a_wider_grid(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As detailed as that of a fine grid, at a bounded number of patches."""
+    x, known = checks((150, 150), 10), holed((150, 150), slice(30, 120), slice(30, 120))
+    small = x.permute(2, 0, 1)[None]
+    half, known_half = checks((75, 75), 5), holed((75, 75), slice(15, 60), slice(15, 60))
+    start = torch.where(known_half, half.permute(2, 0, 1)[None], 0.0)
+    _, before = textured(start, known_half, None, uniform(0, 0, 1))
+    fog = torch.where(known, small, 0.2 * small)
+    found = {}
+    for most in (1 << 20, 500):
+        monkeypatch.setattr(texture, "_MOST_PATCHES", most)
+        made, matches = textured(fog.clone(), known, before, uniform(0, 0, 0))
+        assert matches is not None
+        assert torch.equal(made[..., known], small[..., known])
+        found[most] = len(matches.rows), float(made[..., ~known].std())
+    assert found[500][0] < found[1 << 20][0] / 3
+    assert found[500][1] > 0.9 * found[1 << 20][1]
+    assert found[500][1] > 0.8 * float(small.std())

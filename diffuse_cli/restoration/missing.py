@@ -1,0 +1,28 @@
+"""Pixels that a damaged file has no data for, filled before anything else is done."""
+
+from dataclasses import replace
+
+from ..diffusion.model import Model
+from ..diffusion.settings import Settings
+from ..images.picture import Picture
+from .problem import Problem
+from .restore import restore
+
+
+def filled(picture: Picture, settings: Settings, model: Model) -> Picture:
+    """Return a picture whose missing pixels are filled as a hole. The others keep their bits.
+
+    Args:
+        picture: the file's, with damage.
+        settings: how to compute; wide holes get texture.
+        model: the network on its device.
+
+    Raises:
+        PictureError: the result is not finite.
+        OutOfMemoryError: not even the smallest tile fits.
+    """
+    damage = picture.source.damage
+    if damage is None or not damage.missing.any():
+        return picture
+    whole = restore(picture, Problem(hole=damage.missing), replace(settings, textured=True), model)
+    return replace(whole, source=replace(picture.source, damage=replace(damage, is_filled=True)))
