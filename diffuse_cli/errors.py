@@ -14,9 +14,16 @@ class PictureError(DiffuseError):
 
 
 class UsageError(DiffuseError):
-    """What can be known before the model loads: options, a missing file, an output that exists."""
+    """What can be known before the model loads: options, a missing file, an output that exists.
+
+    Its arguments are what is wrong, one line each.
+    """
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        """Return the lines."""
+        return "\n".join(map(str, self.args))
 
 
 class CheckpointError(DiffuseError):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import PictureError
 from ..system.files import disk_trouble, reason, replaced_whole, shown
+from ..system.streams import opened
 from . import content_credentials, optional_formats, tiff
 from .encoder import SUBSAMPLINGS, encode, jpeg_coding, through_jpeg
 from .encoding import PLAIN, Encoding, check_fits, check_quality, check_writable_format, is_lossless
@@ -70,15 +71,14 @@ def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | N
     Raises:
         PictureError: as `read_picture`.
     """
-    with _named(path), path.open("rb") if data is None else data as file:
-        stream: BinaryIO = file if file.seekable() else io.BytesIO(file.read())  # a pipe
+    with _named(path), opened(path) if data is None else data as file:
         state = _state(file)
         number, count = 0, 1
         while number < count:
-            picture, count = _page(stream, path, number, max_pixels)
+            picture, count = _page(file, path, number, max_pixels)
             if _state(file) != state:
                 raise PictureError("the file changed while it was read; wait until it is written, and try again")
-            yield replace(picture, source=replace(_with_claims(picture.source, stream), pages=count))
+            yield replace(picture, source=replace(_with_claims(picture.source, file), pages=count))
             number += 1
 
 
@@ -93,7 +93,7 @@ def _named(path: Path) -> Iterator[None]:
         raise PictureError(f"{shown(path)}: {disk_trouble(error)}") from error
 
 
-def _state(file: BinaryIO | io.BytesIO) -> tuple[int, int]:
+def _state(file: io.BufferedReader | io.BytesIO) -> tuple[int, int]:
     if isinstance(file, io.BytesIO):
         return 0, 0
     info = os.fstat(file.fileno())
@@ -162,8 +162,8 @@ def write_picture(picture: Picture, path: Path, *, encoding: Encoding = PLAIN, l
 
     Depth, grayness, alpha, profile, EXIF, XMP, IPTC, comments and resolution are kept, unless `encoding` says
     otherwise. A JPEG that was read from a JPEG keeps its tables, subsampling and scans; another has quality 95 and full
-    chroma. A WebP is lossless unless it was read from a lossy one. An existing file is replaced. A symbolic link is
-    replaced, too, and not the file that it points to.
+    chroma. A WebP is lossless unless it was read from a lossy one. An existing file is replaced. A symbolic link stays,
+    and the file that it points to is replaced. A pipe or a device is written into.
 
     Args:
         picture: the result.

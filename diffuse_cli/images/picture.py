@@ -52,6 +52,7 @@ class Source:
             integers. Unchanged pixels are written from here, since 0..1 -> -1..1 -> 0..1 rounds.
         pages: number of pages in the file.
         left_behind: what is not carried over (a gain map, frames, ...), in words.
+        notes: what else the user is told of how it was read, such as a conversion of colours.
         source_type: IPTC's digital source type, the strongest in XMP and C2PA manifest; "" = none.
         provenance: how a result was made, as an RDF element for its XMP (see `provenance.recipe`); b"" = not told.
     """
@@ -72,6 +73,7 @@ class Source:
     samples: NDArray[np.floating[Any]] | None = field(default=None, repr=False)
     pages: int = 1
     left_behind: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     source_type: str = ""
     provenance: bytes = b""
 

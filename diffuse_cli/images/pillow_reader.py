@@ -19,6 +19,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from ..errors import PictureError
 from ..system.arrays import copied, empty_array, row_blocks
 from ..system.files import reason
+from ..system.streams import is_stream
+from . import cmyk
 from .metadata import orientation, source_of
 from .picture import Levels, Picture, check_size, from_array, integers, to_unit, upright
 from .tiff import BITS, MAGICS, PHOTOMETRIC, PLANAR, UnusualTiffError
@@ -53,11 +55,13 @@ def quiet_pillow() -> Iterator[None]:
 
 
 def quick_size(path: Path) -> tuple[int, int] | None:
-    """Return (width, height) from the header alone; None where Pillow cannot tell.
+    """Return (width, height) from the header alone; None where Pillow cannot tell, or the file is a pipe.
 
     Args:
         path: the file.
     """
+    if is_stream(path):
+        return None
     try:
         with quiet_pillow(), Image.open(path) as image:
             return image.size
@@ -119,6 +123,8 @@ class PillowReader:
             levels, depth = self._levels(image)
             turn = orientation(image)
             source = source_of(image, self.file)
+            if image.mode == "CMYK":
+                levels, source = cmyk.converted(image, source)
         if depth == 32:
             return from_array(upright(levels, turn), source)
         if image.mode == "P" and not source.icc and levels.shape[2] == 3 and _equal_channels(levels):
@@ -152,7 +158,7 @@ class PillowReader:
         if image.format not in ("MPO", "TIFF") and getattr(image, "is_animated", False):
             frames = f"an animation of {getattr(image, 'n_frames', 'several')} frames"
             raise PictureError(f"{frames}; save them as single pictures")
-        if image.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
+        if image.mode in ("LAB", "YCbCr", "HSV"):
             raise PictureError(
                 f"its colours are {image.mode}, which diffuse does not read; "
                 "convert it to RGB first, with its own profile"

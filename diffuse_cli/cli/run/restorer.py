@@ -1,6 +1,5 @@
 """How pictures are restored: planned, read, restored, written."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import PictureError, UsageError
 from ...provenance import recipe
+from ...system.files import in_the_way
 from ...system.process import give_back
 from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
@@ -99,11 +99,11 @@ def _check_saved(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> None:
         return
     taken = [path for job in jobs for path in (job.source, job.output) if path != PIPE]
     if len({*masks}) < len(masks):
-        raise UsageError("--save-mask: two pictures' masks have the same name; give a folder, or 'm/{stem}.png'")
+        raise UsageError("--save-mask: two pictures' masks have the same name; give a folder, or 'm/{stem}{ext}.png'")
     plan.check_free(masks, [*taken, *tasks.reads])
     if files.exists != "overwrite" and not files.resume:
-        plan.refuse_existing([path for path in masks if os.path.lexists(path)])
-    plan.check_folders(masks, may_create=True)
+        plan.refuse_existing([path for path in masks if in_the_way(path)])
+    plan.check_folders(masks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,21 +158,15 @@ def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
 
 
 def _write_mask(path: Path, hole: "NDArray[np.bool_]") -> None:
-    """Write a mask, white = filled. Create its folder if need be.
+    """Write a mask, white = filled.
 
     Raises:
         PictureError: it cannot be written.
     """
-    from ...images.image_io import write_picture
+    from ...images.image_io import Encoding, write_picture
     from ...images.mask_picture import mask_picture
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PictureError(
-            f"{path.parent}: the folder cannot be created ({error.strerror}); choose another --save-mask"
-        ) from None
-    write_picture(mask_picture(hole), path)
+    write_picture(mask_picture(hole), path, encoding=Encoding(format="png"))
 
 
 def _tidy_after(picture: "Picture") -> None:
@@ -296,7 +290,7 @@ class _Restorer(PictureSteps[_Read]):
         """Say what was found out about a page."""
         from ...images.white_level import told
 
-        notes = [line for line in (told(picture), *problem.findings.notes) if line]
+        notes = [line for line in (told(picture), *picture.source.notes, *problem.findings.notes) if line]
         for line in (*(() if self.results.files.quiet else notes), *problem.findings.warnings):
             self.results.display.say(f"{name}: {line}")
 

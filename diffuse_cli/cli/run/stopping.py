@@ -6,6 +6,8 @@ import sys
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from ...system.streams import stop_waiting
+
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
@@ -39,6 +41,7 @@ class Stop:
 
     def __enter__(self) -> Self:
         """Listen, unless the signal was ignored from outside, as Ctrl-C is in a script's background jobs."""
+        stop_waiting(False)
         for number in CODES:
             if signal.getsignal(number) != signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._on_signal)
@@ -56,6 +59,7 @@ class Stop:
         if self.signal is not None:
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated
         self.signal = signal.Signals(number)
+        stop_waiting()
         if self._quiet:
             return
         # Not by way of Python's streams: the signal may have come in the middle of one of them.
