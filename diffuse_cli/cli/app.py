@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import DiffuseError, UsageError
-from ..system.process import wait_passively
+from ..system.process import own_stderr, wait_passively
 from ..system.streams import reading_once
 from ..version import __version__
 from .commands.config import default_map
@@ -135,4 +135,6 @@ def main() -> None:
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, on_sigterm)
     wait_passively()
+    if "train" not in sys.argv[1:2]:  # there, what libraries say of a crash is worth more than a quiet screen
+        own_stderr()
     app()

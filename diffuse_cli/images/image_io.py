@@ -50,7 +50,7 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
     Raises:
         PictureError: the file is no picture, damaged, too large, animated, or has several pages; it is of a kind that
-            would lose something (CMYK, signed integers, ...); it changed while it was read; or the disk fails.
+            would lose something (LAB, signed integers, ...); it changed while it was read; or the disk fails.
     """
     pages = read_pages(path, max_pixels=max_pixels)
     picture = next(pages)

@@ -23,6 +23,7 @@ _REMEDY = {
     errno.ENOENT: "there is no such file or folder (any more); check the name",
     errno.EISDIR: "this is a folder; name a file in it",
     errno.ENOTDIR: "a part of this path is a file, not a folder; check the name",
+    errno.EEXIST: "a part of this path is a file, not a folder; check the name",
     errno.EACCES: "access is not permitted; change its permissions, or choose another place",
     errno.EPERM: "access is not permitted; change its permissions, or choose another place",
     errno.EROFS: "the disk is read-only; choose another place",

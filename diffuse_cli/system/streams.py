@@ -141,9 +141,7 @@ def write_into(path: Path, data: bytes | memoryview) -> None:
     Raises:
         OSError: it is a disk or a socket; nobody reads any more; or a signal came before somebody read.
     """
-    if not is_writable_stream(path):
-        raise OSError(errno.ENODEV, "a disk or a socket, not a file")
-    file = _opened_for_writing(path)
+    file = opened_for_writing(path)
     try:
         write_all(file, data)
     finally:
@@ -159,7 +157,17 @@ def is_writable_stream(path: Path) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
-def _opened_for_writing(path: Path) -> int:
+def opened_for_writing(path: Path) -> int:
+    """Return a descriptor of a pipe or device, which the caller closes. A pipe's reader is waited for.
+
+    Args:
+        path: the pipe or device.
+
+    Raises:
+        OSError: it is a disk or a socket, or a signal came before somebody read.
+    """
+    if not is_writable_stream(path):
+        raise OSError(errno.ENODEV, "a disk or a socket, not a file")
     while True:
         try:
             return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)

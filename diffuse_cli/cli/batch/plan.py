@@ -153,18 +153,16 @@ def plan(
     """
     names = {product: naming, **beside}
     jobs = _jobs(found, names, problem)
-    lines: list[str] = [job.problem for job in jobs if job.problem and not _fails_alone(job, names[job.product])]
-    with _noting(lines):
-        check_inputs(found)
+    missing = {one.path: line for one in found if (line := _missing(one))}
+    own = [job for job in jobs if job.source not in missing and not _fails_alone(job, names[job.product])]
+    lines = [*missing.values(), *(job.problem for job in own if job.problem)]
     piped, jobs = [job for job in jobs if job.output == PIPE], [job for job in jobs if job.output != PIPE]
     with _noting(lines):
         check_collisions(jobs)
-    with _noting(lines):
-        check_free(
-            [job.output for job in jobs if not job.problem],
-            [*(one.path for one in found if one.path != PIPE), *inputs],
-        )
-    piped, jobs = shard(piped, *part), shard(jobs, *part)
+    sources = [*(one.path for one in found if one.path != PIPE), *inputs]
+    not_free = dict(_not_free([job.output for job in jobs if not job.problem], sources))
+    lines += not_free.values()
+    piped, jobs = shard(piped, *part), shard([job for job in jobs if job.output not in not_free], *part)
     with _noting(lines):
         jobs = _settle(jobs, on_exists, is_made)
     with _noting(lines):
@@ -338,11 +336,13 @@ def check_inputs(found: Iterable[Found]) -> None:
     Raises:
         UsageError: there is no such file, or it is a folder or a device.
     """
-    refuse(filter(None, (_missing(one.path) for one in found if not one.listed and not one.scanned)))
+    refuse(filter(None, map(_missing, found)))
 
 
-def _missing(path: Path) -> str:
-    if path == PIPE:
+def _missing(found: Found) -> str:
+    """Return why an input that was named cannot be read. "" = it may well be."""
+    path = found.path
+    if path == PIPE or found.listed or found.scanned:
         return ""
     try:
         check_length(path)
@@ -394,29 +394,32 @@ def check_free(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
         inputs: the files that are read.
 
     Raises:
-        UsageError: one is a folder or an input.
+        UsageError: one is a folder, an input, a disk, or a link that leads in a circle.
     """
+    refuse(line for _, line in _not_free(outputs, inputs))
+
+
+def _not_free(outputs: Sequence[Path], inputs: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield the outputs that `check_free` refuses, and why."""
     sources = {identity for path in inputs if (identity := _identity(path)) is not None}
     names = {_key(path) for path in inputs}
-    lines = []
     for path in outputs:
         try:
             check_length(path)
             landing(path)
         except UsageError as error:
-            lines.append(str(error))
+            yield path, str(error)
             continue
         except OSError as error:
-            lines.append(f"{path}: {disk_trouble(error)}")
+            yield path, f"{path}: {disk_trouble(error)}"
             continue
         if path.is_dir():
-            lines.append(f"{path}: is a folder; give a file name, or {path}/ for files in it")
+            yield path, f"{path}: is a folder; give a file name, or {path}/ for files in it"
         elif is_stream(path) and not is_writable_stream(path):
-            lines.append(f"{path}: is a disk or a socket, not a file; choose another output")
+            yield path, f"{path}: is a disk or a socket, not a file; choose another output"
         # The same name in another case is the same file where the picture may be copied to, if not here.
         elif _key(path) in names or ((identity := _identity(path)) is not None and identity in sources):
-            lines.append(f"{path}: is an input, which is never overwritten; choose another output")
-    refuse(lines)
+            yield path, f"{path}: is an input, which is never overwritten; choose another output"
 
 
 def check_outputs(outputs: Sequence[Path], *, force: bool, inputs: Sequence[Path] = ()) -> None:

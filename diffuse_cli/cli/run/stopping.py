@@ -21,6 +21,13 @@ def on_sigterm(number: int, frame: FrameType | None) -> None:
     raise Terminated
 
 
+def _stderr() -> int:
+    try:
+        return sys.stderr.fileno()
+    except (OSError, ValueError):  # a stream of Python's own
+        return 2
+
+
 class Stop:
     """Notes the first signal while it is entered, and raises on the second one.
 
@@ -64,7 +71,7 @@ class Stop:
             return
         # Not by way of Python's streams: the signal may have come in the middle of one of them.
         line = f"diffuse: {name}: finishing {self._finishing}; a second {name} stops at once\n"
-        os.write(2, (("\r\x1b[K" if sys.stderr.isatty() else "") + line).encode())
+        os.write(_stderr(), (("\r\x1b[K" if sys.stderr.isatty() else "") + line).encode())
 
     @property
     def asked(self) -> bool:

@@ -88,7 +88,7 @@ def test_two_inputs_of_one_name_collide_even_in_another_case(folder: Path, on_ex
 
 
 def test_folders_that_are_none(folder: Path) -> None:
-    for output in ("missing/x.png", "a.png/", "a.png/b/", "a.png/{stem}.png"):
+    for output in ("a.png/", "a.png/b/", "a.png/b/c.png", "a.png/{stem}.png"):
         with pytest.raises(UsageError, match="folder"):
             planned(found("b.jpg"), output)
 
