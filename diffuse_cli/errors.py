@@ -1,5 +1,10 @@
 """What can go wrong, each with the exit code that the command line documents."""
 
+from typing import Final
+
+DEFECTS: Final = (NameError, AttributeError, AssertionError, ImportError)
+"""What a mistake in a program raises, and no broken file: it is never taken for one."""
+
 
 class DiffuseError(Exception):
     """A problem that the user can mend; its message is one line that names the thing and the remedy."""

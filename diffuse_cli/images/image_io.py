@@ -237,7 +237,7 @@ def _told(path: Path, kind: str, making: "_Making") -> Iterator[None]:
         if error.errno is None:  # the encoder's own words
             raise PictureError(f"{shown(path)}: cannot be written ({reason(error)}); try -o out.png") from error
         raise PictureError(f"{shown(path)}: cannot be written: {disk_trouble(error)}") from error
-    except (ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
+    except (ValueError, RuntimeError, ArithmeticError) as error:
         if making.failed:
             raise
         raise PictureError(f"{shown(path)}: cannot be written as {kind} ({reason(error)}); try -o out.png") from error

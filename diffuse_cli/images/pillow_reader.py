@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ..errors import PictureError
+from ..errors import DEFECTS, PictureError
 from ..system.arrays import copied, empty_array, row_blocks
 from ..system.files import reason
 from ..system.streams import is_stream
@@ -65,6 +65,8 @@ def quick_size(path: Path) -> tuple[int, int] | None:
     try:
         with quiet_pillow(), Image.open(path) as image:
             return image.size
+    except DEFECTS:
+        raise
     except Exception:  # whatever is wrong with it will be said when it is read
         return None
 
@@ -84,7 +86,7 @@ def decoding() -> Iterator[None]:
     """
     try:
         yield
-    except (PictureError, MemoryError):
+    except (PictureError, MemoryError, *DEFECTS):
         raise
     except UnidentifiedImageError as error:
         raise PictureError(NOT_A_PICTURE) from error
