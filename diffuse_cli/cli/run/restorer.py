@@ -247,7 +247,8 @@ class _Restorer(PictureSteps[_Read]):
         _tidy_after(read.first)
         shown = Shown(before=read.first, after=after, problem=read.problem) if self.results.shows(job) else None
         signed = self.results.signed(after, read.recipe)
-        return Made(pages=[signed], recipe=read.recipe, encoding=read.encoding, hole=read.problem.hole, shown=shown)
+        hole = read.problem.hole if is_new else None  # its mask is written once for all results
+        return Made(pages=[signed], recipe=read.recipe, encoding=read.encoding, hole=hole, shown=shown)
 
     def _restore_pages(self, job: Job, read: _Read, *, is_new: bool) -> Made:
         """Restore a picture of several pages. Each page is read when the one before is written."""
