@@ -21,20 +21,22 @@ def converted(image: Image.Image, source: Source) -> tuple[NDArray[np.uint8], So
     Returns:
         Levels (H, W, 3), and what their file would say, with a note of what was done.
     """
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     profile = _profile(image.info.get("icc_profile"))
     if profile is None:
         colours: Image.Image | None = image.convert("RGB")
         how = "without a profile of its own, so its colours are only near"
     else:
         colours = ImageCms.profileToProfile(
-            image, profile, srgb, outputMode="RGB", renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB",
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )  # fmt: skip
         how = f"through its profile ({ImageCms.getProfileDescription(profile).strip() or 'without a name'})"
     assert isinstance(colours, Image.Image)
     note = f"converted from CMYK to sRGB {how}"
-    return np.asarray(colours), replace(source, icc=srgb.tobytes(), jpeg=None, notes=(*source.notes, note))
+    # No profile: that of the library holds the time, and files without one are sRGB.
+    chunks = ((b"sRGB", bytes([ImageCms.Intent.RELATIVE_COLORIMETRIC])),)
+    said = replace(source, icc=b"", jpeg=None, colour_chunks=chunks, notes=(*source.notes, note))
+    return np.asarray(colours), said
 
 
 def _profile(icc: Any) -> ImageCms.ImageCmsProfile | None:  # noqa: ANN401 - what a file says

@@ -130,12 +130,14 @@ def landing(path: Path) -> Path:
 
 
 def in_the_way(path: Path) -> bool:
-    """Return whether something is there that writing would replace. A pipe or a device is only written into.
+    """Return whether something is there that writing would replace.
+
+    A pipe or a device is only written into. Where a link leads to no file yet, one is made.
 
     Args:
         path: any.
     """
-    return os.path.lexists(path) and not is_stream(path)
+    return os.path.exists(path) and not is_stream(path)
 
 
 def _copy_facts(temporary: Path, path: Path, like: Path | None, keep_times: bool) -> None:

@@ -37,7 +37,7 @@ def options(toy_file: Path) -> str:
 def shell(tmp_path: Path) -> Shell:
     env = {**os.environ, "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     return lambda line: subprocess.run(
-        ["bash", "-c", line], cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=120
+        ["bash", "-c", line], cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=600
     )
 
 
@@ -54,7 +54,7 @@ def readers(*pipes: Path) -> Iterator[dict[Path, bytes]]:
         thread.start()
     yield got
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
 
 class TestOutputs:
@@ -183,7 +183,7 @@ class TestWaiting:
 
     def stopped(self, process: "subprocess.Popen[bytes]") -> bytes:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 143
+        assert process.wait(60) == 143
         assert process.stderr is not None
         said = process.stderr.read()
         assert b"stopped by SIGTERM: 0 done" in said
@@ -195,7 +195,7 @@ class TestWaiting:
     def test_for_a_writer(self, options: str, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "p.png")
         process = self.start(tmp_path, options, "denoise", "p.png", "--noise", "9", "-o", "b.png")
-        end, writer = time.monotonic() + 60, -1
+        end, writer = time.monotonic() + 300, -1
         while writer < 0:  # until it is open for reading
             assert process.poll() is None
             assert time.monotonic() < end

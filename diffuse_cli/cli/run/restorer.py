@@ -61,13 +61,13 @@ def restore_files(
         op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,
         others=tasks.reads,
     )  # fmt: skip
-    _check_saved(batch.jobs, files, tasks)
+    masks = _masks(batch.jobs, files, tasks)
     if files.dry_run:
         show_plan(batch, files)
         return
     tasks.prepare(batch)
     with Display(quiet=files.quiet, total=len(batch.jobs)) as display:
-        begin(batch, files, display)
+        begin(batch, files, display, masks)
         due = any(job.action != "skip" for job in batch.jobs)
         display.prepare("loading the model")
         model = tasks.adapt(compute.load(), display) if due else None
@@ -87,8 +87,8 @@ def restore_files(
             pipeline.run(batch.jobs, restorer, work.end, work.is_stopped)
 
 
-def _check_saved(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> None:
-    """Check that the masks which are written overwrite nothing.
+def _masks(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> list[Path]:
+    """Return the masks that are written. Check that they overwrite nothing.
 
     Raises:
         UsageError: two have one name, or one is an input or a result, or it exists and is not to be replaced.
@@ -96,7 +96,7 @@ def _check_saved(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> None:
     named = {job.source: tasks.saved(job) for job in jobs if job.action != "skip"}  # several results have one mask
     masks = [path for path in named.values() if path is not None]
     if not masks:
-        return
+        return []
     taken = [path for job in jobs for path in (job.source, job.output) if path != PIPE]
     if len({*masks}) < len(masks):
         raise UsageError("--save-mask: two pictures' masks have the same name; give a folder, or 'm/{stem}{ext}.png'")
@@ -104,6 +104,7 @@ def _check_saved(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> None:
     if files.exists != "overwrite" and not files.resume:
         plan.refuse_existing([path for path in masks if in_the_way(path)])
     plan.check_folders(masks)
+    return masks
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,11 @@ class Showing:
     comparisons: Mapping[Path, Path]
     provenance: bool = True
 
+    @property
+    def targets(self) -> list[Path]:
+        """The files that are written."""
+        return [*self.comparisons.values(), *(() if self.report is None else [self.report.target])]
+
     def wants(self, job: Job) -> bool:
         """Return whether a picture is needed until its result is written."""
         if not job.product.is_picture:
@@ -147,7 +152,7 @@ def _comparisons(compare: str, op: str, files: Output, jobs: Sequence[Job], take
     plan.check_collisions(jobs)
     targets = [job.output for job in jobs]
     plan.check_free(targets, taken)
-    if files.exists == "fail":
+    if files.exists == "fail" and not files.resume:
         plan.refuse_existing([path for path in targets if in_the_way(path)])
     plan.check_folders(targets)
     return {job.output: target for job, target in zip(due, targets, strict=True)}

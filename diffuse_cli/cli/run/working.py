@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,20 @@ from .planning import Batch
 from .stopping import CODES, NAMES, Stop, Terminated
 
 
-def begin(batch: Batch, options: LogOptions, display: Display) -> None:
-    """Say what is worth knowing, and clear away what a killed run left in the folders."""
+def begin(batch: Batch, options: LogOptions, display: Display, beside: Iterable[Path] = ()) -> None:
+    """Say what is worth knowing, and clear away what a killed run left in the folders.
+
+    Args:
+        batch: the plan.
+        options: how much is said.
+        display: where it is said.
+        beside: further files that are written.
+    """
     from ...system.files import remove_stale
 
-    remove_stale(plan.places(job.output for job in batch.jobs if job.output != PIPE and job.action != "skip"))
+    outputs = [job.output for job in batch.jobs if job.output != PIPE and job.action != "skip"]
+    shown = () if batch.showing is None else batch.showing.targets
+    remove_stale(plan.places([*outputs, *shown, *beside]))
     if options.quiet:
         return
     if batch.ignored:
