@@ -87,6 +87,8 @@ def _read(path: Path, files: Files) -> "tuple[StylePicture | Style, str]":
     """
     from ...tasks.style.studio import StylePicture, styled_by
 
+    if is_pipe(path) and path.suffix == SUFFIX:
+        raise UsageError(f"{path}: is a pipe, and a learned style is read from a file; write it to one first")
     if not (path.is_file() or is_pipe(path)):
         raise UsageError(f"{path}: no such file; --style takes a picture, or a file that --save-style wrote")
     given = styled_by(path, files.max_pixels)

@@ -1,7 +1,9 @@
 """diffuse stylize."""
 
 import json
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from tests.tasks.test_stylize import SHORT, learned, picture_of
 def test_command(run: Program, cat: Path, toy_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studio, "LESSON", SHORT)
     Image.fromarray(to_levels(picture_of((56, 72), 7).pixels, 8)).save(tmp_path / "painting.png")
+    (tmp_path / "s.safetensors").symlink_to("far.safetensors")
     model = ("--model", toy_file, "--device", "cpu", "--steps", "2")
     line = ("stylize", cat, "--style", "painting.png", *model, "-o", "out.png", "--save-style", "s.safetensors")
     first = run(*line)
@@ -38,7 +41,14 @@ def test_command(run: Program, cat: Path, toy_file: Path, tmp_path: Path, monkey
     saved = run("stylize", cat, "--style", "s.safetensors", *model, "-o", "saved.png")
     assert saved.exit_code == 0
     assert np.array_equal(pixels(tmp_path / "saved.png"), pixels(tmp_path / "out.png"))
-    assert load_file(tmp_path / "s.safetensors")
+    assert load_file(tmp_path / "far.safetensors")
+    assert (tmp_path / "s.safetensors").is_symlink()
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit((tmp_path / "pipe").read_bytes)
+        piped = run("stylize", cat, "--style", "painting.png", *model, "-o", "piped.png", "--save-style", "pipe")
+        assert piped.exit_code == 0
+        assert read.result(60) == (tmp_path / "far.safetensors").read_bytes()
     resumed = run(*line[:-2], "--resume", "--json")
     assert json.loads(resumed.stdout.splitlines()[0])["status"] == "skipped"
     replayed = run("replay", "out.png", "--input", cat, "--style", "painting.png", "--model", toy_file)
@@ -53,6 +63,8 @@ def test_wrong_commands(run: Program, cat: Path, toy_file: Path, tmp_path: Path)
     assert run("stylize", cat).exit_code == 2
     assert run("stylize", cat, "--style", "nothing.png").exit_code == 2
     assert run("stylize", cat, "--style", "bad.safetensors").exit_code == 3
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    assert "a learned style is read from a file" in run("stylize", cat, "--style", "pipe.safetensors").stderr
     assert run("stylize", cat, *style, "--strength", "2").exit_code == 2
     assert run("stylize", cat, *style, "--save-style", "s.png").exit_code == 2
     assert run("stylize", cat, *style, "--save-style", "bad.safetensors").exit_code == 2
