@@ -242,7 +242,7 @@ def shown_skips(skipped: Mapping[str, Sequence[Path]]) -> str:
 
 def _shown_names(paths: Sequence[Path]) -> str:
     names = [path.name for path in paths[:_MOST_NAMES]]
-    more = Counter(path.suffix.lower() or path.name for path in paths[_MOST_NAMES:])
+    more = Counter(path.suffix.lower() or "without a suffix" for path in paths[_MOST_NAMES:])
     names += [f"{count} more {suffix}" for suffix, count in more.most_common(_MOST_NAMES)]
     rest = len(paths) - _MOST_NAMES - sum(count for _, count in more.most_common(_MOST_NAMES))
     return ", ".join(names + ([f"{rest} others"] if rest > 0 else []))

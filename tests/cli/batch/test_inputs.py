@@ -55,6 +55,22 @@ def test_lists_keep_their_folders(folder: Path) -> None:
     assert [one.below for one in above] == kept
 
 
+def test_a_mark_at_the_beginning_of_a_list_belongs_to_no_name() -> None:
+    for mark in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le"):
+        data = ("\ufeff" if mark == "utf-16-le" else "") + "ä.png\r\nb.png\r\n"
+        assert inputs.read_list(data.encode(mark), null=False) == [Path("ä.png"), Path("b.png")], mark
+    with pytest.raises(UsageError, match="add -0"):
+        inputs.read_list(b"a.png\0b.png\0", null=False)
+
+
+def test_what_is_left_out_is_named() -> None:
+    many = [Path(f"in/{k}.tga") for k in range(7)] + [Path("in/Makefile")]
+    assert inputs.shown_skips({"not pictures": many, "hidden": [Path("in/.a.png")]}) == (
+        "1 hidden file (.a.png); "
+        "8 files that are not pictures (0.tga, 1.tga, 2.tga, 3.tga, 4.tga, 2 more .tga, 1 more without a suffix)"
+    )
+
+
 def test_what_was_named_is_not_found_again(folder: Path) -> None:
     assert paths(found("a.png", ".")) == ["a.png", "b.jpg", "x[1].png"]
 

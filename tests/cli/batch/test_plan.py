@@ -38,6 +38,23 @@ def test_templates(folder: Path) -> None:
     assert outputs(planned(some[:1], "{stem}")) == ["{stem}/a.png"]
 
 
+def test_a_dot_before_the_suffix_is_not_doubled(folder: Path) -> None:
+    some = found("a.png", "b.jpg")
+    assert outputs(planned(some, "o/{stem}.x.{ext}")) == outputs(planned(some, "o/{stem}.x{ext}"))
+    (folder / "c..png").write_bytes(b"")
+    assert outputs(planned(found("c..png"), "o/{stem}{ext}")) == ["o/c..png"]
+
+
+def test_a_name_without_suffix_for_several_is_a_folder(folder: Path) -> None:
+    some = found("a.png", "b.jpg")
+    assert plan.folder_for("out", some) == "out/"
+    assert plan.folder_for("out", found("sub")) == "out/", "a folder with one picture"
+    assert plan.folder_for("out", some[:1], samples=2) == "out/"
+    for one in ("out.png", "out/", "-", "/dev/stdout", "{stem}", "sub", "sub/notes.txt", None):
+        assert plan.folder_for(one, some) == one
+    assert plan.folder_for("out", some[:1]) == "out"
+
+
 @pytest.mark.parametrize("template", ["{name}.png", "{stem.png", "{stem!r}.png", "{stem:>9}.png", "{}.png"])
 def test_wrong_templates(folder: Path, template: str) -> None:
     with pytest.raises(UsageError, match="-o"):
