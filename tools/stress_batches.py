@@ -181,7 +181,7 @@ def outputs(work: Path, count: int, rounds: int, side: int) -> None:
     for done in range(1, rounds + 1):
         process = subprocess.Popen(line)
         while process.poll() is None and len(list(out.rglob("*"))) <= before:
-            time.sleep(0.01)
+            time.sleep(0.1)
         time.sleep(rng.uniform(0, 1.0))
         if process.poll() is not None:
             raise SystemExit(f"the batch was done after {done - 1} kills; give more --pictures or a larger --side")

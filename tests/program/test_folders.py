@@ -63,6 +63,13 @@ def test_no_unusual_file_stops_a_folder(denoise: Denoise, tmp_path: Path) -> Non
         "2 files that are not pictures (h.tga, notes.txt)"
     )  # fmt: skip
     assert said[-1].startswith("diffuse: in/broken.png: ")
+    env = {**os.environ, "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"}
+    through = subprocess.run(
+        ["bash", "-c", "cat in/c.gif | diffuse denoise - --noise 9 > c"], cwd=tmp_path, env=env, capture_output=True,
+        check=False, text=True,
+    )  # fmt: skip
+    assert through.stderr.splitlines()[0] == "-: GIF is read but not written, so the result is a PNG"
+    assert (tmp_path / "c").read_bytes().startswith(b"\x89PNG")
     beside = denoise("in", "-q", "--on-exists", "skip")
     assert beside.returncode == 1
     assert "the name is too long" in beside.stderr

@@ -303,6 +303,10 @@ class _Restorer(PictureSteps[_Read]):
         say = self.results.display.say
         if not job.product.is_picture:
             return
+        if job.output == PIPE and self.results.encoding.format is None:
+            written, before = read.encoding.kind(job.output), read.first.source.format
+            if written != before:
+                say(f"-: {before} is read but not written, so the result is a {written}")
         if read.problem.keeps_pixels and not is_lossless(job.output, read.first, read.encoding):
             say(f"{job.output}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
         for part in read.first.source.left_behind:
