@@ -67,7 +67,7 @@ class Stop:
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated
         self.signal = signal.Signals(number)
         stop_waiting()
-        if self._quiet:
+        if self._quiet or sys.stderr is None:
             return
         # Not by way of Python's streams: the signal may have come in the middle of one of them.
         line = f"diffuse: {name}: finishing {self._finishing}; a second {name} stops at once\n"
