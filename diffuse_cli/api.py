@@ -260,7 +260,7 @@ def _prepared(
     before = to_picture(picture)
     model = _model(options)
     problem = task.problem(before, noise_reader(model))
-    for note in (told(before), *problem.findings.notes):
+    for note in (told(before), *before.source.notes, *problem.findings.notes):
         if note:
             log.info(note)
     if before.source.damage is not None:

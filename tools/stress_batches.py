@@ -1,6 +1,8 @@
-"""Batches at their real size, by hand: python -m tools.stress_batches kills|disk|flat|pair [--pictures N] [--kills N].
+"""Batches at their real size, by hand: python -m tools.stress_batches WHAT [--pictures N] [--kills N].
 
     kills   a batch is killed by SIGKILL at random moments, each time in mid-work, and resumed until it is done
+    outputs the same of a batch that writes pictures, masks, comparisons, maps, traces, a report and a journal: to
+            files, through links, into a pipe and a device
     disk    the same on a disk that is full, and then read-only, in the middle (needs the right to mount)
     flat    memory and files/s of a long batch, against a bare loop over the same calls
     pair    two processes are started at once on the same batch
@@ -16,9 +18,11 @@ import os
 import random
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -28,6 +32,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from diffuse_cli.cli.app import main as run_program
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
@@ -106,6 +111,113 @@ def kills(work: Path, count: int, rounds: int, side: int) -> None:
     assert same, "outputs differ from those of a run that was not killed, or something else lies there"
     assert again == 0, f"{again} outputs were made twice"
     print(f"{done} kills, {len(now)} outputs, each made once; bytes as of an unkilled run; inputs unchanged; no rests")
+
+
+BESIDE = ("--uncertainty", "--trace", "--save-mask", "--compare")
+
+
+def to_everything(model: Path, source: Path, out: Path, *more: str) -> list[str]:
+    beside = [word for option in BESIDE for word in (option, f"{out}/{option[2:]}/")]
+    shown = ["--report", f"{out}/report.html", "--journal", f"{out}/journal.jsonl"]
+    options = ["--box", "9,9,20,20", "--steps", "2", *beside, *shown, "--model", str(model), *OPTIONS[2:], "-q", *more]
+    return [str(PROGRAM), "inpaint", str(source), "-o", f"{out}/pictures/", *options]
+
+
+def program(line: list[str]) -> None:
+    """Run the program in a process that was forked from this one, which saves the time of importing torch."""
+    sys.argv = line
+    run_program()
+
+
+def unusual(out: Path, names: list[str]) -> None:
+    """Links where a third of the files will be, and a pipe and a device in the place of two pictures."""
+    for folder in ("pictures", "far", *(option[2:] for option in BESIDE)):
+        (out / folder).mkdir(parents=True)
+    for folder in ("pictures", *(option[2:] for option in BESIDE)):
+        for name in names[2::3]:
+            shown = name if folder == "pictures" else Path(name).with_suffix(".png").name
+            (out / folder / shown).symlink_to(f"../far/{folder}-{shown}")
+    for name in ("report.html", "journal.jsonl"):
+        (out / name).symlink_to(f"far/{name}")
+    os.mkfifo(out / "pictures" / names[0])
+    if os.geteuid() == 0:
+        os.mknod(out / "pictures" / names[1], 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+
+
+def torn(out: Path) -> list[str]:
+    """What is neither whole nor hidden."""
+    found = []
+    for path in out.rglob("*"):
+        if path.name.startswith(".") or not path.is_file():
+            continue
+        if path.suffix == ".html":
+            whole = path.read_text().rstrip().endswith("</html>")
+        elif path.suffix == ".jsonl":
+            whole = all(json.loads(line) for line in path.read_text().splitlines()[:-1] if line)
+        else:
+            with Image.open(path) as image:
+                image.load()
+            whole = "mask" in str(path) or recipe.read(path) is not None
+        found += [] if whole else [str(path)]
+    return found
+
+
+def outputs(work: Path, count: int, rounds: int, side: int) -> None:
+    model = toy(work / "toy.safetensors")
+    source = pictures(work / "in", count, side)
+    for path in source[-2:]:
+        Image.open(path).convert("P").save(path.with_suffix(".gif"))
+        path.unlink()
+    source = sorted((work / "in").iterdir())
+    names, originals = [path.name for path in source], digests(source)
+    subprocess.run(to_everything(model, work / "in", work / "whole"), check=True)
+    out, rng, fed = work / "killed", random.Random(0), Counter[str]()
+    unusual(out, names)
+    links = {path for path in out.rglob("*") if path.is_symlink()}
+    last = b""
+
+    def drink() -> None:
+        nonlocal last
+        while True:
+            last = (out / "pictures" / names[0]).read_bytes()
+            fed["whole" if last == whole_picture else "cut"] += 1
+
+    whole_picture = (work / "whole" / "pictures" / names[0]).read_bytes()
+    threading.Thread(target=drink, daemon=True).start()
+    line, looked, before = to_everything(model, work / "in", out, "--resume"), 0, 0
+    for done in range(1, rounds + 1):
+        process = multiprocessing.get_context("fork").Process(target=program, args=(line,))
+        process.start()
+        while process.is_alive() and len(list(out.rglob("*"))) <= before:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 2))
+        if not process.is_alive():
+            raise SystemExit(f"the batch was done after {done - 1} kills; give more --pictures or a larger --side")
+        process.kill()
+        process.join()
+        assert not (bad := torn(out)), bad
+        assert all(path.is_symlink() for path in links), "a link was replaced"
+        assert (out / "pictures" / names[0]).is_fifo(), "the pipe was replaced"
+        assert os.geteuid() or (out / "pictures" / names[1]).is_char_device(), "the device was replaced"
+        there = [path for path in out.rglob("*") if path.is_file() and not path.is_symlink()]
+        looked, before = looked + len(there), len(list(out.rglob("*")))
+        print(f"kill {done}: {len(there)} files are there", flush=True)
+    subprocess.run(line, check=True)
+    rests = list(out.rglob(".*"))
+    assert digests(source) == originals, "an input has changed"
+    assert not rests, rests
+    wrong = []
+    for path in (work / "whole").rglob("*"):
+        one = out / path.relative_to(work / "whole")
+        if path.suffix in (".html", ".jsonl") or path.is_dir() or one.is_fifo() or one.is_char_device():
+            continue
+        if not (one.is_file() and one.read_bytes() == path.read_bytes()) and path.parent.name != "compare":
+            wrong.append(str(one))
+    assert not wrong, wrong
+    assert last == whole_picture
+    print(f"{rounds} kills, {looked} files looked at after them, all whole; {len(links)} links, the pipe and the "
+          f"device are what they were; the pipe gave {fed['whole']} whole pictures and {fed['cut']} cut by a kill; "
+          f"then bytes as of an unkilled run; inputs unchanged; no rests")  # fmt: skip
 
 
 def disk(work: Path, count: int, side: int) -> None:
@@ -209,17 +321,17 @@ def pair(work: Path, count: int, side: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["kills", "disk", "flat", "pair"])
+    parser.add_argument("what", choices=["kills", "outputs", "disk", "flat", "pair"])
     parser.add_argument("--pictures", type=int)
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--side", type=int, default=256)
     given = parser.parse_args()
-    count = given.pictures or {"kills": 200, "disk": 40, "flat": 2000, "pair": 60}[given.what]
+    count = given.pictures or {"kills": 200, "outputs": 200, "disk": 40, "flat": 2000, "pair": 60}[given.what]
     work = Path(tempfile.mkdtemp(prefix="diffuse-batches-"))
     os.environ |= {"XDG_STATE_HOME": str(work / "state"), "OMP_NUM_THREADS": "1"}
     try:
-        if given.what == "kills":
-            kills(work, count, given.kills, given.side)
+        if given.what in ("kills", "outputs"):
+            (kills if given.what == "kills" else outputs)(work, count, given.kills, given.side)
         else:
             {"disk": disk, "flat": flat, "pair": pair}[given.what](work, count, given.side)
     finally:

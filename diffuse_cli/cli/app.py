@@ -9,8 +9,9 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 from typer.core import TyperGroup
 
-from ..errors import DiffuseError
-from ..system.process import wait_passively
+from ..errors import DiffuseError, UsageError
+from ..system.process import own_stderr, wait_passively
+from ..system.streams import reading_once
 from ..version import __version__
 from .commands.config import default_map
 from .run.display import one_line
@@ -20,8 +21,9 @@ from .run.stopping import Terminated, on_sigterm
 ParserError = cast(type[Exception], typer.BadParameter.__mro__[2])
 
 
-def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(f"diffuse: {one_line(message)}", err=True)
+def _fail(code: int, *lines: object) -> NoReturn:
+    for line in lines:
+        typer.echo(f"diffuse: {one_line(str(line))}", err=True)
     raise typer.Exit(code)
 
 
@@ -55,26 +57,27 @@ class Boundary(TyperGroup):
         """Run the command with the settings as its defaults."""
         try:
             ctx.default_map = default_map(self)
-            return super().invoke(ctx)
+            with reading_once():
+                return super().invoke(ctx)
         except DiffuseError as error:
-            _fail(str(error), error.exit_code)
+            _fail(error.exit_code, *(error.args if isinstance(error, UsageError) else [error]))
         except ParserError as error:
             if _is_help(error):
                 raise
-            _fail(_one_line(error), 2)
+            _fail(2, _one_line(error))
         except KeyboardInterrupt:
-            _fail("interrupted", 130)
+            _fail(130, "interrupted")
         except Terminated:
-            _fail("terminated", 143)
+            _fail(143, "terminated")
         except MemoryError:
-            _fail("out of memory", 4)
+            _fail(4, "out of memory")
         except BrokenPipeError:  # whoever read our output wants no more of it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:  # a defect of ours: still one line, and never mistaken for success
-            _fail(f"unexpected {type(error).__name__}: {error}", 1)
+            _fail(1, f"unexpected {type(error).__name__}: {error}")
 
 
 def _is_help(error: Exception) -> bool:
@@ -132,4 +135,6 @@ def main() -> None:
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, on_sigterm)
     wait_passively()
+    if "train" not in sys.argv[1:2]:  # there, what libraries say of a crash is worth more than a quiet screen
+        own_stderr()
     app()

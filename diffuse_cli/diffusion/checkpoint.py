@@ -132,24 +132,47 @@ def file_sha256(path: Path) -> str:
     return files.file_sha256(path, CheckpointError)
 
 
-def read_info(path: Path) -> CheckpointInfo:
+def read_info(path: str | Path) -> CheckpointInfo:
     """Read the header of a checkpoint.
 
     Raises:
         CheckpointError: it is not a safetensors file, truncated, or not one of this program's.
     """
+    path = Path(path)
     try:
         with path.open("rb") as file:
             size = path.stat().st_size
             length = int.from_bytes(file.read(8), "little")
             if size < 8 or not 2 <= length <= min(size - 8, _HEADER_LIMIT):
                 raise CheckpointError(f"{path}: not a safetensors file, or truncated; fetch it again")
-            header = json.loads(file.read(length))
-            return _parse(path, header, size - 8 - length)
+            text = file.read(length)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    try:
+        return _parse(path, _header(text), size - 8 - length)
+    except (ValueError, RecursionError):
         raise CheckpointError(f"{path}: not a safetensors file; the header makes no sense") from None
+
+
+def _header(text: bytes) -> dict[str, Any]:
+    """Return the header of a safetensors file: metadata, and the layout of each tensor.
+
+    Raises:
+        ValueError: it is none.
+    """
+    header = json.loads(text)
+    if not isinstance(header, dict) or not isinstance(header.get("__metadata__", {}), dict):
+        raise ValueError("not an object")
+    for name, entry in header.items():
+        if name != "__metadata__" and not (isinstance(entry, dict) and _is_layout(entry)):
+            raise ValueError(f"{name} is no tensor")
+    return header
+
+
+def _is_layout(entry: dict[str, Any]) -> bool:
+    shape, offsets = entry.get("shape"), entry.get("data_offsets")
+    whole = all(isinstance(part, list) and all(type(n) is int for n in part) for part in (shape, offsets))
+    return whole and isinstance(offsets, list) and len(offsets) == 2 and isinstance(entry.get("dtype"), str)
 
 
 def _parse(path: Path, header: dict[str, Any], data_size: int) -> CheckpointInfo:

@@ -28,7 +28,8 @@ def pictures(folder: Path, limit: int | None) -> list[Path]:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; name a folder of pictures")
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith("."))
+    here = (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    paths = sorted(p for p in here if p.suffix.lower() in PICTURE_SUFFIXES)
     if not paths:
         raise UsageError(f"{folder}: no pictures in it ({' '.join(PICTURE_SUFFIXES)})")
     return spread(paths, limit)

@@ -15,6 +15,8 @@ FORMAT_OF_SUFFIX: Final = {
     ".png": "PNG",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
     ".webp": "WEBP",
     ".tif": "TIFF",
     ".tiff": "TIFF",
@@ -27,7 +29,10 @@ FORMAT_OF_SUFFIX: Final = {
     ".heif": "HEIF",
     ".jxl": "JXL",
 }
-PICTURE_SUFFIXES: Final = (*FORMAT_OF_SUFFIX, ".gif", ".pbm", *sorted(RAW_SUFFIXES))
+_ONLY_READ: Final = {".gif": "GIF", ".pbm": "PBM", **dict.fromkeys(sorted(RAW_SUFFIXES), "camera RAW")}
+WRITTEN_AS: Final = {".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", **dict.fromkeys(_ONLY_READ, ".png")}
+"""Suffixes of results that are named after their inputs, where they are not the inputs'."""
+PICTURE_SUFFIXES: Final = (*FORMAT_OF_SUFFIX, ".mpo", *_ONLY_READ)
 """What a folder's pictures are told by."""
 _SUFFIX_OF_NAME = {
     "png": ".png", "jpeg": ".jpg", "jpg": ".jpg", "webp": ".webp", "tiff": ".tif", "tif": ".tif", "bmp": ".bmp",
@@ -88,18 +93,15 @@ class Encoding:
     def like(self, format_read: str) -> "Encoding":
         """Return the encoding of a result without a name: that of the input, if no format was asked for.
 
+        What is only read is written as PNG.
+
         Args:
             format_read: the input's format, by Pillow's name.
-
-        Raises:
-            UsageError: the input's format is read only.
         """
         if self.format is not None:
             return self
-        name = next((name for name, suffix in _SUFFIX_OF_NAME.items() if FORMAT_OF_SUFFIX[suffix] == format_read), None)
-        if name is None:
-            raise UsageError(f"{format_read or 'this format'} is read but never written; give --format png")
-        return replace(self, format=name)
+        known = (name for name, suffix in _SUFFIX_OF_NAME.items() if FORMAT_OF_SUFFIX[suffix] == format_read)
+        return replace(self, format=next(known, "png"))
 
     @property
     def suffix(self) -> str | None:
@@ -125,6 +127,15 @@ class Encoding:
         if named is None:
             raise UsageError(f"{shown(path)}: {_unknown(path)}")
         return named
+
+
+def only_read(path: Path) -> str:
+    """Return the name of a format that is read and never written, by its suffix; "" = it is written, or unknown.
+
+    Args:
+        path: of an input.
+    """
+    return _ONLY_READ.get(path.suffix.lower(), "")
 
 
 def _unknown(path: Path) -> str:

@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 
 from ..errors import PictureError
 from ..system.files import disk_trouble, reason, replaced_whole, shown
+from ..system.streams import opened
 from . import content_credentials, optional_formats, tiff
 from .encoder import encode
 from .encoding import PLAIN, Encoding, check_fits, check_quality, check_writable_format, is_lossless
@@ -47,7 +48,7 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
     Raises:
         PictureError: the file is no picture, damaged, too large, animated, or has several pages; it is of a kind that
-            would lose something (CMYK, signed integers, ...); it changed while it was read; or the disk fails.
+            would lose something (LAB, signed integers, ...); it changed while it was read; or the disk fails.
     """
     pages = read_pages(path, max_pixels=max_pixels)
     picture = next(pages)
@@ -68,15 +69,14 @@ def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | N
     Raises:
         PictureError: as `read_picture`.
     """
-    with _named(path), path.open("rb") if data is None else data as file:
-        stream: BinaryIO = file if file.seekable() else io.BytesIO(file.read())  # a pipe
+    with _named(path), opened(path) if data is None else data as file:
         state = _state(file)
         number, count = 0, 1
         while number < count:
-            picture, count = _page(stream, path, number, max_pixels)
+            picture, count = _page(file, path, number, max_pixels)
             if _state(file) != state:
                 raise PictureError("the file changed while it was read; wait until it is written, and try again")
-            yield replace(picture, source=replace(_with_claims(picture.source, stream), pages=count))
+            yield replace(picture, source=replace(_with_claims(picture.source, file), pages=count))
             number += 1
 
 
@@ -91,7 +91,7 @@ def _named(path: Path) -> Iterator[None]:
         raise PictureError(f"{shown(path)}: {disk_trouble(error)}") from error
 
 
-def _state(file: BinaryIO | io.BytesIO) -> tuple[int, int]:
+def _state(file: io.BufferedReader | io.BytesIO) -> tuple[int, int]:
     if isinstance(file, io.BytesIO):
         return 0, 0
     info = os.fstat(file.fileno())
@@ -148,7 +148,7 @@ def write_picture(picture: Picture, path: Path, *, encoding: Encoding = PLAIN, l
     otherwise. If the pixels of a JPEG did not change, its coded picture is copied. Else it keeps its tables,
     subsampling and scans, unless they would undo too much of the change (see `jpeg_writer`). What was no JPEG has
     quality 95 and full chroma. A WebP is lossless unless it was read from a lossy one. An existing file is replaced. A
-    symbolic link is replaced, too, and not the file that it points to.
+    symbolic link stays, and the file that it points to is replaced. A pipe or a device is written into.
 
     Args:
         picture: the result.
@@ -237,7 +237,7 @@ def _told(path: Path, kind: str, making: "_Making") -> Iterator[None]:
         if error.errno is None:  # the encoder's own words
             raise PictureError(f"{shown(path)}: cannot be written ({reason(error)}); try -o out.png") from error
         raise PictureError(f"{shown(path)}: cannot be written: {disk_trouble(error)}") from error
-    except (ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
+    except (ValueError, RuntimeError, ArithmeticError) as error:
         if making.failed:
             raise
         raise PictureError(f"{shown(path)}: cannot be written as {kind} ({reason(error)}); try -o out.png") from error

@@ -11,6 +11,7 @@ from PIL import Image, ImageFile, PngImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 from PIL.TiffImagePlugin import TiffImageFile
 
+from ..errors import DEFECTS
 from . import exif
 from .choices import Policy
 from .containers import content, png_chunks, riff_chunks
@@ -71,6 +72,8 @@ def orientation(image: ImageFile.ImageFile) -> int:
     """
     try:
         return int(image.getexif().get(exif.ORIENTATION, 1))
+    except DEFECTS:
+        raise
     except Exception:  # broken EXIF says nothing
         return 1
 
@@ -132,6 +135,8 @@ def _exif(image: ImageFile.ImageFile) -> bytes:
         if not raw and "Raw profile type exif" in image.info:
             raw = _raw_profile(image.info["Raw profile type exif"])
         return whole_exif(raw)
+    except DEFECTS:
+        raise
     except Exception:  # the parser meets broken blocks with many types
         return b""
 
@@ -150,6 +155,8 @@ def whole_exif(raw: bytes) -> bytes:
         parsed.load(raw)
         parsed.tobytes()  # what cannot be written again would only fail later
         return exif.upright(raw)
+    except DEFECTS:
+        raise
     except Exception:  # the parser meets broken blocks with many types
         return b""
 
@@ -203,6 +210,8 @@ def _photoshop(image: ImageFile.ImageFile) -> bytes:
         else:
             return b""
         return photoshop_of(block, record)
+    except DEFECTS:
+        raise
     except Exception:  # a broken block says nothing
         return b""
 

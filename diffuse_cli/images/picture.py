@@ -98,6 +98,7 @@ class Source:
         extra: a TIFF's channels beside colour and alpha; None = there are none.
         pages: number of pages in the file.
         left_behind: what is not carried over (a gain map, frames, ...), in words.
+        notes: what else the user is told of how it was read, such as a conversion of colours.
         source_type: IPTC's digital source type, the strongest in XMP and C2PA manifest; "" = none.
         provenance: how a result was made, as an RDF element for its XMP (see `provenance.recipe`); b"" = not told.
     """
@@ -121,6 +122,7 @@ class Source:
     extra: ExtraChannels | None = field(default=None, repr=False)
     pages: int = 1
     left_behind: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     source_type: str = ""
     provenance: bytes = b""
 

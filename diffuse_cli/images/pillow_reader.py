@@ -17,9 +17,11 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ..errors import PictureError
+from ..errors import DEFECTS, PictureError
 from ..system.arrays import copied, empty_array, row_blocks
 from ..system.files import reason
+from ..system.streams import is_stream
+from . import cmyk
 from .jpeg_damage import damage, mended
 from .jpeg_data import coded_picture
 from .metadata import orientation, source_of
@@ -56,14 +58,18 @@ def quiet_pillow() -> Iterator[None]:
 
 
 def quick_size(path: Path) -> tuple[int, int] | None:
-    """Return (width, height) from the header alone; None where Pillow cannot tell.
+    """Return (width, height) from the header alone; None where Pillow cannot tell, or the file is a pipe.
 
     Args:
         path: the file.
     """
+    if is_stream(path):
+        return None
     try:
         with quiet_pillow(), Image.open(path) as image:
             return image.size
+    except DEFECTS:
+        raise
     except Exception:  # whatever is wrong with it will be said when it is read
         return None
 
@@ -83,7 +89,7 @@ def decoding() -> Iterator[None]:
     """
     try:
         yield
-    except (PictureError, MemoryError):
+    except (PictureError, MemoryError, *DEFECTS):
         raise
     except UnidentifiedImageError as error:
         raise PictureError(NOT_A_PICTURE) from error
@@ -124,6 +130,8 @@ class PillowReader:
             levels, depth = self._levels(image)
             turn = orientation(image)
             source = source_of(image, self.file)
+            if image.mode == "CMYK":
+                levels, source = cmyk.converted(image, source)
         if depth == 32:
             return from_array(upright(levels, turn), source)
         if image.mode == "P" and not source.icc and levels.shape[2] == 3 and _equal_channels(levels):
@@ -175,7 +183,7 @@ class PillowReader:
         if image.format not in ("MPO", "TIFF") and getattr(image, "is_animated", False):
             frames = f"an animation of {getattr(image, 'n_frames', 'several')} frames"
             raise PictureError(f"{frames}; save them as single pictures")
-        if image.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
+        if image.mode in ("LAB", "YCbCr", "HSV"):
             raise PictureError(
                 f"its colours are {image.mode}, which diffuse does not read; "
                 "convert it to RGB first, with its own profile"

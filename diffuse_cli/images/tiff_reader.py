@@ -57,7 +57,8 @@ def read_tiff(file: BinaryIO, frame: int, max_pixels: int) -> Picture:
 
 def _check_kind(page: Any) -> None:  # noqa: ANN401 - tifffile is not typed here
     if page.photometric not in (0, 1, 2):
-        raise PictureError(f"a TIFF in {page.photometric.name} colours; convert it to RGB first")
+        name = getattr(page.photometric, "name", "unknown")
+        raise PictureError(f"a TIFF in {name} colours; convert it to RGB first")
     if page.imagedepth != 1 or page.tiledepth != 1 or page.samplesperpixel > 8:
         raise PictureError("a TIFF of several depths or many channels; save one layer as a picture of its own")
     if page.sampleformat not in (1, 3) or page.bitspersample not in (*range(1, 17), 32, 64):

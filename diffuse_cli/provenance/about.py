@@ -9,6 +9,7 @@ from PIL import Image
 from ..images.content_credentials import manifest
 from ..images.image_io import MAX_PIXELS, Picture, read_pages
 from ..images.xmp import has_manifest_elsewhere, values
+from ..system.streams import opened
 from . import recipe
 
 _MAKE, _MODEL, _SOFTWARE, _ARTIST, _COPYRIGHT, _EXIF_IFD, _TAKEN = 271, 272, 305, 315, 33432, 0x8769, 36867
@@ -94,7 +95,7 @@ def _first(found: list[str]) -> str:
 
 
 def _credentials(path: Path, picture: Picture) -> str | None:
-    with path.open("rb") as file:
+    with opened(path) as file:
         if manifest(file):
             return "embedded"
     return "linked" if has_manifest_elsewhere(picture.source.xmp) else None

@@ -5,6 +5,7 @@ machines.
 """
 
 import html
+import io
 import itertools
 import json
 import mmap
@@ -17,6 +18,7 @@ from ..diffusion.settings import Settings, tile_side
 from ..images.containers import content, jpeg_segments, png_chunks, riff_chunks
 from ..images.source_type import VOCABULARY, combined
 from ..images.xmp import IPTC_NAMESPACE, RECIPE_NAMESPACE
+from ..system.streams import opened
 from ..version import __version__
 from .source_type import fitting
 
@@ -147,7 +149,7 @@ def is_old(path: Path) -> bool:
 
 def _embedded(path: Path) -> dict[str, Any] | None:
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             found = _IN_XMP.search(_metadata(file))
     except (OSError, ValueError):
         return None
@@ -198,6 +200,12 @@ def _metadata(file: BinaryIO) -> bytes:
         return b"\n".join(content(file, part) for part in jpeg_segments(file) if part.name == b"\xe1")
     if head.startswith(b"RIFF"):
         return next((content(file, part) for part in riff_chunks(file) if part.name == b"XMP "), b"")
+    if isinstance(file, io.BytesIO):  # a pipe's
+        return _around(file.getvalue())
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        at = whole.find(b"diffuse:recipe")
-        return b"" if at < 0 else whole[at : at + 65536]
+        return _around(whole)
+
+
+def _around(whole: bytes | mmap.mmap) -> bytes:
+    at = whole.find(b"diffuse:recipe")
+    return b"" if at < 0 else whole[at : at + 65536]

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import os
 import secrets
 import time
@@ -12,6 +13,7 @@ from typing import BinaryIO, Final
 
 from ..errors import DiffuseError, PictureError
 from .locks import lock
+from .streams import is_stream, opened, write_into
 
 _ON_WINDOWS = os.name == "nt"
 TEMPORARY_SUFFIX: Final = ".diffuse-tmp"
@@ -21,6 +23,7 @@ _REMEDY = {
     errno.ENOENT: "there is no such file or folder (any more); check the name",
     errno.EISDIR: "this is a folder; name a file in it",
     errno.ENOTDIR: "a part of this path is a file, not a folder; check the name",
+    errno.EEXIST: "a part of this path is a file, not a folder; check the name",
     errno.EACCES: "access is not permitted; change its permissions, or choose another place",
     errno.EPERM: "access is not permitted; change its permissions, or choose another place",
     errno.EROFS: "the disk is read-only; choose another place",
@@ -29,6 +32,9 @@ _REMEDY = {
     errno.EFBIG: "larger than the limit for files here; raise the limit (ulimit -f), or choose another place",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     errno.ELOOP: "the symbolic link leads in a circle; name the file itself",
+    errno.ENODEV: "this is a device or a socket, not a file; name a file or a pipe, or - for stdin or stdout",
+    errno.EPIPE: "whoever read this pipe reads no more",
+    errno.EINTR: "stopped before the other end of this pipe was ready",
 }
 
 
@@ -64,7 +70,8 @@ def replaced_whole(path: Path, *, like: Path | None = None, keep_times: bool = F
     """Open a stream whose bytes become the file when all are on the disk. Before that, nothing is seen of them.
 
     The file gets the permissions of the one that it replaces, else those of `like`, else those of any new file. The
-    writer holds a lock on the temporary file, by which `remove_stale` knows that it lives.
+    writer holds a lock on the temporary file, by which `remove_stale` knows that it lives. A link stays, and the file
+    that it leads to is replaced. Folders that are missing are made. A pipe or a device is written into.
 
     Args:
         path: the file.
@@ -72,8 +79,15 @@ def replaced_whole(path: Path, *, like: Path | None = None, keep_times: bool = F
         keep_times: copy the time stamps of `like`, too.
 
     Raises:
-        OSError: the disk fails. Nothing is left behind.
+        OSError: the disk fails. Nothing is left behind. Or nobody reads the pipe.
     """
+    if is_stream(path):
+        whole = io.BytesIO()
+        yield whole
+        write_into(path, whole.getbuffer())
+        return
+    path = landing(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{os.getpid()}-{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
     try:
         with temporary.open("xb") as stream:  # opened plainly, so the umask gives it the rights of any new file
@@ -98,13 +112,41 @@ def replaced_whole(path: Path, *, like: Path | None = None, keep_times: bool = F
             os.close(folder)
 
 
+def landing(path: Path) -> Path:
+    """Return the file that is written if `path` is: where a link leads, also if nothing is there yet.
+
+    Args:
+        path: any.
+
+    Raises:
+        OSError: the link leads in a circle.
+    """
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
+
+
+def in_the_way(path: Path) -> bool:
+    """Return whether something is there that writing would replace.
+
+    A pipe or a device is only written into. Where a link leads to no file yet, one is made.
+
+    Args:
+        path: any.
+    """
+    return os.path.exists(path) and not is_stream(path)
+
+
 def _copy_facts(temporary: Path, path: Path, like: Path | None, keep_times: bool) -> None:
     """Copy permissions and time stamps."""
     with suppress(OSError):  # a file that vanished, or a disk that knows no permissions: the new file's own do
-        model = path.lstat() if path.exists() and not path.is_symlink() else like.stat() if like is not None else None
-        if model is not None:
-            temporary.chmod(model.st_mode & 0o777)
-    if like is not None and keep_times:
+        model = path if path.exists() else like
+        if model is not None and not is_stream(model):
+            temporary.chmod(model.stat().st_mode & 0o777)
+    if like is not None and keep_times and not is_stream(like):
         info = like.stat()
         os.utime(temporary, ns=(info.st_atime_ns, info.st_mtime_ns))
 
@@ -181,14 +223,14 @@ def write_bytes(data: bytes, path: Path) -> None:
 
 
 def file_sha256(path: Path, refusal: type[DiffuseError]) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits. The file is read piece by piece.
+    """Return the SHA-256 of a file in hexadecimal digits. The file is read piece by piece, a pipe at once.
 
     Args:
         path: the file.
         refusal: error to raise where it cannot be read; it decides the exit code.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise refusal(f"{path}: cannot be read: {error.strerror}") from None
+        raise refusal(f"{shown(path)}: cannot be read: {disk_trouble(error)}") from None

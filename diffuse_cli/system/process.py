@@ -1,7 +1,9 @@
-"""Memory and threads of the process while it computes. These are process-wide: for programs, not for libraries."""
+"""Memory, threads and stderr of the process. These are process-wide: for programs, not for libraries."""
 
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -44,6 +46,23 @@ def wait_passively() -> None:
     this before torch is imported.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def own_stderr() -> None:
+    """Keep stderr for what this program says. Lines that libraries write to it of themselves are dropped.
+
+    libtiff and LibRaw write to the descriptor, so Python's stream gets another one. Call this before anything is said.
+    """
+    if sys.stderr is None:
+        return
+    warnings.simplefilter("ignore")
+    logging.lastResort = None
+    sys.stderr.flush()
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    own = os.dup(2)
+    os.dup2(nothing, 2)
+    os.close(nothing)
+    sys.stderr = open(own, "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")  # noqa: SIM115
 
 
 @contextmanager

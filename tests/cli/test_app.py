@@ -70,7 +70,7 @@ class TestErrors:
             ["denoise", "in.png", "-o", "in.png"],
             ["denoise", "in.png", "-f", "-o", "in.png"],
             ["denoise", "in.png", "-o", "exists.png"],
-            ["denoise", "in.png", "-o", "missing/out.png"],
+            ["denoise", "in.png", "-o", "in.png/out.png"],
             ["denoise", "in.png", "-o", "out.xyz"],
             ["denoise", "in.png", "-o", "exists.png/"],
             ["denoise", "in.png", "exists.png", "-o", "one.png"],

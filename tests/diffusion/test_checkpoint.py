@@ -90,6 +90,9 @@ BAD_FILES = {
     "other tensors": with_header({"__metadata__": {"config": CONFIG}, "x": TENSOR}, bytes(4)),
     "offsets beyond the end": with_header({"__metadata__": {"config": CONFIG}, "x": TENSOR}),
     "entry without offsets": with_header({"__metadata__": {"config": CONFIG}, "x": {"dtype": "F32"}}),
+    "entry is no object": with_header({"__metadata__": {"config": CONFIG}, "x": 3}),
+    "entry of wrong types": with_header({"__metadata__": {"config": CONFIG}, "x": {**TENSOR, "shape": "12"}}),
+    "metadata is a list": with_header({"__metadata__": [CONFIG], "x": TENSOR}, bytes(4)),
     "future format": with_header({"__metadata__": {"config": CONFIG, "format": "diffuse-9"}, "x": TENSOR}, bytes(4)),
 }
 
@@ -102,6 +105,12 @@ def test_bad_files_are_refused_in_one_line(tmp_path: Path, name: str) -> None:
         checkpoint.load(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_name_is_as_good_as_a_path_and_a_mistake_is_not_told_as_a_bad_file() -> None:
+    assert checkpoint.read_info(str(PHOTO)) == checkpoint.read_info(PHOTO)
+    with pytest.raises(TypeError):
+        checkpoint.read_info(3)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("keep", [9, 1000, 5_000_000, -1])

@@ -9,11 +9,12 @@ import pytest
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from diffuse_cli.errors import PictureError
+from diffuse_cli.images import exif
 from diffuse_cli.images.image_io import (
     read_picture,
     write_picture,
 )
-from diffuse_cli.images.pillow_reader import decoding, quick_size, quiet_pillow
+from diffuse_cli.images.pillow_reader import PillowReader, decoding, quick_size, quiet_pillow
 from tests.helpers.image_files import described, levels_of, noise, picture, smooth
 
 
@@ -100,6 +101,21 @@ def test_decoders_errors_become_one_and_the_disks_do_not() -> None:
     for other in (MemoryError(), OSError(5, "Input/output error"), PictureError("too large")):
         with pytest.raises(type(other)), decoding():
             raise other
+
+
+def test_a_mistake_in_the_program_is_not_told_as_a_broken_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_with = Image.Exif()
+    made_with[271] = "Maker"
+    smooth().save(tmp_path / "a.png", exif=made_with)
+
+    def mistaken(*_: object) -> int:
+        raise AttributeError("'str' object has no attribute 'frame'")
+
+    for owner, name in ((PillowReader, "_levels"), (exif, "upright")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, mistaken)
+            with pytest.raises(AttributeError):
+                read_picture(tmp_path / "a.png")
 
 
 def test_warnings_of_pillow_are_silent_while_anyone_reads() -> None:

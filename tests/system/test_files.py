@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from diffuse_cli.system.files import TEMPORARY_SUFFIX, remove_stale, replaced_whole
+from diffuse_cli.system.files import TEMPORARY_SUFFIX, in_the_way, landing, remove_stale, replaced_whole
 from diffuse_cli.system.locks import lock
 from tests.conftest import ROOT
 
@@ -33,3 +33,18 @@ def test_a_running_writers_temporary_is_left_alone(tmp_path: Path) -> None:
             assert remove_stale([tmp_path]) == [stale]
     assert (tmp_path / "a.png").read_bytes() == b"whole"
     assert foreign.exists()
+
+
+def test_links_lead_to_what_is_written(tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(b"")
+    for name, target in (("a", "there"), ("b", "a"), ("new", "far/nothing"), ("circle", "circle")):
+        (tmp_path / name).symlink_to(target)
+    assert landing(tmp_path / "there") == landing(tmp_path / "b") == tmp_path / "there"
+    assert landing(tmp_path / "new") == tmp_path / "far" / "nothing"
+    with pytest.raises(OSError, match="symbolic links"):
+        landing(tmp_path / "circle")
+    assert [in_the_way(tmp_path / name) for name in ("there", "b", "new", "nothing")] == [True, True, False, False]
+    with replaced_whole(tmp_path / "new") as stream:
+        stream.write(b"whole")
+    assert (tmp_path / "far" / "nothing").read_bytes() == b"whole"
+    assert (tmp_path / "new").is_symlink()

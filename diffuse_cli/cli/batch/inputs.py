@@ -1,11 +1,12 @@
 """Which pictures are meant: files, folders, globs, lists. Knows names, and opens no picture."""
 
+import codecs
 import errno
 import glob
 import os
 import re
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from ...system.files import shown
 
 PIPE: Final = Path("-")
 """stdin among the inputs, stdout as an output."""
+_STDIN: Final = (PIPE, Path("/dev/stdin"), Path("/dev/fd/0"), Path("/proc/self/fd/0"))
 
 _MAGIC = re.compile(r"[*?[]")
 
@@ -44,11 +46,11 @@ class Findings:
 
     Attributes:
         found: the pictures, in a fixed order.
-        skipped: how many files were left out, by reason.
+        skipped: the files that were left out, by reason.
     """
 
     found: list[Found] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
+    skipped: defaultdict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
 
 
 def find(
@@ -65,6 +67,7 @@ def find(
     Raises:
         UsageError: what is named does not exist, or holds no picture, or `-` is not alone.
     """
+    names = [PIPE if name in _STDIN else name for name in names]
     if PIPE in names and (len(names) > 1 or listed):
         raise UsageError("-: one picture from stdin cannot be mixed with other inputs; leave one of them out")
     search = _Search(suffixes=frozenset(suffixes), recursive=recursive)
@@ -76,7 +79,18 @@ def find(
 
 
 def read_list(data: bytes, *, null: bool) -> list[Path]:
-    """Return the names in a list: one a line, or each ended by a NUL, as `find -print0` writes them."""
+    """Return the names in a list: one a line, or each ended by a NUL, as `find -print0` writes them.
+
+    A mark of UTF-8 or UTF-16 at the beginning, which Windows' programs write, belongs to no name.
+
+    Raises:
+        UsageError: the names end with NUL, and `null` does not say so.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = data.decode("utf-16", "replace").encode()
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if not null and b"\0" in data:
+        raise UsageError("--files-from: the names in the list end with NUL; add -0")
     parts = data.split(b"\0") if null else [line.rstrip(b"\r") for line in data.split(b"\n")]
     return [Path(os.fsdecode(part)) for part in parts if part]
 
@@ -133,8 +147,9 @@ class _Search:
         before = len(self.findings.found)
         count = self.scan(folder, folder)
         if count == 0 and len(self.findings.found) == before:
+            left = f", but {shown_skips(self.findings.skipped)}" if self.findings.skipped else ""
             hint = "" if self.recursive else "; use -r to look in the folders below, too"
-            raise UsageError(f"{shown(folder)}: no picture in this folder{hint}")
+            raise UsageError(f"{shown(folder)}: no picture in this folder{left}{hint}")
 
     def pattern(self, pattern: Path) -> None:
         fixed = Path(*_fixed_parts(pattern))
@@ -154,14 +169,17 @@ class _Search:
         """Add the pictures in a folder, and return how many there are."""
         try:
             info = folder.stat()
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            names = sorted(os.listdir(folder))
         except OSError as error:
+            if above:
+                self.findings.skipped["unreadable folders"].append(folder)
+                return 0
             raise UsageError(f"{shown(folder)}: the folder cannot be read ({error.strerror})") from None
         here = above | {(info.st_dev, info.st_ino)}
         count = 0
-        for entry in entries:
-            path = folder / entry.name
-            if entry.is_dir():
+        for name in names:
+            path = folder / name
+            if os.path.isdir(path):
                 count += self._below(path, root, here)
             else:
                 count += self.candidate(path, root)
@@ -171,20 +189,22 @@ class _Search:
         if not self.recursive:
             return 0
         if folder.name.startswith("."):
-            self.findings.skipped["hidden"] += 1
+            self.findings.skipped["hidden"].append(folder)
             return 0
         info = folder.stat()
         if (info.st_dev, info.st_ino) in above:
-            self.findings.skipped["circular links"] += 1
+            self.findings.skipped["circular links"].append(folder)
             return 0
         return self.scan(folder, root, above)
 
     def candidate(self, path: Path, root: Path) -> bool:
         """Add a file that a scan has found if it is a picture by its name. Return whether it is."""
         if path.name.startswith("."):
-            self.findings.skipped["hidden"] += 1
+            self.findings.skipped["hidden"].append(path)
         elif path.suffix.lower() not in self.suffixes:
-            self.findings.skipped["not pictures"] += 1
+            self.findings.skipped["not pictures"].append(path)
+        elif not os.path.isfile(path):
+            self.findings.skipped["not files"].append(path)
         else:
             below = path.relative_to(root) if self.recursive else Path(path.name)
             self.add(Found(path=path, below=below, root=root, scanned=True))
@@ -198,3 +218,31 @@ def _fixed_parts(pattern: Path) -> Iterator[str]:
         if _MAGIC.search(part):
             return
         yield part
+
+
+_SKIPPED: Final = {
+    "not pictures": ("file that is not a picture", "files that are not pictures"),
+    "hidden": ("hidden file", "hidden files"),
+    "circular links": ("link that leads in a circle", "links that lead in a circle"),
+    "own results": ("result of this command", "results of this command"),
+    "not files": ("pipe, device or dead link", "pipes, devices or dead links"),
+    "unreadable folders": ("folder that cannot be read", "folders that cannot be read"),
+}
+_MOST_NAMES: Final = 5
+"""Files of one kind that are named, of those that a scan left out. Of the others, the suffixes are told."""
+
+
+def shown_skips(skipped: Mapping[str, Sequence[Path]]) -> str:
+    """Return what a scan left out, in words."""
+    return "; ".join(
+        f"{len(paths)} {_SKIPPED[reason][len(paths) > 1]} ({_shown_names(paths)})"
+        for reason, paths in sorted(skipped.items())
+    )
+
+
+def _shown_names(paths: Sequence[Path]) -> str:
+    names = [path.name for path in paths[:_MOST_NAMES]]
+    more = Counter(path.suffix.lower() or "without a suffix" for path in paths[_MOST_NAMES:])
+    names += [f"{count} more {suffix}" for suffix, count in more.most_common(_MOST_NAMES)]
+    rest = len(paths) - _MOST_NAMES - sum(count for _, count in more.most_common(_MOST_NAMES))
+    return ", ".join(names + ([f"{rest} others"] if rest > 0 else []))

@@ -12,12 +12,13 @@ import time
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
-from io import FileIO
+from io import BytesIO, FileIO
 from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
 from ...system import locks
+from ...system.streams import is_stream, opened_for_writing, write_all
 
 
 class Journal:
@@ -27,7 +28,7 @@ class Journal:
         """Open it, or begin it.
 
         Args:
-            path: its file; missing folders are made.
+            path: its file; missing folders are made. A pipe or a device gets the lines, and tells of none.
 
         Raises:
             UsageError: it cannot be written.
@@ -39,8 +40,9 @@ class Journal:
         self._guard = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab", buffering=0)
-            self._reader = path.open("rb", buffering=0)
+            self._is_stream = is_stream(path)
+            self._file = FileIO(opened_for_writing(path), "wb") if self._is_stream else path.open("ab", buffering=0)
+            self._reader = BytesIO() if self._is_stream else path.open("rb", buffering=0)
             self._closing = weakref.finalize(self, _close, self._file, self._reader)
             self.refresh()
             if self._rest:  # a line that a killed run, or a full disk, left unfinished
@@ -88,7 +90,12 @@ class Journal:
         Raises: OSError: the disk fails.
         """
         record: Mapping[str, object] = {"event": event, "at": time.time(), "output": _name(output), **facts}
-        self._file.write((json.dumps(record, sort_keys=True) + "\n").encode())
+        line = (json.dumps(record, sort_keys=True) + "\n").encode()
+        if self._is_stream:
+            with self._guard:
+                write_all(self._file.fileno(), line)
+        else:
+            self._file.write(line)
 
     def claim(self, output: Path) -> bool:
         """Return whether this process may work on an output now: no other does."""
@@ -107,7 +114,7 @@ class Journal:
         self._closing()
 
 
-def _close(*files: FileIO) -> None:
+def _close(*files: FileIO | BytesIO) -> None:
     for file in files:
         file.close()
 

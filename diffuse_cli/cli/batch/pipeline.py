@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 from ...errors import DiffuseError, OutOfMemoryError, PictureError
+from ...system.files import disk_trouble, reason
 from .plan import Job
 
 Read = TypeVar("Read")
@@ -275,6 +276,6 @@ def _as_error() -> Iterator[None]:
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
-        raise PictureError(f"{type(error).__name__}: {error}") from error
-    except Exception as error:
-        raise PictureError(f"{type(error).__name__}: {error}") from error
+        raise PictureError(disk_trouble(error)) from error
+    except Exception as error:  # a defect of ours, which is told as one
+        raise PictureError(f"unexpected {type(error).__name__}: {reason(error)}; please report this bug") from error

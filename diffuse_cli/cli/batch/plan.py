@@ -5,13 +5,17 @@ import hashlib
 import os
 import string
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Final, Literal
 
 from ...errors import UsageError
+from ...system.files import disk_trouble, in_the_way, landing
+from ...system.streams import is_pipe, is_stream, is_writable_stream
 from .inputs import PIPE, Found, check_length
 
 OnExists = Literal["fail", "skip", "overwrite", "rename"]
@@ -28,6 +32,7 @@ class Naming:
         suffix: of outputs that are not named one by one. None = the inputs'.
         seed: for `{seed}`.
         samples: outputs per input. Several have their number in their names.
+        written_as: suffixes of inputs, in lower case, whose outputs have another one.
     """
 
     output: str | None
@@ -35,11 +40,16 @@ class Naming:
     suffix: str | None = None
     seed: int = 0
     samples: int = 1
+    written_as: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_pipe(self) -> bool:
         """Whether results go to stdout."""
-        return self.output == str(PIPE)
+        return self.output in _STDOUT
+
+    def suffix_of(self, path: Path) -> str:
+        """Return the suffix of an input's output, if nothing names it."""
+        return self.written_as.get(path.suffix.lower(), path.suffix) if self.suffix is None else self.suffix
 
     @property
     def is_template(self) -> bool:
@@ -78,6 +88,9 @@ class Product:
 
 
 PICTURE: Final = Product()
+_STDOUT: Final = (str(PIPE), "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+_MOST_LINES: Final = 20
+"""Problems of a plan that are told. The others are counted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,21 +148,51 @@ def plan(
 
     Raises:
         UsageError: an input is missing, two outputs have one name, an output is an input or exists under "fail", or a
-            folder is missing or cannot be written. Problems of listed files are in their jobs instead.
+            folder cannot be written. All of it is told at once. Problems of files that were found in a folder or a
+            list are in their jobs instead.
     """
-    check_inputs(found)
     names = {product: naming, **beside}
     jobs = _jobs(found, names, problem)
+    missing = {one.path: line for one in found if (line := _missing(one))}
+    own = [job for job in jobs if job.source not in missing and not _fails_alone(job, names[job.product])]
+    lines = [*missing.values(), *(job.problem for job in own if job.problem)]
     piped, jobs = [job for job in jobs if job.output == PIPE], [job for job in jobs if job.output != PIPE]
-    check_collisions(jobs)
-    check_free([job.output for job in jobs], [*(one.path for one in found if one.path != PIPE), *inputs])
-    piped, jobs = shard(piped, *part), _settle(shard(jobs, *part), on_exists, is_made)
-    for one, own in names.items():
-        check_folders(
-            [job.output for job in jobs if job.action != "skip" and job.product is one],
-            may_create=own.is_folder or own.is_template,
-        )
+    with _noting(lines):
+        check_collisions(jobs)
+    sources = [*(one.path for one in found if one.path != PIPE), *inputs]
+    not_free = dict(_not_free([job.output for job in jobs if not job.problem], sources))
+    lines += not_free.values()
+    piped, jobs = shard(piped, *part), shard([job for job in jobs if job.output not in not_free], *part)
+    with _noting(lines):
+        jobs = _settle(jobs, on_exists, is_made)
+    with _noting(lines):
+        check_folders(job.output for job in jobs if job.action != "skip" and not job.problem)
+    refuse(lines)
     return piped + jobs
+
+
+@contextmanager
+def _noting(lines: list[str]) -> Iterator[None]:
+    """Note what a check refuses, so that the other checks are made as well."""
+    try:
+        yield
+    except UsageError as error:
+        lines += map(str, error.args)
+
+
+def refuse(lines: Iterable[str]) -> None:
+    """Refuse to go on, if there are problems.
+
+    Args:
+        lines: what is wrong. What is said twice is told once.
+
+    Raises:
+        UsageError: there are any.
+    """
+    told = list(dict.fromkeys(lines))
+    more = [f"and {len(told) - _MOST_LINES} more problems"] if len(told) > _MOST_LINES else []
+    if told:
+        raise UsageError(*told[:_MOST_LINES], *more)
 
 
 def _jobs(
@@ -161,23 +204,43 @@ def _jobs(
             raise UsageError(f"--{product.name} -: only pictures go to stdout; name a file")
     outputs = {product: targets(found, naming) for product, naming in names.items()}
     return [
-        Job(found=one, output=target, sample=k, product=product, problem=_problem(one, target, product, problem))
+        Job(found=one, output=target, sample=k, product=product, problem=_problem(target, product, problem))
         for number, one in enumerate(found)
         for product in names
         for k, target in enumerate(outputs[product][number])
     ]
 
 
-def _problem(found: Found, output: Path, product: Product, problem: Callable[[Path, Product], str]) -> str:
-    """Return the problem of a listed file, which fails alone. Refuse what the command line names."""
-    if text := problem(output, product):
-        if not found.listed:
-            raise UsageError(text)
-        return text
-    return ""
+def _problem(output: Path, product: Product, problem: Callable[[Path, Product], str]) -> str:
+    """Return why an output cannot be written. "" = nothing is known against it."""
+    try:
+        check_length(output)
+    except UsageError as error:
+        return str(error)
+    return problem(output, product)
+
+
+def _fails_alone(job: Job, naming: Naming) -> bool:
+    """Return whether a problem is the file's own: a folder or a list led to it, and its output is named after it."""
+    own = naming.suffix is None and job.output.suffix == naming.suffix_of(job.source)
+    return job.found.listed or (job.found.scanned and own)
 
 
 # Names ---------------------------------------------------------------------------------------------------------------
+
+
+def folder_for(output: str | None, found: Sequence[Found], samples: int = 1) -> str | None:
+    """Return -o, or another such option, with a slash if it must be a folder: it has no suffix, and is for several.
+
+    Args:
+        output: what the option was given.
+        found: the inputs. What a folder or a list led to counts as several.
+        samples: outputs per input.
+    """
+    several = len(found) * samples > 1 or any(one.scanned or one.listed for one in found)
+    if output is None or not several or output in _STDOUT or "{" in output or os.path.lexists(output):
+        return output
+    return output if Path(output).suffix or output.endswith(("/", os.sep)) else f"{output}/"
 
 
 def targets(found: Sequence[Found], naming: Naming) -> list[list[Path]]:
@@ -200,7 +263,17 @@ def targets(found: Sequence[Found], naming: Naming) -> list[list[Path]]:
         return [[Path(output)]]
     if any(one.path == PIPE for one in found) and not naming.is_template:
         raise UsageError(f"{output}: a picture from stdin has no name; name the output file")
-    return [[_target(one, naming, k) for k in range(naming.samples)] for one in found]
+    named = [[_target(one, naming, k) for k in range(naming.samples)] for one in found]
+    if naming.is_template:
+        return named
+    times = Counter(_key(outputs[0]) for outputs in named)
+    return [
+        # a.png and a.jpg would both become a.webp
+        [_target(one, naming, k, whole_name=True) for k in range(naming.samples)]
+        if times[_key(outputs[0])] > 1 and one.path.suffix != naming.suffix_of(one.path)
+        else outputs
+        for one, outputs in zip(found, named, strict=True)
+    ]
 
 
 def _fewer(found: Sequence[Found], naming: Naming) -> str:
@@ -208,13 +281,16 @@ def _fewer(found: Sequence[Found], naming: Naming) -> str:
     return "name one input" if len(found) > 1 else f"--average makes one of {naming.samples} samples"
 
 
-def _target(found: Found, naming: Naming, k: int) -> Path:
-    suffix = found.path.suffix if naming.suffix is None else naming.suffix
+def _target(found: Found, naming: Naming, k: int, *, whole_name: bool = False) -> Path:
+    """Return the k-th output of an input, named after its stem, or after its whole name."""
+    suffix = naming.suffix_of(found.path)
     number = f".{k}" if naming.samples > 1 else ""
     if naming.output is None:
-        return found.path.with_name(f"{found.path.stem}.{naming.op}{number}{suffix}")
+        stem = found.path.name if whole_name else found.path.stem
+        return found.path.with_name(f"{stem}.{naming.op}{number}{suffix}")
     if naming.is_folder:
-        return Path(naming.output) / found.below.with_name(f"{found.below.stem}{number}{suffix}")
+        stem = found.below.name if whole_name else found.below.stem
+        return Path(naming.output) / found.below.with_name(f"{stem}{number}{suffix}")
     values = {
         "dir": str(found.path.parent), "stem": found.path.stem, "ext": suffix, "op": naming.op, "seed": naming.seed,
         "k": k,
@@ -225,7 +301,7 @@ def _target(found: Found, naming: Naming, k: int) -> Path:
 
 
 def filled(template: str, values: dict[str, object], option: str) -> str:
-    """Return a template with its fields filled in. `{{` is a brace.
+    """Return a template with its fields filled in. `{{` is a brace. `.{ext}` and `{ext}` are the same.
 
     Args:
         template: what the option was given.
@@ -243,26 +319,42 @@ def filled(template: str, values: dict[str, object], option: str) -> str:
                 raise UsageError(f"{option} {template}: {{{name}}} is not a field; use {known}, or {{{{ for a brace")
     except ValueError as error:
         raise UsageError(f"{option} {template}: {error}; write {{{{ for a brace") from None
-    return "".join(text + ("" if name is None else str(values[name])) for text, name, _, _ in parts)
+    return "".join(text + ("" if name is None else _value(name, values, text)) for text, name, _, _ in parts)
+
+
+def _value(name: str, values: dict[str, object], before: str) -> str:
+    value = str(values[name])
+    return value.removeprefix(".") if name == "ext" and before.endswith(".") else value
 
 
 # What is refused -----------------------------------------------------------------------------------------------------
 
 
 def check_inputs(found: Iterable[Found]) -> None:
-    """Refuse inputs that do not exist, except for listed files, which fail one by one.
+    """Refuse inputs that do not exist, except for files of folders and lists, which fail one by one.
 
     Raises:
-        UsageError: there is no such file, or it is a folder.
+        UsageError: there is no such file, or it is a folder or a device.
     """
-    for one in found:
-        if one.listed or one.path == PIPE:
-            continue
-        check_length(one.path)
-        if one.path.is_dir():
-            raise UsageError(f"{one.path}: is a folder; name the pictures in it")
-        if not one.path.exists():
-            raise UsageError(f"{one.path}: no such file; check the name")
+    refuse(filter(None, map(_missing, found)))
+
+
+def _missing(found: Found) -> str:
+    """Return why an input that was named cannot be read. "" = it may well be."""
+    path = found.path
+    if path == PIPE or found.listed or found.scanned:
+        return ""
+    try:
+        check_length(path)
+    except UsageError as error:
+        return str(error)
+    if path.is_dir():
+        return f"{path}: is a folder; name the pictures in it"
+    if not path.exists():
+        return f"{path}: no such file; check the name"
+    if is_stream(path) and not is_pipe(path):
+        return f"{path}: is a device or a socket, not a picture; name a file or a pipe, or - for stdin"
+    return ""
 
 
 def check_collisions(jobs: Iterable[Job]) -> None:
@@ -272,16 +364,26 @@ def check_collisions(jobs: Iterable[Job]) -> None:
         UsageError: there are two.
     """
     seen: dict[str, Path] = {}
+    lines = []
     for job in jobs:
         key = _key(job.output)
-        if key in seen and seen[key] == job.source:
-            raise UsageError(f"{job.output}: would be written twice from {job.source}; give each result its own name")
-        if key in seen:
-            raise UsageError(
-                f"{job.output}: would be written from both {seen[key]} and {job.source}; use -r to keep folders "
-                "apart, or a template like -o 'out/{stem}{ext}'"
+        if key not in seen:
+            seen[key] = job.source
+        elif seen[key] == job.source:
+            lines.append(f"{job.output}: would be written twice from {job.source}; give each result its own name")
+        else:
+            lines.append(
+                f"{job.output}: would be written from both {seen[key]} and {job.source}; "
+                f"{_apart(seen[key], job.source)}"
             )
-        seen[key] = job.source
+    refuse(lines)
+
+
+def _apart(one: Path, other: Path) -> str:
+    """Return how the outputs of two inputs are kept apart."""
+    if one.stem == other.stem and one.suffix != other.suffix:
+        return "give a folder, like -o out/, where they are kept apart"
+    return "use -r to keep folders apart, or a template like -o 'out/{dir}/{stem}{ext}'"
 
 
 def check_free(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
@@ -292,17 +394,32 @@ def check_free(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
         inputs: the files that are read.
 
     Raises:
-        UsageError: one is a folder or an input.
+        UsageError: one is a folder, an input, a disk, or a link that leads in a circle.
     """
+    refuse(line for _, line in _not_free(outputs, inputs))
+
+
+def _not_free(outputs: Sequence[Path], inputs: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield the outputs that `check_free` refuses, and why."""
     sources = {identity for path in inputs if (identity := _identity(path)) is not None}
     names = {_key(path) for path in inputs}
     for path in outputs:
-        check_length(path)
+        try:
+            check_length(path)
+            landing(path)
+        except UsageError as error:
+            yield path, str(error)
+            continue
+        except OSError as error:
+            yield path, f"{path}: {disk_trouble(error)}"
+            continue
         if path.is_dir():
-            raise UsageError(f"{path}: is a folder; give a file name, or {path}/ for files in it")
+            yield path, f"{path}: is a folder; give a file name, or {path}/ for files in it"
+        elif is_stream(path) and not is_writable_stream(path):
+            yield path, f"{path}: is a disk or a socket, not a file; choose another output"
         # The same name in another case is the same file where the picture may be copied to, if not here.
-        if _key(path) in names or ((identity := _identity(path)) is not None and identity in sources):
-            raise UsageError(f"{path}: is an input, which is never overwritten; choose another output")
+        elif _key(path) in names or ((identity := _identity(path)) is not None and identity in sources):
+            yield path, f"{path}: is an input, which is never overwritten; choose another output"
 
 
 def check_outputs(outputs: Sequence[Path], *, force: bool, inputs: Sequence[Path] = ()) -> None:
@@ -317,8 +434,8 @@ def check_outputs(outputs: Sequence[Path], *, force: bool, inputs: Sequence[Path
         UsageError: there is such an output.
     """
     check_free(outputs, inputs)
-    refuse_existing([path for path in outputs if os.path.lexists(path)] if not force else [], "use -f to overwrite it")
-    check_folders(outputs, may_create=False)
+    refuse_existing([path for path in outputs if in_the_way(path)] if not force else [], "use -f to overwrite it")
+    check_folders(outputs)
 
 
 def refuse_existing(
@@ -340,22 +457,23 @@ def refuse_existing(
 
 def _settle(jobs: Sequence[Job], on_exists: OnExists, is_made: Callable[[Job], bool] | None) -> list[Job]:
     """Decide what is done about outputs that exist."""
-    settled, in_the_way = [], []
+    settled: list[Job] = []
+    existing: list[Path] = []
     taken = {_key(job.output) for job in jobs}
     for job in jobs:
-        if job.problem or not os.path.lexists(job.output):
+        if job.problem or not in_the_way(job.output):
             settled.append(job)
         elif is_made is not None and is_made(job):
             settled.append(replace(job, action="skip", why="made before by the same recipe from the same input"))
         elif on_exists == "fail":
-            in_the_way.append(job.output)
+            existing.append(job.output)
         elif on_exists == "skip":
             settled.append(replace(job, action="skip", why="exists"))
         elif on_exists == "overwrite":
             settled.append(replace(job, action="replace"))
         else:
             settled.append(replace(job, output=_free_name(job.output, taken)))
-    refuse_existing(in_the_way)
+    refuse_existing(existing)
     return settled
 
 
@@ -370,45 +488,46 @@ def _free_name(path: Path, taken: set[str]) -> Path:
         number += 1
 
 
-def check_folders(outputs: Iterable[Path], *, may_create: bool) -> None:
-    """Refuse folders that are missing and may not be created, or that cannot be written.
+def check_folders(outputs: Iterable[Path]) -> None:
+    """Refuse folders, pipes and devices that cannot be written to. Missing folders are made when a file is written.
 
     Args:
-        outputs: the files to write.
-        may_create: folders may be created.
+        outputs: the files to write. Links in a circle are left to `check_free`.
 
     Raises:
-        UsageError: there is such a folder.
+        UsageError: there is one.
     """
-    for folder in sorted({path.parent for path in outputs}):
-        there = folder
-        while may_create and not os.path.lexists(there):
-            there = there.parent
-        if not there.is_dir():
-            if os.path.lexists(there):
-                raise UsageError(f"{there}: is a file, not a folder; choose another output")
-            raise UsageError(f"{folder}: no such folder; create it, or end the output with a slash")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise UsageError(f"{there}: cannot be written to; choose another output")
+    refuse(filter(None, map(_unwritable, sorted(places(outputs)))))
 
 
-def make_folders(jobs: Iterable[Job]) -> None:
-    """Create the folders of the outputs.
+def places(outputs: Iterable[Path]) -> set[Path]:
+    """Return what is written to: the folders of files, of links where they lead, and pipes and devices themselves.
 
-    Raises:
-        UsageError: a folder cannot be created.
+    Args:
+        outputs: the files to write. A link that leads in a circle has no place.
     """
-    for folder in sorted({job.output.parent for job in jobs if job.action != "skip" and not job.problem}):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(
-                f"{folder}: the folder cannot be created ({error.strerror}); choose another output"
-            ) from None
+    found = set()
+    for path in outputs:
+        with suppress(OSError):
+            found.add(path if is_stream(path) else landing(path).parent)
+    return found
+
+
+def _unwritable(place: Path) -> str:
+    there = place
+    while not os.path.lexists(there):
+        there = there.parent
+    if not there.is_dir() and not is_stream(there):
+        return f"{there}: is a file, not a folder; choose another output"
+    if not os.access(there, os.W_OK | (os.X_OK if there.is_dir() else 0)):
+        return f"{there}: cannot be written to; choose another output"
+    return ""
 
 
 def _key(path: Path) -> str:
-    """Return a key that is the same for names which are one file on some file system."""
+    """Return a key that is the same for names which are one file on some file system. A link is where it leads."""
+    with suppress(OSError):
+        path = landing(path)
     return unicodedata.normalize("NFC", str(_resolved(path.parent) / path.name)).casefold()
 
 
@@ -467,16 +586,3 @@ def place(found: Sequence[Found], naming: Naming) -> Path:
         before = naming.output.split("{")[0]
         return Path(os.path.abspath(os.path.dirname(before) or "."))
     return Path(os.path.commonpath([os.path.abspath(one.root) for one in found] or [os.getcwd()]))
-
-
-_SKIPPED: Final = {
-    "not pictures": ("file that is not a picture", "files that are not pictures"),
-    "hidden": ("hidden file", "hidden files"),
-    "circular links": ("link that leads in a circle", "links that lead in a circle"),
-    "own results": ("result of this command", "results of this command"),
-}
-
-
-def shown_skips(skipped: Mapping[str, int]) -> str:
-    """Return what a scan left out, in words."""
-    return ", ".join(f"{count} {_SKIPPED[reason][count > 1]}" for reason, count in sorted(skipped.items()))

@@ -7,6 +7,7 @@ import typer
 
 from ...errors import PictureError, UsageError
 from ...system.files import file_sha256
+from ...system.streams import is_pipe
 from ...tasks.compose import Blend
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, number_or_auto, shared, whole_number
 
@@ -90,7 +91,7 @@ def _read(path: Path, files: Files, what: str) -> "tuple[Picture, str]":
     """
     from ...images.image_io import read_picture
 
-    if not path.is_file():
+    if not (path.is_file() or is_pipe(path)):
         raise UsageError(f"{path}: no such file; give the {what}'s")
     picture = read_picture(path, max_pixels=files.max_pixels)
     return picture, file_sha256(path, PictureError)

@@ -1,7 +1,6 @@
 """`diffuse degrade`."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import UsageError
+from ...system.files import in_the_way
+from ...system.streams import is_stream
 from ...version import __version__
 from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
@@ -114,8 +115,10 @@ def degrade(
 
 def _check_outputs(jobs: list[Job], files: Files, *, is_jpeg: bool) -> None:
     for job in jobs:
-        if job.output == PIPE:
-            raise UsageError("-: degrade writes several files for each picture; name the output with -o FILE")
+        if job.output == PIPE or is_stream(job.output):
+            raise UsageError(
+                f"{job.output}: degrade writes several files for each picture; name the output with -o FILE"
+            )
         if (job.output.suffix.lower() in (".jpg", ".jpeg")) != is_jpeg:
             raise UsageError(
                 f"{job.output}: {'with --jpeg, end the name in .jpg' if is_jpeg else 'a JPEG needs --jpeg QUALITY'}"
@@ -124,7 +127,7 @@ def _check_outputs(jobs: list[Job], files: Files, *, is_jpeg: bool) -> None:
     beside = [path for job in due for path in (_sidecar(job.output), _mask_file(job.output))]
     plan.check_free(beside, [job.source for job in jobs])
     if files.exists != "overwrite":
-        plan.refuse_existing([path for path in beside if os.path.lexists(path)])
+        plan.refuse_existing([path for path in beside if in_the_way(path)])
 
 
 def _sidecar(output: Path) -> Path:

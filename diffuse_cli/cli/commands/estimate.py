@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 import time
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ...system.streams import read_stdin
 from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
 from ..batch.pipeline import End
@@ -90,7 +90,7 @@ class _Estimator(Looking["Iterator[Picture]"]):
         """Read the first page, and return all pages. The others are read when it is their turn."""
         from ...images.image_io import read_pages
 
-        data = io.BytesIO(sys.stdin.buffer.read()) if job.source == PIPE else None
+        data = io.BytesIO(read_stdin()) if job.source == PIPE else None
         pages = read_pages(job.source, max_pixels=self.files.max_pixels, data=data)
         return chain([next(pages)], pages)
 
@@ -127,7 +127,8 @@ class _Estimator(Looking["Iterator[Picture]"]):
         name = str(path) if page is None else f"{path}, page {page}"
         facts = [f"{width}x{height}", told_white(picture), told_damage(picture)]
         head = f"{one_line(name)}: {', '.join(fact for fact in facts if fact)}"
-        for line in (head, *_block(prepared, found, noise, problem)):
+        notes = (f"  {'note':8} {note}" for note in picture.source.notes)
+        for line in (head, *notes, *_block(prepared, found, noise, problem)):
             typer.echo(line)
 
 

@@ -10,7 +10,10 @@ import typer
 
 from ...diffusion.settings import Device, Dtype
 from ...errors import CheckpointError, UsageError
+from ...system.files import landing
+from ...system.streams import is_stream, opened
 from ...version import __version__
+from ..batch import plan
 from ..options.options import shared
 from ..run.display import one_line
 
@@ -103,7 +106,7 @@ def _told(path: Path) -> dict[str, Any]:
 
 
 def _nothing_told(path: Path) -> str:
-    return "holds no recipe" if path.is_file() else "no such file"
+    return "holds no recipe" if path.exists() else "no such file"
 
 
 def _target(made: Path, output: Path | None, given: Given, *, force: bool) -> Path:
@@ -115,9 +118,10 @@ def _target(made: Path, output: Path | None, given: Given, *, force: bool) -> Pa
         raise UsageError(f"{target}: is a folder; name a file with -o FILE")
     if os.path.lexists(target) and not force:
         raise UsageError(f"{target}: exists; use -f to overwrite it")
-    if not target.parent.is_dir():
-        raise UsageError(f"{target}: no such folder as {target.parent}; create it")
-    return target
+    if is_stream(target):
+        raise UsageError(f"{target}: is no file, and its bytes are compared; name a file with -o FILE")
+    plan.check_folders([target])
+    return landing(target)
 
 
 def _check_input(made: Path, source: Path | None, recipe: "Mapping[str, Any]") -> None:
@@ -207,6 +211,7 @@ def _run(
         sample: what `_sample` returned.
         part: what the file shows beside the restored picture. None = that picture.
     """
+    target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".diffuse-replay-", dir=target.parent) as folder:
         escaped = [part.replace("{", "{{").replace("}", "}}") for part in (folder, target.suffix)]
         place = os.path.join(escaped[0], "{k}" + escaped[1])
@@ -229,7 +234,9 @@ def _compare(made: Path, again: Path, recipe: "Mapping[str, Any]", *, quiet: boo
     from ...provenance import recipe as recipes
     from ...provenance.replay import differences, pixel_difference
 
-    if made.read_bytes() == again.read_bytes():
+    with opened(made) as file:
+        before = file.read()
+    if before == again.read_bytes():
         if not quiet:
             typer.echo(one_line(f"{again}: the same bytes as {made}"))
         return

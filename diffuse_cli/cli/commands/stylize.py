@@ -9,6 +9,7 @@ import typer
 from ...diffusion.checkpoint import SUFFIX
 from ...errors import PictureError, UsageError
 from ...system.files import file_sha256
+from ...system.streams import is_pipe, is_stream
 from ..batch import plan
 from ..batch.inputs import PIPE
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
@@ -86,7 +87,9 @@ def _read(path: Path, files: Files) -> "tuple[StylePicture | Style, str]":
     """
     from ...tasks.style.studio import StylePicture, styled_by
 
-    if not path.is_file():
+    if is_pipe(path) and path.suffix == SUFFIX:
+        raise UsageError(f"{path}: is a pipe, and a learned style is read from a file; write it to one first")
+    if not (path.is_file() or is_pipe(path)):
         raise UsageError(f"{path}: no such file; --style takes a picture, or a file that --save-style wrote")
     given = styled_by(path, files.max_pixels)
     return given, given.sha256 if isinstance(given, StylePicture) else file_sha256(path, PictureError)
@@ -116,7 +119,7 @@ class _Styling(TaskWithFile):
         """
         if self.save is None:
             return
-        if self.save.suffix != SUFFIX:
+        if self.save.suffix != SUFFIX and not is_stream(self.save):
             raise UsageError(f"--save-style {self.save}: end the name in {SUFFIX}")
         taken = [path for job in batch.jobs for path in (job.source, job.output) if path != PIPE]
         replaced = self.files.exists == "overwrite" or self.files.resume

@@ -97,7 +97,7 @@ def verify(
     recipe = told.recipe() or recipes.read(made)
     if recipe is None:
         raise UsageError(
-            f"{made}: {'holds no recipe; say what was done with --op' if made.is_file() else 'no such file'}"
+            f"{made}: {'holds no recipe; say what was done with --op' if made.exists() else 'no such file'}"
         )
     notes = _notes(recipe, against)
     hole, std = _maps(recipe, mask, noise_map)

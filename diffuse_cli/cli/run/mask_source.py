@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ...errors import UsageError
+from ...system.streams import is_stream
 from ..options.masking import MaskOptions, box_of, polygon_of
 from .task_source import TaskSource
 
@@ -115,7 +116,9 @@ class MaskSource(TaskSource):
         name = self.masking.save_mask
         if name is None:
             return None
-        if name.endswith("/") or Path(name).is_dir():
+        if is_stream(Path(name)):
+            return Path(name)
+        if name.endswith("/") or Path(name).is_dir() or ("{" not in name and not Path(name).suffix):
             return Path(name) / job.found.below.with_suffix(".png")
         values: dict[str, object] = {"dir": str(job.source.parent), "stem": job.source.stem, "ext": job.source.suffix}
         path = Path(filled(name, values, "--save-mask"))

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ...errors import PictureError, UsageError
-from ...system.files import file_sha256
+from ...system.files import disk_trouble, file_sha256
+from ...system.streams import is_stream, opened, read_stdin
 from ..batch import inputs, plan
 from ..batch.inputs import PIPE, Found
 from ..batch.journal import Journal, usual
@@ -36,7 +37,7 @@ class Batch:
         op: the command's name.
         jobs: one for each result.
         journal: None = nothing is written down.
-        ignored: how many files scans left out, by reason.
+        ignored: the files that scans left out, by reason.
         notes: what the user is told before it begins.
         showing: what is made to be looked at. None = nothing.
     """
@@ -44,7 +45,7 @@ class Batch:
     op: str
     jobs: list[Job]
     journal: Journal | None = None
-    ignored: dict[str, int] = field(default_factory=dict)
+    ignored: dict[str, list[Path]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     showing: Showing | None = None
 
@@ -79,10 +80,15 @@ def plan_files(
     Raises:
         UsageError: the plan cannot be carried out.
     """
-    naming = Naming(output=files.output, op=op, suffix=suffix or encoding.suffix, seed=seed, samples=samples)
+    from ...images.encoding import WRITTEN_AS
+
     exists = files.exists
     part = plan.shard_of(files.shard) if files.shard is not None else (1, 1)
     findings = find_sources(files)
+    naming = Naming(
+        output=plan.folder_for(files.output, findings.found, samples), op=op, suffix=suffix or encoding.suffix,
+        seed=seed, samples=samples, written_as=WRITTEN_AS,
+    )  # fmt: skip
     journal, note = _journal(files, op, findings.found, naming)
     found = _without_own_results(op, findings, journal)
     _check_pipes(found, naming, files)
@@ -94,11 +100,14 @@ def plan_files(
         problem=_problem(encoding),
         inputs=others,
         product=product,
-        beside={one: Naming(output=to, op=op, suffix=one.suffix, seed=seed) for one, to in beside.items()},
+        beside={
+            one: Naming(output=plan.folder_for(to, found), op=op, suffix=one.suffix, seed=seed)
+            for one, to in beside.items()
+        },
         part=part,
     )
     _check_quality(jobs, encoding)
-    notes = (*note, *_notes(files, jobs, encoding))
+    notes = (*note, *_notes(files, jobs, encoding), *_written_otherwise(jobs, naming))
     shows = showing(op, files, jobs, others)
     return Batch(op=op, jobs=jobs, journal=journal, ignored=dict(findings.skipped), notes=notes, showing=shows)
 
@@ -122,7 +131,8 @@ def plan_drawing(
     """
     suffix = encoding.suffix or ".png"
     nothing = Path(op)
-    output = files.output
+    nothing_found = [Found(path=nothing, below=nothing, root=Path())]
+    output = plan.folder_for(files.output, nothing_found, count)
     if output is None or Naming(output=output, op=op).is_folder:
         folder = (output or "").replace("{", "{{").replace("}", "}}")
         output = os.path.join(folder, name)
@@ -182,11 +192,12 @@ def _listed(files: Sources) -> list[Path]:
     if files.files_from == str(PIPE):
         if PIPE in (files.inputs or ()):
             raise UsageError("-: stdin is either a picture or the list of names; give one of them as a file")
-        return inputs.read_list(sys.stdin.buffer.read(), null=files.null)
+        return inputs.read_list(read_stdin(), null=files.null)
     try:
-        return inputs.read_list(Path(files.files_from).read_bytes(), null=files.null)
+        with opened(Path(files.files_from)) as file:
+            return inputs.read_list(file.read(), null=files.null)
     except OSError as error:
-        raise UsageError(f"{files.files_from}: the list cannot be read: {error.strerror}") from None
+        raise UsageError(f"{files.files_from}: the list cannot be read: {disk_trouble(error)}") from None
 
 
 def _without_own_results(op: str, findings: inputs.Findings, journal: Journal | None) -> list[Found]:
@@ -205,7 +216,7 @@ def _without_own_results(op: str, findings: inputs.Findings, journal: Journal | 
     originals = _hashes_among(set(made_from.values()), [one for one in findings.found if one.path not in made_from])
     own = {path for path, digest in made_from.items() if digest in originals}
     if own:
-        findings.skipped["own results"] = len(own)
+        findings.skipped["own results"] = sorted(own)
     return [one for one in findings.found if one.path not in own]
 
 
@@ -230,6 +241,8 @@ def sha256_of(path: Path) -> str:
 def _check_pipes(found: Sequence[Found], naming: Naming, files: Output) -> None:
     """Refuse pictures on a terminal, or among lines of JSON."""
     from_pipe = any(one.path == PIPE for one in found)
+    if from_pipe and sys.stdin is None:
+        raise UsageError("-: stdin is closed; pipe a picture in, as in: cat a.png | diffuse ...")
     if from_pipe and sys.stdin.isatty():
         raise UsageError("-: stdin is a terminal; pipe a picture in, as in: cat a.png | diffuse ...")
     if not (naming.is_pipe or (from_pipe and naming.output is None)):
@@ -281,12 +294,28 @@ def _notes(files: Output, jobs: Sequence[Job], encoding: "Encoding") -> tuple[st
     return ("--resume: some outputs cannot hold a recipe; the journal tells which of them are done",)
 
 
+def _written_otherwise(jobs: Sequence[Job], naming: Naming) -> Iterator[str]:
+    """Yield a line for each format that is read and never written."""
+    from ...images.encoding import only_read
+
+    named = naming.output is not None and not (naming.is_template or naming.is_folder)
+    if named or naming.suffix is not None:  # the user says what becomes of it
+        return
+    kinds: dict[str, list[str]] = {}
+    for job in jobs:
+        if job.product.is_picture and job.sample == 0 and (kind := only_read(job.source)):
+            kinds.setdefault(kind, []).append(job.source.name)
+    for kind, names in kinds.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"{names[0]}{more}: {kind} is read but not written, so the result is a PNG"
+
+
 def holds_recipe(output: Path, files: Output, encoding: "Encoding") -> bool:
     """Return whether an output's metadata will hold its recipe."""
     from ...provenance import recipe
 
     try:
-        return files.provenance and encoding.kind(output) in recipe.HOLDING
+        return files.provenance and encoding.kind(output) in recipe.HOLDING and not is_stream(output)
     except UsageError:
         return False
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...errors import PictureError
+from ...system.streams import is_stream, read_stdin
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from .planning import sha256_of
@@ -61,7 +61,7 @@ class Input:
         """The hash of the file."""
         if not self._digest:
             if self.path == PIPE:
-                self._data = sys.stdin.buffer.read()
+                self._data = read_stdin()
             self._state = _state(self.path)
             self._digest = sha256_of(self.path) if self._data is None else hashlib.sha256(self._data).hexdigest()
         return self._digest
@@ -105,6 +105,8 @@ class Input:
 
 
 def _state(path: Path) -> tuple[int, int] | None:
+    if is_stream(path):  # read once, whatever becomes of it
+        return None
     try:
         info = path.stat()
     except OSError:

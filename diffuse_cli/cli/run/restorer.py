@@ -1,6 +1,5 @@
 """How pictures are restored: planned, read, restored, written."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import PictureError, UsageError
 from ...provenance import recipe
+from ...system.files import in_the_way
 from ...system.process import give_back
 from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
@@ -63,13 +63,13 @@ def restore_files(
         op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,
         others=tasks.reads,
     )  # fmt: skip
-    _check_saved(batch.jobs, files, tasks)
+    masks = _masks(batch.jobs, files, tasks)
     if files.dry_run:
         show_plan(batch, files)
         return
     tasks.prepare(batch)
     with Display(quiet=files.quiet, total=len(batch.jobs)) as display:
-        begin(batch, files, display)
+        begin(batch, files, display, masks)
         due = any(job.action != "skip" for job in batch.jobs)
         display.prepare("loading the model")
         model = tasks.adapt(compute.load(), display) if due else None
@@ -90,8 +90,8 @@ def restore_files(
             pipeline.run(batch.jobs, restorer, work.end, work.is_stopped)
 
 
-def _check_saved(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> None:
-    """Check that the masks which are written overwrite nothing.
+def _masks(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> list[Path]:
+    """Return the masks that are written. Check that they overwrite nothing.
 
     Raises:
         UsageError: two have one name, or one is an input or a result, or it exists and is not to be replaced.
@@ -99,14 +99,15 @@ def _check_saved(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> None:
     named = {job.source: tasks.saved(job) for job in jobs if job.action != "skip"}  # several results have one mask
     masks = [path for path in named.values() if path is not None]
     if not masks:
-        return
+        return []
     taken = [path for job in jobs for path in (job.source, job.output) if path != PIPE]
     if len({*masks}) < len(masks):
-        raise UsageError("--save-mask: two pictures' masks have the same name; give a folder, or 'm/{stem}.png'")
+        raise UsageError("--save-mask: two pictures' masks have the same name; give a folder, or 'm/{stem}{ext}.png'")
     plan.check_free(masks, [*taken, *tasks.reads])
     if files.exists != "overwrite" and not files.resume:
-        plan.refuse_existing([path for path in masks if os.path.lexists(path)])
-    plan.check_folders(masks, may_create=True)
+        plan.refuse_existing([path for path in masks if in_the_way(path)])
+    plan.check_folders(masks)
+    return masks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,21 +171,15 @@ def _filled(picture: "Picture") -> dict[str, Any]:
 
 
 def _write_mask(path: Path, hole: "NDArray[np.bool_]") -> None:
-    """Write a mask, white = filled. Create its folder if need be.
+    """Write a mask, white = filled.
 
     Raises:
         PictureError: it cannot be written.
     """
-    from ...images.image_io import write_picture
+    from ...images.image_io import Encoding, write_picture
     from ...images.mask_picture import mask_picture
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PictureError(
-            f"{path.parent}: the folder cannot be created ({error.strerror}); choose another --save-mask"
-        ) from None
-    write_picture(mask_picture(hole), path)
+    write_picture(mask_picture(hole), path, encoding=Encoding(format="png"))
 
 
 def _tidy_after(picture: "Picture") -> None:
@@ -266,7 +261,8 @@ class _Restorer(PictureSteps[_Read]):
         _tidy_after(read.first)
         shown = Shown(before=read.first, after=after, problem=read.problem) if self.results.shows(job) else None
         signed = self.results.signed(after, read.recipe)
-        return Made(pages=[signed], recipe=read.recipe, encoding=read.encoding, hole=read.problem.hole, shown=shown)
+        hole = read.problem.hole if is_new else None  # its mask is written once for all results
+        return Made(pages=[signed], recipe=read.recipe, encoding=read.encoding, hole=hole, shown=shown)
 
     def _restore_pages(self, job: Job, read: _Read, *, is_new: bool) -> Made:
         """Restore a picture of several pages. Each page is read when the one before is written."""
@@ -309,7 +305,7 @@ class _Restorer(PictureSteps[_Read]):
         """Say what was found out about a page."""
         from ...images.white_level import told as told_white
 
-        notes = [line for line in (told_white(picture), *problem.findings.notes) if line]
+        notes = [line for line in (told_white(picture), *picture.source.notes, *problem.findings.notes) if line]
         warnings = [line for line in (told(picture, self.wanted.damaged), *problem.findings.warnings) if line]
         for line in (*(() if self.results.files.quiet else notes), *warnings):
             self.results.display.say(f"{name}: {line}")
@@ -321,6 +317,10 @@ class _Restorer(PictureSteps[_Read]):
         say = self.results.display.say
         if not job.product.is_picture:
             return
+        if job.output == PIPE and self.results.encoding.format is None:
+            written, before = read.encoding.kind(job.output), read.first.source.format
+            if written != before:
+                say(f"-: {before} is read but not written, so the result is a {written}")
         if read.problem.keeps_pixels and not is_lossless(job.output, read.first, read.encoding):
             say(f"{job.output}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
         extra = read.first.source.extra

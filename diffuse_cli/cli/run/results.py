@@ -1,7 +1,5 @@
 """How a result gets into its file: claimed, checked against newer files, written, and noted in the journal."""
 
-import os
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import PictureError
 from ...provenance import recipe
+from ...system.files import in_the_way
+from ...system.streams import is_stream, write_stdout
 from ..batch.inputs import PIPE
 from ..batch.pipeline import BusyError, SkippedError
 from ..batch.plan import Job
@@ -68,9 +68,9 @@ class Results:
             return
         record = self.batch.journal.made_meanwhile(job.output) if self.batch.journal is not None else None
         same = record is not None and recipe.agrees(record.get("recipe"), recipe.plain(wanted))
-        if same and os.path.lexists(job.output):
+        if same and in_the_way(job.output):
             raise SkippedError("another process has made it meanwhile")
-        if job.action == "make" and os.path.lexists(job.output):
+        if job.action == "make" and in_the_way(job.output):
             if self.files.exists == "skip":
                 raise SkippedError("exists")
             raise PictureError(
@@ -96,8 +96,7 @@ class Results:
                 self.display.say(f"{job.output}: {note}")
 
         if job.output == PIPE:
-            sys.stdout.buffer.write(encode_pages(pages, PIPE, encoding=encoding, tell=tell))
-            sys.stdout.buffer.flush()
+            write_stdout(encode_pages(pages, PIPE, encoding=encoding, tell=tell))
             return
         like = job.source if job.source.exists() else None
         write_pages(pages, job.output, encoding=encoding, like=like, tell=tell)
@@ -135,7 +134,7 @@ class Results:
         if self.batch.journal is None:
             return
         told = holds_recipe(output, self.files, encoding) and recipe.read(output) is not None
-        facts = {} if told else {"output_sha256": sha256_of(output)}
+        facts = {} if told or is_stream(output) else {"output_sha256": sha256_of(output)}
         try:
             self.batch.journal.add("done", output, recipe=recipe.plain(made), **facts)
         except OSError as error:

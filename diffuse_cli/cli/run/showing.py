@@ -1,12 +1,13 @@
 """--compare and --report: where they are written, and what is kept for them."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
+from ...system.files import in_the_way
+from ...system.streams import is_stream
 from ..batch import plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job, Naming
@@ -31,6 +32,11 @@ class Showing:
     report: "Report | None" = None
     comparisons: Mapping[Path, Path]
     provenance: bool = True
+
+    @property
+    def targets(self) -> list[Path]:
+        """The files that are written."""
+        return [*self.comparisons.values(), *(() if self.report is None else [self.report.target])]
 
     def wants(self, job: Job) -> bool:
         """Return whether a picture is needed until its result is written."""
@@ -81,7 +87,7 @@ class Showing:
         import numpy as np
 
         from ...images.comparison import comparison
-        from ...images.image_io import write_picture
+        from ...images.image_io import Encoding, write_picture
         from ...images.picture import Picture, Source, to_unit
         from ...images.rendering import rendered
         from ...provenance import recipe
@@ -89,7 +95,8 @@ class Showing:
         sheet = comparison(rendered(before), rendered(after), ("before", _title(made)))
         provenance = recipe.to_rdf(made) if self.provenance else b""
         pixels = to_unit(np.asarray(sheet), 8)
-        write_picture(Picture(pixels=pixels, source=Source(icc=before.source.icc, provenance=provenance)), target)
+        sheet_picture = Picture(pixels=pixels, source=Source(icc=before.source.icc, provenance=provenance))
+        write_picture(sheet_picture, target, encoding=Encoding(format="png"))
 
 
 def _title(made: Mapping[str, Any]) -> str:
@@ -129,11 +136,12 @@ def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] 
 def _comparisons(compare: str, op: str, files: Output, jobs: Sequence[Job], taken: Sequence[Path]) -> dict[Path, Path]:
     """Name comparisons as -o names results, but always PNG."""
     due = [job for job in jobs if job.action != "skip" and not job.problem]
-    naming = Naming(output=compare, op=op, suffix=".png", samples=1 + max((job.sample for job in jobs), default=0))
-    if compare == str(PIPE):
+    samples = 1 + max((job.sample for job in jobs), default=0)
+    naming = Naming(output=plan.folder_for(compare, [job.found for job in jobs]), op=op, suffix=".png", samples=samples)
+    if naming.is_pipe:
         raise UsageError("--compare -: a comparison needs a file; name one")
     if not (naming.is_template or naming.is_folder):
-        if not compare.lower().endswith(".png"):
+        if not compare.lower().endswith(".png") and not is_stream(Path(compare)):
             raise UsageError(f"--compare {compare}: a comparison is a PNG; name it {compare}.png")
         if len(jobs) > 1:
             raise UsageError(
@@ -144,10 +152,9 @@ def _comparisons(compare: str, op: str, files: Output, jobs: Sequence[Job], take
     plan.check_collisions(jobs)
     targets = [job.output for job in jobs]
     plan.check_free(targets, taken)
-    if files.exists == "fail":
-        plan.refuse_existing([path for path in targets if os.path.lexists(path)])
-    plan.check_folders(targets, may_create=naming.is_folder or naming.is_template)
-    plan.make_folders(jobs)
+    if files.exists == "fail" and not files.resume:
+        plan.refuse_existing([path for path in targets if in_the_way(path)])
+    plan.check_folders(targets)
     return {job.output: target for job, target in zip(due, targets, strict=True)}
 
 
@@ -156,14 +163,13 @@ def _report(
 ) -> "Report":
     from ..report.report import Report, is_report
 
-    if target.suffix.lower() not in (".html", ".htm"):
+    if target.suffix.lower() not in (".html", ".htm") and not is_stream(target):
         raise UsageError(f"--report {target}: a report is HTML; name it {target}.html")
     plan.check_free([target], taken)
-    if os.path.lexists(target) and not files.force:
+    if in_the_way(target) and not files.force:
         again = files.exists != "fail" or files.resume
         if not (again and is_report(target)):
             what = "exists" if is_report(target) else "exists, and is not a report"
             raise UsageError(f"{target}: {what}; use -f to overwrite it")
-    if target.parent not in {job.output.parent for job in jobs}:  # those will be there
-        plan.check_folders([target], may_create=False)
+    plan.check_folders([target])
     return Report(target=target, op=op, count=len(jobs), megabytes=files.report_size, overlaid=overlaid)

@@ -6,6 +6,8 @@ import sys
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from ...system.streams import stop_waiting
+
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
@@ -17,6 +19,13 @@ class Terminated(BaseException):
 def on_sigterm(number: int, frame: FrameType | None) -> None:
     """Handle SIGTERM outside of `Stop`."""
     raise Terminated
+
+
+def _stderr() -> int:
+    try:
+        return sys.stderr.fileno()
+    except (OSError, ValueError):  # a stream of Python's own
+        return 2
 
 
 class Stop:
@@ -39,6 +48,7 @@ class Stop:
 
     def __enter__(self) -> Self:
         """Listen, unless the signal was ignored from outside, as Ctrl-C is in a script's background jobs."""
+        stop_waiting(False)
         for number in CODES:
             if signal.getsignal(number) != signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._on_signal)
@@ -56,11 +66,12 @@ class Stop:
         if self.signal is not None:
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated
         self.signal = signal.Signals(number)
-        if self._quiet:
+        stop_waiting()
+        if self._quiet or sys.stderr is None:
             return
         # Not by way of Python's streams: the signal may have come in the middle of one of them.
         line = f"diffuse: {name}: finishing {self._finishing}; a second {name} stops at once\n"
-        os.write(2, (("\r\x1b[K" if sys.stderr.isatty() else "") + line).encode())
+        os.write(_stderr(), (("\r\x1b[K" if sys.stderr.isatty() else "") + line).encode())
 
     @property
     def asked(self) -> bool:

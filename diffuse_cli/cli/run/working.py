@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from ...errors import DiffuseError
-from ..batch import plan
+from ..batch import inputs, plan
 from ..batch.inputs import PIPE
 from ..batch.pipeline import End, Outcome
 from ..batch.plan import Job
@@ -20,21 +20,24 @@ from .planning import Batch
 from .stopping import CODES, NAMES, Stop, Terminated
 
 
-def begin(batch: Batch, options: LogOptions, display: Display) -> None:
-    """Say what is worth knowing, create the folders, and clear away what a killed run left in them.
+def begin(batch: Batch, options: LogOptions, display: Display, beside: Iterable[Path] = ()) -> None:
+    """Say what is worth knowing, and clear away what a killed run left in the folders.
 
-    Raises:
-        UsageError: a folder cannot be created.
+    Args:
+        batch: the plan.
+        options: how much is said.
+        display: where it is said.
+        beside: further files that are written.
     """
     from ...system.files import remove_stale
 
-    to_files = [job for job in batch.jobs if job.output != PIPE]
-    plan.make_folders(to_files)
-    remove_stale({job.output.parent for job in to_files if job.action != "skip"})
+    outputs = [job.output for job in batch.jobs if job.output != PIPE and job.action != "skip"]
+    shown = () if batch.showing is None else batch.showing.targets
+    remove_stale(plan.places([*outputs, *shown, *beside]))
     if options.quiet:
         return
     if batch.ignored:
-        display.say(f"skipped {plan.shown_skips(batch.ignored)}")
+        display.say(f"skipped {inputs.shown_skips(batch.ignored)}")
     for note in batch.notes:
         display.say(note)
     if options.verbose and batch.journal is not None:
@@ -117,7 +120,7 @@ class Work:
             "skipped": self.outcome.skipped,
             "failed": len(self.outcome.failed),
             "left": self._left,
-            "ignored": self.batch.ignored,
+            "ignored": {reason: len(paths) for reason, paths in self.batch.ignored.items()},
             "seconds": round(self.seconds, 3),
             "exit_code": code,
             "stopped_by": stopped_by,

@@ -17,7 +17,9 @@ def test_a_folder_has_its_own_pictures_and_the_rest_is_counted(folder: Path) -> 
     assert paths(found("sub")) == ["sub/a.png"]
     findings = inputs.find([Path("sub")], suffixes=SUFFIXES, recursive=True)
     assert paths(findings.found) == ["sub/a.png", "sub/deep/C.PNG"]
-    assert findings.skipped == {"hidden": 1, "circular links": 1, "not pictures": 1}
+    assert {reason: [path.name for path in paths] for reason, paths in findings.skipped.items()} == {
+        "hidden": [".secret"], "circular links": ["loop"], "not pictures": ["notes.txt"],
+    }  # fmt: skip
 
 
 def test_the_tree_is_kept_below_the_folder_named(folder: Path) -> None:
@@ -51,6 +53,22 @@ def test_lists_keep_their_folders(folder: Path) -> None:
     above = found(listed=[Path("../up.png"), folder / "a.png"])
     kept = [Path(os.path.abspath(name)).relative_to("/") for name in ("../up.png", "a.png")]
     assert [one.below for one in above] == kept
+
+
+def test_a_mark_at_the_beginning_of_a_list_belongs_to_no_name() -> None:
+    for mark in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le"):
+        data = ("\ufeff" if mark == "utf-16-le" else "") + "ä.png\r\nb.png\r\n"
+        assert inputs.read_list(data.encode(mark), null=False) == [Path("ä.png"), Path("b.png")], mark
+    with pytest.raises(UsageError, match="add -0"):
+        inputs.read_list(b"a.png\0b.png\0", null=False)
+
+
+def test_what_is_left_out_is_named() -> None:
+    many = [Path(f"in/{k}.tga") for k in range(7)] + [Path("in/Makefile")]
+    assert inputs.shown_skips({"not pictures": many, "hidden": [Path("in/.a.png")]}) == (
+        "1 hidden file (.a.png); "
+        "8 files that are not pictures (0.tga, 1.tga, 2.tga, 3.tga, 4.tga, 2 more .tga, 1 more without a suffix)"
+    )
 
 
 def test_what_was_named_is_not_found_again(folder: Path) -> None:

@@ -79,7 +79,7 @@ def test_one_failure_stops_nothing_and_is_remembered() -> None:
         "made": "skipped", "b": "done",
     }  # fmt: skip
     errors = {str(e.job.source): str(e.error) for e in told if e.error}
-    assert errors["defect"] == "ZeroDivisionError: a defect"
+    assert errors["defect"] == "unexpected ZeroDivisionError: a defect; please report this bug"
     outcome = batch.Outcome()
     for end in told:
         outcome.add(end)

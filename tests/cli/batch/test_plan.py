@@ -17,11 +17,8 @@ def test_default_names_lie_beside_the_inputs(folder: Path) -> None:
 
 
 def test_nothing_is_created_by_planning(folder: Path) -> None:
-    jobs = planned(found("a.png", "b.jpg"), "new/deep/")
-    assert outputs(jobs) == ["new/deep/a.png", "new/deep/b.jpg"]
+    assert outputs(planned(found("a.png", "b.jpg"), "new/deep/")) == ["new/deep/a.png", "new/deep/b.jpg"]
     assert not (folder / "new").exists()
-    plan.make_folders(jobs)
-    assert (folder / "new/deep").is_dir()
 
 
 def test_templates(folder: Path) -> None:
@@ -39,6 +36,23 @@ def test_templates(folder: Path) -> None:
     ]
     (folder / "{stem}").mkdir()
     assert outputs(planned(some[:1], "{stem}")) == ["{stem}/a.png"]
+
+
+def test_a_dot_before_the_suffix_is_not_doubled(folder: Path) -> None:
+    some = found("a.png", "b.jpg")
+    assert outputs(planned(some, "o/{stem}.x.{ext}")) == outputs(planned(some, "o/{stem}.x{ext}"))
+    (folder / "c..png").write_bytes(b"")
+    assert outputs(planned(found("c..png"), "o/{stem}{ext}")) == ["o/c..png"]
+
+
+def test_a_name_without_suffix_for_several_is_a_folder(folder: Path) -> None:
+    some = found("a.png", "b.jpg")
+    assert plan.folder_for("out", some) == "out/"
+    assert plan.folder_for("out", found("sub")) == "out/", "a folder with one picture"
+    assert plan.folder_for("out", some[:1], samples=2) == "out/"
+    for one in ("out.png", "out/", "-", "/dev/stdout", "{stem}", "sub", "sub/notes.txt", None):
+        assert plan.folder_for(one, some) == one
+    assert plan.folder_for("out", some[:1]) == "out"
 
 
 @pytest.mark.parametrize("template", ["{name}.png", "{stem.png", "{stem!r}.png", "{stem:>9}.png", "{}.png"])
@@ -91,7 +105,7 @@ def test_two_inputs_of_one_name_collide_even_in_another_case(folder: Path, on_ex
 
 
 def test_folders_that_are_none(folder: Path) -> None:
-    for output in ("missing/x.png", "a.png/", "a.png/b/", "a.png/{stem}.png"):
+    for output in ("a.png/", "a.png/b/", "a.png/b/c.png", "a.png/{stem}.png"):
         with pytest.raises(UsageError, match="folder"):
             planned(found("b.jpg"), output)
 

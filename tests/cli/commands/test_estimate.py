@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from diffuse_cli.images.picture import Picture
 from tests.degradation.estimation.test_impulses import salted
 from tests.helpers.program import Program, json_lines
 
@@ -43,3 +44,25 @@ def test_impulses_and_row_noise_are_told(run: Program, tmp_path: Path) -> None:
     assert peppered["restore"] == {**peppered["restore"], "changes": True, "command": "diffuse restore"}
     assert [one["kind"] for one in rowed["estimate"]["row_noise"]] == ["row_noise"]
     assert rowed["restore"]["changes"]
+
+
+def test_a_defect_fails_one_picture_and_names_it(run: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, size in (("a.png", (40, 40)), ("b.png", (41, 41)), ("c.png", (40, 40))):
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, (*size, 3)).astype(np.uint8)).save(tmp_path / name)
+    from diffuse_cli.restoration import preparation
+
+    def failing(picture: Picture) -> preparation.Prepared:
+        if picture.pixels.shape[0] == 41:
+            raise IndexError("index 0 is out of bounds\nfor axis 0")
+        return prepare(picture)
+
+    prepare = preparation.prepare
+    monkeypatch.setattr(preparation, "prepare", failing)
+    result = run("estimate", tmp_path)
+    assert result.exit_code == 1
+    assert [line for line in result.stdout.splitlines() if not line.startswith(" ")] == [
+        f"{tmp_path}/a.png: 40x40", f"{tmp_path}/c.png: 40x40",
+    ]  # fmt: skip
+    assert result.stderr.splitlines()[-1] == (
+        f"diffuse: {tmp_path}/b.png: unexpected IndexError: index 0 is out of bounds for axis 0; please report this bug"
+    )

@@ -68,7 +68,7 @@ def test_pairs_of_two_folders(run: Program, data: Path, toy_file: Path) -> None:
         (["--pairs", "set", "--jpeg", "90"], 2, "--jpeg means nothing for --pairs"),
         (["--pairs", "set", "--crop", "64"], 2, "--crop means nothing for --pairs"),
         (["--task", "denoise", "--data", "set", "--model", "nothing"], 3, "nothing"),
-        (["--task", "denoise", "--data", "set", "--json", "missing/r.json"], 2, "missing"),
+        (["--task", "denoise", "--data", "set", "--json", "set/gray.png/r.json"], 2, "is a file"),
         (["--compare", "set/gray.png", "set/gray.png"], 2, "not JSON"),
         (["--compare", "a.json", "a.json"], 2, "a.json"),
     ],

@@ -1,13 +1,16 @@
 """diffuse stylize."""
 
 import json
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.images.image_io import to_levels
@@ -22,6 +25,7 @@ from tests.tasks.test_stylize import SHORT, learned, picture_of
 def test_command(run: Program, cat: Path, toy_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studio, "LESSON", SHORT)
     Image.fromarray(to_levels(picture_of((56, 72), 7).pixels, 8)).save(tmp_path / "painting.png")
+    (tmp_path / "s.safetensors").symlink_to("far.safetensors")
     model = ("--model", toy_file, "--device", "cpu", "--steps", "2")
     line = ("stylize", cat, "--style", "painting.png", *model, "-o", "out.png", "--save-style", "s.safetensors")
     first = run(*line)
@@ -38,7 +42,17 @@ def test_command(run: Program, cat: Path, toy_file: Path, tmp_path: Path, monkey
     saved = run("stylize", cat, "--style", "s.safetensors", *model, "-o", "saved.png")
     assert saved.exit_code == 0
     assert np.array_equal(pixels(tmp_path / "saved.png"), pixels(tmp_path / "out.png"))
-    assert load_file(tmp_path / "s.safetensors")
+    assert load_file(tmp_path / "far.safetensors")
+    assert (tmp_path / "s.safetensors").is_symlink()
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit((tmp_path / "pipe").read_bytes)
+        piped = run("stylize", cat, "--style", "painting.png", *model, "-o", "piped.png", "--save-style", "pipe")
+        assert piped.exit_code == 0
+        through = load(read.result(60))
+    whole = load_file(tmp_path / "far.safetensors")
+    assert through.keys() == whole.keys()
+    assert all(torch.equal(through[name], whole[name]) for name in whole)
     resumed = run(*line[:-2], "--resume", "--json")
     assert json.loads(resumed.stdout.splitlines()[0])["status"] == "skipped"
     replayed = run("replay", "out.png", "--input", cat, "--style", "painting.png", "--model", toy_file)
@@ -53,6 +67,8 @@ def test_wrong_commands(run: Program, cat: Path, toy_file: Path, tmp_path: Path)
     assert run("stylize", cat).exit_code == 2
     assert run("stylize", cat, "--style", "nothing.png").exit_code == 2
     assert run("stylize", cat, "--style", "bad.safetensors").exit_code == 3
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    assert "a learned style is read from a file" in run("stylize", cat, "--style", "pipe.safetensors").stderr
     assert run("stylize", cat, *style, "--strength", "2").exit_code == 2
     assert run("stylize", cat, *style, "--save-style", "s.png").exit_code == 2
     assert run("stylize", cat, *style, "--save-style", "bad.safetensors").exit_code == 2

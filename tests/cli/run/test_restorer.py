@@ -124,7 +124,7 @@ def test_pages_depth_and_alpha(denoise: Program, tmp_path: Path) -> None:
         ["--uncertainty", "u.png", "--uncertainty-view", "u.png"],
         ["--uncertainty", "{nosuch}.png"],
         ["--samples", "2", "-o", "one.png"],
-        ["--uncertainty", "nowhere/u.png"],
+        ["--uncertainty", "in.png/u.png"],
     ],
     ids=" ".join,
 )

@@ -75,7 +75,7 @@ def test_pages_are_shown_by_their_first(run: Program, toy_file: Path, tmp_path: 
     ("options", "says"),
     [
         (["--report", "r.txt"], "name it r.txt.html"),
-        (["--report", "nowhere/r.html"], "no such folder"),
+        (["--report", "in.png/r.html"], "is a file, not a folder"),
         (["--compare", "c.jpg"], "name it c.jpg.png"),
         (["--compare", "in.png"], "is an input"),
         (["--compare", "out.png"], "is an input"),
