@@ -149,7 +149,10 @@ class PillowReader:
         with Image.open(io.BytesIO(whole), formats=READABLE) as image:
             assert isinstance(image, JpegImageFile)
             levels, turn, source = _plain_levels(image, image.mode), orientation(image), source_of(image, self.file)
-        source = replace(source, jpeg_data=JpegData(coded=coded_picture(whole), orientation=turn))
+            if image.mode == "CMYK":
+                levels, source = cmyk.converted(image, source)
+            else:
+                source = replace(source, jpeg_data=JpegData(coded=coded_picture(whole), orientation=turn))
         found = damage(data, levels)
         if found is not None and found.missing.all():
             raise ValueError("it has no data of its pixels")
