@@ -440,6 +440,34 @@ def clean() -> str:
     return markdown(["clean pictures; changed, the most changed", *heads], body)
 
 
+def kernels() -> str:
+    """Motion and defocus undone, told and found, beside classics that are told."""
+    found, body = rows("kernels"), []
+    methods = ("the input", "told", "found", "Wiener", "Richardson-Lucy")
+    for kernel in dict.fromkeys(row["kernel"] for row in found):
+        some = [row for row in found if row["kernel"] == kernel]
+        values = [sum(row[method] for row in some) / len(some) for method in methods]
+        cells = [f"**{value:.2f}**" if value == max(values) else f"{value:.2f}" for value in values]
+        sure = [row for row in some if row["sure"]]
+        worst = min((row["found"] - row["the input"] for row in some), default=0.0)
+        body.append([kernel, *cells, f"{len(sure)} of {len(some)}", f"{worst:+.2f}"])
+    heads = ["blur; mean PSNR in dB", "input", "told", "found", "Wiener", "Richardson-Lucy"]
+    return markdown([*heads, "found and sure", "worst change of what was found"], body)
+
+
+def ensembles() -> str:
+    """Enlarging with and without eight symmetries."""
+    body = []
+    for one, eight in zip(rows("single"), rows("ensemble"), strict=True):
+        a, b = one["mean"], eight["mean"]
+        body.append([
+            f"{one['set']} ({one['pictures']}), {one['condition']}", f"{a['psnr']:.2f}", f"{b['psnr']:.2f}",
+            f"{a['lpips']:.4f}", f"{b['lpips']:.4f}", f"{eight['seconds_per_megapixel'] / one['seconds_per_megapixel']:.1f}",
+        ])  # fmt: skip
+    heads = ["enlarged", "PSNR in dB", "with --ensemble", "LPIPS", "with --ensemble", "time, as a factor"]
+    return markdown(heads, body)
+
+
 def _changed(some: list[Row]) -> str:
     """How many of these are changed, PSNR of the most changed one to its input and, of a JPEG, the worst loss."""
     changed = [row for row in some if row["psnr"] < 100]
@@ -657,6 +685,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "noise-maps": noise_maps,
     "clean": clean,
     "finding": finding,
+    "kernels": kernels,
+    "ensembles": ensembles,
     "camera": functools.partial(photographs, "camera"),
     "film": functools.partial(photographs, "film"),
     "noisy-jpeg": functools.partial(photographs, "noisy-jpeg"),

@@ -1,6 +1,6 @@
 """Deblur: undo a blur whose kernel is known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import UsageError
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ..degradation.kernels import Kernel
     from ..images.image_io import Picture
-    from ..restoration.noise_reading import NoiseReader
+    from ..restoration.noise_reading import FoundNoise, NoiseReader
     from ..restoration.problem import Problem
 
 
@@ -44,14 +44,11 @@ class Deblur:
             UsageError: there is no kernel.
         """
         from ..degradation.estimation.estimate import find_jpeg
-        from ..images.units import LEVEL
-        from ..restoration.linear_part import kernel_part
         from ..restoration.noise_reading import find_noise, given_noise
-        from ..restoration.problem import Findings, Finish, GuidePicture, Problem
+        from ..restoration.problem import Findings, Problem
 
         if self.kernel is None:
             raise UsageError("deblur needs a kernel: motion, defocus or a picture of one")
-        quality = find_jpeg(picture).quality.value or 100.0
         if self.noise == "auto":
             noise = find_noise(picture, read_noise)
             notes: tuple[str, ...] = (
@@ -59,13 +56,8 @@ class Deblur:
             )
         else:
             noise, notes = given_noise(self.noise, 0.0, picture, None), ()
-        what = noise.degradation(quality)
-        guide = GuidePicture(degradation=what, linear=kernel_part(what, self.kernel))
-        return Problem(
-            observation=guide,
-            finish=Finish(uncoded=quality < 100),
-            findings=Findings(notes=notes, facts={"noise": what.noise * LEVEL}),
-        )
+        quality = find_jpeg(picture).quality.value or 100.0
+        return unblurred(self.kernel, noise, quality, Problem(findings=Findings(notes=notes)))
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
@@ -76,3 +68,23 @@ class Deblur:
         """Return the options as a recipe tells them. A kernel of a file is told by its hash."""
         told = {} if self.kernel is None else dict(self.kernel.told)
         return {**told, "estimated": {"noise": "auto"}} if self.noise == "auto" else {**told, "noise": self.noise}
+
+
+def unblurred(kernel: "Kernel", noise: "FoundNoise", quality: float, known: "Problem") -> "Problem":
+    """Return the problem of a blur by a kernel.
+
+    Args:
+        kernel: the blur.
+        noise: what came after it.
+        quality: of the JPEG that came last; 100 = none.
+        known: what else is known.
+    """
+    from ..images.units import LEVEL
+    from ..restoration.linear_part import kernel_part
+    from ..restoration.problem import GuidePicture
+
+    what = noise.degradation(quality)
+    guide = GuidePicture(degradation=what, linear=kernel_part(what, kernel))
+    finish = replace(known.finish, uncoded=quality < 100)
+    facts = {**known.findings.facts, "noise": what.noise * LEVEL}
+    return replace(known, observation=guide, finish=finish, findings=replace(known.findings, facts=facts))

@@ -146,6 +146,24 @@ class Restore:
             return None
         return given_noise(self.noise, None if self.grain == "auto" else self.grain, picture, read_noise)
 
+    def _unmoved(self, found: "Estimate", noise: "FoundNoise | None", holes: "Problem") -> "Problem | None":
+        """Return the problem of motion or defocus where it is sure. None: it is not, or something else comes first."""
+        from ..degradation.kernels import defocus, motion
+        from ..restoration.noise_reading import FoundNoise
+        from .deblur import unblurred
+
+        blur = found.kernel
+        if blur is None or not blur.is_sure or self.blur != "auto" or self.scale > 1 or holes.has_hole:
+            return None
+        kernel = motion(*blur.values) if blur.kind == "motion" else defocus(*blur.values)
+        noise = noise or FoundNoise(level=found.noise.value or 0.0)
+        level = f"noise: about {noise.level:.1f} levels" if noise.level else "noise: none"
+        notes = (f"{level}, JPEG: {found.jpeg_words()}, blur: {blur.words()} (estimated)", *holes.findings.notes)
+        known = replace(
+            holes, findings=replace(holes.findings, notes=notes, facts={**holes.findings.facts, **kernel.told})
+        )
+        return unblurred(kernel, noise, found.jpeg.value or 100.0, known)
+
     def _linear(self, picture: "Picture", told: "Degradation", blur: float) -> "LinearPart | None":
         """Return what is undone exactly."""
         from ..degradation.estimation.estimate import blur_of
@@ -209,6 +227,8 @@ class Restore:
         from .screened import screened
 
         if found is not None and (known := screened(self, picture, found.screens, holes)) is not None:
+            return known
+        if found is not None and (known := self._unmoved(found, photo, holes)) is not None:
             return known
         noise, jpeg, blur = _resolved(self, picture, found, photo)
         suspected = 0.0 if photo is None else photo.suspected
@@ -323,7 +343,8 @@ def _restore_notes(task: Restore, found: "Estimate", noise: float, suspected: fl
     if task.jpeg == "auto":
         words.append(f"JPEG: {found.jpeg_words()}")
     if task.blur == "auto":
-        words.append(f"blur: {blur / task.scale:.2f} pixels" if blur else "blur: none to undo")
+        none = "none that can be undone" if found.kernel is not None and found.kernel.is_unlike_any else "none to undo"
+        words.append(f"blur: {blur / task.scale:.2f} pixels" if blur else f"blur: {none}")
     if task.screen == "auto":
         words.append("screen: none")
     return (f"{', '.join(words)} (estimated)", *unsure(task.screen, found.screens))

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from skimage import data
 
-from diffuse_cli.degradation.kernels import defocus
+from diffuse_cli.degradation.damage import Damage
+from diffuse_cli.degradation.kernels import defocus, motion
 from diffuse_cli.errors import UsageError
-from diffuse_cli.images.image_io import Picture
+from diffuse_cli.images.image_io import Picture, to_unit
 from diffuse_cli.tasks.deblur import Deblur
+from diffuse_cli.tasks.restore import Restore, restore_only
 
 PICTURE = Picture(pixels=np.zeros((64, 64, 3), np.float32))
 
@@ -33,3 +36,17 @@ def test_what_makes_no_sense_is_refused() -> None:
         Deblur(kernel=defocus(3), noise=-1)
     with pytest.raises(UsageError, match="needs a kernel"):
         Deblur().problem(PICTURE)
+
+
+def test_restore_undoes_a_motion_that_is_sure() -> None:
+    scene = Picture(pixels=to_unit(data.astronaut()[:320, :400], 8))
+    moved = Damage(kernel=motion(13, 20), noise=1).apply(scene)[0]
+    for task in (Restore(), Restore(**restore_only(("blur",), {}))):
+        problem = task.problem(moved)
+        assert problem.guide is not None
+        assert problem.guide.linear is not None
+        assert problem.guide.linear.kernel is not None
+        assert str(problem.findings.facts["motion"]).startswith("13")
+        assert "a motion of 13" in problem.findings.notes[0]
+    assert "motion" not in Restore(blur=None).problem(moved).findings.facts
+    assert "motion" not in Restore().problem(scene).findings.facts

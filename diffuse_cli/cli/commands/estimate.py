@@ -137,7 +137,7 @@ def _block(prepared: "Prepared", found: "Estimate", noise: "FoundNoise", problem
     yield from _prepared_rows(prepared)
     yield _noise_row(found, noise)
     yield _row("JPEG", found.jpeg_words(), found.jpeg)
-    yield _row("blur", f"a Gaussian of {found.blur.value:.2f} pixels" if found.blur.value else "none", found.blur)
+    yield _row("blur", _blur_words(found), found.blur)
     share = found.resolution.value or 1.0
     larger = f", as if enlarged by {found.enlarged.value:.2f}" if found.enlarged.value else ""
     size = (
@@ -198,6 +198,14 @@ def _row(name: str, text: str, finding: "Finding") -> str:
     return f"  {name:8} {text} ({finding.confidence} confidence)"
 
 
+def _blur_words(found: "Estimate") -> str:
+    if found.kernel is not None and found.kernel.is_sure:
+        return found.kernel.words()
+    if found.blur.value:
+        return f"a Gaussian of {found.blur.value:.2f} pixels"
+    return "none that can be undone" if found.kernel is not None and found.kernel.is_unlike_any else "none"
+
+
 def _noise(found: "Estimate") -> str:
     if found.noise.value is None:
         return "none measurable"
@@ -228,13 +236,14 @@ def _would(problem: "Problem") -> str:
         return "would leave it as it is"
     if "screen" in problem.findings.facts:
         return f"would remove the screen: {_command(problem)}"
-    told = _told(problem)
+    told, facts = _told(problem), problem.findings.facts
     words = [
         *(["the impulses"] if problem.has_hole else []),
         *(["the offsets of rows or columns"] if problem.picture is not None else []),
         *([f"noise of {told['noise']:.1f} levels"] if told["noise"] else []),
         *([f"the traces of JPEG quality {told['jpeg']:.0f}"] if told["jpeg"] < 100 else []),
         *([f"a blur of {told['blur']:.2f} pixels"] if told["blur"] else []),
+        *(["the motion"] if "motion" in facts else ["the defocus"] if "defocus" in facts else []),
     ]
     return f"would remove {', '.join(words)}: {_command(problem)}"
 
@@ -243,7 +252,9 @@ def _command(problem: "Problem") -> str:
     """Return the command that does the same without estimating again."""
     if problem.degradation.doubt or problem.has_hole or problem.picture is not None:  # no option says it
         return "diffuse restore"
-    told = _told(problem)
+    told, facts = _told(problem), problem.findings.facts
+    if kernel := next((f"--{name} {facts[name]}" for name in ("motion", "defocus") if name in facts), None):
+        return f"diffuse deblur {kernel} --noise {told['noise']:.4g}"
     return f"diffuse restore --noise {told['noise']:.4g} --jpeg {told['jpeg']:.4g} --blur {told['blur']:.4g}"
 
 

@@ -13,6 +13,7 @@ from .beneath import compression_beneath
 from .compression import Compression, estimate_compression
 from .drawings import is_drawn
 from .jpeg_tables import quality_of
+from .kernel_kind import BlurKind, blur_kind
 from .noise_model import NoiseModel, estimate_noise_model, whiteness
 from .picture_noise import measured_noise, noise_before_jpeg
 from .resampling import estimate_resampling
@@ -59,6 +60,7 @@ class Estimate:
         jpeg_above: quality that a stronger JPEG was saved with again; None = it was not.
         jpeg_period: side in pixels of the blocks of a JPEG that was enlarged; None = no trace.
         blur: std of a Gaussian, in pixels.
+        kernel: which blur the spectrum shows; None = it was not asked, or the picture is too small.
         enlarged: factor of an enlargement.
         resolution: share of width and height that the detail would fit into.
         screens: halftone screens, the strongest first.
@@ -77,6 +79,7 @@ class Estimate:
     resolution: Finding
     screens: tuple[Screen, ...] = ()
     is_drawn: bool = False
+    kernel: BlurKind | None = None
 
     def jpeg_words(self) -> str:
         """Return what was found of JPEG compression, for people."""
@@ -107,7 +110,8 @@ def estimate_degradation(picture: Picture, screens: tuple[Screen, ...] | None = 
     noise = _noise(picture, levels, compression)
     jpeg = _jpeg(picture, levels, compression)
     drawn = is_drawn(levels)
-    blur = _blur(levels, noise.value or 0.0, drawn=drawn)
+    kernel = None if drawn else blur_kind(levels, noise.value or 0.0)
+    blur = _blur(levels, noise.value or 0.0, drawn=drawn) if kernel is None else _gaussian(levels, noise, kernel)
     enlarged = _enlarged(levels)
     return Estimate(
         noise=noise,
@@ -122,6 +126,7 @@ def estimate_degradation(picture: Picture, screens: tuple[Screen, ...] | None = 
         resolution=_resolution(blur, enlarged),
         screens=screens_of(picture) if screens is None else screens,
         is_drawn=drawn,
+        kernel=kernel,
     )
 
 
@@ -225,6 +230,16 @@ def _blur(levels: NDArray[np.float32], noise: float, *, drawn: bool) -> Finding:
     confidence: Confidence = "high" if noise < 3 and found.spread < 0.2 else "medium" if found.spread < 0.4 else "low"
     value = found.std if found.std >= _LEAST_BLUR else None
     return Finding(value=value, confidence=confidence, how="spectrum", spread=found.spread)
+
+
+def _gaussian(levels: NDArray[np.float32], noise: Finding, kernel: BlurKind) -> Finding:
+    """Return the Gaussian blur of a picture, unless another kernel explains it, or none does."""
+    found = _blur(levels, noise.value or 0.0, drawn=False)
+    if kernel.is_sure:
+        return Finding(value=None, confidence="high", how=f"spectrum ({kernel.words()})")
+    if found.value is not None and kernel.is_unlike_any:
+        return Finding(value=None, confidence="low", how="spectrum (its blur is none that can be undone)")
+    return found
 
 
 def _enlarged(levels: NDArray[np.float32]) -> Finding:

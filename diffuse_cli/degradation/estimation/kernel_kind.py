@@ -28,6 +28,8 @@ _NO_MORE: Final = 0.25
 """Misfit of a Gaussian below which no other kernel is tried."""
 _BETTER, _UNLIKE = 2.0, 0.8
 """A kernel is sure if a Gaussian's misfit is so many times its own, and its own is at most this."""
+_UNEXPLAINED: Final = 0.9
+"""Misfit of a picture that no blur explains. Sharp photographs measured up to 0.7."""
 _ROUNDING: Final = 1 / 12
 _SMALLEST: Final = 192
 _RADII: Final = np.arange(1.5, 12.1, 0.25)
@@ -51,6 +53,19 @@ class BlurKind:
     is_sure: bool
     misfit: float
     misfit_of_gaussian: float
+
+    @property
+    def is_unlike_any(self) -> bool:
+        """Whether no blur explains the picture, as far as it is blurred at all."""
+        return self.misfit > _UNEXPLAINED
+
+    def words(self) -> str:
+        """Return what it is, for people."""
+        if self.kind == "motion":
+            return f"a motion of {self.values[0]:.1f} pixels at {self.values[1]:.0f} degrees"
+        if self.kind == "defocus":
+            return f"a lens out of focus by {self.values[0]:.1f} pixels"
+        return f"a Gaussian of {self.values[0]:.1f} pixels"
 
 
 def blur_kind(levels: NDArray[np.float32], noise: float) -> BlurKind | None:
