@@ -460,9 +460,10 @@ def ensembles() -> str:
     body = []
     for one, eight in zip(rows("single"), rows("ensemble"), strict=True):
         a, b = one["mean"], eight["mean"]
+        slower = eight["seconds_per_megapixel"] / one["seconds_per_megapixel"]
         body.append([
             f"{one['set']} ({one['pictures']}), {one['condition']}", f"{a['psnr']:.2f}", f"{b['psnr']:.2f}",
-            f"{a['lpips']:.4f}", f"{b['lpips']:.4f}", f"{eight['seconds_per_megapixel'] / one['seconds_per_megapixel']:.1f}",
+            f"{a['lpips']:.4f}", f"{b['lpips']:.4f}", f"{slower:.1f}",
         ])  # fmt: skip
     heads = ["enlarged", "PSNR in dB", "with --ensemble", "LPIPS", "with --ensemble", "time, as a factor"]
     return markdown(heads, body)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .diffusion.model import Model
     from .images.picture import Picture
     from .tasks.compose import Compose
+    from .tasks.deblur import Deblur
     from .tasks.denoise import Denoise
     from .tasks.enhance import Enhance
     from .tasks.extend import Extend
@@ -41,14 +42,14 @@ if TYPE_CHECKING:
     from .tasks.super_resolve import SuperResolve
 
 __all__ = [
-    "Compose", "Denoise", "Enhance", "Extend", "Inpaint", "Model", "Picture", "PosteriorSamples", "Restore",
+    "Compose", "Deblur", "Denoise", "Enhance", "Extend", "Inpaint", "Model", "Picture", "PosteriorSamples", "Restore",
     "Stylize", "SuperResolve", "__version__", "compare", "errors", "estimate_degradation", "generate", "read_picture",
     "restore", "sample", "write_picture",
 ]  # fmt: skip
 
 _PLACES = {
-    "Compose": "tasks.compose", "Denoise": "tasks.denoise", "Enhance": "tasks.enhance", "Extend": "tasks.extend",
-    "Inpaint": "tasks.inpaint", "Restore": "tasks.restore", "Stylize": "tasks.stylize",
+    "Compose": "tasks.compose", "Deblur": "tasks.deblur", "Denoise": "tasks.denoise", "Enhance": "tasks.enhance",
+    "Extend": "tasks.extend", "Inpaint": "tasks.inpaint", "Restore": "tasks.restore", "Stylize": "tasks.stylize",
     "SuperResolve": "tasks.super_resolve", "Model": "diffusion.model", "Picture": "images.picture",
 }  # fmt: skip
 """Modules of the names that are not in `api`."""
