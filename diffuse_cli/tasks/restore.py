@@ -226,10 +226,11 @@ class Restore:
         from ..restoration.problem import GuidePicture, JpegBlocks, NoisyPicture
         from .screened import screened
 
-        if found is not None and (known := screened(self, picture, found.screens, holes)) is not None:
-            return known
-        if found is not None and (known := self._unmoved(found, photo, holes)) is not None:
-            return known
+        if found is not None:
+            given = 0.0 if self.noise is None or isinstance(self.noise, str) else self.noise
+            known = screened(picture, found.screens, holes, asked=self.screen, noise=given, scale=self.scale)
+            if (known := known or self._unmoved(found, photo, holes)) is not None:
+                return known
         noise, jpeg, blur = _resolved(self, picture, found, photo)
         suspected = 0.0 if photo is None else photo.suspected
         notes = () if found is None else _restore_notes(self, found, noise, suspected, blur)

@@ -12,17 +12,20 @@ _BILEVEL = 2
 if TYPE_CHECKING:
     from ..images.picture import Picture
     from ..restoration.problem import Problem
-    from .restore import Restore
 
 
-def screened(task: "Restore", picture: "Picture", screens: Sequence[Screen], holes: "Problem") -> "Problem | None":
+def screened(
+    picture: "Picture", screens: Sequence[Screen], holes: "Problem", *, asked: str | None, noise: float, scale: float
+) -> "Problem | None":
     """Return the problem of a picture that is made of dots. None: it has no screen that is to be undone.
 
     Args:
-        task: which screens are undone, and what else is asked for.
         picture: the file's.
         screens: that were found in it.
         holes: what is missing.
+        asked: which screens are undone, as `Restore.screen`.
+        noise: in 8-bit levels, as it was given; 0 = it was not.
+        scale: factor by which the picture is enlarged, too.
     """
     import numpy as np
 
@@ -32,20 +35,20 @@ def screened(task: "Restore", picture: "Picture", screens: Sequence[Screen], hol
     from ..restoration.descreening import descreened
     from ..restoration.problem import GuidePicture
 
-    undone = _undone(task.screen, screens)
-    if not undone or (task.screen == "if-sure" and len(np.unique(picture.pixels)) == _BILEVEL):
+    undone = _undone(asked, screens)
+    if not undone or (asked == "if-sure" and len(np.unique(picture.pixels)) == _BILEVEL):
         return None
     seen = picture if holes.hole is None else replace(picture, pixels=patched(picture.pixels, holes.hole))
     found = descreened(seen, undone)
-    noise = max(found.remains, task.noise if isinstance(task.noise, float | int) else 0.0)
+    noise = max(found.remains, noise)
     h, w = picture.pixels.shape[:2]
-    size = scaled_size((h, w), task.scale)
-    told = Degradation(scale=task.scale, noise=noise / LEVEL)
+    size = scaled_size((h, w), scale)
+    told = Degradation(scale=scale, noise=noise / LEVEL)
     facts = {"screen": {"cells": [[s.period, s.angle, s.amplitude] for s in undone], "noise": noise}}
     return replace(
         holes,
         picture=found.picture,
-        observation=GuidePicture(degradation=told, size=size if task.scale > 1 else None),
+        observation=GuidePicture(degradation=told, size=size if scale > 1 else None),
         finish=replace(holes.finish, uncoded=True),
         findings=replace(
             holes.findings,

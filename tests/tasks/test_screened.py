@@ -36,7 +36,7 @@ def screen(confidence: str) -> Screen:
 ])  # fmt: skip
 def test_what_is_undone(only: tuple[str, ...] | None, confidence: str, undone: bool) -> None:
     task, screens = Restore(only=only), (screen(confidence),)
-    assert (screened(task, halftone(), screens, Problem()) is not None) == undone
+    assert (screened(halftone(), screens, Problem(), asked=task.screen, noise=0.0, scale=1.0) is not None) == undone
     notes = unsure(task.screen, screens)
     told = "perhaps a screen: period 4.2 pixels, 45 degrees; --only screen undoes it"
     assert notes == ((told,) if only is None else ())

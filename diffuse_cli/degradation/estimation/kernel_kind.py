@@ -28,8 +28,8 @@ _NO_MORE: Final = 0.25
 """Misfit of a Gaussian below which no other kernel is tried."""
 _BETTER, _UNLIKE = 2.0, 0.8
 """A kernel is sure if a Gaussian's misfit is so many times its own, and its own is at most this."""
-_UNEXPLAINED: Final = 0.9
-"""Misfit of a picture that no blur explains. Sharp photographs measured up to 0.7."""
+_UNEXPLAINED: Final = 1.5
+"""Misfit of a Gaussian from which no blur is undone, unless another is sure. Sharp photographs measure up to 0.7."""
 _ROUNDING: Final = 1 / 12
 _SMALLEST: Final = 192
 _RADII: Final = np.arange(1.5, 12.1, 0.25)
@@ -57,7 +57,7 @@ class BlurKind:
     @property
     def is_unlike_any(self) -> bool:
         """Whether no blur explains the picture, as far as it is blurred at all."""
-        return self.misfit > _UNEXPLAINED
+        return not self.is_sure and self.misfit_of_gaussian > _UNEXPLAINED
 
     def words(self) -> str:
         """Return what it is, for people."""
@@ -105,8 +105,8 @@ class _Plane:
         radius = np.hypot(down, across)
         used = (radius > 0.03) & (radius < 0.48) & (np.abs(down) > 1.5 / _SIDE) & (across > 1.5 / _SIDE)
         self.down, self.across = (np.broadcast_to(part, radius.shape)[used] for part in (down, across))
-        self.radius, self.floor = radius[used], floor
-        self.power = _mean_power(luma)[used]
+        self.radius, self.power = radius[used], _mean_power(luma)[used]
+        self.floor = floor
 
     def gaussian(self, std: float) -> Floats:
         """Return the square of a Gaussian's transform."""
@@ -149,7 +149,7 @@ class _Plane:
         begin = [float(_RADII[misfits.argmin()])]
         found = minimize(lambda v: self.misfit(self.disk(max(v[0], 0.5))[None])[0], begin, method="Nelder-Mead",
                          options={"maxiter": 30, "initial_simplex": [begin, [begin[0] + 0.1]]})  # fmt: skip
-        return "defocus", (round(float(found.x[0]), 2),), float(found.fun)
+        return "defocus", (round(max(float(found.x[0]), 0.5), 2),), float(found.fun)
 
     def best_motion(self) -> tuple[Kind, tuple[float, ...], float]:
         """Return the motion that fits best."""
@@ -164,7 +164,8 @@ class _Plane:
             lambda v: self.misfit(self.motion(max(v[0], 1.0), v[1])[None])[0], [length, angle], method="Nelder-Mead",
             options={"maxiter": 60, "initial_simplex": [[length, angle], [length + 1, angle], [length, angle + 5]]},
         )  # fmt: skip
-        return "motion", (round(float(found.x[0]), 1), round(float(found.x[1]) % 180, 1)), float(found.fun)
+        values = round(max(float(found.x[0]), 1.0), 1), round(float(found.x[1]), 1) % 180
+        return "motion", values, float(found.fun)
 
 
 def _mean_power(luma: Floats) -> Floats:
