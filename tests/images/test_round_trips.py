@@ -186,11 +186,13 @@ def test_stripped_metadata_leaves_colour_alone(suffix: str, tags: dict[str, dict
         assert before.get("ICC_Profile:ProfileDescription") == after.get("ICC_Profile:ProfileDescription"), case
 
 
-def test_jpeg_coding_is_kept(folder: Path) -> None:
+def test_jpeg_coding_is_kept_or_finer(folder: Path) -> None:
+    """A pixel's change may be so small that the input's own tables would undo it."""
     for case in (c for c in CASES if c.endswith(".jpg")):
         with Image.open(folder / case) as a, Image.open(folder / "out" / case) as b:
-            assert a.quantization == b.quantization  # type: ignore[attr-defined]
-            assert a.layer == b.layer  # type: ignore[attr-defined]
+            for before, after in zip(a.quantization.values(), b.quantization.values(), strict=True):  # type: ignore[attr-defined]
+                assert max(after) <= max(before)
+            assert [part[1:3] for part in b.layer] in ([part[1:3] for part in a.layer], [(1, 1)] * len(a.layer))  # type: ignore[attr-defined]
             assert a.info.get("progressive") == b.info.get("progressive")
 
 

@@ -26,7 +26,9 @@ _SOFT: Final = 0.3
 """Std of the blur that every camera adds to a motion or a disk, in pixels."""
 _NO_MORE: Final = 0.25
 """Misfit of a Gaussian below which no other kernel is tried."""
-_BETTER, _UNLIKE = 2.0, 0.8
+_CLEARLY: Final = 0.85
+"""The share of a Gaussian's misfit below which a picture has another blur. Gaussian blurs measure 0.94 and more."""
+_BETTER, _UNLIKE = 1.5, 0.8
 """A kernel is sure if a Gaussian's misfit is so many times its own, and its own is at most this."""
 _UNEXPLAINED: Final = 1.5
 """Misfit of a Gaussian from which no blur is undone, unless another is sure. Sharp photographs measure up to 0.7."""
@@ -56,8 +58,9 @@ class BlurKind:
 
     @property
     def is_unlike_any(self) -> bool:
-        """Whether no blur explains the picture, as far as it is blurred at all."""
-        return not self.is_sure and self.misfit_of_gaussian > _UNEXPLAINED
+        """Whether no Gaussian explains the picture, as far as it is blurred, and nothing else is sure."""
+        is_other = self.misfit < _CLEARLY * self.misfit_of_gaussian
+        return not self.is_sure and (is_other or self.misfit_of_gaussian > _UNEXPLAINED)
 
     def words(self) -> str:
         """Return what it is, for people."""
