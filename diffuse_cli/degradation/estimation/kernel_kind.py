@@ -59,7 +59,7 @@ class BlurKind:
     @property
     def is_unlike_any(self) -> bool:
         """Whether no Gaussian explains the picture, as far as it is blurred, and nothing else is sure."""
-        is_other = self.misfit < _CLEARLY * self.misfit_of_gaussian
+        is_other = self.misfit < min(_CLEARLY * self.misfit_of_gaussian, _UNLIKE)
         return not self.is_sure and (is_other or self.misfit_of_gaussian > _UNEXPLAINED)
 
     def words(self) -> str:
