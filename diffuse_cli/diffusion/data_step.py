@@ -11,7 +11,7 @@ Restoration with Deep Denoiser Prior", equations 6a and 6b). Within a sampler it
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,7 +25,7 @@ from ..degradation.separable import Axis, axis
 from ..system.process import one_thread
 from .denoiser import DenoiserFn
 from .kernel_step import kernel_step
-from .tiling import empty_picture
+from .tiling import empty_picture, spans, widened
 
 DataStep = Callable[[Tensor, float], Tensor]
 """(x (1, 3, H, W), rho) -> the picture near x that explains y."""
@@ -175,20 +175,14 @@ def _parts(one: Axis, std: float) -> list[_Part]:
     margin = math.ceil(_MARGIN_STDS * std + _MARGIN_SCALES * one.large / one.small)
     known: dict[tuple[tuple[int, ...], bytes], _Decomposed] = {}
     parts = []
-    for kept in _spans(one.large):
-        seen = one.rows(slice(max(kept.start - margin, 0), min(kept.stop + margin, one.large)))
+    for kept in spans(0, one.large, _SIDE):
+        seen = one.rows(widened(kept, margin, one.large))
         matrix = one.matrix(seen)
         key = matrix.shape, hashlib.sha256(matrix.round(12).tobytes()).digest()
         if key not in known:
             known[key] = _decomposed(matrix)
         parts.append(_Part(kept=kept, seen=seen, around=one.columns(seen), matrix=known[key]))
     return parts
-
-
-def _spans(length: int) -> Iterator[slice]:
-    count = -(-length // _SIDE)
-    step = -(-length // count)
-    return (slice(at, min(at + step, length)) for at in range(0, length, step))
 
 
 def _decomposed(matrix: NDArray[np.float64]) -> _Decomposed:

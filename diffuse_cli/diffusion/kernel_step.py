@@ -5,6 +5,7 @@ part's own border needs no assumption: x beyond it is known. The picture's borde
 Without borders A is diagonal in the Fourier domain, and this is what the gradients are preconditioned by.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Final
 
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..degradation.kernels import Kernel, convolved, fast_size, spectrum
-from .tiling import empty_picture
+from .tiling import Window, empty_picture, spans, widened
 
 _SIDE: Final = 512
 _MARGIN_REACHES: Final = 3
@@ -29,22 +30,25 @@ def kernel_step(y: Tensor, kernel: Kernel, hole: Tensor | None = None) -> Callab
         kernel: the blur.
         hole: (H, W), True where y is missing. None: nowhere.
     """
-    size = (y.shape[-2], y.shape[-1])
-    margin = _MARGIN_REACHES * kernel.reach + 16
+    size, margin = (y.shape[-2], y.shape[-1]), _MARGIN_REACHES * kernel.reach + 16
+    spectrum_of = functools.cache(functools.partial(spectrum, kernel))
+    parts = [
+        _Part((rows, columns), size, margin, kernel.reach, spectrum_of)
+        for rows in spans(0, size[0], _SIDE)
+        for columns in spans(0, size[1], _SIDE)
+    ]
 
     def step(x: Tensor, rho: float) -> Tensor:
         out = empty_picture(size)
-        for rows in _spans(size[0]):
-            for columns in _spans(size[1]):
-                part = _Part(kernel, size, _widened(rows, margin, size[0]), _widened(columns, margin, size[1]))
-                seen, around = (..., *part.seen), (..., *part.around)
-                missing = y[seen] - part.blurred(x[around])
-                if hole is not None:
-                    missing = missing.masked_fill(hole[part.seen], 0)
-                moved = part.adjoint(part.solved(missing, rho))
-                top, left = rows.start - part.around[0].start, columns.start - part.around[1].start
-                inside = moved[..., top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
-                out[..., rows, columns] = x[..., rows, columns] + inside
+        for part in parts:
+            seen, around, kept = (..., *part.seen), (..., *part.around), (..., *part.kept)
+            missing = y[seen] - part.blurred(x[around])
+            if hole is not None:
+                missing = missing.masked_fill(hole[part.seen], 0)
+            moved = part.adjoint(part.solved(missing, rho))
+            top, left = (k.start - a.start for k, a in zip(part.kept, part.around, strict=True))
+            h, w = (k.stop - k.start for k in part.kept)
+            out[kept] = x[kept] + moved[..., top : top + h, left : left + w]
         return out
 
     return step
@@ -54,14 +58,22 @@ class _Part:
     """A part of the picture: A from what is around it to what is seen there.
 
     Attributes:
-        seen: rows and columns of y.
+        kept: rows and columns of the result.
+        seen: the same with margins: rows and columns of y.
         around: rows and columns of x that it sees.
     """
 
-    def __init__(self, kernel: Kernel, size: tuple[int, int], rows: slice, columns: slice) -> None:
-        reach = kernel.reach
-        self.seen = (rows, columns)
-        self.around = (_widened(rows, reach, size[0]), _widened(columns, reach, size[1]))
+    def __init__(
+        self,
+        kept: Window,
+        size: tuple[int, int],
+        margin: int,
+        reach: int,
+        spectrum_of: Callable[[tuple[int, int]], Tensor],
+    ) -> None:
+        self.kept = kept
+        self.seen = _grown(kept, margin, size)
+        self.around = _grown(self.seen, reach, size)
         # How much of what A needs lies beyond the picture, at the left, right, top and bottom.
         self._beyond = [
             reach - (seen.start - around.start) if at_start else reach - (around.stop - seen.stop)
@@ -69,10 +81,9 @@ class _Part:
             for at_start in (True, False)
         ]
         self._reach = reach
-        self._size = (rows.stop - rows.start, columns.stop - columns.start)
+        self._size = (self.seen[0].stop - self.seen[0].start, self.seen[1].stop - self.seen[1].start)
         self._fast = fast_size(self._size[0] + 2 * reach, self._size[1] + 2 * reach)
-        self._spectrum = spectrum(kernel, self._fast)
-        self._diagonal = self._spectrum.abs().square()
+        self._spectrum = spectrum_of(self._fast)
 
     def blurred(self, x: Tensor) -> Tensor:
         """Return A x (1, 3, h, w) of x (1, 3, H, W) around."""
@@ -93,7 +104,8 @@ class _Part:
     def solved(self, b: Tensor, rho: float) -> Tensor:
         """Return (A A^T + rho)^-1 b, by conjugate gradients."""
         u, r = torch.zeros_like(b), b
-        z = self._preconditioned(r, rho)
+        inverse = 1 / (self._spectrum.abs().square() + rho)
+        z = self._preconditioned(r, inverse)
         p, before = z, (r * z).sum()
         least = _NEAR * float(b.norm())
         for _ in range(_ROUNDS):
@@ -102,13 +114,13 @@ class _Part:
             q = self.blurred(self.adjoint(p)) + rho * p
             a = before / (p * q).sum()
             u, r = u + a * p, r - a * q
-            z = self._preconditioned(r, rho)
+            z = self._preconditioned(r, inverse)
             after = (r * z).sum()
             p, before = z + (after / before) * p, after
         return u
 
-    def _preconditioned(self, r: Tensor, rho: float) -> Tensor:
-        return self._cut(convolved(r, 1 / (self._diagonal + rho), self._fast), 0)
+    def _preconditioned(self, r: Tensor, inverse: Tensor) -> Tensor:
+        return self._cut(convolved(r, inverse, self._fast), 0)
 
 
 def _folded(x: Tensor, before: int, after: int) -> Tensor:
@@ -119,11 +131,6 @@ def _folded(x: Tensor, before: int, after: int) -> Tensor:
     return inner
 
 
-def _spans(length: int) -> list[slice]:
-    count = -(-length // _SIDE)
-    step = -(-length // count)
-    return [slice(at, min(at + step, length)) for at in range(0, length, step)]
-
-
-def _widened(span: slice, by: int, length: int) -> slice:
-    return slice(max(span.start - by, 0), min(span.stop + by, length))
+def _grown(window: Window, by: int, size: tuple[int, int]) -> Window:
+    rows, columns = window
+    return widened(rows, by, size[0]), widened(columns, by, size[1])

@@ -66,15 +66,16 @@ class Tile:
 
     def window(self, size: tuple[int, int]) -> Window:
         """Return the tile with its margins, as far as the picture (height, width) reaches."""
-        return _widened(self.rows, size[0]), _widened(self.columns, size[1])
+        return widened(self.rows, MARGIN, size[0]), widened(self.columns, MARGIN, size[1])
 
     def within(self, rows: slice, columns: slice) -> Window:
         """Return the tile in coordinates of a window."""
         return _shifted(self.rows, rows.start), _shifted(self.columns, columns.start)
 
 
-def _widened(span: slice, length: int) -> slice:
-    return slice(max(span.start - MARGIN, 0), min(span.stop + MARGIN, length))
+def widened(span: slice, by: int, length: int) -> slice:
+    """Return a span of an axis with margins, as far as the axis reaches."""
+    return slice(max(span.start - by, 0), min(span.stop + by, length))
 
 
 def _shifted(span: slice, by: int) -> slice:
@@ -110,13 +111,18 @@ _Box = tuple[int, int, int, int]
 def _split(box: _Box, most: int) -> list[_Box]:
     """Return parts of about equal size, at most so long."""
     top, bottom, left, right = box
-    return [(a, b, c, d) for a, b in _spans(top, bottom, most) for c, d in _spans(left, right, most)]
+    return [
+        (rows.start, rows.stop, columns.start, columns.stop)
+        for rows in spans(top, bottom, most)
+        for columns in spans(left, right, most)
+    ]
 
 
-def _spans(start: int, stop: int, most: int) -> Iterator[tuple[int, int]]:
+def spans(start: int, stop: int, most: int) -> Iterator[slice]:
+    """Yield parts of an axis, of about equal length, at most so long."""
     count = -(-(stop - start) // most)
     step = -(-(stop - start) // count)
-    return ((at, min(at + step, stop)) for at in range(start, stop, step))
+    return (slice(at, min(at + step, stop)) for at in range(start, stop, step))
 
 
 def _cells(needed: NDArray[np.bool_]) -> NDArray[np.bool_]:

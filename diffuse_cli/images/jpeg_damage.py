@@ -14,11 +14,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .jpeg_data import EOI, SOS, segments
+from .jpeg_data import EOI, NEXT_MARKER, SOS, segments
 
 _DQT, _DHT, _DRI, _PROGRESSIVE = 0xDB, 0xC4, 0xDD, 0xC2
 _FRAMES: Final = frozenset({0xC0, 0xC1, _PROGRESSIVE})
-_STRAY: Final = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _STRAY_OR_RESTART: Final = re.compile(rb"\xff[\x01-\xfe]")
 _RESTART: Final = re.compile(rb"\xff+([\xd0-\xd7])")
 _PADDING: Final = 16
@@ -146,7 +145,7 @@ def mended(data: bytes) -> bytes:
         return data
     if not place.is_all:
         return data + b"\xff\xd9" if _is_cut(data) else data
-    stray = _STRAY if place.interval else _STRAY_OR_RESTART
+    stray = NEXT_MARKER if place.interval else _STRAY_OR_RESTART
     coded = stray.sub(b"\xff\0", data[place.begin : place.end])
     return data[: place.begin] + coded + (data[place.end :] or b"\xff\xd9")
 

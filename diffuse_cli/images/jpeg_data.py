@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SOI, EOI, SOS, COMMENT, APP0, APP14, APP15 = 0xD8, 0xD9, 0xDA, 0xFE, 0xE0, 0xEE, 0xEF
-_NEXT_MARKER: Final = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+NEXT_MARKER: Final = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+"""Any marker but those that restart a scan."""
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 """Markers without a length."""
 _JFIF: Final = b"\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
@@ -50,7 +51,7 @@ def segments(data: bytes) -> Iterator[Segment]:
         if end < at + 4 or end > len(data):
             return
         if marker == SOS:
-            following = _NEXT_MARKER.search(data, end)
+            following = NEXT_MARKER.search(data, end)
             end = len(data) if following is None else following.start()
         yield Segment(marker, at, end)
         at = end

@@ -170,8 +170,10 @@ class Restore:
         from ..images.units import LEVEL
         from ..restoration.linear_part import LEAST_NOISE_ESTIMATED, linear_part, linear_part_given
 
-        if "blur" in self.estimated or blur == 0:
+        if "blur" in self.estimated:
             return linear_part(told, blur, LEAST_NOISE_ESTIMATED)
+        if linear_part(told, blur) is None:  # and the picture need not be looked at
+            return None
         seen = blur_of(picture, told.noise * LEVEL).value
         return linear_part_given(told, blur, None if seen is None else seen * self.scale)
 
