@@ -122,7 +122,7 @@ class Damage:
         if self.mask is not None:
             marks = torch.from_numpy(random_marks(size, self.mask, share=self.mask_share, seed=self.seed))
             if self.worn:
-                y, marked = _worn(y, marks, light_only=self.mask == "tears", seed=self.seed)
+                y, marked = painted_worn(y, marks, light_only=self.mask == "tears", seed=self.seed)
             else:
                 marked = marks > 0
                 y = torch.where(marked, HIDDEN, y)
@@ -145,7 +145,7 @@ class Damage:
         return x
 
 
-def _worn(y: Tensor, marks: Tensor, *, light_only: bool, seed: int) -> tuple[Tensor, Tensor]:
+def painted_worn(y: Tensor, marks: Tensor, *, light_only: bool, seed: int) -> tuple[Tensor, Tensor]:
     """Paint marks as dust, scratches and tears look on a print.
 
     Args:
