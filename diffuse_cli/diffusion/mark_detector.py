@@ -5,7 +5,6 @@ Nikolaidis, Pitas 2006). It tells of every pixel how likely it is part of a mark
 there. It is trained on prints that are worn on purpose (training/marks.py).
 """
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, cast
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from ..degradation.operators import closed, opened
 from ..errors import CheckpointError
 from ..system.files import write_bytes
 from .network import PASS_GAIN, RELU_GAIN, RESIDUAL_GAIN, Linear, mp_cat
@@ -61,9 +61,7 @@ class MarkDetector(nn.Module):
         self.enc = nn.ModuleList(_Block(a, b) for a, b in zip(widths, CHANNELS, strict=True))
         self.mid = _Block(CHANNELS[-1], CHANNELS[-1])
         coarse = (*CHANNELS[1:-1], CHANNELS[-1])
-        self.dec = nn.ModuleList(
-            _Block(a + b, b) for a, b in reversed(list(zip(coarse, CHANNELS[:-1], strict=True)))
-        )
+        self.dec = nn.ModuleList(_Block(a + b, b) for a, b in reversed(list(zip(coarse, CHANNELS[:-1], strict=True))))
         self.out = Linear(CHANNELS[0] + 1, len(CLASSES) * PATCH**2, 3)
         self.gain = nn.Parameter(torch.empty([]))
         """Of the logits."""
@@ -121,26 +119,8 @@ def evidence(x: Tensor) -> Tensor:
         (B, 7, H, W).
     """
     light = (x * x.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
-    hats = [hat for r in RADII for hat in (light - _opened(light, r), -_opened(-light, r) - light)]
+    hats = [hat for r in RADII for hat in (light - opened(light, r), closed(light, r) - light)]
     return torch.cat([x, torch.asinh(_STEEP * torch.cat(hats, 1)) / 2], 1)
-
-
-def _opened(x: Tensor, radius: int) -> Tensor:
-    """Return the grayscale opening by a square of 2 radius + 1 pixels."""
-    return _spread(-_spread(-x, radius), radius)
-
-
-def _spread(x: Tensor, radius: int) -> Tensor:
-    """Return the maximum over a square. Spans of two maxima make one of twice their length."""
-    x = F.pad(x, (radius, radius, radius, radius), value=-math.inf)
-    for dim in (2, 3):
-        span, side = 1, 2 * radius + 1
-        while span < side:
-            step = min(span, side - span)
-            length = x.shape[dim] - step
-            x = torch.maximum(x.narrow(dim, 0, length), x.narrow(dim, step, length))
-            span += step
-    return x
 
 
 def load_detector(path: Path) -> MarkDetector:

@@ -28,6 +28,7 @@ from . import ema
 from .bank import Bank, Sources, pack
 from .config import Length, TrainConfig
 from .log import RunLog
+from .loop import keep_freed_memory
 from .muon import Muon
 from .pictures import Data
 from .run_folder import check_same, locked
@@ -221,21 +222,36 @@ def _begun(folder: Path, seed: int) -> _State:
     return state
 
 
-def train_detector(
-    data: list[Data], out: Path, length: Length, seed: int, *, workers: int, tell: Callable[[str], None],
-    stopping: Callable[[], bool], save_every: float = 600,
-) -> bool:  # fmt: skip
-    """Train a detector, or continue the run in `out`, and write it there every ten minutes.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MarksRun:
+    """What to train a detector on, where, and how long.
 
-    Args:
-        data: clean photographs.
+    Attributes:
+        data: files and folders of clean photographs.
         out: the run's folder.
         length: how long.
-        seed: of weights and crops.
+        seed: of the first weights and of the crops.
+        threads: of the CPU; None = all but one.
         workers: processes that draw crops.
+        save_every: seconds between saves.
+    """
+
+    data: tuple[Data, ...]
+    out: Path
+    length: Length
+    seed: int = 0
+    threads: int | None = None
+    workers: int = 1
+    save_every: float = 600.0
+
+
+def train_detector(request: MarksRun, tell: Callable[[str], None], stopping: Callable[[], bool]) -> bool:
+    """Train a detector, or continue the run in `request.out`, and write it there every ten minutes.
+
+    Args:
+        request: what to train on, where, and how long.
         tell: takes a line of progress.
         stopping: returns whether to stop after this step.
-        save_every: seconds.
 
     Returns:
         Whether the end was reached.
@@ -245,41 +261,40 @@ def train_detector(
         CheckpointError: the folder's state cannot be read.
         PictureError: the disk fails, or the loss is not finite.
     """
-    config = configured(seed)
-    with locked(out):
-        sources = pack(data, [], out, config, folder_labels=False, warn=tell)
-        check_same(out, config, length, sources.sha256, ())
-        return _Run(config, sources, out, length, workers, tell).go(stopping, save_every)
+    torch.set_num_threads(request.threads or max(torch.get_num_threads() - min(request.workers, 1), 1))
+    keep_freed_memory()
+    config = configured(request.seed)
+    with locked(request.out):
+        sources = pack(request.data, [], request.out, config, folder_labels=False, warn=tell)
+        check_same(request.out, config, request.length, sources.sha256, ())
+        return _Run(request, config, sources, tell).go(stopping)
 
 
 class _Run:
-    def __init__(
-        self, config: TrainConfig, sources: Sources, out: Path, length: Length, workers: int,
-        tell: Callable[[str], None],
-    ) -> None:  # fmt: skip
-        self.config, self.out, self.length, self.tell, self.sources = config, out, length, tell, sources
-        self.state = _begun(out, config.seed)
-        self.log = RunLog(out, from_step=self.state.step)
+    def __init__(self, request: MarksRun, config: TrainConfig, sources: Sources, tell: Callable[[str], None]) -> None:
+        self.request, self.config, self.sources, self.tell = request, config, sources, tell
+        self.state = _begun(request.out, config.seed)
+        self.log = RunLog(request.out, from_step=self.state.step)
         self.dtype = torch.bfloat16 if gains_by_bf16(torch.device("cpu")) else torch.float32
-        self.total = length.steps(config.batch)
-        bank = Bank(out, sources, config, held_out=False)
+        self.total = request.length.steps(config.batch)
+        bank = Bank(request.out, sources, config, held_out=False)
         begin = oldest(self.state.step)
-        wanted = range(begin, 2**40 if self.total is None else _FIRST + FRESH * (self.total + 1))
+        wanted = range(begin, 2**31 if self.total is None else _FIRST + FRESH * (self.total + 1))
         crops: DataLoader[Any] = DataLoader(
-            WornCrops(bank, config.seed), batch_size=None, sampler=wanted, num_workers=workers,
-            prefetch_factor=32 if workers else None, collate_fn=_as_is,
+            WornCrops(bank, config.seed), batch_size=None, sampler=wanted, num_workers=request.workers,
+            prefetch_factor=32 if request.workers else None, collate_fn=_as_is,
         )  # fmt: skip
         self.pool = Pool(iter(crops), begin)
-        held = Bank(out, sources, config, held_out=True)
+        held = Bank(request.out, sources, config, held_out=True)
         self.validation = [WornCrops(held, config.seed + 1)[k] for k in range(_VALIDATION if held.count else 0)]
 
     def _progress(self) -> float:
         if self.total is not None:
             return self.state.step / self.total
-        return self.state.seconds / (60 * (self.length.minutes or 1))
+        return self.state.seconds / (60 * (self.request.length.minutes or 1))
 
-    def go(self, stopping: Callable[[], bool], save_every: float) -> bool:
-        saved, losses = time.monotonic(), []
+    def go(self, stopping: Callable[[], bool]) -> bool:
+        saved, losses = time.monotonic(), list[float]()
         while (progress := self._progress()) < 1 and not stopping():
             begin = time.monotonic()
             pictures, shown = self.pool.batch(self.state.step, self.config)
@@ -295,7 +310,7 @@ class _Run:
                 losses.clear()
                 self.log.write("train", self.state.step, loss=mean, seconds=round(self.state.seconds, 1))
                 self.tell(f"step {self.state.step}, {self.state.seconds:.0f} s, loss {mean:.4f}")
-            if time.monotonic() - saved > save_every:
+            if time.monotonic() - saved > self.request.save_every:
                 self._save()
                 saved = time.monotonic()
         self._save()
@@ -307,14 +322,14 @@ class _Run:
         return logits.float()
 
     def _save(self) -> None:
-        self.state.save(self.out)
+        self.state.save(self.request.out)
         found = self._validated()
         self.log.write("validation", self.state.step, **found)
         line = ", ".join(f"{name} {value:.3f}" for name, value in found.items())
         self.tell(f"step {self.state.step}: {line}")
         summary = {"step": str(self.state.step), "pictures": str(len(self.sources.pictures)),
                    "data": self.sources.sha256, "held_out": line}  # fmt: skip
-        save_detector(self.state.average, self.out / DETECTOR, summary)
+        save_detector(self.state.average, self.request.out / DETECTOR, summary)
 
     @torch.no_grad()
     def _validated(self) -> dict[str, float]:

@@ -34,10 +34,11 @@ _FAINTEST: Final = 4.0
 _IN_TEXTURE: Final = 0.5
 _RIM: Final = 0.25
 """Share of a mark's greatest contrast that its soft rim has."""
-_KINDS: Final = {
+KINDS: Final = {
     "print dust": 0.3, "print scratches": 0.35, "print tears": 0.06, "dust": 0.35, "hairs": 0.3, "scratches": 0.45,
     "cracks": 0.12, "craquelure": 0.05, "missing": 0.12, "spots": 0.1, "date": 0.06,
 }  # fmt: skip
+"""Kinds of marks, and how often each is drawn."""
 _THIN: Final = {
     "dust": wear_shapes.dust, "hairs": wear_shapes.hairs, "scratches": wear_shapes.scratches,
     "cracks": wear_shapes.cracks,
@@ -72,7 +73,8 @@ def worn(levels: NDArray[np.uint8], rng: Rng) -> Worn:
     noise = _grain(x, rng, gray=gray)
     before = rng.random() < 0.5
     x = x + noise if before else x
-    y, missing = (x, torch.zeros_like(x[:, :1])) if rng.random() < _CLEAN else _marked(x, rng, gray=gray)
+    kinds = set() if rng.random() < _CLEAN else _kinds(rng)
+    y, missing = _marked(x, kinds, rng, gray=gray)
     shown = _shown(y - x, missing, x if before else x + noise)
     y = y if before else y + noise
     y = blur(y, rng.uniform(0.3, 0.8)) if rng.random() < 0.2 else y
@@ -107,11 +109,32 @@ def _grain(x: Tensor, rng: Rng, *, gray: bool) -> Tensor:
     return (math.exp(rng.uniform(math.log(0.7), math.log(12))) / LEVEL * drawn).expand_as(x)
 
 
-def _marked(x: Tensor, rng: Rng, *, gray: bool) -> tuple[Tensor, Tensor]:
-    """Return a picture with marks, and where it is missing, 0..1."""
-    chances = np.array(list(_KINDS.values()))
-    kinds = {name for name, chance in _KINDS.items() if rng.random() < 0.6 * chance}
-    kinds |= {str(rng.choice(list(_KINDS), p=chances / chances.sum()))}
+def worn_by(levels: NDArray[np.uint8], kind: str, rng: Rng) -> Worn:
+    """Wear a picture out by one kind of marks, with a little noise.
+
+    Args:
+        levels: (S, S, 1 or 3), clean.
+        kind: one of `KINDS`.
+        rng: draws the marks.
+    """
+    x = torch.from_numpy(levels.astype(np.float32)).permute(2, 0, 1)[None].expand(-1, 3, -1, -1) / LEVEL - 1
+    gray = levels.shape[2] == 1
+    y, missing = _marked(x, {kind}, rng, gray=gray)
+    drawn = torch.from_numpy(rng.standard_normal((1, levels.shape[2], *x.shape[-2:]), dtype=np.float32))
+    noise = 3 / LEVEL * drawn
+    stored = (((y + noise).clamp(-1, 1) + 1) * LEVEL).round()[0, : levels.shape[2]].permute(1, 2, 0)
+    return Worn(stored.to(torch.uint8).contiguous().numpy(), _shown(y - x, missing, x + noise))
+
+
+def _kinds(rng: Rng) -> set[str]:
+    """Draw one kind of marks or a few."""
+    chances = np.array(list(KINDS.values()))
+    kinds = {name for name, chance in KINDS.items() if rng.random() < 0.6 * chance}
+    return kinds | {str(rng.choice(list(KINDS), p=chances / chances.sum()))}
+
+
+def _marked(x: Tensor, kinds: set[str], rng: Rng, *, gray: bool) -> tuple[Tensor, Tensor]:
+    """Return a picture with marks of these kinds, and where it is missing, 0..1."""
     y, canvas, gone = x, Canvas(x.shape[-1], rng), torch.zeros_like(x[:, :1])
     for name in sorted(kinds & _PRINT.keys()):
         y, covered = _printed(y, name, rng)
@@ -132,7 +155,9 @@ def _marked(x: Tensor, rng: Rng, *, gray: bool) -> tuple[Tensor, Tensor]:
     canvas = Canvas(x.shape[-1], rng)
     wear_shapes.missing(canvas)
     cover, tone = canvas.maps()
-    return _over(y, cover, tone, rng, gray=gray, soft=rng.uniform(0.2, 1)), torch.from_numpy(cover)[None, None].maximum(gone)
+    return _over(y, cover, tone, rng, gray=gray, soft=rng.uniform(0.2, 1)), torch.from_numpy(cover)[None, None].maximum(
+        gone
+    )
 
 
 def _printed(x: Tensor, name: str, rng: Rng) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from ..mask_shapes import grown
-from ..operators import box_mean
+from ..operators import box_mean, dilated, opened
 from .blocks import luma_weights
 
 Floats = NDArray[np.float64]
@@ -119,29 +119,17 @@ def candidates(levels: NDArray[np.float32]) -> list[Parts]:
 
 
 def _parts(luma: Tensor, chroma: NDArray[np.float32], radii: list[int]) -> Parts:
-    rise = torch.stack([luma - _opened(luma, r) for r in radii]).amax(0)
+    rise = torch.stack([luma - opened(luma, r) for r in radii]).amax(0)
     usual = box_mean(rise, _NEIGHBOURHOOD // 2)
     seen = rise > torch.clamp(_RISE * usual, min=_LEAST_RISE)
     labels, count = ndimage.label(seen[0, 0].numpy(), _TOUCHING)
     return Parts(labels=labels, measures=_features(luma, chroma, seen, labels, count))
 
 
-def _opened(x: Tensor, radius: int) -> Tensor:
-    """Return the grayscale opening by a square of 2 radius + 1 pixels."""
-    return _spread(-_spread(-x, radius), radius)
-
-
-def _spread(x: Tensor, radius: int) -> Tensor:
-    """Return the maximum over a square."""
-    side = 2 * radius + 1
-    x = F.max_pool2d(x, (1, side), 1, (0, radius))
-    return F.max_pool2d(x, (side, 1), 1, (radius, 0))
-
-
 def _features(luma: Tensor, chroma: NDArray[np.float32], seen: Tensor, labels: NDArray[np.int32], count: int) -> Floats:
     """Return the `FEATURES` of each part, (N, len(FEATURES))."""
     # What is around a mark is told from pixels that are none, nor a mark's soft rim.
-    free = 1 - _spread(seen.float(), 1)
+    free = 1 - dilated(seen.float(), 1)
     weight = box_mean(free, 6).clamp_min(1e-3)
     mean = box_mean(free * luma, 6) / weight
     spread = (box_mean(free * (luma - mean) ** 2, 6) / weight).clamp_min(0).sqrt()
@@ -178,7 +166,7 @@ def _steepest(luma: Tensor) -> NDArray[np.float32]:
     """Return the largest slope within a pixel, in levels a pixel."""
     x = F.pad(luma, (1, 1, 1, 1), mode="replicate")
     across, down = (x[..., 1:-1, 2:] - x[..., 1:-1, :-2]) / 2, (x[..., 2:, 1:-1] - x[..., :-2, 1:-1]) / 2
-    return np.asarray(_spread((across**2 + down**2).sqrt(), 1)[0, 0].numpy())
+    return np.asarray(dilated((across**2 + down**2).sqrt(), 1)[0, 0].numpy())
 
 
 def _quantile(values: NDArray[np.float32], index: NDArray[np.int32], count: int, share: float) -> Floats:
