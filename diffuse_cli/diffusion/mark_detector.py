@@ -1,4 +1,4 @@
-"""A network that sees damage of prints, films and sensors: a small U-Net of this program's layers, without noise levels.
+"""A network that sees damage of prints, films and sensors: a small U-Net that is told no noise level.
 
 It reads the picture and four maps of what is narrow: what an opening or a closing removes (top-hats: Giakoumis,
 Nikolaidis, Pitas 2006). It tells of every pixel how likely it is part of a mark, and how likely the picture is missing

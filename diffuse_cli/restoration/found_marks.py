@@ -78,8 +78,9 @@ def find_marks(picture: Picture, strength: float = 0.5) -> FoundMarks:
     logits = logits_of(x, _detector())
     found = [_followed(logits[k], k, strength) for k in range(len(CLASSES))]
     infrared = infrared_of(picture.source.extra)
-    comparable = infrared is not None and infrared.shape == found[0].shape
-    seen = infrared_marks(infrared, luma(x)[0, 0].numpy(), strength) if comparable else None
+    seen = None
+    if infrared is not None and infrared.shape == found[0].shape:
+        seen = infrared_marks(infrared, luma(x)[0, 0].numpy(), strength)
     if seen is None:
         return FoundMarks(marks=found[0], missing=found[1])
     return FoundMarks(marks=found[0] | grown(seen, _RIMS[0]), missing=found[1], infrared=float(seen.mean()))

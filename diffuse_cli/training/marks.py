@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -147,7 +147,6 @@ class _State:
     adam: torch.optim.Adam
     step: int = 0
     seconds: float = 0.0
-    names: dict[str, Tensor] = field(default_factory=dict)
 
     def update(self, rate: float, config: TrainConfig) -> None:
         """Take a step of both optimisers, and update the average."""
@@ -200,7 +199,7 @@ def _begun(folder: Path, seed: int) -> _State:
     net = fresh(seed)
     muon = Muon([layer.weight for _, layer, _ in net.layers()], lr=0.0)
     adam = torch.optim.Adam([net.gain], lr=0.0, betas=(0.9, 0.99))
-    state = _State(net=net, average={k: v.detach().clone() for k, v in net.state_dict().items()}, muon=muon, adam=adam)
+    state = _State(net=net, average=ema.copy_of(net), muon=muon, adam=adam)
     path = folder / STATE
     if not path.exists():
         return state
@@ -354,5 +353,5 @@ class _Run:
         return found
 
 
-def _as_is(crop: Worn) -> Worn:
+def _as_is(crop: Any) -> Any:  # noqa: ANN401 - as DataLoader has it
     return crop

@@ -1,4 +1,4 @@
-"""Shapes of damage for training, drawn at three times the resolution: how much each pixel is covered, and by what tone."""
+"""Shapes of damage, drawn at three times the resolution: how much each pixel is covered, and by what tone."""
 
 import math
 from typing import Final
@@ -42,7 +42,7 @@ class Canvas:
     def maps(self) -> tuple[Plane, Plane]:
         """Return cover, 0..1, and tone in levels, (side, side) each."""
         cover, tone = (np.asarray(image.reduce(FINER), np.float32) for image in (self._cover, self._tone))
-        return cover / 255, tone
+        return np.asarray(cover / np.float32(255)), tone
 
     def tone(self) -> int:
         """Draw the tone of a mark, in levels."""
@@ -188,7 +188,7 @@ def craquelure(canvas: Canvas) -> Plane:
     cover = np.clip(width + 0.5 - gap, 0, 1)
     x, y = canvas.point()
     reach = np.hypot(columns - x, rows - y) / (rng.uniform(0.3, 1.5) * side)
-    return (cover * (reach < 1) * rng.uniform(0.3, 1)).astype(np.float32)
+    return np.asarray(cover * (reach < 1) * rng.uniform(0.3, 1), np.float32)
 
 
 def missing(canvas: Canvas) -> None:

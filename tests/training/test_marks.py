@@ -14,7 +14,7 @@ from diffuse_cli.training.lookalikes import lookalike
 from diffuse_cli.training.marks import DETECTOR, MarksRun, loss_of, oldest, train_detector
 from diffuse_cli.training.sample_spec import keyed
 from diffuse_cli.training.wear import KINDS, MARK, MISSING, NONE, ROOM, SIDE, UNSURE, worn, worn_by
-from tests.conftest import EXAMPLES, pixels
+from tests.conftest import EXAMPLES
 
 
 def ramp(side: int) -> np.ndarray:

@@ -2,21 +2,24 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from diffuse_cli.degradation.estimation.infrared import infrared_marks, infrared_of
 from diffuse_cli.images.picture import ExtraChannels
 
+Plane = NDArray[np.float32]
 
-def scan() -> np.ndarray:
+
+def scan() -> Plane:
     rng = np.random.default_rng(0)
     slow = 0.05 * np.sin(np.arange(300) / 40)
-    return (0.8 + slow + 0.01 * rng.standard_normal((200, 300))).astype(np.float32)
+    return np.asarray(0.8 + slow + 0.01 * rng.standard_normal((200, 300)), np.float32)
 
 
-def picture() -> np.ndarray:
+def picture() -> Plane:
     drawn = np.random.default_rng(1).standard_normal((200, 300))
-    return (0.6 + ndimage.gaussian_filter(drawn, 1.5)).astype(np.float32)
+    return np.asarray(0.6 + ndimage.gaussian_filter(drawn, 1.5), np.float32)
 
 
 def test_dark_and_narrow_things_are_marks() -> None:
@@ -42,7 +45,7 @@ def test_strength_finds_more() -> None:
 
 @pytest.mark.parametrize("kind", ["dark", "picture"])
 def test_what_is_no_infrared_is_no_evidence(kind: str) -> None:
-    channel = scan() * 0.1 if kind == "dark" else picture() + 0.02 * scan()
+    channel = scan() * np.float32(0.1) if kind == "dark" else picture() + np.float32(0.02) * scan()
     assert infrared_marks(channel, picture()) is None
 
 
