@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,7 +14,7 @@ from ..images.units import LEVEL
 from .camera import Film, film_grain, sensor_noise, sensor_of_iso
 from .kernels import Kernel, blur_by
 from .noise_field import noise_field
-from .operators import Degradation, blur, degrade, shrunk_size
+from .operators import Degradation, blur, degrade, dilated, shrunk_size
 from .random_masks import MaskKind, random_marks
 
 MAX_SCALE = 8.0
@@ -162,7 +161,7 @@ def painted_worn(y: Tensor, marks: Tensor, *, light_only: bool, seed: int) -> tu
     light, dark = rng.uniform(0.4, 1.0, count), rng.uniform(-1.0, -0.6, count)
     tones = torch.from_numpy(np.where(light_only | (rng.random(count) < 0.75), light, dark).astype(np.float32))
     number = marks[None, None].float()
-    beside = F.max_pool2d(number, 2 * _RIM + 1, 1, _RIM)  # rims have the tone of what they surround
+    beside = dilated(number, _RIM)  # rims have the tone of what they surround
     tone = tones[torch.where(number > 0, number, beside).long()]
     cover = blur((number > 0).float(), _SOFTNESS)
     return y + cover * (tone - y), cover[0, 0] > _SEEN

@@ -20,7 +20,7 @@ from ..errors import CheckpointError
 from ..system.files import write_bytes
 from .network import PASS_GAIN, RELU_GAIN, RESIDUAL_GAIN, Linear, mp_cat
 
-CHANNELS: Final = (40, 48, 64, 80)
+CHANNELS: Final = (32, 32, 48, 64)
 """Of the levels, finest first. The finest has half the picture's resolution."""
 PATCH: Final = 2
 MULTIPLE: Final = PATCH << (len(CHANNELS) - 1)

@@ -37,12 +37,12 @@ from .wear import MARK, MISSING, ROOM, SIDE, UNSURE, Worn, worn
 
 STATE, DETECTOR = "state.safetensors", "marks.safetensors"
 FORMAT: Final = "diffuse-train-marks-1"
-POOL: Final = 1536
+POOL: Final = 2048
 """Crops that batches are drawn from; the oldest make room for new ones."""
 _FIRST: Final = 128
 """Crops before the first step."""
-FRESH: Final = 3
-"""New crops a step: fewer than a batch, because drawing takes as long as learning."""
+FRESH: Final = 1
+"""New crops a step: fewer than a batch, because drawing two takes as long as a step."""
 _POSITIVE: Final = 2.0
 """Weight of the pixels of marks in the cross-entropy; most pixels show none."""
 _DICE: Final = 0.5
@@ -55,7 +55,7 @@ _CUTS: Final = 64
 def configured(seed: int) -> TrainConfig:
     """Return the settings of a run: crops, rates and averages as other runs have them."""
     return TrainConfig(
-        seed=seed, batch=16, crop=SIDE + ROOM, lr=0.015, warmup=100, decay=0.75, ema=(_EMA,), ema_horizon=2000,
+        seed=seed, batch=8, crop=SIDE + ROOM, lr=0.015, warmup=60, decay=0.75, ema=(_EMA,), ema_horizon=2000,
         pyramid=(0.65, 0.35, 0.0, 0.0), textured=0.4,
     )  # fmt: skip
 

@@ -5,13 +5,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..degradation.camera import drawn_noise
 from ..degradation.damage import painted_worn
-from ..degradation.operators import blur, box_mean, resize
+from ..degradation.operators import blur, box_mean, dilated, resize
 from ..degradation.random_masks import MaskKind, random_marks
 from ..images.image_io import through_jpeg
 from ..images.units import LEVEL, luma
@@ -21,7 +20,7 @@ from .lookalikes import lookalike
 from .sample_spec import Rng
 from .wear_shapes import Canvas, Plane
 
-SIDE: Final = 192
+SIDE: Final = 128
 """Of a worn crop."""
 ROOM: Final = 16
 """Further pixels of the clean crop: a JPEG's blocks begin anywhere."""
@@ -207,10 +206,10 @@ def _shown(change: Tensor, missing: Tensor, clean: Tensor) -> NDArray[np.uint8]:
     by = change.abs().amax(1, keepdim=True) * LEVEL
     light = luma(clean) * LEVEL
     texture = box_mean((light - box_mean(light, 2)).square(), 4).sqrt()
-    most = F.max_pool2d(by, 7, 1, 3)
+    most = dilated(by, 3)
     seen = by > torch.maximum((_IN_TEXTURE * texture).clamp_min(_FAINTEST), _RIM * most)
     shown = torch.where(seen, torch.where(missing > 0.5, MISSING, MARK), NONE)
-    unsure = ~seen & ((F.max_pool2d(seen.float(), 3, 1, 1) > 0) | (by > 1.0) | (missing > 0.02))
+    unsure = ~seen & ((dilated(seen.float(), 1) > 0) | (by > 1.0) | (missing > 0.02))
     return np.asarray(torch.where(unsure, UNSURE, shown)[0, 0].numpy().astype(np.uint8))
 
 
