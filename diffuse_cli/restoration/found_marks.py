@@ -75,8 +75,12 @@ def find_marks(picture: Picture, strength: float = 0.5) -> FoundMarks:
         CheckpointError: the detector cannot be read.
     """
     x = to_tensor(visible(picture).pixels)
-    logits = logits_of(x, _detector())
-    found = [_followed(logits[k], k, strength) for k in range(len(CLASSES))]
+    shift = _SPAN * (0.5 - strength)
+    logits = logits_of(x, detector())
+    found = [
+        followed(logits[k], _logit(_BEGINS[k]) + shift, _logit(_FOLLOWED[k]) + shift, _RIMS[k])
+        for k in range(len(CLASSES))
+    ]
     infrared = infrared_of(picture.source.extra)
     seen = None
     if infrared is not None and infrared.shape == found[0].shape:
@@ -86,14 +90,23 @@ def find_marks(picture: Picture, strength: float = 0.5) -> FoundMarks:
     return FoundMarks(marks=found[0] | grown(seen, _RIMS[0]), missing=found[1], infrared=float(seen.mean()))
 
 
-def _followed(logits: NDArray[np.float32], k: int, strength: float) -> Mask:
-    """Return what begins with a large chance, and is connected with it by smaller ones."""
-    shift = _SPAN * (0.5 - strength)
-    labels, count = ndimage.label(logits > _logit(_FOLLOWED[k]) + shift, _TOUCHING)
-    begun = np.bincount(labels[logits > _logit(_BEGINS[k]) + shift], minlength=count + 1) > 0
+def followed(logits: NDArray[np.float32], begins: float, ends: float, rim: int) -> Mask:
+    """Return what begins with a large chance, and is connected with it by smaller ones.
+
+    Args:
+        logits: (H, W).
+        begins: the least logit of one pixel of a mark.
+        ends: the least logit of all its pixels.
+        rim: pixels around it that are taken as well.
+
+    Returns:
+        (H, W).
+    """
+    labels, count = ndimage.label(logits > ends, _TOUCHING)
+    begun = np.bincount(labels[logits > begins], minlength=count + 1) > 0
     kept = begun & (np.bincount(labels.ravel(), minlength=count + 1) >= _FEWEST)
     kept[0] = False
-    return grown(kept[labels], _RIMS[k])
+    return grown(kept[labels], rim)
 
 
 def _logit(chance: float) -> float:
@@ -101,19 +114,19 @@ def _logit(chance: float) -> float:
 
 
 @torch.no_grad()
-def logits_of(x: Tensor, detector: MarkDetector) -> NDArray[np.float32]:
+def logits_of(x: Tensor, network: MarkDetector) -> NDArray[np.float32]:
     """Return the logits of marks and missing parts, (len(CLASSES), H, W).
 
     Args:
         x: (1, 3, H, W), [-1, 1] units.
-        detector: folded.
+        network: folded.
     """
     size = (x.shape[-2], x.shape[-1])
     out = np.empty((len(CLASSES), *size), np.float32)
     for tile in plan_tiles(size, _TILE):
         rows, columns = (widened(s, _MARGIN, n) for s, n in zip((tile.rows, tile.columns), size, strict=True))
         part = pad_to_multiple(x[..., rows, columns], MULTIPLE)
-        found = detector(evidence(part), detector.stem.weight.dtype)[0].float().numpy()
+        found = network(evidence(part), network.stem.weight.dtype)[0].float().numpy()
         top, left = tile.rows.start - rows.start, tile.columns.start - columns.start
         height, width = tile.rows.stop - tile.rows.start, tile.columns.stop - tile.columns.start
         out[:, tile.rows, tile.columns] = found[:, top : top + height, left : left + width]
@@ -121,6 +134,11 @@ def logits_of(x: Tensor, detector: MarkDetector) -> NDArray[np.float32]:
 
 
 @functools.cache
-def _detector() -> MarkDetector:
+def detector() -> MarkDetector:
+    """Return the detector that comes with the checkpoints, ready for use.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
     dtype = torch.bfloat16 if gains_by_bf16(torch.device("cpu")) else torch.float32
     return load_detector(checkpoint.estimator("marks")).fold(dtype)

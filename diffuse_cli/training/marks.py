@@ -37,13 +37,13 @@ from .wear import MARK, MISSING, ROOM, SIDE, UNSURE, Worn, worn
 
 STATE, DETECTOR = "state.safetensors", "marks.safetensors"
 FORMAT: Final = "diffuse-train-marks-1"
-POOL: Final = 2048
+POOL: Final = 512
 """Crops that batches are drawn from; the oldest make room for new ones."""
 _FIRST: Final = 128
 """Crops before the first step."""
 FRESH: Final = 1
 """New crops a step: fewer than a batch, because drawing two takes as long as a step."""
-_POSITIVE: Final = 2.0
+_POSITIVE: Final = 1.0
 """Weight of the pixels of marks in the cross-entropy; most pixels show none."""
 _DICE: Final = 0.5
 _EMA: Final = 0.06
@@ -75,7 +75,7 @@ class WornCrops(Dataset[Worn]):
     def __getitem__(self, number: int) -> Worn:
         """Return a crop."""
         rng = keyed(self.seed, number, 1)
-        return worn(self.bank.crop(rng, textured=0.4)[0], rng)
+        return worn(self.bank.crop(rng, textured=0.6)[0], rng)
 
 
 class Pool:
@@ -121,7 +121,7 @@ def _turned(x: Tensor, k: int) -> Tensor:
 
 
 def loss_of(logits: Tensor, shown: Tensor) -> Tensor:
-    """Return the loss of a batch: cross-entropy by pixel, and soft Dice for what is rare. Unsure pixels do not count.
+    """Return the loss of a batch: cross-entropy by pixel, and soft Dice of the classes that are there. Unsure pixels do not count.
 
     Args:
         logits: (B, len(CLASSES), S, S).
@@ -133,7 +133,7 @@ def loss_of(logits: Tensor, shown: Tensor) -> Tensor:
     entropy = F.binary_cross_entropy_with_logits(logits, target, weight, reduction="sum") / counts.sum().clamp_min(1)
     chance = logits.sigmoid() * counts
     shared, both = (chance * target).sum((0, 2, 3)), (chance + target).sum((0, 2, 3))
-    dice = 1 - (2 * shared + 1) / (both + 1)
+    dice = (1 - (2 * shared + 1) / (both + 1)) * (target.sum((0, 2, 3)) > 0)
     return entropy + _DICE * dice.mean()
 
 

@@ -26,11 +26,11 @@ ROOM: Final = 16
 """Further pixels of the clean crop: a JPEG's blocks begin anywhere."""
 NONE, MARK, MISSING, UNSURE = range(4)
 """What a pixel shows. Unsure are soft rims, and marks that cannot be seen: they do not count in training."""
-_CLEAN: Final = 0.25
+_CLEAN: Final = 0.4
 """Share of crops without marks."""
-_FAINTEST: Final = 4.0
-"""Levels by which a mark changes a pixel that shows it, at least; _IN_TEXTURE: the same in stds of the texture."""
-_IN_TEXTURE: Final = 0.5
+_FAINTEST: Final = 5.0
+"""Levels by which a mark changes a pixel that shows it, at least; _IN_TEXTURE: the same in stds of what is there."""
+_IN_TEXTURE: Final = 1.0
 _RIM: Final = 0.25
 """Share of a mark's greatest contrast that its soft rim has."""
 KINDS: Final = {
@@ -100,12 +100,12 @@ def _faded(x: Tensor, rng: Rng, *, gray: bool) -> Tensor:
 def _grain(x: Tensor, rng: Rng, *, gray: bool) -> Tensor:
     """Return noise: none, a camera's or film's, or white."""
     kind = rng.random()
-    if kind < 0.25:
+    if kind < 0.3:
         return torch.zeros_like(x)
-    if kind < 0.6:
-        return drawn_noise(x.contiguous(), rng, gray=gray)
+    if kind < 0.55:
+        return rng.uniform(0.3, 1) * drawn_noise(x.contiguous(), rng, gray=gray)
     drawn = torch.from_numpy(rng.standard_normal((1, 1 if gray else 3, *x.shape[-2:]), dtype=np.float32))
-    return (math.exp(rng.uniform(math.log(0.7), math.log(12))) / LEVEL * drawn).expand_as(x)
+    return (math.exp(rng.uniform(math.log(0.7), math.log(8))) / LEVEL * drawn).expand_as(x)
 
 
 def worn_by(levels: NDArray[np.uint8], kind: str, rng: Rng) -> Worn:
@@ -196,7 +196,7 @@ def _dated(y: Tensor, rng: Rng) -> Tensor:
 def _shown(change: Tensor, missing: Tensor, clean: Tensor) -> NDArray[np.uint8]:
     """Return what pixels show, (P, P).
 
-    A mark counts where it changes the picture by four levels and by half the texture's std.
+    A mark counts where it changes the picture by five levels and by the std of texture and noise.
 
     Args:
         change: (1, 3, P, P), by the marks.

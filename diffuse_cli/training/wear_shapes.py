@@ -220,7 +220,7 @@ def spots(canvas: Canvas) -> Plane:
         (x, y), radius = canvas.point(), math.exp(rng.uniform(math.log(2), math.log(18)))
         reach = np.hypot(columns - x, rows - y) / radius
         flatness = rng.choice([2, 4, 8])
-        np.maximum(shade, rng.uniform(0.04, 0.6) * np.exp(-(reach**flatness)), out=shade)
+        np.maximum(shade, rng.uniform(0.1, 0.6) * np.exp(-(reach**flatness)), out=shade)
     return shade
 
 
