@@ -10,8 +10,8 @@ python -m benchmarks.quality_marks thresholds --data DIR ... [--limit N]
     thresholds  the best F of both together, by the chances from which marks begin and down to which they are followed;
             --data must be photographs that the detector was not trained on, and none of the test sets
 
-Prints JSON, as checkpoints/measured/marks-PART.json holds it. Marks that change a pixel by fewer levels than `VISIBLE`,
-or by less than half the std of the texture there, are not asked for.
+Prints JSON, as checkpoints/measured/marks-PART.json holds it. Pixels that a mark of `degrade --worn` changes by
+fewer levels than `VISIBLE` are not asked for, nor those of other marks that training calls unsure (training/wear.py)
 """
 
 import argparse

@@ -43,8 +43,6 @@ _FIRST: Final = 128
 """Crops before the first step."""
 FRESH: Final = 1
 """New crops a step: fewer than a batch, because drawing two takes as long as a step."""
-_POSITIVE: Final = 1.0
-"""Weight of the pixels of marks in the cross-entropy; most pixels show none."""
 _DICE: Final = 0.5
 _EMA: Final = 0.06
 _VALIDATION: Final = 96
@@ -56,26 +54,27 @@ def configured(seed: int) -> TrainConfig:
     """Return the settings of a run: crops, rates and averages as other runs have them."""
     return TrainConfig(
         seed=seed, batch=8, crop=SIDE + ROOM, lr=0.015, warmup=60, decay=0.75, ema=(_EMA,), ema_horizon=2000,
-        pyramid=(0.65, 0.35, 0.0, 0.0), textured=0.4,
+        pyramid=(0.65, 0.35, 0.0, 0.0), textured=0.6,
     )  # fmt: skip
 
 
 class WornCrops(Dataset[Worn]):
     """Crop number k, as it is drawn by the seed and k."""
 
-    def __init__(self, bank: Bank, seed: int) -> None:
+    def __init__(self, bank: Bank, config: TrainConfig, seed: int) -> None:
         """Take the pictures.
 
         Args:
             bank: clean pictures.
+            config: how often a textured crop is preferred.
             seed: of the crops.
         """
-        self.bank, self.seed = bank, seed
+        self.bank, self.textured, self.seed = bank, config.textured, seed
 
     def __getitem__(self, number: int) -> Worn:
         """Return a crop."""
         rng = keyed(self.seed, number, 1)
-        return worn(self.bank.crop(rng, textured=0.6)[0], rng)
+        return worn(self.bank.crop(rng, self.textured)[0], rng)
 
 
 class Pool:
@@ -129,8 +128,7 @@ def loss_of(logits: Tensor, shown: Tensor) -> Tensor:
     """
     target = torch.stack([shown == MARK, shown == MISSING], 1).float()
     counts = (shown != UNSURE)[:, None].float()
-    weight = counts * (1 + (_POSITIVE - 1) * target)
-    entropy = F.binary_cross_entropy_with_logits(logits, target, weight, reduction="sum") / counts.sum().clamp_min(1)
+    entropy = F.binary_cross_entropy_with_logits(logits, target, counts, reduction="sum") / counts.sum().clamp_min(1)
     chance = logits.sigmoid() * counts
     shared, both = (chance * target).sum((0, 2, 3)), (chance + target).sum((0, 2, 3))
     dice = (1 - (2 * shared + 1) / (both + 1)) * (target.sum((0, 2, 3)) > 0)
@@ -280,12 +278,12 @@ class _Run:
         begin = oldest(self.state.step)
         wanted = range(begin, 2**31 if self.total is None else _FIRST + FRESH * (self.total + 1))
         crops: DataLoader[Any] = DataLoader(
-            WornCrops(bank, config.seed), batch_size=None, sampler=wanted, num_workers=request.workers,
+            WornCrops(bank, config, config.seed), batch_size=None, sampler=wanted, num_workers=request.workers,
             prefetch_factor=32 if request.workers else None, collate_fn=_as_is,
         )  # fmt: skip
         self.pool = Pool(iter(crops), begin)
         held = Bank(request.out, sources, config, held_out=True)
-        self.validation = [WornCrops(held, config.seed + 1)[k] for k in range(_VALIDATION if held.count else 0)]
+        self.validation = [WornCrops(held, config, config.seed + 1)[k] for k in range(_VALIDATION if held.count else 0)]
 
     def _progress(self) -> float:
         if self.total is not None:
