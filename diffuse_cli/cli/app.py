@@ -123,7 +123,7 @@ def _root(
 
 
 COMMANDS = (
-    "denoise", "inpaint", "super_resolve", "restore", "enhance", "compose", "extend", "stylize", "generate",
+    "denoise", "inpaint", "super_resolve", "restore", "repair", "enhance", "compose", "extend", "stylize", "generate",
     "estimate", "degrade", "info", "replay", "verify", "train", "evaluate", "bench", "models", "config", "doctor",
 )  # fmt: skip
 for _name in COMMANDS:
