@@ -4,7 +4,8 @@ import importlib
 import os
 import signal
 import sys
-from typing import Annotated, Any, NoReturn, cast
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
@@ -14,8 +15,19 @@ from ..system.process import own_stderr, wait_passively
 from ..system.streams import reading_once
 from ..version import __version__
 from .commands.config import default_map
+from .options.help import Command
 from .run.display import one_line
 from .run.stopping import Terminated, on_sigterm
+
+GROUPS: Final = {
+    "Restore": ("denoise", "super-resolve", "restore", "deblur", "dejpeg", "repair", "inpaint"),
+    "Create": ("enhance", "compose", "extend", "stylize", "generate"),
+    "Check": ("estimate", "info", "verify", "replay", "doctor", "config"),
+    "Measure and train": ("evaluate", "bench", "degrade", "train", "models"),
+}
+"""The commands, as help lists them."""
+ALIASES: Final = {"upscale": "super-resolve"}
+"""Other names of commands."""
 
 # The parser's own error class, which typer does not export: the base of BadParameter's base.
 ParserError = cast(type[Exception], typer.BadParameter.__mro__[2])
@@ -53,6 +65,21 @@ class Boundary(TyperGroup):
         finally:
             self.params, self.add_help_option = own, True
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - as above
+        """Return a command by its name, or by another name that it has."""
+        return super().get_command(ctx, ALIASES.get(cmd_name, cmd_name))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as above
+        """Return the command of these arguments. A file without a command is estimated."""
+        is_named = self.get_command(ctx, args[0]) is not None
+        return super().resolve_command(ctx, ["estimate", *args] if not is_named and _is_file(args[0]) else args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
+        """Write the commands by groups, with their first sentences."""
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=200)) for name in names])
+
     def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - the parser's context, which typer does not export
         """Run the command with the settings as its defaults."""
         try:
@@ -80,6 +107,11 @@ class Boundary(TyperGroup):
             _fail(1, f"unexpected {type(error).__name__}: {error}")
 
 
+def _is_file(name: str) -> bool:
+    """Return whether a name is that of a file, if only by its look."""
+    return Path(name).exists() or "/" in name or bool(Path(name).suffix)
+
+
 def _is_help(error: Exception) -> bool:
     """Return whether this is the help text of a command without arguments, which has many lines."""
     return type(error).__name__ == "NoArgsIsHelpError"
@@ -102,6 +134,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 all done; 1 a picture, its mask or the disk failed; 2 wrong options or files; "
     "3 the model cannot be used; 4 out of memory; 130 after Ctrl-C, 143 after SIGTERM.",
 )
@@ -123,11 +156,13 @@ def _root(
 
 
 COMMANDS = (
-    "denoise", "inpaint", "super_resolve", "restore", "repair", "enhance", "compose", "extend", "stylize", "generate",
-    "estimate", "degrade", "info", "replay", "verify", "train", "evaluate", "bench", "models", "config", "doctor",
+    "denoise", "super_resolve", "restore", "repair", "inpaint", "enhance", "compose", "extend", "stylize", "generate",
+    "estimate", "info", "verify", "replay", "doctor", "config", "evaluate", "bench", "degrade", "train", "models",
 )  # fmt: skip
 for _name in COMMANDS:
     importlib.import_module(f".commands.{_name}", __package__).add_to(app)
+for _info in app.registered_commands:
+    _info.cls = Command
 
 
 def main() -> None:
