@@ -29,6 +29,14 @@ GROUPS: Final = {
 ALIASES: Final = {"upscale": "super-resolve"}
 """Other names of commands."""
 
+_PLAINLY: Final = (
+    (": Value error, ", ": "),
+    ("Input should be a valid number, unable to parse string as a number", "give a number"),
+    ("Input should be a valid integer, unable to parse string as an integer", "give a whole number"),
+    ("Input should be", "it should be"),
+)
+"""What typer's converters say, and what it means."""
+
 # The parser's own error class, which typer does not export: the base of BadParameter's base.
 ParserError = cast(type[Exception], typer.BadParameter.__mro__[2])
 
@@ -120,7 +128,8 @@ def _is_help(error: Exception) -> bool:
 def _one_line(error: Exception) -> str:
     """Return the parser's message and where to look, without the usage block."""
     message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
-    message = message.replace(": Value error, ", ": ")  # what typer's converters say before they say what is wrong
+    for said, meant in _PLAINLY:
+        message = message.replace(said, meant)
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "diffuse"
     return f"{message.rstrip('.')}; see {command} --help"
