@@ -29,6 +29,8 @@ GROUPS: Final = {
 ALIASES: Final = {"upscale": "super-resolve"}
 """Other names of commands."""
 
+_GIVEN: Final = "diffuse.arguments"
+"""Where a command's context keeps its arguments."""
 _PLAINLY: Final = (
     (": Value error, ", ": "),
     ("Input should be a valid number, unable to parse string as a number", "give a number"),
@@ -115,6 +117,26 @@ class Boundary(TyperGroup):
             _fail(1, f"unexpected {type(error).__name__}: {error}")
 
 
+class Entrance(Command):
+    """A command that can try several values of an option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
+        """Parse the arguments, and keep them as they were given."""
+        ctx.meta[_GIVEN] = tuple(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - as above
+        """Run the command, once for each value that is to be tried."""
+        tried = ctx.params.get("try_")
+        if tried is None:
+            return super().invoke(ctx)
+        from .run.trials import try_values
+
+        ctx.params["try_"] = None
+        try_values(ctx, tried, ctx.meta[_GIVEN])
+        return None
+
+
 def _is_file(name: str) -> bool:
     """Return whether a name is that of a file, if only by its look."""
     return Path(name).exists() or "/" in name or bool(Path(name).suffix)
@@ -171,7 +193,7 @@ COMMANDS = (
 for _name in COMMANDS:
     importlib.import_module(f".commands.{_name}", __package__).add_to(app)
 for _info in app.registered_commands:
-    _info.cls = Command
+    _info.cls = Entrance
 
 
 def main() -> None:

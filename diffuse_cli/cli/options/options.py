@@ -165,6 +165,15 @@ class Files(Sources, Output):
             rich_help_panel="Batches",
         ),
     ] = "keep"
+    try_: Annotated[
+        str | None,
+        typer.Option(
+            "--try",
+            metavar="V,V,...|NAME=V,V,...",
+            help="Write a sheet of results to choose from: one for each value of the command's main option, or of the "
+            "one that is named. Print the command of each.",
+        ),
+    ] = None
     compare: Annotated[
         str | None,
         typer.Option(
