@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
+
 from ..errors import UsageError
 from .task import MAX_NOISE, altered, check_range, to_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     import torch
     from numpy.typing import NDArray
 
@@ -97,10 +98,15 @@ class Enhance:
 
     def _level(self, picture: "Picture") -> tuple[float | None, bool]:
         """Return the noise of the file in 8-bit levels, None where its light is to tell, and whether it is white."""
+        from ..degradation.estimation.drawings import has_few_levels, is_hard
         from ..degradation.estimation.picture_noise import is_white, measured_noise
+        from ..images.units import LEVEL
 
         if not isinstance(self.noise, str):
             return self.noise, is_white(picture, self.noise)
+        levels = (picture.pixels + 1) * np.float32(LEVEL)
+        if has_few_levels(levels) or is_hard(levels):
+            return 0.0, True  # the dots and edges of drawings are no noise
         coded = measured_noise(picture).level if picture.source.jpeg is not None else None
         white = coded is None or is_white(picture, coded)
         return None if white else coded, white

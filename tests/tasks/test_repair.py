@@ -104,3 +104,14 @@ def test_a_margin_is_even_and_ends_at_the_print() -> None:
     assert print_area(pixels[5:50, 10:72]) == (slice(0, 45), slice(0, 62))
     blank = np.full((60, 80, 3), 0.95, np.float32)
     assert print_area(blank) == (slice(0, 60), slice(0, 80))
+
+
+def test_text_does_not_fade() -> None:
+    v = np.ones((120, 160, 3), np.float32)
+    rng = np.random.default_rng(2)
+    for row in range(10, 110, 10):
+        for column in range(10, 150, 4):
+            v[row : row + int(rng.integers(3, 7)), column : column + 2] = 0.1
+    problem = FADING.problem(picture(v))
+    assert problem.leaves_alone
+    assert problem.findings.notes == ("fading: none found",)
