@@ -159,12 +159,6 @@ class Compose:
         return () if same else ("the two pictures have different colour profiles; both are read with the first one's",)
 
 
-def cover_of(mask: "Picture") -> "NDArray[np.float32]":
-    """Convert the picture of a mask to the share that it takes, (h, w), 0..1."""
-    cover: NDArray[np.float32] = ((mask.pixels.mean(2) + 1) / 2).clip(0, 1)
-    return cover
-
-
 def _tensor(picture: "Picture") -> "Tensor":
     import torch
 

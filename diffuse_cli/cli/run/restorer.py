@@ -250,6 +250,7 @@ class _Restorer(PictureSteps[_Read]):
             )
         is_new, read.input.is_told = not read.input.is_told, True
         if is_new:
+            self._note(job)
             self._warn(job, read)
         if several:
             return self._restore_pages(job, read, is_new=is_new)
@@ -309,6 +310,11 @@ class _Restorer(PictureSteps[_Read]):
         warnings = [line for line in (told(picture, self.wanted.damaged), *problem.findings.warnings) if line]
         for line in (*(() if self.results.files.quiet else notes), *warnings):
             self.results.display.say(f"{name}: {line}")
+
+    def _note(self, job: Job) -> None:
+        """Say how the files beside the picture were understood."""
+        for line in () if self.results.files.quiet else self.wanted.tasks.notes(job):
+            self.results.display.say(f"{job.source}: {line}")
 
     def _warn(self, job: Job, read: _Read) -> None:
         """Say what the result's file cannot keep."""

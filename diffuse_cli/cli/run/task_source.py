@@ -37,6 +37,10 @@ class TaskSource(ABC):
         """The files that are read beside the pictures. No result overwrites them."""
         return ()
 
+    def notes(self, job: Job) -> tuple[str, ...]:
+        """Return what is said of the files that one picture's task needs, one line each."""
+        return ()
+
     def saved(self, job: Job) -> Path | None:
         """Return the file that the picture's mask is written to, or None."""
         return None
@@ -57,11 +61,13 @@ class SameTask(TaskSource):
         task: the task.
         facts: what recipes say beside the task.
         paths: the files that were read for the task.
+        said: what is said of them, one line each.
     """
 
     task: "Task"
     facts: Mapping[str, Any] = field(default_factory=dict)
     paths: tuple[Path, ...] = ()
+    said: tuple[str, ...] = ()
 
     def of(self, job: Job) -> "tuple[Task, Mapping[str, Any]]":
         """Return the task."""
@@ -76,6 +82,10 @@ class SameTask(TaskSource):
     def reads(self) -> tuple[Path, ...]:
         """The files that were read for the task."""
         return self.paths
+
+    def notes(self, job: Job) -> tuple[str, ...]:
+        """Return what is said of these files."""
+        return self.said
 
 
 @dataclass(frozen=True, kw_only=True)

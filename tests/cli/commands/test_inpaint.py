@@ -25,7 +25,7 @@ def test_inpaint_changes_nothing_outside_mask_and_boxes(run: Program, cat: Path)
     mask[50] = 127
     Image.fromarray(mask).save(cat.with_name("m.png"))
     assert run("inpaint", cat, "--mask", "m.png", "--box", "0,0,5,5", "--box", "90,60,20,20").exit_code == 0
-    hole = mask >= 128
+    hole = mask > 0
     hole[:5, :5] = hole[60:, 90:] = True
     before, after = pixels(cat), pixels(cat.with_name("in.inpaint.png"))
     assert np.array_equal(before[~hole], after[~hole])
@@ -85,18 +85,20 @@ def test_orientation_is_applied_to_picture_mask_and_box(run: Program, cat: Path)
     assert np.array_equal(out[3:], upright[3:])
 
 
-def test_an_empty_mask_warns_and_is_no_failure(run: Program, cat: Path) -> None:
+def test_an_empty_mask_is_an_error(run: Program, cat: Path) -> None:
     Image.new("L", (96, 64)).save(cat.with_name("m.png"))
-    result = run("inpaint", cat, "--mask", "m.png", "-o", "out.png")
-    assert result.exit_code == 0
-    assert "mask is empty" in result.stderr
-    assert np.array_equal(pixels(cat), pixels(cat.with_name("out.png")))
+    for options in (("--mask", "m.png"), ("--box", "0,0,96,64", "--invert-mask")):
+        result = run("inpaint", cat, *options, "-o", "out.png")
+        assert result.exit_code == 1
+        assert "mask is empty" in result.stderr
+        assert not cat.with_name("out.png").exists()
 
 
-def test_a_full_mask_warns(run: Program, cat: Path) -> None:
+def test_a_full_mask_is_an_error(run: Program, cat: Path) -> None:
     result = run("inpaint", cat, "--box", "0,0,96,64", "-o", "out.png")
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert "covers the whole picture" in result.stderr
+    assert not cat.with_name("out.png").exists()
 
 
 def test_outside_of_the_grown_polygon_all_is_exact(run: Program, cat: Path, toy_file: Path) -> None:
