@@ -39,6 +39,13 @@ class MaskOptions:
             help="Write the mask of what is filled. Several pictures need a folder or 'm/{stem}.png'.",
         ),
     ] = None
+    show_fill: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|DIR/",
+            help="Write what is filled as a transparent layer, PNG or TIFF. Laid over the input, it gives the result.",
+        ),
+    ] = None
     box: Annotated[list[str] | None, typer.Option(metavar="X,Y,W,H", help="Rectangle to fill. Repeat for more.")] = None
     polygon: Annotated[
         list[str] | None, typer.Option(metavar="X,Y,X,Y,...", help="Polygon to fill. Repeat for more.")
@@ -63,7 +70,7 @@ class MaskOptions:
         Raises:
             UsageError: there is such an option.
         """
-        for name in ("save_mask", "invert_mask", "grow", "feather"):
+        for name in ("save_mask", "show_fill", "invert_mask", "grow", "feather"):
             if getattr(self, name):
                 raise UsageError(f"--{name.replace('_', '-')} needs --mask, --box or --polygon")
 

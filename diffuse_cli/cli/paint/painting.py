@@ -71,6 +71,11 @@ class Painting(TaskSource):
         return None if self.masking.save_mask is None else Path(self.masking.save_mask)
 
     @property
+    def show_fill(self) -> str | None:
+        """As the option says."""
+        return self.masking.show_fill
+
+    @property
     def fills_holes(self) -> bool:
         """Always."""
         return True

@@ -83,6 +83,11 @@ class MaskSource(TaskSource):
         return True
 
     @property
+    def show_fill(self) -> str | None:
+        """As the option says."""
+        return self.masking.show_fill
+
+    @property
     def reads(self) -> tuple[Path, ...]:
         """The mask of all pictures, if there is one."""
         return () if self._masks is None else self._masks.files

@@ -57,7 +57,7 @@ def restore_files(
 
     encoding, request = keeping.encoding(), which.answers()
     picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
-    beside = products_beside(picture, which)
+    beside = products_beside(picture, which, tasks.show_fill)
     wanted = _Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged)
     batch = plan_files(
         op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,

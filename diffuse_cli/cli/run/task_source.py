@@ -37,6 +37,11 @@ class TaskSource(ABC):
         """The files that are read beside the pictures. No result overwrites them."""
         return ()
 
+    @property
+    def show_fill(self) -> str | None:
+        """The file, folder or template that the layer of what is filled is written to, or None."""
+        return None
+
     def notes(self, job: Job) -> tuple[str, ...]:
         """Return what is said of the files that one picture's task needs, one line each."""
         return ()
