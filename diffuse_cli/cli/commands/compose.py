@@ -39,9 +39,11 @@ def compose(
     blend: Annotated[
         Blend,
         typer.Option(
-            help="seam matches light, blur and grain, and paints the band. gradient does not paint it. alpha lays over."
+            help="edge matches light, blur and grain, and keeps the cut-out's edge. seam blends by gradients, too, and "
+            "paints the band. gradient does not paint it. alpha lays over. auto is edge for a cut-out with alpha, else "
+            "seam."
         ),
-    ] = "seam",
+    ] = "auto",
     match: Annotated[
         str,
         typer.Option(
@@ -55,8 +57,8 @@ def compose(
     """Put a cut-out into a picture, or join two pictures.
 
     The light of the cut-out is matched to its surroundings. A cut-out that is too sharp is softened, and one with too
-    little grain gets some. The seam is blended by gradients, then painted anew. Outside the band along the seam, the
-    picture's pixels are kept.
+    little grain gets some. The edge of a cut-out with alpha is kept. Other seams are blended by gradients, then painted
+    anew. Outside the cut-out, or the band along the seam, the picture's pixels are kept.
     """
     from ...tasks.compose import Compose
     from ..run.restorer import restore_files
