@@ -68,6 +68,7 @@ class Extend:
             PictureError: the canvas is no larger than the picture, or much larger.
         """
         from ..restoration.problem import Findings, Finish, Problem
+        from ..restoration.strips import strips
 
         h, w = picture.pixels.shape[:2]
         left, top, right, bottom = self._margins(w, h)
@@ -80,6 +81,7 @@ class Extend:
             picture=larger,
             hole=margins_of((h, w), left, top, right, bottom),
             at_once=_AT_ONCE,
+            strips=strips(larger.pixels, (left, top, right, bottom)),
             finish=Finish(opaque=True, corner=(top, left)),
             findings=Findings(facts={"margins": [left, top, right, bottom]}),
         )
