@@ -1,6 +1,7 @@
 """Margins that are filled strip by strip, from what lies beside the edge."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
@@ -10,7 +11,7 @@ from diffuse_cli.restoration.strips import LEAST_NEAR, strips
 from diffuse_cli.tasks.extend import Extend, on_canvas
 
 
-def meadow(height: int = 160, width: int = 220) -> np.ndarray:  # type: ignore[type-arg]
+def meadow(height: int = 160, width: int = 220) -> NDArray[np.uint8]:
     """Green noise with a red thing in the middle, in levels."""
     levels = np.random.default_rng(0).normal((60, 140, 50), 12, (height, width, 3))
     levels[50:110, 80:140] = (220, 30, 30)

@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from ...tasks.inpaint import Box, Polygon
 
 
+Paint = Annotated[
+    bool,
+    typer.Option(
+        "--paint", help="Paint the mask in the browser, on a page of this machine, and choose among its results there."
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MaskOptions:
     """Options for what is filled."""

@@ -68,6 +68,7 @@ def restore_files(
         show_plan(batch, files)
         return
     tasks.prepare(batch)
+    batch = replace(batch, jobs=[tasks.settled(job) for job in batch.jobs])
     with Display(quiet=files.quiet, total=len(batch.jobs)) as display:
         begin(batch, files, display, masks)
         due = any(job.action != "skip" for job in batch.jobs)

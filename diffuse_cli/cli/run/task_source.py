@@ -53,6 +53,10 @@ class TaskSource(ABC):
     def prepare(self, batch: Batch) -> None:  # noqa: B027 - most sources have nothing to do
         """Do what must be done after planning and before the model is loaded."""
 
+    def settled(self, job: Job) -> Job:
+        """Return a job as it is carried out, after `prepare`."""
+        return job
+
     def adapt(self, model: "Model", display: Display) -> "Model":
         """Return the model that the pictures are restored with."""
         return model
