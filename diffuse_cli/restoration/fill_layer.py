@@ -10,7 +10,11 @@ from ..images.picture import Levels, Picture, Source, integers, to_levels, to_un
 from .problem import Problem
 
 _CLOSE = 0.48
-"""In levels: how near the sum of layer and picture must be to the result, so that all programs round it alike."""
+"""How far above the result, in levels, the sum of layer and picture may be: cut off or rounded, it is the result."""
+_TRIES = 24
+"""Alphas that are tried, each more opaque by one level, before a pixel becomes opaque."""
+
+_EXACT = 1e-6
 
 Floats = NDArray[np.float64]
 
@@ -74,11 +78,19 @@ def _between(beneath: Floats, result: Floats, alpha: Floats, full: int, white: i
     """
     room = np.where(result > beneath, white - beneath, beneath)
     needed = np.ceil(full * np.abs(result - beneath) / room.clip(1)).max(1)
-    alpha = np.maximum(alpha, needed)
-    share = (alpha / full)[:, None]
-    colour = np.rint((result - (1 - share) * beneath) / share).clip(0, white)
-    off = np.abs(share * colour + (1 - share) * beneath - result).max(1) > _CLOSE
-    return np.where(off[:, None], result, colour), np.where(off, full, alpha)
+    alpha, colour = np.maximum(alpha, needed), result.copy()
+    left = np.arange(len(alpha))
+    for _ in range(_TRIES):
+        share, below, wanted = (alpha[left] / full)[:, None], beneath[left], result[left]
+        tried = np.ceil((wanted - (1 - share) * below) / share - _EXACT).clip(0, white)
+        over = share * tried + (1 - share) * below - wanted
+        good = ((over >= -_EXACT) & (over <= _CLOSE)).all(1)
+        colour[left[good]] = tried[good]
+        left = left[~good]
+        alpha[left] += 1
+        left = left[alpha[left] < full]
+    alpha[left], colour[left] = full, result[left]
+    return colour, alpha.clip(None, full)
 
 
 def _as_seen(alpha: Floats, after: Picture, hole: NDArray[np.bool_]) -> Levels:

@@ -10,7 +10,7 @@ Pixels = NDArray[np.float32]
 
 NEAR: Final = 1.5
 """How much of the picture beside a margin is looked at, in widths of the margin."""
-LEAST_NEAR: Final = 64
+LEAST_NEAR: Final = 96
 """The same in pixels, at least."""
 _CELL: Final = 8
 """Side of the squares whose colours are compared, in pixels."""

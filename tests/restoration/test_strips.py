@@ -26,7 +26,11 @@ def test_each_margin_has_a_window_and_what_is_near() -> None:
     larger = on_canvas(picture(), 20, 10, 0, 60)
     found = strips(larger.pixels, (20, 10, 0, 60))
     windows = [(rows.start, rows.stop, columns.start, columns.stop) for rows, columns in (one.window for one in found)]
-    assert windows == [(10, 170, 0, 20 + LEAST_NEAR), (0, 10 + LEAST_NEAR, 0, 240), (230 - 60 - 90, 230, 0, 240)]
+    assert windows == [
+        (10, 170, 0, 20 + LEAST_NEAR),
+        (0, 10 + LEAST_NEAR, 0, 240),
+        (230 - 60 - LEAST_NEAR, 230, 0, 240),
+    ]
     for one in found:
         rows, columns = one.window
         assert one.sources.shape == (rows.stop - rows.start, columns.stop - columns.start)

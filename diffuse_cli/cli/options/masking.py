@@ -28,9 +28,9 @@ class MaskOptions:
         str | None,
         typer.Option(
             metavar="FILE|DIR/|alpha|auto",
-            help="White is filled, black is kept. A folder, or a template like 'masks/{stem}.png', has one for "
-            "each picture. alpha fills transparent pixels. auto fills what looks like dust, scratches, "
-            "tears or missing corners.",
+            help="What it marks is filled: white on black, one colour on another, or paint on transparency. A folder, "
+            "or a template like 'masks/{stem}.png', has one for each picture. alpha fills the picture's transparent "
+            "pixels. auto fills what looks like dust, scratches, tears or missing corners.",
         ),
     ] = None
     mask_strength: Annotated[
