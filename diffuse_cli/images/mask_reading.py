@@ -39,6 +39,10 @@ _ROUGH: Final = 0.95
 _ROUNDING: Final = 1.2 / 255
 """Gradients change so much by rounding alone."""
 _SMALLEST: Final = 1e-4
+_MOST_PIXELS: Final = 1_000_000
+_BAND: Final = 128
+"""Of larger masks, bands of so many rows are looked at to tell whether they are pictures."""
+_ENOUGH: Final = 10_000
 _TOO_MUCH: Final = "a mask has one flat colour for what is marked and another one for the rest, such as white on black"
 
 
@@ -91,9 +95,10 @@ def read_mask(picture: Picture) -> MaskReading:
 
 
 def _opaque(rgb: Share, *, lossy: bool) -> MaskReading:
-    if _is_photograph(rgb, np.ones(rgb.shape[:2], bool)):
+    everywhere = np.ones(rgb.shape[:2], bool)
+    if _is_photograph(*_sampled(rgb, everywhere)):
         raise PictureError(f"the mask looks like a photograph; {_TOO_MUCH}")
-    if rgb.shape[2] == 1 or float(np.ptp(rgb, axis=2).max()) <= _CHROMA:
+    if _is_gray(rgb):
         return _gray(rgb.mean(2), lossy=lossy)
     return _coloured(rgb, lossy=lossy)
 
@@ -118,7 +123,7 @@ def _coloured(rgb: Share, *, lossy: bool) -> MaskReading:
     """Read a mask of colours: all but the background marks."""
     everywhere = np.ones(rgb.shape[:2], bool)
     background = _frequent(rgb, everywhere)
-    distance = np.abs(rgb - background).max(2)
+    distance = _distance(rgb, background)
     far = distance > FULL
     if not far.any():
         raise PictureError(f"the mask has no two colours that differ clearly; {_TOO_MUCH}")
@@ -140,7 +145,7 @@ def _transparent(rgb: Share, alpha: Share, *, lossy: bool) -> MaskReading:
     """Read a mask some of which is transparent: paint marks; of a picture, what was erased does."""
     seen = alpha >= FULL
     mostly_erased = float(alpha.mean()) < 0.5
-    if _is_photograph(rgb, seen):
+    if _is_photograph(*_sampled(rgb, seen)):
         if mostly_erased:
             raise PictureError(f"the mask looks like a cut-out; {_TOO_MUCH}")
         return MaskReading(share=1 - alpha, note="a picture of which parts were erased: what is transparent marks")
@@ -174,10 +179,33 @@ def _codes(rgb: Share) -> NDArray[np.int32]:
 
 
 def _frequent(rgb: Share, where: NDArray[np.bool_]) -> Share:
-    """Return the most frequent colour (C,) of some pixels: the median of those of its code."""
-    codes, colours = _codes(rgb)[where], rgb[where]
-    common: Share = np.median(colours[codes == np.bincount(codes).argmax()], axis=0).astype(np.float32)
-    return common
+    """Return the most frequent colour (C,) of some pixels: the median of the first ones of its code."""
+    codes = _codes(rgb)
+    common = np.flatnonzero((codes == np.bincount(codes[where]).argmax()) & where)[:_ENOUGH]
+    return np.asarray(np.median(rgb.reshape(-1, rgb.shape[2])[common], axis=0), np.float32)
+
+
+def _distance(rgb: Share, colour: Share) -> Share:
+    """Return the largest difference of R, G and B from a colour: (H, W)."""
+    away: Share = np.abs(rgb[..., 0] - colour[0])
+    for channel in range(1, rgb.shape[2]):
+        np.maximum(away, np.abs(rgb[..., channel] - colour[channel]), out=away)
+    return away
+
+
+def _is_gray(rgb: Share) -> bool:
+    """Return whether R, G and B hardly differ anywhere: (..., C)."""
+    first = rgb[..., 0]
+    return all(float(np.abs(rgb[..., channel] - first).max()) <= _CHROMA for channel in range(1, rgb.shape[-1]))
+
+
+def _sampled(rgb: Share, where: NDArray[np.bool_]) -> tuple[Share, NDArray[np.bool_]]:
+    """Return bands of rows, about a million pixels, of a large picture and of some of its pixels."""
+    step = where.size // _MOST_PIXELS
+    if step < 2:
+        return rgb, where
+    rows = np.arange(where.shape[0]) // _BAND % step == 0
+    return rgb[rows], where[rows]
 
 
 def _is_photograph(rgb: Share, where: NDArray[np.bool_]) -> bool:
@@ -186,15 +214,15 @@ def _is_photograph(rgb: Share, where: NDArray[np.bool_]) -> bool:
         return False
     gray, rgb = rgb.mean(2), rgb / max(float(rgb[where].max()), 1 / 255)  # a dark one, too
     colours = rgb[where]
-    if rgb.shape[2] == 1 or float(np.ptp(colours, axis=1).max()) <= _CHROMA:
+    if _is_gray(colours):
         one, other = colours.min(0), colours.max(0)
     else:
         one = _frequent(rgb, where)
-        rest = where & (np.abs(rgb - one).max(2) > FULL)
+        rest = where & (_distance(rgb, one) > FULL)
         other = _frequent(rgb, rest) if rest.any() else one
         if _strays(colours, one, other) >= _MOST_STRAYS:
             return True
-    shades = where & (np.abs(rgb - one).max(2) > _PURE) & (np.abs(rgb - other).max(2) > _PURE)
+    shades = where & (_distance(rgb, one) > _PURE) & (_distance(rgb, other) > _PURE)
     count, most = float(where.sum()), float(shades.sum())
     if most < _MOST_SHADES * count:
         shades = minimum_filter(shades, 2 * _DEEP + 1, mode="nearest")

@@ -132,3 +132,14 @@ def test_the_masks_of_this_project_are_none() -> None:
 )  # fmt: skip
 def test_colours_have_names(colour: tuple[float, ...], name: str) -> None:
     assert colour_name(np.array(colour, np.float32)) == name
+
+
+def test_large_masks_and_photographs_are_told_apart_by_a_part_of_them() -> None:
+    marked = np.zeros((1500, 1600), np.uint8)
+    marked[700:704] = marked[:, 900:903] = 255
+    assert np.array_equal(read_mask(picture(marked)).marks, marked > 0)
+    red = np.dstack([marked, 0 * marked, 0 * marked])
+    assert np.array_equal(read_mask(picture(red)).marks, marked > 0)
+    photo = np.tile(pixels(EXAMPLES / "coffee_table.jpg"), (7, 5, 1))
+    with pytest.raises(PictureError, match="photograph"):
+        read_mask(picture(photo))
