@@ -85,7 +85,7 @@ def read_mask(picture: Picture) -> MaskReading:
     if alpha is not None and float(alpha.min()) < float(alpha.max()):
         found = _transparent(rgb, alpha, lossy=picture.source.lossy)
     else:
-        found = _opaque(rgb, lossy=picture.source.lossy)
+        found = _opaque(rgb, lossy=picture.source.lossy, white=picture.white)
     if not found.share.any():
         raise PictureError("the mask is empty: it is black all over; paint white what is meant")
     return found
@@ -94,28 +94,28 @@ def read_mask(picture: Picture) -> MaskReading:
 # Without transparency ------------------------------------------------------------------------------------------------
 
 
-def _opaque(rgb: Share, *, lossy: bool) -> MaskReading:
+def _opaque(rgb: Share, *, lossy: bool, white: int) -> MaskReading:
     everywhere = np.ones(rgb.shape[:2], bool)
     if _is_photograph(*_sampled(rgb, everywhere)):
         raise PictureError(f"the mask looks like a photograph; {_TOO_MUCH}")
     if _is_gray(rgb):
-        return _gray(rgb.mean(2), lossy=lossy)
+        return _gray(rgb.mean(2), lossy=lossy, white=white)
     return _coloured(rgb, lossy=lossy)
 
 
-def _gray(gray: Share, *, lossy: bool) -> MaskReading:
-    """Read a mask of shades: the brightest marks."""
+def _gray(gray: Share, *, lossy: bool, white: int = 255) -> MaskReading:
+    """Read a mask of shades: the brightest marks. White is this level."""
     low, high = float(gray.min()), float(gray.max())
     if low == high:
         return MaskReading(share=np.full(gray.shape, np.float32(high > 0)))
     if high < _FAINT:
-        level = f"its brightest level is {high * 255:.3g} of 255, so all above {low * 255:.3g} marks"
+        level = f"its brightest level is {high * white:.0f} of {white}, so all above {low * white:.0f} marks"
         return MaskReading(share=(gray > low).astype(np.float32), note=level)
     share = _without_ringing((gray - np.float32(low)) / np.float32(high - low), lossy=lossy)
     marked = float((share > 0).mean())
     if marked > 0.5:
         return MaskReading(share=share, note=f"its white part marks {marked:.0%} of the picture; --invert-mask swaps")
-    between = "" if low <= _PURE and high >= 1 - _PURE else f"its brighter level, {high * 255:.0f} of 255, marks"
+    between = "" if low <= _PURE and high >= 1 - _PURE else f"its brighter level, {high * white:.0f} of {white}, marks"
     return MaskReading(share=share, note=between)
 
 

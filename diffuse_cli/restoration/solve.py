@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..degradation.mask_shapes import resized
-from ..diffusion.inference import Run, infer
+from ..diffusion.inference import OnStep, Run, infer
 from ..diffusion.tiling import copied_picture
 from ..images.picture import Picture
 from ..images.tensors import to_array, to_tensor
@@ -94,11 +94,23 @@ def _strip_by_strip(y: Tensor, problem: Problem, picture: Picture, run: Run) -> 
     for k, strip in enumerate(problem.strips):
         part, (rows, columns) = run.part(k / count, (k + 1) / count), strip.window
         mean = None if part.mean is None else part.mean[..., rows, columns]
+        step = None if part.on_step is None else _on_whole(part.on_step, y, rows, columns)
         seen = replace(picture, pixels=to_array(y[..., rows, columns], picture.pixels.shape[2]), alpha=None)
         own = replace(problem, picture=None, hole=missing[rows, columns], strips=(), sources=strip.sources)
-        y[..., rows, columns] = _solve(own, seen, replace(part, mean=mean, on_step=None))
+        y[..., rows, columns] = _solve(own, seen, replace(part, mean=mean, on_step=step))
         missing[rows, columns] = False
     return y
+
+
+def _on_whole(on_step: OnStep, y: Tensor, rows: slice, columns: slice) -> OnStep:
+    """Return the same listener for the estimates of a window: it hears the whole picture with them."""
+
+    def told(sigma: float, denoised: Tensor) -> None:
+        whole = copied_picture(y)
+        whole[..., rows, columns] = denoised.to(whole)
+        on_step(sigma, whole)
+
+    return told
 
 
 def _wide_hole(problem: Problem) -> WideHole | None:

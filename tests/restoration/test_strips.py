@@ -7,6 +7,7 @@ from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.images.image_io import Picture, to_unit
 from diffuse_cli.restoration.restore import restore
+from diffuse_cli.restoration.samples import Samples
 from diffuse_cli.restoration.strips import LEAST_NEAR, strips
 from diffuse_cli.tasks.extend import Extend, on_canvas
 
@@ -69,3 +70,11 @@ def test_small_pictures_are_extended_as_well(toy: Model) -> None:
     after = restore(gray, Extend(pad=(3, 9, 2, 1)).problem(gray), Settings(steps=2), toy)
     assert after.alpha is not None
     assert (after.alpha == 255).all()
+
+
+def test_a_trace_shows_the_whole_canvas_at_each_step(toy: Model) -> None:
+    small = Picture(pixels=to_unit(meadow()[:40, :60].copy(), 8))
+    samples = Samples(small, Extend(pad=(3, 0, 2, 0)).problem(small), toy, traces=True)
+    trace = samples.traced(Settings(steps=3))
+    assert len(trace.steps) == 4
+    assert {image.size for _, image in trace.steps} == {(65, 40)}
