@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import PictureError, UsageError
 from ..images.mask_picture import check_size
-from ..images.mask_reading import FULL
 from ..images.source_type import EDITED
 from ..restoration.wide_holes.widths import widest
 from .task import check_range, to_recipe
@@ -147,6 +146,7 @@ class Inpaint:
         import numpy as np
 
         from ..degradation.mask_shapes import fading
+        from ..images.mask_reading import FULL
 
         faded = fading(hole, self.feather) if self.feather else None
         if not bool((share[hole] < FULL).any()):
