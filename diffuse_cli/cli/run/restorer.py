@@ -57,7 +57,7 @@ def restore_files(
 
     encoding, request = keeping.encoding(), which.answers()
     picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
-    beside = products_beside(picture, which)
+    beside = products_beside(picture, which, tasks.show_fill)
     wanted = _Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged)
     batch = plan_files(
         op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,
@@ -68,6 +68,7 @@ def restore_files(
         show_plan(batch, files)
         return
     tasks.prepare(batch)
+    batch = replace(batch, jobs=[tasks.settled(job) for job in batch.jobs])
     with Display(quiet=files.quiet, total=len(batch.jobs)) as display:
         begin(batch, files, display, masks)
         due = any(job.action != "skip" for job in batch.jobs)
@@ -242,19 +243,20 @@ class _Restorer(PictureSteps[_Read]):
 
     def restore(self, job: Job, read: _Read) -> Made:
         """Restore a picture. If it has several pages, they are written as they are restored."""
-        self.results.display.show(job.source.name)
+        self.results.display.show(Path(job.source_name).name)
         several = read.first.source.pages > 1
         if several and self.wanted.tasks.saved(job) is not None:
             raise PictureError(
-                f"{job.source}: has several pages; leave --save-mask out, which takes one mask a picture"
+                f"{job.source_name}: has several pages; leave --save-mask out, which takes one mask a picture"
             )
         is_new, read.input.is_told = not read.input.is_told, True
         if is_new:
+            self._note(job)
             self._warn(job, read)
         if several:
             return self._restore_pages(job, read, is_new=is_new)
         if is_new:
-            self._tell(str(job.source), read.first, read.problem)
+            self._tell(job.source_name, read.first, read.problem)
         answer = answer_of(job)
         samples = self._samples(read.input, read.first, read.problem, answer)
         after = answer.make(samples, job, self.results.display)
@@ -272,7 +274,7 @@ class _Restorer(PictureSteps[_Read]):
         def pages() -> "Iterator[Picture]":
             for number, (picture, problem) in enumerate(read.input.pages(), start=1):
                 if is_new:
-                    self._tell(f"{job.source}: page {number}", picture, problem)
+                    self._tell(f"{job.source_name}: page {number}", picture, problem)
                 after = answer.make(self._samples(read.input, picture, problem, answer), job, display)
                 if number == 1 and self.results.shows(job):
                     shown.append(Shown(before=picture, after=after, problem=problem))
@@ -310,6 +312,11 @@ class _Restorer(PictureSteps[_Read]):
         for line in (*(() if self.results.files.quiet else notes), *warnings):
             self.results.display.say(f"{name}: {line}")
 
+    def _note(self, job: Job) -> None:
+        """Say how the files beside the picture were understood."""
+        for line in () if self.results.files.quiet else self.wanted.tasks.notes(job):
+            self.results.display.say(f"{job.source_name}: {line}")
+
     def _warn(self, job: Job, read: _Read) -> None:
         """Say what the result's file cannot keep."""
         from ...images.image_io import is_lossless
@@ -320,12 +327,12 @@ class _Restorer(PictureSteps[_Read]):
         if job.output == PIPE and self.results.encoding.format is None:
             written, before = read.encoding.kind(job.output), read.first.source.format
             if written != before:
-                say(f"-: {before} is read but not written, so the result is a {written}")
+                say(f"stdin: {before} is read but not written, so the result is a {written}")
         if read.problem.keeps_pixels and not is_lossless(job.output, read.first, read.encoding):
-            say(f"{job.output}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
+            say(f"{job.output_name}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
         extra = read.first.source.extra
         if extra is not None and read.encoding.kind(job.output) != "TIFF":
             count = len(extra.kinds)
-            say(f"{job.output}: without {count} extra channel{'s' if count > 1 else ''}, which only TIFF can hold")
+            say(f"{job.output_name}: without {count} extra channel{'s' if count > 1 else ''}, which only TIFF can hold")
         for part in read.first.source.left_behind:
-            say(f"{job.output}: without the input's {part}, which is about the picture as it was")
+            say(f"{job.output_name}: without the input's {part}, which is about the picture as it was")
