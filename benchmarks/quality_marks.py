@@ -32,7 +32,7 @@ from diffuse_cli.degradation.random_masks import MaskKind
 from diffuse_cli.evaluation.picture_sets import clean_levels, pictures
 from diffuse_cli.images.image_io import Picture, through_jpeg, to_levels, to_unit
 from diffuse_cli.images.tensors import to_tensor
-from diffuse_cli.restoration.found_marks import detector, find_marks, followed, logits_of
+from diffuse_cli.restoration.found_marks import detector, find_marks, followed, logit, logits_of
 from diffuse_cli.training.sample_spec import keyed
 from diffuse_cli.training.wear import KINDS, UNSURE, worn_by
 
@@ -95,7 +95,7 @@ def thresholds(name: str, levels: Levels) -> Iterator[Row]:
         logits = logits_of(to_tensor(to_unit(worn, 8)), detector())
         k = int(kind.startswith("print tears") or kind == "missing")
         for begins, ends in ((b, e) for b in BEGINS for e in ENDS if e <= b):
-            mask = followed(logits[k], *(float(np.log(p / (1 - p))) for p in (begins, ends)), rim=1)
+            mask = grown(followed(logits[k], logit(begins), logit(ends)), 1)
             counts = dict(zip(COUNTS, judged(mask, truth, seen).tolist(), strict=True))
             yield {"kind": kind, "class": k, "begins": begins, "ends": ends, **counts}
 

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from diffuse_cli.degradation.damage import Damage
 from diffuse_cli.degradation.estimation.compression import estimate_compression

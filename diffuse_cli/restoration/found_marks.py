@@ -1,7 +1,9 @@
 """Damage that is found by its looks: `--mask auto`.
 
 A network tells how likely each pixel is part of a mark (diffusion/mark_detector.py). What is likely enough begins a
-mark. It is followed through less likely pixels to its ends, as edges are by hysteresis (Canny 1986).
+mark. It is followed through less likely pixels to its ends, as edges are by hysteresis (Canny 1986). That finds lines.
+Specks are few pixels: each narrow thing is judged by its looks and by what the network says of it
+(degradation/estimation/marks.py).
 """
 
 import functools
@@ -16,6 +18,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from ..degradation.estimation.infrared import infrared_marks, infrared_of
+from ..degradation.estimation.marks import find_marks as find_parts
+from ..degradation.estimation.marks import torn
 from ..degradation.mask_shapes import grown
 from ..diffusion import checkpoint
 from ..diffusion.denoiser import pad_to_multiple
@@ -24,16 +28,16 @@ from ..diffusion.model import gains_by_bf16
 from ..diffusion.tiling import plan_tiles, widened
 from ..images.picture import Picture
 from ..images.tensors import to_tensor
-from ..images.units import luma
+from ..images.units import LEVEL, luma
 from .visible import visible
 
 Mask = NDArray[np.bool_]
 _TILE: Final = 1024
 _MARGIN: Final = 112
 """Pixels around a tile that are computed and thrown away: about the network's reach."""
-_BEGINS: Final = (0.5, 0.6)
+_BEGINS: Final = (0.95, 0.9)
 """Chances from which a mark, and a missing part, begins at strength 0.5."""
-_FOLLOWED: Final = (0.25, 0.3)
+_FOLLOWED: Final = (0.8, 0.5)
 """Chances down to which they are followed."""
 _SPAN: Final = 5.0
 """How far --mask-strength moves the logits of these, from 0 to 1."""
@@ -74,13 +78,16 @@ def find_marks(picture: Picture, strength: float = 0.5) -> FoundMarks:
     Raises:
         CheckpointError: the detector cannot be read.
     """
-    x = to_tensor(visible(picture).pixels)
+    picture_seen = visible(picture)
+    x = to_tensor(picture_seen.pixels)
     shift = _SPAN * (0.5 - strength)
     logits = logits_of(x, detector())
-    found = [
-        followed(logits[k], _logit(_BEGINS[k]) + shift, _logit(_FOLLOWED[k]) + shift, _RIMS[k])
-        for k in range(len(CLASSES))
+    levels = ((picture_seen.pixels + 1) * LEVEL).astype(np.float32)
+    followed_parts = [
+        followed(logits[k], logit(_BEGINS[k]) + shift, logit(_FOLLOWED[k]) + shift) for k in range(len(CLASSES))
     ]
+    judged = find_parts(levels, logits[0], strength), torn(levels)
+    found = [grown(followed_parts[k] | judged[k], _RIMS[k]) for k in range(len(CLASSES))]
     infrared = infrared_of(picture.source.extra)
     seen = None
     if infrared is not None and infrared.shape == found[0].shape:
@@ -90,14 +97,13 @@ def find_marks(picture: Picture, strength: float = 0.5) -> FoundMarks:
     return FoundMarks(marks=found[0] | grown(seen, _RIMS[0]), missing=found[1], infrared=float(seen.mean()))
 
 
-def followed(logits: NDArray[np.float32], begins: float, ends: float, rim: int) -> Mask:
+def followed(logits: NDArray[np.float32], begins: float, ends: float) -> Mask:
     """Return what begins with a large chance, and is connected with it by smaller ones.
 
     Args:
         logits: (H, W).
         begins: the least logit of one pixel of a mark.
         ends: the least logit of all its pixels.
-        rim: pixels around it that are taken as well.
 
     Returns:
         (H, W).
@@ -106,10 +112,11 @@ def followed(logits: NDArray[np.float32], begins: float, ends: float, rim: int) 
     begun = np.bincount(labels[logits > begins], minlength=count + 1) > 0
     kept = begun & (np.bincount(labels.ravel(), minlength=count + 1) >= _FEWEST)
     kept[0] = False
-    return grown(kept[labels], rim)
+    return np.asarray(kept[labels])
 
 
-def _logit(chance: float) -> float:
+def logit(chance: float) -> float:
+    """Return the logit of a chance."""
     return math.log(chance / (1 - chance))
 
 

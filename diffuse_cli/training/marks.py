@@ -120,7 +120,9 @@ def _turned(x: Tensor, k: int) -> Tensor:
 
 
 def loss_of(logits: Tensor, shown: Tensor) -> Tensor:
-    """Return the loss of a batch: cross-entropy by pixel, and soft Dice of the classes that are there. Unsure pixels do not count.
+    """Return the loss of a batch: cross-entropy by pixel, and soft Dice of the classes that are there.
+
+    Unsure pixels do not count.
 
     Args:
         logits: (B, len(CLASSES), S, S).
