@@ -10,6 +10,9 @@ from typing import BinaryIO, Final, NamedTuple
 
 _MOST_PARTS: Final = 100_000
 _MOST_BYTES: Final = 1 << 26
+GIF_XMP_HEAD: Final = b"!\xff\x0bXMP DataXMP"
+GIF_XMP_TRAILER: Final = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+"""What is around the XMP packet of a GIF. The trailer leads readers that do not know the packet to its end."""
 
 _Layout = tuple[bytes, int, int, int]
 """Name, bytes of the head, bytes of the content, bytes between the content and the next part."""
@@ -53,6 +56,18 @@ def riff_chunks(file: BinaryIO) -> Iterator[Part]:
         return head[:4], 8, size, size % 2
 
     return _parts(file, 12, layout)
+
+
+def gif_xmp(file: BinaryIO) -> bytes:
+    """Return the XMP packet of a GIF; b"" = none.
+
+    The packet ends where a trailer of falling numbers begins (XMP specification, part 3, section 1.1.2).
+    """
+    file.seek(0)
+    data = file.read()
+    begin = data.find(GIF_XMP_HEAD)
+    end = data.find(GIF_XMP_TRAILER[:8], begin)
+    return data[begin + len(GIF_XMP_HEAD) : end] if 0 <= begin < end else b""
 
 
 def jpeg_segments(file: BinaryIO) -> Iterator[Part]:

@@ -14,7 +14,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from ..errors import DEFECTS
 from . import exif
 from .choices import Policy
-from .containers import content, png_chunks, riff_chunks
+from .containers import content, gif_xmp, png_chunks, riff_chunks
 from .picture import JpegCoding, Picture, Source
 from .xmp import safe, turned_xmp, upright_xmp, with_provenance, without_dead_references
 
@@ -46,7 +46,7 @@ def source_of(image: ImageFile.ImageFile, file: BinaryIO) -> Source:
     info = image.info
     name = "JPEG" if image.format == "MPO" else image.format or ""
     icc, xmp = info.get("icc_profile"), info.get("xmp", info.get("XML:com.adobe.xmp"))
-    xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    xmp = xmp.encode() if isinstance(xmp, str) else gif_xmp(file) if name == "GIF" else xmp
     return Source(
         format=name,
         lossy=name in ("JPEG", "AVIF") or (name == "WEBP" and _is_lossy_webp(file)),

@@ -74,6 +74,23 @@ class ExtraChannels:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Frame:
+    """The place of a picture in an animation.
+
+    Attributes:
+        duration: milliseconds for which it is shown.
+        plays: how often the animation is shown; 0 = without end.
+        is_still: it is what viewers show that know no animations, and no part of the animation (APNG's default image).
+        is_cut: the file is damaged, so the animation has fewer frames than it had.
+    """
+
+    duration: float
+    plays: int = 0
+    is_still: bool = False
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """What a file said beside its pixels.
 
@@ -96,7 +113,8 @@ class Source:
         samples: (H, W, C) of a floating-point file, alpha included, 0 = black .. 1 = white, as displayed; None for
             integers. Unchanged pixels are written from here, since 0..1 -> -1..1 -> 0..1 rounds.
         extra: a TIFF's channels beside colour and alpha; None = there are none.
-        pages: number of pages in the file.
+        pages: number of pages or frames in the file.
+        frame: its place in an animation; None = it is a still picture.
         left_behind: what is not carried over (a gain map, frames, ...), in words.
         notes: what else the user is told of how it was read, such as a conversion of colours.
         source_type: IPTC's digital source type, the strongest in XMP and C2PA manifest; "" = none.
@@ -121,6 +139,7 @@ class Source:
     samples: NDArray[np.floating[Any]] | None = field(default=None, repr=False)
     extra: ExtraChannels | None = field(default=None, repr=False)
     pages: int = 1
+    frame: Frame | None = None
     left_behind: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     source_type: str = ""
