@@ -58,7 +58,10 @@ def read_frames(reader: PillowReader, max_pixels: int) -> Iterator[tuple[Picture
     image = reader.opened(max_pixels)
     for number in range(found.count):
         levels = upright(_alike(_shown(image, number), found, gray=found.is_gray and not source.icc), turn)
-        yield _picture(levels, replace(source, frame=_frame(image, number, found)), has_alpha=found.has_alpha), found.count
+        yield (
+            _picture(levels, replace(source, frame=_frame(image, number, found)), has_alpha=found.has_alpha),
+            found.count,
+        )
 
 
 def _survey(image: ImageFile.ImageFile, max_pixels: int) -> _Survey:

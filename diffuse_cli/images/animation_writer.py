@@ -3,9 +3,9 @@
 A frame is written where it differs from the one before. So no more than two frames are in memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +42,9 @@ class Box(NamedTuple):
         """(width, height)."""
         return self.right - self.left, self.bottom - self.top
 
-    def of(self, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def of(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return the pixels within."""
-        return levels[self.top : self.bottom, self.left : self.right]
+        return array[self.top : self.bottom, self.left : self.right]
 
 
 def box_of(where: Flags, *, even: bool = False) -> Box:
@@ -58,7 +58,9 @@ def box_of(where: Flags, *, even: bool = False) -> Box:
     if not rows.size:
         return Box(0, 0, 1, 1)
     left, top = int(columns[0]), int(rows[0])
-    return Box(left - left % 2 if even else left, top - top % 2 if even else top, int(columns[-1]) + 1, int(rows[-1]) + 1)
+    return Box(
+        left - left % 2 if even else left, top - top % 2 if even else top, int(columns[-1]) + 1, int(rows[-1]) + 1
+    )
 
 
 class Boxed(NamedTuple):
@@ -88,14 +90,8 @@ def boxed(frames: Iterator[Shown], *, even: bool = False) -> Iterator[Boxed]:
         before = None if shown.frame.is_still else levels  # what follows is drawn from nothing
 
 
-class Clock(Protocol):
-    """Returns the time that a frame is shown, in a format's unit."""
-
-    def __call__(self, frame: Frame) -> int: ...
-
-
-def clock(unit: int) -> Clock:
-    """Return what rounds durations to whole units, so that their sum stays as it is.
+def clock(unit: int) -> Callable[[Frame], int]:
+    """Return what tells how long frames are shown, one after the other, in whole units. Their sum stays as it is.
 
     Args:
         unit: milliseconds.

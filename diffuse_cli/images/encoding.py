@@ -37,7 +37,8 @@ PICTURE_SUFFIXES: Final = tuple(dict.fromkeys((*FORMAT_OF_SUFFIX, ".mpo", *_ONLY
 """What a folder's pictures are told by."""
 _SUFFIX_OF_NAME = {
     "png": ".png", "jpeg": ".jpg", "jpg": ".jpg", "webp": ".webp", "tiff": ".tif", "tif": ".tif", "bmp": ".bmp",
-    "gif": ".gif", "ppm": ".ppm", "pgm": ".pgm", "avif": ".avif", "npy": ".npy", "heic": ".heic", "heif": ".heif", "jxl": ".jxl",
+    "gif": ".gif", "ppm": ".ppm", "pgm": ".pgm", "avif": ".avif", "npy": ".npy", "heic": ".heic", "heif": ".heif",
+    "jxl": ".jxl",
 }  # fmt: skip
 _HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL"})
 _HOLDS_FLOATS = frozenset({"TIFF", "NPY"})
@@ -213,8 +214,8 @@ def is_lossless(path: Path, picture: Picture, encoding: Encoding = PLAIN) -> boo
 def lossy_quality(kind: str, source: Source, encoding: Encoding) -> int | None:
     """Return the quality of a lossy format; None = lossless.
 
-    WebP and JPEG XL are lossless by default. A lossy still WebP stays one. JPEG XL takes 100 as lossless, as its encoder
-    does.
+    WebP and JPEG XL are lossless by default. A lossy WebP stays one, unless it is an animation. JPEG XL takes 100 as
+    lossless, as its encoder does.
 
     Args:
         kind: "WEBP", "JXL", "AVIF" or "HEIF".
@@ -256,18 +257,22 @@ def check_fits(picture: Picture, path: Path, encoding: Encoding = PLAIN) -> None
         problem = f"{kind} cannot hold transparency; use -o out.png"
     elif colour and path.suffix.lower() == ".pgm":
         problem = "PGM cannot hold colour; use -o out.ppm"
-    elif picture.source.frame is not None and kind not in _HOLDS_FRAMES:
-        problem = f"{kind} cannot hold an animation; use -o out.png (APNG), -o out.webp or -o out.gif"
-    elif picture.source.frame is None and kind == "GIF":
-        problem = _NO_GIF
-    elif picture.source.frame is not None and encoding.depth == "16":
-        problem = "animations are written with 8 bits per channel; leave --depth out"
-    elif picture.source.frame is None and picture.source.pages > 1 and kind != "TIFF":
-        problem = f"{kind} cannot hold {picture.source.pages} pages; use -o out.tif"
     elif kind == "JXL" and picture.source.icc and not is_srgb(picture.source.icc):
         problem = "JPEG XL with a colour profile other than sRGB cannot be written; use -o out.png"
+    problem = problem or _misfit_pages(picture.source, kind, encoding)
     if problem:
         raise PictureError(f"{shown(path)}: {problem}")
+
+
+def _misfit_pages(source: Source, kind: str, encoding: Encoding) -> str:
+    """Return why a format cannot hold pages or frames; "" = it can."""
+    if source.frame is None:
+        if kind == "GIF":
+            return _NO_GIF
+        return f"{kind} cannot hold {source.pages} pages; use -o out.tif" if source.pages > 1 and kind != "TIFF" else ""
+    if kind not in _HOLDS_FRAMES:
+        return f"{kind} cannot hold an animation; use -o out.png (APNG), -o out.webp or -o out.gif"
+    return "animations are written with 8 bits per channel; leave --depth out" if encoding.depth == "16" else ""
 
 
 def is_srgb(icc: bytes) -> bool:

@@ -1,11 +1,11 @@
 """Animated GIFs (GIF89a): a palette for each frame, and one bit of transparency.
 
-Pixels that stay keep their colour, so that still parts do not flicker. Colours are not dithered, for that would be noise.
+Pixels that stay keep their colour, so that still parts do not flicker. Colours are not dithered, for that is noise.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from .containers import GIF_XMP_HEAD, GIF_XMP_TRAILER
 from .picture import Source
 
 _CLEAR: Final = 255
-"""The index that draws nothing. The others are colours."""
+"""The index that draws nothing, where a frame needs one. The others are colours."""
+_MOST_COLOURS: Final = 256
 _SAME: Final = 2
 """Levels by which a pixel may change and is not drawn again, in frames of more colours than a palette has."""
 _JUDGED: Final = 1 << 17
@@ -50,7 +51,7 @@ def write_gif(stream: BinaryIO, frames: Iterator[Shown]) -> str:
         drawn = canvas.draw(seen.levels, None if following is None else following.levels)
         data = getdata(
             drawn.image, drawn.box[:2], duration=10 * min(ticks(seen.frame), _MOST_TIME), disposal=drawn.disposal,
-            transparency=_CLEAR, include_color_table=True,
+            include_color_table=True, **({} if drawn.is_full else {"transparency": _CLEAR}),
         )  # fmt: skip
         stream.writelines(data)
         seen = following
@@ -91,11 +92,13 @@ class _Drawn:
         image: of palette indices.
         box: where it lies.
         disposal: what becomes of it.
+        is_full: every index is a colour.
     """
 
     image: Image.Image
     box: Box
     disposal: int
+    is_full: bool
 
 
 @dataclass(kw_only=True, slots=True)
@@ -132,7 +135,7 @@ class _Canvas:
         colours, opaque = _colours(levels), _opaque(levels)
         if levels.shape[2] in (2, 4):
             self.has_soft_edges = self.has_soft_edges or bool(((levels[..., -1] % 255) != 0).any())
-        same = 0 if len(np.unique(_packed(colours[opaque]))) <= _CLEAR else _SAME
+        same = 0 if len(np.unique(_packed(colours[opaque]))) <= _MOST_COLOURS else _SAME
         far = np.abs(colours.astype(np.int16) - self.meant).max(axis=2) > same
         new = opaque & (far | ~self.covered)
         gone = np.zeros_like(new) if following is None else opaque & ~_opaque(following)
@@ -144,7 +147,8 @@ class _Canvas:
             box.of(self.covered)[:] = False
         image = Image.fromarray(indices, "P")
         image.putpalette(palette.tobytes())
-        return _Drawn(image=image, box=box, disposal=_CLEAR_BOX if gone.any() else _KEEP)
+        disposal = _CLEAR_BOX if gone.any() else _KEEP
+        return _Drawn(image=image, box=box, disposal=disposal, is_full=bool(box.of(new).all()))
 
     def _indexed(self, colours: NDArray[np.uint8], new: Flags) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return the indices (h, w) of what is new in a box, and its palette (256, 3)."""
@@ -152,11 +156,13 @@ class _Canvas:
         found = colours[new]
         if not found.size:
             return indices, palette
+        which: NDArray[Any]
         _, first, which = np.unique(_packed(found), return_index=True, return_inverse=True)
         own = found[first]
-        if len(own) > _CLEAR:
+        most = _MOST_COLOURS if new.all() else _CLEAR
+        if len(own) > most:
             self.has_fewer_colours = True
-            which, own = _quantised(found)
+            which, own = _quantised(found, most)
         palette[: len(own)] = own
         indices[new] = which.reshape(-1)
         return indices, palette
@@ -175,23 +181,26 @@ def _colours(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _packed(colours: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """Return colours (N, 3) as numbers."""
     red, green, blue = (colours[:, k].astype(np.uint32) for k in range(3))
-    return red << 16 | green << 8 | blue
+    packed: NDArray[np.uint32] = red * np.uint32(65536) + green * np.uint32(256) + blue
+    return packed
 
 
 def _opaque(levels: NDArray[np.uint8]) -> Flags:
     return levels[..., -1] >= 128 if levels.shape[2] in (2, 4) else np.ones(levels.shape[:2], bool)
 
 
-def _quantised(colours: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return the indices (N,) of colours (N, 3), and the colours of a palette.
+def _quantised(colours: NDArray[np.uint8], count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return the indices (N,) of colours (N, 3), and the colours of a palette of so many.
 
     Of Pillow's ways, this one has the least error: 39.0 dB on photographs, where the octree has 36.0.
     """
     judged = colours[:: -(-len(colours) // _JUDGED)]
     made = Image.fromarray(judged[:, None]).quantize(
-        _CLEAR, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
+        count, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
     )
-    palette = np.array(made.getpalette(), np.uint8).reshape(-1, 3)[:_CLEAR]
+    palette = np.array(made.getpalette(), np.uint8).reshape(-1, 3)[:count]
     if len(judged) == len(colours):
         return np.asarray(made).reshape(-1), palette
-    return np.asarray(Image.fromarray(colours[:, None]).quantize(palette=made, dither=Image.Dither.NONE)).reshape(-1), palette
+    return np.asarray(Image.fromarray(colours[:, None]).quantize(palette=made, dither=Image.Dither.NONE)).reshape(
+        -1
+    ), palette

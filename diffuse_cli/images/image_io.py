@@ -43,8 +43,8 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read an image file. Its content tells the format, not its name.
 
     Args:
-        path: PNG, JPEG, WebP, TIFF, BMP, PBM/PGM/PPM, AVIF, GIF or .npy, no animation. With the extra [formats] also HEIC,
-            JPEG XL, camera RAW, AVIF of more than 8 bits, and rare codings of TIFF.
+        path: PNG, JPEG, WebP, TIFF, BMP, PBM/PGM/PPM, AVIF, GIF or .npy, no animation. With the extra [formats] also
+            HEIC, JPEG XL, camera RAW, AVIF of more than 8 bits, and rare codings of TIFF.
         max_pixels: refuse larger pictures before decoding. A small file can hold a picture that fills the memory.
 
     Raises:

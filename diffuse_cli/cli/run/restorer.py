@@ -18,7 +18,7 @@ from .damaged import mender, told
 from .display import Display
 from .planning import coding_of, plan_files, show_plan
 from .products import Answer, Checkpoint, RestoredPicture, answer_of, products_beside
-from .reading import Input, Inputs
+from .reading import Input, Inputs, middle_frame
 from .results import Results
 from .steps import Made, PictureSteps, Shown
 from .task_source import TaskSource
@@ -164,9 +164,11 @@ def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
     return found
 
 
-def _filled(picture: "Picture") -> dict[str, Any]:
-    """Return the share of a damaged picture that was filled."""
-    damage = picture.source.damage
+def _of_file(picture: "Picture") -> dict[str, Any]:
+    """Return the number of frames, or the share of a damaged picture that was filled."""
+    damage, frame = picture.source.damage, picture.source.frame
+    if frame is not None:
+        return {"frames": picture.source.pages}
     return {"missing": float(damage.missing.mean())} if damage is not None and damage.is_filled else {}
 
 
@@ -225,10 +227,10 @@ class _Restorer(PictureSteps[_Read]):
         _tidy_after(picture)
         encoding = coding_of(job.product, self.results.encoding)
         if job.output == PIPE:
-            encoding = encoding.like(picture.source.format)
+            encoding = encoding.like(picture.source.format, animated=picture.source.frame is not None)
             wanted |= encoding.to_recipe(PIPE)
         self._check_fits(job, picture, encoding)
-        made = recipe.plain({**wanted, **_filled(picture), **_resolved(wanted, problem)})
+        made = recipe.plain({**wanted, **_of_file(picture), **_resolved(wanted, problem)})
         return _Read(source, picture, problem, made, encoding)
 
     def _check_fits(self, job: Job, picture: "Picture", encoding: "Encoding") -> None:
@@ -246,7 +248,7 @@ class _Restorer(PictureSteps[_Read]):
         several = read.first.source.pages > 1
         if several and self.wanted.tasks.saved(job) is not None:
             raise PictureError(
-                f"{job.source}: has several pages; leave --save-mask out, which takes one mask a picture"
+                f"{job.source}: has several pages or frames; leave --save-mask out, which takes one mask a picture"
             )
         is_new, read.input.is_told = not read.input.is_told, True
         if is_new:
@@ -271,8 +273,11 @@ class _Restorer(PictureSteps[_Read]):
 
         def pages() -> "Iterator[Picture]":
             for number, (picture, problem) in enumerate(read.input.pages(), start=1):
-                if is_new:
+                display.show(f"{job.source.name} {number}/{picture.source.pages}")
+                if is_new and picture.source.frame is None:
                     self._tell(f"{job.source}: page {number}", picture, problem)
+                elif is_new and number == 1:
+                    self._tell_animation(str(job.source), picture, problem)
                 after = answer.make(self._samples(read.input, picture, problem, answer), job, display)
                 if number == 1 and self.results.shows(job):
                     shown.append(Shown(before=picture, after=after, problem=problem))
@@ -300,6 +305,15 @@ class _Restorer(PictureSteps[_Read]):
         mask = self.wanted.tasks.saved(job)
         if mask is not None and made.hole is not None:
             _write_mask(mask, made.hole)
+
+    def _tell_animation(self, name: str, first: "Picture", problem: "Problem") -> None:
+        """Say what was found out about all frames."""
+        if not self.results.files.quiet:
+            count = first.source.pages
+            self.results.display.say(
+                f"{name}: an animation of {count} frames; what is estimated is estimated of frame {middle_frame(count)}"
+            )
+        self._tell(name, first, problem)
 
     def _tell(self, name: str, picture: "Picture", problem: "Problem") -> None:
         """Say what was found out about a page."""

@@ -43,6 +43,29 @@ class ToneOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Tone:
+    """How a picture's tone is changed.
+
+    Attributes:
+        curve: of its light.
+        cast: degrees of colour that it removes from the light.
+        lifted: stops by which the shadows are lifted beyond the exposure.
+        stops: exposure.
+        clarity: how much is added.
+        noise: of the picture's light.
+        level: std of that noise, in 8-bit levels, as visible as after the lift.
+    """
+
+    curve: Curve
+    cast: float
+    lifted: float
+    stops: float
+    clarity: float
+    noise: LightNoise
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ToneResult:
     """A picture in its new tone.
 
@@ -56,6 +79,7 @@ class ToneResult:
         clarity: how much was added.
         slope: of the curve on encoded values, median over the picture.
         noise: std before, in 8-bit levels, as visible as after the lift.
+        tone: how it was changed.
     """
 
     x: Tensor
@@ -67,6 +91,7 @@ class ToneResult:
     clarity: float
     slope: float
     noise: float
+    tone: Tone
 
     @property
     def level(self) -> float:
@@ -79,7 +104,9 @@ class ToneResult:
         return self.stops == self.lifted == self.cast == self.black == self.clarity == 0
 
 
-def enhance(x: Tensor, wish: ToneOptions, *, depth: int, level: float | None = None) -> ToneResult:
+def enhance(
+    x: Tensor, wish: ToneOptions, *, depth: int, level: float | None = None, like: Tone | None = None
+) -> ToneResult:
     """Give a picture another tone.
 
     Args:
@@ -87,20 +114,29 @@ def enhance(x: Tensor, wish: ToneOptions, *, depth: int, level: float | None = N
         wish: the tone that is asked for.
         depth: bits of the file, whose rounding is noise, too.
         level: std of the picture's noise in 8-bit levels; None = estimate it.
+        like: the tone of another picture, which this one is to match; None = as the picture needs.
     """
     light = linear((x + 1) / 2)
+    tone = _tone(light, wish, level) if like is None else like
+    toned, sigma = _apply(light, tone.curve, tone.clarity, tone.noise, depth)
+    return ToneResult(
+        x=2 * toned - 1, sigma=None if tone.noise.is_none else 2 * sigma, stops=tone.stops, lifted=tone.lifted,
+        cast=tone.cast, black=tone.curve.black, clarity=tone.clarity,
+        slope=_median_slope(look(light, tone.noise, _WHITE), tone.curve), noise=tone.level, tone=tone,
+    )  # fmt: skip
+
+
+def _tone(light: Tensor, wish: ToneOptions, level: float | None) -> Tone:
+    """Return the tone that is asked for, or that a picture needs."""
     rough = look(light, LightNoise(), _WHITE)
     stops = exposure(rough)[0] if wish.exposure == "auto" else wish.exposure
     brighter = max(2.0**stops, 1.0)
     noise, found = light_noise(light, brighter) if level is None else (_even(level), level)
     seen = look(light, noise, _WHITE)
     curve, cast, lifted = _curve(seen, noise, wish, stops)
-    clarity = _clarity(seen, curve, wish)
-    toned, sigma = _apply(light, curve, clarity, noise, depth)
-    return ToneResult(
-        x=2 * toned - 1, sigma=None if noise.is_none else 2 * sigma, stops=stops * wish.strength, lifted=lifted,
-        cast=cast, black=curve.black, clarity=clarity,
-        slope=_median_slope(seen, curve), noise=found,
+    return Tone(
+        curve=curve, cast=cast, lifted=lifted, stops=stops * wish.strength, clarity=_clarity(seen, curve, wish),
+        noise=noise, level=found,
     )  # fmt: skip
 
 
