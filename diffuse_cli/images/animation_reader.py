@@ -73,7 +73,7 @@ def _survey(image: ImageFile.ImageFile, max_pixels: int) -> _Survey:
     for number in count():
         if number and number == frames:
             break
-        _check_total(size, max(number + 1, frames), max_pixels)
+        _check_total(size, frames, max_pixels)
         try:
             levels = _shown(image, number)
         except EOFError:
@@ -84,6 +84,7 @@ def _survey(image: ImageFile.ImageFile, max_pixels: int) -> _Survey:
                 raise
             is_cut = True
             break
+        _check_total(size, number + 1, max_pixels)
         if levels.shape[:2] != (size[1], size[0]):
             raise PictureError("an animation whose frames have different sizes; save its frames as single pictures")
         has_alpha = has_alpha or (levels.shape[2] in (2, 4) and bool((levels[..., -1] < 255).any()))

@@ -130,17 +130,21 @@ class _Canvas:
             levels: (H, W, 1 to 4) of the frame.
             following: of the next one.
         """
-        if levels.shape[:2] != self.covered.shape:
+        if any(one is not None and one.shape[:2] != self.covered.shape for one in (levels, following)):
             raise ValueError("its frames have different sizes")
         colours, opaque = _colours(levels), _opaque(levels)
-        if levels.shape[2] in (2, 4):
+        has_alpha = levels.shape[2] in (2, 4)
+        if has_alpha:
             self.has_soft_edges = self.has_soft_edges or bool(((levels[..., -1] % 255) != 0).any())
         same = 0 if len(np.unique(_packed(colours[opaque]))) <= _MOST_COLOURS else _SAME
         far = np.abs(colours.astype(np.int16) - self.meant).max(axis=2) > same
         new = opaque & (far | ~self.covered)
         gone = np.zeros_like(new) if following is None else opaque & ~_opaque(following)
         box = box_of(new | gone)
-        indices, palette = self._indexed(box.of(colours), box.of(new))
+        if not has_alpha and len(np.unique(_packed(colours[new]))) == _MOST_COLOURS and same == 0:
+            box.of(new)[:] = True  # so that no index is needed that draws nothing
+        is_full = not has_alpha and bool(box.of(new).all())  # else some readers take what is not covered for opaque
+        indices, palette = self._indexed(box.of(colours), box.of(new), _MOST_COLOURS if is_full else _CLEAR)
         self.meant[new] = colours[new]
         self.covered |= new
         if gone.any():
@@ -148,10 +152,12 @@ class _Canvas:
         image = Image.fromarray(indices, "P")
         image.putpalette(palette.tobytes())
         disposal = _CLEAR_BOX if gone.any() else _KEEP
-        return _Drawn(image=image, box=box, disposal=disposal, is_full=bool(box.of(new).all()))
+        return _Drawn(image=image, box=box, disposal=disposal, is_full=is_full)
 
-    def _indexed(self, colours: NDArray[np.uint8], new: Flags) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return the indices (h, w) of what is new in a box, and its palette (256, 3)."""
+    def _indexed(
+        self, colours: NDArray[np.uint8], new: Flags, most: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the indices (h, w) of what is new in a box, and its palette (256, 3) of at most so many colours."""
         indices, palette = np.full(new.shape, _CLEAR, np.uint8), np.zeros((256, 3), np.uint8)
         found = colours[new]
         if not found.size:
@@ -159,7 +165,6 @@ class _Canvas:
         which: NDArray[Any]
         _, first, which = np.unique(_packed(found), return_index=True, return_inverse=True)
         own = found[first]
-        most = _MOST_COLOURS if new.all() else _CLEAR
         if len(own) > most:
             self.has_fewer_colours = True
             which, own = _quantised(found, most)

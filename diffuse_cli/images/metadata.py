@@ -114,8 +114,11 @@ def jpeg_coding_of(image: JpegImageFile) -> JpegCoding:
 
 
 def _is_lossy_webp(file: BinaryIO) -> bool:
-    """Return whether the pixels are coded as VP8 and not as VP8L. Pillow does not tell."""
-    return next((part.name for part in riff_chunks(file) if part.name in (b"VP8 ", b"VP8L")), b"VP8 ") == b"VP8 "
+    """Return whether the pixels, or the first frame's, are coded as VP8 and not as VP8L. Pillow does not tell."""
+    for part in riff_chunks(file):
+        if part.name in (b"VP8 ", b"VP8L", b"ANMF"):
+            return b"VP8L" not in (part.name, content(file, part)[16:20])
+    return True
 
 
 def _colour_chunks(file: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:

@@ -90,6 +90,25 @@ class Frame:
     is_cut: bool = False
 
 
+def middle_frame(count: int) -> int:
+    """Return the number, from 1, of the frame of an animation that tells what is known of all frames.
+
+    Args:
+        count: of the frames.
+    """
+    return count // 2 + 1
+
+
+def frames_words(count: int, seconds: float) -> str:
+    """Return how long an animation is, in words.
+
+    Args:
+        count: of its frames.
+        seconds: for which they are shown.
+    """
+    return f"{count} frame{'s' if count != 1 else ''}, {seconds:.2f} s"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """What a file said beside its pixels.

@@ -43,7 +43,7 @@ def check(path: Path, picture: "Picture", how: "Damaged") -> None:
     Raises:
         PictureError: it is damaged.
     """
-    if how == "refuse" and (what := _damage(picture)):
+    if how == "refuse" and (what := damage_words(picture)):
         raise PictureError(f"{path}: damaged: {what}; --damaged keep takes what is there")
 
 
@@ -54,13 +54,17 @@ def told(picture: "Picture", how: "Damaged | None" = None) -> str:
         picture: after a mender.
         how: what was asked for; None: nothing can be filled.
     """
-    damage, what = picture.source.damage, _damage(picture)
+    damage, what = picture.source.damage, damage_words(picture)
     fills = how == "keep" and damage is not None and damage.missing.any()
     return what and f"damaged: {what}{'; --damaged inpaint fills them' if fills else ''}"
 
 
-def _damage(picture: "Picture") -> str:
-    """Return what is damaged, in words; "" = nothing."""
+def damage_words(picture: "Picture") -> str:
+    """Return what is damaged, in words; "" = nothing.
+
+    Args:
+        picture: the picture, or a frame of an animation.
+    """
     frame, damage = picture.source.frame, picture.source.damage
     if frame is not None and frame.is_cut:
         return f"frame {picture.source.pages + 1} cannot be read, so the animation ends before it"

@@ -78,6 +78,7 @@ class Input:
             PictureError: it cannot be read, or does not fit the task.
         """
         if self._opened is None:
+            from ...images.picture import middle_frame
             from ...tasks.frames import problems_of_frames
 
             pages = self._pages()
@@ -115,15 +116,6 @@ class Input:
     def _check_unchanged(self) -> None:
         if self._state != _state(self.path):
             raise PictureError(f"{self.path}: changed while it was read; wait until it is written, and try again")
-
-
-def middle_frame(count: int) -> int:
-    """Return the number, from 1, of the frame that tells what is known of all frames.
-
-    Args:
-        count: of the frames.
-    """
-    return count // 2 + 1
 
 
 def _state(path: Path) -> tuple[int, int] | None:

@@ -18,7 +18,7 @@ from .damaged import mender, told
 from .display import Display
 from .planning import coding_of, plan_files, show_plan
 from .products import Answer, Checkpoint, RestoredPicture, answer_of, products_beside
-from .reading import Input, Inputs, middle_frame
+from .reading import Input, Inputs
 from .results import Results
 from .steps import Made, PictureSteps, Shown
 from .task_source import TaskSource
@@ -308,6 +308,8 @@ class _Restorer(PictureSteps[_Read]):
 
     def _tell_animation(self, name: str, first: "Picture", problem: "Problem") -> None:
         """Say what was found out about all frames."""
+        from ...images.picture import middle_frame
+
         if not self.results.files.quiet:
             count = first.source.pages
             self.results.display.say(
