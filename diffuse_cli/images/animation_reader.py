@@ -21,6 +21,10 @@ _DEEP: Final = ("I;16", "I;16B", "RGB;16B", "RGBA;16B", "LA;16B")
 """Raw modes of PNGs of 16 bits, whose frames Pillow composes at 8."""
 
 
+_GRAYS: Final = ("1", "L", "LA", "P")
+"""Modes in which a picture of grays is a gray picture."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Survey:
     """What holds for all frames.
@@ -57,7 +61,7 @@ def read_frames(reader: PillowReader, max_pixels: int) -> Iterator[tuple[Picture
     source, turn = source_of(image, reader.file), orientation(image)
     image = reader.opened(max_pixels)
     for number in range(found.count):
-        levels = upright(_alike(_shown(image, number), found, gray=found.is_gray and not source.icc), turn)
+        levels = upright(_alike(_shown(image, number, image.size), found, gray=found.is_gray and not source.icc), turn)
         yield (
             _picture(levels, replace(source, frame=_frame(image, number, found)), has_alpha=found.has_alpha),
             found.count,
@@ -68,14 +72,14 @@ def _survey(image: ImageFile.ImageFile, max_pixels: int) -> _Survey:
     """Decode all frames."""
     if coding(image)[1] in _DEEP:
         raise PictureError("an animation of 16 bits per channel; convert it to 8 bits first")
-    has_alpha, is_gray, is_cut, size = False, image.format != "WEBP", False, image.size
+    has_alpha, is_gray, is_cut, size = False, image.mode in _GRAYS, False, image.size
     frames = getattr(image, "n_frames", 0) if image.format != "GIF" else 0  # a GIF does not tell
     for number in count():
         if number and number == frames:
             break
         _check_total(size, frames, max_pixels)
         try:
-            levels = _shown(image, number)
+            levels = _shown(image, number, size)
         except EOFError:
             is_cut = frames > 0
             break
@@ -85,8 +89,6 @@ def _survey(image: ImageFile.ImageFile, max_pixels: int) -> _Survey:
             is_cut = True
             break
         _check_total(size, number + 1, max_pixels)
-        if levels.shape[:2] != (size[1], size[0]):
-            raise PictureError("an animation whose frames have different sizes; save its frames as single pictures")
         has_alpha = has_alpha or (levels.shape[2] in (2, 4) and bool((levels[..., -1] < 255).any()))
         is_gray = is_gray and (levels.shape[2] < 3 or bool((levels[..., :3] == levels[..., :1]).all()))
     if number == (1 if getattr(image, "default_image", False) else 0):
@@ -102,19 +104,22 @@ def _check_total(size: tuple[int, int], frames: int, max_pixels: int) -> None:
         )
 
 
-def _shown(image: ImageFile.ImageFile, number: int) -> NDArray[np.uint8]:
+def _shown(image: ImageFile.ImageFile, number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the levels of a frame, (H, W, 1 to 4).
 
     Raises:
         EOFError: there is no such frame.
+        PictureError: it is larger than the animation's size.
         ValueError: it is damaged.
     """
     try:
         image.seek(number)
+        if image.size != size:  # which the frame would grow to
+            raise PictureError("an animation with frames beyond its borders; save its frames as single pictures")
         rawmode = coding(image)[1] if number == 0 else image.mode  # later, Pillow has applied it
         image.load()
         return plain_levels(image, rawmode)
-    except (EOFError, MemoryError):
+    except (EOFError, MemoryError, PictureError):
         raise
     except Exception as error:  # decoders meet broken frames with a dozen different types
         if isinstance(error, OSError) and error.errno:
