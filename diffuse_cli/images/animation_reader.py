@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import ImageFile
 
 from ..errors import PictureError
+from ..system.arrays import row_blocks
 from .metadata import orientation, source_of
 from .picture import Frame, Picture, Source, to_unit, upright
 from .pillow_reader import PillowReader, coding, plain_levels
@@ -89,8 +90,8 @@ def _survey(image: ImageFile.ImageFile, max_pixels: int) -> _Survey:
             is_cut = True
             break
         _check_total(size, number + 1, max_pixels)
-        has_alpha = has_alpha or (levels.shape[2] in (2, 4) and bool((levels[..., -1] < 255).any()))
-        is_gray = is_gray and (levels.shape[2] < 3 or bool((levels[..., :3] == levels[..., :1]).all()))
+        has_alpha = has_alpha or (levels.shape[2] in (2, 4) and int(levels[..., -1].min()) < 255)
+        is_gray = is_gray and (levels.shape[2] < 3 or _equal(levels))
     if number == (1 if getattr(image, "default_image", False) else 0):
         raise ValueError("it has no frames")
     return _Survey(count=number, is_cut=is_cut, has_alpha=has_alpha, is_gray=is_gray)
@@ -127,13 +128,20 @@ def _shown(image: ImageFile.ImageFile, number: int, size: tuple[int, int]) -> ND
         raise ValueError(f"frame {number + 1} cannot be read") from error
 
 
+def _equal(levels: NDArray[np.uint8]) -> bool:
+    """Return whether the colours of a frame are grays."""
+    return all(bool((levels[rows, :, :3] == levels[rows, :, :1]).all()) for rows in row_blocks(levels))
+
+
 def _alike(levels: NDArray[np.uint8], found: _Survey, *, gray: bool) -> NDArray[np.uint8]:
     """Return a frame with the channels that all frames get."""
-    alpha = levels[..., -1:] if levels.shape[2] in (2, 4) else np.full_like(levels[..., :1], 255)
     colours = levels[..., :1] if gray or levels.shape[2] < 3 else levels[..., :3]
     if not gray and colours.shape[2] == 1:
         colours = np.repeat(colours, 3, axis=2)
-    return np.concatenate([colours, alpha], axis=2) if found.has_alpha else colours
+    if not found.has_alpha:
+        return colours
+    alpha = levels[..., -1:] if levels.shape[2] in (2, 4) else np.full_like(levels[..., :1], 255)
+    return np.concatenate([colours, alpha], axis=2)
 
 
 def _frame(image: ImageFile.ImageFile, number: int, found: _Survey) -> Frame:
@@ -149,7 +157,6 @@ def _frame(image: ImageFile.ImageFile, number: int, found: _Survey) -> Frame:
 
 
 def _picture(levels: NDArray[np.uint8], source: Source, *, has_alpha: bool) -> Picture:
-    levels = np.ascontiguousarray(levels)
     colours = levels.shape[2] - has_alpha
     alpha = np.ascontiguousarray(levels[..., -1]) if has_alpha else None
     return Picture(pixels=to_unit(levels[..., :colours], 8), alpha=alpha, source=source)
