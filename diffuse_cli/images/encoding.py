@@ -245,9 +245,15 @@ def check_fits(picture: Picture, path: Path, encoding: Encoding = PLAIN) -> None
         PictureError: the format cannot hold the picture.
     """
     kind = encoding.kind(path)
+    problem = _misfit_pages(picture.source, kind, encoding) or _misfit_pixels(picture, path, kind, encoding)
+    if problem:
+        raise PictureError(f"{shown(path)}: {problem}")
+
+
+def _misfit_pixels(picture: Picture, path: Path, kind: str, encoding: Encoding) -> str:
+    """Return why a format cannot hold the numbers or channels of a picture; "" = it can."""
     floating = picture.floating and encoding.depth == "keep"
     deep = (picture.depth == 16 if encoding.depth == "keep" else encoding.depth == "16") and not floating
-    colour = picture.pixels.shape[2] == 3
     problem = ""
     if floating and kind not in _HOLDS_FLOATS:
         problem = f"{kind} cannot hold floating-point numbers; use -o out.tif, or --depth 16"
@@ -255,13 +261,11 @@ def check_fits(picture: Picture, path: Path, encoding: Encoding = PLAIN) -> None
         problem = f"{kind} cannot hold 16 bits per channel, but PNG, TIFF and PPM can; use -o out.png, or --depth 8"
     elif picture.alpha is not None and kind not in _HOLDS_ALPHA:
         problem = f"{kind} cannot hold transparency; use -o out.png"
-    elif colour and path.suffix.lower() == ".pgm":
+    elif picture.pixels.shape[2] == 3 and path.suffix.lower() == ".pgm":
         problem = "PGM cannot hold colour; use -o out.ppm"
     elif kind == "JXL" and picture.source.icc and not is_srgb(picture.source.icc):
         problem = "JPEG XL with a colour profile other than sRGB cannot be written; use -o out.png"
-    problem = problem or _misfit_pages(picture.source, kind, encoding)
-    if problem:
-        raise PictureError(f"{shown(path)}: {problem}")
+    return problem
 
 
 def _misfit_pages(source: Source, kind: str, encoding: Encoding) -> str:

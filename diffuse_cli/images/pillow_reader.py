@@ -336,7 +336,8 @@ def _take_for(image: ImageFile.ImageFile, rawmode: str) -> None:
 _MOST_PIXELS_A_BYTE = {"PNG": 8 * 1100, "GIF": 2600, "JPEG": 2048, "MPO": 2048}
 """Deflate packs 1032:1 at best, and a pixel has at least one bit: what claims more is damaged.
 
-A code of a GIF has 12 bits and stands for at most 3,838 pixels. Of a JPEG with less than a quarter of a bit for each block, hardly anything is there.
+A code of a GIF has 12 bits and stands for at most 3,838 pixels. Of a JPEG with less than a quarter of a bit for each
+block, hardly anything is there.
 """
 _DEEP = re.compile(r"(RGB|RGBA|RGBX);16([BLN])")
 
