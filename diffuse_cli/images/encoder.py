@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, PngImagePlugin
 
 from ..system.arrays import row_blocks
-from .animated_webp_writer import write_animated_webp
 from .animation_writer import Shown
 from .apng_writer import write_apng
+from .copied_file import copied
 from .encoding import Encoding, lossy_quality
 from .gif_writer import write_gif
 from .jpeg_data import with_metadata
@@ -25,6 +25,7 @@ from .optional_formats import write_heif, write_jxl
 from .picture import Levels, Picture, Source, as_coded, levels_of, to_floats, with_depth
 from .png16 import write_png16
 from .tiff_writer import write_tiff
+from .webp_writer import write_animated_webp
 
 
 def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Encoding) -> str:
@@ -56,6 +57,9 @@ def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Enco
         if kind == "JPEG":
             note = _write_jpeg(stream, picture, encoding)
             continue
+        if (copy := copied(picture, kind, encoding)) is not None:
+            stream.write(copy[0])
+            return copy[1]
         _encode_one(stream, picture, kind, _said(picture, encoding), encoding)
     return note
 

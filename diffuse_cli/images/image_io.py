@@ -14,6 +14,7 @@ from ..system.files import disk_trouble, reason, replaced_whole, shown
 from ..system.streams import opened
 from . import content_credentials, optional_formats, tiff
 from .animation_reader import read_frames
+from .copied_file import with_file
 from .encoder import encode
 from .encoding import PLAIN, Encoding, check_fits, check_quality, check_writable_format, is_lossless
 from .jpeg_writer import SUBSAMPLINGS, jpeg_coding, through_jpeg
@@ -80,7 +81,8 @@ def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | N
             picture, count = found
             if _state(file) != state:
                 raise PictureError("the file changed while it was read; wait until it is written, and try again")
-            yield replace(picture, source=replace(_with_claims(picture.source, file), pages=count))
+            source = with_file(_with_claims(picture.source, file), file)
+            yield replace(picture, source=replace(source, pages=count))
 
 
 def _next(pages: Iterator[tuple[Picture, int]]) -> tuple[Picture, int] | None:

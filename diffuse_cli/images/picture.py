@@ -126,6 +126,7 @@ class Source:
         dpi: horizontal and vertical dots per inch.
         jpeg: None unless it was a JPEG.
         jpeg_data: what a JPEG's pixels were decoded from. It is written again where they did not change.
+        coded: a lossy WebP, AVIF or HEIC file. It is copied where its pixels did not change.
         damage: what is wrong with a JPEG's data, as displayed; None = nothing that shows.
         bits: per channel, if neither 8 nor 16 (10-bit HEIC); else 0.
         white: the level of white, where 16-bit integers use a part of their range (4095 of a 12-bit sensor); else 0.
@@ -152,6 +153,7 @@ class Source:
     dpi: tuple[float, float] | None = None
     jpeg: JpegCoding | None = None
     jpeg_data: JpegData | None = None
+    coded: bytes = field(default=b"", repr=False)
     damage: JpegDamage | None = field(default=None, repr=False)
     bits: int = 0
     white: int = 0

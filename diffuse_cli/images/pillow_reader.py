@@ -167,6 +167,11 @@ class PillowReader:
             self._check(image, max_pixels)
             return image
 
+    def turn(self) -> int:
+        """Return how the picture is turned for display, as EXIF numbers it; 1 = not at all."""
+        with decoding():
+            return orientation(self._open())
+
     def picture_of(self, image: ImageFile.ImageFile) -> Picture:
         """Decode an opened picture.
 

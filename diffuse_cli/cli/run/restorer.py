@@ -328,6 +328,7 @@ class _Restorer(PictureSteps[_Read]):
 
     def _warn(self, job: Job, read: _Read) -> None:
         """Say what the result's file cannot keep."""
+        from ...images.copied_file import may_copy_whole
         from ...images.image_io import is_lossless
 
         say = self.results.display.say
@@ -343,5 +344,8 @@ class _Restorer(PictureSteps[_Read]):
         if extra is not None and read.encoding.kind(job.output) != "TIFF":
             count = len(extra.kinds)
             say(f"{job.output}: without {count} extra channel{'s' if count > 1 else ''}, which only TIFF can hold")
-        for part in read.first.source.left_behind:
+        is_copied = read.problem.leaves_alone and may_copy_whole(
+            read.first.source, read.encoding.kind(job.output), read.encoding
+        )
+        for part in () if is_copied else read.first.source.left_behind:
             say(f"{job.output}: without the input's {part}, which is about the picture as it was")

@@ -1,7 +1,7 @@
-"""Animated WebP files (RFC 9649, section 2.7). Pillow codes the frames."""
+"""WebP files made of coded parts: animations, and pictures that are copied (RFC 9649, section 2.7)."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from .picture import Source
 _ANIMATED, _XMP, _EXIF, _ALPHA, _PROFILE = 0x02, 0x04, 0x08, 0x10, 0x20
 _KEPT_AND_REPLACED: Final = 0x02
 """The frame replaces what is in its box, and stays."""
-_PIXELS: Final = (b"ALPH", b"VP8 ", b"VP8L")
+PIXELS: Final = (b"ALPH", b"VP8 ", b"VP8L")
 _MOST_SIDE: Final = 16383
 _MOST_TIME: Final = 2**24 - 1
 _MOST_BYTES: Final = 2**32 - 2**16
@@ -56,6 +56,26 @@ def write_animated_webp(stream: BinaryIO, frames: Iterator[Shown], coding: Calla
     stream.seek(0, io.SEEK_END)
 
 
+def webp_file(
+    source: Source, size: tuple[int, int], pixels: Iterable[tuple[bytes, bytes]], *, has_alpha: bool
+) -> bytes:
+    """Return a still WebP file of coded pixels.
+
+    Args:
+        source: what the file says beside them.
+        size: (width, height).
+        pixels: name and content of the chunks that hold them.
+        has_alpha: the picture has an alpha channel.
+    """
+    chunks = [(b"VP8X", _head(source, size, has_alpha=has_alpha, animated=False))]
+    chunks += [(b"ICCP", source.icc)] if source.icc else []
+    chunks += pixels
+    chunks += [(b"EXIF", source.exif)] if source.exif else []
+    chunks += [(b"XMP ", source.xmp)] if source.xmp else []
+    body = b"WEBP" + b"".join(riff_chunk(name, data) for name, data in chunks)
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
 def _write(stream: BinaryIO, name: bytes, data: bytes) -> None:
     stream.write(riff_chunk(name, data))
 
@@ -70,8 +90,8 @@ def riff_chunk(name: bytes, data: bytes) -> bytes:
     return name + len(data).to_bytes(4, "little") + data + bytes(len(data) % 2)
 
 
-def _head(source: Source, size: tuple[int, int], *, has_alpha: bool) -> bytes:
-    flags = _ANIMATED | (_ALPHA if has_alpha else 0) | (_PROFILE if source.icc else 0)
+def _head(source: Source, size: tuple[int, int], *, has_alpha: bool, animated: bool = True) -> bytes:
+    flags = (_ANIMATED if animated else 0) | (_ALPHA if has_alpha else 0) | (_PROFILE if source.icc else 0)
     flags |= (_EXIF if source.exif else 0) | (_XMP if source.xmp else 0)
     return bytes([flags, 0, 0, 0]) + b"".join((side - 1).to_bytes(3, "little") for side in size)
 
@@ -88,4 +108,4 @@ def _coded(box: Box, shown: Shown, options: dict[str, Any]) -> bytes:
     if levels.shape[2] < 3:
         levels = np.concatenate([levels[..., :1].repeat(3, axis=2), levels[..., 1:]], axis=2)
     Image.fromarray(np.ascontiguousarray(levels)).save(file, "WEBP", **options)
-    return b"".join(riff_chunk(part.name, content(file, part)) for part in riff_chunks(file) if part.name in _PIXELS)
+    return b"".join(riff_chunk(part.name, content(file, part)) for part in riff_chunks(file) if part.name in PIXELS)
