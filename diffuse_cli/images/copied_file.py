@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
-from . import optional_formats
+from . import content_credentials, optional_formats
 from .containers import content, riff_chunks
 from .encoding import Encoding
 from .metadata import handed_on, turned
@@ -33,6 +33,8 @@ def with_file(source: Source, file: BinaryIO) -> Source:
         file: the file.
     """
     if source.format not in KINDS or not source.lossy or source.frame is not None:
+        return source
+    if source.format != "WEBP" and content_credentials.manifest(file):  # which is not handed on
         return source
     file.seek(0)
     return replace(source, coded=file.read())
