@@ -55,7 +55,7 @@ def told(picture: "Picture", how: "Damaged | None" = None) -> str:
         how: what was asked for; None: nothing can be filled.
     """
     damage, what = picture.source.damage, damage_words(picture)
-    fills = how == "keep" and damage is not None and damage.missing.any()
+    fills = how == "keep" and damage is not None and damage.fillable.any()
     return what and f"damaged: {what}{'; --damaged inpaint fills them' if fills else ''}"
 
 

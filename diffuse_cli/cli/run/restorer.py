@@ -169,7 +169,7 @@ def _of_file(picture: "Picture") -> dict[str, Any]:
     damage, frame = picture.source.damage, picture.source.frame
     if frame is not None:
         return {"frames": picture.source.pages}
-    return {"missing": float(damage.missing.mean())} if damage is not None and damage.is_filled else {}
+    return {"missing": float(damage.fillable.mean())} if damage is not None and damage.is_filled else {}
 
 
 def _write_mask(path: Path, hole: "NDArray[np.bool_]") -> None:
