@@ -11,6 +11,7 @@ import argparse
 import importlib.util
 import io
 import itertools
+import math
 import multiprocessing
 import random
 import resource
@@ -252,8 +253,11 @@ def _work(job: tuple[int, list[str], str, int]) -> tuple[Counter[str], float, in
     return counts, longest, memory, broken
 
 
-def run(count: int, extra: Path | None, keep: Path, only: str | None = None, first: int = 0) -> int:
-    """Read so many damaged files; returns how many broke a rule."""
+def run(
+    count: int, extra: Path | None, keep: Path, only: str | None = None, first: int = 0, seconds: float = math.inf
+) -> int:
+    """Read so many damaged files, or as many as there is time for; returns how many broke a rule."""
+    begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(p) for p in seeds(Path(folder))]
         paths += [str(p) for p in sorted(extra.rglob("*")) if p.is_file()] if extra else []
@@ -263,14 +267,16 @@ def run(count: int, extra: Path | None, keep: Path, only: str | None = None, fir
         jobs = [(seed, paths[seed * 7 % len(paths) :] + paths, str(keep), share) for seed in numbers]
         with multiprocessing.Pool(1, maxtasksperchild=1) as pool:
             for job in jobs:
+                if time.monotonic() - begin > seconds:
+                    break
                 pending = pool.apply_async(_work, (job,))
                 try:
-                    counts, seconds, memory, found = pending.get(timeout=share * LIMIT_SECONDS)
+                    counts, took, memory, found = pending.get(timeout=share * LIMIT_SECONDS)
                 except multiprocessing.TimeoutError:
                     broken.append(f"seed {job[0]}: a hang or a crash; see last_{job[0]}.* in {keep}")
                     pool.terminate()
                     break
-                total, longest, most, broken = total + counts, max(longest, seconds), max(most, memory), broken + found
+                total, longest, most, broken = total + counts, max(longest, took), max(most, memory), broken + found
     for name, number in sorted(total.items()):
         print(f"{name}: {number}")
     print(f"{sum(total.values())} damaged files: longest {longest:.1f} s, at most {most / 2**20:.0f} MiB")
@@ -284,5 +290,7 @@ if __name__ == "__main__":
     parser.add_argument("extra", nargs="?", type=Path, help="a folder of further seeds")
     parser.add_argument("--only", metavar="SUFFIX", help="damage only files with this suffix")
     parser.add_argument("--first", metavar="SEED", type=int, default=0, help="the first seed")
+    parser.add_argument("--seconds", metavar="S", type=float, default=math.inf, help="no more files after so long")
     asked = parser.parse_args()
-    sys.exit(run(asked.count, asked.extra, Path(tempfile.mkdtemp(prefix="fuzz-")), asked.only, asked.first) > 0)
+    keep = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    sys.exit(run(asked.count, asked.extra, keep, asked.only, asked.first, asked.seconds) > 0)
