@@ -14,6 +14,7 @@ from PIL import ImageFile
 
 from ..errors import PictureError
 from ..system.arrays import row_blocks
+from .containers import gif_boxes
 from .metadata import orientation, source_of
 from .picture import Frame, Picture, Source, to_unit, upright
 from .pillow_reader import PillowReader, coding, plain_levels
@@ -22,6 +23,7 @@ _DEEP: Final = ("I;16", "I;16B", "RGB;16B", "RGBA;16B", "LA;16B")
 """Raw modes of PNGs of 16 bits, whose frames Pillow composes at 8."""
 
 
+_BEYOND: Final = "an animation with frames beyond its borders; save its frames as single pictures"
 _GRAYS: Final = ("1", "L", "LA", "P")
 """Modes in which a picture of grays is a gray picture."""
 
@@ -57,8 +59,7 @@ def read_frames(reader: PillowReader, max_pixels: int) -> Iterator[tuple[Picture
         PictureError: there are more, or samples of 16 bits.
         ValueError: not even the first frame can be read.
     """
-    image = reader.opened(max_pixels)
-    found = _survey(image, max_pixels)
+    image, found = _survey(reader, max_pixels)
     source, turn = source_of(image, reader.file), orientation(image)
     image = reader.opened(max_pixels)
     for number in range(found.count):
@@ -69,12 +70,15 @@ def read_frames(reader: PillowReader, max_pixels: int) -> Iterator[tuple[Picture
         )
 
 
-def _survey(image: ImageFile.ImageFile, max_pixels: int) -> _Survey:
-    """Decode all frames."""
+def _survey(reader: PillowReader, max_pixels: int) -> tuple[ImageFile.ImageFile, _Survey]:
+    """Decode all frames. Return the file as it is opened then, too."""
+    image = reader.opened(max_pixels)
     if coding(image)[1] in _DEEP:
         raise PictureError("an animation of 16 bits per channel; convert it to 8 bits first")
     has_alpha, is_gray, is_cut, size = False, image.mode in _GRAYS, False, image.size
     frames = getattr(image, "n_frames", 0) if image.format != "GIF" else 0  # a GIF does not tell
+    if image.format == "GIF" and any(box[2] > size[0] or box[3] > size[1] for box in gif_boxes(reader.file)):
+        raise PictureError(_BEYOND)
     for number in count():
         if number and number == frames:
             break
@@ -94,7 +98,7 @@ def _survey(image: ImageFile.ImageFile, max_pixels: int) -> _Survey:
         is_gray = is_gray and (levels.shape[2] < 3 or _equal(levels))
     if number == (1 if getattr(image, "default_image", False) else 0):
         raise ValueError("it has no frames")
-    return _Survey(count=number, is_cut=is_cut, has_alpha=has_alpha, is_gray=is_gray)
+    return image, _Survey(count=number, is_cut=is_cut, has_alpha=has_alpha, is_gray=is_gray)
 
 
 def _check_total(size: tuple[int, int], frames: int, max_pixels: int) -> None:
@@ -116,7 +120,7 @@ def _shown(image: ImageFile.ImageFile, number: int, size: tuple[int, int]) -> ND
     try:
         image.seek(number)
         if image.size != size:  # which the frame would grow to
-            raise PictureError("an animation with frames beyond its borders; save its frames as single pictures")
+            raise PictureError(_BEYOND)
         rawmode = coding(image)[1] if number == 0 else image.mode  # later, Pillow has applied it
         image.load()
         return plain_levels(image, rawmode)

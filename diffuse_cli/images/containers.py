@@ -70,6 +70,31 @@ def gif_xmp(file: BinaryIO) -> bytes:
     return data[begin + len(GIF_XMP_HEAD) : end] if 0 <= begin < end else b""
 
 
+def gif_boxes(file: BinaryIO) -> Iterator[tuple[int, int, int, int]]:
+    """Yield left, top, right and bottom of each frame of a GIF (GIF89a, section 20), as far as they can be followed."""
+    file.seek(0)
+    data = file.read()
+    at = 13 + _palette_size(data[10:11])
+    for _ in range(_MOST_PARTS):
+        kind = data[at : at + 1]
+        if kind == b"," and at + 10 <= len(data):
+            left, top, width, height = (int.from_bytes(data[at + k : at + k + 2], "little") for k in (1, 3, 5, 7))
+            yield left, top, left + width, top + height
+            at += 11 + _palette_size(data[at + 9 : at + 10])
+        elif kind == b"!":
+            at += 2
+        else:
+            return
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+
+
+def _palette_size(flags: bytes) -> int:
+    """Return the bytes of the palette that a byte of flags announces."""
+    return 3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0
+
+
 def jpeg_segments(file: BinaryIO) -> Iterator[Part]:
     """Yield the segments of a JPEG before its first scan (ITU-T T.81, annex B)."""
 

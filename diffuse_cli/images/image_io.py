@@ -83,6 +83,7 @@ def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | N
                 raise PictureError("the file changed while it was read; wait until it is written, and try again")
             source = with_file(_with_claims(picture.source, file), file)
             yield replace(picture, source=replace(source, pages=count))
+            del found, picture, source  # before the next is decoded
 
 
 def _next(pages: Iterator[tuple[Picture, int]]) -> tuple[Picture, int] | None:

@@ -240,6 +240,8 @@ class PillowReader:
         most = _MOST_PIXELS_A_BYTE.get(image.format or "")
         if most is not None and image.width * image.height > most * _size(self.file):
             raise ValueError(f"too small a file for {image.width}x{image.height} pixels")
+        if image.format == "WEBP" and max(image.size) > _MOST_WEBP_SIDE:
+            raise ValueError("sides that a WebP cannot have")
         # A phone's JPEG may carry a preview or a gain map as further pictures (MPO): the first is the picture.
         if image.format not in ("MPO", "TIFF", *ANIMATED) and getattr(image, "is_animated", False):
             raise PictureError(f"an animated {image.format}; convert it to APNG, WebP or GIF first")
@@ -344,6 +346,7 @@ _MOST_PIXELS_A_BYTE = {"PNG": 8 * 1100, "GIF": 2600, "JPEG": 2048, "MPO": 2048}
 A code of a GIF has 12 bits and stands for at most 3,838 pixels. Of a JPEG with less than a quarter of a bit for each
 block, hardly anything is there.
 """
+_MOST_WEBP_SIDE = 16383
 _DEEP = re.compile(r"(RGB|RGBA|RGBX);16([BLN])")
 
 

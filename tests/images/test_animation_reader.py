@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from diffuse_cli.errors import PictureError
-from diffuse_cli.images.containers import png_chunks, riff_chunks
+from diffuse_cli.images.containers import gif_boxes, png_chunks, riff_chunks
 from diffuse_cli.images.image_io import Picture, read_pages, read_picture
 from diffuse_cli.images.picture import levels_of
 from tests.helpers import animations
@@ -123,3 +123,37 @@ def test_one_picture_cannot_be_read_from_an_animation(tmp_path: Path) -> None:
     path = animations.save(tmp_path / "a.gif")
     with pytest.raises(PictureError, match=r"a\.gif: an animation of 6 frames; save one of them"):
         read_picture(path)
+
+
+def test_frames_beyond_the_borders_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
+    path = animations.save(tmp_path / "a.gif")
+    with path.open("rb") as file:
+        boxes = list(gif_boxes(file))
+    assert len(boxes) == len(animations.DURATIONS)
+    assert boxes[0] == (0, 0, 48, 40)
+    data = bytearray(path.read_bytes())
+    left, top, right, bottom = boxes[3]
+    head = b"," + b"".join(value.to_bytes(2, "little") for value in (left, top, right - left, bottom - top))
+    at = data.index(head)
+    data[at + 5 : at + 9] = b"\xff\xff\xff\x7f"
+    path.write_bytes(data)
+    with pytest.raises(PictureError, match="frames beyond its borders; save its frames as single pictures"):
+        next(read_pages(path, max_pixels=1 << 40))
+
+
+def test_a_canvas_that_no_frame_can_fill_is_damaged(tmp_path: Path) -> None:
+    path = animations.save(tmp_path / "a.webp")
+    data = bytearray(path.read_bytes())
+    data[24:27] = (20_000).to_bytes(3, "little")
+    path.write_bytes(data)
+    with pytest.raises(PictureError, match=r"a\.webp: damaged or cut short"):
+        next(read_pages(path))
+
+
+def test_a_gif_of_more_pixels_than_its_bytes_hold_is_damaged(tmp_path: Path) -> None:
+    animations.frames()[0].save(tmp_path / "a.gif")
+    data = bytearray((tmp_path / "a.gif").read_bytes())
+    data[6:10] = b"\xff\x3f\xff\x3f"
+    (tmp_path / "a.gif").write_bytes(data)
+    with pytest.raises(PictureError, match="too small a file for 16383x16383 pixels"):
+        next(read_pages(tmp_path / "a.gif"))
