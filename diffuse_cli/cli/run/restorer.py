@@ -244,11 +244,11 @@ class _Restorer(PictureSteps[_Read]):
 
     def restore(self, job: Job, read: _Read) -> Made:
         """Restore a picture. If it has several pages, they are written as they are restored."""
-        self.results.display.show(job.source.name)
+        self.results.display.show(Path(job.source_name).name)
         several = read.first.source.pages > 1
         if several and self.wanted.tasks.saved(job) is not None:
             raise PictureError(
-                f"{job.source}: has several pages or frames; leave --save-mask out, which takes one mask a picture"
+                f"{job.source_name}: has several pages or frames; leave --save-mask out, which takes one mask a picture"
             )
         is_new, read.input.is_told = not read.input.is_told, True
         if is_new:
@@ -256,7 +256,7 @@ class _Restorer(PictureSteps[_Read]):
         if several:
             return self._restore_pages(job, read, is_new=is_new)
         if is_new:
-            self._tell(str(job.source), read.first, read.problem)
+            self._tell(job.source_name, read.first, read.problem)
         answer = answer_of(job)
         samples = self._samples(read.input, read.first, read.problem, answer)
         after = answer.make(samples, job, self.results.display)
@@ -273,11 +273,11 @@ class _Restorer(PictureSteps[_Read]):
 
         def pages() -> "Iterator[Picture]":
             for number, (picture, problem) in enumerate(read.input.pages(), start=1):
-                display.show(f"{job.source.name} {number}/{picture.source.pages}")
+                display.show(f"{Path(job.source_name).name} {number}/{picture.source.pages}")
                 if is_new and picture.source.frame is None:
-                    self._tell(f"{job.source}: page {number}", picture, problem)
+                    self._tell(f"{job.source_name}: page {number}", picture, problem)
                 elif is_new and number == 1:
-                    self._tell_animation(str(job.source), picture, problem)
+                    self._tell_animation(job.source_name, picture, problem)
                 after = answer.make(self._samples(read.input, picture, problem, answer), job, display)
                 if number == 1 and self.results.shows(job):
                     shown.append(Shown(before=picture, after=after, problem=problem))
@@ -337,15 +337,15 @@ class _Restorer(PictureSteps[_Read]):
         if job.output == PIPE and self.results.encoding.format is None:
             written, before = read.encoding.kind(job.output), read.first.source.format
             if written != before:
-                say(f"-: {before} is read but not written, so the result is a {written}")
+                say(f"stdin: {before} is read but not written, so the result is a {written}")
         if read.problem.keeps_pixels and not is_lossless(job.output, read.first, read.encoding):
-            say(f"{job.output}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
+            say(f"{job.output_name}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
         extra = read.first.source.extra
         if extra is not None and read.encoding.kind(job.output) != "TIFF":
             count = len(extra.kinds)
-            say(f"{job.output}: without {count} extra channel{'s' if count > 1 else ''}, which only TIFF can hold")
+            say(f"{job.output_name}: without {count} extra channel{'s' if count > 1 else ''}, which only TIFF can hold")
         is_copied = read.problem.leaves_alone and may_copy_whole(
             read.first.source, read.encoding.kind(job.output), read.encoding
         )
         for part in () if is_copied else read.first.source.left_behind:
-            say(f"{job.output}: without the input's {part}, which is about the picture as it was")
+            say(f"{job.output_name}: without the input's {part}, which is about the picture as it was")
