@@ -3,14 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-
 from ..errors import UsageError
 from .task import MAX_NOISE, altered, check_range, to_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import numpy as np
     import torch
     from numpy.typing import NDArray
 
@@ -118,6 +117,8 @@ class Enhance:
 
     def _level(self, picture: "Picture") -> tuple[float | None, bool]:
         """Return the noise of the file in 8-bit levels, None where its light is to tell, and whether it is white."""
+        import numpy as np
+
         from ..degradation.estimation.drawings import has_few_levels, is_hard
         from ..degradation.estimation.picture_noise import is_white, measured_noise
         from ..images.units import LEVEL

@@ -89,7 +89,9 @@ def test_painting_waits_for_a_mask(place: Path, monkeypatch: pytest.MonkeyPatch)
     """As far as one gets without a browser; tests/cli/paint goes on from there."""
     monkeypatch.setenv("DIFFUSE_MODEL", "toy.safetensors")
     text = "".join(page.read_text() for page in WITH_COMMANDS)
-    (line,) = [line for block in blocks(text, "sh") for line in lines(block) if "--paint" in line]
-    result = shell(f"timeout --signal INT 15 {line}", place)
-    assert b"paint the mask at http://127.0.0.1:" in result.stderr
-    assert not (place / "painted.png").exists()
+    asked = [line for block in blocks(text, "sh") for line in lines(block) if "--paint" in line]
+    assert {line.split()[1] for line in asked} == {"inpaint", "restore"}
+    for line in asked:
+        result = shell(f"timeout --signal INT 15 {line}", place)
+        assert b"paint the mask at http://127.0.0.1:" in result.stderr
+        assert not (place / line.split()[-1]).exists()

@@ -288,7 +288,7 @@ def _problem(encoding: "Encoding") -> plan.Problem:
         except UsageError as error:
             return str(error)
         if product.formats and kind not in product.formats:
-            return f"{output}: {kind} does not keep 16-bit numbers; end the map's name in .png or .tif"
+            return f"{output}: {kind} cannot hold it exactly; end the name in .png or .tif"
         return ""
 
     return problem

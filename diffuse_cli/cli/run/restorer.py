@@ -57,7 +57,7 @@ def restore_files(
 
     encoding, request = keeping.encoding(), which.answers()
     picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
-    beside = products_beside(picture, which)
+    beside = products_beside(picture, which, tasks.show_fill)
     wanted = _Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged)
     batch = plan_files(
         op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,
@@ -68,6 +68,7 @@ def restore_files(
         show_plan(batch, files)
         return
     tasks.prepare(batch)
+    batch = replace(batch, jobs=[tasks.settled(job) for job in batch.jobs])
     with Display(quiet=files.quiet, total=len(batch.jobs)) as display:
         begin(batch, files, display, masks)
         due = any(job.action != "skip" for job in batch.jobs)
@@ -252,6 +253,7 @@ class _Restorer(PictureSteps[_Read]):
             )
         is_new, read.input.is_told = not read.input.is_told, True
         if is_new:
+            self._note(job)
             self._warn(job, read)
         if several:
             return self._restore_pages(job, read, is_new=is_new)
@@ -325,6 +327,11 @@ class _Restorer(PictureSteps[_Read]):
         warnings = [line for line in (told(picture, self.wanted.damaged), *problem.findings.warnings) if line]
         for line in (*(() if self.results.files.quiet else notes), *warnings):
             self.results.display.say(f"{name}: {line}")
+
+    def _note(self, job: Job) -> None:
+        """Say how the files beside the picture were understood."""
+        for line in () if self.results.files.quiet else self.wanted.tasks.notes(job):
+            self.results.display.say(f"{job.source_name}: {line}")
 
     def _warn(self, job: Job, read: _Read) -> None:
         """Say what the result's file cannot keep."""
