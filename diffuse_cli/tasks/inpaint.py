@@ -1,7 +1,7 @@
 """Inpaint: fill missing pixels, keep the others."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import PictureError, UsageError
@@ -45,6 +45,7 @@ class Inpaint:
         feather: pixels over which the filling fades in, inside of that.
         mask_strength: of "auto": from 0, what is surely damage, to 1, whatever may be.
         mask_limit: of "auto": the most of the picture that may look damaged, in percent.
+        smooth_fill: leave what is filled without the grain of the picture.
 
     Raises:
         UsageError: there is nothing to fill, a box has no area, a polygon has less than three corners, the mask is no
@@ -59,6 +60,7 @@ class Inpaint:
     feather: int = 0
     mask_strength: float = 0.5
     mask_limit: float = 5.0
+    smooth_fill: bool = False
 
     fills_holes: ClassVar[bool] = True
 
@@ -84,6 +86,15 @@ class Inpaint:
 
     def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
         """Return what is known about a picture.
+
+        Raises:
+            PictureError: as `missing`.
+        """
+        problem = self.missing(picture)
+        return problem if self.smooth_fill else with_fill_noise(problem, picture, read_noise)
+
+    def missing(self, picture: "Picture") -> "Problem":
+        """Return what is missing of a picture.
 
         Raises:
             PictureError: the mask is of another size, a box lies outside the picture, there is no alpha, or too much
@@ -184,6 +195,32 @@ class Inpaint:
         if share == 0:
             return found, ("nothing looks like dust, scratches or tears",)
         return found, (f"{share:.2f} % of the picture looks like dust, scratches or tears, and is filled",)
+
+
+def with_fill_noise(problem: "Problem", picture: "Picture", read_noise: "NoiseReader | None") -> "Problem":
+    """Return a problem that tells the noise of its picture, of which the filling is to have the like.
+
+    Args:
+        problem: what is known about the picture.
+        picture: what is filled.
+        read_noise: reads the noise of photographs; None: only white noise is found.
+    """
+    from ..degradation.estimation.patching import patched
+    from ..restoration.noise_reading import LEAST_LEVEL, find_noise
+    from ..restoration.visible import visible
+
+    if problem.hole is None or not problem.has_hole or problem.hole.all():
+        return problem
+    seen = visible(picture)
+    seen = replace(seen, pixels=patched(seen.pixels, problem.hole))
+    found = find_noise(seen, read_noise)
+    if found.level < LEAST_LEVEL:
+        return problem
+    note = f"what is filled gets grain like that beside it, about {found.level:.1f} levels; --smooth-fill leaves it out"
+    facts = {f"fill_{name}": value for name, value in found.facts().items() if name != "noise_doubt"}
+    findings = problem.findings
+    findings = replace(findings, notes=(*findings.notes, note), facts={**findings.facts, **facts})
+    return replace(problem, finish=replace(problem.finish, fill_noise=found.observation(seen)), findings=findings)
 
 
 def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds

@@ -86,7 +86,7 @@ class Painting(TaskSource):
 
         if self.hole is None:
             raise PictureError(f"{job.source}: its mask was not painted; please report this bug")
-        return Inpaint(mask=self.hole, feather=self.masking.feather), {"mask": self.sha256}
+        return Inpaint(mask=self.hole, feather=self.masking.feather, smooth_fill=self.masking.smooth_fill), {"mask": self.sha256}
 
     def prepare(self, batch: Batch) -> None:
         """Show the page, and wait for the mask.
@@ -152,17 +152,18 @@ class Painting(TaskSource):
         from ...tasks.inpaint import Inpaint
 
         strength = self.masking.mask_strength
-        hole = Inpaint(mask="auto", mask_strength=strength, mask_limit=100).problem(picture).hole
+        hole = Inpaint(mask="auto", mask_strength=strength, mask_limit=100).missing(picture).hole
         return np.zeros(picture.pixels.shape[:2], bool) if hole is None else hole
 
     def _filled(self, picture: "Picture", hole: "NDArray[np.bool_]") -> "Picture":
         """Return the result of a mask."""
+        from ...restoration.noise_reading import noise_reader
         from ...restoration.restore import restore
         from ...tasks.inpaint import Inpaint
 
         settings = self.which.answers().settings(self.compute.settings(1), fills_holes=True)
-        problem = Inpaint(mask=hole, feather=self.masking.feather).problem(picture)
-        return restore(picture, problem, settings, self._model)
+        asked = Inpaint(mask=hole, feather=self.masking.feather, smooth_fill=self.masking.smooth_fill)
+        return restore(picture, asked.problem(picture, noise_reader(self._model)), settings, self._model)
 
     @cached_property
     def _model(self) -> Any:  # noqa: ANN401 - a `device.Model`, whose name would import torch
