@@ -220,7 +220,7 @@ def with_fill_noise(problem: "Problem", picture: "Picture", read_noise: "NoiseRe
     facts = {f"fill_{name}": value for name, value in found.facts().items() if name != "noise_doubt"}
     findings = problem.findings
     findings = replace(findings, notes=(*findings.notes, note), facts={**findings.facts, **facts})
-    return replace(problem, finish=replace(problem.finish, fill_noise=found.observation(seen)), findings=findings)
+    return replace(problem, finish=replace(problem.finish, fill_noise=found.whole()), findings=findings)
 
 
 def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
