@@ -80,18 +80,12 @@ def _windows(hole: NDArray[np.bool_]) -> Iterator[tuple[tuple[slice, slice], NDA
     h, w = hole.shape
     for top in range(0, h, _BLOCK):
         for left in range(0, w, _BLOCK):
-            block = hole[top : top + _BLOCK, left : left + _BLOCK]
-            if block.any():
-                own = window_of(block, 0, 1)
-                spans = [(begin + span.start, begin + span.stop) for begin, span in zip((top, left), own, strict=True)]
-                rows, columns = (
-                    slice(max(a - AROUND, 0), min(b + AROUND, length))
-                    for (a, b), length in zip(spans, (h, w), strict=True)
-                )
-                fresh = np.zeros((rows.stop - rows.start, columns.stop - columns.start), bool)
-                inside = tuple(slice(a - s.start, b - s.start) for (a, b), s in zip(spans, (rows, columns), strict=True))
-                fresh[inside] = block[own]
-                yield (rows, columns), fresh
+            within = slice(top, top + _BLOCK), slice(left, left + _BLOCK)
+            if hole[within].any():
+                block = np.zeros_like(hole)
+                block[within] = hole[within]
+                window = window_of(block, AROUND, 1)
+                yield window, block[window]
 
 
 def _denoised(x: Tensor, problem: Problem, run: Run, *, gray: bool) -> Tensor:
@@ -102,9 +96,7 @@ def _denoised(x: Tensor, problem: Problem, run: Run, *, gray: bool) -> Tensor:
     return solve(Problem(observation=told), window, replace(run.of_mean(), progress=None))
 
 
-def _grain(
-    x: Tensor, hole: Tensor, denoised: Tensor, window: tuple[slice, slice], seed: int, *, gray: bool
-) -> Tensor:
+def _grain(x: Tensor, hole: Tensor, denoised: Tensor, window: tuple[slice, slice], seed: int, *, gray: bool) -> Tensor:
     """Return the grain (1, 3, h, w) that a window's filling lacks.
 
     Args:
@@ -202,6 +194,8 @@ def _kernels(residual: Tensor, flat: Tensor) -> Tensor:
 def _correlated(kernels: Tensor, window: tuple[slice, slice], seed: int, *, gray: bool) -> Tensor:
     """Return noise (1, K, h, w) of unit std, summed over the planes, that depends on seed and place alone."""
     size = tuple(span.stop - span.start + 2 * _LAGS for span in window)
-    noise = noise_field((size[0], size[1]), seed=seed, step=_STAGE, gray=gray, origin=(window[0].start, window[1].start))
+    noise = noise_field(
+        (size[0], size[1]), seed=seed, step=_STAGE, gray=gray, origin=(window[0].start, window[1].start)
+    )
     white = torch.from_numpy(noise)[None, : len(kernels)]
     return F.conv2d(white, kernels, groups=len(kernels))

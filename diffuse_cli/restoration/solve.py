@@ -18,7 +18,7 @@ from .problem import Problem, Repainting
 from .reach import in_reach
 from .repainting import repaint
 from .wide_holes.filling import fill_wide
-from .wide_holes.widths import WideHole, widest
+from .wide_holes.widths import TEXTURED, WideHole, widest
 
 
 def solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
@@ -51,7 +51,7 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     y, gray = to_tensor(picture.pixels), picture.is_gray
     if isinstance(problem.observation, Repainting):
         return repaint(y, problem.observation, run, gray=gray)
-    wide = _wide_hole(problem)
+    wide = _wide_hole(problem, textured=run.settings.has_texture)
     if wide is not None and problem.is_exact:
         return _filled_in_exact(y, problem, wide, run, gray=gray)
     if wide is not None:
@@ -83,14 +83,19 @@ def _faded_in(problem: Problem, picture: Picture, run: Run) -> Tensor:
     return feather(whole, filled, problem.hole, problem.finish.cover)
 
 
-def _wide_hole(problem: Problem) -> WideHole | None:
-    """Return what of the hole is too wide to be filled at once, at the result's size."""
+def _wide_hole(problem: Problem, *, textured: bool) -> WideHole | None:
+    """Return what of the hole is too wide to be filled at once, at the result's size.
+
+    Args:
+        problem: what is known about the picture.
+        textured: what is wide gets texture, which suits narrower holes than the mean of coarser scales does.
+    """
     hole = problem.hole
     if hole is None or problem.at_once is None:
         return None
     if problem.size is not None:
         hole = resized(torch.from_numpy(hole), problem.size).numpy()
-    return widest(hole, problem.at_once)
+    return widest(hole, min(problem.at_once, TEXTURED) if textured else problem.at_once)
 
 
 def _filled_in_exact(y: Tensor, problem: Problem, wide: WideHole, run: Run, *, gray: bool) -> Tensor:

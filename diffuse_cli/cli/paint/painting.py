@@ -86,7 +86,12 @@ class Painting(TaskSource):
 
         if self.hole is None:
             raise PictureError(f"{job.source}: its mask was not painted; please report this bug")
-        return Inpaint(mask=self.hole, feather=self.masking.feather, smooth_fill=self.masking.smooth_fill), {"mask": self.sha256}
+        return self._asked(self.hole), {"mask": self.sha256}
+
+    def _asked(self, hole: "NDArray[np.bool_]") -> "Inpaint":
+        from ...tasks.inpaint import Inpaint
+
+        return Inpaint(mask=hole, feather=self.masking.feather, smooth_fill=self.masking.smooth_fill)
 
     def prepare(self, batch: Batch) -> None:
         """Show the page, and wait for the mask.
@@ -162,8 +167,7 @@ class Painting(TaskSource):
         from ...tasks.inpaint import Inpaint
 
         settings = self.which.answers().settings(self.compute.settings(1), fills_holes=True)
-        asked = Inpaint(mask=hole, feather=self.masking.feather, smooth_fill=self.masking.smooth_fill)
-        return restore(picture, asked.problem(picture, noise_reader(self._model)), settings, self._model)
+        return restore(picture, self._asked(hole).problem(picture, noise_reader(self._model)), settings, self._model)
 
     @cached_property
     def _model(self) -> Any:  # noqa: ANN401 - a `device.Model`, whose name would import torch

@@ -1,0 +1,121 @@
+"""A hole filled from its rim inwards, edges first, by pieces of what is known (Criminisi, Perez and Toyama 2004)."""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+
+from .widths import Mask, dilated
+
+Sources = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Rows and columns (h, w) of the pixels that show each pixel; a known one shows itself."""
+
+_REACH = 64
+"""Pixels around a piece in which its like is looked for."""
+_FARTHER = 0.5
+"""How much more unlike a piece counts that is as far away as the picture is long."""
+_EDGELESS = 0.05
+"""What a place without edges counts beside one with an edge from black to white."""
+_TINY = 1e-4
+
+
+def grown_in(x: NDArray[np.float32], known: Mask, own: Mask, radius: int) -> Sources | None:
+    """Return what shows each pixel of a hole when it is filled piece by piece.
+
+    The next piece lies where most around it is known and the strongest edge meets the rim. It gets what is most like
+    its known pixels, near sources first.
+
+    Args:
+        x: (h, w, C); not read where it is not known.
+        known: (h, w).
+        own: (h, w), the missing pixels that are filled.
+        radius: of the pieces, which have sides of 2 radius + 1.
+
+    Returns:
+        the sources, or None if nowhere a whole piece is known.
+    """
+    whole = ~dilated(~known, radius)
+    for rim in (whole[:radius], whole[-radius:], whole[:, :radius], whole[:, -radius:]):
+        rim[...] = False
+    if not whole.any():
+        return None
+    growth = _Growth(x, known, own, radius, whole)
+    while growth.left.any():
+        row, column, confidence = growth.next_place()
+        growth.copy((row, column), growth.most_like(row, column), confidence)
+    return growth.rows, growth.columns
+
+
+class _Growth:
+    """A hole that is being filled. Its places are rows and columns of centres of pieces."""
+
+    def __init__(self, x: NDArray[np.float32], known: Mask, own: Mask, radius: int, whole: Mask) -> None:
+        self.x, self.done, self.left = np.where(known[..., None], x, np.float32(0)), known.copy(), own.copy()
+        self.radius, self.whole = radius, whole
+        self.confidence = known.astype(np.float32)
+        self.rows, self.columns = np.mgrid[: known.shape[0], : known.shape[1]]
+        self.planes = torch.from_numpy(self.x.copy()).permute(2, 0, 1)[None]  # of what was known at first
+        self.squares = self.planes.square().sum(1, keepdim=True)
+
+    def next_place(self) -> tuple[int, int, float]:
+        """Return the place to fill next, and how much of it is certain."""
+        done = np.pad(self.done, 1, mode="edge").astype(np.float32)
+        across, down = done[1:-1, 2:] - done[1:-1, :-2], done[2:, 1:-1] - done[:-2, 1:-1]
+        touched = done[1:-1, 2:] + done[1:-1, :-2] + done[2:, 1:-1] + done[:-2, 1:-1] > 0
+        front = np.nonzero(self.left & touched)
+        if len(front[0]) == 0:  # what is left touches holes that others fill
+            front = np.nonzero(self.left)
+        certain = uniform_filter(self.confidence, 2 * self.radius + 1, mode="constant")[front]
+        length = np.maximum(np.hypot(across[front], down[front]), 1e-6)
+        slope = self._strongest_slopes(front)
+        edge = np.abs(slope[0] * across[front] - slope[1] * down[front]) / length
+        first = int(np.argmax(certain * (edge + _EDGELESS)))
+        return int(front[0][first]), int(front[1][first]), float(certain[first])
+
+    def _strongest_slopes(self, front: tuple[NDArray[np.intp], ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the slope down and across that is strongest within the piece at each place."""
+        light, done = np.pad(self.x.mean(2), 1, mode="edge"), np.pad(self.done, 1, mode="edge")
+        across = (light[1:-1, 2:] - light[1:-1, :-2]) * (done[1:-1, 2:] & done[1:-1, :-2]) / 2
+        down = (light[2:, 1:-1] - light[:-2, 1:-1]) * (done[2:, 1:-1] & done[:-2, 1:-1]) / 2
+        strength = torch.from_numpy(across**2 + down**2)[None, None]
+        side = 2 * self.radius + 1
+        where = F.max_pool2d(strength, side, 1, self.radius, return_indices=True)[1][0, 0].numpy()[front]
+        return down.reshape(-1)[where], across.reshape(-1)[where]
+
+    def most_like(self, row: int, column: int) -> tuple[int, int]:
+        """Return the place that is most like one, by the pixels that are done."""
+        (h, w), r = self.whole.shape, self.radius
+        top, left = min(row, r), min(column, r)  # how far the piece reaches within the picture
+        here = slice(row - top, row + r + 1), slice(column - left, column + r + 1)
+        weight = torch.from_numpy(self.done[here].astype(np.float32))[None, None]
+        piece = torch.from_numpy(self.x[here]).permute(2, 0, 1)[None] * weight
+        rows, columns = (max(at - _REACH, r) for at in (row, column))
+        stop = min(row + _REACH + 1, h - r), min(column + _REACH + 1, w - r)
+        if not self.whole[rows : stop[0], columns : stop[1]].any():
+            rows, columns, stop = r, r, (h - r, w - r)
+        down, across = weight.shape[2] - 1 - top, weight.shape[3] - 1 - left
+        area = (..., slice(rows - top, stop[0] + down), slice(columns - left, stop[1] + across))
+        unlike = F.conv2d(self.squares[area], weight) - 2 * F.conv2d(self.planes[area], piece) + piece.square().sum()
+        cost = unlike[0, 0].numpy().clip(0) / max(float(weight.sum()), 1.0) + _TINY
+        distance = np.hypot(*np.ogrid[rows - row : stop[0] - row, columns - column : stop[1] - column])
+        cost = cost * (1 + _FARTHER * distance / max(h, w))
+        cost = np.where(self.whole[rows : stop[0], columns : stop[1]], cost, math.inf)
+        best = divmod(int(cost.argmin()), cost.shape[1])
+        return rows + best[0], columns + best[1]
+
+    def copy(self, place: tuple[int, int], source: tuple[int, int], confidence: float) -> None:
+        """Fill what is left of a piece."""
+        r, (h, w) = self.radius, self.left.shape
+        here = tuple(slice(max(at - r, 0), min(at + r + 1, length)) for at, length in zip(place, (h, w), strict=True))
+        apart = source[0] - place[0], source[1] - place[1]
+        rows, columns = np.nonzero(self.left[here])
+        rows, columns = rows + here[0].start, columns + here[1].start
+        self.x[rows, columns] = self.x[rows + apart[0], columns + apart[1]]
+        self.rows[rows, columns] += apart[0]
+        self.columns[rows, columns] += apart[1]
+        self.confidence[rows, columns] = confidence
+        self.done[rows, columns] = True
+        self.left[rows, columns] = False
