@@ -82,8 +82,6 @@ class Painting(TaskSource):
 
     def of(self, job: Job) -> "tuple[Inpaint, Mapping[str, Any]]":
         """Return what is filled, and what the recipe says of the mask."""
-        from ...tasks.inpaint import Inpaint
-
         if self.hole is None:
             raise PictureError(f"{job.source}: its mask was not painted; please report this bug")
         return self._asked(self.hole), {"mask": self.sha256}
@@ -164,7 +162,6 @@ class Painting(TaskSource):
         """Return the result of a mask."""
         from ...restoration.noise_reading import noise_reader
         from ...restoration.restore import restore
-        from ...tasks.inpaint import Inpaint
 
         settings = self.which.answers().settings(self.compute.settings(1), fills_holes=True)
         return restore(picture, self._asked(hole).problem(picture, noise_reader(self._model)), settings, self._model)

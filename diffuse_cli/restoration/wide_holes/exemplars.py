@@ -77,12 +77,15 @@ class _Growth:
 
     def _strongest_slopes(self, front: tuple[NDArray[np.intp], ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the slope down and across that is strongest within the piece at each place."""
-        light, done = np.pad(self.x.mean(2), 1, mode="edge"), np.pad(self.done, 1, mode="edge")
+        margin = self.radius + 1
+        top, left = (max(int(at.min()) - margin, 0) for at in front)
+        window = slice(top, int(front[0].max()) + margin + 1), slice(left, int(front[1].max()) + margin + 1)
+        light, done = (np.pad(part, 1, mode="edge") for part in (self.x[window].mean(2), self.done[window]))
         across = (light[1:-1, 2:] - light[1:-1, :-2]) * (done[1:-1, 2:] & done[1:-1, :-2]) / 2
         down = (light[2:, 1:-1] - light[:-2, 1:-1]) * (done[2:, 1:-1] & done[:-2, 1:-1]) / 2
         strength = torch.from_numpy(across**2 + down**2)[None, None]
-        side = 2 * self.radius + 1
-        where = F.max_pool2d(strength, side, 1, self.radius, return_indices=True)[1][0, 0].numpy()[front]
+        pooled = F.max_pool2d(strength, 2 * self.radius + 1, 1, self.radius, return_indices=True)[1]
+        where = pooled[0, 0].numpy()[front[0] - top, front[1] - left]
         return down.reshape(-1)[where], across.reshape(-1)[where]
 
     def most_like(self, row: int, column: int) -> tuple[int, int]:

@@ -20,7 +20,7 @@ Pixels = NDArray[np.int64]
 Costs = NDArray[np.float64]
 _BAND = 2
 """Known pixels around a hole whose likeness tells where a seam to them costs little."""
-_MOST_SHIFTS = 60
+_MOST_SHIFTS = 40
 _SWEEPS = 2
 _UNKNOWN = 0.5
 """What it costs where a pixel that is compared is not known; the distance of two colours is in [-1, 1] units."""
