@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from ..errors import PictureError, UsageError
 from ..images.mask_picture import check_size
 from ..images.source_type import EDITED
-from ..restoration.wide_holes.widths import widest
+from ..restoration.wide_holes.widths import TEXTURED, widest
 from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Inpaint:
         elif hole.all():
             warning = "the mask covers the whole picture, so nothing of it is kept (white = fill)"
         warnings = (warning,) if warning else ()
-        wide = widest(hole)
+        wide = widest(hole, TEXTURED)
         if wide is not None:
             notes = (*notes, _WIDE_NOTE.format(across=wide.across))
         finish = Finish(cover=self._cover(hole), opaque=source == "alpha")

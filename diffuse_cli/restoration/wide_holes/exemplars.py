@@ -1,6 +1,7 @@
 """A hole filled from its rim inwards, edges first, by pieces of what is known (Criminisi, Perez and Toyama 2004)."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
+from .patch_search import Draw
 from .widths import Mask, dilated
 
 Sources = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -15,14 +17,29 @@ Sources = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 _REACH = 64
 """Pixels around a piece in which its like is looked for."""
-_FARTHER = 0.5
-"""How much more unlike a piece counts that is as far away as the picture is long."""
+_NEARLY = 1.0
+"""How much more unlike pieces may be that are drawn."""
 _EDGELESS = 0.05
 """What a place without edges counts beside one with an edge from black to white."""
 _TINY = 1e-4
 
 
-def grown_in(x: NDArray[np.float32], known: Mask, own: Mask, radius: int) -> Sources | None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pieces:
+    """What pieces a hole is filled with.
+
+    Attributes:
+        radius: they have sides of 2 radius + 1.
+        farther: how much more unlike a piece counts that is as far away as the picture is long.
+        draw: random numbers, by which other pieces are taken that are nearly as alike. None: the most alike.
+    """
+
+    radius: int
+    farther: float
+    draw: Draw | None = None
+
+
+def grown_in(x: NDArray[np.float32], known: Mask, own: Mask, pieces: Pieces) -> Sources | None:
     """Return what shows each pixel of a hole when it is filled piece by piece.
 
     The next piece lies where most around it is known and the strongest edge meets the rim. It gets what is most like
@@ -32,17 +49,18 @@ def grown_in(x: NDArray[np.float32], known: Mask, own: Mask, radius: int) -> Sou
         x: (h, w, C); not read where it is not known.
         known: (h, w).
         own: (h, w), the missing pixels that are filled.
-        radius: of the pieces, which have sides of 2 radius + 1.
+        pieces: which ones.
 
     Returns:
         the sources, or None if nowhere a whole piece is known.
     """
+    radius = pieces.radius
     whole = ~dilated(~known, radius)
     for rim in (whole[:radius], whole[-radius:], whole[:, :radius], whole[:, -radius:]):
         rim[...] = False
     if not whole.any():
         return None
-    growth = _Growth(x, known, own, radius, whole)
+    growth = _Growth(x, known, own, pieces, whole)
     while growth.left.any():
         row, column, confidence = growth.next_place()
         growth.copy((row, column), growth.most_like(row, column), confidence)
@@ -52,9 +70,9 @@ def grown_in(x: NDArray[np.float32], known: Mask, own: Mask, radius: int) -> Sou
 class _Growth:
     """A hole that is being filled. Its places are rows and columns of centres of pieces."""
 
-    def __init__(self, x: NDArray[np.float32], known: Mask, own: Mask, radius: int, whole: Mask) -> None:
+    def __init__(self, x: NDArray[np.float32], known: Mask, own: Mask, pieces: Pieces, whole: Mask) -> None:
         self.x, self.done, self.left = np.where(known[..., None], x, np.float32(0)), known.copy(), own.copy()
-        self.radius, self.whole = radius, whole
+        self.pieces, self.radius, self.whole = pieces, pieces.radius, whole
         self.confidence = known.astype(np.float32)
         self.rows, self.columns = np.mgrid[: known.shape[0], : known.shape[1]]
         self.planes = torch.from_numpy(self.x.copy()).permute(2, 0, 1)[None]  # of what was known at first
@@ -104,7 +122,9 @@ class _Growth:
         unlike = F.conv2d(self.squares[area], weight) - 2 * F.conv2d(self.planes[area], piece) + piece.square().sum()
         cost = unlike[0, 0].numpy().clip(0) / max(float(weight.sum()), 1.0) + _TINY
         distance = np.hypot(*np.ogrid[rows - row : stop[0] - row, columns - column : stop[1] - column])
-        cost = cost * (1 + _FARTHER * distance / max(h, w))
+        cost = cost * (1 + self.pieces.farther * distance / max(h, w))
+        if self.pieces.draw is not None:
+            cost = cost * (1 + _NEARLY * self.pieces.draw(cost.size).numpy().reshape(cost.shape))
         cost = np.where(self.whole[rows : stop[0], columns : stop[1]], cost, math.inf)
         best = divmod(int(cost.argmin()), cost.shape[1])
         return rows + best[0], columns + best[1]

@@ -60,7 +60,8 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
         one = settings if drawn and before is None else replace(settings, steps=1)
         x = infer(known, replace(part, settings=one, stage=halvings, mean=None, on_step=None))
         if before is None and settings.has_texture and known.needed is not None:
-            x, found = textured(x, torch.from_numpy(~known.needed), None, draw)
+            best_guess = settings.seed == settings.sample == 0
+            x, found = textured(x, torch.from_numpy(~known.needed), None, draw, best_guess=best_guess)
         return x
 
     rows, columns = wide.window

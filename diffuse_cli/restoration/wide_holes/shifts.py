@@ -26,8 +26,10 @@ _UNKNOWN = 0.5
 """What it costs where a pixel that is compared is not known; the distance of two colours is in [-1, 1] units."""
 _NOT_THERE = 3.0
 """What it costs to show a pixel by one that is not known."""
-_FAR = 0.05
+_FAR = 0.5
 """What it costs to show a pixel by one as far away as the picture is long."""
+_DEEP = 8.0
+"""Pixels from the rim at which the estimate counts half."""
 _WHOLE = 2000
 """Costs are whole numbers of this fraction, as flows are."""
 
@@ -61,6 +63,7 @@ class _Seams:
         self.x, self.known, self.own = x, known, own
         where = dilated(own, _BAND) & (own | known)
         self.at = np.nonzero(where)
+        self.trust = 1 / (1 + distance_transform_edt(own)[self.at] / _DEEP)
         number = np.full((where.shape[0] + 1, where.shape[1] + 1), -1)
         number[self.at] = np.arange(len(self.at[0]))
         beside = [number[self.at[0] + down, self.at[1] + across] for down, across in ((0, 1), (1, 0))]
@@ -97,7 +100,8 @@ class _Seams:
         here = self.at[0] + shift[0], self.at[1] + shift[1]
         there = self._is_known(*here)
         far = _FAR * np.hypot(*shift) / max(self.known.shape)
-        costs: Costs = np.where(there, self._unlike(here, self.at), _UNKNOWN + _NOT_THERE) + far
+        unlike = self.trust * self._unlike(here, self.at)
+        costs: Costs = np.where(there, unlike, _UNKNOWN + _NOT_THERE) + far
         return costs
 
     def _between(self, a: Pixels, b: Pixels) -> Costs:

@@ -51,7 +51,9 @@ _NEXT = _Effort(passes=1, rounds=1, step=2, trusts=(0.3, 0.3))
 
 
 @one_thread()
-def textured(x: Tensor, known: Tensor, before: Matches | None, draw: Draw) -> tuple[Tensor, Matches | None]:
+def textured(
+    x: Tensor, known: Tensor, before: Matches | None, draw: Draw, *, best_guess: bool = True
+) -> tuple[Tensor, Matches | None]:
     """Make what is missing of a picture of known patches.
 
     Args:
@@ -59,6 +61,7 @@ def textured(x: Tensor, known: Tensor, before: Matches | None, draw: Draw) -> tu
         known: (H, W) bool.
         before: what was found at half the size. None: this is the coarsest scale.
         draw: random numbers.
+        best_guess: begin with the pieces that fit best; else they are drawn, too.
 
     Returns:
         (1, 3, H, W), equal to x where it is known, and what was found. If nothing can be found: x and None.
@@ -79,7 +82,10 @@ def textured(x: Tensor, known: Tensor, before: Matches | None, draw: Draw) -> tu
     turns = range(how.passes)
     if before is not None:
         picture[rows, columns] = _shown(picture, grid, start, depth, rows, columns)
-    elif len(rows) <= structure.MOST_PIXELS and (pieces := structure.structured(picture, known)) is not None:
+    elif (
+        len(rows) <= structure.MOST_PIXELS
+        and (pieces := structure.structured(picture, known, None if best_guess else draw)) is not None
+    ):
         picture, start = picture[pieces], _centres(pieces, known, grid, whole, start)
         turns = turns[-1:]
     for turn in turns:
