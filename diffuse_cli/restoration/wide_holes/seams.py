@@ -7,8 +7,8 @@ not drift (Bhat et al. 2008), solved by conjugate gradients.
 import torch
 from torch import Tensor
 
-_SCREEN = 0.02
-"""Weight of a pixel's own value; a difference has 1. With less, colours that do not meet spread as fog."""
+_SCREEN = 1e-3
+"""Weight of a pixel's own value; a difference has 1."""
 _ITERATIONS = 80
 _ENOUGH = 1e-4
 _BLOCK = 1 << 18
