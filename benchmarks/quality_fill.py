@@ -1,10 +1,10 @@
 """What holes and margins are filled with: python -m benchmarks.quality_fill PICTURES OUT.json [COUNT]
 
-Every picture in turn (evenly taken from the folder) loses a margin of a tenth of its sides, or what text and strokes of
-4, 12 and 24 pixels cover, or four boxes of 48 pixels, two of 96, or one of 192. Filled are they by the mean
-(`--steps 1`), with texture (what is done if nothing is said), and by OpenCV's methods of Telea and of Navier and Stokes.
-Measured are LPIPS of the whole, PSNR of what was missing alone, and the mean square of the step across the rim, in 8-bit
-levels, beside that of the picture itself.
+Every picture in turn (evenly taken from the folder) loses a margin of a tenth of its sides, or what text and strokes
+of 4, 12 and 24 pixels cover, or four boxes of 48 pixels, two of 96, or one of 192. Filled are they by the mean
+(`--steps 1`), with texture (what is done if nothing is said), and by OpenCV's methods of Telea and of Navier and
+Stokes. Measured are LPIPS of the whole, PSNR of what was missing alone, and the mean square of the step across the rim,
+in 8-bit levels, beside that of the picture itself.
 """
 
 import json

@@ -18,7 +18,7 @@ from .problem import Problem, Repainting
 from .reach import in_reach
 from .repainting import repaint
 from .wide_holes.filling import fill_wide
-from .wide_holes.widths import TEXTURED, WideHole, widest
+from .wide_holes.widths import REACH, TEXTURED, WideHole, widest
 
 
 def solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
@@ -99,10 +99,16 @@ def _wide_hole(problem: Problem, *, textured: bool) -> WideHole | None:
 
 
 def _filled_in_exact(y: Tensor, problem: Problem, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
-    """Fill the wide part of a hole in an exact picture, then the rest of the hole."""
-    filled = fill_wide(y, wide, run.part(0, 0.9), gray=gray)
+    """Fill the wide part of a hole in an exact picture, and the rest of the hole at once.
+
+    The rest comes first where the network sees across the wide part, and last where it does not.
+    """
+    config, sampling = run.model.network.config, run.settings.steps > 1
     rest = replace(problem, hole=wide.missing & ~wide.part)
+    if wide.across <= REACH and not rest.leaves_alone:
+        y = infer(observe(y, problem, config, gray=gray, sampling=sampling), run.part(0, 0.2))
+        return fill_wide(y, replace(wide, missing=wide.part), run.part(0.2, 1), gray=gray)
+    filled = fill_wide(y, wide, run.part(0, 0.9), gray=gray)
     if rest.leaves_alone:
         return filled
-    config, sampling = run.model.network.config, run.settings.steps > 1
     return infer(observe(filled, rest, config, gray=gray, sampling=sampling), run.part(0.9, 1))

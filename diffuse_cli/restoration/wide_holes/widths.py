@@ -92,7 +92,7 @@ def widest(hole: Mask, at_once: int = REACH) -> WideHole | None:
     if not hole.any() or hole.all() or not eroded(hole[window_of(hole, 1, 1)], at_once // 2).any():
         return None
     across = width(hole)
-    part = wide_part(hole, at_once, _RIM)
+    part = wide_part(hole, at_once, min(at_once // 3, _RIM))
     around = 2 ** math.ceil(math.log2(max(across / REACH, 1)))
     return WideHole(missing=hole, part=part, window=window_of(part, 2 * REACH * around, 64 * around), across=across)
 
