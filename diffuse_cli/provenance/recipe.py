@@ -26,11 +26,11 @@ Recipe = Mapping[str, Any]
 """What JSON can hold, by name."""
 
 
-HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL"})
+HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF", "JXL"})
 """Formats whose metadata a recipe goes into."""
 
 
-IN_ROUNDS: Final = frozenset({"restore", "deblur"})
+IN_ROUNDS: Final = frozenset({"restore", "deblur", "repair"})
 """Commands that can undo a blur exactly."""
 
 

@@ -32,8 +32,10 @@ def structured(x: Tensor, known: Tensor, draw: Draw | None) -> tuple[Tensor, Ten
         draw: see `Pieces`.
 
     Returns:
-        None if too little is known around a hole.
+        None if too little is known around a hole, or too much is missing.
     """
+    if int((~known).sum()) > MOST_PIXELS:
+        return None
     rows, columns = np.mgrid[: known.shape[0], : known.shape[1]]
     numbers, _ = label(~known.numpy(), structure=np.ones((3, 3)))
     for number, box in enumerate(find_objects(numbers), start=1):

@@ -14,11 +14,11 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from ...system.process import one_thread
-from . import structure
 from .patch_grid import RADIUS, SIDE, PatchGrid, near_missing, patch_grid, whole_patches
 from .patch_search import Draw, Matches, anywhere, best_matches, twice_as_large
 from .patch_vote import average, best, depths, weights
 from .seams import without_seams
+from .structure import structured
 
 MOST_PIXELS = 1 << 25
 """Most missing pixels that get texture; of more, the enlarged texture of the scale before is as fine as it gets."""
@@ -52,8 +52,14 @@ _NEXT = _Effort(passes=1, rounds=1, step=2, trusts=(0.3, 0.3))
 
 @one_thread()
 def textured(
-    x: Tensor, known: Tensor, before: Matches | None, draw: Draw, *, best_guess: bool = True
-) -> tuple[Tensor, Matches | None]:
+    x: Tensor,
+    known: Tensor,
+    before: Matches | None,
+    draw: Draw,
+    sources: Tensor | None = None,
+    *,
+    best_guess: bool = True,
+) -> tuple[Tensor, Matches | None]:  # fmt: skip
     """Make what is missing of a picture of known patches.
 
     Args:
@@ -61,6 +67,7 @@ def textured(
         known: (H, W) bool.
         before: what was found at half the size. None: this is the coarsest scale.
         draw: random numbers.
+        sources: (H, W) bool, where centres of known patches may be. None, or where no patch fits: anywhere.
         best_guess: begin with the pieces that fit best; else they are drawn, too.
 
     Returns:
@@ -71,6 +78,8 @@ def textured(
         return x, None
     near = near_missing(known)
     whole = whole_patches(near)
+    if sources is not None and bool((whole & sources).any()):
+        whole = whole & sources
     if not bool(whole.any()):
         return x, None
     how = _FIRST if before is None else _NEXT
@@ -82,10 +91,7 @@ def textured(
     turns = range(how.passes)
     if before is not None:
         picture[rows, columns] = _shown(picture, grid, start, depth, rows, columns)
-    elif (
-        len(rows) <= structure.MOST_PIXELS
-        and (pieces := structure.structured(picture, known, None if best_guess else draw)) is not None
-    ):
+    elif sources is None and (pieces := structured(picture, known, None if best_guess else draw)) is not None:
         picture, start = picture[pieces], _centres(pieces, known, grid, whole, start)
         turns = turns[-1:]
     for turn in turns:
