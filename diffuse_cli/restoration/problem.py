@@ -97,6 +97,7 @@ class Finish:
         cover: (H, W), the share of the filling that counts, 0 outside the hole. None: all of it.
         opaque: what is filled becomes opaque.
         grain: (H, W, C), noise that is added to the result, [-1, 1] units.
+        fill_noise: the noise of the picture, which stays; what is filled gets the like. None: there is none.
         uncoded: the traces of a JPEG coder are removed, so the result is not stored with its tables again.
         blocks: the JPEG whose coefficients the result is to have. None: there is none, or more happened to the picture.
         corner: (row, column) of the file's own picture in the result. None: it is no larger.
@@ -109,6 +110,7 @@ class Finish:
     cover: NDArray[np.float32] | None = None
     opaque: bool = False
     grain: NDArray[np.float32] | None = None
+    fill_noise: NoisyPicture | GuidePicture | None = None
     uncoded: bool = False
     blocks: JpegBlocks | None = None
     corner: tuple[int, int] | None = None

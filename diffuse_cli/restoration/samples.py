@@ -15,6 +15,7 @@ from ..images.tensors import to_tensor
 from ..images.units import LEVEL
 from ..system.arrays import empty_array, row_blocks
 from .alpha import enlarged_alpha
+from .fill_grain import with_grain
 from .finishing import interpolate, to_picture
 from .problem import Problem
 from .solve import solve
@@ -78,6 +79,7 @@ class Samples:
         size = self.problem.size
         if self._alpha is None and size is not None:
             self._alpha = enlarged_alpha(self.picture, size, replace(run, progress=None))
+        estimate = with_grain(estimate, self.picture, self.problem, run)
         return to_picture(self.picture, self.problem, estimate, self._alpha)
 
     def average(self, settings: Settings, count: int, progress: Progress | None = None) -> Picture:

@@ -20,7 +20,7 @@ from .problem import Problem, Repainting
 from .reach import in_reach
 from .repainting import repaint
 from .wide_holes.filling import fill_wide
-from .wide_holes.widths import WideHole, widest
+from .wide_holes.widths import REACH, TEXTURED, WideHole, widest
 
 
 def solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
@@ -55,7 +55,7 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
         return repaint(y, problem.observation, run, gray=gray)
     if problem.strips:
         return _strip_by_strip(y, problem, picture, run)
-    wide = _wide_hole(problem)
+    wide = _wide_hole(problem, textured=run.settings.has_texture)
     if wide is not None and problem.is_exact:
         return _filled_in_exact(y, problem, wide, run, gray=gray)
     if wide is not None:
@@ -113,22 +113,33 @@ def _on_whole(on_step: OnStep, y: Tensor, rows: slice, columns: slice) -> OnStep
     return told
 
 
-def _wide_hole(problem: Problem) -> WideHole | None:
-    """Return what of the hole is too wide to be filled at once, at the result's size."""
+def _wide_hole(problem: Problem, *, textured: bool) -> WideHole | None:
+    """Return what of the hole is too wide to be filled at once, at the result's size.
+
+    Args:
+        problem: what is known about the picture.
+        textured: what is wide gets texture, which suits narrower holes than the mean of coarser scales does.
+    """
     hole = problem.hole
     if hole is None or problem.at_once is None:
         return None
     if problem.size is not None:
         hole = resized(torch.from_numpy(hole), problem.size).numpy()
-    return widest(hole, problem.at_once)
+    return widest(hole, min(problem.at_once, TEXTURED) if textured else problem.at_once)
 
 
 def _filled_in_exact(y: Tensor, problem: Problem, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
-    """Fill the wide part of a hole in an exact picture, then the rest of the hole."""
+    """Fill the wide part of a hole in an exact picture, and the rest of the hole at once.
+
+    The rest comes first where the network sees across the wide part, and last where it does not.
+    """
+    config, sampling = run.model.network.config, run.settings.steps > 1
     sources = None if problem.sources is None else torch.from_numpy(np.ascontiguousarray(problem.sources))
-    filled = fill_wide(y, wide, run.part(0, 0.9), gray=gray, sources=sources)
     rest = replace(problem, hole=wide.missing & ~wide.part)
+    if wide.across <= REACH and not rest.leaves_alone:
+        y = infer(observe(y, problem, config, gray=gray, sampling=sampling), run.part(0, 0.2))
+        return fill_wide(y, replace(wide, missing=wide.part), run.part(0.2, 1), gray=gray, sources=sources)
+    filled = fill_wide(y, wide, run.part(0, 0.9), gray=gray, sources=sources)
     if rest.leaves_alone:
         return filled
-    config, sampling = run.model.network.config, run.settings.steps > 1
     return infer(observe(filled, rest, config, gray=gray, sampling=sampling), run.part(0.9, 1))
