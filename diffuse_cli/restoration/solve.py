@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from ..degradation.mask_shapes import resized
+from ..diffusion.foreign.model import ForeignModel
 from ..diffusion.inference import Run, infer
 from ..images.picture import Picture
 from ..images.tensors import to_tensor
 from .finishing import extend_colour_under_alpha, feather
+from .foreign import mapped
 from .jpeg_blocks.finishing import within_intervals
 from .noise_levels import between_levels
 from .observe import observe
@@ -51,6 +53,8 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     y, gray = to_tensor(picture.pixels), picture.is_gray
     if isinstance(problem.observation, Repainting):
         return repaint(y, problem.observation, run, gray=gray)
+    if isinstance(run.model, ForeignModel) and not run.model.header.is_prior:
+        return mapped(y, problem, picture, run.model, run, gray=gray)
     wide = _wide_hole(problem)
     if wide is not None and problem.is_exact:
         return _filled_in_exact(y, problem, wide, run, gray=gray)
@@ -59,9 +63,9 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
         return fill_wide(restored, replace(wide, missing=wide.part), run.part(0.5, 1), gray=gray)
     if problem.guide is not None and problem.guide.sigma_y is not None:
         return between_levels(y, problem, run, gray=gray)
-    config, sampling = run.model.network.config, run.settings.steps > 1
+    nothing, sampling = run.model.nothing_known(1, y.device), run.settings.steps > 1
     placed = on_grid(y, problem, picture)
-    known = observe(placed.y, placed.problem, config, gray=gray, sampling=sampling)
+    known = observe(placed.y, placed.problem, nothing, gray=gray, sampling=sampling)
     estimate = placed.undone(infer(known, placed.run(run)))
     blocks = problem.finish.blocks
     if blocks is None:
@@ -99,5 +103,5 @@ def _filled_in_exact(y: Tensor, problem: Problem, wide: WideHole, run: Run, *, g
     rest = replace(problem, hole=wide.missing & ~wide.part)
     if rest.leaves_alone:
         return filled
-    config, sampling = run.model.network.config, run.settings.steps > 1
-    return infer(observe(filled, rest, config, gray=gray, sampling=sampling), run.part(0.9, 1))
+    nothing, sampling = run.model.nothing_known(1, y.device), run.settings.steps > 1
+    return infer(observe(filled, rest, nothing, gray=gray, sampling=sampling), run.part(0.9, 1))

@@ -1,7 +1,7 @@
 """Inpaint: fill missing pixels, keep the others."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import PictureError, UsageError
@@ -89,6 +89,21 @@ class Inpaint:
             PictureError: the mask is of another size, a box lies outside the picture, there is no alpha, or too much
                 looks damaged.
         """
+        from ..restoration.problem import Findings
+
+        known = self.known(picture)
+        wide = None if known.hole is None else widest(known.hole)
+        if wide is None:
+            return known
+        notes = (*known.findings.notes, _WIDE_NOTE.format(across=wide.across))
+        return replace(known, findings=Findings(notes=notes, warnings=known.findings.warnings))
+
+    def known(self, picture: "Picture") -> "Problem":
+        """Return what is known about a picture, however its holes are filled.
+
+        Raises:
+            PictureError: as `problem`.
+        """
         from ..restoration.problem import Findings, Finish, Problem
 
         hole, notes = self._hole(picture)
@@ -99,9 +114,6 @@ class Inpaint:
         elif hole.all():
             warning = "the mask covers the whole picture, so nothing of it is kept (white = fill)"
         warnings = (warning,) if warning else ()
-        wide = widest(hole)
-        if wide is not None:
-            notes = (*notes, _WIDE_NOTE.format(across=wide.across))
         finish = Finish(cover=self._cover(hole), opaque=source == "alpha")
         return Problem(hole=hole, finish=finish, findings=Findings(notes=notes, warnings=warnings))
 

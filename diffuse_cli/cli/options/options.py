@@ -19,7 +19,7 @@ from ...images.choices import Damaged, Depth, Policy
 from ..batch.plan import OnExists
 
 if TYPE_CHECKING:
-    from ...diffusion.model import Model
+    from ...diffusion.foreign.model import AnyModel
     from ...diffusion.settings import Settings, Tile
     from ...images.encoding import Encoding
     from ...restoration.sampling_request import SamplingRequest
@@ -252,18 +252,18 @@ class Compute:
             engine=self.engine, ensemble=self.ensemble,
         )  # fmt: skip
 
-    def load(self) -> "Model":
-        """Return the checkpoint's model, ready to compute.
+    def load(self) -> "AnyModel":
+        """Return the model, ready to compute.
 
         Raises:
             CheckpointError: the checkpoint is missing or cannot be used.
             UsageError: the device, the number type or the engine cannot be used here.
         """
-        from ...diffusion.model import Model
+        from ...diffusion.foreign.model import load_any
         from ...system.process import keep_buffers
 
         keep_buffers()
-        return Model.load(
+        return load_any(
             self.model,
             device=self.device,
             dtype=self.dtype,

@@ -11,7 +11,7 @@ from .display import Display
 from .planning import Batch
 
 if TYPE_CHECKING:
-    from ...diffusion.model import Model
+    from ...diffusion.foreign.model import AnyModel
     from ...tasks.task import Task
     from ..batch.sidecar_files import SidecarFiles
 
@@ -44,7 +44,7 @@ class TaskSource(ABC):
     def prepare(self, batch: Batch) -> None:  # noqa: B027 - most sources have nothing to do
         """Do what must be done after planning and before the model is loaded."""
 
-    def adapt(self, model: "Model", display: Display) -> "Model":
+    def adapt(self, model: "AnyModel", display: Display) -> "AnyModel":
         """Return the model that the pictures are restored with."""
         return model
 

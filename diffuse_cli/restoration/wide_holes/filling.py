@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ...diffusion.conditioning import Conditioning
-from ...diffusion.denoiser import Observation, nothing_known
+from ...diffusion.denoiser import Observation
 from ...diffusion.inference import Run, infer
 from ...diffusion.tiling import copied_picture
 from .patch_search import Matches, uniform
@@ -35,7 +35,7 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
         (1, 3, H, W), y with the wide part filled, in host memory.
     """
     settings = run.settings
-    base = replace(nothing_known(1, run.model.network.config, y.device), gray=gray)
+    base = replace(run.model.nothing_known(1, y.device), gray=gray)
     drawn = settings.steps > 1
     levels = wide.levels(_COARSEST if settings.has_texture else REACH)
     found: Matches | None = None
