@@ -83,6 +83,16 @@ class Model:
         return replace(made, path=path)
 
     @property
+    def device(self) -> "torch.device":
+        """Where it computes."""
+        return self.network.device
+
+    @property
+    def dtype(self) -> "torch.dtype":
+        """The type that it computes in."""
+        return self.network.dtype
+
+    @property
     def grid(self) -> "Grid":
         """Where tiles begin, and their margins."""
         from .tiling import CORE_GRID

@@ -66,9 +66,7 @@ def verify(model: Which = "photo") -> None:
 
 @app.command("import")
 def import_(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Weights: .safetensors, or .pth as torch.save wrote it.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights: .safetensors, or .pth of torch.save.")],
     name: Annotated[
         str | None, typer.Option(metavar="N", help="Name for --model.", show_default="the file's, without its suffix")
     ] = None,
@@ -78,9 +76,7 @@ def import_(
     ] = None,
     noise: Annotated[
         float | None,
-        typer.Option(
-            metavar="LEVEL", help="The level that a denoiser was trained for, if that is one, in 8-bit levels."
-        ),
+        typer.Option(metavar="LEVEL", help="The only level of noise that a denoiser was trained for, in 8-bit levels."),
     ] = None,
     regression: Annotated[
         bool,

@@ -110,7 +110,7 @@ def _computed(model: ForeignModel, y: Tensor, call: Call) -> Tensor:
     def compute(x: Tensor) -> Tensor:
         return model.computed(x, *told)
 
-    x = ((y + 1) / 2).clamp(0, 1).contiguous()
+    x = ((y + 1) / 2).contiguous()
     parts = [x] if model.header.channels == 3 else [x[:, :1]] if call.gray else [x[:, k : k + 1] for k in range(3)]
     made = torch.cat([symmetric(compute, part) if call.settings.ensemble else compute(part) for part in parts], 1)
     if call.gray:
