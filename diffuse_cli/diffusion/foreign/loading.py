@@ -17,8 +17,6 @@ from ...errors import DEFECTS, CheckpointError, OutOfMemoryError, UsageError
 if TYPE_CHECKING:
     from spandrel import ModelDescriptor
 
-SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
-"""Names of files that can be imported."""
 _FORBIDDEN: Final = re.compile(r"GLOBAL ([\w.]+)|[Gg]lobal '?([\w.]+)")
 _DIGITS: Final = re.compile(r"\d+")
 
@@ -48,12 +46,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     from spandrel import canonicalize_state_dict
 
     try:
-        if path.suffix.lower() == ".safetensors":
+        if _is_safetensors(path):
             return _safetensors(path)
         _refuse_programs(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, MemoryError) as error:
-        raise CheckpointError(f"{path}: cannot be read: {getattr(error, 'strerror', '') or 'too large'}") from None
+        raise CheckpointError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or _first_line(error)}") from None
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path}: {_forbidden(str(error))}") from None
     except (*DEFECTS, CheckpointError):
@@ -66,6 +64,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     tensors = {str(name): value for name, value in named.items() if isinstance(value, Tensor)}
     _check_sizes(path, tensors)
     return tensors, {}
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Return whether a file is safetensors, whatever it is called: a length, then a JSON object."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return head[8:] == b"{" or path.suffix.lower() == ".safetensors"
 
 
 def _safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
