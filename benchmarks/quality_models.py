@@ -48,7 +48,7 @@ NETWORKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("DnCNN", {"in_nc": 2, "out_nc": 1, "act_mode": "R", "mode": "FDnCNN"}),
     ],
     "ESRGAN": [("ESRGAN", {"num_blocks": 3}), ("ESRGAN", {"num_blocks": 2, "scale": 1})],
-    "FBCNN": [("FBCNN", {"nc": [16, 32, 32, 64], "nb": 2})],
+    "FBCNN": [("FBCNN", {"nc": [16, 32, 32, 512], "nb": 2})],
     "FDAT": [("FDAT", {"embed_dim": 48, "num_groups": 2})],
     "FFTformer": [("FFTformer", {"dim": 16, "num_blocks": [1, 1, 2]})],
     "GRL": [("GRL", {})],
@@ -67,7 +67,7 @@ NETWORKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "RealCUGAN": [("UpCunet2x", {}), ("UpCunet3x", {})],
     "RetinexFormer": [("RetinexFormer", {})],
     "SAFMN": [("SAFMN", {"dim": 36})],
-    "SAFMNBCIE": [("SAFMN_BCIE", {"dim": 36})],
+    "SAFMNBCIE": [("SAFMNBCIE", {"dim": 36})],
     "SCUNet": [("SCUNet", {"dim": 16, "config": [2, 2, 2, 2, 2, 2, 2]})],
     "SPAN": [("SPAN", _RGB), ("SPAN", _RGB | {"upscale": 2})],
     "SeemoRe": [("SeemoRe", {})],
@@ -170,7 +170,7 @@ def _row(architecture: str, kind: str, made_with: dict[str, Any], folder: Path, 
             "channels": header.channels, "margin": header.margin, "whole": header.whole, "bf16": header.bf16,
             **measured(header, path),
         }  # fmt: skip
-    except (DiffuseError, TypeError, RuntimeError) as error:
+    except (DiffuseError, TypeError, RuntimeError, AttributeError) as error:
         return {"architecture": architecture, "class": kind, "failed": f"{type(error).__name__}: {error}"[:200]}
 
 

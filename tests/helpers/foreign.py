@@ -62,7 +62,7 @@ def of_quality() -> dict[str, Tensor]:
     from spandrel.architectures.FBCNN import FBCNN
 
     torch.manual_seed(0)
-    return dict(FBCNN(nc=[8, 8, 8, 8], nb=1).state_dict())
+    return dict(FBCNN(nc=[8, 8, 8, 512], nb=2).state_dict())
 
 
 def imported(weights: dict[str, Tensor], folder: Path, name: str = "other", **how: object) -> ForeignModel:

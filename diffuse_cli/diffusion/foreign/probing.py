@@ -1,6 +1,7 @@
 """What is measured of a network once, when it is imported: how far it looks, its memory, and bf16."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -104,23 +105,29 @@ def _watched(descriptor: Any, call: Callable[[Any, Tensor], Tensor], x: Tensor) 
 
 
 def _margin(network: Network, picture: Tensor, step: int) -> int | None:
-    """Return the least margin with which a tile is what it is with wider ones. None: none is enough."""
-    middle = (picture.shape[-1] - _TILE) // 2 // step * step
-    found: dict[int, Tensor] = {}
+    """Return the least margin with which a tile is what it is with wider ones. None: none is enough.
 
-    def tile(margin: int) -> Tensor:
-        if margin not in found:
-            begin = max(middle - margin, 0) // step * step
-            window = slice(begin, min(middle + _TILE + margin, picture.shape[-1]))
-            out = network(picture[..., window, window].contiguous())
-            scale = out.shape[-1] // (window.stop - window.start)
-            kept = slice(scale * (middle - begin), scale * (middle - begin + _TILE))
-            found[margin] = out[..., kept, kept]
-        return found[margin]
+    A tile in the middle and one in the corner are looked at: some networks join opposite edges of a picture. Windows
+    begin on odd multiples of the step, too.
+    """
+    side = picture.shape[-1]
+    middle = (side - _TILE) // 2 // step * step
+
+    @functools.cache
+    def tile(at: int, margin: int, more: int) -> Tensor:
+        begin = max(at - margin - more, 0) // step * step
+        window = slice(begin, min(at + _TILE + margin, side))
+        out = network(picture[..., window, window].contiguous())
+        scale = out.shape[-1] // (window.stop - window.start)
+        kept = slice(scale * (at - begin), scale * (at - begin + _TILE))
+        return out[..., kept, kept]
+
+    def is_enough(margin: int, wider: Sequence[int]) -> bool:
+        others = [(at, other, 0) for other in wider for at in (middle, 0)] + [(middle, margin, step)]
+        return all(float((tile(o[0], margin, 0) - tile(*o)).abs().max()) * 255 < ENOUGH for o in others)
 
     for k, margin in enumerate(_MARGINS[:-1]):
-        wider = _MARGINS[k + 1 : k + 3]
-        if all(float((tile(margin) - tile(other)).abs().max()) * 255 < ENOUGH for other in wider):
+        if is_enough(margin, _MARGINS[k + 1 : k + 3]):
             return margin
     return None
 
