@@ -4,7 +4,8 @@ import importlib
 import os
 import signal
 import sys
-from typing import Annotated, Any, NoReturn, cast
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
@@ -14,8 +15,29 @@ from ..system.process import own_stderr, wait_passively
 from ..system.streams import reading_once
 from ..version import __version__
 from .commands.config import default_map
+from .options.help import Command
 from .run.display import one_line
 from .run.stopping import Terminated, on_sigterm
+
+GROUPS: Final = {
+    "Restore": ("denoise", "super-resolve", "restore", "deblur", "dejpeg", "repair", "inpaint"),
+    "Create": ("enhance", "compose", "extend", "stylize", "generate"),
+    "Check": ("estimate", "info", "verify", "replay", "doctor", "config"),
+    "Measure and train": ("evaluate", "bench", "degrade", "train", "models"),
+}
+"""The commands, as help lists them."""
+ALIASES: Final = {"upscale": "super-resolve"}
+"""Other names of commands."""
+
+_GIVEN: Final = "diffuse.arguments"
+"""Where a command's context keeps its arguments."""
+_PLAINLY: Final = (
+    (": Value error, ", ": "),
+    ("Input should be a valid number, unable to parse string as a number", "give a number"),
+    ("Input should be a valid integer, unable to parse string as an integer", "give a whole number"),
+    ("Input should be", "it should be"),
+)
+"""What typer's converters say, and what it means."""
 
 # The parser's own error class, which typer does not export: the base of BadParameter's base.
 ParserError = cast(type[Exception], typer.BadParameter.__mro__[2])
@@ -53,6 +75,21 @@ class Boundary(TyperGroup):
         finally:
             self.params, self.add_help_option = own, True
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - as above
+        """Return a command by its name, or by another name that it has."""
+        return super().get_command(ctx, ALIASES.get(cmd_name, cmd_name))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as above
+        """Return the command of these arguments. A file without a command is estimated."""
+        is_named = self.get_command(ctx, args[0]) is not None
+        return super().resolve_command(ctx, ["estimate", *args] if not is_named and _is_file(args[0]) else args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
+        """Write the commands by groups, with their first sentences."""
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=200)) for name in names])
+
     def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - the parser's context, which typer does not export
         """Run the command with the settings as its defaults."""
         try:
@@ -80,6 +117,31 @@ class Boundary(TyperGroup):
             _fail(1, f"unexpected {type(error).__name__}: {error}")
 
 
+class Entrance(Command):
+    """A command that can try several values of an option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
+        """Parse the arguments, and keep them as they were given."""
+        ctx.meta[_GIVEN] = tuple(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - as above
+        """Run the command, once for each value that is to be tried."""
+        tried = ctx.params.get("try_")
+        if tried is None:
+            return super().invoke(ctx)
+        from .run.trials import try_values
+
+        ctx.params["try_"] = None
+        try_values(ctx, tried, ctx.meta[_GIVEN])
+        return None
+
+
+def _is_file(name: str) -> bool:
+    """Return whether a name is that of a file, if only by its look."""
+    return Path(name).exists() or "/" in name or bool(Path(name).suffix)
+
+
 def _is_help(error: Exception) -> bool:
     """Return whether this is the help text of a command without arguments, which has many lines."""
     return type(error).__name__ == "NoArgsIsHelpError"
@@ -88,7 +150,8 @@ def _is_help(error: Exception) -> bool:
 def _one_line(error: Exception) -> str:
     """Return the parser's message and where to look, without the usage block."""
     message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
-    message = message.replace(": Value error, ", ": ")  # what typer's converters say before they say what is wrong
+    for said, meant in _PLAINLY:
+        message = message.replace(said, meant)
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "diffuse"
     return f"{message.rstrip('.')}; see {command} --help"
@@ -102,6 +165,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 all done; 1 a picture, its mask or the disk failed; 2 wrong options or files; "
     "3 the model cannot be used; 4 out of memory; 130 after Ctrl-C, 143 after SIGTERM.",
 )
@@ -123,11 +187,13 @@ def _root(
 
 
 COMMANDS = (
-    "denoise", "inpaint", "super_resolve", "restore", "enhance", "compose", "extend", "stylize", "generate",
-    "estimate", "degrade", "info", "replay", "verify", "train", "evaluate", "bench", "models", "config", "doctor",
+    "denoise", "super_resolve", "restore", "repair", "inpaint", "enhance", "compose", "extend", "stylize", "generate",
+    "estimate", "info", "verify", "replay", "doctor", "config", "evaluate", "bench", "degrade", "train", "models",
 )  # fmt: skip
 for _name in COMMANDS:
     importlib.import_module(f".commands.{_name}", __package__).add_to(app)
+for _info in app.registered_commands:
+    _info.cls = Entrance
 
 
 def main() -> None:

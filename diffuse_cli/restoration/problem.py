@@ -1,11 +1,12 @@
 """An inverse problem: what is known about one picture, what its result is to be, and what was found out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..degradation.operators import Degradation
 from ..images.picture import Picture
@@ -103,6 +104,7 @@ class Finish:
         uncoded: the traces of a JPEG coder are removed, so the result is not stored with its tables again.
         blocks: the JPEG whose coefficients the result is to have. None: there is none, or more happened to the picture.
         corner: (row, column) of the file's own picture in the result. None: it is no larger.
+        tone: how the tone of the result is changed in the end: (1, 3, H, W) in [-1, 1] to the same. None: it is not.
         beneath: the picture that both strengths start from, of the same size. None: the one that is restored.
     """
 
@@ -115,6 +117,7 @@ class Finish:
     blocks: JpegBlocks | None = None
     corner: tuple[int, int] | None = None
     beneath: Picture | None = None
+    tone: Callable[[Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from .denoise import Denoise
 from .enhance import Enhance
 from .extend import Extend
 from .inpaint import Inpaint
+from .repair import Repair
 from .restore import UNDONE, Restore, restore_only
 from .stylize import Stylize
 from .super_resolve import SuperResolve
@@ -23,7 +24,7 @@ from .task import Task
 
 TASKS: Final[Mapping[str, type[Task]]] = {
     "denoise": Denoise, "inpaint": Inpaint, "super-resolve": SuperResolve, "restore": Restore, "deblur": Restore,
-    "dejpeg": Restore, "enhance": Enhance, "compose": Compose, "extend": Extend, "stylize": Stylize,
+    "dejpeg": Restore, "enhance": Enhance, "repair": Repair, "compose": Compose, "extend": Extend, "stylize": Stylize,
 }  # fmt: skip
 """The task of each command."""
 

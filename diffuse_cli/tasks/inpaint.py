@@ -31,6 +31,10 @@ _WIDE_NOTE = (
 )
 
 
+class TooMuchDamageError(PictureError):
+    """More of a picture looks damaged than is to be believed."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inpaint:
     """Fill missing pixels. The others keep their bits.
@@ -86,8 +90,8 @@ class Inpaint:
         """Return what is known about a picture.
 
         Raises:
-            PictureError: the mask is of another size, a box lies outside the picture, there is no alpha, or too much
-                looks damaged.
+            PictureError: the mask is of another size, a box lies outside the picture, or there is no alpha.
+            TooMuchDamageError: too much looks damaged.
         """
         from ..restoration.problem import Findings
 
@@ -189,7 +193,7 @@ class Inpaint:
         found = find_marks((visible(picture).pixels + 1) * LEVEL, self.mask_strength)
         share = 100 * float(found.mean())
         if share > self.mask_limit:
-            raise PictureError(
+            raise TooMuchDamageError(
                 f"{share:.1f} % of the picture looks damaged, more than {self.mask_limit:g} %, probably too much; "
                 f"use a smaller --mask-strength to find less, or --mask-limit {math.ceil(share)} to fill it anyway"
             )

@@ -10,7 +10,7 @@ from ...errors import CheckpointError, UsageError
 from ..batch.plan import Job
 from ..options.options import Compute
 from .planning import Batch
-from .task_source import TaskSource
+from .task_source import SameTask, TaskSource
 
 if TYPE_CHECKING:
     from ...diffusion.foreign.header import ForeignHeader
@@ -40,9 +40,13 @@ def for_model(tasks: TaskSource, compute: Compute, op: str, *, drawn: bool, dama
         return tasks
     if header is None:
         return tasks
-    from ...tasks.with_model import check_model
+    from ...tasks.with_model import check_model, with_model
 
     check_model(header, path.stem, op, drawn=drawn)
+    if isinstance(tasks, SameTask) and not tasks.fills_holes:
+        with_model(tasks.task, header)  # refuses what the model is not told
+    if tasks.fills_holes and op != "inpaint" and not header.is_prior:
+        raise UsageError(f"--mask: --model {path.stem} fills nothing ({header.words}); leave it out")
     if damaged == "inpaint" and header.role not in ("prior", "inpaint"):
         raise UsageError(f"--damaged inpaint: --model {path.stem} fills nothing; take --damaged keep")
     return _OfModel(tasks=tasks, header=header, name=path.stem)

@@ -161,11 +161,13 @@ def show_plan(batch: Batch, files: Output) -> None:
             reason = {"reason": job.problem or job.why} if job.problem or job.why else {}
             typer.echo(json.dumps({**line, "action": "fail" if job.problem else job.action, **reason}))
         elif job.problem:
-            typer.echo(one_line(f"{job.source}: will fail: {job.problem}"))
+            typer.echo(one_line(f"{job.source_name}: will fail: {job.problem}"))
         elif job.action == "skip":
-            typer.echo(one_line(f"{job.source}: skip: {job.output}: {job.why}"))
+            typer.echo(one_line(f"{job.source_name}: skip: {job.output_name}: {job.why}"))
         else:
-            typer.echo(one_line(f"{job.source} -> {job.output}{' (replaced)' if job.action == 'replace' else ''}"))
+            typer.echo(
+                one_line(f"{job.source_name} -> {job.output_name}{' (replaced)' if job.action == 'replace' else ''}")
+            )
 
 
 def find_sources(files: Sources) -> inputs.Findings:

@@ -97,7 +97,7 @@ class UncertaintyMap(Answer):
         std = samples.std(self.drawing, self.request.count, display.progress)
         picture, clipped = std_picture(std, samples.picture.source.pages)
         if clipped > 0:
-            display.say(f"{job.output}: {clipped:.1%} of the pixels exceed 255.99 levels and are clipped")
+            display.say(f"{job.output_name}: {clipped:.1%} of the pixels exceed 255.99 levels and are clipped")
         return picture
 
     def to_recipe(self, job: Job, checkpoint: Checkpoint) -> Mapping[str, Any]:

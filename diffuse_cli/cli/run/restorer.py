@@ -243,11 +243,11 @@ class _Restorer(PictureSteps[_Read]):
 
     def restore(self, job: Job, read: _Read) -> Made:
         """Restore a picture. If it has several pages, they are written as they are restored."""
-        self.results.display.show(job.source.name)
+        self.results.display.show(Path(job.source_name).name)
         several = read.first.source.pages > 1
         if several and self.wanted.tasks.saved(job) is not None:
             raise PictureError(
-                f"{job.source}: has several pages; leave --save-mask out, which takes one mask a picture"
+                f"{job.source_name}: has several pages; leave --save-mask out, which takes one mask a picture"
             )
         is_new, read.input.is_told = not read.input.is_told, True
         if is_new:
@@ -255,7 +255,7 @@ class _Restorer(PictureSteps[_Read]):
         if several:
             return self._restore_pages(job, read, is_new=is_new)
         if is_new:
-            self._tell(str(job.source), read.first, read.problem)
+            self._tell(job.source_name, read.first, read.problem)
         answer = answer_of(job)
         samples = self._samples(read.input, read.first, read.problem, answer)
         after = answer.make(samples, job, self.results.display)
@@ -273,7 +273,7 @@ class _Restorer(PictureSteps[_Read]):
         def pages() -> "Iterator[Picture]":
             for number, (picture, problem) in enumerate(read.input.pages(), start=1):
                 if is_new:
-                    self._tell(f"{job.source}: page {number}", picture, problem)
+                    self._tell(f"{job.source_name}: page {number}", picture, problem)
                 after = answer.make(self._samples(read.input, picture, problem, answer), job, display)
                 if number == 1 and self.results.shows(job):
                     shown.append(Shown(before=picture, after=after, problem=problem))
@@ -321,12 +321,12 @@ class _Restorer(PictureSteps[_Read]):
         if job.output == PIPE and self.results.encoding.format is None:
             written, before = read.encoding.kind(job.output), read.first.source.format
             if written != before:
-                say(f"-: {before} is read but not written, so the result is a {written}")
+                say(f"stdin: {before} is read but not written, so the result is a {written}")
         if read.problem.keeps_pixels and not is_lossless(job.output, read.first, read.encoding):
-            say(f"{job.output}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
+            say(f"{job.output_name}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
         extra = read.first.source.extra
         if extra is not None and read.encoding.kind(job.output) != "TIFF":
             count = len(extra.kinds)
-            say(f"{job.output}: without {count} extra channel{'s' if count > 1 else ''}, which only TIFF can hold")
+            say(f"{job.output_name}: without {count} extra channel{'s' if count > 1 else ''}, which only TIFF can hold")
         for part in read.first.source.left_behind:
-            say(f"{job.output}: without the input's {part}, which is about the picture as it was")
+            say(f"{job.output_name}: without the input's {part}, which is about the picture as it was")
