@@ -3,8 +3,8 @@
     python -m benchmarks.quality_models --json checkpoints/measured/models.json
 
 Each network is built small, imported as a file, and measured on a photograph: the largest difference between tiles of
-64 pixels and the picture in one piece, gray, 16 bits, alpha, the eight symmetries, bf16, and for enlargers a factor that
-is not theirs and how far the shrunk result is from the input.
+64 pixels and the picture in one piece, gray, 16 bits, alpha, the eight symmetries, bf16, and for enlargers a factor
+that is not theirs and how far the shrunk result is from the input.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +40,13 @@ NETWORKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "DAT": [("DAT", {"embed_dim": 36, "depth": [2, 2], "num_heads": [2, 2]})],
     "DCTLSA": [("DCTLSA", {})],
     "DITN": [("DITN", {})],
-    "DRCT": [("DRCT", {"depths": (2, 2), "num_heads": (2, 2), "embed_dim": 36, "upscale": 2, "upsampler": "pixelshuffle"})],
+    "DRCT": [
+        ("DRCT", {"depths": (2, 2), "num_heads": (2, 2), "embed_dim": 36, "upscale": 2, "upsampler": "pixelshuffle"})
+    ],
     "DRUNet": [("DRUNet", {"in_nc": 4, "out_nc": 3, "nc": [16, 32, 32, 64], "nb": 2})],
     "DnCNN": [
-        ("DnCNN", {}), ("DnCNN", {"in_nc": 4, "out_nc": 3, "act_mode": "R", "mode": "FDnCNN"}),
+        ("DnCNN", {}),
+        ("DnCNN", {"in_nc": 4, "out_nc": 3, "act_mode": "R", "mode": "FDnCNN"}),
         ("DnCNN", {"in_nc": 2, "out_nc": 1, "act_mode": "R", "mode": "FDnCNN"}),
     ],
     "ESRGAN": [("ESRGAN", {"num_blocks": 3}), ("ESRGAN", {"num_blocks": 2, "scale": 1})],
@@ -52,14 +54,18 @@ NETWORKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "FDAT": [("FDAT", {"embed_dim": 48, "num_groups": 2})],
     "FFTformer": [("FFTformer", {"dim": 16, "num_blocks": [1, 1, 2]})],
     "GRL": [("GRL", {})],
-    "HAT": [("HAT", {"embed_dim": 24, "depths": (2, 2), "num_heads": (2, 2), "upscale": 2, "upsampler": "pixelshuffle"})],
+    "HAT": [
+        ("HAT", {"embed_dim": 24, "depths": (2, 2), "num_heads": (2, 2), "upscale": 2, "upsampler": "pixelshuffle"})
+    ],
     "HVICIDNet": [("HVICIDNet", {})],
     "KBNet": [("KBNet_s", {"width": 16})],
     "LaMa": [("LaMa", {"in_nc": 4, "out_nc": 3})],
     "MixDehazeNet": [("MixDehazeNet", {})],
     "MoESR": [("MoESR", {"dim": 32, "n_blocks": 3, "n_block": 2})],
     "MoSR": [("MoSR", {"n_block": 6})],
-    "NAFNet": [("NAFNet", {"width": 16, "middle_blk_num": 1, "enc_blk_nums": [1, 1, 1, 2], "dec_blk_nums": [1, 1, 1, 1]})],
+    "NAFNet": [
+        ("NAFNet", {"width": 16, "middle_blk_num": 1, "enc_blk_nums": [1, 1, 1, 2], "dec_blk_nums": [1, 1, 1, 1]})
+    ],
     "OmniSR": [("OmniSR", {})],
     "PLKSR": [("PLKSR", {"n_blocks": 6}), ("RealPLKSR", {"n_blocks": 6})],
     "RCAN": [("RCAN", {"n_resgroups": 2, "n_resblocks": 3})],
@@ -74,7 +80,12 @@ NETWORKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "SwiftSRGAN": [("SwiftSRGAN", {})],
     "Swin2SR": [("Swin2SR", _WINDOWS | {"upscale": 2, "upsampler": "pixelshuffledirect", "img_size": 64})],
     "SwinIR": [("SwinIR", _WINDOWS | {"upscale": 2, "upsampler": "pixelshuffledirect", "img_size": 64})],
-    "ATD": [("ATD", {"upscale": 2, "upsampler": "pixelshuffledirect", "depths": (2, 2), "num_heads": (2, 2), "embed_dim": 24})],
+    "ATD": [
+        (
+            "ATD",
+            {"upscale": 2, "upsampler": "pixelshuffledirect", "depths": (2, 2), "num_heads": (2, 2), "embed_dim": 24},
+        )
+    ],
     "Uformer": [("Uformer", {"embed_dim": 8, "depths": [1] * 9, "num_heads": [1, 1, 2, 2, 2, 2, 2, 1, 1]})],
 }
 """By architecture: classes of spandrel and what they are made with. What is missing here is on docs/models.md."""

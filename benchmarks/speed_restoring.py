@@ -119,7 +119,7 @@ def specks(model: Model, count: int) -> dict[str, float]:
 
     def fill(most: int) -> None:
         with patch.object(estimating, "BATCH_PIXELS", most):
-            infer(observe(y, Problem(hole=hole), NetworkConfig(), gray=False, sampling=False), Run(model=model))
+            infer(observe(y, Problem(hole=hole), model.nothing_known(1, y.device), gray=False, sampling=False), Run(model=model))
 
     return shortest({"one by one": lambda: fill(0), "in batches": lambda: fill(tiling.BATCH_PIXELS)}, 3)
 

@@ -54,9 +54,9 @@ def compact(rng: Rng) -> dict[str, Tensor]:
     return dict(Compact(num_feat=8, num_conv=2, upscale=2).state_dict())
 
 
-def _saved(value: object, **how: Any) -> bytes:
+def _saved(value: object, *, zipped: bool = True) -> bytes:
     data = io.BytesIO()
-    torch.save(value, data, **how)
+    torch.save(value, data, _use_new_zipfile_serialization=zipped)
     return data.getvalue()
 
 
@@ -67,7 +67,7 @@ def _marking(rng: Rng, mark: Path) -> bytes:
     kind = rng.integers(4)
     if kind == 0:
         return pickle.dumps(value)
-    return _saved(wrapped if kind > 1 else value, _use_new_zipfile_serialization=bool(rng.integers(2)))
+    return _saved(wrapped if kind > 1 else value, zipped=bool(rng.integers(2)))
 
 
 def _program(rng: Rng, mark: Path) -> bytes:

@@ -22,8 +22,9 @@ def prior(channels: int = 3, *, told: float = 1.0) -> dict[str, Tensor]:
             layer.bias.zero_()
             for k in range(min(layer.weight.shape[:2])):
                 layer.weight[k, k, 1, 1] = 1
-        layers[0].bias += 4  # type: ignore[operator]
-        layers[-1].bias -= 4 * (1 + told)  # type: ignore[operator]
+        for layer, lifted in ((layers[0], 4.0), (layers[-1], -4 * (1 + told))):
+            assert layer.bias is not None
+            layer.bias.add_(lifted)
         layers[-1].weight[:, channels, 1, 1] = told
     return dict(network.state_dict())
 

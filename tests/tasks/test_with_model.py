@@ -1,11 +1,10 @@
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from diffuse_cli.degradation.kernels import motion
-from diffuse_cli.diffusion.foreign.header import COMMANDS, ForeignHeader
+from diffuse_cli.diffusion.foreign.header import COMMANDS, ForeignHeader, Role
 from diffuse_cli.errors import UsageError
 from diffuse_cli.images.image_io import Picture
 from diffuse_cli.images.source_type import ALTERED, EDITED
@@ -27,12 +26,12 @@ PRIOR = ForeignHeader(
 PICTURE = Picture(pixels=np.random.default_rng(0).uniform(-0.5, 0.5, (64, 64, 3)).astype(np.float32))
 
 
-def of(role: Any, **more: Any) -> ForeignHeader:
-    return replace(PRIOR, role=role, architecture="Other", **more)
+def of(role: Role, **more: float | None) -> ForeignHeader:
+    return replace(PRIOR, role=role, architecture="Other", **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("role", COMMANDS)
-def test_a_model_is_for_the_commands_of_its_role_alone(role: Any) -> None:
+def test_a_model_is_for_the_commands_of_its_role_alone(role: Role) -> None:
     for op in ("denoise", "dejpeg", "deblur", "restore", "super-resolve", "inpaint", "enhance", "compose", "generate"):
         if op in COMMANDS[role]:
             check_model(of(role), "x", op, drawn=False)
@@ -57,15 +56,16 @@ def test_only_priors_draw_samples() -> None:
         ("denoise", Denoise(noise="auto-map")), ("denoise", Denoise(noise=25, grain=1.0)),
     ],
 )  # fmt: skip
-def test_what_a_model_is_not_told_is_refused(role: Any, task: Task) -> None:
+def test_what_a_model_is_not_told_is_refused(role: Role, task: Task) -> None:
     with pytest.raises(UsageError):
         with_model(task, of(role))
 
 
 def test_restorers_undo_what_they_were_trained_for() -> None:
-    for role, task in (
+    tasks: tuple[tuple[Role, Task], ...] = (
         ("restore", Restore()), ("denoise", Restore()), ("deblur", Restore(only=("blur",))), ("dejpeg", Restore()),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for role, task in tasks:
         made = with_model(task, of(role))
         assert isinstance(made.problem(PICTURE).observation, AsTrained)
         assert not made.problem(PICTURE).leaves_alone
@@ -103,7 +103,7 @@ def test_priors_are_told_white_noise_and_blurs_and_nothing_else() -> None:
     assert known.observation.linear.kernel is not None
     assert known.degradation.blur == 0
     for task in (Restore(scale=2, noise=10), Denoise(noise=20, grain=1.0)):
-        with pytest.raises(UsageError, match="leave --(scale|grain) out"):
+        with pytest.raises(UsageError, match=r"leave --(scale|grain) out"):
             with_model(task, PRIOR).problem(PICTURE)
     same = Denoise(noise=20).problem(PICTURE)
     assert fitted(same, PRIOR) is same

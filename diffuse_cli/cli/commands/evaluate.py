@@ -132,7 +132,8 @@ def evaluate(*, options: EvaluateOptions, compute: ComputeSeveral) -> None:
 
     Every picture is damaged, restored and compared with the original. With --pairs, real noisy photographs are
     restored and compared with their clean partners. Several --model are measured on the same pictures. Results are
-    rounded to 8 bits first. The table has means with 95 % bootstrap intervals, and seconds per megapixel of the result. docs/evaluation.md has the protocol of each task.
+    rounded to 8 bits first. The table has means with 95 % bootstrap intervals, and seconds per megapixel of the result.
+    docs/evaluation.md has the protocol of each task.
     """
     if options.compare is not None:
         _print_differences(*options.compare)

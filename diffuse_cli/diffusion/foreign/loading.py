@@ -51,7 +51,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         _refuse_programs(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, MemoryError) as error:
-        raise CheckpointError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or _first_line(error)}") from None
+        raise CheckpointError(
+            f"{path}: cannot be read: {getattr(error, 'strerror', None) or _first_line(error)}"
+        ) from None
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path}: {_forbidden(str(error))}") from None
     except (*DEFECTS, CheckpointError):

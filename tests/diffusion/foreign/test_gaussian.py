@@ -68,7 +68,9 @@ def test_known_pixels_are_kept_and_missing_ones_come_from_the_network(model: For
 @pytest.mark.parametrize("steps", [1, 3])
 def test_tiles_make_what_the_whole_makes(model: ForeignModel, steps: int) -> None:
     y = torch.rand(1, 3, 150, 130) - 0.5
-    known = Conditioning(observation=nothing(model, y=y, sigma_y=torch.full((1, 1, 1, 1), 0.2)), x_t=y, sigma_t=math.inf)
+    known = Conditioning(
+        observation=nothing(model, y=y, sigma_y=torch.full((1, 1, 1, 1), 0.2)), x_t=y, sigma_t=math.inf
+    )
     whole, tiled = (infer(known, Run(model=model, settings=Settings(steps=steps, tile=tile))) for tile in ("off", 64))
     assert float((whole - tiled).abs().max()) < 1e-5
 

@@ -61,7 +61,7 @@ def test_a_network_for_holes_is_measured_in_one_piece(tmp_path: Path) -> None:
      (denoiser(), {"noise": -1.0}), (prior(), {"role": "restore"})],
 )  # fmt: skip
 def test_options_that_do_not_fit_are_refused(tmp_path: Path, weights: dict[str, torch.Tensor], how: object) -> None:
-    with pytest.raises(UsageError, match="--noise|--role"):
+    with pytest.raises(UsageError, match=r"--noise|--role"):
         imported(weights, tmp_path, **how)  # type: ignore[arg-type]
     assert "other" not in checkpoint.named()
 
@@ -146,7 +146,7 @@ def test_options_for_checkpoints_alone_are_refused(tmp_path: Path) -> None:
     assert path is not None
     for how in ({"engine": "ncnn"}, {"compiled": True}):
         with pytest.raises(UsageError, match="not for imported models"):
-            load_any(path, **how)  # type: ignore[arg-type]
+            load_any(path, **how)
     with pytest.raises(CheckpointError, match="imported model"):
         checkpoint.load(path)
     assert isinstance(load_any(path, device="cpu"), ForeignModel)

@@ -1,6 +1,5 @@
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,8 +23,8 @@ def photo(*size: int) -> torch.Tensor:
     return torch.rand(1, 3, *size) * 1.6 - 0.8
 
 
-def picture(*size: int, **more: Any) -> Picture:
-    return Picture(pixels=photo(*size)[0].permute(1, 2, 0).numpy(), **more)
+def picture(*size: int) -> Picture:
+    return Picture(pixels=photo(*size)[0].permute(1, 2, 0).numpy())
 
 
 def test_tiles_make_what_the_whole_makes(tmp_path: Path) -> None:
@@ -38,7 +37,9 @@ def test_tiles_make_what_the_whole_makes(tmp_path: Path) -> None:
 def test_an_enlarger_reaches_any_size(tmp_path: Path) -> None:
     model, y = imported(enlarger(seed=None), tmp_path), resize(photo(5, 6), (20, 24))
     call = Call(settings=Settings())
-    assert torch.allclose(enlarged(model, y, (40, 48), call), y.repeat_interleave(2, 2).repeat_interleave(2, 3), atol=1e-6)
+    assert torch.allclose(
+        enlarged(model, y, (40, 48), call), y.repeat_interleave(2, 2).repeat_interleave(2, 3), atol=1e-6
+    )
     for size in ((30, 36), (60, 72), (160, 192), (41, 47)):
         x = enlarged(model, y, size, call)
         assert x.shape[-2:] == size
@@ -89,7 +90,7 @@ def test_memory_decides_the_tiles(tmp_path: Path) -> None:
 
 def test_consistency_alpha_and_depth_of_enlarged_pictures(tmp_path: Path) -> None:
     model = imported(enlarger(), tmp_path)
-    small = picture(30, 40, depth=16, alpha=np.full((30, 40), 30000, np.uint16))
+    small = replace(picture(30, 40), depth=16, alpha=np.full((30, 40), 30000, np.uint16))
     large = restore(small, SuperResolve(scale=3, consistent=True), model=model)
     assert large.pixels.shape == (90, 120, 3)
     assert large.alpha is not None
@@ -103,7 +104,13 @@ def test_a_fixed_denoiser_leaves_clean_pictures_alone_and_strength_counts(tmp_pa
     assert np.array_equal(restore(flat, Denoise(), model=model).pixels, flat.pixels)
     made = restore(picture(64, 64), Denoise(noise=25, strength=0.5), model=model)
     assert np.allclose(made.pixels, picture(64, 64).pixels - 0.1, atol=1e-5)
-    for task in (Denoise(noise=15), Denoise(noise="poisson"), Restore(noise=10), Restore(only=("blur",)), SuperResolve()):
+    for task in (
+        Denoise(noise=15),
+        Denoise(noise="poisson"),
+        Restore(noise=10),
+        Restore(only=("blur",)),
+        SuperResolve(),
+    ):
         with pytest.raises(UsageError):
             restore(picture(64, 64), task, model=model)
     with pytest.raises(UsageError, match="no samples"):
