@@ -141,7 +141,7 @@ def evaluate(*, options: EvaluateOptions, compute: ComputeSeveral) -> None:
     what = options.plan(compute)
     from ...evaluation.plan import measure, models_of
 
-    named = models_of(compute.models or ["photo"], what, options.task)
+    named = models_of(compute.model or ["photo"], what, options.task)
     with Display(quiet=options.quiet, total=what.total) as display:
         loaded = [(info, compute.load_model(str(info.path))) for info in named]
         outcome = measure(what, loaded, display.turn, display.say)

@@ -365,7 +365,7 @@ class ComputeInRounds(Compute):
 class ComputeSeveral(Computing):
     """Options for how to compute with several models."""
 
-    models: Annotated[
+    model: Annotated[
         list[str] | None,
         typer.Option(
             "--model",
