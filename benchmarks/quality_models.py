@@ -53,7 +53,6 @@ NETWORKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "FBCNN": [("FBCNN", {"nc": [16, 32, 32, 512], "nb": 2})],
     "FDAT": [("FDAT", {"embed_dim": 48, "num_groups": 2})],
     "FFTformer": [("FFTformer", {"dim": 16, "num_blocks": [1, 1, 2]})],
-    "GRL": [("GRL", {})],
     "HAT": [
         ("HAT", {"embed_dim": 24, "depths": (2, 2), "num_heads": (2, 2), "upscale": 2, "upsampler": "pixelshuffle"})
     ],
