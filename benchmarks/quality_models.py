@@ -54,7 +54,7 @@ NETWORKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "FDAT": [("FDAT", {"embed_dim": 48, "num_groups": 2})],
     "FFTformer": [("FFTformer", {"dim": 16, "num_blocks": [1, 1, 2]})],
     "HAT": [
-        ("HAT", {"embed_dim": 24, "depths": (2, 2), "num_heads": (2, 2), "upscale": 2, "upsampler": "pixelshuffle"})
+        ("HAT", {"embed_dim": 60, "depths": (2, 2), "num_heads": (2, 2), "upscale": 2, "upsampler": "pixelshuffle"})
     ],
     "HVICIDNet": [("HVICIDNet", {})],
     "KBNet": [("KBNet_s", {"width": 16})],
@@ -73,7 +73,7 @@ NETWORKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "RetinexFormer": [("RetinexFormer", {})],
     "SAFMN": [("SAFMN", {"dim": 36})],
     "SAFMNBCIE": [("SAFMNBCIE", {"dim": 36})],
-    "SCUNet": [("SCUNet", {"dim": 16, "config": [2, 2, 2, 2, 2, 2, 2]})],
+    "SCUNet": [("SCUNet", {"dim": 32, "config": [2, 2, 2, 2, 2, 2, 2]})],
     "SPAN": [("SPAN", _RGB), ("SPAN", _RGB | {"upscale": 2})],
     "SeemoRe": [("SeemoRe", {})],
     "SwiftSRGAN": [("SwiftSRGAN", {})],
@@ -133,7 +133,7 @@ def _enlarged(picture: Picture, model: ForeignModel) -> dict[str, Any]:
     wanted = round(picture.pixels.shape[0] * other)
     found = restore(picture, SuperResolve(scale=2, consistent=True), model=model)
     back = resize(to_tensor(found.pixels), (picture.pixels.shape[0], picture.pixels.shape[1]))
-    off = float((back - to_tensor(picture.pixels)).abs().max() * LEVEL)
+    off = float((back.clamp(-1, 1) - to_tensor(picture.pixels)).abs().max() * LEVEL)
     return {"other_scale": made.pixels.shape[0] == wanted, "consistent": off}
 
 

@@ -49,7 +49,12 @@ def for_model(tasks: TaskSource, compute: Compute, op: str, *, drawn: bool, dama
         raise UsageError(f"--mask: --model {path.stem} fills nothing ({header.words}); leave it out")
     if damaged == "inpaint" and header.role not in ("prior", "inpaint"):
         raise UsageError(f"--damaged inpaint: --model {path.stem} fills nothing; take --damaged keep")
-    return _OfModel(tasks=tasks, header=header, name=path.stem)
+    from ...diffusion.foreign.model import side_of
+
+    settings = compute.settings(1)
+    auto = header.whole and settings.tile == "auto"
+    tile: int | str = "auto" if auto else side_of(header, settings) or "off"
+    return _OfModel(tasks=tasks, header=header, name=path.stem, tile=tile)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,18 +65,20 @@ class _OfModel(TaskSource):
         tasks: what is asked for.
         header: of the model.
         name: of the model.
+        tile: the side of its tiles, as --tile takes it. "auto": a picture is computed in one piece if it fits.
     """
 
     tasks: TaskSource
     header: "ForeignHeader"
     name: str
+    tile: int | str
 
     def of(self, job: Job) -> "tuple[Task, Mapping[str, Any]]":
         """Return the task as the model carries it out, and what its recipe says of the model."""
         from ...tasks.with_model import with_model
 
         task, facts = self.tasks.of(job)
-        return with_model(task, self.header), {**facts, "foreign": self._told()}
+        return with_model(task, self.header), {**facts, "foreign": self._told(), "tile": self.tile}
 
     def _told(self) -> dict[str, Any]:
         header = self.header

@@ -29,10 +29,32 @@ log = logging.getLogger("diffuse_cli")
 
 MEMORY: Final = 3 << 30
 """Memory that tiles may take, if nothing is said."""
-WHOLE_MEMORY: Final = 12 << 30
+WHOLE_MEMORY: Final = 4 << 30
 """The same for a picture that is computed in one piece, because the network looks at all of it."""
-_COPIES: Final = 8
-"""The memory of a network, in layers as large as its largest one."""
+_COPIES: Final = 16
+"""The memory of a network, in layers as large as its largest one. Networks measured 3 to 17."""
+
+
+def grid_of(header: ForeignHeader) -> Grid:
+    """Return where a model's tiles begin, and their margins."""
+    step = GRID
+    while step % header.multiple:
+        step += GRID
+    margin = MOST_MARGIN if header.whole else header.margin
+    return Grid(step=step, margin=-(-margin // step) * step)
+
+
+def bytes_per_pixel(header: ForeignHeader) -> int:
+    """Return the memory that each pixel of a model's input takes, about."""
+    return 4 * _COPIES * header.activation
+
+
+def side_of(header: ForeignHeader, settings: Settings) -> int | None:
+    """Return the side of a model's tiles without their margins, where it is computed in tiles. None: --tile off."""
+    if settings.tile != "auto":
+        return tile_side(settings)
+    memory = settings.memory or (WHOLE_MEMORY if header.whole else MEMORY)
+    return side_within(memory, bytes_per_pixel(header), 2 * grid_of(header).margin)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -94,16 +116,12 @@ class ForeignModel:
     @property
     def grid(self) -> Grid:
         """Where its tiles begin, and their margins."""
-        step = GRID
-        while step % self.header.multiple:
-            step += GRID
-        margin = MOST_MARGIN if self.header.whole else self.header.margin
-        return Grid(step=step, margin=-(-margin // step) * step)
+        return grid_of(self.header)
 
     @property
     def bytes_per_pixel(self) -> int:
         """Memory that each pixel of its input takes, about."""
-        return 4 * _COPIES * self.header.activation
+        return bytes_per_pixel(self.header)
 
     def tile_side(self, settings: Settings, size: tuple[int, int]) -> int | None:
         """Return the side of a tile without its margins. None: the picture in one piece.
@@ -112,14 +130,11 @@ class ForeignModel:
             settings: say what was asked for.
             size: (height, width) of the picture.
         """
-        if settings.tile != "auto":
-            return tile_side(settings)
-        each = self.bytes_per_pixel
-        if not self.header.whole:
-            return side_within(settings.memory or MEMORY, each, 2 * self.grid.margin)
-        if size[0] * size[1] * each <= (settings.memory or WHOLE_MEMORY):
+        side = side_of(self.header, settings)
+        if settings.tile != "auto" or not self.header.whole:
+            return side
+        if size[0] * size[1] * self.bytes_per_pixel <= (settings.memory or WHOLE_MEMORY):
             return None
-        side = side_within(settings.memory or WHOLE_MEMORY, each, 2 * self.grid.margin)
         log.warning(
             f"{self.header.architecture} looks at all of a picture, and this one is too large: computed in tiles of "
             f"{side} pixels, whose seams may show; --memory SIZE allows larger ones"

@@ -17,8 +17,11 @@ from .header import MOST_MARGIN
 if TYPE_CHECKING:
     from spandrel import ModelDescriptor
 
-ENOUGH: Final = 0.1
-"""Largest difference of a tile and the whole, in 8-bit levels, with which a margin is wide enough."""
+ENOUGH: Final = 0.02
+"""Largest difference of a tile and a wider one, in 8-bit levels, with which a margin is wide enough.
+
+Other pictures than the test picture differ by up to five times as much (docs/models.md).
+"""
 _MARGINS: Final = (16, 32, 64, MOST_MARGIN)
 _TILE: Final = 64
 _ALIKE: Final = 4.0
