@@ -23,7 +23,7 @@ def fitting(recipe: Mapping[str, Any]) -> str | None:
     from ..tasks.with_model import WithModel
 
     operation = recipe.get("operation", "")
-    if "part" in recipe:
+    if recipe.get("part") not in (None, "show-fill"):
         return None
     if operation in TASKS:
         if recipe.get("missing"):  # rows of a damaged file were filled

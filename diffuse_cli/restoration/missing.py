@@ -1,4 +1,4 @@
-"""Pixels that a damaged file has no data for, filled before anything else is done."""
+"""Pixels that a damaged file has no data for, or wrong ones, filled before anything else is done."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from .restore import restore
 
 
 def filled(picture: Picture, settings: Settings, model: AnyModel) -> Picture:
-    """Return a picture whose missing pixels are filled as a hole. The others keep their bits.
+    """Return a picture whose missing and wrong pixels are filled as a hole. The others keep their bits.
 
     Args:
         picture: the file's, with damage.
@@ -22,7 +22,7 @@ def filled(picture: Picture, settings: Settings, model: AnyModel) -> Picture:
         OutOfMemoryError: not even the smallest tile fits.
     """
     damage = picture.source.damage
-    if damage is None or not damage.missing.any():
+    if damage is None or not damage.fillable.any():
         return picture
-    whole = restore(picture, Problem(hole=damage.missing), replace(settings, textured=True), model)
+    whole = restore(picture, Problem(hole=damage.fillable), replace(settings, textured=True), model)
     return replace(whole, source=replace(picture.source, damage=replace(damage, is_filled=True)))

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..degradation.operators import Degradation
 from ..images.picture import Picture
 from .linear_part import LinearPart
+from .strips import Strip
 from .wide_holes.widths import REACH
 
 
@@ -145,6 +146,8 @@ class Problem:
         observation: how the picture relates to the result.
         hole: (H, W), True where the picture is missing.
         at_once: the widest hole that is filled at once, in pixels; wider ones are filled coarse to fine. None: any.
+        strips: parts of the hole that are filled one after the other, each in its window. (): all of it at once.
+        sources: (H, W), where wide holes take pieces of the picture from. None: anywhere.
         finish: what is made of the estimate.
         findings: what was found out.
     """
@@ -153,6 +156,8 @@ class Problem:
     observation: NoisyPicture | GuidePicture | AsTrained | Repainting = NoisyPicture()
     hole: NDArray[np.bool_] | None = None
     at_once: int | None = REACH
+    strips: tuple[Strip, ...] = ()
+    sources: NDArray[np.bool_] | None = None
     finish: Finish = Finish()
     findings: Findings = Findings()
 

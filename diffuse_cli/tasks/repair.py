@@ -4,8 +4,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import numpy as np
-
 from ..errors import UsageError
 from ..images.source_type import EDITED
 from .inpaint import Inpaint, TooMuchDamageError
@@ -99,6 +97,8 @@ class Repair:
 
     def _toned(self, picture: "Picture", restored: "Problem") -> "ToneResult | None":
         """Measure the fading inside the print, without its marks. None: it is text or a drawing."""
+        import numpy as np
+
         from ..degradation.estimation.drawings import is_drawn, is_hard
         from ..degradation.estimation.patching import patched
         from ..images.tensors import to_tensor

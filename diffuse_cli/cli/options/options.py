@@ -161,7 +161,8 @@ class Files(Sources, Output):
     damaged: Annotated[
         Damaged,
         typer.Option(
-            help="What to do with damaged JPEGs: keep what is there, refuse them, or inpaint the missing rows first.",
+            help="What to do with damaged JPEGs and animations: keep what is there, refuse them, or inpaint the "
+            "missing rows of JPEGs first.",
             rich_help_panel="Batches",
         ),
     ] = "keep"

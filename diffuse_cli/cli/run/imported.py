@@ -97,9 +97,22 @@ class _OfModel(TaskSource):
         """The files that are read beside the pictures."""
         return self.tasks.reads
 
+    @property
+    def show_fill(self) -> str | None:
+        """Where it is shown what is filled, or None."""
+        return self.tasks.show_fill
+
+    def notes(self, job: Job) -> tuple[str, ...]:
+        """Return what is said of a job's files."""
+        return self.tasks.notes(job)
+
     def saved(self, job: Job) -> Path | None:
         """Return the file that the picture's mask is written to, or None."""
         return self.tasks.saved(job)
+
+    def settled(self, job: Job) -> Job:
+        """Return a job as it is carried out, after `prepare`."""
+        return self.tasks.settled(job)
 
     def prepare(self, batch: Batch) -> None:
         """Do what must be done after planning."""
