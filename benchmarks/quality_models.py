@@ -53,9 +53,6 @@ NETWORKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "FBCNN": [("FBCNN", {"nc": [16, 32, 32, 512], "nb": 2})],
     "FDAT": [("FDAT", {"embed_dim": 48, "num_groups": 2})],
     "FFTformer": [("FFTformer", {"dim": 16, "num_blocks": [1, 1, 2]})],
-    "HAT": [
-        ("HAT", {"embed_dim": 60, "depths": (2, 2), "num_heads": (2, 2), "upscale": 2, "upsampler": "pixelshuffle"})
-    ],
     "HVICIDNet": [("HVICIDNet", {})],
     "KBNet": [("KBNet_s", {"width": 16})],
     "LaMa": [("LaMa", {"in_nc": 4, "out_nc": 3})],
@@ -73,7 +70,6 @@ NETWORKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "RetinexFormer": [("RetinexFormer", {})],
     "SAFMN": [("SAFMN", {"dim": 36})],
     "SAFMNBCIE": [("SAFMNBCIE", {"dim": 36})],
-    "SCUNet": [("SCUNet", {"dim": 32, "config": [2, 2, 2, 2, 2, 2, 2]})],
     "SPAN": [("SPAN", _RGB), ("SPAN", _RGB | {"upscale": 2})],
     "SeemoRe": [("SeemoRe", {})],
     "SwiftSRGAN": [("SwiftSRGAN", {})],

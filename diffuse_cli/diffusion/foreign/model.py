@@ -29,9 +29,9 @@ log = logging.getLogger("diffuse_cli")
 
 MEMORY: Final = 3 << 30
 """Memory that tiles may take, if nothing is said."""
-WHOLE_MEMORY: Final = 4 << 30
+WHOLE_MEMORY: Final = 6 << 30
 """The same for a picture that is computed in one piece, because the network looks at all of it."""
-_COPIES: Final = 16
+_COPIES: Final = 12
 """The memory of a network, in layers as large as its largest one. Networks measured 3 to 17."""
 
 

@@ -81,7 +81,7 @@ def test_memory_decides_the_tiles(tmp_path: Path) -> None:
     assert large is not None
     assert small is not None
     assert large > small >= 64
-    whole = replace(model, header=replace(model.header, whole=True, activation=4000))
+    whole = replace(model, header=replace(model.header, whole=True, activation=400))
     assert whole.tile_side(Settings(), (300, 300)) is None
     side = whole.tile_side(Settings(), (9999, 9999))
     assert side is not None
