@@ -679,7 +679,7 @@ def models_published() -> str:
                 body.append(
                     [
                         row["set"],
-                        row["condition"],
+                        row["condition"] + (", gray" if row["gray"] else ""),
                         row["method"],
                         figure("psnr", row["mean"]["psnr"]),
                         f"{low:.2f} .. {high:.2f}",
