@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from ..diffusion.model import Model
+from ..diffusion.foreign.model import AnyModel
 from ..diffusion.settings import Settings
 from ..images.picture import Picture
 from .problem import Problem
 from .restore import restore
 
 
-def filled(picture: Picture, settings: Settings, model: Model) -> Picture:
+def filled(picture: Picture, settings: Settings, model: AnyModel) -> Picture:
     """Return a picture whose missing and wrong pixels are filled as a hole. The others keep their bits.
 
     Args:

@@ -14,6 +14,7 @@ from ..degradation.estimation.drawings import has_few_levels
 from ..degradation.estimation.picture_noise import MAX_JPEG_QUALITY, coded_quality, is_white, measured_noise
 from ..degradation.operators import Degradation
 from ..diffusion import checkpoint
+from ..diffusion.foreign.model import AnyModel
 from ..diffusion.model import Model
 from ..diffusion.photo_noise import BLOCK, PhotoNoise, Regressor, load_regressor, read_noise
 from ..images.picture import Picture
@@ -178,13 +179,13 @@ def _is_correlated(photo: PhotoNoise) -> bool:
     return enough and photo.grain >= LEAST_GRAIN
 
 
-def noise_reader(model: Model) -> NoiseReader | None:
-    """Return what reads noise with a model. None: its weights do not know grain.
+def noise_reader(model: AnyModel) -> NoiseReader | None:
+    """Return what reads noise with a model. None: its weights do not know grain, as those of imported models.
 
     The regressor is loaded when a picture's noise is read for the first time. Then a missing or damaged file raises
     CheckpointError.
     """
-    if model.network.config.described < 5:
+    if not isinstance(model, Model) or model.network.config.described < 5:
         return None
 
     def read(picture: Picture) -> PhotoNoise | None:

@@ -56,6 +56,11 @@ class GuidePicture:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AsTrained:
+    """A picture to which happened whatever an imported restorer was trained to undo."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Repainting:
     """A picture that is drawn again from itself, covered with noise, by a network that has learned a style.
 
@@ -150,7 +155,7 @@ class Problem:
     """
 
     picture: Picture | None = None
-    observation: NoisyPicture | GuidePicture | Repainting = NoisyPicture()
+    observation: NoisyPicture | GuidePicture | AsTrained | Repainting = NoisyPicture()
     hole: NDArray[np.bool_] | None = None
     at_once: int | None = REACH
     strips: tuple[Strip, ...] = ()

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from ..diffusion.foreign.model import AnyModel
 from ..diffusion.inference import Progress, Run, calls
-from ..diffusion.model import Model
 from ..diffusion.settings import Settings
 from ..images.picture import Picture
 from .alpha import enlarged_alpha
@@ -14,7 +14,7 @@ from .solve import solve
 
 
 def restore(
-    picture: Picture, problem: Problem, settings: Settings, model: Model, progress: Progress | None = None
+    picture: Picture, problem: Problem, settings: Settings, model: AnyModel, progress: Progress | None = None
 ) -> Picture:
     """Restore a picture: its posterior mean, a posterior sample, or what lies between.
 

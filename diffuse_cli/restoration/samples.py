@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..diffusion.foreign.model import AnyModel
 from ..diffusion.inference import Progress, Run, calls, part_of
-from ..diffusion.model import Model
 from ..diffusion.settings import Settings
 from ..errors import UsageError
 from ..images.image_io import Levels, Picture
@@ -26,7 +26,7 @@ class Samples:
     """Answers about one picture. Sample k depends on the seed and on k, never on how many there are or their order."""
 
     def __init__(
-        self, picture: Picture, problem: Problem, model: Model, *, moments: bool = False, traces: bool = False
+        self, picture: Picture, problem: Problem, model: AnyModel, *, moments: bool = False, traces: bool = False
     ) -> None:
         """Keep what is known.
 

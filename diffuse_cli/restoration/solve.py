@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 
 from ..degradation.mask_shapes import resized
+from ..diffusion.foreign.model import ForeignModel
 from ..diffusion.inference import OnStep, Run, infer
 from ..diffusion.tiling import copied_picture
 from ..images.picture import Picture
 from ..images.tensors import to_array, to_tensor
 from .finishing import extend_colour_under_alpha, feather
+from .foreign import mapped
 from .jpeg_blocks.finishing import within_intervals
 from .noise_levels import between_levels
 from .observe import observe
@@ -53,6 +55,8 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     y, gray = to_tensor(picture.pixels), picture.is_gray
     if isinstance(problem.observation, Repainting):
         return repaint(y, problem.observation, run, gray=gray)
+    if isinstance(run.model, ForeignModel) and not run.model.header.is_prior:
+        return mapped(y, problem, picture, run.model, run, gray=gray)
     if problem.strips:
         return _strip_by_strip(y, problem, picture, run)
     wide = _wide_hole(problem, textured=run.settings.has_texture)
@@ -63,9 +67,9 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
         return fill_wide(restored, replace(wide, missing=wide.part), run.part(0.5, 1), gray=gray)
     if problem.guide is not None and problem.guide.sigma_y is not None:
         return between_levels(y, problem, run, gray=gray)
-    config, sampling = run.model.network.config, run.settings.steps > 1
+    nothing, sampling = run.model.nothing_known(1, y.device), run.settings.steps > 1
     placed = on_grid(y, problem, picture)
-    known = observe(placed.y, placed.problem, config, gray=gray, sampling=sampling)
+    known = observe(placed.y, placed.problem, nothing, gray=gray, sampling=sampling)
     estimate = placed.undone(infer(known, placed.run(run)))
     blocks = problem.finish.blocks
     if blocks is None:
@@ -133,13 +137,13 @@ def _filled_in_exact(y: Tensor, problem: Problem, wide: WideHole, run: Run, *, g
 
     The rest comes first where the network sees across the wide part, and last where it does not.
     """
-    config, sampling = run.model.network.config, run.settings.steps > 1
+    nothing, sampling = run.model.nothing_known(1, y.device), run.settings.steps > 1
     sources = None if problem.sources is None else torch.from_numpy(np.ascontiguousarray(problem.sources))
     rest = replace(problem, hole=wide.missing & ~wide.part)
     if wide.across <= REACH and not rest.leaves_alone:
-        y = infer(observe(y, problem, config, gray=gray, sampling=sampling), run.part(0, 0.2))
+        y = infer(observe(y, problem, nothing, gray=gray, sampling=sampling), run.part(0, 0.2))
         return fill_wide(y, replace(wide, missing=wide.part), run.part(0.2, 1), gray=gray, sources=sources)
     filled = fill_wide(y, wide, run.part(0, 0.9), gray=gray, sources=sources)
     if rest.leaves_alone:
         return filled
-    return infer(observe(filled, rest, config, gray=gray, sampling=sampling), run.part(0.9, 1))
+    return infer(observe(filled, rest, nothing, gray=gray, sampling=sampling), run.part(0.9, 1))

@@ -105,6 +105,22 @@ class Inpaint:
                 alpha.
             TooMuchDamageError: too much looks damaged.
         """
+        from ..restoration.problem import Findings
+
+        known = self.known(picture)
+        wide = None if known.hole is None else widest(known.hole, TEXTURED)
+        if wide is None:
+            return known
+        across = min(wide.across, *_extent(wide.part))
+        notes = (*known.findings.notes, _WIDE_NOTE.format(across=across))
+        return replace(known, findings=Findings(notes=notes, warnings=known.findings.warnings))
+
+    def known(self, picture: "Picture") -> "Problem":
+        """Return what is known about a picture, however its holes are filled.
+
+        Raises:
+            PictureError: as `problem`.
+        """
         from ..restoration.problem import Findings, Finish, Problem
 
         share, notes = self._share(picture)
@@ -115,9 +131,6 @@ class Inpaint:
             raise PictureError(f"{nothing}, so there is nothing to fill; mark in white what is to be filled")
         if hole.all():
             raise PictureError("the mask covers the whole picture, so nothing is left to fill it from; mark less of it")
-        wide = widest(hole, TEXTURED)
-        if wide is not None:
-            notes = (*notes, _WIDE_NOTE.format(across=wide.across))
         finish = Finish(cover=self._cover(share, hole), opaque=source == "alpha")
         return Problem(hole=hole, finish=finish, findings=Findings(notes=notes))
 
@@ -244,6 +257,14 @@ def with_fill_noise(problem: "Problem", picture: "Picture", read_noise: "NoiseRe
     findings = problem.findings
     findings = replace(findings, notes=(*findings.notes, note), facts={**findings.facts, **facts})
     return replace(problem, finish=replace(problem.finish, fill_noise=found.whole()), findings=findings)
+
+
+def _extent(part: "NDArray[np.bool_]") -> tuple[int, int]:
+    """Return the height and width of the box around a part of a picture."""
+    import numpy as np
+
+    rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
+    return int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
 
 
 def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds

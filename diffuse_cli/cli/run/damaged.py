@@ -8,7 +8,7 @@ from ...errors import PictureError
 from ..options.options import Compute
 
 if TYPE_CHECKING:
-    from ...diffusion.model import Model
+    from ...diffusion.foreign.model import AnyModel
     from ...images.choices import Damaged
     from ...images.picture import Picture
 
@@ -16,7 +16,7 @@ Mender = Callable[[Path, "Picture"], "Picture"]
 """Returns the picture to restore in the place of the one that was read."""
 
 
-def mender(how: "Damaged", compute: Compute, model: "Model | None") -> Mender:
+def mender(how: "Damaged", compute: Compute, model: "AnyModel | None") -> Mender:
     """Return what is done with each picture that is read.
 
     Args:

@@ -16,6 +16,7 @@ from ..batch.plan import Job
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions
 from .damaged import mender, told
 from .display import Display
+from .imported import for_model
 from .planning import coding_of, plan_files, show_plan
 from .products import Answer, Checkpoint, RestoredPicture, answer_of, products_beside
 from .reading import Input, Inputs
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ...diffusion.model import Model
+    from ...diffusion.foreign.model import AnyModel
     from ...images.choices import Damaged
     from ...images.encoding import Encoding
     from ...images.picture import Picture
@@ -56,6 +57,7 @@ def restore_files(
     from ...restoration.noise_reading import noise_reader
 
     encoding, request = keeping.encoding(), which.answers()
+    tasks = for_model(tasks, compute, op, drawn=request.are_drawn, damaged=files.damaged)
     picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
     beside = products_beside(picture, which, tasks.show_fill)
     wanted = _Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged)
@@ -129,11 +131,10 @@ class _Wanted:
             UsageError: the device or the type of numbers cannot be used.
         """
         from ...diffusion.checkpoint import file_sha256, find
-        from ...diffusion.model import chosen_dtype
+        from ...diffusion.foreign.model import dtype_of
 
-        how = self.compute
-        dtype = chosen_dtype(how.device, how.dtype, how.engine)
-        return file_sha256(find(how.model)), dtype, how.compile
+        how, path = self.compute, find(self.compute.model)
+        return file_sha256(path), dtype_of(path, how.device, how.dtype, how.engine), how.compile
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Return the recipe. The input's hash is still empty."""
@@ -223,7 +224,7 @@ class _Restorer(PictureSteps[_Read]):
     waiting: ClassVar[str] = "reading and measuring"
 
     wanted: _Wanted
-    model: "Model | None"
+    model: "AnyModel | None"
     inputs: Inputs
     traces: bool
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...degradation.mask_shapes import resized
 from ...diffusion.conditioning import Conditioning
-from ...diffusion.denoiser import Observation, nothing_known
+from ...diffusion.denoiser import Observation
 from ...diffusion.inference import Run, infer
 from ...diffusion.tiling import copied_picture
 from .patch_search import Matches, uniform
@@ -41,7 +41,7 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool, sources: Tenso
         (1, 3, H, W), y with the wide part filled, in host memory.
     """
     settings = run.settings
-    base = replace(nothing_known(1, run.model.network.config, y.device), gray=gray)
+    base = replace(run.model.nothing_known(1, y.device), gray=gray)
     drawn = settings.steps > 1
     levels = _levels(wide, sources) if settings.has_texture else wide.levels(REACH)
     found: Matches | None = None
