@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -155,6 +155,8 @@ class _Drawer(PictureSteps[dict[str, Any]]):
         wanted: what recipes say.
         model: draws them.
     """
+
+    waiting: ClassVar[str] = ""
 
     columns: int | None
     settings: "list[Settings]"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ...errors import PictureError, UsageError
 from ...provenance import recipe
@@ -204,6 +204,14 @@ class _Read:
     encoding: "Encoding"
 
 
+_DOING: Final = {
+    "denoise": "denoising", "inpaint": "filling", "super-resolve": "enlarging", "restore": "restoring",
+    "deblur": "deblurring", "dejpeg": "removing blocks", "repair": "repairing", "enhance": "enhancing",
+    "compose": "composing", "extend": "extending", "stylize": "painting",
+}  # fmt: skip
+"""What commands do, as the progress says."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Restorer(PictureSteps[_Read]):
     """How each picture is read, restored and written.
@@ -211,6 +219,8 @@ class _Restorer(PictureSteps[_Read]):
     Attributes:
         traces: the steps of the first sample are kept.
     """
+
+    waiting: ClassVar[str] = "reading and measuring"
 
     wanted: _Wanted
     model: "Model | None"
@@ -245,7 +255,8 @@ class _Restorer(PictureSteps[_Read]):
 
     def restore(self, job: Job, read: _Read) -> Made:
         """Restore a picture. If it has several pages, they are written as they are restored."""
-        self.results.display.show(Path(job.source_name).name)
+        name, op = Path(job.source_name).name, self.results.batch.op
+        self.results.display.show(name, _DOING.get(op, op))
         several = read.first.source.pages > 1
         if several and self.wanted.tasks.saved(job) is not None:
             raise PictureError(
