@@ -1,7 +1,6 @@
 """The network computed through Vulkan is the network. Without a GPU, a driver that computes on the CPU serves."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,10 +21,9 @@ FOUND = [Gpu(number=0, name="llvmpipe", kind=3, memory=1024), Gpu(number=1, name
 
 
 @pytest.fixture
-def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU that the CPU computes, and a real one."""
     monkeypatch.setattr(vulkan, "gpus", lambda: FOUND)
-    return
 
 
 @needs_gpu
