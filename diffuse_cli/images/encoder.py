@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, PngImagePlugin
 
 from ..system.arrays import row_blocks
-from .encoding import Encoding, lossy_quality
+from .dicom_values import displayed
+from .dicom_writer import write_dicom
+from .encoding import Encoding, holds_16_bit, lossy_quality
 from .jpeg_data import with_metadata
 from .jpeg_writer import jpeg_options, unchanged
 from .metadata import handed_on, iptc_record, raw_profile, turned
@@ -27,8 +29,8 @@ def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Enco
 
     Args:
         stream: written from its position on.
-        pages: taken one by one. Only a TIFF takes more than one.
-        kind: the format, by Pillow's name, or "NPY", "HEIF", "JXL".
+        pages: taken one by one. Only TIFF and DICOM take more than one.
+        kind: the format, by Pillow's name, or "NPY", "HEIF", "JXL", "DICOM".
         encoding: depth, quality and metadata.
 
     Returns:
@@ -37,12 +39,15 @@ def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Enco
     Raises:
         Exception: whatever the encoder or the stream raises.
     """
+    if kind == "DICOM":
+        write_dicom(stream, ((page, _said(page, encoding).xmp) for page in pages))
+        return ""
     if kind == "TIFF":
-        write_tiff(stream, (_tiff_page(_of_depth(page, encoding), encoding) for page in pages))
+        write_tiff(stream, (_tiff_page(_of_depth(page, kind, encoding), encoding) for page in pages))
         return ""
     note = ""
     for page in pages:
-        picture = _of_depth(page, encoding)
+        picture = _of_depth(page, kind, encoding)
         if kind == "JPEG":
             note = _write_jpeg(stream, picture, encoding)
             continue
@@ -50,8 +55,13 @@ def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Enco
     return note
 
 
-def _of_depth(picture: Picture, encoding: Encoding) -> Picture:
-    return picture if encoding.depth == "keep" else with_depth(picture, int(encoding.depth))
+def _of_depth(picture: Picture, kind: str, encoding: Encoding) -> Picture:
+    """Return a picture as it is written. DICOM that becomes another format is written as it is displayed."""
+    is_dicom = picture.source.dicom is not None
+    picture = displayed(picture)
+    if encoding.depth != "keep":
+        return with_depth(picture, int(encoding.depth))
+    return with_depth(picture, 8) if is_dicom and not holds_16_bit(kind) else picture
 
 
 def _said(picture: Picture, encoding: Encoding) -> Source:

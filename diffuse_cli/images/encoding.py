@@ -28,6 +28,8 @@ FORMAT_OF_SUFFIX: Final = {
     ".heic": "HEIF",
     ".heif": "HEIF",
     ".jxl": "JXL",
+    ".dcm": "DICOM",
+    ".dicom": "DICOM",
 }
 _ONLY_READ: Final = {".gif": "GIF", ".pbm": "PBM", **dict.fromkeys(sorted(RAW_SUFFIXES), "camera RAW")}
 WRITTEN_AS: Final = {".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", **dict.fromkeys(_ONLY_READ, ".png")}
@@ -37,11 +39,13 @@ PICTURE_SUFFIXES: Final = (*FORMAT_OF_SUFFIX, ".mpo", *_ONLY_READ)
 _SUFFIX_OF_NAME = {
     "png": ".png", "jpeg": ".jpg", "jpg": ".jpg", "webp": ".webp", "tiff": ".tif", "tif": ".tif", "bmp": ".bmp",
     "ppm": ".ppm", "pgm": ".pgm", "avif": ".avif", "npy": ".npy", "heic": ".heic", "heif": ".heif", "jxl": ".jxl",
+    "dicom": ".dcm", "dcm": ".dcm",
 }  # fmt: skip
-_HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL"})
+_HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL", "DICOM"})
 _HOLDS_FLOATS = frozenset({"TIFF", "NPY"})
 _HOLDS_ALPHA = frozenset({"PNG", "WEBP", "TIFF", "AVIF", "NPY", "HEIF", "JXL"})
-_LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM", "NPY"})
+_LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM", "NPY", "DICOM"})
+_HOLDS_PAGES = frozenset({"TIFF", "DICOM"})
 _TAKES_QUALITY = frozenset({"JPEG", "WEBP", "AVIF", "HEIF", "JXL"})
 _BITS_OF_HEIF = frozenset({10, 12})
 
@@ -174,12 +178,21 @@ def check_writable_format(path: Path, encoding: Encoding = PLAIN) -> str:
         encoding: its format, if it is not that of the suffix.
 
     Raises:
-        UsageError: the suffix is unknown, or the format needs the extra [formats], which is not installed.
+        UsageError: the suffix is unknown, or the format needs an extra that is not installed.
     """
     kind = encoding.kind(path)
-    if kind in ("HEIF", "JXL"):
+    if kind in ("HEIF", "JXL", "DICOM"):
         check_installed(kind, path)
     return kind
+
+
+def holds_16_bit(kind: str) -> bool:
+    """Return whether a format holds 16 bits per channel.
+
+    Args:
+        kind: by Pillow's name.
+    """
+    return kind in _HOLDS_16_BIT
 
 
 def is_lossless(path: Path, picture: Picture, encoding: Encoding = PLAIN) -> bool:
@@ -233,10 +246,14 @@ def check_fits(picture: Picture, path: Path, encoding: Encoding = PLAIN) -> None
     """
     kind = encoding.kind(path)
     floating = picture.floating and encoding.depth == "keep"
-    deep = (picture.depth == 16 if encoding.depth == "keep" else encoding.depth == "16") and not floating
+    is_dicom = picture.source.dicom is not None  # of which other formats get what is displayed
+    deep = (picture.depth == 16 and not is_dicom if encoding.depth == "keep" else encoding.depth == "16")
+    deep = deep and not floating
     colour = picture.pixels.shape[2] == 3
-    problem = ""
-    if floating and kind not in _HOLDS_FLOATS:
+    problem = _not_dicom(picture, encoding) if kind == "DICOM" else ""
+    if problem:
+        pass
+    elif floating and kind not in _HOLDS_FLOATS:
         problem = f"{kind} cannot hold floating-point numbers; use -o out.tif, or --depth 16"
     elif deep and kind not in _HOLDS_16_BIT and not (kind == "HEIF" and picture.source.bits in _BITS_OF_HEIF):
         problem = f"{kind} cannot hold 16 bits per channel, but PNG, TIFF and PPM can; use -o out.png, or --depth 8"
@@ -244,12 +261,26 @@ def check_fits(picture: Picture, path: Path, encoding: Encoding = PLAIN) -> None
         problem = f"{kind} cannot hold transparency; use -o out.png"
     elif colour and path.suffix.lower() == ".pgm":
         problem = "PGM cannot hold colour; use -o out.ppm"
-    elif picture.source.pages > 1 and kind != "TIFF":
+    elif picture.source.pages > 1 and kind not in _HOLDS_PAGES:
         problem = f"{kind} cannot hold {picture.source.pages} pages; use -o out.tif"
     elif kind == "JXL" and picture.source.icc and not is_srgb(picture.source.icc):
         problem = "JPEG XL with a colour profile other than sRGB cannot be written; use -o out.png"
     if problem:
         raise PictureError(f"{shown(path)}: {problem}")
+
+
+def _not_dicom(picture: Picture, encoding: Encoding) -> str:
+    """Return why a picture cannot be written as DICOM; "" = it can."""
+    dicom = picture.source.dicom
+    if dicom is None:
+        return "only a picture that was read from DICOM is written as DICOM; use -o out.png"
+    if dicom.shape is None:
+        return "a larger canvas no longer lies where the tags of the DICOM file say; use -o out.png"
+    if picture.pixels.shape[2] != 1 or picture.alpha is not None or picture.floating or encoding.depth == "8":
+        return "DICOM keeps its gray values and their bits; use -o out.png"
+    if encoding.metadata != "keep":
+        return "DICOM keeps all its tags; leave --metadata out, and take out names with a program made for it"
+    return ""
 
 
 def is_srgb(icc: bytes) -> bool:

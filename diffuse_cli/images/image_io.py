@@ -13,6 +13,7 @@ from ..errors import PictureError
 from ..system.files import disk_trouble, reason, replaced_whole, shown
 from ..system.streams import opened
 from . import content_credentials, optional_formats, tiff
+from .dicom import Frames, is_dicom
 from .encoder import encode
 from .encoding import PLAIN, Encoding, check_fits, check_quality, check_writable_format, is_lossless
 from .jpeg_writer import SUBSAMPLINGS, jpeg_coding, through_jpeg
@@ -43,7 +44,7 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
     Args:
         path: PNG, JPEG, WebP, TIFF, BMP, PBM/PGM/PPM, AVIF, .npy or a still GIF. With the extra [formats] also HEIC,
-            JPEG XL, camera RAW, AVIF of more than 8 bits, and rare codings of TIFF.
+            JPEG XL, camera RAW, AVIF of more than 8 bits, and rare codings of TIFF; with [dicom] gray DICOM.
         max_pixels: refuse larger pictures before decoding. A small file can hold a picture that fills the memory.
 
     Raises:
@@ -59,7 +60,7 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
 
 def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | None = None) -> Generator[Picture]:
-    """Read the pages of a TIFF, or the picture of any other file, one after the other.
+    """Read the pages of a TIFF, the frames of a DICOM file, or the picture of any other file, one after the other.
 
     Args:
         path: the file.
@@ -71,9 +72,10 @@ def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | N
     """
     with _named(path), opened(path) if data is None else data as file:
         state = _state(file)
+        frames = _frames(file, path, max_pixels)
         number, count = 0, 1
         while number < count:
-            picture, count = _page(file, path, number, max_pixels)
+            picture, count = _page(file, path, number, max_pixels) if frames is None else _frame(frames, number)
             if _state(file) != state:
                 raise PictureError("the file changed while it was read; wait until it is written, and try again")
             yield replace(picture, source=replace(_with_claims(picture.source, file), pages=count))
@@ -96,6 +98,20 @@ def _state(file: io.BufferedReader | io.BytesIO) -> tuple[int, int]:
         return 0, 0
     info = os.fstat(file.fileno())
     return info.st_size, info.st_mtime_ns
+
+
+def _frames(stream: BinaryIO, path: Path, max_pixels: int) -> Frames | None:
+    """Return the frames of a DICOM file; None = it is none."""
+    if not is_dicom(stream, path):
+        return None
+    with quiet_pillow():
+        return Frames(stream, max_pixels)
+
+
+def _frame(frames: Frames, number: int) -> tuple[Picture, int]:
+    """Return a frame and the number of frames."""
+    with quiet_pillow():
+        return frames.picture(number), frames.count
 
 
 def _page(stream: BinaryIO, path: Path, number: int, max_pixels: int) -> tuple[Picture, int]:
@@ -172,7 +188,7 @@ def write_pages(
     like: Path | None = None,
     tell: Callable[[str], object] | None = None,
 ) -> None:
-    """Write pages that are made one by one: any number to a TIFF, one to another format.
+    """Write pages that are made one by one: any number to a TIFF or a DICOM file, one to another format.
 
     Args:
         pages: the results; an exception in making one comes through, and nothing is left behind.

@@ -12,7 +12,7 @@ DISTRIBUTION: Final = "diffuse-cli"
 _BY_PILLOW: Final = {"PNG": "zlib", "JPEG": "jpg", "WebP": "webp", "TIFF, compressed": "libtiff", "AVIF": "avif"}
 _BY_EXTRA: Final = {
     "HEIC": "pillow_heif", "JPEG XL": "imagecodecs", "AVIF, 10 and 12 bit": "imagecodecs",
-    "TIFF, unusual": "imagecodecs", "camera RAW (read)": "rawpy",
+    "TIFF, unusual": "imagecodecs", "camera RAW (read)": "rawpy", "DICOM": "pydicom",
 }  # fmt: skip
 _REQUIREMENT: Final = re.compile(r"^([A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"]([^'\"]+)['\"]")
 
