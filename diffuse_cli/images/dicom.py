@@ -45,7 +45,9 @@ def is_lossy_syntax(syntax: str) -> bool:
 
 
 _MONOCHROME: Final = ("MONOCHROME1", "MONOCHROME2")
-_COLOURS: Final = frozenset({"RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"})
+_COLOURS: Final = frozenset(
+    {"RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"}
+)
 _PIXELS: Final = 0x7FE00010
 _OFFSET_TABLES: Final = (0x7FE00001, 0x7FE00002)
 

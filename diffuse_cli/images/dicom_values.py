@@ -44,7 +44,8 @@ def padding_of(dicom: DicomData, shape: tuple[int, int]) -> NDArray[np.int32] | 
     if dicom.padding is None or dicom.padding.shape == shape:
         return dicom.padding
     rows, columns = (
-        ((np.arange(new) + 0.5) * old / new).astype(np.intp) for new, old in zip(shape, dicom.padding.shape, strict=True)
+        ((np.arange(new) + 0.5) * old / new).astype(np.intp)
+        for new, old in zip(shape, dicom.padding.shape, strict=True)
     )
     return dicom.padding[np.ix_(rows, columns)]
 
@@ -204,3 +205,72 @@ def _shown(values: NDArray[np.int32], dicom: DicomData) -> NDArray[np.float64] |
     if kind == "LINEAR_EXACT":
         return np.asarray((numbers - centre) / width + 0.5)
     return np.asarray((numbers - (centre - 0.5)) / (width - 1) + 0.5)
+
+
+# Facts ---------------------------------------------------------------------------------------------------------------
+
+
+def facts(dicom: DicomData) -> dict[str, Any]:
+    """Return what a file says of its values, as JSON holds it. Nothing of it is about a patient.
+
+    Args:
+        dicom: of a frame.
+
+    Returns:
+        modality, bits, signed, inverted, coding, range and level (in `unit`), window (centre and width), spacing (of
+        rows and columns in mm); None where the file does not say.
+    """
+    tags = dicom.dataset
+    low, high = sorted(float(value) for value in as_numbers(np.array([dicom.low, dicom.high]), dicom))
+    window, modality = windows(dicom), str(tags.get("Modality", "") or "")
+    return {
+        "modality": modality if _is_code(modality) else None,
+        "bits": int(tags.BitsStored),
+        "signed": bool(tags.PixelRepresentation == 1),
+        "inverted": dicom.is_inverted,
+        "coding": tags.file_meta.TransferSyntaxUID.name,
+        "range": [low, high],
+        "unit": units(dicom) or None,
+        "level": one_level(dicom),
+        "window": None if window is None else list(window),
+        "spacing": spacing_of(tags) or None,
+    }
+
+
+def _is_code(text: str) -> bool:
+    """Return whether a text is one of DICOM's code strings, and not what a broken file has in its place."""
+    return 0 < len(text) <= 8 and text.isascii() and text.isalnum() and text.isupper()
+
+
+def spacing_of(tags: Any) -> list[float]:  # noqa: ANN401 - pydicom's, which may not be there
+    """Return the distance of rows and of columns in mm; [] = the file does not say.
+
+    Args:
+        tags: of the file.
+    """
+    groups = [
+        *(tags.get("SharedFunctionalGroupsSequence") or []),
+        *(tags.get("PerFrameFunctionalGroupsSequence") or []),
+    ]
+    measures = [item for group in groups[:2] for item in group.get("PixelMeasuresSequence") or []]
+    for place in (tags, *measures):
+        for name in SPACINGS:
+            if len(found := numbers(place, name)) == 2:
+                return found
+    return []
+
+
+SPACINGS: Final = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+
+
+def numbers(place: Any, name: str) -> list[float]:  # noqa: ANN401
+    """Return the numbers of a tag; [] = there are none that make sense.
+
+    Args:
+        place: a dataset.
+        name: of the tag.
+    """
+    try:
+        return [float(value) for value in place.get(name) or []]
+    except (TypeError, ValueError):
+        return []

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from ..errors import PictureError
 from ..version import __version__
 from .dicom import CREATOR, GROUP, XMP_ELEMENT, in_plain_words, is_lossy_syntax
-from .dicom_values import stored_values
+from .dicom_values import SPACINGS, numbers, stored_values
 from .optional_formats import library
 from .picture import DicomData, Picture
 
-_SPACINGS: Final = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _EXTREMES: Final = ("SmallestImagePixelValue", "LargestImagePixelValue")
 _FUNCTIONAL_GROUPS: Final = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 _PURPOSE: Final = ("121322", "DCM", "Source image for image processing operation")
@@ -54,9 +53,7 @@ def write_dicom(stream: BinaryIO, pages: Iterable[tuple[Picture, bytes]]) -> Non
         _write(stream, dicom, frames, xmp, provenance)
 
 
-def _write(
-    stream: BinaryIO, dicom: DicomData, frames: list[NDArray[np.int32]], xmp: bytes, provenance: bytes
-) -> None:
+def _write(stream: BinaryIO, dicom: DicomData, frames: list[NDArray[np.int32]], xmp: bytes, provenance: bytes) -> None:
     from pydicom import dcmwrite
 
     tags = copy.deepcopy(dicom.dataset)
@@ -188,8 +185,8 @@ def _enlarge(tags: Any, shape: tuple[int, int]) -> None:  # noqa: ANN401
     for place, spacing, orientation in _planes(tags):
         _move(place, spacing, orientation, factors)
     for place in (tags, *_frame_items(tags)):
-        for name in _SPACINGS:
-            if len(spacing := _numbers(place, name)) == 2:
+        for name in SPACINGS:
+            if len(spacing := numbers(place, name)) == 2:
                 place.__setattr__(name, [_text(old / factor) for old, factor in zip(spacing, factors, strict=True)])
     for group in range(0x6000, 0x6020, 2):
         if (group, 0x3000) in tags:
@@ -213,26 +210,18 @@ def _nearest(groups: tuple[Any, ...], sequence: str, name: str) -> list[float]:
     for group in groups:
         for place in (group, *(group.get(sequence) or [])):
             if name in place:
-                return _numbers(place, name)
+                return numbers(place, name)
     return []
 
 
 def _move(place: Any, spacing: list[float], orientation: list[float], factors: tuple[float, float]) -> None:  # noqa: ANN401
     """Move the centre of the first pixel, which is smaller now (PS3.3, C.7.6.2.1.1)."""
-    position = _numbers(place, "ImagePositionPatient")
+    position = numbers(place, "ImagePositionPatient")
     if len(position) != 3 or len(spacing) != 2 or len(orientation) != 6:
         return
     down, right = ((1 / factor - 1) * old / 2 for old, factor in zip(spacing, factors, strict=True))
     moved = np.array(position) + right * np.array(orientation[:3]) + down * np.array(orientation[3:])
     place.ImagePositionPatient = [_text(float(value)) for value in moved]
-
-
-def _numbers(place: Any, name: str) -> list[float]:  # noqa: ANN401
-    """Return numbers of a tag; [] = there are none that make sense."""
-    try:
-        return [float(value) for value in place.get(name) or []]
-    except (TypeError, ValueError):
-        return []
 
 
 def _text(value: float) -> str:

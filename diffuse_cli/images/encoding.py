@@ -247,7 +247,7 @@ def check_fits(picture: Picture, path: Path, encoding: Encoding = PLAIN) -> None
     kind = encoding.kind(path)
     floating = picture.floating and encoding.depth == "keep"
     is_dicom = picture.source.dicom is not None  # of which other formats get what is displayed
-    deep = (picture.depth == 16 and not is_dicom if encoding.depth == "keep" else encoding.depth == "16")
+    deep = picture.depth == 16 and not is_dicom if encoding.depth == "keep" else encoding.depth == "16"
     deep = deep and not floating
     colour = picture.pixels.shape[2] == 3
     problem = _not_dicom(picture, encoding) if kind == "DICOM" else ""

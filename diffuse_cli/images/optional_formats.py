@@ -20,6 +20,7 @@ from .tiff import MAGICS
 from .xmp import upright_xmp
 
 INSTALL: Final = "pip install 'diffuse-cli[formats]'"
+INSTALL_DICOM: Final = "pip install 'diffuse-cli[dicom]'"
 _RAW_NAMES = "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
 RAW_SUFFIXES: Final = frozenset(f".{name}" for name in _RAW_NAMES.split())
 """Of camera RAW files, which are read but never written."""
@@ -47,8 +48,7 @@ def library(kind: str) -> Any:  # noqa: ANN401 - a library that may not be there
         return importlib.import_module(_MODULES[kind])
     except ImportError:
         other = f", or develop it with {_DEVELOPERS}" if kind == "RAW" else ""
-        extra = "dicom" if kind == "DICOM" else "formats"
-        install = INSTALL.replace("formats", extra)
+        extra, install = ("dicom", INSTALL_DICOM) if kind == "DICOM" else ("formats", INSTALL)
         raise PictureError(f"{_NAMES[kind]} needs the extra [{extra}]: {install}{other}") from None
 
 

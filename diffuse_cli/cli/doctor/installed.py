@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from importlib import metadata, util
 from typing import Final
 
-from ...images.optional_formats import INSTALL
+from ...images.optional_formats import INSTALL, INSTALL_DICOM
 from .finding import Finding
 
 DISTRIBUTION: Final = "diffuse-cli"
@@ -32,7 +32,8 @@ def formats() -> Iterator[Finding]:
         if util.find_spec(module) is not None:
             yield Finding(topic="formats", name=name, says=f"by {module}")
         else:
-            yield Finding(topic="formats", name=name, says=f"needs {module}", verdict="missing", remedy=INSTALL)
+            remedy = INSTALL_DICOM if name == "DICOM" else INSTALL
+            yield Finding(topic="formats", name=name, says=f"needs {module}", verdict="missing", remedy=remedy)
 
 
 def extras() -> Iterator[Finding]:
