@@ -43,11 +43,18 @@ def padding_of(dicom: DicomData, shape: tuple[int, int]) -> NDArray[np.int32] | 
     """
     if dicom.padding is None or dicom.padding.shape == shape:
         return dicom.padding
-    rows, columns = (
-        ((np.arange(new) + 0.5) * old / new).astype(np.intp)
-        for new, old in zip(shape, dicom.padding.shape, strict=True)
-    )
+    rows, columns = (nearest(new, old) for new, old in zip(shape, dicom.padding.shape, strict=True))
     return dicom.padding[np.ix_(rows, columns)]
+
+
+def nearest(new: int, old: int) -> NDArray[np.intp]:
+    """Return the place before enlarging that is nearest to each place after it.
+
+    Args:
+        new: length of a side.
+        old: its length before.
+    """
+    return ((np.arange(new) + 0.5) * old / new).astype(np.intp)
 
 
 def on_levels_of(picture: Picture, other: Picture) -> Picture:
@@ -172,8 +179,8 @@ def displayed(picture: Picture) -> Picture:
     values = stored_values(picture, dicom)
     shown = _shown(values, dicom)
     if shown is None:
-        return replace(picture, source=source)
-    if dicom.is_inverted:
+        shown = (picture.pixels[..., 0].astype(np.float64) + 1) / 2
+    elif dicom.is_inverted:
         shown = 1 - shown
     padding = padding_of(dicom, (values.shape[0], values.shape[1]))
     if padding is not None:
@@ -248,11 +255,9 @@ def spacing_of(tags: Any) -> list[float]:  # noqa: ANN401 - pydicom's, which may
     Args:
         tags: of the file.
     """
-    groups = [
-        *(tags.get("SharedFunctionalGroupsSequence") or []),
-        *(tags.get("PerFrameFunctionalGroupsSequence") or []),
-    ]
-    measures = [item for group in groups[:2] for item in group.get("PixelMeasuresSequence") or []]
+    names = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+    groups = [group for name in names for group in (tags.get(name) or [])[:1]]
+    measures = [item for group in groups for item in group.get("PixelMeasuresSequence") or []]
     for place in (tags, *measures):
         for name in SPACINGS:
             if len(found := numbers(place, name)) == 2:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import PictureError
 from ..version import __version__
 from .dicom import CREATOR, GROUP, XMP_ELEMENT, in_plain_words, is_lossy_syntax
-from .dicom_values import SPACINGS, numbers, stored_values
+from .dicom_values import SPACINGS, nearest, numbers, stored_values
 from .optional_formats import library
 from .picture import DicomData, Picture
 
@@ -228,7 +228,7 @@ def _text(value: float) -> str:
     """Return a number in the 16 characters of a decimal string."""
     from pydicom.valuerep import format_number_as_ds
 
-    return format_number_as_ds(value)
+    return str(format_number_as_ds(value))
 
 
 def _enlarge_overlay(tags: Any, group: int, factors: tuple[float, float]) -> None:  # noqa: ANN401
@@ -238,9 +238,7 @@ def _enlarge_overlay(tags: Any, group: int, factors: tuple[float, float]) -> Non
     bits = np.unpackbits(np.frombuffer(tags[group, 0x3000].value, np.uint8), bitorder="little")
     planes = bits[: count * rows * columns].reshape(count, rows, columns)
     sides = [round(old * factor) for old, factor in zip((rows, columns), factors, strict=True)]
-    down, right = (
-        ((np.arange(new) + 0.5) * old / new).astype(np.intp) for new, old in zip(sides, (rows, columns), strict=True)
-    )
+    down, right = (nearest(new, old) for new, old in zip(sides, (rows, columns), strict=True))
     packed = np.packbits(planes[:, down][:, :, right], bitorder="little").tobytes()
     tags[group, 0x0010].value, tags[group, 0x0011].value = sides
     tags[group, 0x3000].value = packed + bytes(len(packed) % 2)

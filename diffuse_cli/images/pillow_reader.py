@@ -85,7 +85,8 @@ def quick_size(path: Path) -> tuple[int, int] | None:
 
 NOT_A_PICTURE = (
     "not a picture that diffuse reads (PNG, JPEG, WebP, TIFF, BMP, PPM, AVIF, .npy; HEIC, JPEG XL and camera RAW with "
-    "the extra [formats], DICOM with [dicom]), an unusual kind of one, or a damaged one; open it in an image editor and save it as PNG"
+    "the extra [formats], DICOM with [dicom]), an unusual kind of one, or a damaged one; open it in an image editor "
+    "and save it as PNG"
 )
 
 
