@@ -91,6 +91,7 @@ def frame_tags(dicom: DicomData) -> Any:  # noqa: ANN401 - pydicom's, which may 
     from pydicom.dataset import Dataset
 
     found, tags = Dataset(), dicom.dataset
+    found.file_meta = tags.file_meta  # tells the order of bytes in tables
     frames = tags.get("PerFrameFunctionalGroupsSequence") or []
     groups = [*(tags.get("SharedFunctionalGroupsSequence") or [])[:1], *frames[dicom.frame : dicom.frame + 1]]
     places = [tags, *(item for group in groups for name in _GROUPS for item in (group.get(name) or [])[:1])]
