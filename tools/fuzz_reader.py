@@ -3,7 +3,8 @@
 Seeds are small files of every format that the libraries at hand can write, and those in FOLDER. Each is damaged by
 flipped bytes, by truncation, by blocks moved, doubled or set to extremes. A reader may refuse a file only by
 PictureError; it may not take longer than 10 seconds, nor more than 2 GiB, nor crash. A JPEG that was read is
-written again, and must be the same if its coded picture was copied. What breaks a rule is kept.
+written again, and must be the same if its coded picture was copied. A DICOM file that was read is written again as
+well, and shown. What breaks a rule is kept.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from diffuse_cli.errors import PictureError
+from diffuse_cli.images.dicom_values import displayed
 from diffuse_cli.images.image_io import (
     Encoding,
     Picture,
@@ -31,7 +33,7 @@ from diffuse_cli.images.image_io import (
     write_pages,
     write_picture,
 )
-from diffuse_cli.images.picture import integers
+from diffuse_cli.images.picture import integers, levels_of
 
 LIMIT_SECONDS, LIMIT_MEMORY = 10.0, 2 * 2**30
 OPTIONAL = {".heic": "pillow_heif", ".jxl": "imagecodecs"}
@@ -79,7 +81,24 @@ def seeds(folder: Path) -> list[Path]:
     for name, way in ways.items():
         Image.effect_noise((75, 60), 50).convert("RGB").save(folder / f"{name}.jpg", **way)
     jpegs = [folder / f"{name}.jpg" for name in ways]
-    return [*made, folder / "pages.tif", folder / "still.gif", folder / "lossy.webp", *jpegs]
+    return [*made, folder / "pages.tif", folder / "still.gif", folder / "lossy.webp", *jpegs, *dicom_seeds(folder)]
+
+
+def dicom_seeds(folder: Path) -> list[Path]:
+    """Small gray files of every coding, of those that come with pydicom."""
+    if importlib.util.find_spec("pydicom") is None:
+        return []
+    from pydicom.data import get_testdata_file
+
+    names = (
+        "CT_small", "MR_small", "MR_small_RLE", "MR_small_bigendian", "MR_small_implicit", "MR_small_jp2klossless",
+        "MR_small_jpeg_ls_lossless", "JPEG2000", "JPEGLSNearLossless_16", "JPGExtended", "image_dfl",
+    )  # fmt: skip
+    made = []
+    for name in names:
+        made.append(folder / f"{name}.dcm")
+        made[-1].write_bytes(Path(str(get_testdata_file(f"{name}.dcm", download=False))).read_bytes())
+    return made
 
 
 def damaged(data: bytes, rng: random.Random) -> bytes:
@@ -113,19 +132,38 @@ def read(data: bytes, suffix: str, folder: Path) -> str:
     path = folder / f"case{suffix}"
     path.write_bytes(data)
     try:
+        frames = []
         for page in read_pages(path):
             page.pixels.sum()
+            if page.source.dicom is not None:
+                frames.append(page)
+                levels_of(displayed(page))
             if suffix == ".jpg" and page.source.format == "JPEG":
                 notes: list[str] = []
                 write_pages([page], folder / "again.jpg", tell=notes.append)
                 is_copied = any("copied" in note for note in notes)
                 if is_copied and not np.array_equal(page.pixels, read_picture(folder / "again.jpg").pixels):
                     raise AssertionError("a JPEG that did not change was written with other pixels")
+        if frames:
+            write_again(frames, folder / "again.dcm")
     except PictureError as error:
         if not str(error).startswith(f"{path}: ") or "\n" in str(error):
             raise AssertionError(f"not one line that names the file: {error}") from error
         return "refused"
     return "read"
+
+
+def write_again(frames: list[Picture], path: Path) -> None:
+    """Write DICOM again. What cannot be written may be refused, and the refusal names the new file."""
+    try:
+        write_pages(frames, path)
+    except PictureError as error:
+        if not str(error).startswith(f"{path}: ") or "\n" in str(error):
+            raise AssertionError(f"not one line that names the file: {error}") from error
+        return
+    for page, again in zip(frames, read_pages(path), strict=True):
+        if not np.array_equal(page.pixels, again.pixels):
+            raise AssertionError("a DICOM file that did not change was written with other values")
 
 
 def _work(job: tuple[int, list[str], str, int]) -> tuple[Counter[str], float, int, list[str]]:

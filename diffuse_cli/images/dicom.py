@@ -27,6 +27,7 @@ _MAGIC: Final = b"DICM"
 _MAGIC_AT: Final = 128
 _FIRST_TAGS: Final = (b"\x02\0", b"\x08\0", b"\0\x08")
 """The groups that a file without lead-in begins with."""
+_RLE: Final = "1.2.840.10008.1.2.5"
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _MOST_INFLATED: Final = 2**28
 """Bytes that a deflated file may become. A small file can hold gigabytes of zeros."""
@@ -146,7 +147,9 @@ class Frames:
 
     def _values(self) -> Iterator[NDArray[np.int32]]:
         """Yield the stored values of each frame (H, W)."""
-        for array, _ in self.decoder.iter_array(self._with_pixels, raw=True, allow_excess_frames=False):
+        plugin = "pydicom" if self.syntax == _RLE else ""  # pylibjpeg's panics on damaged data, which is no exception
+        how = {"raw": True, "allow_excess_frames": False, "decoding_plugin": plugin}
+        for array, _ in self.decoder.iter_array(self._with_pixels, **how):
             yield np.asarray(array, np.int32)
 
     def picture(self, number: int) -> Picture:
