@@ -29,8 +29,6 @@ GROUPS: Final = {
 ALIASES: Final = {"upscale": "super-resolve"}
 """Other names of commands."""
 
-_GIVEN: Final = "diffuse.arguments"
-"""Where a command's context keeps its arguments."""
 _PLAINLY: Final = (
     (": Value error, ", ": "),
     ("Input should be a valid number, unable to parse string as a number", "give a number"),
@@ -38,6 +36,11 @@ _PLAINLY: Final = (
     ("Input should be", "it should be"),
 )
 """What typer's converters say, and what it means."""
+
+_ENDS: Final = {
+    KeyboardInterrupt: (130, "interrupted"), Terminated: (143, "terminated"), MemoryError: (4, "out of memory"),
+}  # fmt: skip
+"""The code and the line of what ends a command."""
 
 # The parser's own error class, which typer does not export: the base of BadParameter's base.
 ParserError = cast(type[Exception], typer.BadParameter.__mro__[2])
@@ -95,19 +98,19 @@ class Boundary(TyperGroup):
         try:
             ctx.default_map = default_map(self)
             with reading_once():
-                return super().invoke(ctx)
+                try:
+                    return super().invoke(ctx)
+                except _Trial as trial:
+                    trial.run()
+                    return None
         except DiffuseError as error:
             _fail(error.exit_code, *(error.args if isinstance(error, UsageError) else [error]))
         except ParserError as error:
             if _is_help(error):
                 raise
             _fail(2, _one_line(error))
-        except KeyboardInterrupt:
-            _fail(130, "interrupted")
-        except Terminated:
-            _fail(143, "terminated")
-        except MemoryError:
-            _fail(4, "out of memory")
+        except (KeyboardInterrupt, Terminated, MemoryError) as error:
+            _fail(*_ENDS[type(error)])
         except BrokenPipeError:  # whoever read our output wants no more of it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
@@ -117,24 +120,33 @@ class Boundary(TyperGroup):
             _fail(1, f"unexpected {type(error).__name__}: {error}")
 
 
+class _Trial(Exception):  # noqa: N818 - it is no error
+    """Raised by a command that is to be run once for each value of an option."""
+
+    def __init__(self, context: typer.Context, tried: str, given: tuple[str, ...]) -> None:
+        super().__init__(tried)
+        self.context, self.tried, self.given = context, tried, given
+
+    def run(self) -> None:
+        """Make the sheet of results."""
+        from .run.trials import try_values
+
+        with self.context:
+            try_values(self.context, self.tried, self.given)
+
+
 class Entrance(Command):
     """A command that can try several values of an option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
-        """Parse the arguments, and keep them as they were given."""
-        ctx.meta[_GIVEN] = tuple(args)
-        return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - as above
-        """Run the command, once for each value that is to be tried."""
+        """Parse the arguments."""
+        given = tuple(args)
+        rest = super().parse_args(ctx, args)
         tried = ctx.params.get("try_")
-        if tried is None:
-            return super().invoke(ctx)
-        from .run.trials import try_values
-
-        ctx.params["try_"] = None
-        try_values(ctx, tried, ctx.meta[_GIVEN])
-        return None
+        if tried is not None:
+            ctx.params["try_"] = None
+            raise _Trial(ctx, tried, given)
+        return rest
 
 
 def _is_file(name: str) -> bool:

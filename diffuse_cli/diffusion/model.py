@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 from . import checkpoint
 from .engines.compilation import check_compiler, compile_network
-from .settings import Device, Dtype, Engine
+from .settings import Device, Dtype, Engine, Settings, tile_side
 
 if TYPE_CHECKING:
     import torch
 
+    from .denoiser import Denoiser, Observation, WindowedObservation
     from .network import UNet
+    from .tiling import Grid
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +70,7 @@ class Model:
         if threads is not None:
             torch.set_num_threads(threads)
         path = checkpoint.find(model)
-        place = _device(device, engine)
+        place = device_of(device, engine)
         if engine == "ncnn":
             if compiled:
                 raise UsageError("--compile is for --engine torch; leave one of them out")
@@ -79,6 +81,39 @@ class Model:
         half = chosen_dtype(device, dtype, engine) == "bf16"
         made = from_weights(exact, torch.bfloat16 if half else torch.float32, compiled=compiled, engine=engine)
         return replace(made, path=path)
+
+    @property
+    def device(self) -> "torch.device":
+        """Where it computes."""
+        return self.network.device
+
+    @property
+    def dtype(self) -> "torch.dtype":
+        """The type that it computes in."""
+        return self.network.dtype
+
+    @property
+    def grid(self) -> "Grid":
+        """Where tiles begin, and their margins."""
+        from .tiling import CORE_GRID
+
+        return CORE_GRID
+
+    def tile_side(self, settings: Settings, size: tuple[int, int]) -> int | None:
+        """Return the side of a tile without its margins for a picture of any size. None: in one piece."""
+        return tile_side(settings)
+
+    def nothing_known(self, batch: int, device: "torch.device") -> "Observation":
+        """Return the observation of a picture of which nothing is known."""
+        from .denoiser import nothing_known
+
+        return nothing_known(batch, self.network.config, device)
+
+    def posterior(self, evidence: "WindowedObservation", *, ensemble: bool = False) -> "Denoiser":
+        """Return the denoiser that knows the evidence."""
+        from .denoiser import Denoiser
+
+        return Denoiser(self.network, evidence, exact=self.exact, ensemble=ensemble)
 
     def label_index(self, label: str) -> int:
         """Return the number of a label among the checkpoint's.
@@ -115,7 +150,7 @@ def chosen_dtype(device: Device, dtype: Dtype, engine: Engine = "torch") -> Dtyp
     Raises:
         UsageError: the device is not there.
     """
-    place = _device(device, engine)
+    place = device_of(device, engine)
     return ("bf16" if engine == "torch" and gains_by_bf16(place) else "fp32") if dtype == "auto" else dtype
 
 
@@ -129,7 +164,12 @@ def check_ncnn() -> None:
         raise UsageError("--engine ncnn: it is not installed; pip install 'diffuse-cli[ncnn]', or leave the option out")
 
 
-def _device(wanted: Device, engine: Engine = "torch") -> "torch.device":
+def device_of(wanted: Device, engine: Engine = "torch") -> "torch.device":
+    """Return the device that is meant.
+
+    Raises:
+        UsageError: it is not there, or the engine does not compute on it.
+    """
     import torch
 
     if engine == "ncnn":

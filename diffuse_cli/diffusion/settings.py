@@ -106,8 +106,19 @@ def tile_side(settings: Settings) -> int | None:
         return settings.tile
     if settings.memory is None:
         return AUTO_TILE if settings.engine == "torch" else NCNN_TILE
-    window = math.isqrt((settings.memory - _PROGRAM_BYTES) // _BYTES_PER_PIXEL[settings.engine])
-    return min(max((window - _MARGINS) // _STEP * _STEP, MIN_TILE), MAX_AUTO_TILE)
+    return side_within(settings.memory, _BYTES_PER_PIXEL[settings.engine], _MARGINS)
+
+
+def side_within(memory: int, bytes_per_pixel: int, margins: int) -> int:
+    """Return the side of a tile without its margins that fits into so much memory.
+
+    Args:
+        memory: bytes that the program may take.
+        bytes_per_pixel: that each pixel of a tile with margins takes.
+        margins: of both sides of a tile, in pixels.
+    """
+    window = math.isqrt(max(memory - _PROGRAM_BYTES, 0) // bytes_per_pixel)
+    return min(max((window - margins) // _STEP * _STEP, MIN_TILE), MAX_AUTO_TILE)
 
 
 def label_guidance(guidance: float | None, label: str | None) -> float:

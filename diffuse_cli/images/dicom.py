@@ -99,19 +99,24 @@ def in_plain_words() -> Iterator[None]:
         ) from None
 
 
-class Frames:
-    """The frames of a DICOM file, from the first to the last. `count` tells how many."""
+def dicom_frames(file: BinaryIO, max_pixels: int) -> Iterator[tuple[Picture, int]]:
+    """Yield the frames of a DICOM file, and how many there are.
+
+    Args:
+        file: the file. It is read as a whole.
+        max_pixels: refuse larger frames before decoding.
+
+    Raises:
+        PictureError: it is damaged, no gray picture of 8 to 16 bits, too large, or the extra [dicom] is missing.
+    """
+    yield from _Frames(file, max_pixels).pictures()
+
+
+class _Frames:
+    """The frames of a DICOM file."""
 
     def __init__(self, file: BinaryIO, max_pixels: int) -> None:
-        """Read the tags, and find the range of all frames.
-
-        Args:
-            file: the file. It is read as a whole.
-            max_pixels: refuse larger frames before decoding.
-
-        Raises:
-            PictureError: it is damaged, no gray picture of 8 to 16 bits, too large, or the extra [dicom] is missing.
-        """
+        """Read the tags, and find the range of all frames."""
         library("DICOM")
         with in_plain_words():
             self._read(file, max_pixels)
@@ -127,9 +132,6 @@ class Frames:
             _check_coded(tags, self.count)
         self._with_pixels, self._padding = tags, _padding_of(tags)
         self._dataset = _without_pixels(tags)
-        self._range: tuple[int, int] | None = None
-        self._next = self._values()
-        self._at = 0
         self._only: NDArray[np.int32] | None = None
         self._find_range()
 
@@ -152,25 +154,10 @@ class Frames:
         for array, _ in self.decoder.iter_array(self._with_pixels, **how):
             yield np.asarray(array, np.int32)
 
-    def picture(self, number: int) -> Picture:
-        """Return a frame. They are asked for one after the other.
-
-        Args:
-            number: from 0.
-
-        Raises:
-            PictureError: its data are damaged.
-        """
+    def pictures(self) -> Iterator[tuple[Picture, int]]:
         with in_plain_words():
-            if self._only is not None:
-                return self._picture(self._only, number)
-            if number < self._at:
-                self._next, self._at = self._values(), 0
-            while self._at < number:
-                next(self._next)
-                self._at += 1
-            self._at += 1
-            return self._picture(next(self._next), number)
+            for number, values in enumerate(self._values() if self._only is None else [self._only]):
+                yield self._picture(values, number), self.count
 
     def _picture(self, values: NDArray[np.int32], number: int) -> Picture:
         tags = self._dataset

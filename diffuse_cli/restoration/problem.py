@@ -11,6 +11,7 @@ from torch import Tensor
 from ..degradation.operators import Degradation
 from ..images.picture import Picture
 from .linear_part import LinearPart
+from .strips import Strip
 from .wide_holes.widths import REACH
 
 
@@ -55,6 +56,11 @@ class GuidePicture:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AsTrained:
+    """A picture to which happened whatever an imported restorer was trained to undo."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Repainting:
     """A picture that is drawn again from itself, covered with noise, by a network that has learned a style.
 
@@ -96,6 +102,7 @@ class Finish:
         cover: (H, W), the share of the filling that counts, 0 outside the hole. None: all of it.
         opaque: what is filled becomes opaque.
         grain: (H, W, C), noise that is added to the result, [-1, 1] units.
+        fill_noise: the noise of the picture, which stays; what is filled gets the like. None: there is none.
         uncoded: the traces of a JPEG coder are removed, so the result is not stored with its tables again.
         blocks: the JPEG whose coefficients the result is to have. None: there is none, or more happened to the picture.
         corner: (row, column) of the file's own picture in the result. None: it is no larger.
@@ -108,6 +115,7 @@ class Finish:
     cover: NDArray[np.float32] | None = None
     opaque: bool = False
     grain: NDArray[np.float32] | None = None
+    fill_noise: NoisyPicture | GuidePicture | None = None
     uncoded: bool = False
     blocks: JpegBlocks | None = None
     corner: tuple[int, int] | None = None
@@ -140,14 +148,18 @@ class Problem:
         observation: how the picture relates to the result.
         hole: (H, W), True where the picture is missing.
         at_once: the widest hole that is filled at once, in pixels; wider ones are filled coarse to fine. None: any.
+        strips: parts of the hole that are filled one after the other, each in its window. (): all of it at once.
+        sources: (H, W), where wide holes take pieces of the picture from. None: anywhere.
         finish: what is made of the estimate.
         findings: what was found out.
     """
 
     picture: Picture | None = None
-    observation: NoisyPicture | GuidePicture | Repainting = NoisyPicture()
+    observation: NoisyPicture | GuidePicture | AsTrained | Repainting = NoisyPicture()
     hole: NDArray[np.bool_] | None = None
     at_once: int | None = REACH
+    strips: tuple[Strip, ...] = ()
+    sources: NDArray[np.bool_] | None = None
     finish: Finish = Finish()
     findings: Findings = Findings()
 

@@ -1,13 +1,13 @@
 """Inpaint: fill missing pixels, keep the others."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import PictureError, UsageError
 from ..images.mask_picture import check_size
 from ..images.source_type import EDITED
-from ..restoration.wide_holes.widths import widest
+from ..restoration.wide_holes.widths import TEXTURED, widest
 from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ class Inpaint:
     """Fill missing pixels. The others keep their bits.
 
     Attributes:
-        mask: (H, W), True = fill; "alpha" = the picture's transparent pixels; "auto" = what looks like dust, scratches,
-            tears and missing corners; None = the boxes and polygons alone.
+        mask: (H, W), True = fill; or floats, 0 = keep, 1 = fill, and what is less than 0.25 is blended; "alpha" = the
+            picture's transparent pixels; "auto" = what looks like dust, scratches, tears and missing corners; None =
+            the boxes and polygons alone.
         boxes: (x, y, width, height) of rectangles to fill as well.
         polygons: the corners (x, y) of polygons to fill as well.
         invert_mask: fill what mask, boxes and polygons leave, instead.
@@ -49,13 +50,14 @@ class Inpaint:
         feather: pixels over which the filling fades in, inside of that.
         mask_strength: of "auto": from 0, what is surely damage, to 1, whatever may be.
         mask_limit: of "auto": the most of the picture that may look damaged, in percent.
+        smooth_fill: leave what is filled without the grain of the picture.
 
     Raises:
         UsageError: there is nothing to fill, a box has no area, a polygon has less than three corners, the mask is no
-            array of booleans, or a value is out of range.
+            array of booleans or of floats within 0..1, or a value is out of range.
     """
 
-    mask: "NDArray[np.bool_] | Literal['alpha', 'auto'] | None" = None
+    mask: "NDArray[np.bool_ | np.float32] | Literal['alpha', 'auto'] | None" = None
     boxes: "Sequence[Box]" = ()
     polygons: "Sequence[Polygon]" = ()
     invert_mask: bool = False
@@ -63,14 +65,14 @@ class Inpaint:
     feather: int = 0
     mask_strength: float = 0.5
     mask_limit: float = 5.0
+    smooth_fill: bool = False
 
     fills_holes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check that there is something to fill."""
-        named = isinstance(self.mask, str) and self.mask in ("alpha", "auto")
-        if self.mask is not None and not named and str(getattr(self.mask, "dtype", "")) != "bool":
-            raise UsageError('a mask is an array (H, W) of booleans, "alpha" or "auto"')
+        if self.mask not in (None, "alpha", "auto") if isinstance(self.mask, str) else not _is_mask(self.mask):
+            raise UsageError('a mask is an array (H, W) of booleans, or of floats from 0 to 1, "alpha" or "auto"')
         if self.mask is None and not self.boxes and not self.polygons:
             raise UsageError(
                 "nothing to fill; give --mask FILE, --mask alpha, --mask auto, --box x,y,w,h or --polygon x,y,..."
@@ -90,24 +92,47 @@ class Inpaint:
         """Return what is known about a picture.
 
         Raises:
-            PictureError: the mask is of another size, a box lies outside the picture, or there is no alpha.
+            PictureError: as `missing`.
+        """
+        problem = self.missing(picture)
+        return problem if self.smooth_fill else with_fill_noise(problem, picture, read_noise)
+
+    def missing(self, picture: "Picture") -> "Problem":
+        """Return what is missing of a picture.
+
+        Raises:
+            PictureError: the mask is of another size, empty or full, a box lies outside the picture, or there is no
+                alpha.
             TooMuchDamageError: too much looks damaged.
+        """
+        from ..restoration.problem import Findings
+
+        known = self.known(picture)
+        wide = None if known.hole is None else widest(known.hole, TEXTURED)
+        if wide is None:
+            return known
+        across = min(wide.across, *_extent(wide.part))
+        notes = (*known.findings.notes, _WIDE_NOTE.format(across=across))
+        return replace(known, findings=Findings(notes=notes, warnings=known.findings.warnings))
+
+    def known(self, picture: "Picture") -> "Problem":
+        """Return what is known about a picture, however its holes are filled.
+
+        Raises:
+            PictureError: as `problem`.
         """
         from ..restoration.problem import Findings, Finish, Problem
 
-        hole, notes = self._hole(picture)
+        share, notes = self._share(picture)
+        hole = share > 0
         source = self.mask if isinstance(self.mask, str) else ""
-        warning = ""
         if not hole.any() and source != "auto":
-            warning = "the mask is empty, so nothing is filled (white = fill)"
-        elif hole.all():
-            warning = "the mask covers the whole picture, so nothing of it is kept (white = fill)"
-        warnings = (warning,) if warning else ()
-        wide = widest(hole)
-        if wide is not None:
-            notes = (*notes, _WIDE_NOTE.format(across=wide.across))
-        finish = Finish(cover=self._cover(hole), opaque=source == "alpha")
-        return Problem(hole=hole, finish=finish, findings=Findings(notes=notes, warnings=warnings))
+            nothing = "nothing of the picture is transparent" if source == "alpha" else "the mask is empty"
+            raise PictureError(f"{nothing}, so there is nothing to fill; mark in white what is to be filled")
+        if hole.all():
+            raise PictureError("the mask covers the whole picture, so nothing is left to fill it from; mark less of it")
+        finish = Finish(cover=self._cover(share, hole), opaque=source == "alpha")
+        return Problem(hole=hole, finish=finish, findings=Findings(notes=notes))
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
@@ -120,12 +145,14 @@ class Inpaint:
         return to_recipe(self, without={"mask", *of_finding})
 
     @classmethod
-    def from_recipe(cls, recipe: "Mapping[str, Any]", mask: "NDArray[np.bool_] | None" = None) -> "Inpaint | None":
+    def from_recipe(
+        cls, recipe: "Mapping[str, Any]", mask: "NDArray[np.bool_ | np.float32] | None" = None
+    ) -> "Inpaint | None":
         """Return what a recipe says is filled; None = nothing.
 
         Args:
             recipe: as JSON holds it.
-            mask: (H, W), where the recipe names a file by its hash.
+            mask: (H, W), as `Inpaint.mask`, where the recipe names a file by its hash.
 
         Raises:
             UsageError: the mask is missing.
@@ -138,29 +165,37 @@ class Inpaint:
         names = [field.name for field in fields(cls) if field.name != "mask" and recipe.get(field.name) is not None]
         return cls(mask=named, **{name: _tuples(recipe[name]) for name in names})
 
-    def _cover(self, hole: "NDArray[np.bool_]") -> "NDArray[np.float32] | None":
-        if self.feather == 0:
-            return None
+    def _cover(self, share: "NDArray[np.float32]", hole: "NDArray[np.bool_]") -> "NDArray[np.float32] | None":
+        """Return how much of the filling counts; None: all of it."""
+        import numpy as np
+
         from ..degradation.mask_shapes import fading
+        from ..images.mask_reading import FULL
 
-        return fading(hole, self.feather)
+        faded = fading(hole, self.feather) if self.feather else None
+        if not bool((share[hole] < FULL).any()):
+            return faded
+        soft = (share / np.float32(FULL)).clip(0, 1)
+        return soft if faded is None else np.minimum(soft, faded)
 
-    def _hole(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
-        from ..degradation.mask_shapes import grown
+    def _share(self, picture: "Picture") -> "tuple[NDArray[np.float32], tuple[str, ...]]":
+        """Return how much each pixel is marked, and notes about it."""
+        import numpy as np
 
-        hole, notes = self._masked(picture)
-        h, w = hole.shape
+        from ..degradation.mask_shapes import spread
+
+        mask, notes = self._masked(picture)
+        share, (h, w) = mask.astype(np.float32), mask.shape
         for x, y, across, down in self.boxes:
             if x >= w or y >= h or x + across <= 0 or y + down <= 0:
                 raise PictureError(f"--box {x},{y},{across},{down} lies outside the picture, which is {w}x{h}")
-            hole[max(y, 0) : y + down, max(x, 0) : x + across] = True
+            share[max(y, 0) : y + down, max(x, 0) : x + across] = 1
         for points in self.polygons:
-            hole |= _polygon(points, (h, w))
-        if self.invert_mask:
-            hole = ~hole
-        return grown(hole, self.grow) if self.grow else hole, notes
+            share[_polygon(points, (h, w))] = 1
+        share = 1 - share if self.invert_mask else share
+        return spread(share, self.grow), notes
 
-    def _masked(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
+    def _masked(self, picture: "Picture") -> "tuple[NDArray[np.bool_ | np.float32], tuple[str, ...]]":
         """Return what the mask alone says, and notes about it."""
         import numpy as np
 
@@ -170,7 +205,7 @@ class Inpaint:
         if isinstance(self.mask, str):
             return (_transparent(picture), ()) if self.mask == "alpha" else self._found(picture)
         check_size(self.mask, picture)
-        return self.mask.copy(), ()
+        return self.mask, ()
 
     def _found(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
         """Find damage: mask "auto"."""
@@ -188,6 +223,48 @@ class Inpaint:
         if share == 0:
             return found, ("nothing looks like dust, scratches or tears",)
         return found, (f"{share:.2f} % of the picture looks like dust, scratches or tears, and is filled",)
+
+
+def _is_mask(mask: "NDArray[np.bool_ | np.float32] | None") -> bool:
+    """Return whether an array is a mask, or there is none."""
+    kind = getattr(getattr(mask, "dtype", None), "kind", "")
+    if mask is None or kind == "b":
+        return True
+    return kind == "f" and mask.size > 0 and 0 <= float(mask.min()) <= float(mask.max()) <= 1
+
+
+def with_fill_noise(problem: "Problem", picture: "Picture", read_noise: "NoiseReader | None") -> "Problem":
+    """Return a problem that tells the noise of its picture, of which the filling is to have the like.
+
+    Args:
+        problem: what is known about the picture.
+        picture: what is filled.
+        read_noise: reads the noise of photographs; None: only white noise is found.
+    """
+    from ..degradation.estimation.patching import patched
+    from ..restoration.noise_reading import LEAST_LEVEL, find_noise
+    from ..restoration.visible import visible
+
+    if problem.hole is None or not problem.has_hole or problem.hole.all():
+        return problem
+    seen = visible(picture)
+    seen = replace(seen, pixels=patched(seen.pixels, problem.hole))
+    found = find_noise(seen, read_noise)
+    if found.level < LEAST_LEVEL:
+        return problem
+    note = f"what is filled gets grain like that beside it, about {found.level:.1f} levels; --smooth-fill leaves it out"
+    facts = {f"fill_{name}": value for name, value in found.facts().items() if name != "noise_doubt"}
+    findings = problem.findings
+    findings = replace(findings, notes=(*findings.notes, note), facts={**findings.facts, **facts})
+    return replace(problem, finish=replace(problem.finish, fill_noise=found.whole()), findings=findings)
+
+
+def _extent(part: "NDArray[np.bool_]") -> tuple[int, int]:
+    """Return the height and width of the box around a part of a picture."""
+    import numpy as np
+
+    rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
+    return int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
 
 
 def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds

@@ -68,10 +68,13 @@ class Repair:
         if not self._is_wanted("fading"):
             return restored
         toned = self._toned(picture, restored)
-        findings = replace(restored.findings, notes=(*restored.findings.notes, _note(toned)), facts={
-            **restored.findings.facts, "tone": _facts(toned),
-        })  # fmt: skip
-        if toned.is_untouched:
+        facts = {} if toned is None else {"tone": _facts(toned)}
+        findings = replace(
+            restored.findings,
+            notes=(*restored.findings.notes, _note(toned)),
+            facts={**restored.findings.facts, **facts},
+        )
+        if toned is None or toned.is_untouched:
             return replace(restored, findings=findings)
         if restored.leaves_alone:
             return replace(restored, picture=_lit(picture, toned), findings=findings)
@@ -92,10 +95,14 @@ class Repair:
             warnings = (*found.findings.warnings, f"{error}; nothing is filled")
             return replace(found, findings=replace(found.findings, warnings=warnings))
 
-    def _toned(self, picture: "Picture", restored: "Problem") -> "ToneResult":
-        """Measure the fading inside the print, without its marks."""
+    def _toned(self, picture: "Picture", restored: "Problem") -> "ToneResult | None":
+        """Measure the fading inside the print, without its marks. None: it is text or a drawing."""
+        import numpy as np
+
+        from ..degradation.estimation.drawings import is_drawn, is_hard
         from ..degradation.estimation.patching import patched
         from ..images.tensors import to_tensor
+        from ..images.units import LEVEL
         from ..restoration.visible import visible
         from .tone.enhancement import ToneOptions, enhance
         from .tone.print_area import print_area
@@ -103,6 +110,9 @@ class Repair:
         seen = visible(picture).pixels
         seen = seen if restored.hole is None else patched(seen, restored.hole)
         rows, columns = print_area(seen)
+        levels = (seen[rows, columns] + 1) * np.float32(LEVEL)
+        if is_drawn(levels) or is_hard(levels):
+            return None
         wish = ToneOptions(exposure=0.0, saturation=self.saturation, worn=True)
         return enhance(to_tensor(seen[rows, columns]), wish, depth=picture.depth)
 
@@ -133,8 +143,8 @@ def _facts(toned: "ToneResult") -> dict[str, float]:
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def _note(toned: "ToneResult") -> str:
-    if toned.is_untouched:
+def _note(toned: "ToneResult | None") -> str:
+    if toned is None or toned.is_untouched:
         return "fading: none found"
     words = [f"a veil of {100 * toned.black:.1f} % of the light"] if toned.black else []
     words += [f"a cast of {toned.cast:.0f} degrees"] if toned.cast else []

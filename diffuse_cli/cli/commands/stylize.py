@@ -1,8 +1,9 @@
 """`diffuse stylize`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,9 +18,11 @@ from ..run.mask_source import mask_files
 from ..run.task_source import TaskWithFile
 
 if TYPE_CHECKING:
-    from ...diffusion.model import Model
+    from ...diffusion.foreign.model import AnyModel
     from ...tasks.style.delta import Style
     from ...tasks.style.studio import StylePicture
+    from ...tasks.task import Task
+    from ..batch.plan import Job
     from ..run.display import Display
     from ..run.planning import Batch
 
@@ -111,6 +114,19 @@ class _Styling(TaskWithFile):
     files: Files
     compute: Compute
 
+    def of(self, job: "Job") -> "tuple[Task, Mapping[str, Any]]":
+        """Return the task with the picture's own mask: what is marked by half or more is changed."""
+        if self.sidecars is None:
+            return self.task, self.facts
+        found = self.sidecars.of(job.source)
+        task: Any = self.task
+        return replace(task, mask=found.value.share >= 0.5), {**self.facts, "mask": found.sha256}
+
+    def notes(self, job: "Job") -> tuple[str, ...]:
+        """Return how the picture's mask was understood, where it is not simply white on black."""
+        note = "" if self.sidecars is None else self.sidecars.of(job.source).value.note
+        return (f"mask: {note}",) if note else ()
+
     def prepare(self, batch: "Batch") -> None:
         """Check that what is saved overwrites nothing.
 
@@ -125,7 +141,7 @@ class _Styling(TaskWithFile):
         replaced = self.files.exists == "overwrite" or self.files.resume
         plan.check_outputs([self.save], force=replaced, inputs=[*taken, self.name])
 
-    def adapt(self, model: "Model", display: "Display") -> "Model":
+    def adapt(self, model: "AnyModel", display: "Display") -> "AnyModel":
         """Return the model with the style.
 
         Raises:
@@ -135,6 +151,7 @@ class _Styling(TaskWithFile):
         if self.style is None:
             return model
         from ...diffusion import checkpoint
+        from ...diffusion.foreign.model import core_of
         from ...tasks.style.delta import with_style
         from ...tasks.style.studio import StyleTrainer
 
@@ -148,10 +165,11 @@ class _Styling(TaskWithFile):
             path=path, sha256=checkpoint.file_sha256(path), begin=begin,
             progress=lambda done, total: display.progress(done % total, total),
         )  # fmt: skip
-        learned = studio.style_of(self.style, str(self.name), model)
+        core = core_of(model)
+        learned = studio.style_of(self.style, str(self.name), core)
         if self.save is not None:
             learned.save(self.save)
-        return with_style(model, learned, str(self.name))
+        return with_style(core, learned, str(self.name))
 
 
 def add_to(app: typer.Typer) -> None:

@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from ...tasks.inpaint import Box, Polygon
 
 
+Paint = Annotated[
+    bool,
+    typer.Option(
+        "--paint", help="Paint the mask in the browser, on a page of this machine, and choose among its results there."
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MaskOptions:
     """Options for what is filled."""
@@ -20,9 +28,9 @@ class MaskOptions:
         str | None,
         typer.Option(
             metavar="FILE|DIR/|alpha|auto",
-            help="White is filled, black is kept. A folder, or a template like 'masks/{stem}.png', has one for "
-            "each picture. alpha fills transparent pixels. auto fills what looks like dust, scratches, "
-            "tears or missing corners.",
+            help="What it marks is filled: white on black, one colour on another, or paint on transparency. A folder, "
+            "or a template like 'masks/{stem}.png', has one for each picture. alpha fills the picture's transparent "
+            "pixels. auto fills what looks like dust, scratches, tears or missing corners.",
         ),
     ] = None
     mask_strength: Annotated[
@@ -39,6 +47,13 @@ class MaskOptions:
             help="Write the mask of what is filled. Several pictures need a folder or 'm/{stem}.png'.",
         ),
     ] = None
+    show_fill: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|DIR/",
+            help="Write what is filled as a transparent layer, PNG or TIFF. Laid over the input, it gives the result.",
+        ),
+    ] = None
     box: Annotated[list[str] | None, typer.Option(metavar="X,Y,W,H", help="Rectangle to fill. Repeat for more.")] = None
     polygon: Annotated[
         list[str] | None, typer.Option(metavar="X,Y,X,Y,...", help="Polygon to fill. Repeat for more.")
@@ -51,6 +66,9 @@ class MaskOptions:
             metavar="PX", help="Fade the filling in over this many pixels, inwards. Pixels outside stay exact."
         ),
     ] = 0
+    smooth_fill: Annotated[
+        bool, typer.Option("--smooth-fill", help="Do not give what is filled the grain of the picture beside it.")
+    ] = False
 
     @property
     def given(self) -> bool:
@@ -63,7 +81,7 @@ class MaskOptions:
         Raises:
             UsageError: there is such an option.
         """
-        for name in ("save_mask", "invert_mask", "grow", "feather"):
+        for name in ("save_mask", "show_fill", "invert_mask", "grow", "feather", "smooth_fill"):
             if getattr(self, name):
                 raise UsageError(f"--{name.replace('_', '-')} needs --mask, --box or --polygon")
 

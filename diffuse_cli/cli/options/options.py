@@ -20,7 +20,7 @@ from ...images.choices import Damaged, Depth, Policy
 from ..batch.plan import OnExists
 
 if TYPE_CHECKING:
-    from ...diffusion.model import Model
+    from ...diffusion.foreign.model import AnyModel
     from ...diffusion.settings import Settings, Tile
     from ...images.encoding import Encoding
     from ...restoration.sampling_request import SamplingRequest
@@ -161,7 +161,8 @@ class Files(Sources, Output):
     damaged: Annotated[
         Damaged,
         typer.Option(
-            help="What to do with damaged JPEGs: keep what is there, refuse them, or inpaint the missing rows first.",
+            help="What to do with damaged JPEGs and animations: keep what is there, refuse them, or inpaint the "
+            "missing rows of JPEGs first.",
             rich_help_panel="Batches",
         ),
     ] = "keep"
@@ -238,8 +239,8 @@ class MetadataOptions(Coding):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Compute:
-    """Options for how to compute."""
+class Computing:
+    """Options for how to compute, whatever the model."""
 
     title: ClassVar[str] = "Machine"
 
@@ -249,7 +250,6 @@ class Compute:
         typer.Option("--ensemble", help="Average eight calls, on the picture turned and mirrored. 8 times as slow."),
     ] = False
     solver: Annotated[Solver, typer.Option(help="Solver of the sampler, for more than one step.")] = "dpmpp-2m"
-    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="Checkpoint (see diffuse models).")] = "photo"
     device: Annotated[Device, typer.Option(help="Where to compute.")] = "auto"
     dtype: Annotated[
         Dtype, typer.Option(help="Number type. auto is bf16 where the hardware gains by it, else fp32.")
@@ -293,19 +293,22 @@ class Compute:
             engine=self.engine, ensemble=self.ensemble,
         )  # fmt: skip
 
-    def load(self) -> "Model":
-        """Return the checkpoint's model, ready to compute.
+    def load_model(self, model: str) -> "AnyModel":
+        """Return a model, ready to compute.
+
+        Args:
+            model: its name or file.
 
         Raises:
             CheckpointError: the checkpoint is missing or cannot be used.
             UsageError: the device, the number type or the engine cannot be used here.
         """
-        from ...diffusion.model import Model
+        from ...diffusion.foreign.model import load_any
         from ...system.process import keep_buffers
 
         keep_buffers()
-        return Model.load(
-            self.model,
+        return load_any(
+            model,
             device=self.device,
             dtype=self.dtype,
             threads=self.threads,
@@ -315,18 +318,38 @@ class Compute:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Compute(Computing):
+    """Options for how to compute."""
+
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Checkpoint or imported model (see diffuse models).")
+    ] = "photo"
+
+    def load(self) -> "AnyModel":
+        """Return the model, ready to compute.
+
+        Raises:
+            CheckpointError: the model is missing or cannot be used.
+            UsageError: the device, the number type or the engine cannot be used here.
+        """
+        return self.load_model(self.model)
+
+
+Rounds = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Rounds in which a blur is undone exactly. Each takes as long as the first estimate; 0 is that alone.",
+    ),
+]
+"""In how many rounds a blur is undone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ComputeInRounds(Compute):
     """Options for how to compute where a blur may be undone."""
 
-    title: ClassVar[str] = "Machine"
-
-    rounds: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            help="Rounds in which a blur is undone exactly. Each takes as long as the first estimate; 0 is that alone.",
-        ),
-    ] = 3
+    rounds: Rounds = 3
 
     def settings(self, steps: int, sample: int = 0) -> "Settings":
         """Return the settings that decide pixels.
@@ -337,6 +360,32 @@ class ComputeInRounds(Compute):
         from dataclasses import replace
 
         return replace(Compute.settings(self, steps, sample), rounds=self.rounds)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComputeSeveral(Computing):
+    """Options for how to compute with several models."""
+
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|FILE",
+            help="Checkpoint or imported model. Repeat to compare.",
+            show_default="photo",
+        ),
+    ] = None
+    rounds: Rounds = 3
+
+    def settings(self, steps: int, sample: int = 0) -> "Settings":
+        """Return the settings that decide pixels.
+
+        Raises:
+            UsageError: a value is out of range.
+        """
+        from dataclasses import replace
+
+        return replace(Computing.settings(self, steps, sample), rounds=self.rounds)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

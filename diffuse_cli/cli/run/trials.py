@@ -28,6 +28,8 @@ _ALONE: Final = (
     "trace",
     "samples",
     "save_mask",
+    "show_fill",
+    "paint",
     "shard",
     "json",
 )

@@ -28,6 +28,8 @@ _VEIL = 0.012
 """Light of the darkest pixels, beyond which it counts as a veil: a tenth of the way to white in encoded values."""
 _MARK = 3
 """Half the width of a mark in pixels."""
+_MOST_MARKED = 0.02
+"""Of a picture, which dark marks cover at most."""
 _MOST_TINT = 4.0
 """The most veil of a channel, as a multiple of the least."""
 
@@ -68,7 +70,8 @@ def look(light: Tensor, noise: LightNoise, white: float, *, worn: bool = False) 
     left = 1 / (2 * math.sqrt(math.pi) * _SMOOTHING * factor)  # what the smoothing leaves of white noise
     dark = smooth.amin(1, keepdim=True) <= 3 * left * noise.sigma(smooth).amax(1, keepdim=True)
     usable = (1 - lost) * (~dark).to(light.dtype)
-    black = _wide_black(smooth) if worn else _black(light, smooth, noise)
+    black = _black(light, smooth, noise)
+    black = _wide_black(smooth, black) if worn else black
     return ToneStatistics(light=smooth, usable=usable, noise=left, black=black, white=_white(light, smooth, noise))
 
 
@@ -83,12 +86,16 @@ def _black(light: Tensor, smooth: Tensor, noise: LightNoise) -> tuple[float, flo
     return of(0), of(1), of(2)
 
 
-def _wide_black(smooth: Tensor) -> tuple[float, float, float]:
-    """Return the black point of each channel of what is no mark, by a morphological closing."""
+def _wide_black(smooth: Tensor, black: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Return the black point of each channel of what is no mark, by a morphological closing.
+
+    Marks are few. Where more is dark and narrow, it belongs to the picture, and the plain black point holds.
+    """
     across = 2 * _MARK + 1
     wide = -F.max_pool2d(-F.max_pool2d(smooth, across, 1, _MARK), across, 1, _MARK)
     red, green, blue = (_quantile(wide[:, channel], _BLACK_SHARE) for channel in range(3))
-    return red, green, blue
+    darker = smooth.amin(1) < min(red, green, blue) / 2
+    return black if float(darker.float().mean()) > _MOST_MARKED else (red, green, blue)
 
 
 def _white(light: Tensor, smooth: Tensor, noise: LightNoise) -> float:
