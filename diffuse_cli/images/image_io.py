@@ -204,7 +204,7 @@ def write_pages(
     like: Path | None = None,
     tell: Callable[[str], object] | None = None,
 ) -> None:
-    """Write pages that are made one by one: any number to TIFF and DICOM, frames to an animation, one to another format.
+    """Write pages that are made one by one: any number to TIFF and DICOM, frames to an animation, one to others.
 
     Args:
         pages: the results; an exception in making one comes through, and nothing is left behind.

@@ -15,7 +15,7 @@ def scene(low: int, high: int, shape: tuple[int, int] = (40, 48)) -> NDArray[np.
     y, x = np.mgrid[: shape[0], : shape[1]]
     ramp = 0.2 + 0.3 * x / shape[1] + 0.4 * (np.hypot(y - shape[0] / 2, x - shape[1] / 2) < shape[0] / 3)
     noisy = np.clip(ramp + np.random.default_rng(0).normal(0, 0.04, shape), 0, 1)
-    values = np.rint(low + noisy * (high - low)).astype(np.int32)
+    values: NDArray[np.int32] = np.rint(low + noisy * (high - low)).astype(np.int32)
     values[0, 0], values[0, 1] = low, high
     return values
 
