@@ -4,7 +4,8 @@ Seeds are small files of every format that the libraries at hand can write, and 
 flipped bytes, by truncation, by blocks moved, doubled or set to extremes. The checksums of a PNG are mended in half of
 the cases. A reader may refuse a file only by PictureError; it may not take longer than 10 seconds of computing, nor
 more than 2 GiB, nor crash. What was read is written again, and read once more: a JPEG must be the same if its coded
-picture was copied, frames and pages must be the same where the format is lossless. What breaks a rule is kept.
+picture was copied, frames and pages must be the same where the format is lossless. DICOM is also shown. What breaks a
+rule is kept.
 """
 
 import argparse
@@ -29,6 +30,7 @@ import numpy as np
 
 from diffuse_cli.errors import PictureError, UsageError
 from diffuse_cli.images.containers import png_chunks
+from diffuse_cli.images.dicom_values import displayed
 from diffuse_cli.images.image_io import (
     Encoding,
     Picture,
@@ -38,7 +40,7 @@ from diffuse_cli.images.image_io import (
     write_pages,
     write_picture,
 )
-from diffuse_cli.images.picture import ExtraChannels, integers
+from diffuse_cli.images.picture import ExtraChannels, integers, levels_of
 
 LIMIT_SECONDS, LIMIT_MEMORY = 10.0, 2 * 2**30
 MOST_PAGES, MOST_WRITTEN = 40, 1 << 22
@@ -58,7 +60,7 @@ def seeds(folder: Path) -> list[Path]:
     Image.effect_noise((24, 20), 50).save(folder / "still.gif")
     Image.effect_noise((24, 20), 50).save(folder / "lossy.webp", quality=80)
     made += [folder / "pages.tif", folder / "still.gif", folder / "lossy.webp"]
-    return [*made, *more_channels(folder), *jpegs(folder), *animations(folder)]
+    return [*made, *more_channels(folder), *jpegs(folder), *animations(folder), *dicom_seeds(folder)]
 
 
 def noise(channels: int, depth: int, floating: bool = False) -> Picture:
@@ -142,6 +144,23 @@ def animations(folder: Path) -> list[Path]:
     return made
 
 
+def dicom_seeds(folder: Path) -> list[Path]:
+    """Small gray files of every coding, of those that come with pydicom."""
+    if importlib.util.find_spec("pydicom") is None:
+        return []
+    from pydicom.data import get_testdata_file
+
+    names = (
+        "CT_small", "MR_small", "MR_small_RLE", "MR_small_bigendian", "MR_small_implicit", "MR_small_jp2klossless",
+        "MR_small_jpeg_ls_lossless", "JPEG2000", "JPEGLSNearLossless_16", "JPGExtended", "image_dfl",
+    )  # fmt: skip
+    made = []
+    for name in names:
+        made.append(folder / f"{name}.dcm")
+        made[-1].write_bytes(Path(str(get_testdata_file(f"{name}.dcm", download=False))).read_bytes())
+    return made
+
+
 def damaged(data: bytes, rng: random.Random) -> bytes:
     """A file with something wrong."""
     changed, size = bytearray(data), len(data)
@@ -186,6 +205,7 @@ def read(data: bytes, suffix: str, folder: Path) -> str:
         pages: list[Picture] = []
         for page in read_pages(path):
             page.pixels.sum()
+            levels_of(displayed(page))
             if len(pages) < MOST_PAGES:
                 pages.append(page)
     except PictureError as error:
@@ -205,6 +225,7 @@ def write_again(pages: list[Picture], suffix: str, folder: Path) -> None:
     first = pages[0]
     targets = [".tif" if first.floating or first.source.frame is None else ".png"]
     targets += [".gif", ".webp"] if first.source.frame is not None else []
+    targets = [".dcm"] if first.source.dicom is not None else targets
     targets += [suffix] if suffix == ".jpg" else []
     for target in targets:
         path, notes = folder / f"again{target}", list[str]()
@@ -218,7 +239,7 @@ def write_again(pages: list[Picture], suffix: str, folder: Path) -> None:
         shown = [p for p in pages if target == ".png" or p.source.frame is None or not p.source.frame.is_still]
         if len(again) != len(shown):
             raise AssertionError(f"{len(again)} pages or frames of {len(shown)} were written as {target}")
-        exact = target in (".tif", ".png") or any("copied" in note for note in notes)
+        exact = target in (".tif", ".png", ".dcm") or any("copied" in note for note in notes)
         for before, after in zip(shown, again, strict=True):
             if exact and not np.array_equal(before.pixels, after.pixels):
                 raise AssertionError(f"other pixels in {target} than were read")

@@ -15,7 +15,9 @@ from ..system.arrays import row_blocks
 from .animation_writer import Shown
 from .apng_writer import write_apng
 from .copied_file import copied
-from .encoding import Encoding, lossy_quality
+from .dicom_values import displayed
+from .dicom_writer import write_dicom
+from .encoding import Encoding, holds_16_bit, lossy_quality
 from .gif_writer import write_gif
 from .jpeg_data import with_metadata
 from .jpeg_writer import jpeg_options, unchanged
@@ -33,8 +35,8 @@ def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Enco
 
     Args:
         stream: written from its position on.
-        pages: at least one, taken one by one. Only a TIFF takes more than one that is no frame of an animation.
-        kind: the format, by Pillow's name, or "NPY", "HEIF", "JXL".
+        pages: at least one, taken one by one. Only TIFF and DICOM take more than one that is no frame of an animation.
+        kind: the format, by Pillow's name, or "NPY", "HEIF", "JXL", "DICOM".
         encoding: depth, quality and metadata.
 
     Returns:
@@ -43,8 +45,11 @@ def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Enco
     Raises:
         Exception: whatever the encoder or the stream raises.
     """
+    if kind == "DICOM":
+        write_dicom(stream, ((page, _said(page, encoding).xmp) for page in pages))
+        return ""
     if kind == "TIFF":
-        write_tiff(stream, (_tiff_page(_of_depth(page, encoding), encoding) for page in pages))
+        write_tiff(stream, (_tiff_page(_of_depth(page, kind, encoding), encoding) for page in pages))
         return ""
     pages = iter(pages)
     first = next(pages)
@@ -53,7 +58,7 @@ def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Enco
         return _write_animation(stream, pages, kind, encoding)
     note = ""
     for page in pages:
-        picture = _of_depth(page, encoding)
+        picture = _of_depth(page, kind, encoding)
         if kind == "JPEG":
             note = _write_jpeg(stream, picture, encoding)
             continue
@@ -62,6 +67,15 @@ def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Enco
             return copy[1]
         _encode_one(stream, picture, kind, _said(picture, encoding), encoding)
     return note
+
+
+def _of_depth(picture: Picture, kind: str, encoding: Encoding) -> Picture:
+    """Return a picture as it is written. DICOM that becomes another format is written as it is displayed."""
+    is_dicom = picture.source.dicom is not None
+    picture = displayed(picture)
+    if encoding.depth != "keep":
+        return with_depth(picture, int(encoding.depth))
+    return with_depth(picture, 8) if is_dicom and not holds_16_bit(kind) else picture
 
 
 def _write_animation(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Encoding) -> str:
@@ -86,10 +100,6 @@ def _frames(pages: Iterable[Picture], encoding: Encoding, *, with_still: bool) -
         if frame is not None and (with_still or not frame.is_still):
             said = said or _said(page, encoding)
             yield Shown(levels_of(with_depth(page, 8)).astype(np.uint8, copy=False), frame, said)
-
-
-def _of_depth(picture: Picture, encoding: Encoding) -> Picture:
-    return picture if encoding.depth == "keep" else with_depth(picture, int(encoding.depth))
 
 
 def _said(picture: Picture, encoding: Encoding) -> Source:

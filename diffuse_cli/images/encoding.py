@@ -29,6 +29,8 @@ FORMAT_OF_SUFFIX: Final = {
     ".heic": "HEIF",
     ".heif": "HEIF",
     ".jxl": "JXL",
+    ".dcm": "DICOM",
+    ".dicom": "DICOM",
 }
 _ONLY_READ: Final = {".gif": "GIF", ".pbm": "PBM", **dict.fromkeys(sorted(RAW_SUFFIXES), "camera RAW")}
 WRITTEN_AS: Final = {".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", **dict.fromkeys(_ONLY_READ, ".png")}
@@ -38,13 +40,14 @@ PICTURE_SUFFIXES: Final = tuple(dict.fromkeys((*FORMAT_OF_SUFFIX, ".mpo", *_ONLY
 _SUFFIX_OF_NAME = {
     "png": ".png", "jpeg": ".jpg", "jpg": ".jpg", "webp": ".webp", "tiff": ".tif", "tif": ".tif", "bmp": ".bmp",
     "gif": ".gif", "ppm": ".ppm", "pgm": ".pgm", "avif": ".avif", "npy": ".npy", "heic": ".heic", "heif": ".heif",
-    "jxl": ".jxl",
+    "jxl": ".jxl", "dicom": ".dcm", "dcm": ".dcm",
 }  # fmt: skip
-_HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL"})
+_HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL", "DICOM"})
 _HOLDS_FLOATS = frozenset({"TIFF", "NPY"})
 _HOLDS_FRAMES = frozenset({"PNG", "WEBP", "GIF"})
+_HOLDS_PAGES = frozenset({"TIFF", "DICOM"})
 _HOLDS_ALPHA = frozenset({"PNG", "GIF", "WEBP", "TIFF", "AVIF", "NPY", "HEIF", "JXL"})
-_LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM", "NPY"})
+_LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM", "NPY", "DICOM"})
 _TAKES_QUALITY = frozenset({"JPEG", "WEBP", "AVIF", "HEIF", "JXL"})
 _BITS_OF_HEIF = frozenset({10, 12})
 
@@ -183,15 +186,23 @@ def check_writable_format(path: Path, encoding: Encoding = PLAIN, *, animated: b
         animated: it may be an animation, which alone is written as GIF.
 
     Raises:
-        UsageError: the suffix is unknown, the format is for animations, or it needs the extra [formats], which is not
-            installed.
+        UsageError: the suffix is unknown, the format is for animations, or it needs an extra that is not installed.
     """
     kind = encoding.kind(path)
     if kind == "GIF" and not animated:
         raise UsageError(f"{shown(path)}: {_NO_GIF}")
-    if kind in ("HEIF", "JXL"):
+    if kind in ("HEIF", "JXL", "DICOM"):
         check_installed(kind, path)
     return kind
+
+
+def holds_16_bit(kind: str) -> bool:
+    """Return whether a format holds 16 bits per channel.
+
+    Args:
+        kind: by Pillow's name.
+    """
+    return kind in _HOLDS_16_BIT
 
 
 def is_lossless(path: Path, picture: Picture, encoding: Encoding = PLAIN) -> bool:
@@ -253,8 +264,12 @@ def check_fits(picture: Picture, path: Path, encoding: Encoding = PLAIN) -> None
 def _misfit_pixels(picture: Picture, path: Path, kind: str, encoding: Encoding) -> str:
     """Return why a format cannot hold the numbers or channels of a picture; "" = it can."""
     floating = picture.floating and encoding.depth == "keep"
-    deep = (picture.depth == 16 if encoding.depth == "keep" else encoding.depth == "16") and not floating
+    is_dicom = picture.source.dicom is not None  # of which other formats get what is displayed
+    deep = picture.depth == 16 and not is_dicom if encoding.depth == "keep" else encoding.depth == "16"
+    deep = deep and not floating
     problem = ""
+    if kind == "DICOM":
+        return _not_dicom(picture, encoding)
     if floating and kind not in _HOLDS_FLOATS:
         problem = f"{kind} cannot hold floating-point numbers; use -o out.tif, or --depth 16"
     elif deep and kind not in _HOLDS_16_BIT and not (kind == "HEIF" and picture.source.bits in _BITS_OF_HEIF):
@@ -273,10 +288,28 @@ def _misfit_pages(source: Source, kind: str, encoding: Encoding) -> str:
     if source.frame is None:
         if kind == "GIF":
             return _NO_GIF
-        return f"{kind} cannot hold {source.pages} pages; use -o out.tif" if source.pages > 1 and kind != "TIFF" else ""
+        return (
+            f"{kind} cannot hold {source.pages} pages; use -o out.tif"
+            if source.pages > 1 and kind not in _HOLDS_PAGES
+            else ""
+        )
     if kind not in _HOLDS_FRAMES:
         return f"{kind} cannot hold an animation; use -o out.png (APNG), -o out.webp or -o out.gif"
     return "animations are written with 8 bits per channel; leave --depth out" if encoding.depth == "16" else ""
+
+
+def _not_dicom(picture: Picture, encoding: Encoding) -> str:
+    """Return why a picture cannot be written as DICOM; "" = it can."""
+    dicom = picture.source.dicom
+    if dicom is None:
+        return "only a picture that was read from DICOM is written as DICOM; use -o out.png"
+    if dicom.shape is None:
+        return "a larger canvas no longer lies where the tags of the DICOM file say; use -o out.png"
+    if picture.pixels.shape[2] != 1 or picture.alpha is not None or picture.floating or encoding.depth == "8":
+        return "DICOM keeps its gray values and their bits; use -o out.png"
+    if encoding.metadata != "keep":
+        return "DICOM keeps all its tags; leave --metadata out, and take out names with a program made for it"
+    return ""
 
 
 def is_srgb(icc: bytes) -> bool:

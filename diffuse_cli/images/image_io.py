@@ -15,6 +15,7 @@ from ..system.streams import opened
 from . import content_credentials, optional_formats, tiff
 from .animation_reader import read_frames
 from .copied_file import with_file
+from .dicom import dicom_frames, is_dicom
 from .encoder import encode
 from .encoding import PLAIN, Encoding, check_fits, check_quality, check_writable_format, is_lossless
 from .jpeg_writer import SUBSAMPLINGS, jpeg_coding, through_jpeg
@@ -45,7 +46,7 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
     Args:
         path: PNG, JPEG, WebP, TIFF, BMP, PBM/PGM/PPM, AVIF, GIF or .npy, no animation. With the extra [formats] also
-            HEIC, JPEG XL, camera RAW, AVIF of more than 8 bits, and rare codings of TIFF.
+            HEIC, JPEG XL, camera RAW, AVIF of more than 8 bits, and rare codings of TIFF; with [dicom] gray DICOM.
         max_pixels: refuse larger pictures before decoding. A small file can hold a picture that fills the memory.
 
     Raises:
@@ -65,7 +66,7 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
 
 def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | None = None) -> Generator[Picture]:
-    """Read the pages of a TIFF, the frames of an animation, or the picture of any other file, one after the other.
+    """Read the pages of a TIFF, the frames of an animation or of DICOM, or the picture of any other file, one by one.
 
     Args:
         path: the file.
@@ -120,6 +121,8 @@ def _pages(stream: BinaryIO, path: Path, max_pixels: int) -> Iterator[tuple[Pict
         yield with_white(from_array(read_npy(stream, max_pixels), Source(format="NPY"))), 1
     elif kind := optional_formats.kind_of(stream, path):
         yield optional_formats.read(kind, stream, max_pixels), 1
+    elif is_dicom(stream, path):
+        yield from dicom_frames(stream, max_pixels)
     elif head.startswith(tiff.MAGICS):
         yield from _tiff_pages(stream, max_pixels)
     elif (picture := _still(stream, max_pixels)) is not None:
@@ -201,7 +204,7 @@ def write_pages(
     like: Path | None = None,
     tell: Callable[[str], object] | None = None,
 ) -> None:
-    """Write pages that are made one by one: any number to a TIFF, frames to an animation, one to another format.
+    """Write pages that are made one by one: any number to TIFF and DICOM, frames to an animation, one to others.
 
     Args:
         pages: the results; an exception in making one comes through, and nothing is left behind.

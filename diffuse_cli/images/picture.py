@@ -1,7 +1,7 @@
 """The type of pictures: pixels, alpha, depth, and what their file said."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,35 @@ class ExtraChannels:
         return np.concatenate(parts, axis=2), kinds
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class DicomData:
+    """What is needed to write a frame of a DICOM file again.
+
+    Attributes:
+        dataset: pydicom's, without the pixels. All frames of a file share it, and nobody changes it.
+        low: the lowest stored value of all frames, without padding.
+        high: the highest.
+        is_inverted: the highest value is black (MONOCHROME1).
+        frame: number of the frame, from 0.
+        frames: how many the file has.
+        padding: (H, W), the stored values that are no part of the picture, `NO_PADDING` elsewhere; None = there are
+            none.
+        shape: (rows, columns) that the tags are about; None = the tags no longer say where a pixel lies.
+    """
+
+    dataset: Any = field(repr=False)
+    low: int
+    high: int
+    is_inverted: bool = False
+    frame: int = 0
+    frames: int = 1
+    padding: NDArray[np.int32] | None = field(default=None, repr=False)
+    shape: tuple[int, int] | None = None
+
+
+NO_PADDING: Final = -(2**31)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Frame:
     """The place of a picture in an animation.
@@ -133,6 +162,7 @@ class Source:
         samples: (H, W, C) of a floating-point file, alpha included, 0 = black .. 1 = white, as displayed; None for
             integers. Unchanged pixels are written from here, since 0..1 -> -1..1 -> 0..1 rounds.
         extra: a TIFF's channels beside colour and alpha; None = there are none.
+        dicom: None unless it was DICOM. `white` then is the highest stored value above the lowest.
         pages: number of pages or frames in the file.
         frame: its place in an animation; None = it is a still picture.
         left_behind: what is not carried over (a gain map, frames, ...), in words.
@@ -159,6 +189,7 @@ class Source:
     white: int = 0
     samples: NDArray[np.floating[Any]] | None = field(default=None, repr=False)
     extra: ExtraChannels | None = field(default=None, repr=False)
+    dicom: DicomData | None = field(default=None, repr=False)
     pages: int = 1
     frame: Frame | None = None
     left_behind: tuple[str, ...] = ()

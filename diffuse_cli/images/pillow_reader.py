@@ -1,6 +1,7 @@
 """Reading with Pillow. What it would cut to 8 bits is read by another way, or refused."""
 
 import io
+import logging
 import re
 import sys
 import threading
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ ANIMATED = ("GIF", "PNG", "WEBP")
 READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
 
 
+_QUIET: Final = r"PIL\.|pydicom|pylibjpeg|openjpeg|libjpeg|rle\b|diffuse_cli\.images\.dicom"
+"""Modules whose warnings are not shown."""
 _quiet_lock = threading.Lock()
 _quiet_users = 0
 _quiet_undo = ExitStack()
@@ -40,12 +43,18 @@ _quiet_undo = ExitStack()
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings and lift its size limit. Both are process-wide, so threads share one switch."""
+    """Silence the warnings of Pillow and pydicom, and lift Pillow's size limit.
+
+    All of it is process-wide, so threads share one switch.
+    """
     global _quiet_users
     with _quiet_lock:
         if _quiet_users == 0:
             _quiet_undo.enter_context(warnings.catch_warnings())
-            warnings.filterwarnings("ignore", module=r"PIL\.")
+            warnings.filterwarnings("ignore", module=_QUIET)
+            log = logging.getLogger("pydicom")
+            _quiet_undo.callback(setattr, log, "disabled", log.disabled)
+            log.disabled = True  # it quotes values of tags, which may be about a patient
             _quiet_undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
             _quiet_undo.callback(setattr, ImageFile, "MAXBLOCK", ImageFile.MAXBLOCK)
             Image.MAX_IMAGE_PIXELS = None
@@ -104,7 +113,8 @@ def may_be_animation(path: Path) -> bool:
 
 NOT_A_PICTURE = (
     "not a picture that diffuse reads (PNG, JPEG, WebP, TIFF, BMP, PPM, AVIF, GIF, .npy; HEIC, JPEG XL and camera RAW "
-    "with the extra [formats]), an unusual kind of one, or a damaged one; open it in an image editor and save it as PNG"
+    "with the extra [formats], DICOM with [dicom]), an unusual kind of one, or a damaged one; open it in an image "
+    "editor and save it as PNG"
 )
 
 

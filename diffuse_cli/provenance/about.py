@@ -8,6 +8,7 @@ from typing import Any, Final
 from PIL import Image
 
 from ..images.content_credentials import manifest
+from ..images.dicom_values import facts
 from ..images.image_io import MAX_PIXELS, Picture, read_pages
 from ..images.picture import frames_words
 from ..images.xmp import has_manifest_elsewhere, values
@@ -30,7 +31,7 @@ def about(path: Path, *, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
         format, width, height (as displayed), pages, animation (frames, seconds, plays; 0 = without end; None = it is
         none), channels, alpha, depth ("8", "16", "float"), lossy, profile, dpi,
         made_by, digital_source_type (the strongest that XMP and a manifest say), content_credentials ("embedded",
-        "linked" or None), recipe.
+        "linked" or None), dicom (see `dicom_values.facts`), recipe.
 
     Raises:
         PictureError: the file cannot be read.
@@ -56,6 +57,7 @@ def about(path: Path, *, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
         "made_by": _made_by(picture),
         "digital_source_type": source.source_type or None,
         "content_credentials": _credentials(path, picture),
+        "dicom": None if source.dicom is None else facts(source.dicom),
         "recipe": recipe.read(path),
     }
 
@@ -113,6 +115,21 @@ def _credentials(path: Path, picture: Picture) -> str | None:
     return "linked" if has_manifest_elsewhere(picture.source.xmp) else None
 
 
+def _dicom_lines(said: dict[str, Any]) -> dict[str, str]:
+    """Return the facts of a DICOM file in words."""
+    sign, unit = "signed" if said["signed"] else "unsigned", f" {said['unit']}" if said["unit"] else ""
+    low, high = said["range"]
+    kind = [said["modality"] or "no modality", f"{said['bits']} bits", sign, said["coding"]]
+    kind += ["inverted (MONOCHROME1)"] if said["inverted"] else []
+    window, spacing = said["window"], said["spacing"]
+    return {
+        "DICOM": ", ".join(kind),
+        "range": f"{low:g} to {high:g}{unit}; one level of noise is {said['level']:.3g}{unit}",
+        "window": "none" if window is None else f"{window[0]:g}, width {window[1]:g}",
+        "spacing": "not stated" if spacing is None else f"{spacing[0]:g} x {spacing[1]:g} mm",
+    }
+
+
 def lines(said: dict[str, Any], meaning: Callable[[str], str]) -> list[str]:
     """Return the same for people, one fact a line.
 
@@ -138,6 +155,7 @@ def lines(said: dict[str, Any], meaning: Callable[[str], str]) -> list[str]:
         **said["made_by"],
         "source type": "not stated" if kind is None else f"{kind}{meaning(kind)}",
         "credentials": credentials[said["content_credentials"]],
+        **({} if said["dicom"] is None else _dicom_lines(said["dicom"])),
         "recipe": "none" if said["recipe"] is None else recipe.dump(said["recipe"]),
     }
     return [f"{name + ':':<13} {value}" for name, value in found.items()]

@@ -87,7 +87,8 @@ def plan_files(
     findings = find_sources(files)
     naming = Naming(
         output=plan.folder_for(files.output, findings.found, samples), op=op, suffix=suffix or encoding.suffix,
-        seed=seed, samples=samples, written_as=WRITTEN_AS, kept=_animations(findings.found),
+        seed=seed, samples=samples, written_as={**WRITTEN_AS, **_dicom_without_suffix(findings.found)},
+        kept=_animations(findings.found),
     )  # fmt: skip
     journal, note = _journal(files, op, findings.found, naming)
     found = _without_own_results(op, findings, journal)
@@ -110,6 +111,15 @@ def plan_files(
     notes = (*note, *_notes(files, jobs, encoding), *_written_otherwise(jobs, naming))
     shows = showing(op, files, jobs, others)
     return Batch(op=op, jobs=jobs, journal=journal, ignored=dict(findings.skipped), notes=notes, showing=shows)
+
+
+def _dicom_without_suffix(found: Sequence[Found]) -> dict[str, str]:
+    """Return suffixes of named files that are DICOM by their content: they often end in a number, or in nothing."""
+    from ...images.dicom import has_dicom_content
+    from ...images.encoding import PICTURE_SUFFIXES
+
+    odd = {one.path.suffix.lower(): one.path for one in found if one.path.suffix.lower() not in PICTURE_SUFFIXES}
+    return {suffix: ".dcm" for suffix, path in odd.items() if has_dicom_content(path)}
 
 
 def plan_drawing(
