@@ -1,9 +1,10 @@
-"""What wide holes and margins are filled with: python -m benchmarks.quality_fill PICTURES OUT.json [COUNT]
+"""What holes and margins are filled with: python -m benchmarks.quality_fill PICTURES OUT.json [COUNT]
 
-Every picture in turn (evenly taken from the folder) loses a margin of a tenth of its sides, or six boxes of 28, 40 or
-60 pixels, or one of 96. Filled are they by the mean (`--steps 1`), with texture (what is done if nothing is said), by a
-sample (`--fidelity 0`), and by OpenCV's Telea. Measured are LPIPS of the whole, PSNR of what was missing alone, and the
-mean square of the step across the rim, in 8-bit levels, beside that of the picture itself.
+Every picture in turn (evenly taken from the folder) loses a margin of a tenth of its sides, or what text and strokes
+of 4, 12 and 24 pixels cover, or four boxes of 48 pixels, two of 96, or one of 192. Filled are they by the mean
+(`--steps 1`), with texture (what is done if nothing is said), and by OpenCV's methods of Telea and of Navier and
+Stokes. Measured are LPIPS of the whole, PSNR of what was missing alone, and the mean square of the step across the rim,
+in 8-bit levels, beside that of the picture itself.
 """
 
 import json
@@ -29,8 +30,33 @@ Levels = NDArray[Any]
 WAYS = {
     "mean": Settings(),
     "texture": Settings(textured=True),
-    "sample": Settings(steps=6),
 }
+OTHERS = {"Telea": cv2.INPAINT_TELEA, "Navier-Stokes": cv2.INPAINT_NS}
+STROKES = {4: 14, 12: 6, 24: 3}
+"""Numbers of bent strokes, by their width."""
+BOXES = {
+    48: ((0.28, 0.28), (0.28, 0.72), (0.72, 0.28), (0.72, 0.72)),
+    96: ((0.5, 0.27), (0.5, 0.73)),
+    192: ((0.5, 0.5),),
+}
+"""Middles of boxes along the shorter and the longer side, by their width."""
+
+
+def written(size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Lines of text, 4 pixels thick."""
+    mask = np.zeros(size, np.uint8)
+    for down in range(30, size[0], 44):
+        cv2.putText(mask, "Sample Text 1998 07 14", (10, down), cv2.FONT_HERSHEY_SIMPLEX, 1.1, 255, 4)
+    return mask > 127
+
+
+def struck(size: tuple[int, int], across: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Strokes of this width, each of two straight parts."""
+    mask = np.zeros(size, np.uint8)
+    for _ in range(STROKES[across]):
+        points = rng.integers(0, size[::-1], size=(3, 2)).astype(np.int32)
+        cv2.polylines(mask, [points], False, 255, across)
+    return mask > 127
 
 
 def tasks(picture: Picture) -> dict[str, Problem]:
@@ -39,10 +65,14 @@ def tasks(picture: Picture) -> dict[str, Problem]:
     across, down = w // 10, h // 10
     whole = Picture(pixels=picture.pixels[down : h - down, across : w - across].copy(), depth=8)
     found = {"a margin of a tenth": Extend(pad=(across, down, across, down)).problem(whole)}
-    for side in (28, 40, 60):
-        corners = [(int(w * x) - side // 2, int(h * y) - side // 2) for y in (0.3, 0.7) for x in (0.25, 0.5, 0.75)]
-        found[f"boxes of {side}"] = Inpaint(boxes=[(x, y, side, side) for x, y in corners]).problem(picture)
-    found["a box of 96"] = Inpaint(boxes=[(w // 2 - 48, h // 2 - 48, 96, 96)]).problem(picture)
+    rng = np.random.default_rng(h * w)
+    found["text"] = Inpaint(mask=written((h, w))).problem(picture)
+    for side in STROKES:
+        found[f"strokes of {side}"] = Inpaint(mask=struck((h, w), side, rng)).problem(picture)
+    for side, middles in BOXES.items():
+        places = [(y, x) if h <= w else (x, y) for y, x in middles]
+        boxes = [(int(w * x) - side // 2, int(h * y) - side // 2, side, side) for y, x in places]
+        found[f"boxes of {side}" if len(boxes) > 1 else f"a box of {side}"] = Inpaint(boxes=boxes).problem(picture)
     return found
 
 
@@ -74,8 +104,9 @@ def rows_of(picture: Picture, model: Model) -> dict[tuple[str, str], dict[str, f
             made = to_levels(restore(picture, task, settings, model).pixels, 8)
             assert np.array_equal(made[~hole], clean[~hole])
             found[name, way] = measured(clean, made, hole)
-        telea = cv2.inpaint(np.where(hole[..., None], 0, clean), hole.astype(np.uint8), 3, cv2.INPAINT_TELEA)
-        found[name, "Telea"] = measured(clean, telea, hole)
+        for way, how in OTHERS.items():
+            made = cv2.inpaint(np.where(hole[..., None], 0, clean), hole.astype(np.uint8), 3, how)
+            found[name, way] = measured(clean, made, hole)
         found[name, "the picture"] = {"step": step_across(clean, hole)}
     return found
 

@@ -57,7 +57,7 @@ def main() -> None:
             sets={name: paths}, conditions=[condition], settings=Settings(steps=steps), samples=samples,
             fidelities=between,
         )  # fmt: skip
-        report = evaluate(what, model, info, lambda _: nullcontext(), print).report
+        report = evaluate(what, [(info, model)], lambda _: nullcontext(), print).report
         print(*aligned(table(report)), sep="\n", flush=True)
         return report
 

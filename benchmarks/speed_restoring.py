@@ -27,7 +27,7 @@ from diffuse_cli.diffusion.engines.compilation import compile_network
 from diffuse_cli.diffusion.engines.ncnn import NcnnNetwork
 from diffuse_cli.diffusion.inference import Run, infer
 from diffuse_cli.diffusion.model import Model
-from diffuse_cli.diffusion.network import NetworkConfig, UNet
+from diffuse_cli.diffusion.network import UNet
 from diffuse_cli.evaluation.command_speed import diffuse, picture, run
 from diffuse_cli.evaluation.hardware import cpu_name
 from diffuse_cli.restoration.observe import observe
@@ -119,7 +119,8 @@ def specks(model: Model, count: int) -> dict[str, float]:
 
     def fill(most: int) -> None:
         with patch.object(estimating, "BATCH_PIXELS", most):
-            infer(observe(y, Problem(hole=hole), NetworkConfig(), gray=False, sampling=False), Run(model=model))
+            nothing = model.nothing_known(1, y.device)
+            infer(observe(y, Problem(hole=hole), nothing, gray=False, sampling=False), Run(model=model))
 
     return shortest({"one by one": lambda: fill(0), "in batches": lambda: fill(tiling.BATCH_PIXELS)}, 3)
 

@@ -24,7 +24,10 @@ MEASURED = ROOT / "checkpoints" / "measured"
 CHECKPOINT = ROOT / "checkpoints" / "photo.safetensors"
 PAGES = (
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("evaluation", "performance", "provenance", "samples", "training")),
+    *(
+        ROOT / "docs" / f"{name}.md"
+        for name in ("evaluation", "models", "performance", "provenance", "samples", "training")
+    ),
     ROOT / "checkpoints" / "README.md",
 )
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
@@ -672,6 +675,47 @@ def bettered() -> str:
     return markdown(["held-out photographs", "PSNR in dB (95 %)", "pictures"], body)
 
 
+MODELS_PUBLISHED = {("set12", "dncnn_25"): "30.43", ("CBSD68", "dncnn_25"): "29.23"}
+"""PSNR as Zhang et al. 2017 publish it (DnCNN-S, noise 25, Set12 and BSD68), by test set and model."""
+
+
+def models_published() -> str:
+    """Published weights of other people beside the core."""
+    body = []
+    for name in ("models-x2", "models-x3", "models-x4", "models-noise", "models-noise12"):
+        for row in rows(name):
+            if row["method"] not in ("the input", "bicubic"):
+                low, high = row["interval"]["psnr"]
+                body.append(
+                    [
+                        row["set"],
+                        row["condition"] + (", gray" if row["gray"] else ""),
+                        row["method"],
+                        figure("psnr", row["mean"]["psnr"]),
+                        f"{low:.2f} .. {high:.2f}",
+                        MODELS_PUBLISHED.get((row["set"], row["method"]), ""),
+                    ]
+                )
+    return markdown(["set", "condition", "model", "PSNR", "95 %", "published"], body)
+
+
+def models() -> str:
+    """Architectures of imported models, with random weights."""
+    body = []
+    for row in report("models")["models"]:
+        if "failed" in row:
+            body.append([row["architecture"], row["class"], "fails", "", "", "", "", row["failed"].split(": ", 1)[1]])
+            continue
+        scale = f" x{row['scale']}" if row["scale"] > 1 else ""
+        tiles = f"{row['tiled']:.2g}" if "tiled" in row and not row["whole"] else "whole"
+        works = all(row.get(key, True) for key in ("gray", "depth_and_alpha", "ensemble", "other_scale", "kept"))
+        body.append(
+            [row["architecture"], row["class"], f"{row['role']}{scale}", str(row["channels"]),
+             "" if row["whole"] else str(row["margin"]), tiles, "yes" if row["bf16"] else "", "✓" if works else "no"]
+        )  # fmt: skip
+    return markdown(["architecture", "class", "role", "channels", "margin", "tiles", "bf16", "options"], body)
+
+
 def _changes(of: str, task: str) -> list[list[str]]:
     """Each condition, the change of PSNR on the pictures that both reports hold, and how many."""
     before, after = report(f"{of}-before-{task}"), report(f"{of}-after-{task}")
@@ -733,6 +777,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "marks-found": marks_found,
     "estimated": estimated,
     "qualities": qualities,
+    "models": models,
+    "models-published": models_published,
 }
 
 

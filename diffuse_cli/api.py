@@ -18,7 +18,7 @@ from PIL import Image
 
 from .diffusion.checkpoint import DEFAULT_MODEL
 from .diffusion.model import Model
-from .diffusion.settings import GENERATE_STEPS, Device, Dtype, Engine, Settings, Solver, Tile, natural_size
+from .diffusion.settings import GENERATE_STEPS, Device, Dtype, Engine, Settings, Solver, Tile, engine_of, natural_size
 from .errors import UsageError
 from .images import image_io
 from .images.comparison import comparison
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .degradation.estimation.estimate import Estimate
+    from .diffusion.foreign.model import AnyModel, ForeignModel
     from .restoration.problem import Problem
 
 One = TypeVar("One")
@@ -45,7 +46,7 @@ log = logging.getLogger("diffuse_cli")
 class Options(TypedDict, total=False):
     """How to compute. `docs/python.md` says what each option does; names and defaults are the command line's."""
 
-    model: Model | str | Path
+    model: "Model | ForeignModel | str | Path"
     device: Device
     dtype: Dtype
     compiled: bool
@@ -170,12 +171,13 @@ def generate(
     Raises:
         errors.DiffuseError: as `restore`.
     """
+    from .diffusion.foreign.model import core_of
     from .diffusion.generation import generate as draw
     from .images.tensors import to_array
 
     _check(options, without=("fidelity",))
     settings = _settings(options, steps=options.get("steps") or GENERATE_STEPS)
-    model = _model(options)
+    model = core_of(_model(options))
     config = model.network.config
     shape = natural_size(config.crop) if size is None else (size[1], size[0])
     with _threads(options.get("threads")):
@@ -243,7 +245,7 @@ def write_picture(picture: PictureLike, path: str | Path) -> None:
 
 def _prepared(
     picture: object, task: Task, options: Options, count: int | None = None
-) -> "tuple[Picture, Problem, Settings, Model]":
+) -> "tuple[Picture, Problem, Settings, AnyModel]":
     """Return the picture, what is known about it, and how to compute. Notes go to the log."""
     from .restoration.noise_reading import noise_reader
 
@@ -259,6 +261,7 @@ def _prepared(
         settings = replace(request.drawing(base), fidelity=fidelity or 0.0)
     before = to_picture(picture)
     model = _model(options)
+    task = _fitting(task, model, drawn=request.are_drawn)
     problem = task.problem(before, noise_reader(model))
     for note in (told(before), *before.source.notes, *problem.findings.notes):
         if note:
@@ -278,15 +281,30 @@ def _check(options: Mapping[str, Any], without: Collection[str] = ()) -> None:
 
 def _settings(options: Options, steps: int = 1) -> Settings:
     model = options.get("model")
-    engine = model.engine if isinstance(model, Model) else options.get("engine", "torch")
+    given = engine_of(options.get("device", "auto"), options.get("engine", "torch"))
+    engine = given if model is None or isinstance(model, str | Path) else model.engine
     values: dict[str, Any] = {name: value for name, value in options.items() if name in _SETTINGS}
     return Settings(**values, steps=steps, engine=engine)
 
 
-def _model(options: Options) -> Model:
+def _fitting(task: Task, model: "AnyModel", *, drawn: bool) -> Task:
+    """Return the task as the model carries it out.
+
+    Raises:
+        UsageError: an imported model does not fit it.
+    """
+    if isinstance(model, Model):
+        return task
+    from .tasks.with_model import check_samples, with_model
+
+    check_samples(model.header, model.header.architecture, drawn=drawn)
+    return with_model(task, model.header)
+
+
+def _model(options: Options) -> "AnyModel":
     model = options.get("model", DEFAULT_MODEL)
     how = {name: value for name, value in options.items() if name in _LOADING}
-    if not isinstance(model, Model):
+    if isinstance(model, str | Path):
         return _loaded(model, **how)
     if how:
         raise UsageError(f"the model is loaded already: give {', '.join(how)} to Model.load")
@@ -294,17 +312,20 @@ def _model(options: Options) -> Model:
 
 
 @functools.lru_cache(maxsize=2)
-def _loaded(model: str | Path, **how: Any) -> Model:  # noqa: ANN401 - the options of `Model.load`
-    return Model.load(model, **how)
+def _loaded(model: str | Path, **how: Any) -> "AnyModel":  # noqa: ANN401 - the options of `Model.load`
+    from .diffusion.foreign.model import load_any
+
+    return load_any(model, **how)
 
 
-def _adapted(model: Model, task: Task, problem: "Problem", settings: Settings) -> Model:
+def _adapted(model: "AnyModel", task: Task, problem: "Problem", settings: Settings) -> "AnyModel":
     """Return the model that the task needs: one that has learned the style, if it is drawn with."""
     if not isinstance(task, Stylize) or settings.steps == 1 or problem.leaves_alone:
         return model
+    from .diffusion.foreign.model import core_of
     from .tasks.style.studio import with_look
 
-    return with_look(model, task.learnable)
+    return with_look(core_of(model), task.learnable)
 
 
 @contextmanager

@@ -11,7 +11,10 @@ with atheris.instrument_imports(include=["diffuse_cli", "PIL"]):
 
 
 def main(seconds: int) -> None:
-    """Stop at the first file that is refused by anything but PictureError, takes 10 s, or 2 GiB."""
+    """Stop at the first file that is refused by anything but PictureError, takes a minute, or 2 GiB.
+
+    A minute, because a machine may have other work.
+    """
     folder = Path(tempfile.mkdtemp())
     corpus = folder / "corpus"
     corpus.mkdir()
@@ -21,7 +24,7 @@ def main(seconds: int) -> None:
         if data:
             read(data, ".bin", folder)
 
-    limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048"]
+    limits = [f"-max_total_time={seconds}", "-timeout=60", "-rss_limit_mb=2048"]
     atheris.Setup([sys.argv[0], str(corpus), *limits], one)
     atheris.Fuzz()
 

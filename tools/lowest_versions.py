@@ -26,7 +26,7 @@ def lowest() -> dict[str, str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found = {}
     for line in itertools.chain(project["dependencies"], *project["optional-dependencies"].values()):
-        match = re.match(r"([A-Za-z0-9._-]+)>=([^,;]+)", line)
+        match = re.match(r"([A-Za-z0-9._-]+)(?:\[[a-z,]+\])?>=([^,;]+)", line)
         if match is None:
             raise ValueError(f"pyproject.toml: {line} has no lower bound")
         if match[1] not in LEFT_OUT:

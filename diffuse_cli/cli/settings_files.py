@@ -33,14 +33,15 @@ def files() -> list[Path]:
 
 
 def load(
-    options: Options, *, environment: Mapping[str, str], many: Collection[str] = ()
+    options: Options, *, environment: Mapping[str, str], many: Collection[tuple[str, str]] = ()
 ) -> dict[str, dict[str, Setting]]:
     """Return the settings of each command.
 
     Args:
         options: the options of each command.
         environment: the variables.
-        many: options that may be repeated. A variable's words are then one value each.
+        many: commands and their options that may be repeated. A variable's words are then one value each, and one text
+            of a file is one value.
 
     Raises:
         UsageError: a file cannot be read, or names an unknown command or option.
@@ -48,8 +49,17 @@ def load(
     found: dict[str, dict[str, Setting]] = {command: {} for command in options}
     for path in reversed(files()):
         if path.is_file():
-            _take(found, _in_file(path, options))
+            _take(found, _listed(_in_file(path, options), many))
     _take(found, _in_environment(environment, options, many))
+    return found
+
+
+def _listed(found: dict[str, dict[str, Setting]], many: Collection[tuple[str, str]]) -> dict[str, dict[str, Setting]]:
+    """Make a list of one text where an option may be repeated."""
+    for command, name in many:
+        setting = found.get(command, {}).get(name)
+        if setting is not None and isinstance(setting.value, str):
+            found[command][name] = Setting(value=[setting.value], origin=setting.origin)
     return found
 
 
@@ -98,7 +108,7 @@ def _in_table(path: Path, command: str, table: Mapping[str, Any], names: Collect
 
 
 def _in_environment(
-    environment: Mapping[str, str], options: Options, many: Collection[str]
+    environment: Mapping[str, str], options: Options, many: Collection[tuple[str, str]]
 ) -> dict[str, dict[str, Setting]]:
     found: dict[str, dict[str, Setting]] = {}
     for command, names in options.items():
@@ -108,17 +118,17 @@ def _in_environment(
             for variable in (f"DIFFUSE_{name}".upper(), own):
                 if variable in environment:
                     text = environment[variable]
-                    value: Any = shlex.split(text) if name in many else text
+                    value: Any = shlex.split(text) if (command, name) in many else text
                     found[command][name] = Setting(value=value, origin=variable)
     return found
 
 
-def from_environment(options: Options, many: Collection[str]) -> dict[str, dict[str, Setting]]:
+def from_environment(options: Options, many: Collection[tuple[str, str]]) -> dict[str, dict[str, Setting]]:
     """Return the settings, with this process's variables.
 
     Args:
         options: the options of each command.
-        many: options that may be repeated.
+        many: commands and their options that may be repeated.
 
     Raises:
         UsageError: a file cannot be read, or names an unknown command or option.

@@ -129,6 +129,7 @@ class Damage:
         pixels = y[0, : picture.pixels.shape[2]].permute(1, 2, 0).contiguous().clamp(-1, 1).numpy()
         said, depth = picture.source, picture.depth
         source = Source(icc=said.icc, source_type=said.source_type, white=0 if picture.floating else said.white)
+        source = replace(source, dicom=said.dicom, bits=said.bits)
         if self.jpeg is not None:
             source, depth = replace(source, jpeg=jpeg_coding(self.jpeg, self.subsampling)), 8
         return Picture(pixels=pixels, depth=depth, source=source), hole

@@ -80,6 +80,14 @@ def defocus(radius: float) -> Kernel:
     return Kernel(weights=_sampled(down, across), told={"defocus": radius})
 
 
+def gaussian(std: float) -> Kernel:
+    """Return a Gaussian blur of that std in pixels, sampled at the pixels."""
+    reach = math.ceil(4 * std)
+    along = np.exp(-0.5 * (np.arange(-reach, reach + 1) / std) ** 2)
+    weights = np.outer(along, along)
+    return Kernel(weights=np.asarray(weights / weights.sum(), np.float32), told={"blur": std})
+
+
 def known_kernel(motion_path: str | None, radius: float | None) -> Kernel | None:
     """Return the blur that `--motion LENGTH,ANGLE` or `--defocus RADIUS` names; None = neither is given.
 

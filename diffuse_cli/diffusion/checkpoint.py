@@ -13,6 +13,8 @@ from platformdirs import user_data_path
 
 from ..errors import CheckpointError, UsageError
 from ..system import files
+from .foreign.header import FORMAT as FOREIGN_FORMAT
+from .foreign.header import ForeignHeader
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from .network import UNet
 
 FORMAT = "diffuse-1"
-READABLE_FORMATS = (FORMAT, "diffuse-reference-1")
+READABLE_FORMATS = (FORMAT, "diffuse-reference-1", FOREIGN_FORMAT)
 DEFAULT_MODEL = "photo"
 SUFFIX = ".safetensors"
 _HEADER_LIMIT = 100_000_000
@@ -54,6 +56,20 @@ class CheckpointInfo:
     def crop(self) -> int:
         """Side of the training crops."""
         return int(self.config.get("crop", 96))
+
+    @property
+    def foreign(self) -> ForeignHeader | None:
+        """What the file says of an imported model. None: it is a checkpoint of this program.
+
+        Raises:
+            CheckpointError: its header is wrong.
+        """
+        if self.metadata.get("format") != FOREIGN_FORMAT:
+            return None
+        try:
+            return ForeignHeader.from_config(self.config)
+        except CheckpointError as error:
+            raise CheckpointError(f"{self.path}: {error}") from None
 
     def check_task(self, task: str) -> None:
         """Refuse a task that these weights were not trained for, if the file says which they were.
@@ -144,7 +160,10 @@ def read_info(path: str | Path) -> CheckpointInfo:
             size = path.stat().st_size
             length = int.from_bytes(file.read(8), "little")
             if size < 8 or not 2 <= length <= min(size - 8, _HEADER_LIMIT):
-                raise CheckpointError(f"{path}: not a safetensors file, or truncated; fetch it again")
+                raise CheckpointError(
+                    f"{path}: not a safetensors file, or truncated; fetch it again, or import it if it is another "
+                    "program's: diffuse models import FILE"
+                )
             text = file.read(length)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
@@ -180,7 +199,10 @@ def _parse(path: Path, header: dict[str, Any], data_size: int) -> CheckpointInfo
     if any(entry["data_offsets"][1] > data_size for entry in header.values()):
         raise CheckpointError(f"{path}: truncated, tensors reach beyond the end of the file; fetch it again")
     if "config" not in metadata:
-        raise CheckpointError(f"{path}: a safetensors file without a config, so not a checkpoint of this program")
+        raise CheckpointError(
+            f"{path}: a safetensors file without a config, so not a checkpoint of this program; if it is another "
+            "program's model, import it first: diffuse models import FILE"
+        )
     if metadata.get("format", FORMAT) not in READABLE_FORMATS:
         raise CheckpointError(f"{path}: format {metadata['format']} is not one of {', '.join(READABLE_FORMATS)}")
     config = json.loads(metadata["config"])
@@ -216,6 +238,9 @@ def load(path: Path) -> "UNet":
     from .network import NetworkConfig, UNet
 
     info = read_info(path)
+    if info.foreign is not None:
+        commands = " and ".join(info.foreign.commands)
+        raise CheckpointError(f"{path}: is an imported model ({info.foreign.words}); it is for {commands}")
     try:
         network = UNet(NetworkConfig.from_json(info.config))
     except CheckpointError as error:
@@ -224,14 +249,19 @@ def load(path: Path) -> "UNet":
     wrong = sorted(k for k in wanted.keys() | info.shapes.keys() if wanted.get(k) != info.shapes.get(k))
     if wrong:
         raise CheckpointError(f"{path}: its tensors do not fit its config (first: {wrong[0]})")
-    tensors = _tensors(path)
+    tensors = read_tensors(path)
     if not all(bool(t.isfinite().all()) for t in tensors.values()):
         raise CheckpointError(f"{path}: holds weights that are not finite")
     network.load_state_dict({k: v.float() for k, v in tensors.items()})
     return network.fold()
 
 
-def _tensors(path: Path) -> "dict[str, Tensor]":
+def read_tensors(path: Path) -> "dict[str, Tensor]":
+    """Return the tensors of a checkpoint by name, as they are stored.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -260,8 +290,13 @@ def verify(path: Path) -> tuple[str, bool | None]:
     Raises:
         CheckpointError: as `load`.
     """
-    load(path)
-    actual = tensors_sha256(_tensors(path))
+    if read_info(path).foreign is None:
+        load(path)
+    else:
+        from .foreign.model import ForeignModel
+
+        ForeignModel.load(path, device="cpu", dtype="fp32")
+    actual = tensors_sha256(read_tensors(path))
     stated = read_info(path).metadata.get("sha256")
     return actual, None if stated is None else stated == actual
 

@@ -238,7 +238,11 @@ class Denoiser:
             net_in, linear, c_out = precondition(there, x_t, sigma_x)
             padded = pad_to_multiple(net_in, self.network.config.multiple)
             told = c_noise(sigma_t).flatten(), there.cond
-            f: Tensor = symmetric(self.network, padded, *told) if self.ensemble else self.network(padded, *told)
+            f: Tensor = (
+                symmetric(lambda planes: self.network(planes, *told), padded)
+                if self.ensemble
+                else self.network(padded, *told)
+            )
             denoised = linear + c_out * f[..., :h, :w].float()
             if there.gray:
                 denoised = denoised.mean(1, keepdim=True).expand(-1, 3, -1, -1)
@@ -265,20 +269,18 @@ def _sent(seen: Observation, x: Tensor, device: torch.device) -> tuple[Observati
     return replace(seen, **moved), state
 
 
-def symmetric(network: UNet, net_in: Tensor, sigma: Tensor, cond: Tensor) -> Tensor:
-    """Return the mean of the network over the eight symmetries of the square (Timofte et al. 2016).
+def symmetric(compute: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return the mean of a network over the eight symmetries of the square (Timofte et al. 2016).
 
     Args:
-        network: the network.
-        net_in: (B, 8, H, W), padded: a JPEG's blocks begin at the other corners, too.
-        sigma: (B,), what the network is told of the noise.
-        cond: (B, cond).
+        compute: the network: (B, C, H, W) -> (B, C', s H, s W).
+        x: (B, C, H, W), padded: a JPEG's blocks begin at the other corners, too.
     """
-    total = torch.zeros((), device=net_in.device)
+    total = torch.zeros((), device=x.device)
     for turns in range(4):
         for mirrored in (False, True):
-            turned = torch.rot90(net_in.flip(-1) if mirrored else net_in, turns, (-2, -1))
-            found = torch.rot90(network(turned, sigma, cond).float(), -turns, (-2, -1))
+            turned = torch.rot90(x.flip(-1) if mirrored else x, turns, (-2, -1))
+            found = torch.rot90(compute(turned).float(), -turns, (-2, -1))
             total = total + (found.flip(-1) if mirrored else found)
     return total / 8
 

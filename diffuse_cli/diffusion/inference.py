@@ -14,11 +14,11 @@ from ..system.arrays import row_blocks
 from .conditioning import Conditioning
 from .data_consistency import consistent, projection
 from .data_step import FIRST_SIGMA_OF_KERNEL, DataStep, data_step, explained, guided_by_data, rounds_of
-from .denoiser import Denoiser, DenoiserFn, nothing_known, sigma_start
-from .model import Model
+from .denoiser import DenoiserFn, sigma_start
+from .foreign.model import AnyModel
 from .sampling import SOLVERS, karras_sigmas
-from .settings import MIN_TILE, Settings, tile_side
-from .tiling import BATCH_PIXELS, MARGIN, empty_picture, plan_tiles, tiled
+from .settings import MIN_TILE, Settings
+from .tiling import BATCH_PIXELS, empty_picture, plan_tiles, tiled
 
 log = logging.getLogger("diffuse_cli")
 
@@ -43,7 +43,7 @@ class Run:
         stage: number of the noise field; each scale of a result has its own.
     """
 
-    model: Model
+    model: AnyModel
     settings: Settings = field(default_factory=Settings)
     progress: Progress | None = None
     on_step: OnStep | None = None
@@ -81,12 +81,14 @@ def infer(known: Conditioning, run: Run) -> Tensor:
         OutOfMemoryError: not even the smallest tile fits.
         PictureError: the result is not finite.
     """
-    settings, side = run.settings, tile_side(run.settings)
-    size = (known.x_t.shape[-2], known.x_t.shape[-1])
+    settings, size = run.settings, (known.x_t.shape[-2], known.x_t.shape[-1])
+    side = run.model.tile_side(settings, size)
     rounds = rounds_of(known.damage, settings.rounds)
     step = data_step(known.damage, size) if known.damage is not None and rounds else None
     while True:
-        tick = tile_counter(run.progress, len(plan_tiles(size, side, known.needed)) * _evaluations(known, run))
+        tick = tile_counter(
+            run.progress, len(plan_tiles(size, side, known.needed, run.model.grid)) * _evaluations(known, run)
+        )
         try:
             denoise, x = _tiled(known, run, side, tick), run.mean
             if x is None:
@@ -99,10 +101,10 @@ def infer(known: Conditioning, run: Run) -> Tensor:
                 x = SOLVERS[settings.solver](_watched(denoise, run.on_step), x, karras_sigmas(settings.steps, sigma))[0]
             break
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
         # Here the error is gone, and with it the tensors of the calls that failed.
-        side = _halved(side or max(known.x_t.shape[-2:]))
+        side = halved(side or max(known.x_t.shape[-2:]))
         log.warning("out of memory; begun again with tiles of %d pixels", side)
     if not _is_finite(x):
         raise PictureError("the result is not finite; the checkpoint may be damaged (diffuse models verify)")
@@ -125,7 +127,7 @@ def _explained(
 ) -> Tensor:
     """Return an estimate after rounds of data steps. Their denoiser knows nothing of the picture."""
     assert known.damage is not None
-    nothing = replace(nothing_known(1, run.model.network.config, x.device), gray=known.observation.gray)
+    nothing = replace(run.model.nothing_known(1, x.device), gray=known.observation.gray)
     denoise = _tiled(replace(known, observation=nothing), run, side, tick)
     return explained(denoise, step, x, known.damage, rounds_of(known.damage, run.settings.rounds))
 
@@ -139,11 +141,9 @@ def _within_sampler(known: Conditioning, denoise: DenoiserFn, step: DataStep | N
 def _tiled(known: Conditioning, run: Run, side: int | None, tick: Callable[[], None]) -> DenoiserFn:
     """Return the denoiser of the whole picture, evaluated in tiles of that side. `tick` is called after each."""
     size = (known.x_t.shape[-2], known.x_t.shape[-1])
-    posterior = Denoiser(
-        run.model.network, known.observation, exact=run.model.exact, ensemble=run.settings.ensemble
-    )  # fmt: skip
-    most = BATCH_PIXELS if side is None else min(BATCH_PIXELS, (side + 2 * MARGIN) ** 2)  # no more than a tile takes
-    tiles = plan_tiles(size, side, known.needed)
+    posterior, grid = run.model.posterior(known.observation, ensemble=run.settings.ensemble), run.model.grid
+    most = BATCH_PIXELS if side is None else min(BATCH_PIXELS, (side + 2 * grid.margin) ** 2)  # as a tile takes
+    tiles = plan_tiles(size, side, known.needed, grid)
     denoise = tiled(posterior, tiles, batch_pixels=most, rest=known.given, on_tile=tick)
     return denoise if known.small is None else consistent(denoise, projection(known.small, size))
 
@@ -184,7 +184,7 @@ def noised(start: Tensor, sigma: float, settings: Settings, *, gray: bool, stage
     return x
 
 
-def _halved(side: int) -> int:
+def halved(side: int) -> int:
     """Return the next smaller side of a tile.
 
     Raises:
@@ -202,7 +202,8 @@ def _is_finite(x: Tensor) -> bool:
     return all(bool(np.isfinite(array[rows]).all()) for rows in row_blocks(array))
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in text or "not enough memory" in text
 

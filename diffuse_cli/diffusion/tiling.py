@@ -59,14 +59,16 @@ class Tile:
     Attributes:
         rows: of the picture.
         columns: of the picture.
+        margin: context around it, in pixels.
     """
 
     rows: slice
     columns: slice
+    margin: int = MARGIN
 
     def window(self, size: tuple[int, int]) -> Window:
         """Return the tile with its margins, as far as the picture (height, width) reaches."""
-        return widened(self.rows, MARGIN, size[0]), widened(self.columns, MARGIN, size[1])
+        return widened(self.rows, self.margin, size[0]), widened(self.columns, self.margin, size[1])
 
     def within(self, rows: slice, columns: slice) -> Window:
         """Return the tile in coordinates of a window."""
@@ -82,26 +84,49 @@ def _shifted(span: slice, by: int) -> slice:
     return slice(span.start - by, span.stop - by)
 
 
-def plan_tiles(size: tuple[int, int], side: int | None, needed: NDArray[np.bool_] | None = None) -> list[Tile]:
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What a network asks of its tiles.
+
+    Attributes:
+        step: tiles begin on multiples of this.
+        margin: context around a tile, in pixels; a multiple of the step.
+    """
+
+    step: int = GRID
+    margin: int = MARGIN
+
+
+CORE_GRID = Grid()
+"""Of the core's network."""
+
+
+def plan_tiles(
+    size: tuple[int, int], side: int | None, needed: NDArray[np.bool_] | None = None, grid: Grid = CORE_GRID
+) -> list[Tile]:
     """Return tiles of about equal size that cover what is needed of a picture.
 
     Args:
         size: (height, width) of the picture.
-        side: longest side of a tile, rounded up to a multiple of 16. None: the picture in one piece.
+        side: longest side of a tile, rounded up to a multiple of the grid. None: the picture in one piece.
         needed: (height, width), True at the pixels that are needed; tiles are as tight around them as pays. None: all.
+        grid: where tiles begin, and their margin.
     """
-    cells = -(-(side or max(size)) // GRID)
+    step = grid.step
+    cells = -(-(side or max(size)) // step)
     if needed is None:
-        boxes = _split((0, -(-size[0] // GRID), 0, -(-size[1] // GRID)), cells)
+        boxes = _split((0, -(-size[0] // step), 0, -(-size[1] // step)), cells)
     else:
-        occupied = _cells(needed)
+        occupied = _cells(needed, step)
         box = _tight(occupied, (0, occupied.shape[0], 0, occupied.shape[1]))
         parts = [] if box is None else _split(box, cells)
-        boxes = [tight for part in parts for tight in _cheapest(occupied, part, size)[1]]
-    return [
-        Tile(slice(GRID * top, min(GRID * bottom, size[0])), slice(GRID * left, min(GRID * right, size[1])))
-        for top, bottom, left, right in boxes
-    ]
+        boxes = [tight for part in parts for tight in _cheapest(occupied, part, size, grid)[1]]
+    return [_tile(box, size, grid) for box in boxes]
+
+
+def _tile(box: "_Box", size: tuple[int, int], grid: Grid) -> Tile:
+    top, bottom, left, right = (grid.step * edge for edge in box)
+    return Tile(slice(top, min(bottom, size[0])), slice(left, min(right, size[1])), grid.margin)
 
 
 _Box = tuple[int, int, int, int]
@@ -125,10 +150,10 @@ def spans(start: int, stop: int, most: int) -> Iterator[slice]:
     return (slice(at, min(at + step, stop)) for at in range(start, stop, step))
 
 
-def _cells(needed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _cells(needed: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
     """Return which cells of the grid hold something that is needed."""
-    rows = np.logical_or.reduceat(needed, np.arange(0, needed.shape[0], GRID), axis=0)
-    cells: NDArray[np.bool_] = np.logical_or.reduceat(rows, np.arange(0, needed.shape[1], GRID), axis=1)
+    rows = np.logical_or.reduceat(needed, np.arange(0, needed.shape[0], step), axis=0)
+    cells: NDArray[np.bool_] = np.logical_or.reduceat(rows, np.arange(0, needed.shape[1], step), axis=1)
     return cells
 
 
@@ -142,13 +167,13 @@ def _tight(occupied: NDArray[np.bool_], box: _Box) -> _Box | None:
     return top + int(rows[0]), top + int(rows[-1]) + 1, left + int(columns[0]), left + int(columns[-1]) + 1
 
 
-def _cheapest(occupied: NDArray[np.bool_], box: _Box, size: tuple[int, int]) -> tuple[int, list[_Box]]:
+def _cheapest(occupied: NDArray[np.bool_], box: _Box, size: tuple[int, int], grid: Grid) -> tuple[int, list[_Box]]:
     """Return the pixels that a box costs, and its boxes: itself made tight, or its halves' if these cost less."""
     tight = _tight(occupied, box)
     if tight is None:
         return 0, []
     top, bottom, left, right = tight
-    window = Tile(slice(GRID * top, GRID * bottom), slice(GRID * left, GRID * right)).window(size)
+    window = _tile(tight, size, grid).window(size)
     cost = (window[0].stop - window[0].start) * (window[1].stop - window[1].start) + _OVERHEAD
     if max(bottom - top, right - left) <= _SMALLEST_SPLIT:
         return cost, [tight]
@@ -158,7 +183,7 @@ def _cheapest(occupied: NDArray[np.bool_], box: _Box, size: tuple[int, int]) -> 
     else:
         middle = (left + right) // 2
         halves = (top, bottom, left, middle), (top, bottom, middle, right)
-    found = [_cheapest(occupied, half, size) for half in halves]
+    found = [_cheapest(occupied, half, size, grid) for half in halves]
     apart = sum(half[0] for half in found)
     return (apart, found[0][1] + found[1][1]) if apart < cost else (cost, [tight])
 

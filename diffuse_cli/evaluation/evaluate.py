@@ -14,10 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from ..diffusion.checkpoint import CheckpointInfo, to_recipe
+from ..diffusion.foreign.model import AnyModel
 from ..diffusion.model import Model
 from ..diffusion.settings import Settings
 from ..errors import DiffuseError, PictureError
 from ..images.image_io import to_levels
+from ..restoration.foreign import fitted
 from ..restoration.noise_reading import NoiseReader, noise_reader
 from ..restoration.samples import Samples
 from ..version import __version__
@@ -131,15 +133,18 @@ def perceptual_measures() -> tuple[dict[str, Measure], list[str]]:
     return {k: v for k, v in found.items() if v}, [remedies[k] for k, v in found.items() if not v]
 
 
-def evaluate(what: Evaluation, model: Model, info: CheckpointInfo, turn: Turn, say: Callable[[str], None]) -> Outcome:
+Measured = tuple[CheckpointInfo, AnyModel]
+"""A model that is measured, with what its file says."""
+
+
+def evaluate(what: Evaluation, models: Sequence[Measured], turn: Turn, say: Callable[[str], None]) -> Outcome:
     """Damage every picture under every condition and measure what each method makes of it.
 
     A picture that fails under one condition counts under none, so all rows are over the same pictures.
 
     Args:
-        what: what is measured.
-        model: what is measured.
-        info: of the checkpoint that `model` is.
+        what: the damage, and how to compute.
+        models: what is measured.
         turn: entered for each picture, by its name.
         say: told what is left out because it is not installed.
 
@@ -147,13 +152,17 @@ def evaluate(what: Evaluation, model: Model, info: CheckpointInfo, turn: Turn, s
         CheckpointError: damaged weights of a measure.
     """
     measures, left_out = perceptual_measures()
-    methods = [core_results(model, what.settings, what.samples, what.fidelities)]
+    names = ["diffuse"] if len(models) == 1 and models[0][0].foreign is None else [i.path.stem for i, _ in models]
+    methods = [
+        model_results(name, model, what.settings, what.samples, what.fidelities)
+        for name, (_, model) in zip(names, models, strict=True)
+    ]
     others = baselines.free(what.conditions[0])
     if what.baseline:
         others, missing = baselines.available(what.conditions[0].task)
         left_out += [f"baselines by {module} are left out: {baselines.EXTRA}" for module in missing]
     methods.append(baseline_results(others))
-    read = noise_reader(model)
+    read = next((reads for _, model in models if (reads := noise_reader(model)) is not None), None)
     for line in left_out:
         say(line)
     scores: list[Score] = []
@@ -167,11 +176,15 @@ def evaluate(what: Evaluation, model: Model, info: CheckpointInfo, turn: Turn, s
                 except DiffuseError as error:
                     failed.append((path, error))
     table = [row | {"gray": what.gray} for row in rows(scores)]
-    head = heading(what.settings, model, info) | {"left_out": left_out, "failed": failures(failed)}
+    info, model = models[0]
+    head = heading(what.settings, model, info)
+    if len(models) > 1:
+        head["models"] = [to_recipe(info.path) for info, _ in models]
+    head |= {"left_out": left_out, "failed": failures(failed)}
     return Outcome(report=head | {"rows": table}, failed=failed)
 
 
-def heading(settings: Settings, model: Model, info: CheckpointInfo) -> Report:
+def heading(settings: Settings, model: AnyModel, info: CheckpointInfo) -> Report:
     """Return the head of a report: the weights, the settings and the machine."""
     return {
         "format": FORMAT,
@@ -180,7 +193,7 @@ def heading(settings: Settings, model: Model, info: CheckpointInfo) -> Report:
         "settings": {
             name: getattr(settings, name) for name in ("steps", "rounds", "ensemble", "seed", "solver", "tile")
         }
-        | {"dtype": str(model.network.dtype).removeprefix("torch."), "device": model.network.device.type},
+        | {"dtype": str(model.dtype).removeprefix("torch."), "device": model.device.type},
         "machine": {"cpu": cpu_name(), "threads": torch.get_num_threads(), "torch": torch.__version__},
     }
 
@@ -260,38 +273,42 @@ def _measured(damaged: Case, levels: Levels, measures: dict[str, Measure]) -> di
     return near | {name: measure(levels, damaged.clean) for name, measure in measures.items()}
 
 
-def core_results(model: Model, settings: Settings, samples: int, fidelities: Sequence[float] = ()) -> Results:
-    """Return the network's results: the posterior mean and, with more than one step, samples and their means.
+def model_results(
+    name: str, model: AnyModel, settings: Settings, samples: int, fidelities: Sequence[float] = ()
+) -> Results:
+    """Return a model's results: the posterior mean and, with more than one step, samples and their means.
 
-    What else the network is told of a case follows: its mean alone.
+    What else the core's network is told of a case follows: its mean alone.
 
     Args:
-        model: the network.
+        name: of the model in the report.
+        model: what is measured.
         settings: how to compute.
         samples: of each picture. There are means of 4, 8, 16, ... and of all samples, with the samples' spread.
         fidelities: also what lies between sample 0 (0) and the mean (1).
     """
 
     def results(damaged: Case) -> Iterator[Result]:
-        answer = Samples(damaged.damaged, damaged.problem, model)
+        problem = damaged.problem if isinstance(model, Model) else fitted(damaged.problem, model.header)
+        answer = Samples(damaged.damaged, problem, model)
         (mean,), seconds = _restored(answer, [replace(settings, steps=1, fidelity=0.0)])
         facts = _found(damaged) if damaged.condition.is_photograph else {}
-        yield Result("diffuse", _rounded([mean]), seconds, facts)
-        for method, problem in damaged.besides.items():
-            other = Samples(damaged.damaged, problem, model)
+        yield Result(name, _rounded([mean]), seconds, facts)
+        for method, besides in damaged.besides.items() if isinstance(model, Model) else ():
+            other = Samples(damaged.damaged, besides, model)
             (pixels,), seconds_of_other = _restored(other, [replace(settings, steps=1, fidelity=0.0)])
-            yield Result(method, _rounded([pixels]), seconds_of_other)
+            yield Result(method.replace("diffuse", name), _rounded([pixels]), seconds_of_other)
         if settings.steps == 1:
             return
         made, seconds = _restored(answer, [replace(settings, sample=k) for k in range(samples)])
-        yield Result(f"diffuse, sample in {settings.steps} steps", _rounded(made), seconds)
+        yield Result(f"{name}, sample in {settings.steps} steps", _rounded(made), seconds)
         for fidelity in fidelities:
             between = mean + np.float32(1 - fidelity) * (made[0] - mean)
-            yield Result(f"diffuse, fidelity {fidelity:g}", _rounded([between]), seconds)
+            yield Result(f"{name}, fidelity {fidelity:g}", _rounded([between]), seconds)
         for count in averaged(samples):
             spread = calibration(mean, made[:count], damaged.clean)
             average = _rounded([np.mean(made[:count], 0)])
-            yield Result(f"diffuse, mean of {count} samples", average, count * seconds, spread)
+            yield Result(f"{name}, mean of {count} samples", average, count * seconds, spread)
 
     return results
 

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..diffusion.checkpoint import CheckpointInfo
-from ..diffusion.model import Model
+from ..diffusion.checkpoint import CheckpointInfo, find, read_info
+from ..diffusion.foreign.model import core_of
 from ..diffusion.settings import GENERATE_STEPS, SAMPLE_STEPS, Settings
 from ..errors import UsageError
+from ..tasks.with_model import check_model
 from .conditions import MeasuredTask, conditions
-from .evaluate import Evaluation, Outcome, Turn, evaluate
+from .evaluate import Evaluation, Measured, Outcome, Turn, evaluate
 from .generation_quality import evaluate_generation
 from .pairs import PAIRS, pairs
 from .picture_sets import set_names, sets_of, spread
@@ -134,13 +135,42 @@ def _computing(
     return computing
 
 
-def measure(what: Evaluation, model: Model, info: CheckpointInfo, turn: Turn, say: Callable[[str], None]) -> Outcome:
+_COMMANDS: Mapping[str | None, str] = {"jpeg": "dejpeg", "camera": "denoise", "film": "denoise", None: "denoise"}
+"""The command of a task that is measured, where it has another name. None: of real pairs."""
+
+
+def models_of(names: Sequence[str], what: Evaluation, task: MeasuredTask | None) -> list[CheckpointInfo]:
+    """Return the models that are measured, checked against the task.
+
+    Args:
+        names: of models, or their files.
+        what: the plan.
+        task: what is measured; None: real pairs.
+
+    Raises:
+        CheckpointError: there is no such model, or its weights were not trained for the task.
+        UsageError: an imported model does something else, one is named twice, or two would generate.
+    """
+    found = [read_info(find(name)) for name in names]
+    if len({info.path.stem for info in found}) < len(found):
+        raise UsageError("--model: one is named twice; name each once")
+    if not what.conditions and len(found) > 1:
+        raise UsageError("--task generate measures one --model at a time")
+    for info in found:
+        if info.foreign is None:
+            info.check_task("denoise" if what.of_photographs else str(task))
+        else:
+            command = _COMMANDS.get(task, str(task))
+            check_model(info.foreign, info.path.stem, command, drawn=what.settings.steps > 1)
+    return found
+
+
+def measure(what: Evaluation, models: Sequence[Measured], turn: Turn, say: Callable[[str], None]) -> Outcome:
     """Carry out a plan.
 
     Args:
         what: the plan.
-        model: what is measured.
-        info: of the checkpoint that `model` is.
+        models: what is measured.
         turn: entered for each picture, by its name.
         say: told what is left out because it is not installed.
 
@@ -148,5 +178,6 @@ def measure(what: Evaluation, model: Model, info: CheckpointInfo, turn: Turn, sa
         CheckpointError: damaged weights of a measure.
     """
     if not what.conditions:
-        return evaluate_generation(what.sets, what.settings, model, info, turn)
-    return evaluate(what, model, info, turn, say)
+        info, model = models[0]
+        return evaluate_generation(what.sets, what.settings, core_of(model), info, turn)
+    return evaluate(what, models, turn, say)

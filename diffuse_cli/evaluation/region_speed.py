@@ -31,7 +31,7 @@ def time_regions(model: Model, megapixels: float) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for name, problem in tasks.items():
         begin = time.perf_counter()
-        known = observe(y, problem, model.network.config, gray=False, sampling=False)
+        known = observe(y, problem, model.nothing_known(1, y.device), gray=False, sampling=False)
         infer(known, Run(model=model))
         seconds = time.perf_counter() - begin
         rows.append({"task": name, "megapixels": size[0] * size[1] / 1e6, "seconds": seconds})

@@ -10,6 +10,9 @@ from typing import BinaryIO, Final, NamedTuple
 
 _MOST_PARTS: Final = 100_000
 _MOST_BYTES: Final = 1 << 26
+GIF_XMP_HEAD: Final = b"!\xff\x0bXMP DataXMP"
+GIF_XMP_TRAILER: Final = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+"""What is around the XMP packet of a GIF. The trailer leads readers that do not know the packet to its end."""
 
 _Layout = tuple[bytes, int, int, int]
 """Name, bytes of the head, bytes of the content, bytes between the content and the next part."""
@@ -53,6 +56,43 @@ def riff_chunks(file: BinaryIO) -> Iterator[Part]:
         return head[:4], 8, size, size % 2
 
     return _parts(file, 12, layout)
+
+
+def gif_xmp(file: BinaryIO) -> bytes:
+    """Return the XMP packet of a GIF; b"" = none.
+
+    The packet ends where a trailer of falling numbers begins (XMP specification, part 3, section 1.1.2).
+    """
+    file.seek(0)
+    data = file.read()
+    begin = data.find(GIF_XMP_HEAD)
+    end = data.find(GIF_XMP_TRAILER[:8], begin)
+    return data[begin + len(GIF_XMP_HEAD) : end] if 0 <= begin < end else b""
+
+
+def gif_boxes(file: BinaryIO) -> Iterator[tuple[int, int, int, int]]:
+    """Yield left, top, right and bottom of each frame of a GIF (GIF89a, section 20), as far as they can be followed."""
+    file.seek(0)
+    data = file.read()
+    at = 13 + _palette_size(data[10:11])
+    for _ in range(_MOST_PARTS):
+        kind = data[at : at + 1]
+        if kind == b"," and at + 10 <= len(data):
+            left, top, width, height = (int.from_bytes(data[at + k : at + k + 2], "little") for k in (1, 3, 5, 7))
+            yield left, top, left + width, top + height
+            at += 11 + _palette_size(data[at + 9 : at + 10])
+        elif kind == b"!":
+            at += 2
+        else:
+            return
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+
+
+def _palette_size(flags: bytes) -> int:
+    """Return the bytes of the palette that a byte of flags announces."""
+    return 3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0
 
 
 def jpeg_segments(file: BinaryIO) -> Iterator[Part]:

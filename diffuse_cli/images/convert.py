@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import UsageError
+from .dicom_values import displayed
 from .image_io import read_picture
 from .picture import BRIGHTEST_WHITE, DARKEST_BLACK, Picture, levels_of, to_unit
 from .white_level import with_white
@@ -99,12 +100,12 @@ def to_like(given: object, before: Picture, after: Picture, corner: tuple[int, i
 
 
 def to_image(picture: Picture) -> Image.Image:
-    """Convert a picture to a PIL image, without what its file said beside the pixels.
+    """Convert a picture to a PIL image, without what its file said beside the pixels. DICOM gets its window.
 
     Raises:
         UsageError: PIL cannot hold 16-bit colour.
     """
-    levels = levels_of(picture)
+    levels = levels_of(displayed(picture))
     if picture.depth == 16 and levels.shape[2] > 1:
         raise UsageError("PIL holds no 16-bit colour or alpha; give a uint16 array, or what read_picture returns")
     return Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)

@@ -2,8 +2,9 @@
 
 import io
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -11,7 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, PngImagePlugin
 
 from ..system.arrays import row_blocks
-from .encoding import Encoding, lossy_quality
+from .animation_writer import Shown
+from .apng_writer import write_apng
+from .copied_file import copied
+from .dicom_values import displayed
+from .dicom_writer import write_dicom
+from .encoding import Encoding, holds_16_bit, lossy_quality
+from .gif_writer import write_gif
 from .jpeg_data import with_metadata
 from .jpeg_writer import jpeg_options, unchanged
 from .metadata import handed_on, iptc_record, raw_profile, turned
@@ -20,6 +27,7 @@ from .optional_formats import write_heif, write_jxl
 from .picture import Levels, Picture, Source, as_coded, levels_of, to_floats, with_depth
 from .png16 import write_png16
 from .tiff_writer import write_tiff
+from .webp_writer import write_animated_webp
 
 
 def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Encoding) -> str:
@@ -27,8 +35,8 @@ def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Enco
 
     Args:
         stream: written from its position on.
-        pages: taken one by one. Only a TIFF takes more than one.
-        kind: the format, by Pillow's name, or "NPY", "HEIF", "JXL".
+        pages: at least one, taken one by one. Only TIFF and DICOM take more than one that is no frame of an animation.
+        kind: the format, by Pillow's name, or "NPY", "HEIF", "JXL", "DICOM".
         encoding: depth, quality and metadata.
 
     Returns:
@@ -37,21 +45,61 @@ def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Enco
     Raises:
         Exception: whatever the encoder or the stream raises.
     """
-    if kind == "TIFF":
-        write_tiff(stream, (_tiff_page(_of_depth(page, encoding), encoding) for page in pages))
+    if kind == "DICOM":
+        write_dicom(stream, ((page, _said(page, encoding).xmp) for page in pages))
         return ""
+    if kind == "TIFF":
+        write_tiff(stream, (_tiff_page(_of_depth(page, kind, encoding), encoding) for page in pages))
+        return ""
+    pages = iter(pages)
+    first = next(pages)
+    pages = chain([first], pages)
+    if first.source.frame is not None:
+        return _write_animation(stream, pages, kind, encoding)
     note = ""
     for page in pages:
-        picture = _of_depth(page, encoding)
+        picture = _of_depth(page, kind, encoding)
         if kind == "JPEG":
             note = _write_jpeg(stream, picture, encoding)
             continue
+        if (copy := copied(picture, kind, encoding)) is not None:
+            stream.write(copy[0])
+            return copy[1]
         _encode_one(stream, picture, kind, _said(picture, encoding), encoding)
     return note
 
 
-def _of_depth(picture: Picture, encoding: Encoding) -> Picture:
-    return picture if encoding.depth == "keep" else with_depth(picture, int(encoding.depth))
+def _of_depth(picture: Picture, kind: str, encoding: Encoding) -> Picture:
+    """Return a picture as it is written. DICOM that becomes another format is written as it is displayed."""
+    is_dicom = picture.source.dicom is not None
+    picture = displayed(picture)
+    if encoding.depth != "keep":
+        return with_depth(picture, int(encoding.depth))
+    return with_depth(picture, 8) if is_dicom and not holds_16_bit(kind) else picture
+
+
+def _write_animation(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Encoding) -> str:
+    """Write frames, and return what a user should know of it."""
+    frames = _frames(pages, encoding, with_still=kind == "PNG")
+    if kind == "GIF":
+        return write_gif(stream, frames)
+    if kind == "WEBP":
+        write_animated_webp(stream, frames, lambda source: _coding_options(kind, source, encoding, gray=False))
+        return ""
+    first = next(frames)
+    gray = first.levels.shape[2] < 3
+    write_apng(stream, chain([first], frames), lambda source: _ancillary_chunks(source, encoding, gray=gray))
+    return "" if first.source.format == "PNG" else "written as an animated PNG (APNG)"
+
+
+def _frames(pages: Iterable[Picture], encoding: Encoding, *, with_still: bool) -> Iterator[Shown]:
+    """Yield frames of 8 bits. The first tells what the file says beside its pixels."""
+    said = None
+    for page in pages:
+        frame = page.source.frame
+        if frame is not None and (with_still or not frame.is_still):
+            said = said or _said(page, encoding)
+            yield Shown(levels_of(with_depth(page, 8)).astype(np.uint8, copy=False), frame, said)
 
 
 def _said(picture: Picture, encoding: Encoding) -> Source:
@@ -81,15 +129,19 @@ def _encode_one(stream: BinaryIO, picture: Picture, kind: str, source: Source, e
         if levels.dtype == np.uint8:
             _write_with_pillow(stream, levels, kind, source, encoding)
         elif kind == "PNG":
-            options = _options(kind, source, encoding, gray=levels.shape[2] < 3)
-            chunks = PngImagePlugin.getchunks(Image.new("L", (1, 1)), **options)
-            ancillary = [chunk[:2] for chunk in chunks if chunk[0] not in (b"IHDR", b"IDAT", b"IEND")]
+            ancillary = _ancillary_chunks(source, encoding, gray=levels.shape[2] < 3)
             write_png16(stream, levels.astype(np.uint16, copy=False), ancillary)
         else:
             height, width, channels = levels.shape
             stream.write(b"P%d\n%d %d\n65535\n" % (6 if channels == 3 else 5, width, height))
             for rows in row_blocks(levels):
                 stream.write(levels[rows].astype(">u2").tobytes())
+
+
+def _ancillary_chunks(source: Source, encoding: Encoding, *, gray: bool) -> list[tuple[bytes, bytes]]:
+    """Return a PNG's chunks between its header and its pixels, name and data."""
+    chunks = PngImagePlugin.getchunks(Image.new("L", (1, 1)), **_options("PNG", source, encoding, gray=gray))
+    return [chunk[:2] for chunk in chunks if chunk[0] not in (b"IHDR", b"IDAT", b"IEND")]
 
 
 def _write_with_pillow(stream: BinaryIO, levels: Levels, kind: str, source: Source, encoding: Encoding) -> None:

@@ -23,25 +23,31 @@ FORMAT_OF_SUFFIX: Final = {
     ".bmp": "BMP",
     ".ppm": "PPM",
     ".pgm": "PPM",
+    ".gif": "GIF",
     ".avif": "AVIF",
     ".npy": "NPY",
     ".heic": "HEIF",
     ".heif": "HEIF",
     ".jxl": "JXL",
+    ".dcm": "DICOM",
+    ".dicom": "DICOM",
 }
 _ONLY_READ: Final = {".gif": "GIF", ".pbm": "PBM", **dict.fromkeys(sorted(RAW_SUFFIXES), "camera RAW")}
 WRITTEN_AS: Final = {".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", **dict.fromkeys(_ONLY_READ, ".png")}
 """Suffixes of results that are named after their inputs, where they are not the inputs'."""
-PICTURE_SUFFIXES: Final = (*FORMAT_OF_SUFFIX, ".mpo", *_ONLY_READ)
+PICTURE_SUFFIXES: Final = tuple(dict.fromkeys((*FORMAT_OF_SUFFIX, ".mpo", *_ONLY_READ)))
 """What a folder's pictures are told by."""
 _SUFFIX_OF_NAME = {
     "png": ".png", "jpeg": ".jpg", "jpg": ".jpg", "webp": ".webp", "tiff": ".tif", "tif": ".tif", "bmp": ".bmp",
-    "ppm": ".ppm", "pgm": ".pgm", "avif": ".avif", "npy": ".npy", "heic": ".heic", "heif": ".heif", "jxl": ".jxl",
+    "gif": ".gif", "ppm": ".ppm", "pgm": ".pgm", "avif": ".avif", "npy": ".npy", "heic": ".heic", "heif": ".heif",
+    "jxl": ".jxl", "dicom": ".dcm", "dcm": ".dcm",
 }  # fmt: skip
-_HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL"})
+_HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL", "DICOM"})
 _HOLDS_FLOATS = frozenset({"TIFF", "NPY"})
-_HOLDS_ALPHA = frozenset({"PNG", "WEBP", "TIFF", "AVIF", "NPY", "HEIF", "JXL"})
-_LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM", "NPY"})
+_HOLDS_FRAMES = frozenset({"PNG", "WEBP", "GIF"})
+_HOLDS_PAGES = frozenset({"TIFF", "DICOM"})
+_HOLDS_ALPHA = frozenset({"PNG", "GIF", "WEBP", "TIFF", "AVIF", "NPY", "HEIF", "JXL"})
+_LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM", "NPY", "DICOM"})
 _TAKES_QUALITY = frozenset({"JPEG", "WEBP", "AVIF", "HEIF", "JXL"})
 _BITS_OF_HEIF = frozenset({10, 12})
 
@@ -90,17 +96,19 @@ class Encoding:
         asked = {"quality": self.quality, "depth": self.depth, "metadata": self.metadata}
         return {"format": self.kind(path), **{key: value for key, value in asked.items() if value is not None}}
 
-    def like(self, format_read: str) -> "Encoding":
+    def like(self, format_read: str, *, animated: bool = False) -> "Encoding":
         """Return the encoding of a result without a name: that of the input, if no format was asked for.
 
         What is only read is written as PNG.
 
         Args:
             format_read: the input's format, by Pillow's name.
+            animated: it is an animation.
         """
         if self.format is not None:
             return self
-        known = (name for name, suffix in _SUFFIX_OF_NAME.items() if FORMAT_OF_SUFFIX[suffix] == format_read)
+        wanted = "" if format_read == "GIF" and not animated else format_read
+        known = (name for name, suffix in _SUFFIX_OF_NAME.items() if FORMAT_OF_SUFFIX[suffix] == wanted)
         return replace(self, format=next(known, "png"))
 
     @property
@@ -130,7 +138,9 @@ class Encoding:
 
 
 def only_read(path: Path) -> str:
-    """Return the name of a format that is read and never written, by its suffix; "" = it is written, or unknown.
+    """Return the name of a format that still pictures are read from and never written as, by its suffix.
+
+    "" = it is written, or unknown.
 
     Args:
         path: of an input.
@@ -142,10 +152,11 @@ def _unknown(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in RAW_SUFFIXES:
         return "camera RAW is read but never written; give --format tiff, or name a file like -o out.tif"
-    if suffix == ".gif":
-        return "GIF is read but not written, since it holds 256 colours; give --format png, or -o out.png"
     what = f"the suffix {path.suffix!a}" if suffix else "a name without a suffix"
     return f"{what} is no picture format; use one of {' '.join(FORMAT_OF_SUFFIX)}, or give --format"
+
+
+_NO_GIF = "GIF is written for animations only, since it holds 256 colours; give --format png, or -o out.png"
 
 
 PLAIN: Final = Encoding()
@@ -166,20 +177,32 @@ def check_quality(paths: Sequence[Path], encoding: Encoding) -> None:
         raise UsageError(f"--quality {encoding.quality}: {', '.join(sorted(kinds))} has no quality; leave it out")
 
 
-def check_writable_format(path: Path, encoding: Encoding = PLAIN) -> str:
+def check_writable_format(path: Path, encoding: Encoding = PLAIN, *, animated: bool = False) -> str:
     """Return the format of a result, by Pillow's name.
 
     Args:
         path: name of the result.
         encoding: its format, if it is not that of the suffix.
+        animated: it may be an animation, which alone is written as GIF.
 
     Raises:
-        UsageError: the suffix is unknown, or the format needs the extra [formats], which is not installed.
+        UsageError: the suffix is unknown, the format is for animations, or it needs an extra that is not installed.
     """
     kind = encoding.kind(path)
-    if kind in ("HEIF", "JXL"):
+    if kind == "GIF" and not animated:
+        raise UsageError(f"{shown(path)}: {_NO_GIF}")
+    if kind in ("HEIF", "JXL", "DICOM"):
         check_installed(kind, path)
     return kind
+
+
+def holds_16_bit(kind: str) -> bool:
+    """Return whether a format holds 16 bits per channel.
+
+    Args:
+        kind: by Pillow's name.
+    """
+    return kind in _HOLDS_16_BIT
 
 
 def is_lossless(path: Path, picture: Picture, encoding: Encoding = PLAIN) -> bool:
@@ -202,8 +225,8 @@ def is_lossless(path: Path, picture: Picture, encoding: Encoding = PLAIN) -> boo
 def lossy_quality(kind: str, source: Source, encoding: Encoding) -> int | None:
     """Return the quality of a lossy format; None = lossless.
 
-    WebP and JPEG XL are lossless by default. A lossy WebP stays one. JPEG XL takes 100 as lossless, as its encoder
-    does.
+    WebP and JPEG XL are lossless by default. A lossy WebP stays one, unless it is an animation. JPEG XL takes 100 as
+    lossless, as its encoder does.
 
     Args:
         kind: "WEBP", "JXL", "AVIF" or "HEIF".
@@ -214,13 +237,14 @@ def lossy_quality(kind: str, source: Source, encoding: Encoding) -> int | None:
         return None
     if encoding.quality is not None:
         return encoding.quality
-    if kind == "JXL" or (kind == "WEBP" and not (source.format == "WEBP" and source.lossy)):
+    is_still = source.frame is None
+    if kind == "JXL" or (kind == "WEBP" and not (source.format == "WEBP" and source.lossy and is_still)):
         return None
     return 95
 
 
 def check_fits(picture: Picture, path: Path, encoding: Encoding = PLAIN) -> None:
-    """Refuse to lose depth, alpha, colour or pages. Ask before the work is done.
+    """Refuse to lose depth, alpha, colour, pages or frames. Ask before the work is done.
 
     Args:
         picture: to be written.
@@ -232,24 +256,60 @@ def check_fits(picture: Picture, path: Path, encoding: Encoding = PLAIN) -> None
         PictureError: the format cannot hold the picture.
     """
     kind = encoding.kind(path)
+    problem = _misfit_pages(picture.source, kind, encoding) or _misfit_pixels(picture, path, kind, encoding)
+    if problem:
+        raise PictureError(f"{shown(path)}: {problem}")
+
+
+def _misfit_pixels(picture: Picture, path: Path, kind: str, encoding: Encoding) -> str:
+    """Return why a format cannot hold the numbers or channels of a picture; "" = it can."""
     floating = picture.floating and encoding.depth == "keep"
-    deep = (picture.depth == 16 if encoding.depth == "keep" else encoding.depth == "16") and not floating
-    colour = picture.pixels.shape[2] == 3
+    is_dicom = picture.source.dicom is not None  # of which other formats get what is displayed
+    deep = picture.depth == 16 and not is_dicom if encoding.depth == "keep" else encoding.depth == "16"
+    deep = deep and not floating
     problem = ""
+    if kind == "DICOM":
+        return _not_dicom(picture, encoding)
     if floating and kind not in _HOLDS_FLOATS:
         problem = f"{kind} cannot hold floating-point numbers; use -o out.tif, or --depth 16"
     elif deep and kind not in _HOLDS_16_BIT and not (kind == "HEIF" and picture.source.bits in _BITS_OF_HEIF):
         problem = f"{kind} cannot hold 16 bits per channel, but PNG, TIFF and PPM can; use -o out.png, or --depth 8"
     elif picture.alpha is not None and kind not in _HOLDS_ALPHA:
         problem = f"{kind} cannot hold transparency; use -o out.png"
-    elif colour and path.suffix.lower() == ".pgm":
+    elif picture.pixels.shape[2] == 3 and path.suffix.lower() == ".pgm":
         problem = "PGM cannot hold colour; use -o out.ppm"
-    elif picture.source.pages > 1 and kind != "TIFF":
-        problem = f"{kind} cannot hold {picture.source.pages} pages; use -o out.tif"
     elif kind == "JXL" and picture.source.icc and not is_srgb(picture.source.icc):
         problem = "JPEG XL with a colour profile other than sRGB cannot be written; use -o out.png"
-    if problem:
-        raise PictureError(f"{shown(path)}: {problem}")
+    return problem
+
+
+def _misfit_pages(source: Source, kind: str, encoding: Encoding) -> str:
+    """Return why a format cannot hold pages or frames; "" = it can."""
+    if source.frame is None:
+        if kind == "GIF":
+            return _NO_GIF
+        return (
+            f"{kind} cannot hold {source.pages} pages; use -o out.tif"
+            if source.pages > 1 and kind not in _HOLDS_PAGES
+            else ""
+        )
+    if kind not in _HOLDS_FRAMES:
+        return f"{kind} cannot hold an animation; use -o out.png (APNG), -o out.webp or -o out.gif"
+    return "animations are written with 8 bits per channel; leave --depth out" if encoding.depth == "16" else ""
+
+
+def _not_dicom(picture: Picture, encoding: Encoding) -> str:
+    """Return why a picture cannot be written as DICOM; "" = it can."""
+    dicom = picture.source.dicom
+    if dicom is None:
+        return "only a picture that was read from DICOM is written as DICOM; use -o out.png"
+    if dicom.shape is None:
+        return "a larger canvas no longer lies where the tags of the DICOM file say; use -o out.png"
+    if picture.pixels.shape[2] != 1 or picture.alpha is not None or picture.floating or encoding.depth == "8":
+        return "DICOM keeps its gray values and their bits; use -o out.png"
+    if encoding.metadata != "keep":
+        return "DICOM keeps all its tags; leave --metadata out, and take out names with a program made for it"
+    return ""
 
 
 def is_srgb(icc: bytes) -> bool:

@@ -13,13 +13,16 @@ from ..errors import PictureError
 from ..system.files import disk_trouble, reason, replaced_whole, shown
 from ..system.streams import opened
 from . import content_credentials, optional_formats, tiff
+from .animation_reader import read_frames
+from .copied_file import with_file
+from .dicom import dicom_frames, is_dicom
 from .encoder import encode
 from .encoding import PLAIN, Encoding, check_fits, check_quality, check_writable_format, is_lossless
 from .jpeg_writer import SUBSAMPLINGS, jpeg_coding, through_jpeg
 from .npy import MAGIC as NPY_MAGIC
 from .npy import read_npy
 from .picture import JpegCoding, Levels, Picture, Source, as_coded, from_array, to_levels, to_unit
-from .pillow_reader import PillowReader, decoding, quiet_pillow
+from .pillow_reader import PillowReader, decoding, is_animation, quiet_pillow
 from .source_type import strongest
 from .tiff_reader import read_tiff
 from .white_level import stated_white, with_white
@@ -42,8 +45,8 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read an image file. Its content tells the format, not its name.
 
     Args:
-        path: PNG, JPEG, WebP, TIFF, BMP, PBM/PGM/PPM, AVIF, .npy or a still GIF. With the extra [formats] also HEIC,
-            JPEG XL, camera RAW, AVIF of more than 8 bits, and rare codings of TIFF.
+        path: PNG, JPEG, WebP, TIFF, BMP, PBM/PGM/PPM, AVIF, GIF or .npy, no animation. With the extra [formats] also
+            HEIC, JPEG XL, camera RAW, AVIF of more than 8 bits, and rare codings of TIFF; with [dicom] gray DICOM.
         max_pixels: refuse larger pictures before decoding. A small file can hold a picture that fills the memory.
 
     Raises:
@@ -53,13 +56,17 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
     pages = read_pages(path, max_pixels=max_pixels)
     picture = next(pages)
     pages.close()
+    if picture.source.frame is not None:
+        raise PictureError(
+            f"{shown(path)}: an animation of {picture.source.pages} frames; save one of them as a picture first"
+        )
     if picture.source.pages > 1:
         raise PictureError(f"{shown(path)}: it has {picture.source.pages} pages; save one of them as a picture first")
     return picture
 
 
 def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | None = None) -> Generator[Picture]:
-    """Read the pages of a TIFF, or the picture of any other file, one after the other.
+    """Read the pages of a TIFF, the frames of an animation or of DICOM, or the picture of any other file, one by one.
 
     Args:
         path: the file.
@@ -70,14 +77,20 @@ def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | N
         PictureError: as `read_picture`.
     """
     with _named(path), opened(path) if data is None else data as file:
-        state = _state(file)
-        number, count = 0, 1
-        while number < count:
-            picture, count = _page(file, path, number, max_pixels)
+        state, pages = _state(file), _pages(file, path, max_pixels)
+        while (found := _next(pages)) is not None:
+            picture, count = found
             if _state(file) != state:
                 raise PictureError("the file changed while it was read; wait until it is written, and try again")
-            yield replace(picture, source=replace(_with_claims(picture.source, file), pages=count))
-            number += 1
+            source = with_file(_with_claims(picture.source, file), file)
+            yield replace(picture, source=replace(source, pages=count))
+            del found, picture, source  # before the next is decoded
+
+
+def _next(pages: Iterator[tuple[Picture, int]]) -> tuple[Picture, int] | None:
+    """Decode the next page; None = there is none."""
+    with quiet_pillow(), decoding():
+        return next(pages, None)
 
 
 @contextmanager
@@ -98,20 +111,39 @@ def _state(file: io.BufferedReader | io.BytesIO) -> tuple[int, int]:
     return info.st_size, info.st_mtime_ns
 
 
-def _page(stream: BinaryIO, path: Path, number: int, max_pixels: int) -> tuple[Picture, int]:
-    """Return a page and the number of pages."""
+def _pages(stream: BinaryIO, path: Path, max_pixels: int) -> Iterator[tuple[Picture, int]]:
+    """Yield the pages or frames, and how many there are."""
     stream.seek(0)
     head = stream.read(16)
     if not head:
         raise PictureError("the file is empty (0 bytes); copy it from its source again")
-    with quiet_pillow(), decoding():
-        if head.startswith(NPY_MAGIC):
-            return with_white(from_array(read_npy(stream, max_pixels), Source(format="NPY"))), 1
-        if kind := optional_formats.kind_of(stream, path):
-            return optional_formats.read(kind, stream, max_pixels), 1
-        if head.startswith(tiff.MAGICS):
-            return _tiff_page(stream, number, max_pixels)
-        return with_white(PillowReader(stream).picture(max_pixels)), 1
+    if head.startswith(NPY_MAGIC):
+        yield with_white(from_array(read_npy(stream, max_pixels), Source(format="NPY"))), 1
+    elif kind := optional_formats.kind_of(stream, path):
+        yield optional_formats.read(kind, stream, max_pixels), 1
+    elif is_dicom(stream, path):
+        yield from dicom_frames(stream, max_pixels)
+    elif head.startswith(tiff.MAGICS):
+        yield from _tiff_pages(stream, max_pixels)
+    elif (picture := _still(stream, max_pixels)) is not None:
+        yield picture, 1
+    else:
+        yield from read_frames(PillowReader(stream), max_pixels)
+
+
+def _still(stream: BinaryIO, max_pixels: int) -> Picture | None:
+    """Read a picture with Pillow; None = it is an animation."""
+    reader = PillowReader(stream)
+    image = reader.opened(max_pixels)
+    return None if is_animation(image) else with_white(reader.picture_of(image))
+
+
+def _tiff_pages(stream: BinaryIO, max_pixels: int) -> Iterator[tuple[Picture, int]]:
+    number, count = 0, 1
+    while number < count:
+        picture, count = _tiff_page(stream, number, max_pixels)
+        yield picture, count
+        number += 1
 
 
 def _tiff_page(stream: BinaryIO, number: int, max_pixels: int) -> tuple[Picture, int]:
@@ -172,7 +204,7 @@ def write_pages(
     like: Path | None = None,
     tell: Callable[[str], object] | None = None,
 ) -> None:
-    """Write pages that are made one by one: any number to a TIFF, one to another format.
+    """Write pages that are made one by one: any number to TIFF and DICOM, frames to an animation, one to others.
 
     Args:
         pages: the results; an exception in making one comes through, and nothing is left behind.
@@ -185,9 +217,10 @@ def write_pages(
         UsageError: as `write_picture`.
         PictureError: as `write_picture`.
     """
-    kind = check_writable_format(path, encoding)
+    encoding.kind(path)
     making = _Making(pages, path, encoding)
     making.first()  # before there is a file, which a killed run would leave
+    kind = check_writable_format(path, encoding, animated=making.is_animation)
     with (
         _told(path, kind, making),
         quiet_pillow(),
@@ -213,9 +246,10 @@ def encode_pages(
         UsageError: the suffix is unknown.
         PictureError: the format cannot hold the picture, or pixels are not finite.
     """
-    kind = check_writable_format(name, encoding)
+    encoding.kind(name)
     making = _Making(pages, name, encoding)
     making.first()
+    kind = check_writable_format(name, encoding, animated=making.is_animation)
     stream = io.BytesIO()
     with _told(name, kind, making), quiet_pillow():
         note = encode(stream, making, kind, encoding)
@@ -254,6 +288,11 @@ class _Making:
     def first(self) -> None:
         """Make the first page."""
         self.made = [self._make(next(self.pages))]
+
+    @property
+    def is_animation(self) -> bool:
+        """Whether the page that was made is a frame of an animation."""
+        return self.made[0].source.frame is not None
 
     def __iter__(self) -> Iterator[Picture]:
         while self.made:

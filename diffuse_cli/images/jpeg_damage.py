@@ -29,6 +29,13 @@ _JUMP: Final = 6.0
 _FIRST: Final = 0.6
 """The first border that stands out by this share of what the most does is where it begins."""
 
+_MOST_INTERVAL: Final = 0.1
+"""The largest share of a picture between restart markers that is filled if it is doubtful.
+
+Of photographs of quality 85 with 40 random bytes, filling gains 3 to 4 dB there. Where half of a picture is doubtful it
+gains 1 dB on average and loses in half of the cases.
+"""
+
 Flags = NDArray[np.bool_]
 
 
@@ -88,12 +95,14 @@ class JpegDamage:
     Attributes:
         missing: (H, W), True where there are no data.
         doubtful: (H, W), True where the data contradict themselves, or come after that.
+        is_bounded: what is doubtful ends at restart markers that come often, so it can be filled.
         is_coarse: later scans of a progressive file, which have the detail, are missing.
-        is_filled: what is missing was filled since.
+        is_filled: what can be filled was filled since.
     """
 
     missing: Flags
     doubtful: Flags
+    is_bounded: bool = False
     is_coarse: bool = False
     is_filled: bool = False
 
@@ -101,8 +110,18 @@ class JpegDamage:
         """Return what is wrong, in words."""
         filled = " and filled" if self.is_filled else ""
         found = [_rows(self.missing, "missing") + filled] if self.missing.any() else []
-        found += [_rows(self.doubtful, "doubtful")] if self.doubtful.any() else []
+        replaced = filled if self.is_bounded else ""
+        found += [_rows(self.doubtful, "doubtful") + replaced] if self.doubtful.any() else []
         return ", ".join([*found, *(["its detail is missing"] if self.is_coarse else [])])
+
+    @property
+    def fillable(self) -> Flags:
+        """(H, W), True where pixels had better be filled than shown.
+
+        This is what is missing, and what is doubtful up to the next restart marker. Without markers all of the rest of
+        a file is doubtful, too much to invent.
+        """
+        return self.missing | self.doubtful if self.is_bounded else self.missing
 
 
 def _rows(flags: Flags, what: str) -> str:
@@ -208,7 +227,10 @@ def damage(data: bytes, levels: NDArray[np.uint8]) -> JpegDamage | None:
     is_coarse = not scan.is_all and is_cut
     if not (missing.any() or doubtful.any() or is_coarse):
         return None
-    return JpegDamage(missing=scan.pixels(missing), doubtful=scan.pixels(doubtful), is_coarse=is_coarse)
+    is_bounded = 0 < scan.interval <= _MOST_INTERVAL * total
+    return JpegDamage(
+        missing=scan.pixels(missing), doubtful=scan.pixels(doubtful), is_bounded=is_bounded, is_coarse=is_coarse
+    )
 
 
 def _intervals(scan: _Scan, total: int) -> Iterator[tuple[int, int, bytes]]:

@@ -14,7 +14,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from ..errors import DEFECTS
 from . import exif
 from .choices import Policy
-from .containers import content, png_chunks, riff_chunks
+from .containers import content, gif_xmp, png_chunks, riff_chunks
 from .picture import JpegCoding, Picture, Source
 from .xmp import safe, turned_xmp, upright_xmp, with_provenance, without_dead_references
 
@@ -46,7 +46,7 @@ def source_of(image: ImageFile.ImageFile, file: BinaryIO) -> Source:
     info = image.info
     name = "JPEG" if image.format == "MPO" else image.format or ""
     icc, xmp = info.get("icc_profile"), info.get("xmp", info.get("XML:com.adobe.xmp"))
-    xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    xmp = xmp.encode() if isinstance(xmp, str) else gif_xmp(file) if name == "GIF" else xmp
     return Source(
         format=name,
         lossy=name in ("JPEG", "AVIF") or (name == "WEBP" and _is_lossy_webp(file)),
@@ -114,8 +114,11 @@ def jpeg_coding_of(image: JpegImageFile) -> JpegCoding:
 
 
 def _is_lossy_webp(file: BinaryIO) -> bool:
-    """Return whether the pixels are coded as VP8 and not as VP8L. Pillow does not tell."""
-    return next((part.name for part in riff_chunks(file) if part.name in (b"VP8 ", b"VP8L")), b"VP8 ") == b"VP8 "
+    """Return whether the pixels, or the first frame's, are coded as VP8 and not as VP8L. Pillow does not tell."""
+    for part in riff_chunks(file):
+        if part.name in (b"VP8 ", b"VP8L", b"ANMF"):
+            return b"VP8L" not in (part.name, content(file, part)[16:20])
+    return True
 
 
 def _colour_chunks(file: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:
@@ -149,16 +152,24 @@ def whole_exif(raw: bytes) -> bytes:
     """
     try:
         raw = re.sub(rb"\A(?:Exif\0\0)+", b"", raw)
-        if not raw:
-            return b""
-        parsed = Image.Exif()
-        parsed.load(raw)
-        parsed.tobytes()  # what cannot be written again would only fail later
-        return exif.upright(raw)
+        return exif.upright(raw) if raw and _is_written_again(raw) else b""
     except DEFECTS:
         raise
     except Exception:  # the parser meets broken blocks with many types
         return b""
+
+
+def _is_written_again(raw: bytes) -> bool:
+    """Return whether Pillow reads an EXIF block, and writes what it has read."""
+    try:
+        parsed = Image.Exif()
+        parsed.load(raw)
+        parsed.tobytes()
+    except MemoryError:
+        raise
+    except Exception:  # an AttributeError, too, where a text is a fraction
+        return False
+    return True
 
 
 def exif_tags(block: Image.Exif) -> dict[int, Any]:

@@ -1,4 +1,4 @@
-"""Formats of the extra [formats]: HEIC, JPEG XL, AVIF of more than 8 bits, and camera RAW."""
+"""Formats of extras: HEIC, JPEG XL, AVIF of more than 8 bits and camera RAW of [formats], and DICOM of [dicom]."""
 
 import importlib
 import io
@@ -20,6 +20,7 @@ from .tiff import MAGICS
 from .xmp import upright_xmp
 
 INSTALL: Final = "pip install 'diffuse-cli[formats]'"
+INSTALL_DICOM: Final = "pip install 'diffuse-cli[dicom]'"
 _RAW_NAMES = "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
 RAW_SUFFIXES: Final = frozenset(f".{name}" for name in _RAW_NAMES.split())
 """Of camera RAW files, which are read but never written."""
@@ -28,14 +29,17 @@ _AVIF_BRANDS = (b"avif", b"avis")
 _RAW_MAGICS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _DEVELOPERS = "darktable, RawTherapee or your camera's own program"
-_MODULES = {"HEIF": "pillow_heif", "JXL": "imagecodecs", "AVIF": "imagecodecs", "RAW": "rawpy"}
+_MODULES = {"HEIF": "pillow_heif", "JXL": "imagecodecs", "AVIF": "imagecodecs", "RAW": "rawpy", "DICOM": "pydicom"}
 _NAMES = {
-    "HEIF": "HEIC", "JXL": "JPEG XL", "AVIF": "10- or 12-bit AVIF", "RAW": "camera RAW",
+    "HEIF": "HEIC", "JXL": "JPEG XL", "AVIF": "10- or 12-bit AVIF", "RAW": "camera RAW", "DICOM": "DICOM",
 }  # fmt: skip
 
 
-def _module(kind: str) -> Any:  # noqa: ANN401 - a library that may not be there
+def library(kind: str) -> Any:  # noqa: ANN401 - a library that may not be there
     """Return the library that knows a format.
+
+    Args:
+        kind: as `kind_of` returns it, or "DICOM".
 
     Raises:
         PictureError: it is not installed.
@@ -44,21 +48,22 @@ def _module(kind: str) -> Any:  # noqa: ANN401 - a library that may not be there
         return importlib.import_module(_MODULES[kind])
     except ImportError:
         other = f", or develop it with {_DEVELOPERS}" if kind == "RAW" else ""
-        raise PictureError(f"{_NAMES[kind]} needs the extra [formats]: {INSTALL}{other}") from None
+        extra, install = ("dicom", INSTALL_DICOM) if kind == "DICOM" else ("formats", INSTALL)
+        raise PictureError(f"{_NAMES[kind]} needs the extra [{extra}]: {install}{other}") from None
 
 
 def check_installed(kind: str, path: Path) -> None:
     """Refuse a format that cannot be written here, before the work is done.
 
     Args:
-        kind: "HEIF" or "JXL".
+        kind: "HEIF", "JXL" or "DICOM".
         path: name of the result, for the error.
 
     Raises:
         UsageError: the format's library is not installed.
     """
     try:
-        _module(kind)
+        library(kind)
     except PictureError as error:
         raise UsageError(f"{shown(path)}: {error}") from None
 
@@ -110,7 +115,7 @@ def read(kind: str, file: BinaryIO, max_pixels: int) -> Picture:
         PictureError: the library is not installed, the picture is an animation, or it has more than `max_pixels`.
         Exception: whatever the library raises.
     """
-    module = _module(kind)
+    module = library(kind)
     file.seek(0)
     return {"HEIF": _read_heif, "JXL": _read_jxl, "AVIF": _read_avif, "RAW": _read_raw}[kind](module, file, max_pixels)
 
@@ -155,7 +160,7 @@ def write_heif(stream: BinaryIO, picture: Picture, source: Source, quality: int 
         source: what the file is to say.
         quality: 1..100.
     """
-    pillow_heif = _module("HEIF")
+    pillow_heif = library("HEIF")
     levels = levels_of(picture)
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[levels.shape[2]] + (";16" if picture.depth == 16 else "")
     before = pillow_heif.options.SAVE_HDR_TO_12_BIT
@@ -239,7 +244,7 @@ def write_jxl(stream: BinaryIO, picture: Picture, source: Source, quality: int |
         source: what the file is to say.
         quality: 1..99; None = lossless.
     """
-    imagecodecs = _module("JXL")
+    imagecodecs = library("JXL")
     levels = levels_of(picture)
     levels = levels[..., 0] if levels.shape[2] == 1 else levels
     if quality is None:

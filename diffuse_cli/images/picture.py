@@ -1,7 +1,7 @@
 """The type of pictures: pixels, alpha, depth, and what their file said."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,71 @@ class ExtraChannels:
         return np.concatenate(parts, axis=2), kinds
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class DicomData:
+    """What is needed to write a frame of a DICOM file again.
+
+    Attributes:
+        dataset: pydicom's, without the pixels. All frames of a file share it, and nobody changes it.
+        low: the lowest stored value of all frames, without padding.
+        high: the highest.
+        is_inverted: the highest value is black (MONOCHROME1).
+        frame: number of the frame, from 0.
+        frames: how many the file has.
+        padding: (H, W), the stored values that are no part of the picture, `NO_PADDING` elsewhere; None = there are
+            none.
+        shape: (rows, columns) that the tags are about; None = the tags no longer say where a pixel lies.
+    """
+
+    dataset: Any = field(repr=False)
+    low: int
+    high: int
+    is_inverted: bool = False
+    frame: int = 0
+    frames: int = 1
+    padding: NDArray[np.int32] | None = field(default=None, repr=False)
+    shape: tuple[int, int] | None = None
+
+
+NO_PADDING: Final = -(2**31)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frame:
+    """The place of a picture in an animation.
+
+    Attributes:
+        duration: milliseconds for which it is shown.
+        plays: how often the animation is shown; 0 = without end.
+        is_still: it is what viewers show that know no animations, and no part of the animation (APNG's default image).
+        is_cut: the file is damaged, so the animation has fewer frames than it had.
+    """
+
+    duration: float
+    plays: int = 0
+    is_still: bool = False
+    is_cut: bool = False
+
+
+def middle_frame(count: int) -> int:
+    """Return the number, from 1, of the frame of an animation that tells what is known of all frames.
+
+    Args:
+        count: of the frames.
+    """
+    return count // 2 + 1
+
+
+def frames_words(count: int, seconds: float) -> str:
+    """Return how long an animation is, in words.
+
+    Args:
+        count: of its frames.
+        seconds: for which they are shown.
+    """
+    return f"{count} frame{'s' if count != 1 else ''}, {seconds:.2f} s"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """What a file said beside its pixels.
@@ -90,13 +155,16 @@ class Source:
         dpi: horizontal and vertical dots per inch.
         jpeg: None unless it was a JPEG.
         jpeg_data: what a JPEG's pixels were decoded from. It is written again where they did not change.
+        coded: a lossy WebP, AVIF or HEIC file. It is copied where its pixels did not change.
         damage: what is wrong with a JPEG's data, as displayed; None = nothing that shows.
         bits: per channel, if neither 8 nor 16 (10-bit HEIC); else 0.
         white: the level of white, where 16-bit integers use a part of their range (4095 of a 12-bit sensor); else 0.
         samples: (H, W, C) of a floating-point file, alpha included, 0 = black .. 1 = white, as displayed; None for
             integers. Unchanged pixels are written from here, since 0..1 -> -1..1 -> 0..1 rounds.
         extra: a TIFF's channels beside colour and alpha; None = there are none.
-        pages: number of pages in the file.
+        dicom: None unless it was DICOM. `white` then is the highest stored value above the lowest.
+        pages: number of pages or frames in the file.
+        frame: its place in an animation; None = it is a still picture.
         left_behind: what is not carried over (a gain map, frames, ...), in words.
         notes: what else the user is told of how it was read, such as a conversion of colours.
         source_type: IPTC's digital source type, the strongest in XMP and C2PA manifest; "" = none.
@@ -115,12 +183,15 @@ class Source:
     dpi: tuple[float, float] | None = None
     jpeg: JpegCoding | None = None
     jpeg_data: JpegData | None = None
+    coded: bytes = field(default=b"", repr=False)
     damage: JpegDamage | None = field(default=None, repr=False)
     bits: int = 0
     white: int = 0
     samples: NDArray[np.floating[Any]] | None = field(default=None, repr=False)
     extra: ExtraChannels | None = field(default=None, repr=False)
+    dicom: DicomData | None = field(default=None, repr=False)
     pages: int = 1
+    frame: Frame | None = None
     left_behind: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     source_type: str = ""

@@ -1,6 +1,7 @@
 """Reading with Pillow. What it would cut to 8 bits is read by another way, or refused."""
 
 import io
+import logging
 import re
 import sys
 import threading
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +29,13 @@ from .metadata import orientation, source_of
 from .picture import JpegData, Levels, Picture, check_size, from_array, integers, to_unit, upright
 from .tiff import BITS, EXTRA, MAGICS, PHOTOMETRIC, PLANAR, SAMPLES, UnusualTiffError
 
+ANIMATED = ("GIF", "PNG", "WEBP")
+"""Formats whose animations are read and written."""
 READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
 
 
+_QUIET: Final = r"PIL\.|pydicom|pylibjpeg|openjpeg|libjpeg|rle\b|diffuse_cli\.images\.dicom"
+"""Modules whose warnings are not shown."""
 _quiet_lock = threading.Lock()
 _quiet_users = 0
 _quiet_undo = ExitStack()
@@ -38,12 +43,18 @@ _quiet_undo = ExitStack()
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings and lift its size limit. Both are process-wide, so threads share one switch."""
+    """Silence the warnings of Pillow and pydicom, and lift Pillow's size limit.
+
+    All of it is process-wide, so threads share one switch.
+    """
     global _quiet_users
     with _quiet_lock:
         if _quiet_users == 0:
             _quiet_undo.enter_context(warnings.catch_warnings())
-            warnings.filterwarnings("ignore", module=r"PIL\.")
+            warnings.filterwarnings("ignore", module=_QUIET)
+            log = logging.getLogger("pydicom")
+            _quiet_undo.callback(setattr, log, "disabled", log.disabled)
+            log.disabled = True  # it quotes values of tags, which may be about a patient
             _quiet_undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
             _quiet_undo.callback(setattr, ImageFile, "MAXBLOCK", ImageFile.MAXBLOCK)
             Image.MAX_IMAGE_PIXELS = None
@@ -74,9 +85,36 @@ def quick_size(path: Path) -> tuple[int, int] | None:
         return None
 
 
+def is_animation(image: Image.Image) -> bool:
+    """Return whether an opened picture is the first frame of an animation that is read frame by frame.
+
+    Args:
+        image: opened by Pillow.
+    """
+    return image.format in ANIMATED and bool(getattr(image, "is_animated", False))
+
+
+def may_be_animation(path: Path) -> bool:
+    """Return whether a file is an animation. What cannot be looked at before it is read, such as a pipe, may be one.
+
+    Args:
+        path: the file.
+    """
+    if path == Path("-") or is_stream(path):
+        return True
+    try:
+        with quiet_pillow(), Image.open(path, formats=ANIMATED) as image:
+            return is_animation(image)
+    except DEFECTS:
+        raise
+    except Exception:  # whatever is wrong with it will be said when it is read
+        return False
+
+
 NOT_A_PICTURE = (
-    "not a picture that diffuse reads (PNG, JPEG, WebP, TIFF, BMP, PPM, AVIF, .npy; HEIC, JPEG XL and camera RAW with "
-    "the extra [formats]), an unusual kind of one, or a damaged one; open it in an image editor and save it as PNG"
+    "not a picture that diffuse reads (PNG, JPEG, WebP, TIFF, BMP, PPM, AVIF, GIF, .npy; HEIC, JPEG XL and camera RAW "
+    "with the extra [formats], DICOM with [dicom]), an unusual kind of one, or a damaged one; open it in an image "
+    "editor and save it as PNG"
 )
 
 
@@ -122,9 +160,39 @@ class PillowReader:
             PictureError: as `image_io.read_picture`.
             UnusualTiffError: a TIFF that needs another reader.
         """
+        return self.picture_of(self.opened(max_pixels))
+
+    def opened(self, max_pixels: int) -> ImageFile.ImageFile:
+        """Open the file, and refuse what its header shows to be unreadable. Nothing is decoded.
+
+        Args:
+            max_pixels: refuse a larger picture.
+
+        Raises:
+            PictureError: as `image_io.read_picture`.
+            UnusualTiffError: a TIFF that needs another reader.
+        """
         with decoding():
             image = self._open()
             self._check(image, max_pixels)
+            return image
+
+    def turn(self) -> int:
+        """Return how the picture is turned for display, as EXIF numbers it; 1 = not at all."""
+        with decoding():
+            return orientation(self._open())
+
+    def picture_of(self, image: ImageFile.ImageFile) -> Picture:
+        """Decode an opened picture.
+
+        Args:
+            image: from `opened`.
+
+        Raises:
+            PictureError: as `image_io.read_picture`.
+            UnusualTiffError: a TIFF that needs another reader.
+        """
+        with decoding():
             if isinstance(image, JpegImageFile):
                 return self._jpeg()
             levels, depth = self._levels(image)
@@ -148,7 +216,7 @@ class PillowReader:
         whole = mended(data)
         with Image.open(io.BytesIO(whole), formats=READABLE) as image:
             assert isinstance(image, JpegImageFile)
-            levels, turn, source = _plain_levels(image, image.mode), orientation(image), source_of(image, self.file)
+            levels, turn, source = plain_levels(image, image.mode), orientation(image), source_of(image, self.file)
             if image.mode == "CMYK":
                 levels, source = cmyk.converted(image, source)
             else:
@@ -182,10 +250,11 @@ class PillowReader:
         most = _MOST_PIXELS_A_BYTE.get(image.format or "")
         if most is not None and image.width * image.height > most * _size(self.file):
             raise ValueError(f"too small a file for {image.width}x{image.height} pixels")
+        if image.format == "WEBP" and max(image.size) > _MOST_WEBP_SIDE:
+            raise ValueError("sides that a WebP cannot have")
         # A phone's JPEG may carry a preview or a gain map as further pictures (MPO): the first is the picture.
-        if image.format not in ("MPO", "TIFF") and getattr(image, "is_animated", False):
-            frames = f"an animation of {getattr(image, 'n_frames', 'several')} frames"
-            raise PictureError(f"{frames}; save them as single pictures")
+        if image.format not in ("MPO", "TIFF", *ANIMATED) and getattr(image, "is_animated", False):
+            raise PictureError(f"an animated {image.format}; convert it to APNG, WebP or GIF first")
         if image.mode in ("LAB", "YCbCr", "HSV"):
             raise PictureError(
                 f"its colours are {image.mode}, which diffuse does not read; "
@@ -198,7 +267,7 @@ class PillowReader:
 
     def _hidden_depth(self, image: ImageFile.ImageFile) -> str:
         """Return what Pillow would cut to 8 bits, or misread, without a word; "" = nothing."""
-        codec, rawmode = _coding(image)
+        codec, rawmode = coding(image)
         if isinstance(image, TiffImageFile):
             if _has_more_channels(image):
                 return "a TIFF with channels beside colour and alpha"
@@ -214,7 +283,7 @@ class PillowReader:
 
     def _levels(self, image: ImageFile.ImageFile) -> tuple[NDArray[Any], int]:
         """Return integers (H, W, 1 to 4), the last of 2 or 4 alpha, and their depth. Floats have depth 32."""
-        codec, rawmode = _coding(image)
+        codec, rawmode = coding(image)
         if codec == "ppm":
             return _pnm_levels(image, self.file)
         if rawmode == "LA;16B":  # Pillow has no such mode, but another whose pixels have as many bytes
@@ -235,7 +304,7 @@ class PillowReader:
             if isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC) == 0:
                 deep ^= 65535  # white is zero: Pillow turns that round at 8 bits only
             return _with_transparency(deep, image), 16
-        return _plain_levels(image, rawmode), 8
+        return plain_levels(image, rawmode), 8
 
     def _low_bytes(self, channels: str, order: str) -> NDArray[np.uint8]:
         """Return the low bytes of 16-bit samples. Pillow keeps the high ones, so it is told the opposite byte order."""
@@ -281,16 +350,22 @@ def _take_for(image: ImageFile.ImageFile, rawmode: str) -> None:
     ]
 
 
-_MOST_PIXELS_A_BYTE = {"PNG": 8 * 1100, "JPEG": 2048, "MPO": 2048}
+_MOST_PIXELS_A_BYTE = {"PNG": 8 * 1100, "GIF": 2600, "JPEG": 2048, "MPO": 2048}
 """Deflate packs 1032:1 at best, and a pixel has at least one bit: what claims more is damaged.
 
-Of a JPEG with less than a quarter of a bit for each block, hardly anything is there.
+A code of a GIF has 12 bits and stands for at most 3,838 pixels. Of a JPEG with less than a quarter of a bit for each
+block, hardly anything is there.
 """
+_MOST_WEBP_SIDE = 16383
 _DEEP = re.compile(r"(RGB|RGBA|RGBX);16([BLN])")
 
 
-def _coding(image: ImageFile.ImageFile) -> tuple[str, str]:
-    """Return the name of the decoder and its raw mode."""
+def coding(image: ImageFile.ImageFile) -> tuple[str, str]:
+    """Return the name of the decoder and its raw mode.
+
+    Args:
+        image: opened, and not decoded yet.
+    """
     if not image.tile:
         return "", ""
     codec, _, _, args = image.tile[0]
@@ -324,8 +399,13 @@ def _pnm_levels(image: ImageFile.ImageFile, file: BinaryIO) -> tuple[Levels, int
     return integers(levels.reshape(image.height, image.width, channels), depth), depth
 
 
-def _plain_levels(image: ImageFile.ImageFile, rawmode: str) -> NDArray[np.uint8]:
-    """Return (H, W, 1 to 4) of a decoded picture of 8 bits or less."""
+def plain_levels(image: ImageFile.ImageFile, rawmode: str) -> NDArray[np.uint8]:
+    """Return (H, W, 1 to 4) of a decoded picture of 8 bits or less.
+
+    Args:
+        image: decoded.
+        rawmode: how its samples were coded, by Pillow's name.
+    """
     transparent = image.info.get("transparency")
     if isinstance(transparent, str):  # a text chunk of that name
         del image.info["transparency"]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .dicom_values import displayed
 from .picture import levels_of, with_depth
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ _COARSE: Final = 1024
 
 
 def rendered(picture: "Picture") -> Image.Image:
-    """Return a picture as RGB, or L where it is gray. Squares show through what is transparent.
+    """Return a picture as RGB, or L where it is gray. Squares show through what is transparent. DICOM gets its window.
 
     Args:
         picture: its colour profile goes along.
     """
-    levels = levels_of(with_depth(picture, 8))
+    levels = levels_of(with_depth(displayed(picture), 8))
     colours = picture.pixels.shape[2]
     opaque = levels[..., :colours]
     if picture.alpha is not None:

@@ -20,6 +20,11 @@ _DEFLATE: Final = (8, 32946)
 _COMPRESSIONS, _PREDICTORS, _BITS = (1, 32773, *_DEFLATE), (1, 2), (1, 2, 4, 8, 16, 32, 64)
 """What tifffile reads by itself: not compressed, PackBits and deflate, differences of integers, and bits per sample."""
 
+_MOST_PACKED: Final = {1: 1, 32773: 64, **dict.fromkeys(_DEFLATE, 1100)}
+"""How much shorter a compression can make data, at best."""
+_LARGE: Final = 1 << 24
+"""Pixels from which that is asked."""
+
 
 def read_tiff(file: BinaryIO, frame: int, max_pixels: int) -> Picture:
     """Read a page with tifffile.
@@ -43,6 +48,7 @@ def read_tiff(file: BinaryIO, frame: int, max_pixels: int) -> Picture:
         check_size(page.imagewidth, page.imagelength, max_pixels)
         check_size(page.tilewidth, page.tilelength * page.tiledepth, max_pixels)
         _check_kind(page)
+        _check_amount(page)
         _check_compression(file, page)
         array = page.asarray(maxworkers=1)
         if page.planarconfig == 2 and array.ndim == 3:
@@ -65,6 +71,15 @@ def _check_kind(page: Any) -> None:  # noqa: ANN401 - tifffile is not typed here
         raise PictureError("a TIFF of signed or complex numbers; convert it to 32-bit floating point first")
     if page.sampleformat == 1 and page.bitspersample > 16:
         raise PictureError(f"a TIFF of {page.bitspersample}-bit integers; convert it to 32-bit floating point first")
+
+
+def _check_amount(page: Any) -> None:  # noqa: ANN401
+    """Refuse a large page whose data are too few for it before room is made for its pixels."""
+    most, pixels = _MOST_PACKED.get(int(page.compression)), page.imagewidth * page.imagelength
+    if most is None or pixels < _LARGE:
+        return
+    if pixels * page.samplesperpixel * page.bitspersample > 8 * most * sum(page.databytecounts):
+        raise ValueError(f"too few data for {page.imagewidth}x{page.imagelength} pixels")
 
 
 def _check_compression(file: BinaryIO, page: Any) -> None:  # noqa: ANN401

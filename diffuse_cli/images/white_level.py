@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .dicom_values import on_levels_of
 from .picture import Picture, to_levels, to_unit
 
 MAX_SAMPLE: Final = 281
@@ -56,13 +57,17 @@ _STATED_MOST: Final = np.uint16(max(_STATED))
 
 
 def on_scale_of(picture: Picture, other: Picture) -> Picture:
-    """Return a picture on the scale of another's white, so that both can be compared.
+    """Return a picture on the scale of another's white, or of another's DICOM values, so that both can be compared.
 
     Args:
         picture: of any kind.
         other: of any kind.
     """
-    if picture.depth != 16 or other.depth != 16 or picture.white == other.white or picture.floating or other.floating:
+    if picture.depth != 16 or other.depth != 16 or picture.floating or other.floating:
+        return picture
+    if picture.source.dicom is not None and other.source.dicom is not None:
+        return on_levels_of(picture, other)
+    if picture.white == other.white:
         return picture
     levels = to_levels(picture.pixels, 16, picture.white)
     white = 0 if other.white == _WHOLE else other.white
@@ -97,5 +102,5 @@ def told(picture: Picture) -> str:
     Args:
         picture: as `with_white` returns it.
     """
-    white = picture.source.white
+    white = 0 if picture.source.dicom is not None else picture.source.white
     return f"{white.bit_length()} bits in 16: white is {white}" if white else ""

@@ -1,13 +1,16 @@
 """What a picture's file says about itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image
 
 from ..images.content_credentials import manifest
+from ..images.dicom_values import facts
 from ..images.image_io import MAX_PIXELS, Picture, read_pages
+from ..images.picture import frames_words
 from ..images.xmp import has_manifest_elsewhere, values
 from ..system.streams import opened
 from . import recipe
@@ -25,23 +28,26 @@ def about(path: Path, *, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
         max_pixels: refuse a file with more.
 
     Returns:
-        format, width, height (as displayed), pages, channels, alpha, depth ("8", "16", "float"), lossy, profile, dpi,
+        format, width, height (as displayed), pages, animation (frames, seconds, plays; 0 = without end; None = it is
+        none), channels, alpha, depth ("8", "16", "float"), lossy, profile, dpi,
         made_by, digital_source_type (the strongest that XMP and a manifest say), content_credentials ("embedded",
-        "linked" or None), recipe.
+        "linked" or None), dicom (see `dicom_values.facts`), recipe.
 
     Raises:
         PictureError: the file cannot be read.
     """
     pages = read_pages(path, max_pixels=max_pixels)
     picture = next(pages)
-    pages.close()
     source = picture.source
+    animation = None if source.frame is None else _animation(chain([picture], pages))
+    pages.close()
     height, width, channels = picture.pixels.shape
     return {
         "format": source.format,
         "width": width,
         "height": height,
-        "pages": source.pages,
+        "pages": source.pages if animation is None else 1,
+        "animation": animation,
         "channels": channels,
         "alpha": picture.alpha is not None,
         "depth": "float" if picture.floating else str(source.bits or picture.white.bit_length()),
@@ -51,8 +57,16 @@ def about(path: Path, *, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
         "made_by": _made_by(picture),
         "digital_source_type": source.source_type or None,
         "content_credentials": _credentials(path, picture),
+        "dicom": None if source.dicom is None else facts(source.dicom),
         "recipe": recipe.read(path),
     }
+
+
+def _animation(frames: Iterator[Picture]) -> dict[str, Any]:
+    """Return how long an animation is."""
+    shown = [picture.source.frame for picture in frames if picture.source.frame is not None]
+    seconds = sum(frame.duration for frame in shown) / 1000
+    return {"frames": len(shown), "seconds": round(seconds, 3), "plays": shown[0].plays}
 
 
 def _profile(icc: bytes) -> str | None:
@@ -101,6 +115,21 @@ def _credentials(path: Path, picture: Picture) -> str | None:
     return "linked" if has_manifest_elsewhere(picture.source.xmp) else None
 
 
+def _dicom_lines(said: dict[str, Any]) -> dict[str, str]:
+    """Return the facts of a DICOM file in words."""
+    sign, unit = "signed" if said["signed"] else "unsigned", f" {said['unit']}" if said["unit"] else ""
+    low, high = said["range"]
+    kind = [said["modality"] or "no modality", f"{said['bits']} bits", sign, said["coding"]]
+    kind += ["inverted (MONOCHROME1)"] if said["inverted"] else []
+    window, spacing = said["window"], said["spacing"]
+    return {
+        "DICOM": ", ".join(kind),
+        "range": f"{low:g} to {high:g}{unit}; one level of noise is {said['level']:.3g}{unit}",
+        "window": "none" if window is None else f"{window[0]:g}, width {window[1]:g}",
+        "spacing": "not stated" if spacing is None else f"{spacing[0]:g} x {spacing[1]:g} mm",
+    }
+
+
 def lines(said: dict[str, Any], meaning: Callable[[str], str]) -> list[str]:
     """Return the same for people, one fact a line.
 
@@ -114,6 +143,9 @@ def lines(said: dict[str, Any], meaning: Callable[[str], str]) -> list[str]:
         colours, "with alpha" if said["alpha"] else "no alpha", "lossy" if said["lossy"] else "lossless",
     ]  # fmt: skip
     parts += [f"{said['pages']} pages"] if said["pages"] > 1 else []
+    if (animation := said["animation"]) is not None:
+        plays = {0: "without end", 1: "once"}.get(animation["plays"], f"{animation['plays']} times")
+        parts += [frames_words(animation["frames"], animation["seconds"]), f"played {plays}"]
     kind = said["digital_source_type"]
     credentials = {None: "none", "embedded": "C2PA manifest embedded", "linked": "C2PA manifest linked"}
     found = {
@@ -123,6 +155,7 @@ def lines(said: dict[str, Any], meaning: Callable[[str], str]) -> list[str]:
         **said["made_by"],
         "source type": "not stated" if kind is None else f"{kind}{meaning(kind)}",
         "credentials": credentials[said["content_credentials"]],
+        **({} if said["dicom"] is None else _dicom_lines(said["dicom"])),
         "recipe": "none" if said["recipe"] is None else recipe.dump(said["recipe"]),
     }
     return [f"{name + ':':<13} {value}" for name, value in found.items()]

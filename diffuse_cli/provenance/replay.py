@@ -7,11 +7,15 @@ recipe says beside options (estimates, hashes) is made again by the command, and
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import UsageError
 from ..system.files import file_sha256
+
+if TYPE_CHECKING:
+    from ..images.picture import Picture
 
 _OPTION_OF_KEY: Final = {"boxes": "box", "polygons": "polygon", "samples": "count"}
 """Options that recipes call otherwise: the plural, or what they mean."""
@@ -118,13 +122,22 @@ def pixel_difference(before: Path, after: Path) -> str:
     Raises:
         PictureError: one of them cannot be read.
     """
+    from ..images.image_io import read_pages
+
+    for number, (a, b) in enumerate(zip_longest(read_pages(before), read_pages(after)), start=1):
+        if a is None or b is None:
+            return "the files have different numbers of pages or frames"
+        if found := _difference(a, b):
+            return found if a.source.pages == 1 else f"page or frame {number}: {found}"
+    return ""
+
+
+def _difference(a: "Picture", b: "Picture") -> str:
     import numpy as np
 
-    from ..images.image_io import read_picture
     from ..images.white_level import on_scale_of
 
-    a = read_picture(before)
-    b = on_scale_of(read_picture(after), a)
+    b = on_scale_of(b, a)
     if a.pixels.shape != b.pixels.shape or (a.alpha is None) != (b.alpha is None) or a.depth != b.depth:
         return "the pictures have other sizes, channels or depths"
     if a.alpha is not None and b.alpha is not None and (a.alpha != b.alpha).any():

@@ -20,6 +20,7 @@ def fitting(recipe: Mapping[str, Any]) -> str | None:
         None if the photograph is not changed, or the result is no picture of anything, such as a map of uncertainty.
     """
     from ..tasks.by_name import TASKS
+    from ..tasks.with_model import WithModel
 
     operation = recipe.get("operation", "")
     if recipe.get("part") not in (None, "show-fill"):
@@ -27,5 +28,9 @@ def fitting(recipe: Mapping[str, Any]) -> str | None:
     if operation in TASKS:
         if recipe.get("missing"):  # rows of a damaged file were filled
             return EDITED
-        return TASKS[operation].source_type(recipe)
+        kind = TASKS[operation].source_type(recipe)
+        foreign = recipe.get("foreign", {"role": "prior"})
+        if foreign["role"] == "prior" or (kind is None and operation not in ("restore", "deblur")):
+            return kind
+        return WithModel.source_type(recipe)
     return {"generate": GENERATED, "degrade": ALTERED}.get(operation)

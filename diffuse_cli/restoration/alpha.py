@@ -8,6 +8,7 @@ from scipy.ndimage import maximum_filter, minimum_filter
 
 from ..degradation.operators import Degradation
 from ..diffusion.inference import Run
+from ..diffusion.model import Model
 from ..images.picture import Levels, Picture, integers, to_levels, to_unit
 from .problem import GuidePicture, Problem
 from .solve import solve
@@ -31,6 +32,8 @@ def near_range(alpha: NDArray[Any], size: tuple[int, int]) -> tuple[NDArray[Any]
 def enlarged_alpha(picture: Picture, size: tuple[int, int], run: Run) -> Levels | None:
     """Return the alpha at the result's size: the posterior mean, within the range of what is near. None: there is none.
 
+    Imported models have not learned cut-outs, so then there is none, too.
+
     So what is opaque or transparent all around stays so, to the bit.
 
     Args:
@@ -42,7 +45,7 @@ def enlarged_alpha(picture: Picture, size: tuple[int, int], run: Run) -> Levels 
         OutOfMemoryError: not even the smallest tile fits.
     """
     alpha, depth = picture.alpha, picture.depth
-    if alpha is None:
+    if alpha is None or not isinstance(run.model, Model):
         return None
     low, high = near_range(alpha, size)
     if (low == high).all():

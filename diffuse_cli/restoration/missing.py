@@ -1,16 +1,16 @@
-"""Pixels that a damaged file has no data for, filled before anything else is done."""
+"""Pixels that a damaged file has no data for, or wrong ones, filled before anything else is done."""
 
 from dataclasses import replace
 
-from ..diffusion.model import Model
+from ..diffusion.foreign.model import AnyModel
 from ..diffusion.settings import Settings
 from ..images.picture import Picture
 from .problem import Problem
 from .restore import restore
 
 
-def filled(picture: Picture, settings: Settings, model: Model) -> Picture:
-    """Return a picture whose missing pixels are filled as a hole. The others keep their bits.
+def filled(picture: Picture, settings: Settings, model: AnyModel) -> Picture:
+    """Return a picture whose missing and wrong pixels are filled as a hole. The others keep their bits.
 
     Args:
         picture: the file's, with damage.
@@ -22,7 +22,7 @@ def filled(picture: Picture, settings: Settings, model: Model) -> Picture:
         OutOfMemoryError: not even the smallest tile fits.
     """
     damage = picture.source.damage
-    if damage is None or not damage.missing.any():
+    if damage is None or not damage.fillable.any():
         return picture
-    whole = restore(picture, Problem(hole=damage.missing), replace(settings, textured=True), model)
+    whole = restore(picture, Problem(hole=damage.fillable), replace(settings, textured=True), model)
     return replace(whole, source=replace(picture.source, damage=replace(damage, is_filled=True)))

@@ -33,11 +33,11 @@ def between_levels(y: Tensor, problem: Problem, run: Run, *, gray: bool) -> Tens
     assert guide.sigma_y is not None
     low, high = np.quantile(guide.sigma_y, [0.05, 0.95])
     levels = np.unique(np.linspace(low, high, _LEVELS)).tolist()
-    config, sampling = run.model.network.config, run.settings.steps > 1
+    nothing, sampling = run.model.nothing_known(1, y.device), run.settings.steps > 1
     parts: list[Tensor] = []
     for i, level in enumerate(levels):
         even = replace(guide, degradation=replace(guide.degradation, noise=level), sigma_y=None)
-        known = observe(y, replace(problem, observation=even), config, gray=gray, sampling=sampling)
+        known = observe(y, replace(problem, observation=even), nothing, gray=gray, sampling=sampling)
         part = infer(known, run.part(i / len(levels), (i + 1) / len(levels)))
         share = np.interp(guide.sigma_y, levels, np.eye(len(levels))[i])
         parts.append(torch.from_numpy(share.astype(np.float32)) * part)

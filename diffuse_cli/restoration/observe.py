@@ -8,23 +8,22 @@ from torch import Tensor
 
 from ..diffusion.conditioning import Conditioning, guided, no_state, varying, with_hole
 from ..diffusion.data_step import LinearDamage
-from ..diffusion.denoiser import Observation, nothing_known
-from ..diffusion.network import NetworkConfig
+from ..diffusion.denoiser import Observation
 from .problem import GuidePicture, NoisyPicture, Problem
 
 
-def observe(y: Tensor, problem: Problem, config: NetworkConfig, *, gray: bool, sampling: bool) -> Conditioning:
+def observe(y: Tensor, problem: Problem, nothing: Observation, *, gray: bool, sampling: bool) -> Conditioning:
     """Return what the core is told about a picture.
 
     Args:
         y: (1, 3, H, W), the picture.
         problem: what is known about it; not a repainting.
-        config: of the network that is told it.
+        nothing: what the model is told of a picture of which nothing is known.
         gray: the picture's channels are equal.
         sampling: a sample is drawn. One noise level is then an observation, so that samples differ; for the mean the
             picture is the diffusion state.
     """
-    base = replace(nothing_known(1, config, y.device), gray=gray)
+    base = replace(nothing, gray=gray)
     hole = torch.from_numpy(problem.hole) if problem.hole is not None and problem.has_hole else None
     seen = problem.observation
     if isinstance(seen, GuidePicture):

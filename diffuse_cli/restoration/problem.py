@@ -56,6 +56,11 @@ class GuidePicture:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AsTrained:
+    """A picture to which happened whatever an imported restorer was trained to undo."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Repainting:
     """A picture that is drawn again from itself, covered with noise, by a network that has learned a style.
 
@@ -97,6 +102,7 @@ class Finish:
         cover: (H, W), the share of the filling that counts, 0 outside the hole. None: all of it.
         opaque: what is filled becomes opaque.
         grain: (H, W, C), noise that is added to the result, [-1, 1] units.
+        fill_noise: the noise of the picture, which stays; what is filled gets the like. None: there is none.
         uncoded: the traces of a JPEG coder are removed, so the result is not stored with its tables again.
         blocks: the JPEG whose coefficients the result is to have. None: there is none, or more happened to the picture.
         corner: (row, column) of the file's own picture in the result. None: it is no larger.
@@ -109,6 +115,7 @@ class Finish:
     cover: NDArray[np.float32] | None = None
     opaque: bool = False
     grain: NDArray[np.float32] | None = None
+    fill_noise: NoisyPicture | GuidePicture | None = None
     uncoded: bool = False
     blocks: JpegBlocks | None = None
     corner: tuple[int, int] | None = None
@@ -148,7 +155,7 @@ class Problem:
     """
 
     picture: Picture | None = None
-    observation: NoisyPicture | GuidePicture | Repainting = NoisyPicture()
+    observation: NoisyPicture | GuidePicture | AsTrained | Repainting = NoisyPicture()
     hole: NDArray[np.bool_] | None = None
     at_once: int | None = REACH
     strips: tuple[Strip, ...] = ()

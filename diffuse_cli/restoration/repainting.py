@@ -16,7 +16,6 @@ from torch import Tensor
 
 from ..degradation.operators import Degradation, resize, shrunk_size
 from ..diffusion.conditioning import Conditioning, guided, no_state
-from ..diffusion.denoiser import nothing_known
 from ..diffusion.inference import Run, infer
 from ..images.units import luma
 from .problem import Repainting
@@ -42,7 +41,7 @@ def repaint(y: Tensor, how: Repainting, run: Run, *, gray: bool) -> Tensor:
     """
     if run.settings.steps == 1:
         return y
-    base = replace(nothing_known(1, run.model.network.config, y.device), gray=gray)
+    base = replace(run.model.nothing_known(1, y.device), gray=gray)
     scales = len(pyramid(y, how.levels))
 
     def draw(start: Tensor, guide: Tensor, halvings: int) -> Tensor:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..diffusion.foreign.model import AnyModel
 from ..diffusion.inference import Progress, Run, calls, part_of
-from ..diffusion.model import Model
 from ..diffusion.settings import Settings
 from ..errors import UsageError
 from ..images.image_io import Levels, Picture
@@ -15,6 +15,7 @@ from ..images.tensors import to_tensor
 from ..images.units import LEVEL
 from ..system.arrays import empty_array, row_blocks
 from .alpha import enlarged_alpha
+from .fill_grain import with_grain
 from .finishing import interpolate, to_picture
 from .problem import Problem
 from .solve import solve
@@ -25,7 +26,7 @@ class Samples:
     """Answers about one picture. Sample k depends on the seed and on k, never on how many there are or their order."""
 
     def __init__(
-        self, picture: Picture, problem: Problem, model: Model, *, moments: bool = False, traces: bool = False
+        self, picture: Picture, problem: Problem, model: AnyModel, *, moments: bool = False, traces: bool = False
     ) -> None:
         """Keep what is known.
 
@@ -78,6 +79,7 @@ class Samples:
         size = self.problem.size
         if self._alpha is None and size is not None:
             self._alpha = enlarged_alpha(self.picture, size, replace(run, progress=None))
+        estimate = with_grain(estimate, self.picture, self.problem, run)
         return to_picture(self.picture, self.problem, estimate, self._alpha)
 
     def average(self, settings: Settings, count: int, progress: Progress | None = None) -> Picture:

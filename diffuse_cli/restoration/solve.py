@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 
 from ..degradation.mask_shapes import resized
+from ..diffusion.foreign.model import ForeignModel
 from ..diffusion.inference import OnStep, Run, infer
 from ..diffusion.tiling import copied_picture
 from ..images.picture import Picture
 from ..images.tensors import to_array, to_tensor
 from .finishing import extend_colour_under_alpha, feather
+from .foreign import mapped
 from .jpeg_blocks.finishing import within_intervals
 from .noise_levels import between_levels
 from .observe import observe
@@ -20,7 +22,7 @@ from .problem import Problem, Repainting
 from .reach import in_reach
 from .repainting import repaint
 from .wide_holes.filling import fill_wide
-from .wide_holes.widths import WideHole, widest
+from .wide_holes.widths import REACH, TEXTURED, WideHole, widest
 
 
 def solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
@@ -53,9 +55,11 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     y, gray = to_tensor(picture.pixels), picture.is_gray
     if isinstance(problem.observation, Repainting):
         return repaint(y, problem.observation, run, gray=gray)
+    if isinstance(run.model, ForeignModel) and not run.model.header.is_prior:
+        return mapped(y, problem, picture, run.model, run, gray=gray)
     if problem.strips:
         return _strip_by_strip(y, problem, picture, run)
-    wide = _wide_hole(problem)
+    wide = _wide_hole(problem, textured=run.settings.has_texture)
     if wide is not None and problem.is_exact:
         return _filled_in_exact(y, problem, wide, run, gray=gray)
     if wide is not None:
@@ -63,9 +67,9 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
         return fill_wide(restored, replace(wide, missing=wide.part), run.part(0.5, 1), gray=gray)
     if problem.guide is not None and problem.guide.sigma_y is not None:
         return between_levels(y, problem, run, gray=gray)
-    config, sampling = run.model.network.config, run.settings.steps > 1
+    nothing, sampling = run.model.nothing_known(1, y.device), run.settings.steps > 1
     placed = on_grid(y, problem, picture)
-    known = observe(placed.y, placed.problem, config, gray=gray, sampling=sampling)
+    known = observe(placed.y, placed.problem, nothing, gray=gray, sampling=sampling)
     estimate = placed.undone(infer(known, placed.run(run)))
     blocks = problem.finish.blocks
     if blocks is None:
@@ -113,22 +117,33 @@ def _on_whole(on_step: OnStep, y: Tensor, rows: slice, columns: slice) -> OnStep
     return told
 
 
-def _wide_hole(problem: Problem) -> WideHole | None:
-    """Return what of the hole is too wide to be filled at once, at the result's size."""
+def _wide_hole(problem: Problem, *, textured: bool) -> WideHole | None:
+    """Return what of the hole is too wide to be filled at once, at the result's size.
+
+    Args:
+        problem: what is known about the picture.
+        textured: what is wide gets texture, which suits narrower holes than the mean of coarser scales does.
+    """
     hole = problem.hole
     if hole is None or problem.at_once is None:
         return None
     if problem.size is not None:
         hole = resized(torch.from_numpy(hole), problem.size).numpy()
-    return widest(hole, problem.at_once)
+    return widest(hole, min(problem.at_once, TEXTURED) if textured else problem.at_once)
 
 
 def _filled_in_exact(y: Tensor, problem: Problem, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
-    """Fill the wide part of a hole in an exact picture, then the rest of the hole."""
+    """Fill the wide part of a hole in an exact picture, and the rest of the hole at once.
+
+    The rest comes first where the network sees across the wide part, and last where it does not.
+    """
+    nothing, sampling = run.model.nothing_known(1, y.device), run.settings.steps > 1
     sources = None if problem.sources is None else torch.from_numpy(np.ascontiguousarray(problem.sources))
-    filled = fill_wide(y, wide, run.part(0, 0.9), gray=gray, sources=sources)
     rest = replace(problem, hole=wide.missing & ~wide.part)
+    if wide.across <= REACH and not rest.leaves_alone:
+        y = infer(observe(y, problem, nothing, gray=gray, sampling=sampling), run.part(0, 0.2))
+        return fill_wide(y, replace(wide, missing=wide.part), run.part(0.2, 1), gray=gray, sources=sources)
+    filled = fill_wide(y, wide, run.part(0, 0.9), gray=gray, sources=sources)
     if rest.leaves_alone:
         return filled
-    config, sampling = run.model.network.config, run.settings.steps > 1
-    return infer(observe(filled, rest, config, gray=gray, sampling=sampling), run.part(0.9, 1))
+    return infer(observe(filled, rest, nothing, gray=gray, sampling=sampling), run.part(0.9, 1))

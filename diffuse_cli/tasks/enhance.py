@@ -7,7 +7,7 @@ from ..errors import UsageError
 from .task import MAX_NOISE, altered, check_range, to_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     import torch
@@ -72,28 +72,48 @@ class Enhance:
 
     def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
         """Return what is known about a picture: how it looks in its new light, and its noise there."""
+        from ..restoration.problem import Problem
+
+        return Problem() if self.strength == 0 else self._lit(picture, read_noise).problem
+
+    def for_frames(self, judged: "Picture", read_noise: "NoiseReader | None") -> "Callable[[Picture], Problem]":
+        """Return what tells the problem of each frame of an animation: in the light and with the noise of one frame.
+
+        Args:
+            judged: that frame.
+            read_noise: as for `problem`.
+        """
+        if self.strength == 0:
+            return lambda frame: self.problem(frame)
+        like = self._lit(judged, read_noise)
+        return lambda frame: self._lit(frame, None, like).problem
+
+    def _lit(self, picture: "Picture", read_noise: "NoiseReader | None", like: "_Lit | None" = None) -> "_Lit":
+        """Return a picture in its new light: its own, or that of another one."""
         from ..restoration.problem import Findings, Finish, Problem
         from .tone.enhancement import ToneOptions, enhance
 
-        if self.strength == 0:
-            return Problem()
         wish = ToneOptions(
             exposure=self.exposure, contrast=self.contrast, clarity=self.clarity, saturation=self.saturation,
             balanced=self.white_balance == "auto", strength=self.strength,
         )  # fmt: skip
-        level, white = self._level(picture)
-        toned = enhance(_tensor(picture), wish, depth=picture.depth, level=level)
+        level, white = self._level(picture) if like is None else (None, like.is_white)
+        tone = None if like is None else like.toned
+        toned = enhance(_tensor(picture), wish, depth=picture.depth, level=level, like=tone)
         lit = replace(picture, pixels=_pixels(toned, picture.pixels.shape[2]))
-        noise = self._correlated(lit, toned, read_noise)
+        noise = self._correlated(lit, toned, read_noise) if like is None else like.noise
         notes = (*_profile_note(picture), _note(toned, noise))
-        if toned.is_untouched and toned.sigma is None and noise is None:
-            return Problem(findings=Findings(notes=notes))
-        return Problem(
-            picture=lit,
-            observation=_white(picture, toned, stored=not white) if noise is None else _guide(noise, picture, toned),
-            finish=Finish(strength=self.strength, chroma_strength=self.strength),
-            findings=Findings(facts={"tone": _found(toned, noise)}, notes=notes),
-        )
+        problem = Problem(findings=Findings(notes=notes))
+        if not (toned.is_untouched and toned.sigma is None and noise is None):
+            problem = Problem(
+                picture=lit,
+                observation=_white(picture, toned, stored=not white)
+                if noise is None
+                else _guide(noise, picture, toned),
+                finish=Finish(strength=self.strength, chroma_strength=self.strength),
+                findings=Findings(facts={"tone": _found(toned, noise)}, notes=notes),
+            )
+        return _Lit(problem=problem, toned=toned, noise=noise, is_white=white)
 
     def _level(self, picture: "Picture") -> tuple[float | None, bool]:
         """Return the noise of the file in 8-bit levels, None where its light is to tell, and whether it is white."""
@@ -132,6 +152,23 @@ class Enhance:
     def to_recipe(self) -> dict[str, Any]:
         """Return the options as a recipe tells them. A noise that is read is told with the tone."""
         return to_recipe(self, without={"noise"} if self.noise == "auto" else ())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Lit:
+    """A picture in its new light.
+
+    Attributes:
+        problem: what is known about it.
+        toned: its new tone.
+        noise: its correlated noise; None = there is none, or it is white.
+        is_white: its noise is white where it was stored.
+    """
+
+    problem: "Problem"
+    toned: "ToneResult"
+    noise: "FoundNoise | None"
+    is_white: bool
 
 
 def _tensor(picture: "Picture") -> "torch.Tensor":

@@ -146,7 +146,7 @@ def on_canvas(picture: "Picture", left: int, top: int, right: int, bottom: int) 
     """
     import numpy as np
 
-    from ..images.picture import integers
+    from ..images.picture import NO_PADDING, integers
 
     around = ((top, bottom), (left, right))
     alpha = None if picture.alpha is None else integers(np.pad(picture.alpha, around), picture.depth)
@@ -156,5 +156,10 @@ def on_canvas(picture: "Picture", left: int, top: int, right: int, bottom: int) 
     if source.extra is not None:
         levels = np.pad(source.extra.levels, (*around, (0, 0)), mode="edge")
         source = replace(source, extra=replace(source.extra, levels=levels))
+    if source.dicom is not None:
+        padding = source.dicom.padding
+        if padding is not None:
+            padding = np.pad(padding, around, constant_values=NO_PADDING)
+        source = replace(source, dicom=replace(source.dicom, padding=padding, shape=None))
     pixels = np.pad(picture.pixels, (*around, (0, 0)), constant_values=-1)
     return replace(picture, pixels=pixels, alpha=alpha, source=source)

@@ -1,13 +1,13 @@
 """Inpaint: fill missing pixels, keep the others."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import PictureError, UsageError
 from ..images.mask_picture import check_size
 from ..images.source_type import EDITED
-from ..restoration.wide_holes.widths import widest
+from ..restoration.wide_holes.widths import TEXTURED, widest
 from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Inpaint:
         feather: pixels over which the filling fades in, inside of that.
         mask_strength: of "auto": from 0, what is surely damage, to 1, whatever may be.
         mask_limit: of "auto": the most of the picture that may look damaged, in percent, without missing corners.
+        smooth_fill: leave what is filled without the grain of the picture.
 
     Raises:
         UsageError: there is nothing to fill, a box has no area, a polygon has less than three corners, the mask is no
@@ -64,6 +65,7 @@ class Inpaint:
     feather: int = 0
     mask_strength: float = 0.5
     mask_limit: float = 5.0
+    smooth_fill: bool = False
 
     fills_holes: ClassVar[bool] = True
 
@@ -90,9 +92,34 @@ class Inpaint:
         """Return what is known about a picture.
 
         Raises:
+            PictureError: as `missing`.
+        """
+        problem = self.missing(picture)
+        return problem if self.smooth_fill else with_fill_noise(problem, picture, read_noise)
+
+    def missing(self, picture: "Picture") -> "Problem":
+        """Return what is missing of a picture.
+
+        Raises:
             PictureError: the mask is of another size, empty or full, a box lies outside the picture, or there is no
                 alpha.
             TooMuchDamageError: too much looks damaged.
+        """
+        from ..restoration.problem import Findings
+
+        known = self.known(picture)
+        wide = None if known.hole is None else widest(known.hole, TEXTURED)
+        if wide is None:
+            return known
+        across = min(wide.across, *_extent(wide.part))
+        notes = (*known.findings.notes, _WIDE_NOTE.format(across=across))
+        return replace(known, findings=Findings(notes=notes, warnings=known.findings.warnings))
+
+    def known(self, picture: "Picture") -> "Problem":
+        """Return what is known about a picture, however its holes are filled.
+
+        Raises:
+            PictureError: as `problem`.
         """
         from ..restoration.problem import Findings, Finish, Problem
 
@@ -104,9 +131,6 @@ class Inpaint:
             raise PictureError(f"{nothing}, so there is nothing to fill; mark in white what is to be filled")
         if hole.all():
             raise PictureError("the mask covers the whole picture, so nothing is left to fill it from; mark less of it")
-        wide = widest(hole)
-        if wide is not None:
-            notes = (*notes, _WIDE_NOTE.format(across=wide.across))
         finish = Finish(cover=self._cover(share, hole), opaque=source == "alpha")
         return Problem(hole=hole, finish=finish, findings=Findings(notes=notes))
 
@@ -209,6 +233,40 @@ def _is_mask(mask: "NDArray[np.bool_ | np.float32] | None") -> bool:
     if mask is None or kind == "b":
         return True
     return kind == "f" and mask.size > 0 and 0 <= float(mask.min()) <= float(mask.max()) <= 1
+
+
+def with_fill_noise(problem: "Problem", picture: "Picture", read_noise: "NoiseReader | None") -> "Problem":
+    """Return a problem that tells the noise of its picture, of which the filling is to have the like.
+
+    Args:
+        problem: what is known about the picture.
+        picture: what is filled.
+        read_noise: reads the noise of photographs; None: only white noise is found.
+    """
+    from ..degradation.estimation.patching import patched
+    from ..restoration.noise_reading import LEAST_LEVEL, find_noise
+    from ..restoration.visible import visible
+
+    if problem.hole is None or not problem.has_hole or problem.hole.all():
+        return problem
+    seen = visible(picture)
+    seen = replace(seen, pixels=patched(seen.pixels, problem.hole))
+    found = find_noise(seen, read_noise)
+    if found.level < LEAST_LEVEL:
+        return problem
+    note = f"what is filled gets grain like that beside it, about {found.level:.1f} levels; --smooth-fill leaves it out"
+    facts = {f"fill_{name}": value for name, value in found.facts().items() if name != "noise_doubt"}
+    findings = problem.findings
+    findings = replace(findings, notes=(*findings.notes, note), facts={**findings.facts, **facts})
+    return replace(problem, finish=replace(problem.finish, fill_noise=found.whole()), findings=findings)
+
+
+def _extent(part: "NDArray[np.bool_]") -> tuple[int, int]:
+    """Return the height and width of the box around a part of a picture."""
+    import numpy as np
+
+    rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
+    return int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
 
 
 def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from ..errors import UsageError
 from ..images.source_type import EDITED
 from .denoise import Denoise, check_grain
-from .inpaint import Inpaint
+from .inpaint import Inpaint, with_fill_noise
 from .super_resolve import MAX_SCALE
 from .task import MAX_NOISE, PREPARED, altered, check_range
 
@@ -134,12 +134,19 @@ class Restore:
 
         prepared = prepare(picture) if self.noise == "auto" else nothing_prepared(picture)
         seen = prepared.seen
-        holes = Problem() if self.holes is None else self.holes.problem(seen)
+        holes = Problem() if self.holes is None else self.holes.missing(seen)
         seen = seen if holes.hole is None else replace(seen, pixels=patched(seen.pixels, holes.hole))
         holes = joined(holes, prepared, picture)
         is_looked_at = self.estimated or self.screen == "auto"
         found = estimate_degradation(seen, prepared.screens) if is_looked_at else None
-        return self._problem(picture, found, self._noise(seen, found, read_noise), holes)
+        problem = self._problem(picture, found, self._noise(seen, found, read_noise), holes)
+        return with_fill_noise(problem, picture, read_noise) if self._keeps_noise(problem) else problem
+
+    def _keeps_noise(self, problem: "Problem") -> bool:
+        """Return whether the result may have noise, beside which a filling without it would show."""
+        if self.holes is None or self.holes.smooth_fill or "noise" in self.estimated:
+            return False
+        return problem.degradation.noise == 0 and problem.size is None
 
     def _noise(
         self, picture: "Picture", found: "Estimate | None", read_noise: "NoiseReader | None"

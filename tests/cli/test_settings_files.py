@@ -24,7 +24,7 @@ def test_what_counts_more(user_file: Path) -> None:
     user_file.write_text("steps = 2\n[denoise]\non-exists = 'skip'\nnoise = 9\n")
     Path("diffuse.toml").write_text("steps = 3\n[denoise]\nnoise = 10\n")
     environment = {"DIFFUSE_STEPS": "4", "DIFFUSE_DENOISE_STEPS": "5", "DIFFUSE_BOX": "'1,2,3,4' 5,6,7,8"}
-    found = configuration.load(OPTIONS, environment=environment, many=["box"])
+    found = configuration.load(OPTIONS, environment=environment, many=[("inpaint", "box"), ("evaluate", "model")])
     values = {(c, n): (s.value, s.origin) for c, settings in found.items() for n, s in settings.items()}
     assert values == {
         ("denoise", "steps"): ("5", "DIFFUSE_DENOISE_STEPS"),
@@ -54,3 +54,12 @@ def test_commands_take_them_and_config_shows_them(run: Program, cat: Path) -> No
     wrong = run("denoise", "in.png", DIFFUSE_STEPS="many")
     assert wrong.exit_code == 2
     assert len(wrong.stderr.splitlines()) == 1
+
+
+def test_one_text_is_one_value_of_an_option_that_may_be_repeated(user_file: Path) -> None:
+    user_file.write_text("model = 'photo'\n")
+    options = {"denoise": ["model"], "evaluate": ["model"]}
+    found = configuration.load(options, environment={}, many=[("evaluate", "model")])
+    assert (found["denoise"]["model"].value, found["evaluate"]["model"].value) == ("photo", ["photo"])
+    found = configuration.load(options, environment={"DIFFUSE_MODEL": "a b"}, many=[("evaluate", "model")])
+    assert (found["denoise"]["model"].value, found["evaluate"]["model"].value) == ("a b", ["a", "b"])

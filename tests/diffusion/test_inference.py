@@ -11,7 +11,7 @@ from torch import Tensor
 from diffuse_cli.degradation.operators import Degradation, blur
 from diffuse_cli.diffusion import inference
 from diffuse_cli.diffusion.conditioning import Conditioning
-from diffuse_cli.diffusion.denoiser import Denoiser
+from diffuse_cli.diffusion.denoiser import Denoiser, nothing_known
 from diffuse_cli.diffusion.inference import Run, infer
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.network import NetworkConfig
@@ -34,7 +34,7 @@ def dusty(*, noise: float, steps: int, gray: bool = False) -> Conditioning:
         for left in (100, 420, 740):
             hole[top : top + 5, left : left + 7] = True
     task = Problem(hole=hole) if noise == 0 else Problem(observation=NoisyPicture(noise=noise))
-    return observe(y, task, NetworkConfig(), gray=gray, sampling=steps > 1)
+    return observe(y, task, nothing_known(1, NetworkConfig(), torch.device("cpu")), gray=gray, sampling=steps > 1)
 
 
 @pytest.mark.parametrize("steps", [1, pytest.param(3, marks=pytest.mark.slow)])
@@ -67,7 +67,9 @@ def test_only_the_neighbourhood_of_a_hole_is_computed_and_the_rest_is_the_input(
     y = torch.rand(1, 3, 500, 700) * 2 - 1
     hole = np.zeros((500, 700), bool)
     hole[210:230, 300:340] = True
-    known = observe(y, Problem(hole=hole), NetworkConfig(), gray=False, sampling=steps > 1)
+    known = observe(
+        y, Problem(hole=hole), nothing_known(1, NetworkConfig(), torch.device("cpu")), gray=False, sampling=steps > 1
+    )
     everything = replace(known, given=None, needed=None)
     ticks: list[int] = []
     run = Run(model=toy, settings=Settings(steps=steps), progress=lambda done, total: ticks.append(total))
@@ -82,7 +84,13 @@ def test_out_of_memory_halves_the_tile_is_told_and_leaves_nothing_of_the_tile_be
     toy: Model, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The third tile fails in mid-picture; the result is that of small tiles from the beginning."""
-    known = observe(torch.rand(1, 3, 200, 300), NOISY, NetworkConfig(), gray=False, sampling=False)
+    known = observe(
+        torch.rand(1, 3, 200, 300),
+        NOISY,
+        nothing_known(1, NetworkConfig(), torch.device("cpu")),
+        gray=False,
+        sampling=False,
+    )
     expected = infer(known, Run(model=toy, settings=Settings(tile=64)))
     real, windows = Denoiser.begin, []
 
@@ -101,7 +109,13 @@ def test_out_of_memory_halves_the_tile_is_told_and_leaves_nothing_of_the_tile_be
 
 def test_out_of_memory_later_than_the_call_is_noticed_too(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU computes what was begun later, so its errors come when the result is waited for."""
-    known = observe(torch.rand(1, 3, 200, 300), NOISY, NetworkConfig(), gray=False, sampling=False)
+    known = observe(
+        torch.rand(1, 3, 200, 300),
+        NOISY,
+        nothing_known(1, NetworkConfig(), torch.device("cpu")),
+        gray=False,
+        sampling=False,
+    )
     expected = infer(known, Run(model=toy, settings=Settings(tile=64)))
     real, calls = Denoiser.begin, []
 
@@ -126,7 +140,13 @@ def test_out_of_memory_for_good_is_its_own_error(toy: Model, monkeypatch: pytest
         raise MemoryError
 
     monkeypatch.setattr(Denoiser, "begin", hungry)
-    known = observe(torch.rand(1, 3, 64, 64), NOISY, NetworkConfig(), gray=False, sampling=False)
+    known = observe(
+        torch.rand(1, 3, 64, 64),
+        NOISY,
+        nothing_known(1, NetworkConfig(), torch.device("cpu")),
+        gray=False,
+        sampling=False,
+    )
     with pytest.raises(OutOfMemoryError):
         infer(known, Run(model=toy))
 
@@ -137,7 +157,13 @@ def soft(noise: float = 0.0) -> tuple[Tensor, Conditioning]:
     clean = torch.nn.functional.interpolate(torch.rand(1, 3, 30, 40) * 2 - 1, size=(120, 160), mode="bilinear")
     y = blur(clean, 1.2)
     guide = GuidePicture(degradation=Degradation(blur=1.2), linear=LinearPart(blur=1.2, noise=noise))
-    return y, observe(y, Problem(observation=guide), NetworkConfig(), gray=False, sampling=False)
+    return y, observe(
+        y,
+        Problem(observation=guide),
+        nothing_known(1, NetworkConfig(), torch.device("cpu")),
+        gray=False,
+        sampling=False,
+    )
 
 
 def test_rounds_come_after_the_mean_and_progress_counts_them(toy: Model) -> None:

@@ -122,7 +122,7 @@ def test_tiled_and_whole_agree_within_one_level(model: Model, what: str) -> None
     if what == "x4":
         y = y[..., ::4, ::4][..., :62, :55]
     steps = 3 if what == "sample" else 1
-    known = observe(y, task, model.network.config, gray=False, sampling=steps > 1)
+    known = observe(y, task, model.nothing_known(1, y.device), gray=False, sampling=steps > 1)
     whole = infer(known, Run(model=model, settings=Settings(tile="off", steps=steps)))
     for tile in (64, 112):
         difference = (infer(known, Run(model=model, settings=Settings(tile=tile, steps=steps))) - whole).abs().max()

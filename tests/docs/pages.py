@@ -20,6 +20,9 @@ TELLING = ("config", "doctor", "estimate", "info", "verify", "models", "evaluate
 """Commands of `diffuse` that write no file."""
 ELSEWHERE = {
     "--paint": "tests/cli/paint, tests/program/test_painting.py",
+    "weights/": "tests/cli/commands/test_models.py",
+    "compact": "tests/cli/commands/test_models.py",
+    "dncnn_25": "tests/cli/commands/test_models.py",
     "torchrun": "tests/training/test_runs.py",
     "examples/check_generated.py": "a trained network",
 }

@@ -25,6 +25,6 @@ def measure(toy: Model, data: Path) -> Callable[..., Report]:
         settings = Settings(steps=options.pop("steps", 1))
         what = Evaluation(sets={"set": sorted(data.iterdir())}, conditions=chosen, settings=settings, **options)
         info = checkpoint.read_info(checkpoint.find())
-        return evaluate(what, model, info, lambda name: nullcontext(), lambda line: None).report
+        return evaluate(what, [(info, model)], lambda name: nullcontext(), lambda line: None).report
 
     return run

@@ -94,7 +94,7 @@ def test_pairs_are_measured_against_their_clean_pictures(one_folder: Path, toy: 
     assert [path.name for path in what.sets["set"]] == ["a_real.JPG", "b_real.JPG"]
     save(one_folder / "b_mean.png", size=(40, 40))
     info = checkpoint.read_info(checkpoint.find())
-    outcome = evaluate(what, toy, info, lambda name: nullcontext(), lambda line: None)
+    outcome = evaluate(what, [(info, toy)], lambda name: nullcontext(), lambda line: None)
     ((path, error),) = outcome.failed
     assert path.name == "b_real.JPG"
     assert error.exit_code == 1

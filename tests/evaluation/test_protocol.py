@@ -17,7 +17,7 @@ from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.evaluation.baselines import bicubic, untouched
 from diffuse_cli.evaluation.conditions import TASKS, Condition, TaskName, conditions
-from diffuse_cli.evaluation.evaluate import core_results
+from diffuse_cli.evaluation.evaluate import model_results
 from diffuse_cli.evaluation.metrics import psnr
 from diffuse_cli.evaluation.picture_sets import clean_levels, pictures
 from diffuse_cli.evaluation.protocol import Case, case
@@ -152,7 +152,7 @@ class TestPublished:
     """Figures that the papers state, or that the reference weights reach."""
 
     def mean(self, folder: str, condition: Condition, limit: int | None = None, *, model: str | Path = "") -> float:
-        results = core_results(Model.load(model, dtype="fp32"), Settings(), 1) if model else None
+        results = model_results("diffuse", Model.load(model, dtype="fp32"), Settings(), 1) if model else None
         found = []
         for path in pictures(TEST / folder, limit):
             made = case(clean_levels(path, gray=folder.endswith("gray")), condition, path.name)

@@ -63,14 +63,14 @@ def test_a_quota_hit_in_mid_write(tmp_path: Path) -> None:
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
     write_picture(noisy(20), path)
-    decode = image_io._page
+    decode = image_io._next
 
     def growing(*arguments: object) -> object:
         with path.open("ab") as file:
             file.write(b"more")
         return decode(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(image_io, "_page", growing)
+    monkeypatch.setattr(image_io, "_next", growing)
     with pytest.raises(PictureError, match=r"a\.png: the file changed while it was read"):
         read_picture(path)
 
@@ -78,13 +78,13 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
 def test_a_file_that_vanishes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
     write_picture(noisy(20), path)
-    decode = image_io._page
+    decode = image_io._next
 
     def vanishing(*arguments: object) -> object:
         path.unlink(missing_ok=True)
         return decode(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(image_io, "_page", vanishing)
+    monkeypatch.setattr(image_io, "_next", vanishing)
     assert read_picture(path).pixels.shape == (20, 20, 3)  # an open file stays
     with pytest.raises(PictureError, match=r"a\.png: there is no such file"):
         read_picture(path)

@@ -3,6 +3,7 @@
 import io
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,28 @@ def test_destroyed_bytes_are_found_and_placed(options: Mapping[str, Any]) -> Non
     assert seen >= 0.75 * hurt  # where a decoder ends up with the right number of blocks by chance, nothing shows
     assert covered >= 0.9 * seen
     assert placed >= 0.4 * seen  # in a dark and noisy sky no border stands out, so all rows are doubtful
+
+
+@pytest.mark.parametrize(
+    ("options", "fills"), [({}, False), ({"restart_marker_rows": 1}, True), ({"restart_marker_rows": 9}, False)]
+)
+def test_doubtful_parts_are_filled_where_restart_markers_end_them(options: Mapping[str, Any], fills: bool) -> None:
+    data, rng = photo(quality=85, **options), random.Random(2)
+    begin, end = scan_of(data)
+    told = 0
+    for _ in range(12):
+        at = rng.randrange(begin + 40, end - 80)
+        wrong = found(data[:at] + rng.randbytes(40) + data[at + 40 :])
+        if wrong is None or not wrong.doubtful.any():
+            continue
+        told += 1
+        assert wrong.is_bounded is fills
+        assert bool((wrong.fillable & wrong.doubtful).any()) is fills
+        assert (wrong.fillable >= wrong.missing).all()
+        if fills:
+            assert wrong.fillable.mean() < 0.2
+            assert str(replace(wrong, is_filled=True)).endswith("and filled")
+    assert told >= 6
 
 
 def test_markers_amidst_the_data_do_not_end_the_picture() -> None:

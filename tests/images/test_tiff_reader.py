@@ -50,3 +50,18 @@ class TestTiffsWithoutImagecodecs:
         (tmp_path / "a.tif").write_bytes(data + bomb)
         with pytest.raises(PictureError, match="a strip holds more than its pixels"):
             read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", ["none", "zlib"])
+def test_a_large_page_of_few_data_is_refused_before_it_is_decoded(compression: str, tmp_path: Path) -> None:
+    levels = noise(20, 30, 5, 8)
+    options = {} if compression == "none" else {"compression": "zlib"}
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path, levels, photometric="rgb", extrasamples=(0, 0), metadata=None, rowsperstrip=1 << 30, **options
+    )
+    assert read_picture(path).source.extra is not None
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags["ImageLength"].overwrite(16_000_000)
+    with pytest.raises(PictureError, match="too few data for 30x16000000 pixels"):
+        read_picture(path)

@@ -1,5 +1,6 @@
 """JPEGs through the installed program: what needs nothing is copied, and what is damaged is told."""
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,23 @@ def test_damaged_jpegs_are_kept_refused_or_filled(diffuse: Run, cut: Path, tmp_p
     assert b[-8:].std() > 3
     again = diffuse("replay", "filled.png", "--input", cut)
     assert again.returncode == 0, again.stdout
+
+
+def test_destroyed_rows_between_restart_markers_are_filled(diffuse: Run, tmp_path: Path) -> None:
+    with Image.open(EXAMPLES / "rocket_noisy.jpg") as image:
+        image.crop((100, 60, 340, 300)).save(tmp_path / "whole.jpg", quality=85, restart_marker_rows=1)
+    data = (tmp_path / "whole.jpg").read_bytes()
+    at = len(data) // 2
+    (tmp_path / "broken.jpg").write_bytes(data[:at] + random.Random(0).randbytes(40) + data[at + 40 :])
+    kept = diffuse("denoise", "broken.jpg", "--noise", "0", "-o", "kept.png", "-q")
+    assert b"doubtful" in kept.stderr
+    assert b"--damaged inpaint fills them" in kept.stderr
+    filled = diffuse("denoise", "broken.jpg", "--noise", "0", "-o", "filled.png", "--damaged", "inpaint")
+    assert b") and filled" in filled.stderr
+    whole, a, b = (pixels(tmp_path / name).astype(float) for name in ("whole.jpg", "kept.png", "filled.png"))
+    wrong = (a != whole).any(axis=2)
+    assert 0 < wrong.mean() < 0.2
+    assert np.square(b - whole).mean() < 0.5 * np.square(a - whole).mean()
 
 
 def test_a_batch_goes_on_behind_a_refused_file(diffuse: Run, cut: Path, cat: Path) -> None:

@@ -89,10 +89,10 @@ def test_a_jpegs_map_lies_between_its_levels(tmp_path: Path, toy: Model) -> None
 
 def test_an_even_sigma_y_is_one_noise_level(toy: Model) -> None:
     y = torch.rand((1, 3, 32, 48), generator=torch.Generator().manual_seed(5)) - 0.5
-    config = toy.network.config
+    nothing = toy.nothing_known(1, torch.device("cpu"))
     everywhere = NoisyPicture(noise=0.1, sigma_y=np.full((32, 48), 0.1, np.float32))
-    even = observe(y, Problem(observation=everywhere), config, gray=False, sampling=False)
-    plain = observe(y, Problem(observation=NoisyPicture(noise=0.1)), config, gray=False, sampling=False)
+    even = observe(y, Problem(observation=everywhere), nothing, gray=False, sampling=False)
+    plain = observe(y, Problem(observation=NoisyPicture(noise=0.1)), nothing, gray=False, sampling=False)
     assert torch.allclose(infer(even, Run(model=toy)), infer(plain, Run(model=toy)), atol=1e-5)
 
 
@@ -100,13 +100,13 @@ def test_a_sigma_y_keeps_what_is_exact_and_reads_nothing_that_is_missing(toy: Mo
     y = torch.rand((1, 3, 32, 48), generator=torch.Generator().manual_seed(6)) - 0.5
     noise = np.zeros((32, 48), np.float32)
     noise[8:24, 8:40], noise[12:20, 16:32] = 0.1, math.inf
-    config = toy.network.config
+    nothing = toy.nothing_known(1, torch.device("cpu"))
     task = Problem(observation=NoisyPicture(sigma_y=noise), hole=np.isinf(noise))
-    known = observe(y, task, config, gray=False, sampling=False)
+    known = observe(y, task, nothing, gray=False, sampling=False)
     found = infer(known, Run(model=toy))
     exact = torch.from_numpy(noise == 0)
     assert torch.equal(found[..., exact], y[..., exact])
     other = y.clone()
     other[..., 12:20, 16:32] = math.nan
-    again = infer(observe(other, task, config, gray=False, sampling=False), Run(model=toy))
+    again = infer(observe(other, task, nothing, gray=False, sampling=False), Run(model=toy))
     assert torch.equal(found, again)

@@ -53,6 +53,9 @@ class Steps(Protocol[Read, Restored]):
     def read(self, job: Job) -> Read:
         """Return what is restored."""
 
+    def wait(self, job: Job) -> None:
+        """Tell that a picture's turn has come. Perhaps it is still being read."""
+
     def restore(self, job: Job, read: Read) -> Restored:
         """Return what is written."""
 
@@ -126,6 +129,7 @@ def run(
         with _Line(steps, on_end, is_stopped) as line:
             for job in line.coming(todo):
                 with line.turn() as turn:
+                    steps.wait(job)
                     turn.restored = steps.restore(job, turn.read())
         if len(line.busy) == len(todo):
             time.sleep(_PATIENCE)

@@ -33,6 +33,7 @@ class Naming:
         seed: for `{seed}`.
         samples: outputs per input. Several have their number in their names.
         written_as: suffixes of inputs, in lower case, whose outputs have another one.
+        kept: inputs whose outputs keep their suffix nevertheless.
     """
 
     output: str | None
@@ -41,6 +42,7 @@ class Naming:
     seed: int = 0
     samples: int = 1
     written_as: Mapping[str, str] = field(default_factory=dict)
+    kept: Collection[Path] = ()
 
     @property
     def is_pipe(self) -> bool:
@@ -49,7 +51,9 @@ class Naming:
 
     def suffix_of(self, path: Path) -> str:
         """Return the suffix of an input's output, if nothing names it."""
-        return self.written_as.get(path.suffix.lower(), path.suffix) if self.suffix is None else self.suffix
+        if self.suffix is not None:
+            return self.suffix
+        return path.suffix if path in self.kept else self.written_as.get(path.suffix.lower(), path.suffix)
 
     @property
     def is_template(self) -> bool:
@@ -88,6 +92,8 @@ class Product:
 
 
 PICTURE: Final = Product()
+Problem = Callable[[Path, Path, Product], str]
+"""Returns why a product of an input cannot be written to an output; "" = it can."""
 _STDOUT: Final = (str(PIPE), "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 _MOST_LINES: Final = 20
 """Problems of a plan that are told. The others are counted."""
@@ -137,7 +143,7 @@ def plan(
     *,
     on_exists: OnExists = "fail",
     is_made: Callable[[Job], bool] | None = None,
-    problem: Callable[[Path, Product], str] = lambda _output, _product: "",
+    problem: Problem = lambda _source, _output, _product: "",
     inputs: Sequence[Path] = (),
     product: Product = PICTURE,
     beside: Mapping[Product, Naming] = MappingProxyType({}),
@@ -150,7 +156,7 @@ def plan(
         naming: how outputs are called.
         on_exists: what happens if an output exists.
         is_made: tells whether an existing output is what its job would make. Such jobs are skipped. None = ask nothing.
-        problem: tells why that product cannot be written to that output. "" = it can.
+        problem: tells why that product of that input cannot be written to that output. "" = it can.
         inputs: further files that must not be overwritten.
         product: what each input becomes.
         beside: what it becomes besides, and how that is named. It comes after the pictures.
@@ -205,29 +211,27 @@ def refuse(lines: Iterable[str]) -> None:
         raise UsageError(*told[:_MOST_LINES], *more)
 
 
-def _jobs(
-    found: Sequence[Found], names: Mapping[Product, Naming], problem: Callable[[Path, Product], str]
-) -> list[Job]:
+def _jobs(found: Sequence[Found], names: Mapping[Product, Naming], problem: Problem) -> list[Job]:
     """Return an input's pictures, then what is written beside them, then the next input's."""
     for product, naming in names.items():
         if naming.is_pipe and not product.is_picture:
             raise UsageError(f"--{product.name} -: only pictures go to stdout; name a file")
     outputs = {product: targets(found, naming) for product, naming in names.items()}
     return [
-        Job(found=one, output=target, sample=k, product=product, problem=_problem(target, product, problem))
+        Job(found=one, output=target, sample=k, product=product, problem=_problem(one.path, target, product, problem))
         for number, one in enumerate(found)
         for product in names
         for k, target in enumerate(outputs[product][number])
     ]
 
 
-def _problem(output: Path, product: Product, problem: Callable[[Path, Product], str]) -> str:
+def _problem(source: Path, output: Path, product: Product, problem: Problem) -> str:
     """Return why an output cannot be written. "" = nothing is known against it."""
     try:
         check_length(output)
     except UsageError as error:
         return str(error)
-    return problem(output, product)
+    return problem(source, output, product)
 
 
 def _fails_alone(job: Job, naming: Naming) -> bool:

@@ -9,14 +9,14 @@ from .. import settings_files as configuration
 from ..settings_files import Setting
 
 
-def _options(group: Any) -> tuple[dict[str, list[Any]], set[str]]:  # noqa: ANN401 - the parser's, not exported by typer
-    """Return every command's options, and the names of those that may be repeated."""
+def _options(group: Any) -> tuple[dict[str, list[Any]], set[tuple[str, str]]]:  # noqa: ANN401 - the parser's, not exported by typer
+    """Return every command's options, and those that may be repeated, each with its command."""
     found = {
         name: [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
         for name, command in group.commands.items()
         if name not in ("config", "models")
     }
-    return found, {p.name for params in found.values() for p in params if p.multiple}
+    return found, {(command, p.name) for command, params in found.items() for p in params if p.multiple}
 
 
 def _settings(group: Any) -> dict[str, dict[str, Setting]]:  # noqa: ANN401 - as above

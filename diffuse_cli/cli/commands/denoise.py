@@ -41,6 +41,8 @@ def denoise(
     """Remove noise, also the correlated noise of cameras, phones and film. By default, it is estimated and printed.
 
     Then impulses (salt and pepper, hot pixels) are found and filled, too, and row noise is subtracted.
+
+    DICOM scans keep their values and tags. Their results are for research, not for diagnosis.
     """
     from ...degradation.estimation.noise_map import map_of
     from ...images.image_io import read_picture

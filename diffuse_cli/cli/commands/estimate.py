@@ -16,6 +16,7 @@ from ..batch.inputs import PIPE
 from ..batch.pipeline import End
 from ..batch.plan import Job
 from ..options.options import Sources, shared
+from ..run.damaged import damage_words
 from ..run.damaged import told as told_damage
 from ..run.display import Display, one_line
 from ..run.planning import Batch, find_sources
@@ -95,15 +96,29 @@ class _Estimator(Looking["Iterator[Picture]"]):
         return chain([next(pages)], pages)
 
     def restore(self, job: Job, read: "Iterator[Picture]") -> None:
-        """Print what was found out about each page."""
-        self.display.show(job.source.name)
-        begin = time.monotonic()
-        for number, picture in enumerate(read, 1):
-            self._tell(job.source, picture, number if picture.source.pages > 1 else None, begin)
-            begin = time.monotonic()
+        """Print what was found out about each page, or about one frame of an animation."""
+        from ...images.picture import middle_frame
 
-    def _tell(self, path: Path, picture: "Picture", page: int | None, begin: float) -> None:
+        self.display.show(job.source.name)
+        begin, seconds = time.monotonic(), 0.0
+        for number, picture in enumerate(read, 1):
+            frame, count = picture.source.frame, picture.source.pages
+            if frame is None:
+                self._tell(job.source, picture, number if count > 1 else None, begin)
+                begin = time.monotonic()
+                continue
+            seconds += frame.duration / 1000
+            if number == middle_frame(count):
+                judged = picture
+            if number == count:
+                self._tell(job.source, judged, None, begin, seconds)
+
+    def _tell(
+        self, path: Path, picture: "Picture", page: int | None, begin: float, animated: float | None = None
+    ) -> None:
+        """Print what was found out about a page, or about an animation of so many seconds, by one of its frames."""
         from ...degradation.estimation.estimate import estimate_degradation as look
+        from ...images.picture import frames_words, middle_frame
         from ...images.white_level import told as told_white
         from ...restoration.noise_reading import find_noise
         from ...restoration.preparation import prepare
@@ -114,8 +129,12 @@ class _Estimator(Looking["Iterator[Picture]"]):
         noise = find_noise(prepared.seen, self.read_noise, found.noise.value or 0.0)
         problem = Restore().problem_of(prepared, found, noise)
         height, width = picture.pixels.shape[:2]
+        count = picture.source.pages
         if self.files.json:
-            damaged = {} if picture.source.damage is None else {"damage": str(picture.source.damage)}
+            damaged: dict[str, Any] = {} if not (damage := damage_words(picture)) else {"damage": damage}
+            if animated is not None:
+                animation = {"frames": count, "seconds": round(animated, 3), "frame": middle_frame(count)}
+                damaged["animation"] = animation
             whole = {**found.to_json(), "photo_noise": asdict(noise), **_prepared_json(prepared)}
             told: dict[str, Any] = {
                 "type": "estimate", "status": "done", "input": str(path), **({} if page is None else {"page": page}),
@@ -125,7 +144,10 @@ class _Estimator(Looking["Iterator[Picture]"]):
             typer.echo(json.dumps(told))
             return
         name = str(path) if page is None else f"{path}, page {page}"
-        facts = [f"{width}x{height}", told_white(picture), told_damage(picture)]
+        frames = (
+            "" if animated is None else f"{frames_words(count, animated)}, estimated of frame {middle_frame(count)}"
+        )
+        facts = [f"{width}x{height}", frames, told_white(picture), told_damage(picture)]
         head = f"{one_line(name)}: {', '.join(fact for fact in facts if fact)}"
         notes = (f"  {'note':8} {note}" for note in picture.source.notes)
         for line in (head, *notes, *_block(prepared, found, noise, problem)):

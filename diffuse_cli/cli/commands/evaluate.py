@@ -8,7 +8,7 @@ import typer
 
 from ...errors import UsageError
 from ...evaluation.conditions import MeasuredTask
-from ..options.options import ComputeInRounds, shared
+from ..options.options import ComputeSeveral, shared
 from ..run.display import Display
 from ..run.planning import check_measured
 from ..run.working import report_failures
@@ -86,7 +86,7 @@ class EvaluateOptions:
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing files.")] = False
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; the table and errors still show.")] = False
 
-    def plan(self, compute: ComputeInRounds) -> "Evaluation":
+    def plan(self, compute: ComputeSeveral) -> "Evaluation":
         """Return what is measured.
 
         Args:
@@ -112,7 +112,7 @@ class EvaluateOptions:
             as_files=self.as_files, blind=self.blind, baseline=self.baseline,
         )  # fmt: skip
 
-    def _plan_pairs(self, pairs: list[Path], compute: ComputeInRounds) -> "Evaluation":
+    def _plan_pairs(self, pairs: list[Path], compute: ComputeSeveral) -> "Evaluation":
         from ...evaluation.plan import plan_pairs, refuse
 
         damaging = {
@@ -127,24 +127,24 @@ class EvaluateOptions:
 
 
 @shared
-def evaluate(*, options: EvaluateOptions, compute: ComputeInRounds) -> None:
+def evaluate(*, options: EvaluateOptions, compute: ComputeSeveral) -> None:
     """Measure quality on folders of clean pictures, by the protocols of the literature.
 
     Every picture is damaged, restored and compared with the original. With --pairs, real noisy photographs are
-    restored and compared with their clean partners. Results are rounded to 8 bits first. The table has means with
-    95 % bootstrap intervals, and seconds per megapixel of the result. docs/evaluation.md has the protocol of each task.
+    restored and compared with their clean partners. Several --model are measured on the same pictures. Results are
+    rounded to 8 bits first. The table has means with 95 % bootstrap intervals, and seconds per megapixel of the result.
+    docs/evaluation.md has the protocol of each task.
     """
     if options.compare is not None:
         _print_differences(*options.compare)
         return
     what = options.plan(compute)
-    from ...diffusion.checkpoint import find, read_info
-    from ...evaluation.plan import measure
+    from ...evaluation.plan import measure, models_of
 
-    info = read_info(find(compute.model))
-    info.check_task("denoise" if what.of_photographs else str(options.task))
+    named = models_of(compute.model or ["photo"], what, options.task)
     with Display(quiet=options.quiet, total=what.total) as display:
-        outcome = measure(what, compute.load(), info, display.turn, display.say)
+        loaded = [(info, compute.load_model(str(info.path))) for info in named]
+        outcome = measure(what, loaded, display.turn, display.say)
     _write(outcome.report, options.json_file)
     if options.plot is not None:
         from ...evaluation.plot import draw_evaluation

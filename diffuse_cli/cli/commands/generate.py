@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -108,12 +108,14 @@ def generate(
     if files.dry_run:
         show_plan(what, files)
         return
+    from ...diffusion.foreign.model import core_of
+
     with Display(quiet=files.quiet, total=jobs) as display:
         begin(what, files, display)
         display.prepare("loading the model")
         drawer = _Drawer(
             columns=_columns(count, labels) if grid else None, settings=settings, size=(height, width),
-            labels=labels, guidance=guidance, wanted=wanted, model=compute.load(),
+            labels=labels, guidance=guidance, wanted=wanted, model=core_of(compute.load()),
             results=Results(batch=what, files=files, encoding=encoding, display=display),
         )  # fmt: skip
         with working(PictureWork(what, files, display)) as work:
@@ -155,6 +157,8 @@ class _Drawer(PictureSteps[dict[str, Any]]):
         wanted: what recipes say.
         model: draws them.
     """
+
+    waiting: ClassVar[str] = ""
 
     columns: int | None
     settings: "list[Settings]"

@@ -24,7 +24,8 @@ def info(
     """Show what picture files say about themselves.
 
     This is the format, the origin, content credentials, and how diffuse made the picture. Content credentials (C2PA)
-    are found, but their signatures are not checked.
+    are found, but their signatures are not checked. Of DICOM it shows modality, range, window and spacing, and nothing
+    about the patient.
     """
     jobs = [Job(found=Found(path=path, below=path, root=path.parent), output=PIPE) for path in files]
     batch = Batch(op="info", jobs=jobs)

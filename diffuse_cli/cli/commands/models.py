@@ -1,13 +1,15 @@
 """`diffuse models`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from ...errors import CheckpointError
 
-app = typer.Typer(help="List and check checkpoints.", rich_markup_mode=None, no_args_is_help=True)
+ImportedRole = Literal["denoise", "dejpeg", "deblur", "restore"]
+
+app = typer.Typer(help="List, check and import models.", rich_markup_mode=None, no_args_is_help=True)
 
 Which = Annotated[str, typer.Argument(metavar="[NAME|FILE]", help="Checkpoint.")]
 
@@ -18,7 +20,18 @@ def list_() -> None:
     from ...diffusion import checkpoint
 
     for name, path in checkpoint.named().items():
-        typer.echo(f"{name}\t{path}")
+        typer.echo(f"{name}\t{path}\t{_words(path)}")
+
+
+def _words(path: Path) -> str:
+    """Return what a file holds, in words."""
+    from ...diffusion import checkpoint
+
+    try:
+        header = checkpoint.read_info(path).foreign
+    except CheckpointError as error:
+        return str(error).removeprefix(f"{path}: ")
+    return "checkpoint of diffuse" if header is None else f"imported: {header.words}"
 
 
 @app.command()
@@ -30,7 +43,12 @@ def info(model: Which = "photo") -> None:
     typer.echo(f"file: {found.path}")
     typer.echo(f"parameters: {found.parameters:,} ({', '.join(sorted(set(found.dtypes.values())))})")
     for key in sorted(found.metadata):
-        typer.echo(f"{key}: {found.metadata[key]}")
+        if key != "config" or found.foreign is None:
+            typer.echo(f"{key}: {found.metadata[key]}")
+    if found.foreign is not None:
+        typer.echo(f"commands: {', '.join(found.foreign.commands)}")
+        for key, value in sorted(found.config.items()):
+            typer.echo(f"{key}: {value}")
 
 
 @app.command()
@@ -44,6 +62,56 @@ def verify(model: Which = "photo") -> None:
         raise CheckpointError(f"{path}: its tensors do not match its sha256; fetch it again")
     verdict = "the file states none" if agrees is None else "as stated"
     typer.echo(f"{path}: loads; sha256 of the tensors: {actual}, {verdict}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights: .safetensors, or .pth of torch.save.")],
+    name: Annotated[
+        str | None, typer.Option(metavar="N", help="Name for --model.", show_default="the file's, without its suffix")
+    ] = None,
+    role: Annotated[
+        ImportedRole | None,
+        typer.Option(help="What a restorer undoes, where its architecture does not say it."),
+    ] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(metavar="LEVEL", help="The only level of noise that a denoiser was trained for, in 8-bit levels."),
+    ] = None,
+    regression: Annotated[
+        bool,
+        typer.Option(
+            "--regression",
+            help="It was trained for PSNR and invents nothing. Else results say that AI may have invented detail.",
+        ),
+    ] = False,
+    licence: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Licence of the weights.", show_default="as the file states it")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("-f", "--force", help="Replace a model of that name that was imported before.")
+    ] = False,
+) -> None:
+    """Import another program's model: checked, measured, and kept as safetensors in your data folder.
+
+    spandrel (pip install 'diffuse-cli[models]') finds the architecture. No code of the file runs. docs/models.md lists
+    architectures, and what each can do here.
+    """
+    from ...diffusion.foreign.importing import import_model
+
+    path, header = import_model(
+        file, name=name, role=role, noise=noise, regression=regression, licence=licence, force=force
+    )
+    context = "all of a picture" if header.whole else f"margin {header.margin}"
+    typer.echo(f"{path}: {header.words}, {context}; for {', '.join(header.commands)} with --model {path.stem}")
+
+
+@app.command()
+def remove(name: Annotated[str, typer.Argument(metavar="NAME", help="Model that was imported.")]) -> None:
+    """Remove a model that was imported. Checkpoints of diffuse stay."""
+    from ...diffusion.foreign.importing import remove as remove_model
+
+    typer.echo(f"{remove_model(name)}: removed")
 
 
 @app.command("import-lpips")

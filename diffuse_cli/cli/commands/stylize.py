@@ -18,7 +18,7 @@ from ..run.mask_source import mask_files
 from ..run.task_source import TaskWithFile
 
 if TYPE_CHECKING:
-    from ...diffusion.model import Model
+    from ...diffusion.foreign.model import AnyModel
     from ...tasks.style.delta import Style
     from ...tasks.style.studio import StylePicture
     from ...tasks.task import Task
@@ -141,7 +141,7 @@ class _Styling(TaskWithFile):
         replaced = self.files.exists == "overwrite" or self.files.resume
         plan.check_outputs([self.save], force=replaced, inputs=[*taken, self.name])
 
-    def adapt(self, model: "Model", display: "Display") -> "Model":
+    def adapt(self, model: "AnyModel", display: "Display") -> "AnyModel":
         """Return the model with the style.
 
         Raises:
@@ -151,6 +151,7 @@ class _Styling(TaskWithFile):
         if self.style is None:
             return model
         from ...diffusion import checkpoint
+        from ...diffusion.foreign.model import core_of
         from ...tasks.style.delta import with_style
         from ...tasks.style.studio import StyleTrainer
 
@@ -164,10 +165,11 @@ class _Styling(TaskWithFile):
             path=path, sha256=checkpoint.file_sha256(path), begin=begin,
             progress=lambda done, total: display.progress(done % total, total),
         )  # fmt: skip
-        learned = studio.style_of(self.style, str(self.name), model)
+        core = core_of(model)
+        learned = studio.style_of(self.style, str(self.name), core)
         if self.save is not None:
             learned.save(self.save)
-        return with_style(model, learned, str(self.name))
+        return with_style(core, learned, str(self.name))
 
 
 def add_to(app: typer.Typer) -> None:

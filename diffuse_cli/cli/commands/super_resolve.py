@@ -34,7 +34,8 @@ def super_resolve(
     """Enlarge by any factor up to 8.
 
     Noise and JPEG compression are estimated for each picture, and are not enlarged. --plain and --consistent enlarge
-    the picture as it is.
+    the picture as it is. Rows, columns and pixel spacing of DICOM are corrected; its results are for research, not for
+    diagnosis.
     """
     from ...tasks.super_resolve import SuperResolve
     from ..run.restorer import restore_files

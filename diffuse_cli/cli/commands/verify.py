@@ -106,6 +106,8 @@ def verify(
         recipe = {**recipe, "mask": "alpha"}
     before = read_picture(against)
     after = on_scale_of(read_picture(made), before)
+    if before.source.dicom is not None and after.source.dicom is None:
+        raise UsageError(f"{made}: shows only the window of {against}; verify the DICOM result")
     declared = from_recipe(recipe, before, hole, std)
     figures = figures_of(after, before, declared, Encoding(quality=quality or recipe.get("quality")))
     fine = all(figure.is_fine for figure in figures)

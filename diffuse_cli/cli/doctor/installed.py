@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from importlib import metadata, util
 from typing import Final
 
-from ...images.optional_formats import INSTALL
+from ...images.optional_formats import INSTALL, INSTALL_DICOM
 from .finding import Finding
 
 DISTRIBUTION: Final = "diffuse-cli"
 _BY_PILLOW: Final = {"PNG": "zlib", "JPEG": "jpg", "WebP": "webp", "TIFF, compressed": "libtiff", "AVIF": "avif"}
 _BY_EXTRA: Final = {
     "HEIC": "pillow_heif", "JPEG XL": "imagecodecs", "AVIF, 10 and 12 bit": "imagecodecs",
-    "TIFF, unusual": "imagecodecs", "camera RAW (read)": "rawpy",
+    "TIFF, unusual": "imagecodecs", "camera RAW (read)": "rawpy", "DICOM": "pydicom",
 }  # fmt: skip
 _REQUIREMENT: Final = re.compile(r"^([A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"]([^'\"]+)['\"]")
 
@@ -32,7 +32,8 @@ def formats() -> Iterator[Finding]:
         if util.find_spec(module) is not None:
             yield Finding(topic="formats", name=name, says=f"by {module}")
         else:
-            yield Finding(topic="formats", name=name, says=f"needs {module}", verdict="missing", remedy=INSTALL)
+            remedy = INSTALL_DICOM if name == "DICOM" else INSTALL
+            yield Finding(topic="formats", name=name, says=f"needs {module}", verdict="missing", remedy=remedy)
 
 
 def extras() -> Iterator[Finding]:

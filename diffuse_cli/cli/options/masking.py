@@ -66,6 +66,9 @@ class MaskOptions:
             metavar="PX", help="Fade the filling in over this many pixels, inwards. Pixels outside stay exact."
         ),
     ] = 0
+    smooth_fill: Annotated[
+        bool, typer.Option("--smooth-fill", help="Do not give what is filled the grain of the picture beside it.")
+    ] = False
 
     @property
     def given(self) -> bool:
@@ -78,7 +81,7 @@ class MaskOptions:
         Raises:
             UsageError: there is such an option.
         """
-        for name in ("save_mask", "show_fill", "invert_mask", "grow", "feather"):
+        for name in ("save_mask", "show_fill", "invert_mask", "grow", "feather", "smooth_fill"):
             if getattr(self, name):
                 raise UsageError(f"--{name.replace('_', '-')} needs --mask, --box or --polygon")
 

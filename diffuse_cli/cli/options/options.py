@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast, get_a
 
 import typer
 
-from ...diffusion.settings import Device, Dtype, Engine, Solver
+from ...diffusion.settings import Device, Dtype, Engine, Solver, engine_of
 from ...errors import UsageError
 from ...images.choices import Damaged, Depth, Policy
 from ..batch.plan import OnExists
 
 if TYPE_CHECKING:
-    from ...diffusion.model import Model
+    from ...diffusion.foreign.model import AnyModel
     from ...diffusion.settings import Settings, Tile
     from ...images.encoding import Encoding
     from ...restoration.sampling_request import SamplingRequest
@@ -161,7 +161,8 @@ class Files(Sources, Output):
     damaged: Annotated[
         Damaged,
         typer.Option(
-            help="What to do with damaged JPEGs: keep what is there, refuse them, or inpaint the missing rows first.",
+            help="What to do with damaged JPEGs and animations: keep what is there, refuse them, or inpaint the "
+            "missing rows of JPEGs first.",
             rich_help_panel="Batches",
         ),
     ] = "keep"
@@ -238,8 +239,8 @@ class MetadataOptions(Coding):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Compute:
-    """Options for how to compute."""
+class Computing:
+    """Options for how to compute, whatever the model."""
 
     title: ClassVar[str] = "Machine"
 
@@ -249,17 +250,28 @@ class Compute:
         typer.Option("--ensemble", help="Average eight calls, on the picture turned and mirrored. 8 times as slow."),
     ] = False
     solver: Annotated[Solver, typer.Option(help="Solver of the sampler, for more than one step.")] = "dpmpp-2m"
-    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="Checkpoint (see diffuse models).")] = "photo"
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = "auto"
+    device: Annotated[
+        Device,
+        typer.Option(
+            metavar="auto|cpu|cuda|mps|vulkan[:N]",
+            help="Where to compute. vulkan is any GPU with a Vulkan driver, through ncnn (an extra).",
+        ),
+    ] = "auto"
     dtype: Annotated[
-        Dtype, typer.Option(help="Number type. auto is bf16 where the hardware gains by it, else fp32.")
+        Dtype,
+        typer.Option(
+            help="Number type. auto is bf16 where the hardware gains by it, else fp32. fp16 is for --device vulkan."
+        ),
     ] = "auto"
     compile: Annotated[
         bool, typer.Option("--compile", help="Compile the network first (torch.compile). Rarely pays on a CPU.")
     ] = False
     engine: Annotated[
         Engine,
-        typer.Option(help="What computes the network. ncnn (an extra) is faster in fp32, so on CPUs without bf16."),
+        typer.Option(
+            help="What computes the network. ncnn (an extra) is faster in fp32, so on CPUs without bf16. vulkan is "
+            "ncnn on a GPU."
+        ),
     ] = "torch"
     tile: Annotated[
         str, typer.Option(metavar="auto|N|off", help="Side of a tile in pixels. off computes the picture in one piece.")
@@ -290,22 +302,25 @@ class Compute:
         memory = None if self.memory is None else byte_count("memory", self.memory)
         return Settings(
             steps=steps, seed=self.seed, sample=sample, solver=self.solver, tile=tile, memory=memory,
-            engine=self.engine, ensemble=self.ensemble,
+            engine=engine_of(self.device, self.engine), ensemble=self.ensemble,
         )  # fmt: skip
 
-    def load(self) -> "Model":
-        """Return the checkpoint's model, ready to compute.
+    def load_model(self, model: str) -> "AnyModel":
+        """Return a model, ready to compute.
+
+        Args:
+            model: its name or file.
 
         Raises:
             CheckpointError: the checkpoint is missing or cannot be used.
             UsageError: the device, the number type or the engine cannot be used here.
         """
-        from ...diffusion.model import Model
+        from ...diffusion.foreign.model import load_any
         from ...system.process import keep_buffers
 
         keep_buffers()
-        return Model.load(
-            self.model,
+        return load_any(
+            model,
             device=self.device,
             dtype=self.dtype,
             threads=self.threads,
@@ -315,18 +330,38 @@ class Compute:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Compute(Computing):
+    """Options for how to compute."""
+
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Checkpoint or imported model (see diffuse models).")
+    ] = "photo"
+
+    def load(self) -> "AnyModel":
+        """Return the model, ready to compute.
+
+        Raises:
+            CheckpointError: the model is missing or cannot be used.
+            UsageError: the device, the number type or the engine cannot be used here.
+        """
+        return self.load_model(self.model)
+
+
+Rounds = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Rounds in which a blur is undone exactly. Each takes as long as the first estimate; 0 is that alone.",
+    ),
+]
+"""In how many rounds a blur is undone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ComputeInRounds(Compute):
     """Options for how to compute where a blur may be undone."""
 
-    title: ClassVar[str] = "Machine"
-
-    rounds: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            help="Rounds in which a blur is undone exactly. Each takes as long as the first estimate; 0 is that alone.",
-        ),
-    ] = 3
+    rounds: Rounds = 3
 
     def settings(self, steps: int, sample: int = 0) -> "Settings":
         """Return the settings that decide pixels.
@@ -337,6 +372,32 @@ class ComputeInRounds(Compute):
         from dataclasses import replace
 
         return replace(Compute.settings(self, steps, sample), rounds=self.rounds)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComputeSeveral(Computing):
+    """Options for how to compute with several models."""
+
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|FILE",
+            help="Checkpoint or imported model. Repeat to compare.",
+            show_default="photo",
+        ),
+    ] = None
+    rounds: Rounds = 3
+
+    def settings(self, steps: int, sample: int = 0) -> "Settings":
+        """Return the settings that decide pixels.
+
+        Raises:
+            UsageError: a value is out of range.
+        """
+        from dataclasses import replace
+
+        return replace(Computing.settings(self, steps, sample), rounds=self.rounds)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

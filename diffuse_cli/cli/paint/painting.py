@@ -102,7 +102,7 @@ class Painting(TaskSource):
     def _task(self, hole: "NDArray[np.bool_]") -> "Task":
         from ...tasks.inpaint import Inpaint
 
-        return self.task(Inpaint(mask=hole, feather=self.masking.feather))
+        return self.task(Inpaint(mask=hole, feather=self.masking.feather, smooth_fill=self.masking.smooth_fill))
 
     def settled(self, job: Job) -> Job:
         """Return a job with the seed of the guess that was kept."""
@@ -175,7 +175,7 @@ class Painting(TaskSource):
 
         from ...tasks.inpaint import Inpaint
 
-        hole = Inpaint(mask="auto", mask_strength=strength, mask_limit=100).problem(picture).hole
+        hole = Inpaint(mask="auto", mask_strength=strength, mask_limit=100).missing(picture).hole
         return np.zeros(picture.pixels.shape[:2], bool) if hole is None else hole
 
     def _filled(self, picture: "Picture", hole: "NDArray[np.bool_]", guess: int) -> "Picture":

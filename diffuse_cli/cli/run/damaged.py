@@ -8,7 +8,7 @@ from ...errors import PictureError
 from ..options.options import Compute
 
 if TYPE_CHECKING:
-    from ...diffusion.model import Model
+    from ...diffusion.foreign.model import AnyModel
     from ...images.choices import Damaged
     from ...images.picture import Picture
 
@@ -16,7 +16,7 @@ Mender = Callable[[Path, "Picture"], "Picture"]
 """Returns the picture to restore in the place of the one that was read."""
 
 
-def mender(how: "Damaged", compute: Compute, model: "Model | None") -> Mender:
+def mender(how: "Damaged", compute: Compute, model: "AnyModel | None") -> Mender:
     """Return what is done with each picture that is read.
 
     Args:
@@ -43,8 +43,8 @@ def check(path: Path, picture: "Picture", how: "Damaged") -> None:
     Raises:
         PictureError: it is damaged.
     """
-    if picture.source.damage is not None and how == "refuse":
-        raise PictureError(f"{path}: damaged: {picture.source.damage}; --damaged keep takes what is there")
+    if how == "refuse" and (what := damage_words(picture)):
+        raise PictureError(f"{path}: damaged: {what}; --damaged keep takes what is there")
 
 
 def told(picture: "Picture", how: "Damaged | None" = None) -> str:
@@ -54,8 +54,18 @@ def told(picture: "Picture", how: "Damaged | None" = None) -> str:
         picture: after a mender.
         how: what was asked for; None: nothing can be filled.
     """
-    damage = picture.source.damage
-    if damage is None:
-        return ""
-    more = "; --damaged inpaint fills them" if how == "keep" and damage.missing.any() else ""
-    return f"damaged: {damage}{more}"
+    damage, what = picture.source.damage, damage_words(picture)
+    fills = how == "keep" and damage is not None and damage.fillable.any()
+    return what and f"damaged: {what}{'; --damaged inpaint fills them' if fills else ''}"
+
+
+def damage_words(picture: "Picture") -> str:
+    """Return what is damaged, in words; "" = nothing.
+
+    Args:
+        picture: the picture, or a frame of an animation.
+    """
+    frame, damage = picture.source.frame, picture.source.damage
+    if frame is not None and frame.is_cut:
+        return f"frame {picture.source.pages + 1} cannot be read, so the animation ends before it"
+    return "" if damage is None else str(damage)

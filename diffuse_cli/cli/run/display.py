@@ -49,7 +49,7 @@ class Display:
             self.bar = Progress(
                 name, BarColumn(24), *rest, left, console=Console(stderr=True), transient=True, expand=True
             )
-            self.bar_task = self.bar.add_task("", total=1000 * self.total, count="", rate="")
+            self.bar_task = self.bar.add_task("", start=False, total=1000 * self.total, count="", rate="")
             self.bar.start()
         return self
 
@@ -76,16 +76,25 @@ class Display:
             self.count()
 
     def prepare(self, what: str) -> None:
-        """Show what is done before the first picture."""
+        """Show what is done before the first picture, which has no count."""
         if self.bar is not None and self.bar_task is not None:
             self.bar.update(self.bar_task, description=one_line(what))
 
-    def show(self, name: str) -> None:
-        """Show a picture whose turn begins. The rate does not count what came before the first one, such as loading."""
+    def show(self, name: str, doing: str = "", *, counted: bool = True) -> None:
+        """Show a picture whose turn begins. The rate does not count what came before the first one, such as loading.
+
+        Args:
+            name: of the picture.
+            doing: what is done.
+            counted: it has a count. The bar pulses until something has.
+        """
         if self.start == 0:
             self.start = time.monotonic()
         if self.bar is not None and self.bar_task is not None:
-            self.bar.update(self.bar_task, description=one_line(name), count=f"{self.finished}/{self.total}")
+            line = one_line(f"{name}: {doing}" if doing else name)
+            self.bar.update(self.bar_task, description=line, count=f"{self.finished}/{self.total}")
+            if counted:  # until then it pulses
+                self.bar.start_task(self.bar_task)
 
     def count(self, made: bool = True) -> None:
         """Count a picture that is done with. The rate counts only pictures that were made."""
@@ -100,6 +109,7 @@ class Display:
     def progress(self, done: int, total: int) -> None:
         """Show how much of the current picture is done."""
         if self.bar is not None and self.bar_task is not None:
+            self.bar.start_task(self.bar_task)
             self.bar.update(self.bar_task, completed=1000 * self.finished + round(1000 * done / total))
 
     def finish(self, what: str) -> None:

@@ -127,7 +127,7 @@ class MaskSource(TaskSource):
             mask=mask, boxes=[box_of(text) for text in masking.box or ()],
             polygons=[polygon_of(text) for text in masking.polygon or ()], invert_mask=masking.invert_mask,
             grow=masking.grow, feather=masking.feather, mask_strength=masking.mask_strength,
-            mask_limit=masking.mask_limit,
+            mask_limit=masking.mask_limit, smooth_fill=masking.smooth_fill,
         )  # fmt: skip
 
     def saved(self, job: "Job") -> "Path | None":

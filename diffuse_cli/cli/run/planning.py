@@ -87,7 +87,8 @@ def plan_files(
     findings = find_sources(files)
     naming = Naming(
         output=plan.folder_for(files.output, findings.found, samples), op=op, suffix=suffix or encoding.suffix,
-        seed=seed, samples=samples, written_as=WRITTEN_AS,
+        seed=seed, samples=samples, written_as={**WRITTEN_AS, **_dicom_without_suffix(findings.found)},
+        kept=_animations(findings.found),
     )  # fmt: skip
     journal, note = _journal(files, op, findings.found, naming)
     found = _without_own_results(op, findings, journal)
@@ -110,6 +111,15 @@ def plan_files(
     notes = (*note, *_notes(files, jobs, encoding), *_written_otherwise(jobs, naming))
     shows = showing(op, files, jobs, others)
     return Batch(op=op, jobs=jobs, journal=journal, ignored=dict(findings.skipped), notes=notes, showing=shows)
+
+
+def _dicom_without_suffix(found: Sequence[Found]) -> dict[str, str]:
+    """Return suffixes of named files that are DICOM by their content: they often end in a number, or in nothing."""
+    from ...images.dicom import has_dicom_content
+    from ...images.encoding import PICTURE_SUFFIXES
+
+    odd = {one.path.suffix.lower(): one.path for one in found if one.path.suffix.lower() not in PICTURE_SUFFIXES}
+    return {suffix: ".dcm" for suffix, path in odd.items() if has_dicom_content(path)}
 
 
 def plan_drawing(
@@ -265,14 +275,26 @@ def coding_of(product: Product, encoding: "Encoding") -> "Encoding":
     return encoding if product.is_picture else PLAIN
 
 
-def _problem(encoding: "Encoding") -> Callable[[Path, Product], str]:
-    from ...images.encoding import check_writable_format
+def _animations(found: Sequence[Found]) -> frozenset[Path]:
+    """Return the animations of a format that no still picture is written as. Pipes are not looked into."""
+    from ...images.encoding import only_read
+    from ...images.pillow_reader import may_be_animation
 
-    def problem(output: Path, product: Product) -> str:
+    files = [one.path for one in found if only_read(one.path) == "GIF" and not is_stream(one.path)]
+    return frozenset(path for path in files if may_be_animation(path))
+
+
+def _problem(encoding: "Encoding") -> plan.Problem:
+    from ...images.encoding import check_writable_format
+    from ...images.pillow_reader import may_be_animation
+
+    def problem(source: Path, output: Path, product: Product) -> str:
         if output == PIPE:
             return ""
+        coding = coding_of(product, encoding)
         try:
-            kind = check_writable_format(output, coding_of(product, encoding))
+            is_gif = product.is_picture and coding.kind(output) == "GIF"
+            kind = check_writable_format(output, coding, animated=is_gif and may_be_animation(source))
         except UsageError as error:
             return str(error)
         if product.formats and kind not in product.formats:
@@ -305,7 +327,8 @@ def _written_otherwise(jobs: Sequence[Job], naming: Naming) -> Iterator[str]:
         return
     kinds: dict[str, list[str]] = {}
     for job in jobs:
-        if job.product.is_picture and job.sample == 0 and (kind := only_read(job.source)):
+        is_other = job.product.is_picture and job.sample == 0 and job.source not in naming.kept
+        if is_other and (kind := only_read(job.source)):
             kinds.setdefault(kind, []).append(job.source.name)
     for kind, names in kinds.items():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""

@@ -4,7 +4,9 @@ import hashlib
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -55,6 +57,7 @@ class Input:
         self._digest = ""
         self._state: tuple[int, int] | None = None
         self._opened: tuple[Picture, Problem] | None = None
+        self._problem_of: Callable[[Picture], Problem] = task.problem
 
     @property
     def sha256(self) -> str:
@@ -69,14 +72,25 @@ class Input:
     def opened(self) -> "tuple[Picture, Problem]":
         """Return the first page, and what is known of it.
 
+        The frame in the middle of an animation tells what is known of all frames.
+
         Raises:
             PictureError: it cannot be read, or does not fit the task.
         """
         if self._opened is None:
+            from ...images.picture import middle_frame
+            from ...tasks.frames import problems_of_frames
+
             pages = self._pages()
             first = next(pages)
+            if first.source.frame is None:
+                self._problem_of = partial(self.task.problem, read_noise=self.read_noise)
+            else:
+                judged = next(islice(chain([first], pages), middle_frame(first.source.pages) - 1, None))
+                self._problem_of = problems_of_frames(self.task, judged, self.read_noise)
+            pages.close()
             self._check_unchanged()
-            self._opened = first, self.task.problem(first, self.read_noise)
+            self._opened = first, self._problem_of(first)
         return self._opened
 
     def pages(self) -> "Iterator[tuple[Picture, Problem]]":
@@ -90,9 +104,9 @@ class Input:
         pages = self._pages()
         next(pages)
         for page in pages:
-            yield page, self.task.problem(page, self.read_noise)
+            yield page, self._problem_of(page)
 
-    def _pages(self) -> "Iterator[Picture]":
+    def _pages(self) -> "Generator[Picture]":
         from ...images.image_io import read_pages
 
         data = None if self._data is None else io.BytesIO(self._data)

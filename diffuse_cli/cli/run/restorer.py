@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ...errors import PictureError, UsageError
 from ...provenance import recipe
@@ -16,6 +16,7 @@ from ..batch.plan import Job
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions
 from .damaged import mender, told
 from .display import Display
+from .imported import for_model
 from .planning import coding_of, plan_files, show_plan
 from .products import Answer, Checkpoint, RestoredPicture, answer_of, products_beside
 from .reading import Input, Inputs
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ...diffusion.model import Model
+    from ...diffusion.foreign.model import AnyModel
     from ...images.choices import Damaged
     from ...images.encoding import Encoding
     from ...images.picture import Picture
@@ -53,9 +54,11 @@ def restore_files(
         UsageError: the plan cannot be carried out.
         CheckpointError: the model cannot be used.
     """
+    from ...diffusion.model import Model
     from ...restoration.noise_reading import noise_reader
 
     encoding, request = keeping.encoding(), which.answers()
+    tasks = for_model(tasks, compute, op, drawn=request.are_drawn, damaged=files.damaged)
     picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
     beside = products_beside(picture, which, tasks.show_fill)
     wanted = _Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged)
@@ -89,6 +92,9 @@ def restore_files(
         )
         with working(PictureWork(batch, files, display)) as work:
             pipeline.run(batch.jobs, restorer, work.end, work.is_stopped)
+        wrong = model.recomputed if isinstance(model, Model) else 0
+        if wrong:
+            display.say(f"the GPU got {wrong} tile{'s' if wrong > 1 else ''} wrong; the CPU computed them again")
 
 
 def _masks(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> list[Path]:
@@ -129,11 +135,10 @@ class _Wanted:
             UsageError: the device or the type of numbers cannot be used.
         """
         from ...diffusion.checkpoint import file_sha256, find
-        from ...diffusion.model import chosen_dtype
+        from ...diffusion.foreign.model import dtype_of
 
-        how = self.compute
-        dtype = chosen_dtype(how.device, how.dtype, how.engine)
-        return file_sha256(find(how.model)), dtype, how.compile
+        how, path = self.compute, find(self.compute.model)
+        return file_sha256(path), dtype_of(path, how.device, how.dtype, how.engine), how.compile
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Return the recipe. The input's hash is still empty."""
@@ -165,10 +170,12 @@ def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
     return found
 
 
-def _filled(picture: "Picture") -> dict[str, Any]:
-    """Return the share of a damaged picture that was filled."""
-    damage = picture.source.damage
-    return {"missing": float(damage.missing.mean())} if damage is not None and damage.is_filled else {}
+def _of_file(picture: "Picture") -> dict[str, Any]:
+    """Return the number of frames, or the share of a damaged picture that was filled."""
+    damage, frame = picture.source.damage, picture.source.frame
+    if frame is not None:
+        return {"frames": picture.source.pages}
+    return {"missing": float(damage.fillable.mean())} if damage is not None and damage.is_filled else {}
 
 
 def _write_mask(path: Path, hole: "NDArray[np.bool_]") -> None:
@@ -202,6 +209,14 @@ class _Read:
     encoding: "Encoding"
 
 
+_DOING: Final = {
+    "denoise": "denoising", "inpaint": "filling", "super-resolve": "enlarging", "restore": "restoring",
+    "deblur": "deblurring", "dejpeg": "removing blocks", "repair": "repairing", "enhance": "enhancing",
+    "compose": "composing", "extend": "extending", "stylize": "painting",
+}  # fmt: skip
+"""What commands do, as the progress says."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Restorer(PictureSteps[_Read]):
     """How each picture is read, restored and written.
@@ -210,8 +225,10 @@ class _Restorer(PictureSteps[_Read]):
         traces: the steps of the first sample are kept.
     """
 
+    waiting: ClassVar[str] = "reading and measuring"
+
     wanted: _Wanted
-    model: "Model | None"
+    model: "AnyModel | None"
     inputs: Inputs
     traces: bool
 
@@ -226,10 +243,10 @@ class _Restorer(PictureSteps[_Read]):
         _tidy_after(picture)
         encoding = coding_of(job.product, self.results.encoding)
         if job.output == PIPE:
-            encoding = encoding.like(picture.source.format)
+            encoding = encoding.like(picture.source.format, animated=picture.source.frame is not None)
             wanted |= encoding.to_recipe(PIPE)
         self._check_fits(job, picture, encoding)
-        made = recipe.plain({**wanted, **_filled(picture), **_resolved(wanted, problem)})
+        made = recipe.plain({**wanted, **_of_file(picture), **_resolved(wanted, problem)})
         return _Read(source, picture, problem, made, encoding)
 
     def _check_fits(self, job: Job, picture: "Picture", encoding: "Encoding") -> None:
@@ -243,11 +260,12 @@ class _Restorer(PictureSteps[_Read]):
 
     def restore(self, job: Job, read: _Read) -> Made:
         """Restore a picture. If it has several pages, they are written as they are restored."""
-        self.results.display.show(Path(job.source_name).name)
+        name, op = Path(job.source_name).name, self.results.batch.op
+        self.results.display.show(name, _DOING.get(op, op))
         several = read.first.source.pages > 1
         if several and self.wanted.tasks.saved(job) is not None:
             raise PictureError(
-                f"{job.source_name}: has several pages; leave --save-mask out, which takes one mask a picture"
+                f"{job.source_name}: has several pages or frames; leave --save-mask out, which takes one mask a picture"
             )
         is_new, read.input.is_told = not read.input.is_told, True
         if is_new:
@@ -273,8 +291,11 @@ class _Restorer(PictureSteps[_Read]):
 
         def pages() -> "Iterator[Picture]":
             for number, (picture, problem) in enumerate(read.input.pages(), start=1):
-                if is_new:
+                display.show(f"{Path(job.source_name).name} {number}/{picture.source.pages}")
+                if is_new and picture.source.frame is None:
                     self._tell(f"{job.source_name}: page {number}", picture, problem)
+                elif is_new and number == 1:
+                    self._tell_animation(job.source_name, picture, problem)
                 after = answer.make(self._samples(read.input, picture, problem, answer), job, display)
                 if number == 1 and self.results.shows(job):
                     shown.append(Shown(before=picture, after=after, problem=problem))
@@ -303,6 +324,17 @@ class _Restorer(PictureSteps[_Read]):
         if mask is not None and made.hole is not None:
             _write_mask(mask, made.hole)
 
+    def _tell_animation(self, name: str, first: "Picture", problem: "Problem") -> None:
+        """Say what was found out about all frames."""
+        from ...images.picture import middle_frame
+
+        if not self.results.files.quiet:
+            count = first.source.pages
+            self.results.display.say(
+                f"{name}: an animation of {count} frames; what is estimated is estimated of frame {middle_frame(count)}"
+            )
+        self._tell(name, first, problem)
+
     def _tell(self, name: str, picture: "Picture", problem: "Problem") -> None:
         """Say what was found out about a page."""
         from ...images.white_level import told as told_white
@@ -319,6 +351,7 @@ class _Restorer(PictureSteps[_Read]):
 
     def _warn(self, job: Job, read: _Read) -> None:
         """Say what the result's file cannot keep."""
+        from ...images.copied_file import may_copy_whole
         from ...images.image_io import is_lossless
 
         say = self.results.display.say
@@ -334,5 +367,8 @@ class _Restorer(PictureSteps[_Read]):
         if extra is not None and read.encoding.kind(job.output) != "TIFF":
             count = len(extra.kinds)
             say(f"{job.output_name}: without {count} extra channel{'s' if count > 1 else ''}, which only TIFF can hold")
-        for part in read.first.source.left_behind:
+        is_copied = read.problem.leaves_alone and may_copy_whole(
+            read.first.source, read.encoding.kind(job.output), read.encoding
+        )
+        for part in () if is_copied else read.first.source.left_behind:
             say(f"{job.output_name}: without the input's {part}, which is about the picture as it was")

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from ..batch.pipeline import MOST_WEIGHT
 from ..batch.plan import Job
@@ -59,6 +59,9 @@ class Looking(ABC, Generic[Read]):
     def read(self, job: Job) -> Read:
         """Read the picture, or what is wanted of it."""
 
+    def wait(self, job: Job) -> None:
+        """Tell nothing."""
+
     @abstractmethod
     def restore(self, job: Job, read: Read) -> None:
         """Look at it, and print what is found."""
@@ -73,7 +76,14 @@ class Looking(ABC, Generic[Read]):
 
 @dataclass(frozen=True, kw_only=True)
 class PictureSteps(ABC, Generic[Read]):
-    """The work on each picture. A command says how a picture is read and what is made of it."""
+    """The work on each picture. A command says how a picture is read and what is made of it.
+
+    Attributes:
+        results: where they go.
+    """
+
+    waiting: ClassVar[str] = "reading"
+    """What is done while a picture waits for its turn, in words; "" = nothing."""
 
     results: Results
 
@@ -84,6 +94,11 @@ class PictureSteps(ABC, Generic[Read]):
     @abstractmethod
     def read(self, job: Job) -> Read:
         """Claim the picture, see that it is still due, and read it."""
+
+    def wait(self, job: Job) -> None:
+        """Show what is done before it is made."""
+        if self.waiting:
+            self.results.display.show(Path(job.source_name).name, self.waiting, counted=False)
 
     @abstractmethod
     def restore(self, job: Job, read: Read) -> Made:

@@ -11,7 +11,7 @@ from .display import Display
 from .planning import Batch
 
 if TYPE_CHECKING:
-    from ...diffusion.model import Model
+    from ...diffusion.foreign.model import AnyModel
     from ...tasks.task import Task
     from ..batch.sidecar_files import SidecarFiles
 
@@ -57,7 +57,7 @@ class TaskSource(ABC):
         """Return a job as it is carried out, after `prepare`."""
         return job
 
-    def adapt(self, model: "Model", display: Display) -> "Model":
+    def adapt(self, model: "AnyModel", display: Display) -> "AnyModel":
         """Return the model that the pictures are restored with."""
         return model
 

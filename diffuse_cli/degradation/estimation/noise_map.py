@@ -23,8 +23,10 @@ def map_of(picture: "Picture") -> NDArray[np.float32]:
         picture: levels of 8 bits count as they are, of 16 bits as 256 times finer. White of floats, 1, is 255.
 
     Raises:
-        PictureError: it has colours.
+        PictureError: it has colours, or is DICOM, whose values are no levels.
     """
+    if picture.source.dicom is not None:
+        raise PictureError("the noise map is DICOM; give a gray PNG or TIFF, whose levels are the std of the noise")
     if not picture.is_gray:
         raise PictureError("the noise map has colours; give a gray picture, whose levels are the std of the noise")
     white = picture.white / 256 if picture.depth == 16 and not picture.floating else 255.0

@@ -3,28 +3,32 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ...degradation.mask_shapes import resized
 from ...diffusion.conditioning import Conditioning
-from ...diffusion.denoiser import Observation, nothing_known
+from ...diffusion.denoiser import Observation
 from ...diffusion.inference import Run, infer
 from ...diffusion.tiling import copied_picture
 from .patch_search import Matches, uniform
 from .scales import coarse_to_fine
+from .structure import MOST_PIXELS
 from .texture import textured
 from .widths import REACH, WideHole
 
 _COARSEST = 12
 """Pixels to which a hole that gets texture is halved: two patches across, so that what is known has its say."""
+_STRUCTURED = 24
+"""The same where pieces continue the lines of the picture, which are lost in smaller ones."""
 
 
 def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool, sources: Tensor | None = None) -> Tensor:
     """Fill the wide part of a hole coarse to fine.
 
-    Every scale gets the posterior mean. If the hole is to have texture, the mean is made of patches of what is known;
-    if a sample is drawn, the coarsest scale gets a sample in the place of its mean.
+    Every scale gets the posterior mean. If the hole is to have texture, the coarsest mean is made of pieces of what is
+    known, and further scales of the same ones. If a sample is drawn, it takes the place of the coarsest mean.
 
     Args:
         y: (1, 3, H, W), exact where nothing is missing.
@@ -37,23 +41,32 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool, sources: Tenso
         (1, 3, H, W), y with the wide part filled, in host memory.
     """
     settings = run.settings
-    base = replace(nothing_known(1, run.model.network.config, y.device), gray=gray)
+    base = replace(run.model.nothing_known(1, y.device), gray=gray)
     drawn = settings.steps > 1
-    levels = wide.levels(_COARSEST if settings.has_texture else REACH)
+    levels = _levels(wide, sources) if settings.has_texture else wide.levels(REACH)
     found: Matches | None = None
 
     def fill_scale(seen: Observation, halvings: int) -> Tensor:
         nonlocal found
         part = run.part((levels - halvings) / (levels + 1), (levels - halvings + 1) / (levels + 1))
-        known = _known_exactly(seen)
-        one = settings if drawn and found is None else replace(settings, steps=1)
-        x = infer(known, replace(part, settings=one, stage=halvings, mean=None, on_step=None))
-        if not settings.has_texture or known.needed is None:
-            return x
+        known, before = _known_exactly(seen), found
         draw = uniform(settings.seed, settings.sample, halvings)
-        size = (x.shape[-2], x.shape[-1])
+        assert seen.y is not None
+        size = (seen.y.shape[-2], seen.y.shape[-1])
         allowed = None if sources is None else resized(sources[rows, columns], size)
-        x, found = textured(x, torch.from_numpy(~known.needed), found, draw, allowed)
+        if before is not None and sources is None and known.needed is not None:
+            assert seen.mu is not None
+            missing = torch.from_numpy(known.needed)
+            x, found = textured(torch.where(missing, seen.mu, known.x_t), ~missing, before, draw, allowed)
+            if found is not None:
+                if part.progress is not None:
+                    part.progress(1, 1)
+                return x
+        one = settings if drawn and before is None else replace(settings, steps=1)
+        x = infer(known, replace(part, settings=one, stage=halvings, mean=None, on_step=None))
+        if (before is None or sources is not None) and settings.has_texture and known.needed is not None:
+            best_guess = settings.seed == settings.sample == 0
+            x, found = textured(x, torch.from_numpy(~known.needed), before, draw, allowed, best_guess=best_guess)
         return x
 
     rows, columns = wide.window
@@ -63,6 +76,16 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool, sources: Tenso
     y = copied_picture(y)
     y[..., rows, columns] = torch.where(part, whole, window)
     return y
+
+
+def _levels(wide: WideHole, sources: Tensor | None) -> int:
+    """Return how often a picture is halved before its hole gets texture."""
+    if sources is not None:
+        return wide.levels(_COARSEST)
+    levels = wide.levels(_STRUCTURED)
+    if levels > 0 and np.count_nonzero(wide.missing[wide.window]) >> 2 * levels <= MOST_PIXELS:
+        return levels
+    return max(wide.levels(_COARSEST), 1)
 
 
 def _known_exactly(seen: Observation) -> Conditioning:

@@ -1,21 +1,24 @@
 """What is missing of a picture, textured like what is known of it, at one scale.
 
-Completion by patches (Wexler, Shechtman and Irani 2007; Newson et al. 2014), around the network's estimate. The known
-patches that are most like the estimate take its place, and the search begins again, until what is missing is made of
-pieces of the picture that also meet the known pixels.
+Completion by patches (Wexler, Shechtman and Irani 2007; Newson et al. 2014). The coarsest scale begins with pieces of
+the picture that continue its lines, or, where they would be too many, with the patches that are most like the network's
+estimate. Every further scale begins with what was found at half its size, shown in its own pixels, so nothing of it is
+blurrier than its source.
 """
 
 import math
 from dataclasses import dataclass
 
 import torch
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from ...system.process import one_thread
-from .patch_grid import SIDE, near_missing, patch_grid, whole_patches
+from .patch_grid import RADIUS, SIDE, PatchGrid, near_missing, patch_grid, whole_patches
 from .patch_search import Draw, Matches, anywhere, best_matches, twice_as_large
 from .patch_vote import average, best, depths, weights
 from .seams import without_seams
+from .structure import structured
 
 MOST_PIXELS = 1 << 25
 """Most missing pixels that get texture; of more, the enlarged texture of the scale before is as fine as it gets."""
@@ -49,8 +52,14 @@ _NEXT = _Effort(passes=1, rounds=1, step=2, trusts=(0.3, 0.3))
 
 @one_thread()
 def textured(
-    x: Tensor, known: Tensor, before: Matches | None, draw: Draw, sources: Tensor | None = None
-) -> tuple[Tensor, Matches | None]:
+    x: Tensor,
+    known: Tensor,
+    before: Matches | None,
+    draw: Draw,
+    sources: Tensor | None = None,
+    *,
+    best_guess: bool = True,
+) -> tuple[Tensor, Matches | None]:  # fmt: skip
     """Make what is missing of a picture of known patches.
 
     Args:
@@ -59,6 +68,7 @@ def textured(
         before: what was found at half the size. None: this is the coarsest scale.
         draw: random numbers.
         sources: (H, W) bool, where centres of known patches may be. None, or where no patch fits: anywhere.
+        best_guess: begin with the pieces that fit best; else they are drawn, too.
 
     Returns:
         (1, 3, H, W), equal to x where it is known, and what was found. If nothing can be found: x and None.
@@ -78,7 +88,13 @@ def textured(
     start = anywhere(len(grid.rows), whole, draw) if before is None else twice_as_large(before, grid, whole, draw)
     picture = x[0].permute(1, 2, 0).contiguous()
     depth, reach = depths(grid, known), max(known.shape)
-    for turn in range(how.passes):
+    turns = range(how.passes)
+    if before is not None and sources is None:
+        picture[rows, columns] = _shown(picture, grid, start, depth, rows, columns)
+    elif sources is None and (pieces := structured(picture, known, None if best_guess else draw)) is not None:
+        picture, start = picture[pieces], _centres(pieces, known, grid, whole, start)
+        turns = turns[-1:]
+    for turn in turns:
         trust = how.trusts[min(turn, 1)]
         found = best_matches(picture, known, trust, whole, grid, start, how.rounds, reach, draw)
         weight = weights(found, depth)
@@ -88,3 +104,34 @@ def textured(
     source = best(found, weight, rows, columns)
     picture[rows, columns] = without_seams(picture, known, (rows, columns), source)
     return picture.permute(2, 0, 1)[None], found
+
+
+def _shown(
+    x: Tensor, grid: PatchGrid, start: tuple[Tensor, Tensor], depth: Tensor, rows: Tensor, columns: Tensor
+) -> Tensor:
+    """Return the missing pixels as known patches show them, before any are compared: (M, C)."""
+    found = Matches(grid=grid, rows=start[0], columns=start[1], cost=torch.zeros(len(start[0])))
+    return average(x, found, weights(found, depth), rows, columns)
+
+
+def _centres(
+    pieces: tuple[Tensor, Tensor], known: Tensor, grid: PatchGrid, whole: Tensor, start: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Return the known patches of a grid that pieces say, (N,): moved as the nearest missing pixel is.
+
+    Args:
+        pieces: rows and columns (H, W) of the pixels that show each pixel.
+        known: (H, W) bool.
+        grid: the patches.
+        whole: (H, W) bool, centres of known patches.
+        start: rows and columns (N,) for patches that would not be whole.
+    """
+    nearest = distance_transform_edt(known.numpy(), return_distances=False, return_indices=True)
+    row, column = (torch.from_numpy(axis).long()[grid.rows, grid.columns] for axis in nearest)
+    h, w = known.shape
+    moved = (
+        (grid.rows + pieces[0][row, column] - row).clamp(RADIUS, h - 1 - RADIUS),
+        (grid.columns + pieces[1][row, column] - column).clamp(RADIUS, w - 1 - RADIUS),
+    )
+    is_whole = whole[moved]
+    return torch.where(is_whole, moved[0], start[0]), torch.where(is_whole, moved[1], start[1])

@@ -19,6 +19,11 @@ REACH = 24
 
 On held-out photographs the mean of boxes of 28, 40 and 60 pixels gained 0.3, 0.7 and 0.4 dB by being halved to this.
 """
+TEXTURED = 8
+"""The widest hole, in pixels, that is filled without pieces of the picture where holes get texture.
+
+On held-out photographs strokes of 12 and 24 pixels gained 0.02 in LPIPS by pieces, and lost 0.5 dB.
+"""
 _RIM = 8
 """Pixels at the rim of a wide part, within its hole, that are filled with it."""
 
@@ -87,7 +92,7 @@ def widest(hole: Mask, at_once: int = REACH) -> WideHole | None:
     if not hole.any() or hole.all() or not eroded(hole[window_of(hole, 1, 1)], at_once // 2).any():
         return None
     across = width(hole)
-    part = wide_part(hole, at_once, _RIM)
+    part = wide_part(hole, at_once, min(at_once // 3, _RIM))
     around = 2 ** math.ceil(math.log2(max(across / REACH, 1)))
     return WideHole(missing=hole, part=part, window=window_of(part, 2 * REACH * around, 64 * around), across=across)
 

@@ -1,6 +1,6 @@
 """Enhance a picture: its new tone, and the noise that it has there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -90,6 +90,7 @@ class ToneResult:
         cast: degrees of colour removed from the light.
         slope: of the curve on encoded values, median over the picture.
         noise: std before, in 8-bit levels, as visible as after the lift.
+        light_noise: the noise of the picture's light.
     """
 
     x: Tensor
@@ -100,6 +101,7 @@ class ToneResult:
     cast: float
     slope: float
     noise: float
+    light_noise: LightNoise
 
     @property
     def level(self) -> float:
@@ -117,7 +119,9 @@ class ToneResult:
         return min(self.tone.curve.black)
 
 
-def enhance(x: Tensor, wish: ToneOptions, *, depth: int, level: float | None = None) -> ToneResult:
+def enhance(
+    x: Tensor, wish: ToneOptions, *, depth: int, level: float | None = None, like: ToneResult | None = None
+) -> ToneResult:
     """Give a picture another tone.
 
     Args:
@@ -125,8 +129,12 @@ def enhance(x: Tensor, wish: ToneOptions, *, depth: int, level: float | None = N
         wish: the tone that is asked for.
         depth: bits of the file, whose rounding is noise, too.
         level: std of the picture's noise in 8-bit levels; None = estimate it.
+        like: a picture whose tone and noise this one is to have; None = as it needs.
     """
     light = linear((x + 1) / 2)
+    if like is not None:
+        toned, sigma = _apply(light, like.tone, like.light_noise, depth)
+        return replace(like, x=2 * toned - 1, sigma=None if like.light_noise.is_none else 2 * sigma)
     rough = look(light, LightNoise(), _WHITE)
     stops = exposure(rough)[0] if wish.exposure == "auto" else wish.exposure
     brighter = max(2.0**stops, 1.0)
@@ -138,6 +146,7 @@ def enhance(x: Tensor, wish: ToneOptions, *, depth: int, level: float | None = N
     return ToneResult(
         x=2 * toned - 1, tone=tone, sigma=None if noise.is_none else 2 * sigma, stops=stops * wish.strength,
         lifted=lifted, cast=cast, slope=_median_slope(seen, curve), noise=found,
+        light_noise=noise,
     )  # fmt: skip
 
 

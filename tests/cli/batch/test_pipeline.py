@@ -22,6 +22,7 @@ class Work:
         self.in_hand: set[str] = set()
         self.most = self.busy = 0
         self.threads: set[str] = set()
+        self.waited: list[str] = []
         self.guard = threading.Lock()
 
     def weight(self, job: Job) -> int:
@@ -40,6 +41,9 @@ class Work:
         if job.source.name == "vanished":
             raise PictureError("no such file")
         return job.source.name
+
+    def wait(self, job: Job) -> None:
+        self.waited.append(job.source.name)
 
     def restore(self, job: Job, read: str) -> str:
         assert threading.current_thread() is threading.main_thread()
