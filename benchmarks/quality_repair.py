@@ -5,7 +5,6 @@ python -m benchmarks.quality_repair PART --data DIR ... [--limit N]
     estimators   findings against the truth, for damage alone and mixed
     oracle       restore with everything on auto, against the same network told the truth
     undegraded   what restore does to pictures that nothing happened to
-    marks        the detector of --mask auto: precision and recall by pixel (2 pixels of tolerance), false alarms
 
 Prints JSON, as checkpoints/measured/repair-PART.json holds it. PSNR counts all channels together, of 8-bit results.
 """
@@ -13,7 +12,6 @@ Prints JSON, as checkpoints/measured/repair-PART.json holds it. PSNR counts all 
 import argparse
 import json
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +19,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from diffuse_cli.degradation.damage import Damage
 from diffuse_cli.degradation.estimation.compression import estimate_compression
 from diffuse_cli.degradation.estimation.estimate import estimate_degradation
-from diffuse_cli.degradation.estimation.marks import find_marks
-from diffuse_cli.degradation.mask_shapes import grown
-from diffuse_cli.degradation.random_masks import MaskKind
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
@@ -157,40 +151,8 @@ def undegraded(folders: list[Path], limit: int | None) -> Row:
     return {"rows": rows}
 
 
-# Marks ---------------------------------------------------------------------------------------------------------------
-
-MARKS: dict[MaskKind, float] = {"dust": 0.005, "scratches": 0.01, "tears": 0.02}
-VISIBLE = 20.0
-"""Levels by which a mark must differ from what it hides to count."""
-
-
-def marks(folders: list[Path], limit: int | None) -> Row:
-    """On colour pictures and on the same made gray."""
-    rows: list[Row] = []
-    for one in clean(folders, limit):
-        gray = np.asarray(Image.fromarray(one.levels.squeeze()).convert("L"))[..., None]
-        for kind, levels in (("colour", one.levels), ("gray", gray)) if one.levels.shape[2] == 3 else (("gray", gray),):
-            head = {"set": one.set, "picture": one.name, "kind": kind}
-            rows.append({**head, "marks": "none", "found": float(find_marks(levels.astype(np.float32)).mean())})
-            for mark, share in MARKS.items():
-                damage = Damage(mask=mark, mask_share=share, worn=True, noise=3, seed=zlib.crc32(one.name.encode()))
-                picture, truth = damage.apply(Picture(pixels=to_unit(levels, 8)))
-                seen = to_levels(picture.pixels, 8).astype(np.float32)
-                found = find_marks(seen)
-                if truth is None:
-                    raise AssertionError(mark)
-                visible = truth & (np.abs(seen.mean(2) - levels.mean(2)) > VISIBLE)
-                rows.append({
-                    **head, "marks": mark, "found": float(found.mean()), "truth": float(truth.mean()),
-                    "right": int((found & grown(truth, 2)).sum()), "flagged": int(found.sum()),
-                    "met": int((visible & grown(found, 2)).sum()), "there": int(visible.sum()),
-                })  # fmt: skip
-        print(one.name, file=sys.stderr, flush=True)
-    return {"rows": rows}
-
-
 PARTS: dict[str, Callable[[list[Path], int | None], Row]] = {
-    "estimators": estimators, "oracle": oracle, "undegraded": undegraded, "marks": marks,
+    "estimators": estimators, "oracle": oracle, "undegraded": undegraded,
 }  # fmt: skip
 
 

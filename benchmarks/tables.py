@@ -529,21 +529,31 @@ def left_alone() -> str:
 
 
 def marks_found() -> str:
-    """Pictures of which more than 5 % looks damaged are refused, and counted apart."""
-    found, body = report("repair-marks")["rows"], []
-    for kind in ("colour", "gray"):
-        clean = sorted(row["found"] for row in found if row["kind"] == kind and row["marks"] == "none")
-        alarms = f"{100 * clean[len(clean) // 2]:.2f} % ({100 * clean[-1]:.1f} %)"
-        for mark in ("dust", "scratches", "tears"):
-            rows = [row for row in found if row["kind"] == kind and row["marks"] == mark]
-            kept = [row for row in rows if row["found"] <= 0.05]
-            precision = sum(row["right"] for row in kept) / sum(row["flagged"] for row in kept)
-            recall = sum(row["met"] for row in kept) / sum(row["there"] for row in kept)
-            refused = str(len(rows) - len(kept))
-            body.append([f"{mark}, {kind}", f"{precision:.2f}", f"{recall:.2f}", refused, alarms])
-    return markdown(
-        ["marks", "precision", "recall", "refused of 16", "area flagged on clean ones: median (most)"], body
-    )
+    """Precision and recall by kind, of the detector and of the one before it."""
+    names = ("marks-worn", "marks-worn-before")
+    body = []
+    for kind in dict.fromkeys(row["kind"] for row in report(names[0])["rows"]):
+        cells = [_found(rows(name, kind=kind, gray=gray)) for gray in (False, True) for name in names]
+        body.append([kind, *cells])
+    return markdown(["marks", "colour", "before", "gray", "before"], body)
+
+
+def _found(counts: list[Row]) -> str:
+    right, flagged, met, there = (sum(row[name] for row in counts) for name in ("right", "flagged", "met", "there"))
+    return f"{right / max(flagged, 1):.2f}, {met / max(there, 1):.2f}"
+
+
+def marks_alarms() -> str:
+    """The share of clean pictures that is taken for damage, in percent."""
+    body = []
+    for folder in dict.fromkeys(row["set"] for row in report("marks-clean")["rows"]):
+        cells = []
+        for name in ("marks-clean", "marks-clean-before"):
+            shares = sorted(100 * row["found"] for row in rows(name, set=folder))
+            middle = (shares[(len(shares) - 1) // 2] + shares[len(shares) // 2]) / 2
+            cells += [f"{middle:.2f} ({sum(shares) / len(shares):.2f}, {shares[-1]:.1f})"]
+        body.append([folder, str(len(rows("marks-clean", set=folder))), *cells])
+    return markdown(["clean pictures", "of them", "% flagged: median (mean, most)", "before"], body)
 
 
 def estimated() -> str:
@@ -776,6 +786,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "style-cost": style_cost,
     "restored-blindly": restored_blindly,
     "left-alone": left_alone,
+    "marks-alarms": marks_alarms,
     "marks-found": marks_found,
     "estimated": estimated,
     "qualities": qualities,

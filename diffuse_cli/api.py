@@ -18,7 +18,7 @@ from PIL import Image
 
 from .diffusion.checkpoint import DEFAULT_MODEL
 from .diffusion.model import Model
-from .diffusion.settings import GENERATE_STEPS, Device, Dtype, Engine, Settings, Solver, Tile, natural_size
+from .diffusion.settings import GENERATE_STEPS, Device, Dtype, Engine, Settings, Solver, Tile, engine_of, natural_size
 from .errors import UsageError
 from .images import image_io
 from .images.comparison import comparison
@@ -281,7 +281,8 @@ def _check(options: Mapping[str, Any], without: Collection[str] = ()) -> None:
 
 def _settings(options: Options, steps: int = 1) -> Settings:
     model = options.get("model")
-    engine = options.get("engine", "torch") if model is None or isinstance(model, str | Path) else model.engine
+    given = engine_of(options.get("device", "auto"), options.get("engine", "torch"))
+    engine = given if model is None or isinstance(model, str | Path) else model.engine
     values: dict[str, Any] = {name: value for name, value in options.items() if name in _SETTINGS}
     return Settings(**values, steps=steps, engine=engine)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,7 +14,7 @@ from ..images.units import LEVEL
 from .camera import Film, film_grain, sensor_noise, sensor_of_iso
 from .kernels import Kernel, blur_by
 from .noise_field import noise_field
-from .operators import Degradation, blur, degrade, shrunk_size
+from .operators import Degradation, blur, degrade, dilated, shrunk_size
 from .random_masks import MaskKind, random_marks
 
 MAX_SCALE = 8.0
@@ -122,7 +121,7 @@ class Damage:
         if self.mask is not None:
             marks = torch.from_numpy(random_marks(size, self.mask, share=self.mask_share, seed=self.seed))
             if self.worn:
-                y, marked = _worn(y, marks, light_only=self.mask == "tears", seed=self.seed)
+                y, marked = painted_worn(y, marks, light_only=self.mask == "tears", seed=self.seed)
             else:
                 marked = marks > 0
                 y = torch.where(marked, HIDDEN, y)
@@ -146,7 +145,7 @@ class Damage:
         return x
 
 
-def _worn(y: Tensor, marks: Tensor, *, light_only: bool, seed: int) -> tuple[Tensor, Tensor]:
+def painted_worn(y: Tensor, marks: Tensor, *, light_only: bool, seed: int) -> tuple[Tensor, Tensor]:
     """Paint marks as dust, scratches and tears look on a print.
 
     Args:
@@ -163,7 +162,7 @@ def _worn(y: Tensor, marks: Tensor, *, light_only: bool, seed: int) -> tuple[Ten
     light, dark = rng.uniform(0.4, 1.0, count), rng.uniform(-1.0, -0.6, count)
     tones = torch.from_numpy(np.where(light_only | (rng.random(count) < 0.75), light, dark).astype(np.float32))
     number = marks[None, None].float()
-    beside = F.max_pool2d(number, 2 * _RIM + 1, 1, _RIM)  # rims have the tone of what they surround
+    beside = dilated(number, _RIM)  # rims have the tone of what they surround
     tone = tones[torch.where(number > 0, number, beside).long()]
     cover = blur((number > 0).float(), _SOFTNESS)
     return y + cover * (tone - y), cover[0, 0] > _SEEN

@@ -179,3 +179,43 @@ def box_mean(x: Tensor, radius: int) -> Tensor:
     side = 2 * radius + 1
     across = F.avg_pool2d(x, (1, side), 1, (0, radius), count_include_pad=False)
     return F.avg_pool2d(across, (side, 1), 1, (radius, 0), count_include_pad=False)
+
+
+def dilated(x: Tensor, radius: int) -> Tensor:
+    """Return the maximum over square windows, as far as the picture reaches.
+
+    Maxima over spans of one length are joined to those over spans of twice the length.
+
+    Args:
+        x: (B, C, H, W).
+        radius: windows have 2 radius + 1 pixels a side.
+    """
+    x = F.pad(x, (radius, radius, radius, radius), value=-math.inf)
+    for dim in (2, 3):
+        span, side = 1, 2 * radius + 1
+        while span < side:
+            step = min(span, side - span)
+            length = x.shape[dim] - step
+            x = torch.maximum(x.narrow(dim, 0, length), x.narrow(dim, step, length))
+            span += step
+    return x
+
+
+def opened(x: Tensor, radius: int) -> Tensor:
+    """Return the grayscale opening by a square: what is light and narrower is gone.
+
+    Args:
+        x: (B, C, H, W).
+        radius: the square has 2 radius + 1 pixels a side.
+    """
+    return dilated(-dilated(-x, radius), radius)
+
+
+def closed(x: Tensor, radius: int) -> Tensor:
+    """Return the grayscale closing by a square: what is dark and narrower is gone.
+
+    Args:
+        x: (B, C, H, W).
+        radius: the square has 2 radius + 1 pixels a side.
+    """
+    return -opened(-x, radius)

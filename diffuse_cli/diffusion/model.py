@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 from . import checkpoint
 from .engines.compilation import check_compiler, compile_network
-from .settings import Device, Dtype, Engine, Settings, tile_side
+from .engines.vulkan import chosen_gpu
+from .settings import Device, Dtype, Engine, Settings, engine_of, tile_side
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +29,7 @@ class Model:
         exact: the same weights in fp32 on torch. None: `network` is that.
         compiled: `network` went through torch.compile.
         engine: what computes `network`.
+        gpu: number of the GPU that Vulkan computes on; None = none.
         path: the checkpoint's file; None = the weights came from no file.
     """
 
@@ -35,6 +37,7 @@ class Model:
     exact: "UNet | None"
     compiled: bool = False
     engine: Engine = "torch"
+    gpu: int | None = None
     path: Path | None = None
 
     @classmethod
@@ -52,11 +55,11 @@ class Model:
 
         Args:
             model: its name, such as "photo", or its file.
-            device: "auto" = the first of cuda, mps and cpu that is there.
-            dtype: "auto" = bf16 where the hardware gains by it, else fp32.
+            device: "auto" = the first of cuda, mps and cpu that is there; "vulkan" or "vulkan:N" = a GPU through ncnn.
+            dtype: "auto" = bf16 where the hardware gains by it, else fp32; "fp16" is for Vulkan.
             threads: CPU threads to compute with from now on; None = as torch has it.
             compiled: compile the network now with torch.compile, for windows of any size.
-            engine: "torch" or "ncnn".
+            engine: "torch", "ncnn" on the CPU, or "vulkan", which is ncnn on a GPU.
 
         Returns:
             The model, ready to compute.
@@ -69,17 +72,19 @@ class Model:
 
         if threads is not None:
             torch.set_num_threads(threads)
-        path = checkpoint.find(model)
+        path, engine = checkpoint.find(model), engine_of(device, engine)
         place = device_of(device, engine)
+        if engine != "torch" and compiled:
+            raise UsageError("--compile is for --engine torch; leave one of them out")
         if engine == "ncnn":
-            if compiled:
-                raise UsageError("--compile is for --engine torch; leave one of them out")
             check_ncnn()
+        gpu = chosen_gpu("vulkan" if device == "auto" else device).number if engine == "vulkan" else None
         if compiled:
             check_compiler(place)
         exact = checkpoint.load(path).to(place).channels_last_()
-        half = chosen_dtype(device, dtype, engine) == "bf16"
-        made = from_weights(exact, torch.bfloat16 if half else torch.float32, compiled=compiled, engine=engine)
+        types = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+        chosen = types[chosen_dtype(device, dtype, engine)]
+        made = from_weights(exact, chosen, compiled=compiled, engine=engine, gpu=gpu)
         return replace(made, path=path)
 
     @property
@@ -91,6 +96,11 @@ class Model:
     def dtype(self) -> "torch.dtype":
         """The type that it computes in."""
         return self.network.dtype
+
+    @property
+    def recomputed(self) -> int:
+        """Windows that a GPU got wrong, and the CPU computed again."""
+        return int(getattr(self.network, "recomputed", 0))
 
     @property
     def grid(self) -> "Grid":
@@ -124,7 +134,9 @@ class Model:
         return checkpoint.label_index(label, self.network.config.labels)
 
 
-def from_weights(exact: "UNet", dtype: "torch.dtype", *, compiled: bool, engine: Engine = "torch") -> Model:
+def from_weights(
+    exact: "UNet", dtype: "torch.dtype", *, compiled: bool, engine: Engine = "torch", gpu: int | None = None
+) -> Model:
     """Make a model of a folded network.
 
     Args:
@@ -132,11 +144,16 @@ def from_weights(exact: "UNet", dtype: "torch.dtype", *, compiled: bool, engine:
         dtype: type of the model's convolutions.
         compiled: compile the network now.
         engine: what computes the network.
-    """
-    if engine == "ncnn":
-        from .engines.ncnn import NcnnNetwork
+        gpu: number of the GPU, with the engine "vulkan".
 
-        return Model(network=NcnnNetwork(exact, dtype), exact=exact, engine=engine)
+    Raises:
+        UsageError: half precision is not exact enough on the GPU.
+    """
+    if engine != "torch":
+        from .engines.ncnn import NcnnNetwork, half_on_gpu
+
+        made = NcnnNetwork(exact, dtype, gpu) if gpu is None or dtype.itemsize == 4 else half_on_gpu(exact, gpu)
+        return Model(network=made, exact=exact, engine=engine, gpu=gpu)
     half = dtype != exact.dtype
     network = copy.deepcopy(exact).half_(dtype) if half else exact
     if compiled:
@@ -148,9 +165,12 @@ def chosen_dtype(device: Device, dtype: Dtype, engine: Engine = "torch") -> Dtyp
     """Return the type that "auto" means on this machine. With ncnn it is fp32, which is hardly slower than bf16.
 
     Raises:
-        UsageError: the device is not there.
+        UsageError: the device is not there, or does not compute in this type.
     """
+    engine = engine_of(device, engine)
     place = device_of(device, engine)
+    if dtype == ("bf16" if engine == "vulkan" else "fp16"):
+        raise UsageError(f"--dtype {dtype}: half precision is bf16 on CPUs and with torch, fp16 with --device vulkan")
     return ("bf16" if engine == "torch" and gains_by_bf16(place) else "fp32") if dtype == "auto" else dtype
 
 
@@ -172,13 +192,17 @@ def device_of(wanted: Device, engine: Engine = "torch") -> "torch.device":
     """
     import torch
 
-    if engine == "ncnn":
-        if wanted not in ("auto", "cpu"):
-            raise UsageError(f"--engine ncnn computes on the CPU; leave --device {wanted} out")
+    if engine == "ncnn" and wanted not in ("auto", "cpu"):
+        raise UsageError(f"--engine ncnn computes on the CPU; leave --device {wanted} out")
+    if engine == "vulkan" and wanted.split(":")[0] not in ("auto", "vulkan"):
+        raise UsageError(f"--engine vulkan computes on a GPU; leave --device {wanted} out, or take --device vulkan:N")
+    if engine != "torch":  # torch computes what is beside the network
         return torch.device("cpu")
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
         return torch.device(next(name for name in ("cuda", "mps", "cpu") if present[name]))
+    if wanted not in present:
+        raise UsageError(f"--device {wanted}: no such device here; give auto, {', '.join(present)} or vulkan[:N]")
     if not present[wanted]:
         raise UsageError(f"--device {wanted}: there is none here; leave the option out, or take --device cpu")
     return torch.device(wanted)

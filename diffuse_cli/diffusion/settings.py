@@ -6,9 +6,10 @@ from typing import Literal
 
 from ..errors import UsageError
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Dtype = Literal["auto", "fp32", "bf16"]
-Engine = Literal["torch", "ncnn"]
+Device = str
+"""auto, cpu, cuda, mps, or vulkan[:N]."""
+Dtype = Literal["auto", "fp32", "bf16", "fp16"]
+Engine = Literal["torch", "ncnn", "vulkan"]
 Solver = Literal["dpmpp-2m", "heun", "euler"]
 Tile = int | Literal["auto", "off"]
 MIN_TILE = 64
@@ -21,7 +22,7 @@ MAX_AUTO_TILE = 2048
 LEAST_MEMORY = 768 << 20
 _PROGRAM_BYTES = 448 << 20
 """Memory that the program takes by itself and for reading and writing."""
-_BYTES_PER_PIXEL: dict[Engine, int] = {"torch": 1300, "ncnn": 3600}
+_BYTES_PER_PIXEL: dict[Engine, int] = {"torch": 1300, "ncnn": 3600, "vulkan": 3600}
 """Memory that each pixel of a tile with margins takes, in fp32."""
 _MARGINS, _STEP = 160, 64
 GENERATE_STEPS = 24
@@ -33,6 +34,11 @@ ROUNDS, MOST_ROUNDS = 3, 100
 """Rounds of a data step and a denoiser call, if nothing is said, and the most."""
 SAMPLE_STEPS = 6
 """Solver steps of a sample, if nothing is said. With fewer the samples differ too little (docs/samples.md)."""
+
+
+def engine_of(device: Device, engine: Engine) -> Engine:
+    """Return the engine that computes on a device. On a GPU that Vulkan reaches, it is ncnn."""
+    return "vulkan" if device.split(":")[0] == "vulkan" else engine
 
 
 def natural_size(crop: int) -> tuple[int, int]:

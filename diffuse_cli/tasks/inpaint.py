@@ -49,7 +49,7 @@ class Inpaint:
         grow: pixels by which all that is grown.
         feather: pixels over which the filling fades in, inside of that.
         mask_strength: of "auto": from 0, what is surely damage, to 1, whatever may be.
-        mask_limit: of "auto": the most of the picture that may look damaged, in percent.
+        mask_limit: of "auto": the most of the picture that may look damaged, in percent, without missing corners.
         smooth_fill: leave what is filled without the grain of the picture.
 
     Raises:
@@ -209,20 +209,22 @@ class Inpaint:
 
     def _found(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
         """Find damage: mask "auto"."""
-        from ..degradation.estimation.marks import find_marks
-        from ..images.units import LEVEL
-        from ..restoration.visible import visible
+        from ..restoration.found_marks import find_marks
 
-        found = find_marks((visible(picture).pixels + 1) * LEVEL, self.mask_strength)
-        share = 100 * float(found.mean())
+        found = find_marks(picture, self.mask_strength)
+        share, missing = (100 * float(part.mean()) for part in (found.marks, found.missing))
         if share > self.mask_limit:
             raise TooMuchDamageError(
                 f"{share:.1f} % of the picture looks damaged, more than {self.mask_limit:g} %, probably too much; "
                 f"use a smaller --mask-strength to find less, or --mask-limit {math.ceil(share)} to fill it anyway"
             )
-        if share == 0:
-            return found, ("nothing looks like dust, scratches or tears",)
-        return found, (f"{share:.2f} % of the picture looks like dust, scratches or tears, and is filled",)
+        notes = (
+            [f"{share:.2f} % of the picture looks like dust, scratches or other marks, and is filled"] if share else []
+        )
+        notes += [f"{missing:.2f} % of the picture looks torn off, and is filled"] if missing else []
+        notes += [] if notes else ["nothing looks like dust, scratches or tears"]
+        notes += [f"the infrared channel shows {100 * found.infrared:.2f} % of it"] if found.infrared else []
+        return found.all, tuple(notes)
 
 
 def _is_mask(mask: "NDArray[np.bool_ | np.float32] | None") -> bool:

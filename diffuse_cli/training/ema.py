@@ -2,9 +2,7 @@
 
 import numpy as np
 import torch
-from torch import Tensor
-
-from ..diffusion.network import UNet
+from torch import Tensor, nn
 
 Weights = dict[str, Tensor]
 
@@ -28,13 +26,13 @@ def keep(step: int, length: float, horizon: int) -> float:
     return float(min(beta, 1 - 1 / horizon))
 
 
-def copy_of(net: UNet) -> Weights:
+def copy_of(net: nn.Module) -> Weights:
     """Copy the weights, to begin an average with."""
     return {name: value.detach().clone() for name, value in net.state_dict().items()}
 
 
 @torch.no_grad()
-def update(average: Weights, net: UNet, beta: float) -> None:
+def update(average: Weights, net: nn.Module, beta: float) -> None:
     """Replace the average by beta * average + (1 - beta) * weights."""
     values = net.state_dict()
     torch._foreach_lerp_(list(average.values()), [values[name] for name in average], 1 - beta)

@@ -115,7 +115,7 @@ def train(config: TrainConfig, length: Length, request: TrainingRun, watch: Call
     """
     if request.threads is not None:
         torch.set_num_threads(request.threads)
-    _keep_freed_memory()
+    keep_freed_memory()
     with ExitStack() as stack:
         crew = stack.enter_context(joined(request.device))
         if config.batch % crew.world:
@@ -378,7 +378,7 @@ def _workers(crew: Crew, seconds: float) -> int:
     return int(crew.world == 1 and torch.get_num_threads() > 1 and seconds >= COMPILING_PAYS)
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Let glibc keep freed memory: every step needs the same large blocks again, and fresh pages cost time."""
     mmap_threshold, trim_threshold, top_pad = -3, -1, -2
     try:

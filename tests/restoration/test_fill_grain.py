@@ -34,8 +34,9 @@ def filled(picture: Picture, model: Model, how: Settings = TEXTURED, *, smooth: 
 
 def rough(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the columns of the hole without their ramp, in 8-bit levels."""
-    part = pixels[20:170, 101:107] * 127.5
-    return part - part.mean(0)
+    part: NDArray[np.float32] = pixels[20:170, 101:107] * np.float32(127.5)
+    part -= part.mean(0)
+    return part
 
 
 @pytest.mark.parametrize(("level", "blur"), [(6.0, 0.0), (10.0, 0.0), (8.0, 0.7)])

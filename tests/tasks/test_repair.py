@@ -9,6 +9,7 @@ from diffuse_cli.errors import UsageError
 from diffuse_cli.images.image_io import Picture
 from diffuse_cli.images.srgb import encoded, linear
 from diffuse_cli.images.tensors import to_tensor
+from diffuse_cli.restoration.found_marks import FoundMarks
 from diffuse_cli.tasks.inpaint import Inpaint
 from diffuse_cli.tasks.repair import Repair
 from diffuse_cli.tasks.tone.print_area import print_area
@@ -76,8 +77,11 @@ def test_the_tone_is_changed_after_the_marks_are_filled() -> None:
 
 
 def test_too_many_marks_are_told_and_not_filled(monkeypatch: pytest.MonkeyPatch) -> None:
-    everything = lambda levels, strength: np.ones(levels.shape[:2], bool)  # noqa: E731 - one line
-    monkeypatch.setattr("diffuse_cli.degradation.estimation.marks.find_marks", everything)
+    def everything(picture: Picture, _strength: float) -> FoundMarks:
+        whole = np.ones(picture.pixels.shape[:2], bool)
+        return FoundMarks(marks=whole, missing=~whole)
+
+    monkeypatch.setattr("diffuse_cli.restoration.found_marks.find_marks", everything)
     problem = Repair(only=("marks",)).problem(picture(scene()))
     assert not problem.has_hole
     (warning,) = problem.findings.warnings

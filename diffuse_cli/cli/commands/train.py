@@ -1,4 +1,4 @@
-"""`diffuse train`, `diffuse train plot`, `diffuse train export` and `diffuse train noise`."""
+"""`diffuse train`, `diffuse train plot`, `diffuse train export`, `diffuse train noise` and `diffuse train marks`."""
 
 import os
 from dataclasses import dataclass
@@ -220,6 +220,38 @@ def noise(
             typer.echo(f"{done} of {crops} crops", err=True)
 
     typer.echo(train_regressor(data, output, model, crops, seed, tick))
+
+
+@app.command()
+def marks(
+    data: Annotated[list[Path], typer.Option(metavar="DIR", help="Clean photographs. Repeat for more.")],
+    out: Annotated[
+        Path, typer.Option(metavar="RUN", help="The run's folder. The same command continues a run that was stopped.")
+    ],
+    minutes: Annotated[float | None, typer.Option(metavar="M", help="Train for M minutes, restarts included.")] = None,
+    images: Annotated[
+        int | None, typer.Option(metavar="N", help="Train on N crops. The same command gives the same weights.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the first weights and of the crops.")] = 0,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all but a worker's")
+    ] = None,
+    workers: Annotated[int, typer.Option(metavar="N", min=0, help="Processes that draw worn crops.")] = 1,
+) -> None:
+    """Train the detector of --mask auto. It sees photographs that are worn on purpose.
+
+    Every ten minutes and at the end, the averaged weights are written as RUN/marks.safetensors.
+    """
+    with Stop("this step") as stop:
+        from ...training.marks import MarksRun, train_detector
+
+        length = Length(images=images, minutes=minutes)
+        run = MarksRun(data=tuple(data), out=out, length=length, seed=seed, threads=threads, workers=workers)
+        ended = train_detector(run, lambda line: typer.echo(line, err=True), lambda: stop.asked)
+    if not ended and stop.signal is not None:
+        typer.echo(f"diffuse: stopped; the state is saved in {out}, and the same command goes on", err=True)
+        raise typer.Exit(CODES[stop.signal])
+    typer.echo(str(out / "marks.safetensors"))
 
 
 def add_to(parent: typer.Typer) -> None:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...diffusion.engines.vulkan import gpus
 from ...diffusion.model import chosen_dtype, gains_by_bf16
 from ...evaluation.hardware import cpu_name
 from ...version import __version__
@@ -38,6 +39,9 @@ def hardware() -> Iterator[Finding]:
         yield Finding(topic="hardware", name=f"cuda:{k}", says=f"{facts.name}, {facts.total_memory / 2**30:.1f} GiB")
     if torch.backends.mps.is_available():
         yield Finding(topic="hardware", name="mps", says="Apple's GPU")
+    for gpu in gpus():
+        says = f"{gpu.name}, {gpu.what}, {gpu.memory / 1024:.1f} GiB"
+        yield Finding(topic="hardware", name=f"vulkan:{gpu.number}", says=says)
     if not (torch.cuda.is_available() or torch.backends.mps.is_available()):
         yield Finding(topic="hardware", name="accelerator", says="none; the processor computes")
     quick = "fast here" if gains_by_bf16(torch.device("cpu")) else "not faster on this processor"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast, get_a
 
 import typer
 
-from ...diffusion.settings import Device, Dtype, Engine, Solver
+from ...diffusion.settings import Device, Dtype, Engine, Solver, engine_of
 from ...errors import UsageError
 from ...images.choices import Damaged, Depth, Policy
 from ..batch.plan import OnExists
@@ -250,16 +250,28 @@ class Computing:
         typer.Option("--ensemble", help="Average eight calls, on the picture turned and mirrored. 8 times as slow."),
     ] = False
     solver: Annotated[Solver, typer.Option(help="Solver of the sampler, for more than one step.")] = "dpmpp-2m"
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = "auto"
+    device: Annotated[
+        Device,
+        typer.Option(
+            metavar="auto|cpu|cuda|mps|vulkan[:N]",
+            help="Where to compute. vulkan is any GPU with a Vulkan driver, through ncnn (an extra).",
+        ),
+    ] = "auto"
     dtype: Annotated[
-        Dtype, typer.Option(help="Number type. auto is bf16 where the hardware gains by it, else fp32.")
+        Dtype,
+        typer.Option(
+            help="Number type. auto is bf16 where the hardware gains by it, else fp32. fp16 is for --device vulkan."
+        ),
     ] = "auto"
     compile: Annotated[
         bool, typer.Option("--compile", help="Compile the network first (torch.compile). Rarely pays on a CPU.")
     ] = False
     engine: Annotated[
         Engine,
-        typer.Option(help="What computes the network. ncnn (an extra) is faster in fp32, so on CPUs without bf16."),
+        typer.Option(
+            help="What computes the network. ncnn (an extra) is faster in fp32, so on CPUs without bf16. vulkan is "
+            "ncnn on a GPU."
+        ),
     ] = "torch"
     tile: Annotated[
         str, typer.Option(metavar="auto|N|off", help="Side of a tile in pixels. off computes the picture in one piece.")
@@ -290,7 +302,7 @@ class Computing:
         memory = None if self.memory is None else byte_count("memory", self.memory)
         return Settings(
             steps=steps, seed=self.seed, sample=sample, solver=self.solver, tile=tile, memory=memory,
-            engine=self.engine, ensemble=self.ensemble,
+            engine=engine_of(self.device, self.engine), ensemble=self.ensemble,
         )  # fmt: skip
 
     def load_model(self, model: str) -> "AnyModel":

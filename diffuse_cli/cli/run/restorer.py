@@ -54,6 +54,7 @@ def restore_files(
         UsageError: the plan cannot be carried out.
         CheckpointError: the model cannot be used.
     """
+    from ...diffusion.model import Model
     from ...restoration.noise_reading import noise_reader
 
     encoding, request = keeping.encoding(), which.answers()
@@ -91,6 +92,9 @@ def restore_files(
         )
         with working(PictureWork(batch, files, display)) as work:
             pipeline.run(batch.jobs, restorer, work.end, work.is_stopped)
+        wrong = model.recomputed if isinstance(model, Model) else 0
+        if wrong:
+            display.say(f"the GPU got {wrong} tile{'s' if wrong > 1 else ''} wrong; the CPU computed them again")
 
 
 def _masks(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> list[Path]:

@@ -2,9 +2,9 @@
 
 Candidates are what an opening or a closing removes (top-hats: Giakoumis, Nikolaidis, Pitas 2006): things narrower than
 the filter that are lighter or darker than their surroundings, by more than the texture there. Each candidate is then
-measured: how far it stands out, whether it has one tone, how thin it is, how much around it looks like a mark. A line
-through these measures decides. It was fitted on photographs with and without painted marks. Tears and missing corners
-are flat areas of paper white or scanner black at the border.
+measured: how far it stands out, whether it has one tone, how thin it is, how much around it looks like a mark, and what
+a network says of its pixels. A line through these measures decides. It was fitted on photographs with and without
+painted marks. Tears and missing corners are flat areas of paper white or scanner black at the border.
 """
 
 import math
@@ -19,7 +19,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from ..mask_shapes import grown
-from ..operators import box_mean
+from ..operators import box_mean, dilated, opened
 from .blocks import luma_weights
 
 Floats = NDArray[np.float64]
@@ -39,22 +39,22 @@ _LEAST_COLOUR: Final = 2.0
 """Mean difference of the channels, in levels, of a picture in colour."""
 FEATURES: Final = (
     "height", "outstanding", "one tone", "thinness", "size", "crowd", "extreme", "steepness", "less colour", "colour",
+    "mean logit", "largest logit",
 )  # fmt: skip
-"""What `features` measures of each part."""
+"""What `features` measures of each part; the last two are what a network says of its pixels."""
+_LOGIT: Final = 8.0
+"""Logits are cut to this."""
 
 
-_GRAY: Final = (-0.088, 1.861, -0.429, -0.246, 0.781, -1.217, -0.195, 2.644, -9.05)
-_COLOUR: Final = (0.341, 1.504, -0.266, -0.325, 0.874, -1.156, 0.456, 2.755, -1.624, -0.768, -10.62)
-"""Weights of the measures, and an offset: above 0 is a mark. Gray pictures go by the first eight.
+_GRAY: Final = (0.005, 0.587, -0.257, -0.746, 0.247, -1.053, -0.160, 0.914, 0.056, 0.599, -5.154)
+_COLOUR: Final = (0.594, 0.049, 0.045, -0.697, 0.064, -0.616, 0.163, 0.567, -0.651, -0.838, -0.072, 0.638, -3.555)
+"""Weights of the measures, and an offset: above 0 is a mark. Gray pictures go without the two measures of colour.
 
-Logistic regressions on the parts of 44 training photographs, at 420 to 800 pixels a side, with and without dust and
-scratches painted on them, worn and white, and noise; the offset is where, on six other training photographs, about
-0.25 % of the area of clean ones is taken for marks.
+Logistic regressions on the parts of 14 training photographs, clean and worn by `degrade --worn` and as
+training/wear.py does, weighted by the root of their size.
 """
 _SPAN: Final = 6.0
 """How far --mask-strength moves it."""
-_GROWN: Final = 2
-"""Pixels around what is found that are taken for its rim."""
 _FLAT: Final = 2.0
 """Std of levels, in 5x5 pixels and in all, up to which an area is paper or a scanner's lid."""
 _PAPER, _BLACK = 170.0, 25.0
@@ -69,24 +69,27 @@ _RARE: Final = 0.01
 """Share of the picture elsewhere that has a tear's tone."""
 
 
-def find_marks(levels: NDArray[np.float32], strength: float = 0.5) -> NDArray[np.bool_]:
-    """Return where dust, scratches, tears and missing corners seem to be, with their soft rims.
+def find_marks(levels: NDArray[np.float32], logits: NDArray[np.float32], strength: float = 0.5) -> NDArray[np.bool_]:
+    """Return which narrow things seem to be dust or scratches.
 
     Args:
         levels: (H, W, C), 0..255.
+        logits: (H, W), what a network says of each pixel, see diffusion/mark_detector.py.
         strength: 0 = only what is surely damage .. 1 = whatever may be.
 
     Returns:
         (H, W).
     """
-    found = torn(levels)
-    line = np.array(_COLOUR if _is_coloured(levels) else _GRAY)
-    for parts in candidates(levels):
-        scores = parts.measures[:, : len(line) - 1] @ line[:-1] + line[-1]
+    found = np.zeros(levels.shape[:2], bool)
+    coloured = _is_coloured(levels)
+    columns = [k for k, name in enumerate(FEATURES) if coloured or "colour" not in name]
+    line = np.array(_COLOUR if coloured else _GRAY)
+    for parts in candidates(levels, logits):
+        scores = parts.measures[:, columns] @ line[:-1] + line[-1]
         large = parts.measures[:, FEATURES.index("size")] >= math.log(_FEWEST)
         kept = np.concatenate([[False], large & (scores > _SPAN * (0.5 - strength))])
         found |= kept[parts.labels]
-    return grown(found, _GROWN)
+    return found
 
 
 def _is_coloured(levels: NDArray[np.float32]) -> bool:
@@ -106,42 +109,35 @@ class Parts:
     measures: Floats
 
 
-def candidates(levels: NDArray[np.float32]) -> list[Parts]:
+def candidates(levels: NDArray[np.float32], logits: NDArray[np.float32]) -> list[Parts]:
     """Return light parts and dark parts that may be marks.
 
     Args:
         levels: (H, W, C), 0..255.
+        logits: (H, W), of a network.
     """
     luma = torch.from_numpy((levels @ luma_weights(levels.shape[2])).astype(np.float32))[None, None]
     grow = max(math.sqrt(luma.numel() / 2**20), 1.0)
     chroma = levels.max(2) - levels.min(2) if levels.shape[2] == 3 else np.zeros(levels.shape[:2], np.float32)
-    return [_parts(x, chroma, [round(r * grow) for r in _RADII]) for x in (luma, 255 - luma)]
+    radii = [round(r * grow) for r in _RADII]
+    return [_parts(x, chroma, logits.clip(-_LOGIT, _LOGIT), radii) for x in (luma, 255 - luma)]
 
 
-def _parts(luma: Tensor, chroma: NDArray[np.float32], radii: list[int]) -> Parts:
-    rise = torch.stack([luma - _opened(luma, r) for r in radii]).amax(0)
+def _parts(luma: Tensor, chroma: NDArray[np.float32], logits: NDArray[np.float32], radii: list[int]) -> Parts:
+    rise = torch.stack([luma - opened(luma, r) for r in radii]).amax(0)
     usual = box_mean(rise, _NEIGHBOURHOOD // 2)
     seen = rise > torch.clamp(_RISE * usual, min=_LEAST_RISE)
     labels, count = ndimage.label(seen[0, 0].numpy(), _TOUCHING)
-    return Parts(labels=labels, measures=_features(luma, chroma, seen, labels, count))
+    return Parts(labels=labels, measures=_features(luma, chroma, logits, seen, labels, count))
 
 
-def _opened(x: Tensor, radius: int) -> Tensor:
-    """Return the grayscale opening by a square of 2 radius + 1 pixels."""
-    return _spread(-_spread(-x, radius), radius)
-
-
-def _spread(x: Tensor, radius: int) -> Tensor:
-    """Return the maximum over a square."""
-    side = 2 * radius + 1
-    x = F.max_pool2d(x, (1, side), 1, (0, radius))
-    return F.max_pool2d(x, (side, 1), 1, (radius, 0))
-
-
-def _features(luma: Tensor, chroma: NDArray[np.float32], seen: Tensor, labels: NDArray[np.int32], count: int) -> Floats:
+def _features(
+    luma: Tensor, chroma: NDArray[np.float32], logits: NDArray[np.float32], seen: Tensor, labels: NDArray[np.int32],
+    count: int,
+) -> Floats:  # fmt: skip
     """Return the `FEATURES` of each part, (N, len(FEATURES))."""
     # What is around a mark is told from pixels that are none, nor a mark's soft rim.
-    free = 1 - _spread(seen.float(), 1)
+    free = 1 - dilated(seen.float(), 1)
     weight = box_mean(free, 6).clamp_min(1e-3)
     mean = box_mean(free * luma, 6) / weight
     spread = (box_mean(free * (luma - mean) ** 2, 6) / weight).clamp_min(0).sqrt()
@@ -170,6 +166,8 @@ def _features(luma: Tensor, chroma: NDArray[np.float32], seen: Tensor, labels: N
         np.log((average(_steepest(luma)) + 1) / height),
         np.log((average(chroma) + 4) / (average(box_mean(torch.from_numpy(chroma)[None, None], 6)[0, 0].numpy()) + 4)),
         np.log(average(chroma) + 4),
+        average(logits),
+        np.asarray(ndimage.maximum(logits, labels, np.arange(1, count + 1)), np.float64).reshape(-1),
     ]
     return np.stack(measures, 1)
 
@@ -178,7 +176,7 @@ def _steepest(luma: Tensor) -> NDArray[np.float32]:
     """Return the largest slope within a pixel, in levels a pixel."""
     x = F.pad(luma, (1, 1, 1, 1), mode="replicate")
     across, down = (x[..., 1:-1, 2:] - x[..., 1:-1, :-2]) / 2, (x[..., 2:, 1:-1] - x[..., :-2, 1:-1]) / 2
-    return np.asarray(_spread((across**2 + down**2).sqrt(), 1)[0, 0].numpy())
+    return np.asarray(dilated((across**2 + down**2).sqrt(), 1)[0, 0].numpy())
 
 
 def _quantile(values: NDArray[np.float32], index: NDArray[np.int32], count: int, share: float) -> Floats:

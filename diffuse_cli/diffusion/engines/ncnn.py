@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ...errors import UsageError
 from ..network import PASS_GAIN, Block, UNet
+from .vulkan import half_is_exact
 
 INPUT, OUTPUT = "in", "out"
 
@@ -134,14 +135,17 @@ class NcnnNetwork(UNet):
 
     recomputed: int
 
-    def __init__(self, network: UNet, dtype: torch.dtype, gpu: int | None = None) -> None:
+    def __init__(
+        self, network: UNet, dtype: torch.dtype, gpu: int | None = None, *, half_arithmetic: bool = False
+    ) -> None:
         """Load the weights into ncnn.
 
         Args:
             network: the network, folded, in fp32.
             dtype: type in which ncnn holds what lies between the layers: float32 or bfloat16, on a GPU float32 or
-                float16, which it then computes with, too.
+                float16.
             gpu: number of the GPU, as Vulkan counts them. None: the CPU.
+            half_arithmetic: a GPU computes in float16, too.
         """
         import ncnn
 
@@ -154,7 +158,8 @@ class NcnnNetwork(UNet):
         options.num_threads = torch.get_num_threads()
         options.use_bf16_storage = dtype == torch.bfloat16
         half = dtype == torch.float16
-        options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = half
+        options.use_fp16_packed = options.use_fp16_storage = half
+        options.use_fp16_arithmetic = half and half_arithmetic
         self.recomputed, self._is_on_gpu = 0, gpu is not None
         if gpu is not None:
             options.use_vulkan_compute = True
@@ -200,6 +205,23 @@ class NcnnNetwork(UNet):
         if code != 0:
             raise MemoryError("ncnn is out of memory")  # the one thing that can go wrong with a graph that was loaded
         return torch.from_numpy(np.array(out))
+
+
+def half_on_gpu(network: UNet, gpu: int) -> NcnnNetwork:
+    """Return a network in float16 on a GPU: with its arithmetic, or with its storage alone if that is not exact enough.
+
+    Args:
+        network: the network, folded, in fp32.
+        gpu: number of the GPU.
+
+    Raises:
+        UsageError: neither is exact enough.
+    """
+    for half_arithmetic in (True, False):
+        half = NcnnNetwork(network, torch.float16, gpu, half_arithmetic=half_arithmetic)
+        if half_is_exact(network, half):
+            return half
+    raise UsageError("--dtype fp16: this GPU is off by more than a quarter of a level in it; leave the option out")
 
 
 def _is_sound(outputs: Tensor) -> bool:

@@ -54,7 +54,7 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool, sources: Tenso
         assert seen.y is not None
         size = (seen.y.shape[-2], seen.y.shape[-1])
         allowed = None if sources is None else resized(sources[rows, columns], size)
-        if before is not None and known.needed is not None:
+        if before is not None and sources is None and known.needed is not None:
             assert seen.mu is not None
             missing = torch.from_numpy(known.needed)
             x, found = textured(torch.where(missing, seen.mu, known.x_t), ~missing, before, draw, allowed)
@@ -64,9 +64,9 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool, sources: Tenso
                 return x
         one = settings if drawn and before is None else replace(settings, steps=1)
         x = infer(known, replace(part, settings=one, stage=halvings, mean=None, on_step=None))
-        if before is None and settings.has_texture and known.needed is not None:
+        if (before is None or sources is not None) and settings.has_texture and known.needed is not None:
             best_guess = settings.seed == settings.sample == 0
-            x, found = textured(x, torch.from_numpy(~known.needed), None, draw, allowed, best_guess=best_guess)
+            x, found = textured(x, torch.from_numpy(~known.needed), before, draw, allowed, best_guess=best_guess)
         return x
 
     rows, columns = wide.window
@@ -80,8 +80,10 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool, sources: Tenso
 
 def _levels(wide: WideHole, sources: Tensor | None) -> int:
     """Return how often a picture is halved before its hole gets texture."""
+    if sources is not None:
+        return wide.levels(_COARSEST)
     levels = wide.levels(_STRUCTURED)
-    if sources is None and levels > 0 and np.count_nonzero(wide.missing[wide.window]) >> 2 * levels <= MOST_PIXELS:
+    if levels > 0 and np.count_nonzero(wide.missing[wide.window]) >> 2 * levels <= MOST_PIXELS:
         return levels
     return max(wide.levels(_COARSEST), 1)
 

@@ -89,7 +89,7 @@ def textured(
     picture = x[0].permute(1, 2, 0).contiguous()
     depth, reach = depths(grid, known), max(known.shape)
     turns = range(how.passes)
-    if before is not None:
+    if before is not None and sources is None:
         picture[rows, columns] = _shown(picture, grid, start, depth, rows, columns)
     elif sources is None and (pieces := structured(picture, known, None if best_guess else draw)) is not None:
         picture, start = picture[pieces], _centres(pieces, known, grid, whole, start)

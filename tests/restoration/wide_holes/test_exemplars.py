@@ -9,7 +9,7 @@ from diffuse_cli.restoration.wide_holes.patch_search import uniform
 from .conftest import box
 
 
-def stripes(size: tuple[int, int]) -> np.ndarray:  # type: ignore[type-arg]
+def stripes(size: tuple[int, int]) -> np.ndarray:
     """A slanted dark line on light ground, (h, w, 3)."""
     rows, columns = np.mgrid[: size[0], : size[1]]
     line = np.abs(columns - rows - 10) < 3

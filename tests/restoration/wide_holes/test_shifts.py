@@ -16,7 +16,7 @@ def test_a_cut_costs_least() -> None:
     for _ in range(20):
         take, apart = rng.normal(0, 1, 6), rng.uniform(0, 1, 6)
 
-        def cost(chosen: np.ndarray, take: np.ndarray = take, apart: np.ndarray = apart) -> float:  # type: ignore[type-arg]
+        def cost(chosen: np.ndarray, take: np.ndarray = take, apart: np.ndarray = apart) -> float:
             return float(take[chosen].sum() + apart[~chosen[first] & chosen[second]].sum())
 
         least = min(cost(np.array(chosen)) for chosen in itertools.product([False, True], repeat=6))
@@ -28,7 +28,7 @@ def test_the_shift_that_continues_a_pattern_is_taken() -> None:
     x, hole = np.tile(tile, (6, 8, 1)), box((60, 80), slice(22, 40), slice(32, 50))
     rows, columns = np.mgrid[:60, :80]
 
-    def shifted(down: int, across: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    def shifted(down: int, across: int) -> tuple[np.ndarray, np.ndarray]:
         return np.where(hole, rows + down, rows), np.where(hole, columns + across, columns)
 
     mean = np.where(hole[..., None], np.float32(0), x)

@@ -1,0 +1,151 @@
+"""Damage that is found by its looks: `--mask auto`.
+
+A network tells how likely each pixel is part of a mark (diffusion/mark_detector.py). What is likely enough begins a
+mark. It is followed through less likely pixels to its ends, as edges are by hysteresis (Canny 1986). That finds lines.
+Specks are few pixels: each narrow thing is judged by its looks and by what the network says of it
+(degradation/estimation/marks.py).
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
+
+from ..degradation.estimation.infrared import infrared_marks, infrared_of
+from ..degradation.estimation.marks import find_marks as find_parts
+from ..degradation.estimation.marks import torn
+from ..degradation.mask_shapes import grown
+from ..diffusion import checkpoint
+from ..diffusion.denoiser import pad_to_multiple
+from ..diffusion.mark_detector import CLASSES, MULTIPLE, MarkDetector, evidence, load_detector
+from ..diffusion.model import gains_by_bf16
+from ..diffusion.tiling import plan_tiles, widened
+from ..images.picture import Picture
+from ..images.tensors import to_tensor
+from ..images.units import LEVEL, luma
+from .visible import visible
+
+Mask = NDArray[np.bool_]
+_TILE: Final = 1024
+_MARGIN: Final = 112
+"""Pixels around a tile that are computed and thrown away: about the network's reach."""
+_BEGINS: Final = (0.95, 0.9)
+"""Chances from which a mark, and a missing part, begins at strength 0.5."""
+_FOLLOWED: Final = (0.8, 0.5)
+"""Chances down to which they are followed."""
+_SPAN: Final = 5.0
+"""How far --mask-strength moves the logits of these, from 0 to 1."""
+_FEWEST: Final = 3
+"""Pixels of a mark, at least."""
+_RIMS: Final = (1, 3)
+"""Pixels around marks, and around missing parts, that are taken for their soft rims."""
+_TOUCHING: Final = np.ones((3, 3), bool)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class FoundMarks:
+    """What seems to be damaged.
+
+    Attributes:
+        marks: (H, W), dust, hairs, scratches, cracks, spots and dates, with their soft rims.
+        missing: (H, W), corners and strips that are torn off, with theirs.
+        infrared: share of the picture that an infrared channel shows to be marks; None = there is no such channel.
+    """
+
+    marks: Mask
+    missing: Mask
+    infrared: float | None = None
+
+    @property
+    def all(self) -> Mask:
+        """All of it, (H, W)."""
+        return self.marks | self.missing
+
+
+def find_marks(picture: Picture, strength: float = 0.5) -> FoundMarks:
+    """Return where a picture seems to be damaged.
+
+    Args:
+        picture: as it was read.
+        strength: 0 = only what is surely damage .. 1 = whatever may be.
+
+    Raises:
+        CheckpointError: the detector cannot be read.
+    """
+    picture_seen = visible(picture)
+    x = to_tensor(picture_seen.pixels)
+    shift = _SPAN * (0.5 - strength)
+    logits = logits_of(x, detector())
+    levels = ((picture_seen.pixels + 1) * LEVEL).astype(np.float32)
+    followed_parts = [
+        followed(logits[k], logit(_BEGINS[k]) + shift, logit(_FOLLOWED[k]) + shift) for k in range(len(CLASSES))
+    ]
+    judged = find_parts(levels, logits[0], strength), torn(levels)
+    found = [grown(followed_parts[k] | judged[k], _RIMS[k]) for k in range(len(CLASSES))]
+    infrared = infrared_of(picture.source.extra)
+    seen = None
+    if infrared is not None and infrared.shape == found[0].shape:
+        seen = infrared_marks(infrared, luma(x)[0, 0].numpy(), strength)
+    if seen is None:
+        return FoundMarks(marks=found[0], missing=found[1])
+    return FoundMarks(marks=found[0] | grown(seen, _RIMS[0]), missing=found[1], infrared=float(seen.mean()))
+
+
+def followed(logits: NDArray[np.float32], begins: float, ends: float) -> Mask:
+    """Return what begins with a large chance, and is connected with it by smaller ones.
+
+    Args:
+        logits: (H, W).
+        begins: the least logit of one pixel of a mark.
+        ends: the least logit of all its pixels.
+
+    Returns:
+        (H, W).
+    """
+    labels, count = ndimage.label(logits > ends, _TOUCHING)
+    begun = np.bincount(labels[logits > begins], minlength=count + 1) > 0
+    kept = begun & (np.bincount(labels.ravel(), minlength=count + 1) >= _FEWEST)
+    kept[0] = False
+    return np.asarray(kept[labels])
+
+
+def logit(chance: float) -> float:
+    """Return the logit of a chance."""
+    return math.log(chance / (1 - chance))
+
+
+@torch.no_grad()
+def logits_of(x: Tensor, network: MarkDetector) -> NDArray[np.float32]:
+    """Return the logits of marks and missing parts, (len(CLASSES), H, W).
+
+    Args:
+        x: (1, 3, H, W), [-1, 1] units.
+        network: folded.
+    """
+    size = (x.shape[-2], x.shape[-1])
+    out = np.empty((len(CLASSES), *size), np.float32)
+    for tile in plan_tiles(size, _TILE):
+        rows, columns = (widened(s, _MARGIN, n) for s, n in zip((tile.rows, tile.columns), size, strict=True))
+        part = pad_to_multiple(x[..., rows, columns], MULTIPLE)
+        found = network(evidence(part), network.stem.weight.dtype)[0].float().numpy()
+        top, left = tile.rows.start - rows.start, tile.columns.start - columns.start
+        height, width = tile.rows.stop - tile.rows.start, tile.columns.stop - tile.columns.start
+        out[:, tile.rows, tile.columns] = found[:, top : top + height, left : left + width]
+    return out
+
+
+@functools.cache
+def detector() -> MarkDetector:
+    """Return the detector that comes with the checkpoints, ready for use.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    dtype = torch.bfloat16 if gains_by_bf16(torch.device("cpu")) else torch.float32
+    return load_detector(checkpoint.estimator("marks")).fold(dtype)

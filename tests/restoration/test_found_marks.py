@@ -1,0 +1,63 @@
+"""Damage found by the network and by looks."""
+
+import numpy as np
+import pytest
+import torch
+
+from diffuse_cli.diffusion.mark_detector import CLASSES
+from diffuse_cli.images.image_io import Picture, to_unit
+from diffuse_cli.images.picture import ExtraChannels, Source
+from diffuse_cli.images.tensors import to_tensor
+from diffuse_cli.restoration import found_marks
+from diffuse_cli.restoration.found_marks import detector, find_marks, followed, logits_of
+from tests.conftest import EXAMPLES, pixels
+
+
+def scratched() -> Picture:
+    return Picture(pixels=to_unit(pixels(EXAMPLES / "camera_scratched.png")[..., None], 8))
+
+
+def test_scratches_on_a_photograph() -> None:
+    truth = pixels(EXAMPLES / "camera_mask.png") > 0
+    found = find_marks(scratched()).marks
+    assert (found & truth).sum() > 0.7 * truth.sum()
+    assert (found & truth).sum() > 0.4 * found.sum()
+
+
+@pytest.mark.slow
+def test_strength_finds_more_of_the_same() -> None:
+    little, usual, much = (find_marks(scratched(), strength).all for strength in (0.0, 0.5, 1.0))
+    assert not (little & ~usual).any()
+    assert not (usual & ~much).any()
+    assert 0 < little.sum() < usual.sum() < much.sum()
+
+
+def test_a_mark_is_followed_to_its_faint_ends() -> None:
+    logits = np.full((20, 60), -9.0, np.float32)
+    logits[10, 5:50], logits[10, 20] = 1.0, 5.0  # faint, and sure at one place
+    logits[3, 5:50] = 1.0  # as faint, and nowhere sure
+    found = followed(logits, 3.0, 0.5)
+    assert found[10, 5:50].all()
+    assert found.sum() == 45
+
+
+def test_tiles_are_seamless(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = to_tensor(scratched().pixels)[..., :320, :400]
+    whole = logits_of(x, detector())
+    monkeypatch.setattr(found_marks, "_TILE", 208)
+    tiles = logits_of(x, detector())
+    assert whole.shape == (len(CLASSES), 320, 400)
+    assert float(np.abs(whole - tiles).mean()) < 0.05
+    assert ((whole > 0) != (tiles > 0)).mean() < 0.002
+
+
+def test_infrared_is_evidence() -> None:
+    rng = np.random.default_rng(0)
+    levels = (60000 + 300 * rng.standard_normal((96, 128, 1))).astype(np.uint16)
+    levels[40:43, 10:100] = 20000
+    pixels = torch.from_numpy(rng.uniform(-0.1, 0.1, (96, 128, 3))).float().numpy()
+    source = Source(extra=ExtraChannels(levels=levels, kinds=(0,)))
+    found = find_marks(Picture(pixels=pixels, source=source))
+    assert found.infrared == pytest.approx(3 * 90 / (96 * 128), rel=0.1)
+    assert found.marks[40:43, 10:100].mean() > 0.95
+    assert find_marks(Picture(pixels=pixels)).infrared is None
