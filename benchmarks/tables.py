@@ -26,7 +26,7 @@ PAGES = (
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("evaluation", "models", "performance", "provenance", "samples", "training")
+        for name in ("dicom", "evaluation", "models", "performance", "provenance", "samples", "training")
     ),
     ROOT / "checkpoints" / "README.md",
 )
@@ -391,6 +391,18 @@ def memory() -> str:
         for row in rows("speed-memory")
     ]
     return markdown(["--memory", "type", "peak MiB", "s"], body)
+
+
+def scans() -> str:
+    """Noise of a CT and an MR slice, removed by default, as white noise, and by other tools."""
+    found = rows("dicom")
+    methods = list(dict.fromkeys(row["method"] for row in found))
+    body = []
+    for scan, noise in dict.fromkeys((row["scan"], row["noise"]) for row in found):
+        of = {row["method"]: row for row in rows("dicom", scan=scan, noise=noise)}
+        cells = [f"{of[m]['psnr']:.1f} / {of[m]['ssim']:.3f} / {of[m]['cnr']:.2f}" for m in methods]
+        body.append([f"{scan}, {noise:.0f}{' HU' if scan == 'CT' else ''}", *cells])
+    return markdown(["PSNR / SSIM / CNR", *methods], body)
 
 
 def fills() -> str:
@@ -762,6 +774,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "large": large,
     "memory": memory,
     "fills": fills,
+    "scans": scans,
     "verify": verify,
     "enhance": enhanced,
     "untouched": untouched,
