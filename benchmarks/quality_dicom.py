@@ -90,7 +90,7 @@ def results(values: NDArray[np.int32], clean: Floats, model: Model) -> Iterator[
     unit, std = (values - low) / span, float((values - clean).std()) / span
     yield "noisy", values.astype(np.float64)
     for how in ("auto", "poisson"):
-        restored: Any = restore(picture, Denoise(noise=how), model=model)  # type: ignore[arg-type]
+        restored: Any = restore(picture, Denoise(noise=how), model=model)
         yield f"diffuse, {how}", stored_values(restored, dicom).astype(np.float64)
     levels = np.rint(unit * 65535).astype(np.uint16)
     means = cv2.fastNlMeansDenoising(
