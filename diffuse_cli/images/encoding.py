@@ -1,7 +1,7 @@
 """The format that a result is written in, how it is coded, and whether it can hold the picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, get_args
 
@@ -84,7 +84,7 @@ class Encoding:
     depth: Depth = "keep"
     metadata: Policy = "keep"
     keep_times: bool = False
-    clip: ClipCoding = ClipCoding()
+    clip: ClipCoding = field(default_factory=ClipCoding)
 
     def __post_init__(self) -> None:
         """Check the values."""

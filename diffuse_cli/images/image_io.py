@@ -96,9 +96,7 @@ def read_pages(
             del found, picture, source  # before the next is decoded
 
 
-def _clip_frames(
-    file: BinaryIO, path: Path, max_pixels: int, part: ClipPart | None
-) -> Iterator[Picture]:
+def _clip_frames(file: BinaryIO, path: Path, max_pixels: int, part: ClipPart | None) -> Iterator[Picture]:
     """Yield the frames of a clip.
 
     Raises:

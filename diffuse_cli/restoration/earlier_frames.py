@@ -31,6 +31,8 @@ REPEATED: Final = 0.3
 """Two frames that differ by less than this share of their noise have the same noise."""
 WINDOW: Final = 7
 """Side in pixels of the window in which what the flow predicts is compared with the frame."""
+NOTHING: Final = 2.0
+"""Std of what is not known at all, [-1, 1] units."""
 DOUBT: Final = 1.3
 """Factor of the difference between a frame and what is predicted that noise explains."""
 
@@ -82,21 +84,24 @@ class EarlierFrames:
             picture: the frame.
             problem: what is known of it alone.
         """
-        frame = (problem.picture or picture).pixels
-        noise = _noise(problem)
-        sigma = np.broadcast_to(np.asarray(noise, np.float32), frame.shape[:2])
         if not is_noisy(problem):
             self.known = None
             return problem
+        frame, sigma = (problem.picture or picture).pixels, _sigma(problem, picture)
         before = None if self.known is None or self.known.pixels.shape != frame.shape else self.known
-        predicted = None if before is None else _predicted(before, frame, sigma)
+        predicted = None if before is None else _predicted(before, frame, np.minimum(sigma, NOTHING))
         if predicted is None:
             self.scenes += 1
-            self.known = Known(pixels=frame, sigma=np.ascontiguousarray(sigma), frame=picture.pixels)
+            self.known = Known(pixels=frame, sigma=np.minimum(sigma, NOTHING), frame=picture.pixels)
             return problem
         pixels, after = _fused(frame, sigma, *predicted)
-        self.known = Known(pixels=pixels, sigma=after, frame=picture.pixels)
+        self.known = Known(pixels=pixels, sigma=np.minimum(after, NOTHING), frame=picture.pixels)
         return _with(problem, picture, pixels, after)
+
+    def words(self) -> str:
+        """Return what was found, in words."""
+        scenes = f"{self.scenes} scene{'s' if self.scenes != 1 else ''}"
+        return f"{scenes}, {self.repeats} repeated frame{'s' if self.repeats != 1 else ''}"
 
     def done(self, result: Picture) -> None:
         """Keep the result of the last frame.
@@ -108,10 +113,15 @@ class EarlierFrames:
 
 
 def is_noisy(problem: Problem) -> bool:
-    """Return whether a frame has noise that earlier frames can lower, and nothing is missing."""
-    return not isinstance(problem.observation, GuidePicture | NoisyPicture) or (
-        problem.degradation.noise > 0 and not problem.has_hole
-    )
+    """Return whether a frame has noise that earlier frames can lower, and nothing that depends on the frame alone.
+
+    Args:
+        problem: what is known of the frame.
+    """
+    seen = problem.observation
+    if isinstance(seen, GuidePicture):
+        return seen.degradation.noise > 0 and seen.linear is None and problem.finish.blocks is None
+    return isinstance(seen, NoisyPicture) and seen.noise > 0 and problem.finish.blocks is None
 
 
 def _noise(problem: Problem) -> float | Map:
@@ -121,17 +131,27 @@ def _noise(problem: Problem) -> float | Map:
     return problem.degradation.noise if sigma_y is None else sigma_y
 
 
+def _sigma(problem: Problem, picture: Picture) -> Map:
+    """Return the std of a frame's noise at each pixel (H, W), inf where it is missing."""
+    sigma = np.array(np.broadcast_to(np.asarray(_noise(problem), np.float32), picture.pixels.shape[:2]))
+    if problem.hole is not None:
+        sigma[problem.hole] = np.inf
+    return sigma
+
+
 def _with(problem: Problem, picture: Picture, pixels: Map, sigma: Map) -> Problem:
-    """Return the problem of the fused picture."""
-    seen = problem.observation
-    level = float(np.sqrt(np.mean(sigma**2)))
+    """Return the problem of the fused picture. Only what no frame shows is still missing."""
+    seen, own = problem.observation, problem.picture or picture
+    hole = np.isinf(sigma)
+    pixels, sigma = np.where(hole[..., None], own.pixels, pixels), np.where(hole, np.float32(0), sigma)
+    level = float(np.sqrt(np.mean(sigma[~hole] ** 2))) if not hole.all() else 0.0
     if isinstance(seen, GuidePicture):
         seen = replace(seen, degradation=replace(seen.degradation, noise=level), sigma_y=sigma)
     else:
         seen = NoisyPicture(noise=level, sigma_y=sigma)
-    own = problem.picture or picture
     finish = replace(problem.finish, beneath=problem.finish.beneath or own)
-    return replace(problem, picture=replace(own, pixels=pixels), observation=seen, finish=finish)
+    left = hole if hole.any() else None
+    return replace(problem, picture=replace(own, pixels=pixels), observation=seen, hole=left, finish=finish)
 
 
 # Prediction ----------------------------------------------------------------------------------------------------------
@@ -203,7 +223,8 @@ def _outside(flow: Map) -> NDArray[np.bool_]:
     height, width = flow.shape[:2]
     rows, columns = np.indices((height, width), np.float32)
     x, y = columns + flow[..., 0], rows + flow[..., 1]
-    return (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
+    outside: NDArray[np.bool_] = (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
+    return outside
 
 
 def _slope(pixels: Map, noise: float) -> Map:

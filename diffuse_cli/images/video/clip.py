@@ -162,6 +162,12 @@ class Clip:
         return self.part.survey
 
     @property
+    def middle(self) -> ClipPart:
+        """The frame in the middle of the part that is read."""
+        half = float(self.survey.end - self.survey.start) / 2
+        return ClipPart(start=self.part.start + half, frames=1)
+
+    @property
     def is_rgb(self) -> bool:
         """Whether its numbers are red, green and blue."""
         return self.pixel_format.startswith(("rgb", "bgr", "gbr", "0rgb", "0bgr"))
@@ -180,8 +186,10 @@ class ClipFrame:
         clip: the clip.
         pts: when it is shown, in the clip's time base.
         duration: for how long, in the clip's time base; 0 = until the next.
+        is_copied: it stands for all frames, of which none was changed. The coded video is copied.
     """
 
     clip: Clip
     pts: int
     duration: int = 0
+    is_copied: bool = False

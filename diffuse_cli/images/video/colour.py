@@ -3,21 +3,20 @@
 PyAV resamples chroma. The matrix is applied here, so that nothing is rounded or clipped in between.
 """
 
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .clip import Clip
-from .library import pyav
+from .library import AvFrame, pyav
 
 _LUMA_WEIGHTS: Final = {1: (0.2126, 0.0722), 7: (0.212, 0.087), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
 """Shares of red and blue in luma, by matrix (ITU-T H.273, Table 4). All others are those of BT.601."""
 _BT601: Final = (0.299, 0.114)
-Number = TypeVar("Number", np.uint8, np.uint16)
 
 
-def pixels_of(frame: Any, clip: Clip) -> NDArray[np.float32]:  # noqa: ANN401 - PyAV's
+def pixels_of(frame: AvFrame, clip: Clip) -> NDArray[np.float32]:
     """Return a frame's pixels (H, W, 3 or 1) in [-1, 1]. Levels below black and above white lie outside.
 
     Args:
@@ -39,7 +38,7 @@ def pixels_of(frame: Any, clip: Clip) -> NDArray[np.float32]:  # noqa: ANN401 - 
     return np.ascontiguousarray(2 * np.stack([red, green, blue], axis=2) - 1)
 
 
-def frame_of(pixels: NDArray[np.float32], clip: Clip, pixel_format: str, bits: int) -> Any:  # noqa: ANN401 - PyAV's
+def frame_of(pixels: NDArray[np.float32], clip: Clip, pixel_format: str, bits: int) -> AvFrame:
     """Return a frame of pixels; the inverse of `pixels_of`.
 
     Args:
@@ -48,7 +47,7 @@ def frame_of(pixels: NDArray[np.float32], clip: Clip, pixel_format: str, bits: i
         pixel_format: of the frame.
         bits: of its channels.
     """
-    unit, gray = (pixels.astype(np.float32) + 1) / 2, pixel_format.startswith("gray")
+    unit, gray = (pixels.astype(np.float32) + np.float32(1)) / np.float32(2), pixel_format.startswith("gray")
     if pixel_format.startswith(("gbr", "bgr")):
         planes = [unit[..., channel] * (2**bits - 1) for channel in (1, 2, 0)]
     else:
@@ -58,10 +57,10 @@ def frame_of(pixels: NDArray[np.float32], clip: Clip, pixel_format: str, bits: i
     step, top = _unit(bits, gray=gray), 2**bits - 1
     for number, (there, plane) in enumerate(zip(whole.planes, planes, strict=True)):
         levels = plane.clip(0, top) if is_subsampled and number else np.rint(plane).clip(0, top)
-        _array(there, np.uint16)[...] = np.rint(levels * step)
+        _array(there, 16)[...] = np.rint(levels * step)
     made = _converted(whole, pixel_format, clip)
     if pixel_format.startswith("yuv"):  # swscale's own depends on the range and on how chroma is resampled
-        _array(made.planes[0], np.uint8 if bits == 8 else np.uint16)[...] = np.rint(planes[0]).clip(0, top)
+        _array(made.planes[0], bits)[...] = np.rint(planes[0]).clip(0, top)
     return made
 
 
@@ -72,7 +71,7 @@ def _luma_and_chroma(unit: NDArray[np.float32], clip: Clip, bits: int) -> list[N
     red, blue = unit[..., 0], unit[..., -1]
     y = red if unit.shape[2] == 1 else kr * red + (1 - kr - kb) * unit[..., 1] + kb * blue
     chroma = [(colour - y) / (2 * (1 - share)) * span + neutral for colour, share in ((blue, kb), (red, kr))]
-    return [y * (white - black) + black, *chroma]
+    return [plane.astype(np.float32) for plane in (y * (white - black) + black, *chroma)]
 
 
 def _levels(bits: int, *, full_range: bool) -> tuple[float, float, float, float]:
@@ -95,23 +94,24 @@ def _deep(pixel_format: str) -> str:
     return "yuv444p16le" if pixel_format.startswith("yuv") else "gbrp16le"
 
 
-def _planes(frame: Any, clip: Clip) -> list[NDArray[np.float32]]:  # noqa: ANN401 - PyAV's
+def _planes(frame: AvFrame, clip: Clip) -> list[NDArray[np.float32]]:
     """Return a frame's planes in levels, all of full resolution. Luma is as it was decoded."""
     plain = frame if frame.format.name == clip.pixel_format else _converted(frame, clip.pixel_format, clip)
     unit = np.float32(_unit(clip.bits, gray=clip.is_gray))
-    planes = [_array(p, np.uint16) / unit for p in _converted(plain, _deep(clip.pixel_format), clip).planes]
+    planes = [_array(p, 16).astype(np.float32) / unit for p in _converted(plain, _deep(clip.pixel_format), clip).planes]
     if clip.pixel_format.startswith("yuv"):
-        planes[0] = _array(plain.planes[0], np.uint8 if clip.bits == 8 else np.uint16).astype(np.float32)
+        planes[0] = _array(plain.planes[0], clip.bits).astype(np.float32)
     return planes
 
 
-def _array(plane: Any, kind: type[Number]) -> NDArray[Number]:  # noqa: ANN401 - PyAV's
+def _array(plane: AvFrame, bits: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
     """Return a plane's numbers (H, W), as they lie in memory."""
-    whole = np.frombuffer(plane, kind)
-    return whole.reshape(plane.height, -1)[:, : plane.width]
+    if bits == 8:
+        return np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[:, : plane.width]
+    return np.frombuffer(plane, np.uint16).reshape(plane.height, -1)[:, : plane.width]
 
 
-def _converted(frame: Any, pixel_format: str, clip: Clip) -> Any:  # noqa: ANN401 - PyAV's
+def _converted(frame: AvFrame, pixel_format: str, clip: Clip) -> AvFrame:
     """Return a frame in another format, of the same matrix and range."""
     flags = pyav().video.reformatter.Interpolation
     how = flags.BICUBIC | flags.ACCURATE_RND | flags.FULL_CHR_H_INT | flags.FULL_CHR_H_INP

@@ -2,14 +2,23 @@
 
 import importlib
 from contextlib import suppress
+from types import ModuleType
 from typing import Any, Final
 
 from ...errors import PictureError
 
+Container = Any
+"""A container of PyAV, which type checkers do not see, since it may not be installed."""
+Stream = Any
+"""A stream in a container."""
+AvFrame = Any
+"""A decoded frame, or its planes."""
+Packet = Any
+"""Coded data of a stream."""
 INSTALL: Final = "pip install 'diffuse-cli[video]'"
 
 
-def pyav() -> Any:  # noqa: ANN401 - a library that may not be there
+def pyav() -> ModuleType:
     """Return PyAV.
 
     Raises:
@@ -21,7 +30,7 @@ def pyav() -> Any:  # noqa: ANN401 - a library that may not be there
         raise PictureError(f"clips need the extra [video]: {INSTALL}") from None
 
 
-def opened_clip(file: object, mode: str = "r", **options: Any) -> Any:  # noqa: ANN401 - PyAV's own
+def opened_clip(file: object, mode: str = "r", **options: object) -> Container:
     """Open a container that skips what is wrong with texts in it.
 
     Args:

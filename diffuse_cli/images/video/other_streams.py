@@ -7,11 +7,17 @@ from typing import Any, Final
 
 from ..choices import Policy
 from .clip import Clip
-from .library import opened_clip, pyav
+from .library import Container, Packet, Stream, opened_clip, pyav
 
 _OWN: Final = frozenset({"encoder", "major_brand", "minor_version", "compatible_brands", "duration"})
 """Texts that the container's writer sets itself."""
-_NAMES: Final = {"audio": "sound", "subtitle": "subtitles", "video": "picture", "data": "data", "attachment": "attachment"}
+_NAMES: Final = {
+    "audio": "sound",
+    "subtitle": "subtitles",
+    "video": "picture",
+    "data": "data",
+    "attachment": "attachment",
+}
 _CONTAINERS: Final = {"MP4": "mp4", "MKV": "matroska"}
 
 
@@ -35,15 +41,34 @@ def left_out(clip: Clip, kind: str) -> list[str]:
         known = empty.supported_codecs
     with _source(clip) as source:
         video = source.streams.video[0]
-        missing = [one for one in source.streams if one is not video and not _is_held(one, kind, known)]
+        others = [one for one in source.streams if one is not video and not _is_chapters(one, source)]
+        missing = [one for one in others if not _is_held(one, kind, known)]
         return [f"{_NAMES.get(one.type, one.type)} {one.index} ({_coding(one)})" for one in missing]
 
 
-def _coding(stream: Any) -> str:  # noqa: ANN401 - PyAV's
+def can_copy_video(clip: Clip, kind: str) -> bool:
+    """Return whether a container holds the video of a clip as it is coded.
+
+    Args:
+        clip: the input.
+        kind: the container, "MP4" or "MKV".
+    """
+    with opened_clip(io.BytesIO(), "w", format=container_name(kind)) as empty:
+        known = empty.supported_codecs
+    with _source(clip) as source:
+        return source.streams.video[0].codec_context.codec.canonical_name in known
+
+
+def _coding(stream: Stream) -> str:
     return str(stream.codec_context.name) if stream.codec_context is not None else "of an unknown kind"
 
 
-def _is_held(stream: Any, kind: str, known: set[str]) -> bool:  # noqa: ANN401 - PyAV's
+def _is_chapters(stream: Stream, source: Container) -> bool:
+    """Return whether a stream is the texts of chapters, which are handed on as chapters."""
+    return stream.type == "data" and len(source.chapters()) > 0 and stream.codec_context is None
+
+
+def _is_held(stream: Stream, kind: str, known: set[str]) -> bool:
     """Return whether a container holds a stream."""
     if stream.type == "attachment":
         return kind == "MKV"
@@ -54,22 +79,24 @@ def _is_held(stream: Any, kind: str, known: set[str]) -> bool:  # noqa: ANN401 -
 class OtherStreams:
     """The streams beside the video, on their way from the input to the result."""
 
-    def __init__(self, clip: Clip, target: Any, kind: str, policy: Policy) -> None:  # noqa: ANN401 - PyAV's
+    def __init__(self, clip: Clip, target: Container, kind: str, policy: Policy, *, with_video: bool = False) -> None:
         """Open the input, and announce its streams to the result.
 
         Args:
             clip: the input.
-            target: the result's container. Its video is there already.
+            target: the result's container. Its video is there already, unless it is copied.
             kind: "MP4" or "MKV".
             policy: which texts are handed on; all, or none but languages.
+            with_video: copy the video, too.
         """
         self.clip, self.target = clip, target
         self.source = _source(clip)
         known = target.supported_codecs
         video = self.source.streams.video[0]
-        self.copies: dict[int, Any] = {}
+        self.copies: dict[int, Stream] = {}
         for stream in self.source.streams:
-            if stream is video or not _is_held(stream, kind, known):
+            is_copied = with_video if stream is video else _is_held(stream, kind, known)
+            if not is_copied:
                 continue
             if stream.type == "attachment":
                 target.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
@@ -79,7 +106,8 @@ class OtherStreams:
             copy.disposition = stream.disposition
             self.copies[stream.index] = copy
         target.metadata.update(_texts(self.source.metadata, policy) if policy == "keep" else {})
-        target.streams.video[0].metadata.update(_texts(video.metadata, policy))
+        if not with_video:
+            target.streams.video[0].metadata.update(_texts(video.metadata, policy))
         self.offset = offset(clip)
         target.set_chapters(self._chapters() if policy == "keep" else [])
         self.packets = self._packets()
@@ -102,7 +130,7 @@ class OtherStreams:
         """Close the input."""
         self.source.close()
 
-    def _packets(self) -> Iterator[Any]:
+    def _packets(self) -> Iterator[Packet]:
         """Yield the packets of the part, with the result's times."""
         part, survey = self.clip.part, self.clip.survey
         if not self.copies:
@@ -144,7 +172,7 @@ def offset(clip: Clip) -> Fraction:
     return clip.survey.start if clip.part.start else Fraction(0)
 
 
-def _source(clip: Clip) -> Any:  # noqa: ANN401 - PyAV's
+def _source(clip: Clip) -> Container:
     return opened_clip(str(clip.path) if clip.data is None else io.BytesIO(clip.data))
 
 

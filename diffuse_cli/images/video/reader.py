@@ -5,16 +5,28 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from ...errors import PictureError
 from ...system.files import reason
 from ..picture import Frame, Picture, Source, check_size
 from .clip import Clip, ClipFrame, ClipPart, Survey
 from .colour import pixels_of
-from .library import opened_clip, pyav
+from .library import AvFrame, Container, Stream, opened_clip, pyav
 
-_PICTURE_BRANDS: Final = (b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"heim", b"heis", b"MiHE", b"MiHB", b"crx ")
+_PICTURE_BRANDS: Final = (
+    b"avif",
+    b"avis",
+    b"mif1",
+    b"msf1",
+    b"heic",
+    b"heix",
+    b"heim",
+    b"heis",
+    b"MiHE",
+    b"MiHB",
+    b"crx ",
+)
 _QUICKTIME: Final = (b"moov", b"mdat", b"wide", b"free", b"skip")
 _HDR: Final = {16: "PQ", 18: "HLG"}
 """Transfer characteristics of ITU-T H.273 that are not those of a screen."""
@@ -61,7 +73,7 @@ def read_clip(file: BinaryIO, path: Path, part: ClipPart, max_pixels: int) -> It
                 break
 
 
-def _picture(frame: Any, clip: Clip, container: Any) -> Picture:  # noqa: ANN401 - PyAV's
+def _picture(frame: AvFrame, clip: Clip, container: Container) -> Picture:
     """Return a decoded frame as a picture."""
     duration = int(frame.duration or 0)
     at = ClipFrame(clip=clip, pts=int(frame.pts), duration=duration)
@@ -77,7 +89,7 @@ def _picture(frame: Any, clip: Clip, container: Any) -> Picture:  # noqa: ANN401
 # What is decoded -----------------------------------------------------------------------------------------------------
 
 
-def _opened(file: BinaryIO) -> Any:  # noqa: ANN401 - PyAV's
+def _opened(file: BinaryIO) -> Container:
     """Open a clip.
 
     Raises:
@@ -92,7 +104,7 @@ def _opened(file: BinaryIO) -> Any:  # noqa: ANN401 - PyAV's
         ) from error
 
 
-def _video(container: Any, max_pixels: int) -> Any:  # noqa: ANN401 - PyAV's
+def _video(container: Container, max_pixels: int) -> Stream:
     """Return the video stream that is restored: the first that is no cover picture.
 
     Raises:
@@ -108,7 +120,7 @@ def _video(container: Any, max_pixels: int) -> Any:  # noqa: ANN401 - PyAV's
     return stream
 
 
-def _in_part(container: Any, stream: Any, part: ClipPart) -> Iterator[Any]:  # noqa: ANN401 - PyAV's
+def _in_part(container: Container, stream: Stream, part: ClipPart) -> Iterator[AvFrame]:
     """Yield the frames of a part, each with its time."""
     origin = _origin(container)
     start, end = origin + Fraction(part.start), None if part.end is None else origin + Fraction(part.end)
@@ -125,11 +137,14 @@ def _in_part(container: Any, stream: Any, part: ClipPart) -> Iterator[Any]:  # n
         yield frame
 
 
-def _timed(frames: Iterator[Any], stream: Any) -> Iterator[Any]:  # noqa: ANN401 - PyAV's
+def _timed(frames: Iterator[AvFrame], stream: Stream) -> Iterator[AvFrame]:
     """Yield frames with times that rise. A frame without one follows the one before at the usual rate."""
     step = max(1, round(1 / (_rate(stream) * stream.time_base)))
+    is_avi = stream.container.format.name == "avi"  # which tells when frames are decoded
     last: int | None = None
     for frame in frames:
+        if is_avi and frame.pts is not None:
+            frame.pts -= step * stream.codec_context.has_b_frames
         if frame.pts is None or (last is not None and frame.pts <= last):
             frame.pts = 0 if last is None else last + step
         frame.time_base = stream.time_base
@@ -137,7 +152,7 @@ def _timed(frames: Iterator[Any], stream: Any) -> Iterator[Any]:  # noqa: ANN401
         yield frame
 
 
-def _decoded(container: Any, stream: Any, lost: list[object]) -> Iterator[Any]:  # noqa: ANN401 - PyAV's
+def _decoded(container: Container, stream: Stream, lost: list[object]) -> Iterator[AvFrame]:
     """Yield what can be decoded.
 
     Args:
@@ -162,12 +177,12 @@ def _decoded(container: Any, stream: Any, lost: list[object]) -> Iterator[Any]: 
             return
 
 
-def _origin(container: Any) -> Fraction:  # noqa: ANN401 - PyAV's
+def _origin(container: Container) -> Fraction:
     """Return the second at which a clip begins."""
     return Fraction(container.start_time or 0, 1_000_000)
 
 
-def _rate(stream: Any) -> Fraction:  # noqa: ANN401 - PyAV's
+def _rate(stream: Stream) -> Fraction:
     """Return the frames a second."""
     return Fraction(stream.average_rate or stream.guessed_rate or 25)
 
@@ -212,12 +227,12 @@ def _to_end(part: ClipPart) -> bool:
     return part.end is None and part.frames is None
 
 
-def _length(frame: Any, stream: Any) -> Fraction:  # noqa: ANN401 - PyAV's
+def _length(frame: AvFrame, stream: Stream) -> Fraction:
     """Return the seconds for which a frame is shown, as far as it tells."""
     return Fraction(frame.duration * stream.time_base if frame.duration else 1 / _rate(stream))
 
 
-def _said_end(container: Any, stream: Any) -> Fraction:  # noqa: ANN401 - PyAV's
+def _said_end(container: Container, stream: Stream) -> Fraction:
     """Return the second at which the video ends, as the header says; 0 = it does not say."""
     if stream.duration is not None:
         return Fraction(((stream.start_time or 0) + stream.duration) * stream.time_base)
@@ -250,7 +265,7 @@ def _nothing(part: ClipPart, seconds: Fraction, lost: list[object]) -> str:
     return "there is no frame in this part of it"
 
 
-def _clip(frame: Any, stream: Any, path: Path, data: bytes | None, part: ClipPart) -> Clip:  # noqa: ANN401 - PyAV's
+def _clip(frame: AvFrame, stream: Stream, path: Path, data: bytes | None, part: ClipPart) -> Clip:
     """Return what holds for all frames, by the first one.
 
     Raises:
@@ -276,7 +291,7 @@ def _clip(frame: Any, stream: Any, path: Path, data: bytes | None, part: ClipPar
     )  # fmt: skip
 
 
-def _planar(kind: Any) -> str:  # noqa: ANN401 - PyAV's
+def _planar(kind: AvFrame) -> str:
     """Return the planar format with the same colours, bits and subsampling, or a finer one."""
     deep = "10le" if max(one.bits for one in kind.components) == 10 else ""
     if kind.is_rgb:
@@ -287,7 +302,7 @@ def _planar(kind: Any) -> str:  # noqa: ANN401 - PyAV's
     return {(32, 32): f"yuv420p{deep}", (32, 64): f"yuv422p{deep}"}.get(shares, f"yuv444p{deep}")
 
 
-def _check_alike(frame: Any, clip: Clip, number: int) -> None:  # noqa: ANN401 - PyAV's
+def _check_alike(frame: AvFrame, clip: Clip, number: int) -> None:
     """Refuse a clip whose frames change.
 
     Raises:

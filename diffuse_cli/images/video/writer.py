@@ -1,15 +1,17 @@
 """Pictures become a video file, frame by frame, beside the input's sound and subtitles."""
 
 from collections.abc import Iterable
-from typing import Any, BinaryIO, Final
+from dataclasses import dataclass
+from itertools import chain
+from typing import BinaryIO, Final
 
 from ...errors import PictureError
 from ..choices import Depth, Policy
 from ..picture import Picture
 from .clip import Clip, ClipCoding
 from .colour import frame_of
-from .library import opened_clip
-from .other_streams import OtherStreams, container_name, offset
+from .library import AvFrame, Container, Stream, opened_clip
+from .other_streams import OtherStreams, can_copy_video, container_name, offset
 
 _ENCODERS: Final = {"h264": "libx264", "hevc": "libx265", "ffv1": "ffv1"}
 _TAGS: Final = {"hevc": "hvc1"}
@@ -42,42 +44,93 @@ def write_clip(
     clip, size = first.source.clip.clip, (first.pixels.shape[1], first.pixels.shape[0])
     bits = 8 if depth == "8" else clip.bits
     pixel_format = _pixel_format(clip, coding, size, bits)
-    options = {"movflags": "+faststart+use_metadata_tags"} if kind == "MP4" else {}
-    with opened_clip(stream, "w", format=container_name(kind), options=options) as target:
+    form = _Form(shape=first.pixels.shape, pixel_format=pixel_format, bits=bits)
+    if first.source.clip.is_copied:
+        return _copy(stream, first, kind, policy)
+    with _container(stream, kind) as target:
         video = _video(target, clip, coding, size, pixel_format)
         if kind == "MP4" and coding.chosen in _TAGS:
             video.codec_context.codec_tag = _TAGS[coding.chosen]
         others = OtherStreams(clip, target, kind, policy)
         try:
             _sign(target, first.source.texts)
-            _encode(target, video, others, first, pages, pixel_format, bits)
+            _encode(target, video, others, (form.frame(picture) for picture in chain([first], pages)))
         finally:
             others.close()
     return _note(clip, pixel_format)
 
 
-def _encode(
-    target: Any, video: Any, others: OtherStreams, first: Picture, pages: Iterable[Picture], pixel_format: str, bits: int
-) -> None:  # noqa: ANN401 - PyAV's
-    picture: Picture | None = first
-    rest = iter(pages)
-    while picture is not None:
-        assert picture.source.clip is not None
-        if picture.pixels.shape != first.pixels.shape:
-            raise PictureError("the frames of the result differ in size; give a size that does not depend on the frame")
+def may_copy(clip: Clip, kind: str, coding: ClipCoding, depth: Depth) -> bool:
+    """Return whether the coded video of a clip is copied if no frame changes.
+
+    Args:
+        clip: the input.
+        kind: "MP4" or "MKV".
+        coding: how it is to be coded.
+        depth: bits per channel.
+    """
+    return clip.part.is_whole and not coding.is_given and depth == "keep" and can_copy_video(clip, kind)
+
+
+def _copy(stream: BinaryIO, first: Picture, kind: str, policy: Policy) -> str:
+    """Write a clip whose frames did not change."""
+    assert first.source.clip is not None
+    with _container(stream, kind) as target:
+        others = OtherStreams(first.source.clip.clip, target, kind, policy, with_video=True)
+        try:
+            _sign(target, first.source.texts)
+            others.write_until(None)
+        finally:
+            others.close()
+    return "nothing was changed, so the coded video was copied"
+
+
+def _container(stream: BinaryIO, kind: str) -> Container:
+    options = {"movflags": "+faststart"} if kind == "MP4" else {}
+    return opened_clip(stream, "w", format=container_name(kind), options=options)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Form:
+    """What all frames of a result have in common.
+
+    Attributes:
+        shape: (H, W, C) of the pixels.
+        pixel_format: FFmpeg's name.
+        bits: per channel.
+    """
+
+    shape: tuple[int, ...]
+    pixel_format: str
+    bits: int
+
+    def frame(self, picture: Picture) -> AvFrame:
+        """Return a picture as a frame with its time and its colours' tags.
+
+        Raises:
+            PictureError: it has another size than the first.
+        """
         at = picture.source.clip
-        frame = frame_of(picture.pixels, at.clip, pixel_format, bits)
+        assert at is not None
+        if picture.pixels.shape != self.shape:
+            raise PictureError("the frames of the result differ in size; give a size that does not depend on the frame")
+        frame = frame_of(picture.pixels, at.clip, self.pixel_format, self.bits)
         frame.time_base = at.clip.time_base
         frame.pts, frame.duration = at.pts - round(offset(at.clip) / at.clip.time_base), at.duration
         _tag(frame, at.clip)
-        others.write_until(frame.pts * at.clip.time_base)
+        return frame
+
+
+def _encode(target: Container, video: Stream, others: OtherStreams, frames: Iterable[AvFrame]) -> None:
+    """Write frames, and between them the packets of the other streams."""
+    for frame in frames:
+        others.write_until(frame.pts * frame.time_base)
         target.mux(video.encode(frame))
-        picture = next(rest, None)
     target.mux(video.encode(None))
     others.write_until(None)
 
 
-def _video(target: Any, clip: Clip, coding: ClipCoding, size: tuple[int, int], pixel_format: str) -> Any:  # noqa: ANN401
+def _video(target: Container, clip: Clip, coding: ClipCoding, size: tuple[int, int], pixel_format: str) -> Stream:
     """Add the video stream."""
     options: dict[str, str] = {}
     if coding.chosen != "ffv1":
@@ -97,7 +150,7 @@ def _video(target: Any, clip: Clip, coding: ClipCoding, size: tuple[int, int], p
     return video
 
 
-def _tag(target: Any, clip: Clip) -> None:  # noqa: ANN401 - a frame or an encoder of PyAV's
+def _tag(target: Container, clip: Clip) -> None:
     """Say of colours what the input said."""
     target.color_range, target.color_primaries, target.color_trc, target.colorspace = clip.tags
 
@@ -122,8 +175,9 @@ def _note(clip: Clip, pixel_format: str) -> str:
     return ""
 
 
-def _sign(target: Any, texts: Iterable[tuple[str, str]]) -> None:  # noqa: ANN401 - PyAV's
+def _sign(target: Container, texts: Iterable[tuple[str, str]]) -> None:
     """Say how it was made, beside what the input's comment says."""
     for key, text in texts:
-        before = target.metadata.get(key)
-        target.metadata[key] = f"{before}\n{text}" if before else text
+        name = next((one for one in target.metadata if one.lower() == key), key)
+        before = target.metadata.get(name)
+        target.metadata[name] = f"{before}\n{text}" if before else text
