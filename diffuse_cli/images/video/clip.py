@@ -61,6 +61,16 @@ class ClipPart:
             raise UsageError(f"--frames must be 1 or more, not {self.frames}")
 
     @property
+    def first(self) -> Fraction:
+        """The start as it was given: 0.1 is a tenth."""
+        return Fraction(str(self.start))
+
+    @property
+    def last(self) -> Fraction | None:
+        """The end as it was given."""
+        return None if self.end is None else Fraction(str(self.end))
+
+    @property
     def is_whole(self) -> bool:
         """Whether nothing is left out."""
         return self.start == 0 and self.end is None and self.frames is None

@@ -99,6 +99,8 @@ def _planes(frame: AvFrame, clip: Clip) -> list[NDArray[np.float32]]:
     plain = frame if frame.format.name == clip.pixel_format else _converted(frame, clip.pixel_format, clip)
     unit = np.float32(_unit(clip.bits, gray=clip.is_gray))
     planes = [_array(p, 16).astype(np.float32) / unit for p in _converted(plain, _deep(clip.pixel_format), clip).planes]
+    if not clip.pixel_format.startswith(("yuv420", "yuv422")):  # nothing was interpolated
+        planes = [np.rint(plane) for plane in planes]
     if clip.pixel_format.startswith("yuv"):
         planes[0] = _array(plain.planes[0], clip.bits).astype(np.float32)
     return planes

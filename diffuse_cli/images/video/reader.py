@@ -123,9 +123,8 @@ def _video(container: Container, max_pixels: int) -> Stream:
 def _in_part(container: Container, stream: Stream, part: ClipPart) -> Iterator[AvFrame]:
     """Yield the frames of a part, each with its time."""
     origin = _origin(container)
-    start, end = origin + Fraction(part.start), None if part.end is None else origin + Fraction(part.end)
-    if part.start:
-        container.seek(int(start * 1_000_000), backward=True)
+    start, end = origin + part.first, None if part.last is None else origin + part.last
+    _seek(container, part)
     count = 0
     for frame in _timed(_decoded(container, stream, []), stream):
         time = frame.pts * stream.time_base
@@ -140,16 +139,28 @@ def _in_part(container: Container, stream: Stream, part: ClipPart) -> Iterator[A
 def _timed(frames: Iterator[AvFrame], stream: Stream) -> Iterator[AvFrame]:
     """Yield frames with times that rise. A frame without one follows the one before at the usual rate."""
     step = max(1, round(1 / (_rate(stream) * stream.time_base)))
-    is_avi = stream.container.format.name == "avi"  # which tells when frames are decoded
+    late = 0 if _is_timed(stream.container) else None
     last: int | None = None
     for frame in frames:
-        if is_avi and frame.pts is not None:
-            frame.pts -= step * stream.codec_context.has_b_frames
+        if late is None:
+            late = (frame.pts or 0) - (stream.start_time or 0)
+        frame.pts = None if frame.pts is None else frame.pts - late
         if frame.pts is None or (last is not None and frame.pts <= last):
             frame.pts = 0 if last is None else last + step
         frame.time_base = stream.time_base
         last = frame.pts
         yield frame
+
+
+def _is_timed(container: Container) -> bool:
+    """Return whether packets tell when they are shown. In an AVI they are counted, so it is read from its beginning."""
+    return str(container.format.name) != "avi"
+
+
+def _seek(container: Container, part: ClipPart) -> None:
+    """Go to the last key frame before a part."""
+    if part.start and _is_timed(container):
+        container.seek(int((_origin(container) + part.first) * 1_000_000), backward=True)
 
 
 def _decoded(container: Container, stream: Stream, lost: list[object]) -> Iterator[AvFrame]:
@@ -203,13 +214,12 @@ def _survey(file: BinaryIO, part: ClipPart, max_pixels: int) -> Survey:
         frames, corrupt, times, clip = 0, 0, [Fraction(0), Fraction(0)], None
         lost: list[object] = []
         origin = _origin(container)
-        if part.start:
-            container.seek(int((origin + Fraction(part.start)) * 1_000_000), backward=True)
+        _seek(container, part)
         for frame in _timed(_decoded(container, stream, lost), stream):
             time = frame.pts * stream.time_base
-            if time < origin + Fraction(part.start):
+            if time < origin + part.first:
                 continue
-            if frames == part.frames or (part.end is not None and time >= origin + Fraction(part.end)):
+            if frames == part.frames or (part.last is not None and time >= origin + part.last):
                 break
             clip = clip or _clip(frame, stream, Path(), None, part)
             _check_alike(frame, clip, frames + 1)
