@@ -4,19 +4,23 @@ import io
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from diffuse_cli.images.video.library import AvFrame, Container, Packet, Stream
+
 SIZE = (48, 32)
 SUBTITLES = b"1\n00:00:00,100 --> 00:00:00,500\nHello\n"
 
 
-def av() -> Any:
+def av() -> ModuleType:
     """PyAV; the test is skipped without it."""
-    return pytest.importorskip("av")
+    found: ModuleType = pytest.importorskip("av")
+    return found
 
 
 def levels(k: int, size: tuple[int, int] = SIZE, noise: float = 0.0) -> NDArray[np.uint8]:
@@ -54,11 +58,8 @@ def save(
         video.codec_context.color_trc, video.codec_context.colorspace = tags[2:]
         if rotation:
             video.set_display_rotation(rotation)
-        tone = (
-            target.add_stream("pcm_s16le" if path.suffix in (".mkv", ".avi") else "aac", rate=8000, layout="mono")
-            if sound
-            else None
-        )
+        coding = "pcm_s16le" if path.suffix in (".mkv", ".avi") else "aac"
+        tone = target.add_stream(coding, rate=8000, layout="mono") if sound else None
         words = _subtitles(target) if subtitles else []
         if path.suffix in (".mkv", ".mp4"):
             target.metadata["title"] = "My film"
@@ -87,7 +88,7 @@ def _chapter(number: int, start: int, end: int, title: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _tone(k: int, stream: Any) -> Any:
+def _tone(k: int, stream: Stream) -> AvFrame:
     samples = (8000 * np.sin(np.arange(800 * k, 800 * k + 800) * 0.3)).astype(np.int16)
     packed = stream.codec_context.format.name == "s16"
     numbers = samples[None] if packed else (samples[None] / 32768).astype(np.float32)
@@ -96,7 +97,7 @@ def _tone(k: int, stream: Any) -> Any:
     return frame
 
 
-def _subtitles(target: Any) -> list[Any]:
+def _subtitles(target: Container) -> list[Packet]:
     source = av().open(io.BytesIO(SUBTITLES), "r", format="srt")
     stream = target.add_stream_from_template(source.streams.subtitles[0])
     stream.metadata["language"] = "deu"

@@ -58,7 +58,7 @@ def test_a_part_is_read(tmp_path: Path) -> None:
     assert times(read(path, ClipPart(start=0.15, end=0.6))) == [0.2, 0.3, 0.4, 0.5]
     assert times(read(path, ClipPart(start=0.3, frames=2))) == [0.3, 0.4]
     assert times(read(path, ClipPart(frames=3))) == [0.0, 0.1, 0.2]
-    with pytest.raises(PictureError, match="no frame from --start 5 on; it is 0.80 s long"):
+    with pytest.raises(PictureError, match=r"no frame from --start 5 on; it is 0\.80 s long"):
         read(path, ClipPart(start=5))
     with pytest.raises(UsageError, match="--end 1 is not after --start 2"):
         ClipPart(start=2, end=1)
