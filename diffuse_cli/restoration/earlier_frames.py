@@ -34,7 +34,11 @@ WINDOW: Final = 7
 NOTHING: Final = 2.0
 """Std of what is not known at all, [-1, 1] units."""
 DOUBT: Final = 1.3
-"""Factor of the difference between a frame and what is predicted that noise explains."""
+"""Factor of the square between a frame and what is predicted that noise explains."""
+MOST_APART: Final = 3.0
+"""The same factor, beyond which what is predicted is another thing."""
+SLACK: Final = 4.0
+"""Times the square that noise does not explain is added to the variance of what is predicted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,14 +178,28 @@ def _predicted(before: Known, frame: Map, sigma: Map) -> tuple[Map, Map] | None:
     pixels = _moved(before.pixels, back, cv2.INTER_LANCZOS4).reshape(frame.shape)
     variance = _moved(before.sigma, back) ** 2
     variance = variance + _slope(pixels, level) * (miss**2 + LEAST_OFF**2) / 2
-    found = ((frame - pixels) ** 2).mean(2)
-    apart = cv2.boxFilter(found, -1, (WINDOW, WINDOW))
-    explained = cv2.boxFilter(variance + sigma**2, -1, (WINDOW, WINDOW))
-    variance = variance + np.maximum(apart - DOUBT * explained, 0) * 4
-    lost = (miss > MOST_OFF) | _outside(back) | (apart > 3 * explained)
-    if (~lost).mean() < LEAST_SHARE:
+    apart, explained = _apart(frame - pixels), _near(variance + sigma**2)
+    lost = (miss > MOST_OFF) | _outside(back) | (apart > MOST_APART * explained)
+    variance = np.where(lost, np.float32(np.inf), variance + SLACK * np.maximum(apart - DOUBT * explained, 0))
+    # Where there is nothing to hold on to, flow is lost in the noise. Often nothing moves there.
+    unmoved = lost & (_apart(frame - before.pixels) <= DOUBT * _near(before.sigma**2 + sigma**2))
+    pixels = np.where(unmoved[..., None], before.pixels, pixels)
+    variance = np.where(unmoved, before.sigma**2, variance)
+    if (lost & ~unmoved).mean() > 1 - LEAST_SHARE:
         return None
-    return pixels, np.where(lost, np.float32(np.inf), np.sqrt(variance)).astype(np.float32)
+    return pixels, np.sqrt(variance).astype(np.float32)
+
+
+def _apart(difference: Map) -> Map:
+    """Return the mean square of a difference around each pixel."""
+    return _near((difference**2).mean(2))
+
+
+def _near(values: Map) -> Map:
+    """Return the mean of values (H, W) around each pixel."""
+    cv2 = opencv()
+    mean: Map = cv2.boxFilter(values, -1, (WINDOW, WINDOW))
+    return mean
 
 
 def _fused(frame: Map, sigma: Map, pixels: Map, other: Map) -> tuple[Map, Map]:
