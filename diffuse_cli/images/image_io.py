@@ -103,7 +103,7 @@ def _clip_frames(file: BinaryIO, path: Path, max_pixels: int, part: ClipPart | N
         PictureError: clips are refused, or as `read_clip`.
     """
     if part is None:
-        raise PictureError("a clip; denoise, super-resolve, restore and enhance take clips, this command does not")
+        raise PictureError("a clip, which is not read here; denoise, super-resolve, restore and enhance take clips")
     yield from read_clip(file, path, part, max_pixels)
 
 
