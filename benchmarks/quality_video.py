@@ -122,7 +122,9 @@ def main() -> None:
     for kind, row in found.items():
         print(f"{kind}: " + ", ".join(f"{name} {value:.2f}" for name, value in row.items()))
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        told = {name: getattr(arguments, name) for name in ("noise", "photos", "frames", "side")}
+        text = json.dumps({**told, "kinds": found}, indent=1, sort_keys=True)
+        arguments.json.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,10 @@ MEASURED = ROOT / "checkpoints" / "measured"
 CHECKPOINT = ROOT / "checkpoints" / "photo.safetensors"
 PAGES = (
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("evaluation", "performance", "provenance", "samples", "training")),
+    *(
+        ROOT / "docs" / f"{name}.md"
+        for name in ("evaluation", "performance", "provenance", "samples", "training", "video")
+    ),
     ROOT / "checkpoints" / "README.md",
 )
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
@@ -283,6 +286,18 @@ def _cell(row: Row, rivals: list[Row], measure: str) -> str:
 def generated() -> str:
     body = [[row["set"], row["method"], str(row["pictures"]), f"{row['mean']['swd']:.0f}"] for row in rows("generate")]
     return markdown(["set", "compared with its crops", "pictures", "sliced Wasserstein distance"], body)
+
+
+def video() -> str:
+    """What earlier frames of a clip bring."""
+    names = {"pan": "pan", "zoom": "zoom", "still": "still camera"}
+    body = []
+    for kind, name in names.items():
+        row = report("video")["kinds"][kind]
+        flicker = [f"{row[key]:.2f}" if key in row else "" for key in ("flicker_alone", "flicker_joined")]
+        body.append([name, f"{row['alone']:.2f}", f"{row['joined']:.2f}", *flicker])
+    head = ("PSNR in dB, flicker in levels", "each alone", "with earlier", "flicker alone", "flicker with earlier")
+    return markdown(head, body)
 
 
 def noise_maps() -> str:
@@ -684,6 +699,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "bf16": bf16,
     "consistency": consistency,
     "noise-maps": noise_maps,
+    "video": video,
     "clean": clean,
     "finding": finding,
     "kernels": kernels,

@@ -147,11 +147,13 @@ class _Wanted:
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Return the recipe. The input's hash is still empty."""
+        from ...images.encoding import is_clip_name
+
         task, facts = self.tasks.of(job)
         coding = coding_of(job.product, self.encoding).to_recipe(job.output) if job.output != PIPE else {}
         computing = answer_of(job).to_recipe(job, self.checkpoint)
         damaged = {"damaged": self.damaged} if self.damaged == "inpaint" else {}
-        clip = {} if self.clips is None or not may_be_clip(job.source) else clip_facts(self.clips)
+        clip = {} if self.clips is None or not is_clip_name(job.source) else clip_facts(self.clips)
         return {**computing, **task.to_recipe(), **facts, **damaged, **clip, **coding, "input": ""}
 
 
@@ -242,6 +244,8 @@ class _Restorer(PictureSteps[_Read]):
             encoding = encoding.like(picture.source.format, animated=picture.source.frame is not None)
             wanted |= encoding.to_recipe(PIPE)
         self._check_fits(job, picture, encoding)
+        if picture.source.clip is not None and self.wanted.clips is not None:
+            wanted |= clip_facts(self.wanted.clips)
         made = recipe.plain({**wanted, **_of_file(picture), **_resolved(wanted, problem)})
         return _Read(source, picture, problem, made, encoding)
 
