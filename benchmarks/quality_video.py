@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.images.picture import Picture
@@ -122,7 +123,8 @@ def main() -> None:
     for kind, row in found.items():
         print(f"{kind}: " + ", ".join(f"{name} {value:.2f}" for name, value in row.items()))
     if arguments.json is not None:
-        told = {name: getattr(arguments, name) for name in ("noise", "photos", "frames", "side")}
+        told: dict[str, Any] = {"checkpoint": to_recipe(find("photo"))}
+        told |= {name: getattr(arguments, name) for name in ("noise", "photos", "frames", "side")}
         text = json.dumps({**told, "kinds": found}, indent=1, sort_keys=True)
         arguments.json.write_text(text + "\n", encoding="utf-8")
 
