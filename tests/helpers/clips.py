@@ -29,7 +29,7 @@ def levels(k: int, size: tuple[int, int] = SIZE, noise: float = 0.0) -> NDArray[
     frame = np.linspace(40, 200, width)[None, :, None] * np.array([1, 0.8, 0.6]) + np.zeros((height, 1, 1))
     frame[8:20, 3 + 2 * k : 15 + 2 * k] = (200, 60, 90)
     frame += np.random.default_rng(k).normal(0, noise, frame.shape)
-    return frame.clip(0, 255).astype(np.uint8)
+    return np.asarray(frame.clip(0, 255), np.uint8)
 
 
 def save(

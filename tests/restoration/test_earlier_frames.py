@@ -92,7 +92,7 @@ def test_a_repeated_frame_has_the_result_of_the_one_before() -> None:
     first, next_one = seen(scene(), 0), seen(scene(), 1)
     assert earlier.repeated(first, problem) is None
     earlier.joined(first, problem)
-    result = replace(first, pixels=first.pixels / 2)
+    result = replace(first, pixels=first.pixels / np.float32(2))
     earlier.done(result)
     again = earlier.repeated(replace(first, pixels=first.pixels + np.float32(0.1 * NOISE)), problem)
     assert again is not None
