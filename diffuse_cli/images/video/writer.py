@@ -14,6 +14,7 @@ from .library import AvFrame, Container, Stream, opened_clip
 from .other_streams import OtherStreams, can_copy_video, container_name, offset
 
 _ENCODERS: Final = {"h264": "libx264", "hevc": "libx265", "ffv1": "ffv1"}
+LEAST_HEVC: Final = 64
 _TAGS: Final = {"hevc": "hvc1"}
 """What QuickTime and iPhones look for in an MP4."""
 
@@ -35,13 +36,14 @@ def write_clip(
         What a user should know of how the pixels were coded; "" = nothing.
 
     Raises:
-        PictureError: the frames differ in size.
+        PictureError: the frames differ in size, or are too small for the codec.
         FFmpegError: the encoder fails.
     """
     pages = iter(pages)
     first = next(pages)
     assert first.source.clip is not None
     clip, size = first.source.clip.clip, (first.pixels.shape[1], first.pixels.shape[0])
+    _check_size(coding, size)
     bits = 8 if depth == "8" else clip.bits
     pixel_format = _pixel_format(clip, coding, size, bits)
     form = _Form(shape=first.pixels.shape, pixel_format=pixel_format, bits=bits)
@@ -153,6 +155,16 @@ def _video(target: Container, clip: Clip, coding: ClipCoding, size: tuple[int, i
 def _tag(target: Container, clip: Clip) -> None:
     """Say of colours what the input said."""
     target.color_range, target.color_primaries, target.color_trc, target.colorspace = clip.tags
+
+
+def _check_size(coding: ClipCoding, size: tuple[int, int]) -> None:
+    """Refuse frames that are smaller than a block of HEVC, with which x265 writes beyond its memory.
+
+    Raises:
+        PictureError: they are.
+    """
+    if coding.chosen == "hevc" and min(size) < LEAST_HEVC:
+        raise PictureError(f"HEVC takes frames of {LEAST_HEVC} pixels a side or more; use --codec h264 or ffv1")
 
 
 def _pixel_format(clip: Clip, coding: ClipCoding, size: tuple[int, int], bits: int) -> str:

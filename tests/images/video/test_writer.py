@@ -58,7 +58,7 @@ def test_ffv1_gives_luma_back_bit_for_bit(tmp_path: Path, pixel_format: str, cod
 
 
 def test_h264_and_hevc_stay_near(tmp_path: Path) -> None:
-    path = clips.save(tmp_path / "a.mp4")
+    path = clips.save(tmp_path / "a.mp4", size=(96, 64))
     for codec, said in (("h264", "h264"), ("hevc", "hevc")):
         rewritten(path, tmp_path / f"{codec}.mp4", codec=codec, crf=8)
         assert clips.told(tmp_path / f"{codec}.mp4")["video"][0] == said
@@ -97,6 +97,7 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
     for name, codec, message in (
         ("b.png", None, "PNG cannot hold a clip"),
         ("b.mp4", "ffv1", "FFV1 is written into Matroska"),
+        ("c.mp4", "hevc", "HEVC takes frames of 64 pixels a side or more"),
     ):
         with pytest.raises(PictureError, match=message):
             rewritten(path, tmp_path / name, codec=codec)
