@@ -357,6 +357,7 @@ def stylize(
     where = None if mask is None else to_mask(mask)
     if isinstance(where, str):
         raise UsageError(f"stylize takes a mask that says where the picture is changed, not {where}")
+    where = None if where is None else where >= 0.5
     given = style if isinstance(style, str | Path) else to_picture(style)
     task = Stylize(style=given, strength=strength, keep_luma=keep_luma, mask=where)
     return restore(picture, task, **options)

@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 to=${1:-out}
 mkdir -p "$to"
 diffuse enhance -f "$here/cat_dark.png" -o "$to/bright.png"
-diffuse compose -f "$here/coffee_table.jpg" --insert "$here/cat_cutout.png" --at 160,48 -o "$to/latte.png"
+diffuse compose -f "$here/coffee_table.jpg" --insert "$here/cat_cutout.png" --at 160,48 --blend seam -o "$to/latte.png"
 diffuse compose -f "$here/coffee_table.jpg" --insert "$here/cat_cutout.png" --at 160,48 --blend alpha -o "$to/over.png"
 diffuse extend -f "$here/coffee_table.jpg" --pad 24,16,24,16 -o "$to/wide.png"
 python - "$here" "$to" <<'PYTHON'

@@ -160,8 +160,8 @@ def test_generating_knows_no_fidelity() -> None:
         diffuse_cli.generate(fidelity=0.5)
 
 
-@pytest.mark.parametrize("mask", ["mask.png", np.ones((40, 56)), [[True]]])
-def test_a_mask_is_an_array_of_booleans(mask: object) -> None:
+@pytest.mark.parametrize("mask", ["mask.png", np.full((40, 56), 2.0), np.ones((40, 56), np.uint8), [[True]]])
+def test_a_mask_is_an_array_of_booleans_or_shares(mask: object) -> None:
     with pytest.raises(UsageError, match="array"):
         Inpaint(mask=mask)  # type: ignore[arg-type]
 

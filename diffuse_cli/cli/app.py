@@ -4,7 +4,8 @@ import importlib
 import os
 import signal
 import sys
-from typing import Annotated, Any, NoReturn, cast
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
@@ -14,8 +15,32 @@ from ..system.process import own_stderr, wait_passively
 from ..system.streams import reading_once
 from ..version import __version__
 from .commands.config import default_map
+from .options.help import Command
 from .run.display import one_line
 from .run.stopping import Terminated, on_sigterm
+
+GROUPS: Final = {
+    "Restore": ("denoise", "super-resolve", "restore", "deblur", "dejpeg", "repair", "inpaint"),
+    "Create": ("enhance", "compose", "extend", "stylize", "generate"),
+    "Check": ("estimate", "info", "verify", "replay", "doctor", "config"),
+    "Measure and train": ("evaluate", "bench", "degrade", "train", "models"),
+}
+"""The commands, as help lists them."""
+ALIASES: Final = {"upscale": "super-resolve"}
+"""Other names of commands."""
+
+_PLAINLY: Final = (
+    (": Value error, ", ": "),
+    ("Input should be a valid number, unable to parse string as a number", "give a number"),
+    ("Input should be a valid integer, unable to parse string as an integer", "give a whole number"),
+    ("Input should be", "it should be"),
+)
+"""What typer's converters say, and what it means."""
+
+_ENDS: Final = {
+    KeyboardInterrupt: (130, "interrupted"), Terminated: (143, "terminated"), MemoryError: (4, "out of memory"),
+}  # fmt: skip
+"""The code and the line of what ends a command."""
 
 # The parser's own error class, which typer does not export: the base of BadParameter's base.
 ParserError = cast(type[Exception], typer.BadParameter.__mro__[2])
@@ -53,24 +78,39 @@ class Boundary(TyperGroup):
         finally:
             self.params, self.add_help_option = own, True
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - as above
+        """Return a command by its name, or by another name that it has."""
+        return super().get_command(ctx, ALIASES.get(cmd_name, cmd_name))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as above
+        """Return the command of these arguments. A file without a command is estimated."""
+        is_named = self.get_command(ctx, args[0]) is not None
+        return super().resolve_command(ctx, ["estimate", *args] if not is_named and _is_file(args[0]) else args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
+        """Write the commands by groups, with their first sentences."""
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=200)) for name in names])
+
     def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - the parser's context, which typer does not export
         """Run the command with the settings as its defaults."""
         try:
             ctx.default_map = default_map(self)
             with reading_once():
-                return super().invoke(ctx)
+                try:
+                    return super().invoke(ctx)
+                except _Trial as trial:
+                    trial.run()
+                    return None
         except DiffuseError as error:
             _fail(error.exit_code, *(error.args if isinstance(error, UsageError) else [error]))
         except ParserError as error:
             if _is_help(error):
                 raise
             _fail(2, _one_line(error))
-        except KeyboardInterrupt:
-            _fail(130, "interrupted")
-        except Terminated:
-            _fail(143, "terminated")
-        except MemoryError:
-            _fail(4, "out of memory")
+        except (KeyboardInterrupt, Terminated, MemoryError) as error:
+            _fail(*_ENDS[type(error)])
         except BrokenPipeError:  # whoever read our output wants no more of it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
@@ -78,6 +118,40 @@ class Boundary(TyperGroup):
             raise
         except Exception as error:  # a defect of ours: still one line, and never mistaken for success
             _fail(1, f"unexpected {type(error).__name__}: {error}")
+
+
+class _Trial(Exception):  # noqa: N818 - it is no error
+    """Raised by a command that is to be run once for each value of an option."""
+
+    def __init__(self, context: typer.Context, tried: str, given: tuple[str, ...]) -> None:
+        super().__init__(tried)
+        self.context, self.tried, self.given = context, tried, given
+
+    def run(self) -> None:
+        """Make the sheet of results."""
+        from .run.trials import try_values
+
+        with self.context:
+            try_values(self.context, self.tried, self.given)
+
+
+class Entrance(Command):
+    """A command that can try several values of an option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
+        """Parse the arguments."""
+        given = tuple(args)
+        rest = super().parse_args(ctx, args)
+        tried = ctx.params.get("try_")
+        if tried is not None:
+            ctx.params["try_"] = None
+            raise _Trial(ctx, tried, given)
+        return rest
+
+
+def _is_file(name: str) -> bool:
+    """Return whether a name is that of a file, if only by its look."""
+    return Path(name).exists() or "/" in name or bool(Path(name).suffix)
 
 
 def _is_help(error: Exception) -> bool:
@@ -88,7 +162,8 @@ def _is_help(error: Exception) -> bool:
 def _one_line(error: Exception) -> str:
     """Return the parser's message and where to look, without the usage block."""
     message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
-    message = message.replace(": Value error, ", ": ")  # what typer's converters say before they say what is wrong
+    for said, meant in _PLAINLY:
+        message = message.replace(said, meant)
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "diffuse"
     return f"{message.rstrip('.')}; see {command} --help"
@@ -102,6 +177,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 all done; 1 a picture, its mask or the disk failed; 2 wrong options or files; "
     "3 the model cannot be used; 4 out of memory; 130 after Ctrl-C, 143 after SIGTERM.",
 )
@@ -123,11 +199,13 @@ def _root(
 
 
 COMMANDS = (
-    "denoise", "inpaint", "super_resolve", "restore", "enhance", "compose", "extend", "stylize", "generate",
-    "estimate", "degrade", "info", "replay", "verify", "train", "evaluate", "bench", "models", "config", "doctor",
+    "denoise", "super_resolve", "restore", "repair", "inpaint", "enhance", "compose", "extend", "stylize", "generate",
+    "estimate", "info", "verify", "replay", "doctor", "config", "evaluate", "bench", "degrade", "train", "models",
 )  # fmt: skip
 for _name in COMMANDS:
     importlib.import_module(f".commands.{_name}", __package__).add_to(app)
+for _info in app.registered_commands:
+    _info.cls = Entrance
 
 
 def main() -> None:

@@ -31,10 +31,20 @@ def grown(mask: Mask, pixels: int) -> Mask:
         mask: (H, W).
         pixels: how far.
     """
-    x = torch.from_numpy(mask)[None, None].float()
+    return np.asarray(spread(mask.astype(np.float32), pixels) > 0)
+
+
+def spread(share: NDArray[np.float32], pixels: int) -> NDArray[np.float32]:
+    """Return the largest share within some pixels, by the same octagon.
+
+    Args:
+        share: (H, W), 0..1.
+        pixels: how far.
+    """
+    x = torch.from_numpy(share)[None, None]
     for k in range(pixels):
         x = _step(x, square=k % 2 == 1)
-    return np.asarray(x[0, 0].numpy() > 0)
+    return np.asarray(x[0, 0].numpy())
 
 
 def fading(mask: Mask, pixels: int) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from typing import Literal
 Depth = Literal["keep", "8", "16"]
 """Bits per channel; "keep" = the input's."""
 Damaged = Literal["keep", "refuse", "inpaint"]
-"""What becomes of a damaged JPEG: what is there is restored, it is refused, or what is missing is filled first."""
+"""What becomes of a damaged JPEG or animation: what is there is restored, it is refused, or gaps are filled first."""
 Policy = Literal["keep", "safe", "strip"]
 """Which metadata is handed on: all, all but what identifies people and devices, or the colour profile alone."""
 

@@ -1,5 +1,6 @@
 """Input and result side by side, and below them a detail of both at 1:1, for --compare."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
@@ -10,6 +11,8 @@ _OVERVIEW: Final = 640
 """The longest side of a whole picture, in pixels."""
 _DETAIL: Final = 480
 """Side of the detail."""
+_COLUMNS: Final = 3
+"""Choices in a row."""
 _GAP: Final = 8
 _TEXT: Final = 16
 _PAPER: Final = "white"
@@ -40,6 +43,25 @@ def comparison(before: Image.Image, after: Image.Image, titles: tuple[str, str])
     return _rows([(titles, overview), ((where, where), details)])
 
 
+def choices(before: Image.Image, results: Sequence[Image.Image], titles: Sequence[str]) -> Image.Image:
+    """Return one labelled picture (RGB) of an input and several results, to choose from.
+
+    Small pictures are shown whole. Of larger ones, the part that the results change most is shown at 1:1.
+
+    Args:
+        before: the input. If it is smaller, it is enlarged (bicubic).
+        results: of one size.
+        titles: what is written above the input and above each result.
+    """
+    size = common_size(before, results[0])
+    images = [_enlarged(image.convert("RGB"), size) for image in (before, *results)]
+    if max(size) > _DETAIL:
+        x, y, width, height = interest(results[0], results[-1]).detail(_DETAIL)
+        images = [image.crop((x, y, x + width, y + height)) for image in images]
+    rows = range(0, len(images), _COLUMNS)
+    return _rows([(tuple(titles[k : k + _COLUMNS]), images[k : k + _COLUMNS]) for k in rows])
+
+
 def _enlarged(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
 
@@ -53,13 +75,14 @@ def _framed(image: Image.Image, detail: Box) -> Image.Image:
     return small
 
 
-def _rows(rows: list[tuple[tuple[str, str], list[Image.Image]]]) -> Image.Image:
-    """Return rows of two pictures, each below its label."""
+def _rows(rows: list[tuple[tuple[str, ...], list[Image.Image]]]) -> Image.Image:
+    """Return rows of pictures, each below its label."""
     font = ImageFont.load_default(size=_TEXT)
     label = _TEXT + _GAP
+    most = max(len(pair) for _, pair in rows)
     widest = max(pair[0].width for _, pair in rows)
     height = sum(pair[0].height + label + _GAP for _, pair in rows) + _GAP
-    sheet = Image.new("RGB", (2 * widest + 3 * _GAP, height), _PAPER)
+    sheet = Image.new("RGB", (most * (widest + _GAP) + _GAP, height), _PAPER)
     draw = ImageDraw.Draw(sheet)
     top = _GAP
     for titles, pair in rows:

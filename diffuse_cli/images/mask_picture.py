@@ -1,4 +1,4 @@
-"""Masks as gray pictures, white = masked, and pictures as masks."""
+"""Masks as gray pictures, white = masked. How masks are read: `mask_reading`."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def mask_picture(mask: "NDArray[np.bool_]") -> "Picture":
-    """Return a gray picture that is white where a mask is True; the inverse of `mask_of`.
+    """Return a gray picture that is white where a mask is True.
 
     Args:
         mask: (H, W).
@@ -24,17 +24,7 @@ def mask_picture(mask: "NDArray[np.bool_]") -> "Picture":
     return Picture(pixels=np.where(mask, 1, -1)[..., None].astype(np.float32))
 
 
-def mask_of(picture: "Picture") -> "NDArray[np.bool_]":
-    """Return a mask (H, W) that is True where a picture is at least half white.
-
-    Args:
-        picture: gray or colour.
-    """
-    mask: NDArray[np.bool_] = picture.pixels.mean(2) >= 0
-    return mask
-
-
-def check_size(mask: "NDArray[np.bool_]", picture: "Picture") -> None:
+def check_size(mask: "NDArray[np.bool_ | np.float32]", picture: "Picture") -> None:
     """Refuse a mask of another size than the picture's.
 
     Args:

@@ -152,16 +152,24 @@ def whole_exif(raw: bytes) -> bytes:
     """
     try:
         raw = re.sub(rb"\A(?:Exif\0\0)+", b"", raw)
-        if not raw:
-            return b""
-        parsed = Image.Exif()
-        parsed.load(raw)
-        parsed.tobytes()  # what cannot be written again would only fail later
-        return exif.upright(raw)
+        return exif.upright(raw) if raw and _is_written_again(raw) else b""
     except DEFECTS:
         raise
     except Exception:  # the parser meets broken blocks with many types
         return b""
+
+
+def _is_written_again(raw: bytes) -> bool:
+    """Return whether Pillow reads an EXIF block, and writes what it has read."""
+    try:
+        parsed = Image.Exif()
+        parsed.load(raw)
+        parsed.tobytes()
+    except MemoryError:
+        raise
+    except Exception:  # an AttributeError, too, where a text is a fraction
+        return False
+    return True
 
 
 def exif_tags(block: Image.Exif) -> dict[int, Any]:

@@ -64,7 +64,7 @@ class Declared:
 def from_recipe(
     recipe: Mapping[str, Any],
     before: "Picture",
-    mask: "NDArray[np.bool_] | None" = None,
+    mask: "NDArray[np.bool_ | np.float32] | None" = None,
     noise_map: "NDArray[np.float32] | None" = None,
 ) -> Declared:
     """Return what a recipe declares, as far as a picture shows it.
@@ -72,7 +72,7 @@ def from_recipe(
     Args:
         recipe: of the result.
         before: the input.
-        mask: (H, W), True = filled, where the recipe used a file.
+        mask: (H, W), as `Inpaint.mask`, where the recipe used a file.
         noise_map: (H, W), the noise's std in 8-bit levels, where the recipe used a file.
 
     Raises:

@@ -30,7 +30,7 @@ HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF"
 """Formats whose metadata a recipe goes into."""
 
 
-IN_ROUNDS: Final = frozenset({"restore", "deblur"})
+IN_ROUNDS: Final = frozenset({"restore", "deblur", "repair"})
 """Commands that can undo a blur exactly."""
 
 

@@ -22,7 +22,7 @@ def fitting(recipe: Mapping[str, Any]) -> str | None:
     from ..tasks.by_name import TASKS
 
     operation = recipe.get("operation", "")
-    if "part" in recipe:
+    if recipe.get("part") not in (None, "show-fill"):
         return None
     if operation in TASKS:
         if recipe.get("missing"):  # rows of a damaged file were filled

@@ -41,6 +41,8 @@ def to_picture(picture: Picture, problem: Problem, estimate: Tensor, alpha: Leve
     pixels = to_array(estimate, picture.pixels.shape[2])
     if finish.grain is not None:
         pixels = pixels + finish.grain
+    if finish.tone is not None:
+        pixels = to_array(finish.tone(to_tensor(pixels)), pixels.shape[2])
     if finish.uncoded:
         picture = replace(picture, source=replace(picture.source, jpeg=None))
     if picture.source.extra is not None and problem.size is not None:

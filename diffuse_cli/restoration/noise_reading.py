@@ -61,6 +61,7 @@ class FoundNoise:
         luma, chroma: the level of luma's and chroma's part, in 8-bit levels, if the noise is a photograph's.
         bright_over_dark: the level in the brighter half of the pixels over that in the darker half, likewise.
         doubt: std of the logarithm of the level.
+        chance: of there being noise, if it is a photograph's.
         suspected: a level in 8-bit levels that is too unlikely to act on; 0 = none.
     """
 
@@ -70,6 +71,7 @@ class FoundNoise:
     chroma: float | None = None
     bright_over_dark: float | None = None
     doubt: float = 0.0
+    chance: float = 1.0
     suspected: float = 0.0
 
     def degradation(self, quality: float = 100.0) -> Degradation:
@@ -121,7 +123,7 @@ def find_noise(picture: Picture, read: NoiseReader | None, white: float | None =
     if photo is not None and _is_correlated(photo):
         return FoundNoise(
             level=photo.level * LEVEL, grain=photo.grain, luma=photo.luma * LEVEL, chroma=photo.chroma * LEVEL,
-            bright_over_dark=photo.bright_over_dark, doubt=photo.doubt,
+            bright_over_dark=photo.bright_over_dark, doubt=photo.doubt, chance=photo.chance,
         )  # fmt: skip
     white = measured_noise(picture).level if white is None else white
     if photo is not None and white > _most(photo):

@@ -1,15 +1,17 @@
 """An inverse problem: what is known about one picture, what its result is to be, and what was found out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..degradation.operators import Degradation
 from ..images.picture import Picture
 from .linear_part import LinearPart
+from .strips import Strip
 from .wide_holes.widths import REACH
 
 
@@ -98,6 +100,7 @@ class Finish:
         uncoded: the traces of a JPEG coder are removed, so the result is not stored with its tables again.
         blocks: the JPEG whose coefficients the result is to have. None: there is none, or more happened to the picture.
         corner: (row, column) of the file's own picture in the result. None: it is no larger.
+        tone: how the tone of the result is changed in the end: (1, 3, H, W) in [-1, 1] to the same. None: it is not.
         beneath: the picture that both strengths start from, of the same size. None: the one that is restored.
     """
 
@@ -110,6 +113,7 @@ class Finish:
     blocks: JpegBlocks | None = None
     corner: tuple[int, int] | None = None
     beneath: Picture | None = None
+    tone: Callable[[Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +141,8 @@ class Problem:
         observation: how the picture relates to the result.
         hole: (H, W), True where the picture is missing.
         at_once: the widest hole that is filled at once, in pixels; wider ones are filled coarse to fine. None: any.
+        strips: parts of the hole that are filled one after the other, each in its window. (): all of it at once.
+        sources: (H, W), where wide holes take pieces of the picture from. None: anywhere.
         finish: what is made of the estimate.
         findings: what was found out.
     """
@@ -145,6 +151,8 @@ class Problem:
     observation: NoisyPicture | GuidePicture | Repainting = NoisyPicture()
     hole: NDArray[np.bool_] | None = None
     at_once: int | None = REACH
+    strips: tuple[Strip, ...] = ()
+    sources: NDArray[np.bool_] | None = None
     finish: Finish = Finish()
     findings: Findings = Findings()
 

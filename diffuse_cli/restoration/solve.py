@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..degradation.mask_shapes import resized
-from ..diffusion.inference import Run, infer
+from ..diffusion.inference import OnStep, Run, infer
+from ..diffusion.tiling import copied_picture
 from ..images.picture import Picture
-from ..images.tensors import to_tensor
+from ..images.tensors import to_array, to_tensor
 from .finishing import extend_colour_under_alpha, feather
 from .jpeg_blocks.finishing import within_intervals
 from .noise_levels import between_levels
@@ -51,6 +53,8 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     y, gray = to_tensor(picture.pixels), picture.is_gray
     if isinstance(problem.observation, Repainting):
         return repaint(y, problem.observation, run, gray=gray)
+    if problem.strips:
+        return _strip_by_strip(y, problem, picture, run)
     wide = _wide_hole(problem)
     if wide is not None and problem.is_exact:
         return _filled_in_exact(y, problem, wide, run, gray=gray)
@@ -83,6 +87,32 @@ def _faded_in(problem: Problem, picture: Picture, run: Run) -> Tensor:
     return feather(whole, filled, problem.hole, problem.finish.cover)
 
 
+def _strip_by_strip(y: Tensor, problem: Problem, picture: Picture, run: Run) -> Tensor:
+    """Fill a hole in parts. What is filled of one may be continued by the next."""
+    assert problem.hole is not None
+    y, missing, count = copied_picture(y), problem.hole.copy(), len(problem.strips)
+    for k, strip in enumerate(problem.strips):
+        part, (rows, columns) = run.part(k / count, (k + 1) / count), strip.window
+        mean = None if part.mean is None else part.mean[..., rows, columns]
+        step = None if part.on_step is None else _on_whole(part.on_step, y, rows, columns)
+        seen = replace(picture, pixels=to_array(y[..., rows, columns], picture.pixels.shape[2]), alpha=None)
+        own = replace(problem, picture=None, hole=missing[rows, columns], strips=(), sources=strip.sources)
+        y[..., rows, columns] = _solve(own, seen, replace(part, mean=mean, on_step=step))
+        missing[rows, columns] = False
+    return y
+
+
+def _on_whole(on_step: OnStep, y: Tensor, rows: slice, columns: slice) -> OnStep:
+    """Return the same listener for the estimates of a window: it hears the whole picture with them."""
+
+    def told(sigma: float, denoised: Tensor) -> None:
+        whole = copied_picture(y)
+        whole[..., rows, columns] = denoised.to(whole)
+        on_step(sigma, whole)
+
+    return told
+
+
 def _wide_hole(problem: Problem) -> WideHole | None:
     """Return what of the hole is too wide to be filled at once, at the result's size."""
     hole = problem.hole
@@ -95,7 +125,8 @@ def _wide_hole(problem: Problem) -> WideHole | None:
 
 def _filled_in_exact(y: Tensor, problem: Problem, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
     """Fill the wide part of a hole in an exact picture, then the rest of the hole."""
-    filled = fill_wide(y, wide, run.part(0, 0.9), gray=gray)
+    sources = None if problem.sources is None else torch.from_numpy(np.ascontiguousarray(problem.sources))
+    filled = fill_wide(y, wide, run.part(0, 0.9), gray=gray, sources=sources)
     rest = replace(problem, hole=wide.missing & ~wide.part)
     if rest.leaves_alone:
         return filled

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from ..degradation.estimation.noise_map import map_of
 from ..errors import UsageError
 from ..images.convert import is_tensor, to_picture
-from ..images.mask_picture import mask_of
-from .compose import Compose, cover_of
+from ..images.mask_reading import read_mask
+from .compose import Compose
 from .denoise import Denoise
 from .enhance import Enhance
 from .extend import Extend
 from .inpaint import Inpaint
+from .repair import Repair
 from .restore import UNDONE, Restore, restore_only
 from .stylize import Stylize
 from .super_resolve import SuperResolve
@@ -23,7 +24,7 @@ from .task import Task
 
 TASKS: Final[Mapping[str, type[Task]]] = {
     "denoise": Denoise, "inpaint": Inpaint, "super-resolve": SuperResolve, "restore": Restore, "deblur": Restore,
-    "dejpeg": Restore, "enhance": Enhance, "compose": Compose, "extend": Extend, "stylize": Stylize,
+    "dejpeg": Restore, "enhance": Enhance, "repair": Repair, "compose": Compose, "extend": Extend, "stylize": Stylize,
 }  # fmt: skip
 """The task of each command."""
 
@@ -103,13 +104,13 @@ def _compose(options: dict[str, Any]) -> Compose:
         mask = mask.detach().cpu().numpy()
     if isinstance(mask, np.ndarray) and mask.dtype == np.bool_:
         mask = mask.astype(np.float64)
-    cover = None if mask is None else cover_of(to_picture(mask))
+    cover = None if mask is None else read_mask(to_picture(mask)).share
     place: dict[str, Any] = {"at": None} if joined else {}
     return Compose(insert=insert, mask=cover, **place, **options)
 
 
-def to_mask(mask: object) -> "NDArray[np.bool_] | Literal['alpha', 'auto']":
-    """Convert a mask of release 0.1: a file, an image, an array or a tensor, True or half white = masked."""
+def to_mask(mask: object) -> "NDArray[np.bool_ | np.float32] | Literal['alpha', 'auto']":
+    """Convert a mask of release 0.1: a file, an image, an array or a tensor, True or what it marks = masked."""
     if isinstance(mask, str) and mask in ("alpha", "auto"):
         return "auto" if mask == "auto" else "alpha"
     if is_tensor(mask):
@@ -118,7 +119,7 @@ def to_mask(mask: object) -> "NDArray[np.bool_] | Literal['alpha', 'auto']":
         if mask.ndim != 2:
             raise UsageError(f"a mask of booleans must be (H, W), not {mask.shape}")
         return mask
-    return mask_of(to_picture(mask))
+    return read_mask(to_picture(mask)).marks
 
 
 def _to_noise_map(std: object) -> NDArray[np.float32]:

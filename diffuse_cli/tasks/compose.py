@@ -1,7 +1,7 @@
 """Compose: put one picture into another."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from ..errors import PictureError, UsageError
 from ..images.source_type import COMPOSED, SYNTHETIC, strongest
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .composition.blending import Composed, Condition
     from .composition.placing import Layer
 
-Blend = Literal["seam", "gradient", "alpha"]
+Known = Literal["edge", "seam", "gradient", "alpha"]
+Blend = Literal["auto", Known]
 MOST_INSERT_SCALE = 8.0
 MOST_BAND = 256
 
@@ -37,8 +38,9 @@ class Compose:
         scale: factor of the insert, at most 8.
         rotate: degrees by which it is turned, counter-clockwise.
         band: width in pixels of what is drawn anew along the seam, half of it on each side.
-        blend: "seam" = match the insert, blend it by gradients, and draw the band anew; "gradient" = the same without
-            the band; "alpha" = lay it over as it is.
+        blend: "edge" = match the insert's light, blur and grain, and keep its edge; "seam" = match it, blend it by
+            gradients, and draw the band anew; "gradient" = the same without the band; "alpha" = lay it over as it is;
+            "auto" = "edge" for an insert that is transparent somewhere, else "seam".
         match: share of the correction of the insert's light, 0..1; "auto" = 1, or 0.5 for an insert with alpha, which
             need not have the light of the background.
         seed: of the grain that is added.
@@ -53,7 +55,7 @@ class Compose:
     scale: float = 1.0
     rotate: float = 0.0
     band: int = 32
-    blend: Blend = "seam"
+    blend: Blend = "auto"
     match: "float | Literal['auto']" = "auto"
     seed: int = 0
 
@@ -67,8 +69,8 @@ class Compose:
         check_range("band", self.band, 4, MOST_BAND)
         if self.match != "auto":
             check_range("match", self.match, 0, 1)
-        if self.blend not in ("seam", "gradient", "alpha"):
-            raise UsageError(f"--blend must be seam, gradient or alpha, not {self.blend}")
+        if self.blend not in get_args(Blend):
+            raise UsageError(f"--blend must be one of {', '.join(get_args(Blend))}, not {self.blend}")
         size = self.insert.pixels.shape[:2]
         if self.mask is not None and self.mask.shape != size:
             (mh, mw), (h, w) = self.mask.shape, size
@@ -93,14 +95,14 @@ class Compose:
         if not bool((layer.cover > 0).any()):
             nothing = "nothing of the cut-out lies inside the picture, so nothing is changed"
             return Problem(findings=Findings(warnings=(nothing,)))
-        base, gray = _tensor(picture), picture.is_gray
+        base, gray, blend = _tensor(picture), picture.is_gray, self.how
         found = compose(
-            base, layer, self.blend, self.band, of_base=_condition(picture), of_layer=self._condition(),
+            base, layer, blend, self.band, of_base=_condition(picture), of_layer=self._condition(),
             match=self._match(), seed=self.seed, gray=gray,
         )  # fmt: skip
-        notes = (*self._profile_note(picture), _note(found, self.blend))
+        notes = (*self._profile_note(picture), _note(found, blend))
         findings = Findings(facts=_facts(found, self._match()), notes=notes)
-        if self.blend != "seam":
+        if not bool(found.sigma_y.any()):
             return Problem(picture=_with(picture, found.x + found.grain, self.insert), findings=findings)
         sigma_y = found.sigma_y[0, 0]
         known = sigma_y[sigma_y.isfinite()]
@@ -118,9 +120,22 @@ class Compose:
         """Return IPTC's term for the result: a composite, with synthetic parts if the seam is drawn anew."""
         return COMPOSED if recipe.get("blend") != "seam" or recipe.get("band") == 0 else SYNTHETIC
 
+    @property
+    def how(self) -> Known:
+        """The blend, where "auto" is decided."""
+        if self.blend != "auto":
+            return self.blend
+        return "edge" if self._has_edge else "seam"
+
+    @property
+    def _has_edge(self) -> bool:
+        """Whether the insert is transparent somewhere, so that its edge is known."""
+        alpha = self.insert.alpha
+        return alpha is not None and bool((alpha < 2**self.insert.depth - 1).any())
+
     def to_recipe(self) -> dict[str, Any]:
-        """Return the options as a recipe tells them, without the pictures."""
-        return to_recipe(self, without={"insert", "mask"})
+        """Return the options as a recipe tells them, without the pictures. It tells which blend it was."""
+        return {**to_recipe(self, without={"insert", "mask"}), "blend": self.how}
 
     def _layer(self, picture: "Picture") -> "Layer":
         import torch
@@ -146,7 +161,7 @@ class Compose:
     def _match(self) -> float:
         if self.match != "auto":
             return self.match
-        return 1.0 if self.insert.alpha is None else 0.5
+        return 0.5 if self._has_edge else 1.0
 
     def _condition(self) -> "Condition":
         """Return the insert's condition after scaling. Shrinking averages noise and blur away."""
@@ -157,12 +172,6 @@ class Compose:
     def _profile_note(self, picture: "Picture") -> tuple[str, ...]:
         same = self.insert.source.icc == picture.source.icc
         return () if same else ("the two pictures have different colour profiles; both are read with the first one's",)
-
-
-def cover_of(mask: "Picture") -> "NDArray[np.float32]":
-    """Convert the picture of a mask to the share that it takes, (h, w), 0..1."""
-    cover: NDArray[np.float32] = ((mask.pixels.mean(2) + 1) / 2).clip(0, 1)
-    return cover
 
 
 def _tensor(picture: "Picture") -> "Tensor":
@@ -188,8 +197,10 @@ def _condition(picture: "Picture") -> "Condition":
     from ..degradation.estimation.picture_noise import measured_noise
     from ..degradation.estimation.spectrum import estimate_blur
     from ..images.units import LEVEL
+    from ..restoration.visible import visible
     from .composition.blending import Condition
 
+    picture = visible(picture)
     level = measured_noise(picture).level
     blur = estimate_blur((picture.pixels + 1) * np.float32(LEVEL), level)
     return Condition(noise=level / LEVEL, blur=blur.std if blur.spread < 0.4 else None)

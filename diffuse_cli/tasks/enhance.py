@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..images.picture import Picture
     from ..restoration.noise_reading import FoundNoise, NoiseReader
     from ..restoration.problem import GuidePicture, NoisyPicture, Problem
-    from .tone.enhancement import Tone, ToneResult
+    from .tone.enhancement import ToneResult
 
 WhiteBalance = Literal["auto", "off"]
 MOST_STOPS = 6.0
@@ -33,6 +33,7 @@ class Enhance:
             the highlights are white; it never darkens.
         contrast: slope in the middle tones, 1 = as it is. "auto" = remove a veil over the blacks.
         clarity: local contrast, 0 = as it is, 1 = twice as much detail. "auto" = some, where a veil was.
+        saturation: factor of the colours, 1 = as they are, 0 = gray. "auto" = dull colours come back where a veil was.
         white_balance: "auto" = remove a cast that three estimators agree on; "off".
         noise: the picture's noise as the file has it, in 8-bit levels; "auto" = read it in the new light; "poisson" =
             take it as white and estimate it by brightness.
@@ -45,6 +46,7 @@ class Enhance:
     exposure: "float | Literal['auto']" = "auto"
     contrast: "float | Literal['auto']" = "auto"
     clarity: "float | Literal['auto']" = "auto"
+    saturation: "float | Literal['auto']" = "auto"
     white_balance: WhiteBalance = "auto"
     noise: "float | Literal['auto', 'poisson']" = "auto"
     strength: float = 1.0
@@ -53,7 +55,12 @@ class Enhance:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        for name, low, high in (("exposure", -MOST_STOPS, MOST_STOPS), ("contrast", 0.5, 2.0), ("clarity", -1.0, 2.0)):
+        for name, low, high in (
+            ("exposure", -MOST_STOPS, MOST_STOPS),
+            ("contrast", 0.5, 2.0),
+            ("clarity", -1.0, 2.0),
+            ("saturation", 0.0, 3.0),
+        ):
             value = getattr(self, name)
             if value != "auto":
                 check_range(name, value, low, high)
@@ -87,11 +94,11 @@ class Enhance:
         from .tone.enhancement import ToneOptions, enhance
 
         wish = ToneOptions(
-            exposure=self.exposure, contrast=self.contrast, clarity=self.clarity,
+            exposure=self.exposure, contrast=self.contrast, clarity=self.clarity, saturation=self.saturation,
             balanced=self.white_balance == "auto", strength=self.strength,
         )  # fmt: skip
         level, white = self._level(picture) if like is None else (None, like.is_white)
-        tone = None if like is None else like.tone
+        tone = None if like is None else like.toned
         toned = enhance(_tensor(picture), wish, depth=picture.depth, level=level, like=tone)
         lit = replace(picture, pixels=_pixels(toned, picture.pixels.shape[2]))
         noise = self._correlated(lit, toned, read_noise) if like is None else like.noise
@@ -106,14 +113,21 @@ class Enhance:
                 finish=Finish(strength=self.strength, chroma_strength=self.strength),
                 findings=Findings(facts={"tone": _found(toned, noise)}, notes=notes),
             )
-        return _Lit(problem=problem, tone=toned.tone, noise=noise, is_white=white)
+        return _Lit(problem=problem, toned=toned, noise=noise, is_white=white)
 
     def _level(self, picture: "Picture") -> tuple[float | None, bool]:
         """Return the noise of the file in 8-bit levels, None where its light is to tell, and whether it is white."""
+        import numpy as np
+
+        from ..degradation.estimation.drawings import has_few_levels, is_hard
         from ..degradation.estimation.picture_noise import is_white, measured_noise
+        from ..images.units import LEVEL
 
         if not isinstance(self.noise, str):
             return self.noise, is_white(picture, self.noise)
+        levels = (picture.pixels + 1) * np.float32(LEVEL)
+        if has_few_levels(levels) or is_hard(levels):
+            return 0.0, True  # the dots and edges of drawings are no noise
         coded = measured_noise(picture).level if picture.source.jpeg is not None else None
         white = coded is None or is_white(picture, coded)
         return None if white else coded, white
@@ -146,13 +160,13 @@ class _Lit:
 
     Attributes:
         problem: what is known about it.
-        tone: how its tone is changed.
+        toned: its new tone.
         noise: its correlated noise; None = there is none, or it is white.
         is_white: its noise is white where it was stored.
     """
 
     problem: "Problem"
-    tone: "Tone"
+    toned: "ToneResult"
     noise: "FoundNoise | None"
     is_white: bool
 
@@ -219,7 +233,7 @@ def _profile_note(picture: "Picture") -> tuple[str, ...]:
 def _found(toned: "ToneResult", noise: "FoundNoise | None") -> dict[str, float]:
     values = {
         "exposure": toned.stops, "lift": toned.lifted, "black": toned.black, "cast": toned.cast,
-        "clarity": toned.clarity, "noise": toned.noise,
+        "clarity": toned.tone.clarity, "saturation": toned.tone.saturation, "noise": toned.noise,
     }  # fmt: skip
     values |= {} if noise is None else noise.facts()
     return {name: round(value, 4) for name, value in values.items()}
@@ -235,8 +249,10 @@ def _note(toned: "ToneResult", noise: "FoundNoise | None") -> str:
         words.append(f"removed a veil of {100 * toned.black:.1f} % of the light")
     if toned.cast:
         words.append(f"removed a cast of {toned.cast:.0f} degrees")
-    if toned.clarity:
-        words.append(f"clarity {toned.clarity:+.2f}")
+    if toned.tone.clarity:
+        words.append(f"clarity {toned.tone.clarity:+.2f}")
+    if toned.tone.saturation != 1:
+        words.append(f"colours times {toned.tone.saturation:.2f}")
     tone = ", ".join(words) or "tone unchanged"
     if noise is not None:
         return f"{tone}; noise: about {noise.level:.1f} levels, grain of {noise.grain:.1f} pixels in the new light"

@@ -33,29 +33,33 @@ class Extend:
 
     Attributes:
         to_size: (width, height) of the canvas; or
-        pad: (left, top, right, bottom), pixels that are added.
-        anchor: where on the canvas of `to_size` the picture stays.
+        pad: (left, top, right, bottom), pixels that are added; or
+        aspect: (width, height) of the canvas as a ratio. It is just large enough for the picture.
+        anchor: where on the canvas of `to_size` or `aspect` the picture stays.
 
     Raises:
-        UsageError: neither a size nor a pad is given, or both are, or a value is out of range.
+        UsageError: not exactly one of size, pad and aspect is given, or a value is out of range.
     """
 
     to_size: tuple[int, int] | None = None
     pad: tuple[int, int, int, int] | None = None
+    aspect: tuple[int, int] | None = None
     anchor: Anchor = "center"
 
     fills_holes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check that the canvas is given once."""
-        if (self.to_size is None) == (self.pad is None):
-            raise UsageError("give exactly one of --to-size WxH and --pad LEFT,TOP,RIGHT,BOTTOM")
+        if [self.to_size, self.pad, self.aspect].count(None) != 2:
+            raise UsageError("give exactly one of --pad PX, --to-size WxH and --aspect W:H")
+        if self.aspect is not None and min(self.aspect) <= 0:
+            raise UsageError("--aspect must be two numbers above 0, like 16:9")
         if self.anchor not in ANCHORS:
             raise UsageError(f"--anchor must be one of {', '.join(ANCHORS)}, not {self.anchor}")
         if self.pad is not None and (min(self.pad) < 0 or max(self.pad) == 0):
             raise UsageError("--pad must be four numbers of pixels, none below 0 and at least one above")
         if self.pad is not None and self.anchor != "center":
-            raise UsageError("--anchor needs --to-size; --pad already sets where the picture lies")
+            raise UsageError("--anchor needs --to-size or --aspect; --pad already sets where the picture lies")
 
     def problem(self, picture: "Picture", read_noise: "NoiseReader | None" = None) -> "Problem":
         """Return what is known about the larger picture.
@@ -64,6 +68,7 @@ class Extend:
             PictureError: the canvas is no larger than the picture, or much larger.
         """
         from ..restoration.problem import Findings, Finish, Problem
+        from ..restoration.strips import strips
 
         h, w = picture.pixels.shape[:2]
         left, top, right, bottom = self._margins(w, h)
@@ -76,6 +81,7 @@ class Extend:
             picture=larger,
             hole=margins_of((h, w), left, top, right, bottom),
             at_once=_AT_ONCE,
+            strips=strips(larger.pixels, (left, top, right, bottom)),
             finish=Finish(opaque=True, corner=(top, left)),
             findings=Findings(facts={"margins": [left, top, right, bottom]}),
         )
@@ -86,13 +92,16 @@ class Extend:
         return EDITED
 
     def to_recipe(self) -> dict[str, Any]:
-        """Return the options as a recipe tells them."""
-        return to_recipe(self)
+        """Return the options as a recipe tells them. An aspect is told as it is given, such as 16:9."""
+        told = to_recipe(self, without={"aspect"})
+        return told if self.aspect is None else {**told, "aspect": "{}:{}".format(*self.aspect)}
 
     def _margins(self, w: int, h: int) -> tuple[int, int, int, int]:
         if self.pad is not None:
             return self.pad
-        width, height = self.to_size or (w, h)
+        width, height = self.to_size or self._just_fitting(w, h)
+        if self.aspect is not None and (width, height) == (w, h):
+            raise PictureError(f"the picture is {w}x{h}, which is {self.aspect[0]}:{self.aspect[1]} already")
         if width < w or height < h or (width, height) == (w, h):
             raise PictureError(
                 f"a canvas of {width}x{height} is not larger than the picture, {w}x{h}; give a larger --to-size"
@@ -101,6 +110,11 @@ class Extend:
         left = 0 if "left" in self.anchor else across if "right" in self.anchor else across // 2
         top = 0 if "top" in self.anchor else down if "bottom" in self.anchor else down // 2
         return left, top, across - left, down - top
+
+    def _just_fitting(self, w: int, h: int) -> tuple[int, int]:
+        """Return (width, height) of the smallest canvas of the aspect."""
+        across, down = self.aspect or (w, h)
+        return max(w, round(h * across / down)), max(h, round(w * down / across))
 
 
 def margins_of(size: tuple[int, int], left: int, top: int, right: int, bottom: int) -> "NDArray[np.bool_]":

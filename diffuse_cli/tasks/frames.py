@@ -46,6 +46,7 @@ def _varies(problem: "Problem") -> bool:
 
 def _alike(own: "Problem", known: "Problem") -> "Problem":
     """Return a frame's problem with the observation of another one."""
-    finish = replace(own.finish, uncoded=known.finish.uncoded, blocks=known.finish.blocks)
+    tone = own.finish.tone and known.finish.tone
+    finish = replace(own.finish, uncoded=known.finish.uncoded, blocks=known.finish.blocks, tone=tone)
     facts = {**own.findings.facts, **known.findings.facts}
     return replace(own, observation=known.observation, finish=finish, findings=replace(own.findings, facts=facts))

@@ -31,13 +31,18 @@ _WIDE_NOTE = (
 )
 
 
+class TooMuchDamageError(PictureError):
+    """More of a picture looks damaged than is to be believed."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inpaint:
     """Fill missing pixels. The others keep their bits.
 
     Attributes:
-        mask: (H, W), True = fill; "alpha" = the picture's transparent pixels; "auto" = what looks like dust, scratches,
-            tears and missing corners; None = the boxes and polygons alone.
+        mask: (H, W), True = fill; or floats, 0 = keep, 1 = fill, and what is less than 0.25 is blended; "alpha" = the
+            picture's transparent pixels; "auto" = what looks like dust, scratches, tears and missing corners; None =
+            the boxes and polygons alone.
         boxes: (x, y, width, height) of rectangles to fill as well.
         polygons: the corners (x, y) of polygons to fill as well.
         invert_mask: fill what mask, boxes and polygons leave, instead.
@@ -48,10 +53,10 @@ class Inpaint:
 
     Raises:
         UsageError: there is nothing to fill, a box has no area, a polygon has less than three corners, the mask is no
-            array of booleans, or a value is out of range.
+            array of booleans or of floats within 0..1, or a value is out of range.
     """
 
-    mask: "NDArray[np.bool_] | Literal['alpha', 'auto'] | None" = None
+    mask: "NDArray[np.bool_ | np.float32] | Literal['alpha', 'auto'] | None" = None
     boxes: "Sequence[Box]" = ()
     polygons: "Sequence[Polygon]" = ()
     invert_mask: bool = False
@@ -64,9 +69,8 @@ class Inpaint:
 
     def __post_init__(self) -> None:
         """Check that there is something to fill."""
-        named = isinstance(self.mask, str) and self.mask in ("alpha", "auto")
-        if self.mask is not None and not named and str(getattr(self.mask, "dtype", "")) != "bool":
-            raise UsageError('a mask is an array (H, W) of booleans, "alpha" or "auto"')
+        if self.mask not in (None, "alpha", "auto") if isinstance(self.mask, str) else not _is_mask(self.mask):
+            raise UsageError('a mask is an array (H, W) of booleans, or of floats from 0 to 1, "alpha" or "auto"')
         if self.mask is None and not self.boxes and not self.polygons:
             raise UsageError(
                 "nothing to fill; give --mask FILE, --mask alpha, --mask auto, --box x,y,w,h or --polygon x,y,..."
@@ -86,24 +90,25 @@ class Inpaint:
         """Return what is known about a picture.
 
         Raises:
-            PictureError: the mask is of another size, a box lies outside the picture, there is no alpha, or too much
-                looks damaged.
+            PictureError: the mask is of another size, empty or full, a box lies outside the picture, or there is no
+                alpha.
+            TooMuchDamageError: too much looks damaged.
         """
         from ..restoration.problem import Findings, Finish, Problem
 
-        hole, notes = self._hole(picture)
+        share, notes = self._share(picture)
+        hole = share > 0
         source = self.mask if isinstance(self.mask, str) else ""
-        warning = ""
         if not hole.any() and source != "auto":
-            warning = "the mask is empty, so nothing is filled (white = fill)"
-        elif hole.all():
-            warning = "the mask covers the whole picture, so nothing of it is kept (white = fill)"
-        warnings = (warning,) if warning else ()
+            nothing = "nothing of the picture is transparent" if source == "alpha" else "the mask is empty"
+            raise PictureError(f"{nothing}, so there is nothing to fill; mark in white what is to be filled")
+        if hole.all():
+            raise PictureError("the mask covers the whole picture, so nothing is left to fill it from; mark less of it")
         wide = widest(hole)
         if wide is not None:
             notes = (*notes, _WIDE_NOTE.format(across=wide.across))
-        finish = Finish(cover=self._cover(hole), opaque=source == "alpha")
-        return Problem(hole=hole, finish=finish, findings=Findings(notes=notes, warnings=warnings))
+        finish = Finish(cover=self._cover(share, hole), opaque=source == "alpha")
+        return Problem(hole=hole, finish=finish, findings=Findings(notes=notes))
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
@@ -116,12 +121,14 @@ class Inpaint:
         return to_recipe(self, without={"mask", *of_finding})
 
     @classmethod
-    def from_recipe(cls, recipe: "Mapping[str, Any]", mask: "NDArray[np.bool_] | None" = None) -> "Inpaint | None":
+    def from_recipe(
+        cls, recipe: "Mapping[str, Any]", mask: "NDArray[np.bool_ | np.float32] | None" = None
+    ) -> "Inpaint | None":
         """Return what a recipe says is filled; None = nothing.
 
         Args:
             recipe: as JSON holds it.
-            mask: (H, W), where the recipe names a file by its hash.
+            mask: (H, W), as `Inpaint.mask`, where the recipe names a file by its hash.
 
         Raises:
             UsageError: the mask is missing.
@@ -134,29 +141,37 @@ class Inpaint:
         names = [field.name for field in fields(cls) if field.name != "mask" and recipe.get(field.name) is not None]
         return cls(mask=named, **{name: _tuples(recipe[name]) for name in names})
 
-    def _cover(self, hole: "NDArray[np.bool_]") -> "NDArray[np.float32] | None":
-        if self.feather == 0:
-            return None
+    def _cover(self, share: "NDArray[np.float32]", hole: "NDArray[np.bool_]") -> "NDArray[np.float32] | None":
+        """Return how much of the filling counts; None: all of it."""
+        import numpy as np
+
         from ..degradation.mask_shapes import fading
+        from ..images.mask_reading import FULL
 
-        return fading(hole, self.feather)
+        faded = fading(hole, self.feather) if self.feather else None
+        if not bool((share[hole] < FULL).any()):
+            return faded
+        soft = (share / np.float32(FULL)).clip(0, 1)
+        return soft if faded is None else np.minimum(soft, faded)
 
-    def _hole(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
-        from ..degradation.mask_shapes import grown
+    def _share(self, picture: "Picture") -> "tuple[NDArray[np.float32], tuple[str, ...]]":
+        """Return how much each pixel is marked, and notes about it."""
+        import numpy as np
 
-        hole, notes = self._masked(picture)
-        h, w = hole.shape
+        from ..degradation.mask_shapes import spread
+
+        mask, notes = self._masked(picture)
+        share, (h, w) = mask.astype(np.float32), mask.shape
         for x, y, across, down in self.boxes:
             if x >= w or y >= h or x + across <= 0 or y + down <= 0:
                 raise PictureError(f"--box {x},{y},{across},{down} lies outside the picture, which is {w}x{h}")
-            hole[max(y, 0) : y + down, max(x, 0) : x + across] = True
+            share[max(y, 0) : y + down, max(x, 0) : x + across] = 1
         for points in self.polygons:
-            hole |= _polygon(points, (h, w))
-        if self.invert_mask:
-            hole = ~hole
-        return grown(hole, self.grow) if self.grow else hole, notes
+            share[_polygon(points, (h, w))] = 1
+        share = 1 - share if self.invert_mask else share
+        return spread(share, self.grow), notes
 
-    def _masked(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
+    def _masked(self, picture: "Picture") -> "tuple[NDArray[np.bool_ | np.float32], tuple[str, ...]]":
         """Return what the mask alone says, and notes about it."""
         import numpy as np
 
@@ -166,7 +181,7 @@ class Inpaint:
         if isinstance(self.mask, str):
             return (_transparent(picture), ()) if self.mask == "alpha" else self._found(picture)
         check_size(self.mask, picture)
-        return self.mask.copy(), ()
+        return self.mask, ()
 
     def _found(self, picture: "Picture") -> "tuple[NDArray[np.bool_], tuple[str, ...]]":
         """Find damage: mask "auto"."""
@@ -177,13 +192,21 @@ class Inpaint:
         found = find_marks((visible(picture).pixels + 1) * LEVEL, self.mask_strength)
         share = 100 * float(found.mean())
         if share > self.mask_limit:
-            raise PictureError(
+            raise TooMuchDamageError(
                 f"{share:.1f} % of the picture looks damaged, more than {self.mask_limit:g} %, probably too much; "
                 f"use a smaller --mask-strength to find less, or --mask-limit {math.ceil(share)} to fill it anyway"
             )
         if share == 0:
             return found, ("nothing looks like dust, scratches or tears",)
         return found, (f"{share:.2f} % of the picture looks like dust, scratches or tears, and is filled",)
+
+
+def _is_mask(mask: "NDArray[np.bool_ | np.float32] | None") -> bool:
+    """Return whether an array is a mask, or there is none."""
+    kind = getattr(getattr(mask, "dtype", None), "kind", "")
+    if mask is None or kind == "b":
+        return True
+    return kind == "f" and mask.size > 0 and 0 <= float(mask.min()) <= float(mask.max()) <= 1
 
 
 def _tuples(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds

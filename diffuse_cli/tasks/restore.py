@@ -31,6 +31,13 @@ PLAIN_BLUR = 1.2
 """Blur from here on is undone with medium confidence, too."""
 LEAST_BLUR = 0.7
 """Less is not undone: sharp photographs read up to 0.6."""
+_AS_COARSE: Final = 0.8
+"""Grain of this share of a blur may be texture beneath the blur, if it is fainter and less likely than the next two.
+
+Of 12 blurred photographs, 2 have such grain. Of 48 with film grain or a camera's noise beside the blur, none has.
+"""
+_FAINT, _PLAIN_CHANCE = 3.0, 0.9
+"""8-bit levels, and the chance of noise."""
 UNDONE: Final = {"noise": 0.0, "jpeg": 100.0, "blur": 0.0}
 """What `Restore` estimates, by the names that --only takes, and the value that means none."""
 ONLY: Final = (*UNDONE, "screen")
@@ -138,13 +145,23 @@ class Restore:
         self, picture: "Picture", found: "Estimate | None", read_noise: "NoiseReader | None"
     ) -> "FoundNoise | None":
         """Return the noise: found, or given with its grain. None: there is none, or it is not to be removed."""
-        from ..restoration.noise_reading import find_noise, given_noise
+        from ..restoration.noise_reading import FoundNoise, find_noise, given_noise
 
         if found is not None and "noise" in self.estimated:
-            return find_noise(picture, read_noise, found.noise.value or 0.0)
+            noise = find_noise(picture, read_noise, found.noise.value or 0.0)
+            return FoundNoise(level=found.noise.value or 0.0) if self._is_texture(noise, found) else noise
         if isinstance(self.noise, str) or not self.noise:
             return None
         return given_noise(self.noise, None if self.grain == "auto" else self.grain, picture, read_noise)
+
+    def _is_texture(self, noise: "FoundNoise", found: "Estimate") -> bool:
+        """Return whether noise is rather texture beneath a blur, which made it as coarse as the blur."""
+        blur = self.blur
+        if blur == "auto":
+            blur = found.blur.value if found.blur.confidence == "high" else None
+        if not blur or isinstance(blur, str) or noise.grain is None or noise.grain < _AS_COARSE * blur:
+            return False
+        return blur >= LEAST_BLUR and noise.chance < _PLAIN_CHANCE and noise.level < _FAINT
 
     def _unmoved(self, found: "Estimate", noise: "FoundNoise | None", holes: "Problem") -> "Problem | None":
         """Return the problem of motion or defocus where it is sure. None: it is not, or something else comes first."""

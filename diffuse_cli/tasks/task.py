@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..restoration.noise_reading import NoiseReader
     from ..restoration.problem import Problem
 
-MAX_NOISE: Final = 1000.0
+MAX_NOISE: Final = 255.0
 """The most noise that may be given, in 8-bit levels."""
 PREPARED: Final = frozenset({"impulses", "row_noise", "column_noise", "hum"})
 """Facts of a recipe that tell what was undone before the network (see `restoration.preparation`)."""

@@ -1,6 +1,7 @@
 """The boundary: every error is one line and a documented code, and every option is explained."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from PIL import Image
 from typer.main import get_command
 from typer.testing import Result
 
-from diffuse_cli.cli.app import app
+from diffuse_cli.cli.app import GROUPS, app
+from diffuse_cli.cli.options.help import EXAMPLES, TITLES
 from tests.helpers.program import Program
 
 
@@ -22,6 +24,50 @@ def error_line(result: Result, code: int) -> str:
     assert len(lines) == 1, lines
     assert lines[0].startswith("diffuse: ")
     return lines[0]
+
+
+def leaves() -> Iterator[tuple[str, Any]]:
+    """Every command by its whole name."""
+    group: Any = get_command(app)
+    for name, command in group.commands.items():
+        below = getattr(command, "commands", None)
+        yield from [(name, command)] if below is None else [(f"{name} {key}", one) for key, one in below.items()]
+
+
+def test_help_lists_every_command_whole(run: Program) -> None:
+    group: Any = get_command(app)
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(group.commands)
+    text = run("-h").stdout
+    assert text == run("--help").stdout
+    assert "..." not in text.split("Restore:")[1]
+
+
+def test_help_begins_with_an_example_and_the_commands_own_options(run: Program) -> None:
+    text = run("denoise", "-h").stdout
+    assert text.splitlines()[1] == f"Example: {EXAMPLES['denoise']}"
+    found = [line[:-1] for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert found == ["Arguments", *TITLES]
+    assert text.index("--noise ") < text.index("--fidelity ") < text.index("--output ") < text.index("--shard ")
+
+
+def test_examples_are_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    top = {name: command for name, command in leaves() if " " not in name}
+    assert EXAMPLES.keys() == top.keys()
+    for name, command in top.items():
+        program, named, *arguments = shlex.split(EXAMPLES[name])
+        assert (program, named) == ("diffuse", name)
+        command.make_context(name, arguments)  # raises where an option is unknown
+
+
+def test_a_command_has_other_names(run: Program, cat: Path) -> None:
+    assert run("upscale", cat, "--dry-run").exit_code == 0
+
+
+def test_a_picture_alone_is_estimated(run: Program, cat: Path) -> None:
+    result = run(cat)
+    assert result.exit_code == 0
+    assert result.stdout == run("estimate", cat).stdout
+    assert error_line(run("nosuch.jpg"), 2) == "diffuse: nosuch.jpg: no such file; check the name"
 
 
 class TestErrors:

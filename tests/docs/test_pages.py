@@ -52,6 +52,8 @@ def place(tmp_path: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     for k, name in enumerate("abcd"):
         part("rocket_noisy.jpg", (40 * k, 60 * k, 40 * k + 160, 60 * k + 160)).save(tmp_path / "photos" / f"{name}.png")
     part("cat_noisy.png", (150, 60, 290, 200)).save(tmp_path / "holdout" / "c.png")
+    moves = [part("cat_noisy.png", (150 + 4 * k, 60, 198 + 4 * k, 100)) for k in range(3)]
+    moves[0].save(tmp_path / "photos" / "moves.gif", save_all=True, append_images=moves[1:], duration=80)
     shutil.copy(EXAMPLES / "camera_scratched.png", tmp_path / "scans")
     labelled(tmp_path / "data" / "FashionMNIST" / "raw")
     if shutil.which("ffmpeg"):
@@ -87,7 +89,9 @@ def test_painting_waits_for_a_mask(place: Path, monkeypatch: pytest.MonkeyPatch)
     """As far as one gets without a browser; tests/cli/paint goes on from there."""
     monkeypatch.setenv("DIFFUSE_MODEL", "toy.safetensors")
     text = "".join(page.read_text() for page in WITH_COMMANDS)
-    (line,) = [line for block in blocks(text, "sh") for line in lines(block) if "--paint" in line]
-    result = shell(f"timeout --signal INT 15 {line}", place)
-    assert b"paint the mask at http://127.0.0.1:" in result.stderr
-    assert not (place / "painted.png").exists()
+    asked = [line for block in blocks(text, "sh") for line in lines(block) if "--paint" in line]
+    assert {line.split()[1] for line in asked} == {"inpaint", "restore"}
+    for line in asked:
+        result = shell(f"timeout --signal INT 15 {line}", place)
+        assert b"paint the mask at http://127.0.0.1:" in result.stderr
+        assert not (place / line.split()[-1]).exists()

@@ -134,7 +134,7 @@ def test_frames_beyond_the_borders_are_refused_before_they_are_decoded(tmp_path:
     data = bytearray(path.read_bytes())
     left, top, right, bottom = boxes[3]
     head = b"," + b"".join(value.to_bytes(2, "little") for value in (left, top, right - left, bottom - top))
-    at = data.index(head)
+    at = data.rindex(head)
     data[at + 5 : at + 9] = b"\xff\xff\xff\x7f"
     path.write_bytes(data)
     with pytest.raises(PictureError, match="frames beyond its borders; save its frames as single pictures"):

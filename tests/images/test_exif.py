@@ -98,3 +98,9 @@ def test_the_rest_of_the_exif_block_is_untouched(tmp_path: Path) -> None:
     smooth().save(tmp_path / "a.jpg", exif=exif)
     before, after = exif.tobytes()[6:], read_picture(tmp_path / "a.jpg").source.exif
     assert [(b, a) for b, a in zip(before, after, strict=True) if a != b] == [(8, 1)]
+
+
+def test_a_text_that_is_a_fraction_says_nothing(tmp_path: Path) -> None:
+    block = b"MM\0*\0\0\0\x08\0\1" + struct.pack(">HHII", 271, 10, 1, 26) + bytes(4) + struct.pack(">ii", 1, 2)
+    smooth().save(tmp_path / "a.webp", exif=block)
+    assert read_picture(tmp_path / "a.webp").source.exif == b""

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from diffuse_cli.images.image_io import Picture, to_unit
-from diffuse_cli.images.mask_picture import mask_of
+from diffuse_cli.images.mask_picture import mask_picture
+from diffuse_cli.images.mask_reading import read_mask
 
 
-def test_masks_are_white_from_the_middle_up() -> None:
-    levels = np.array([[0, 127, 128, 255]], np.uint8)[..., None]
-    assert mask_of(Picture(pixels=to_unit(levels, 8))).tolist() == [[False, False, True, True]]
+def test_a_mask_that_is_written_is_read_again() -> None:
+    mask = np.array([[False, True, True], [False, False, True]])
+    assert np.array_equal(read_mask(mask_picture(mask)).marks, mask)

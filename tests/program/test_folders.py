@@ -68,7 +68,7 @@ def test_no_unusual_file_stops_a_folder(denoise: Denoise, tmp_path: Path) -> Non
         ["bash", "-c", "cat in/c.gif | diffuse denoise - --noise 9 > c"], cwd=tmp_path, env=env, capture_output=True,
         check=False, text=True,
     )  # fmt: skip
-    assert through.stderr.splitlines()[0] == "-: GIF is read but not written, so the result is a PNG"
+    assert through.stderr.splitlines()[0] == "stdin: GIF is read but not written, so the result is a PNG"
     assert (tmp_path / "c").read_bytes().startswith(b"\x89PNG")
     beside = denoise("in", "-q", "--on-exists", "skip")
     assert beside.returncode == 1

@@ -1,4 +1,4 @@
-"""inpaint --paint as its user has it: the program waits for a page, and goes on with its mask."""
+"""--paint as its user has it: the program waits for a page, and goes on with its mask."""
 
 import hashlib
 import io
@@ -29,7 +29,7 @@ def painting(folder: Path, *arguments: str | Path) -> Iterator[tuple["subprocess
     environment = {**os.environ, "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         environment.pop(name, None)
-    command = [str(PROGRAM), "inpaint", *map(str, arguments)]
+    command = [str(PROGRAM), *map(str, arguments)]
     with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
         watch = threading.Timer(60, process.kill)
         watch.start()
@@ -47,7 +47,7 @@ def test_a_painted_mask_is_filled_and_told(cat: Path, toy_file: Path, tmp_path: 
     before = pixels(cat)
     hole = hole_of((96, 64), (20, 10, 40, 30))
     options: list[str | Path] = ["--model", toy_file, "-o", "out.png", "--save-mask", "mask.png", "--box", "1,2,3,4"]
-    with painting(tmp_path, cat, "--paint", *options) as (process, page):
+    with painting(tmp_path, "inpaint", cat, "--paint", *options) as (process, page):
         assert json.loads(page.ask("GET", page.root + "facts")[1])["size"] == [96, 64]
         initial = np.asarray(Image.open(io.BytesIO(page.ask("GET", page.root + "initial")[1])))
         assert np.array_equal(initial == 255, hole_of((96, 64), (1, 2, 4, 6)))
@@ -69,7 +69,7 @@ def test_scratches_are_suggested(tmp_path: Path, toy_file: Path) -> None:
     for name in ("camera_scratched.png", "camera_mask.png"):
         with Image.open(EXAMPLES / name) as image:
             image.crop((100, 0, 340, 240)).save(tmp_path / name)
-    with painting(tmp_path, "camera_scratched.png", "--paint", "--model", toy_file) as (process, page):
+    with painting(tmp_path, "inpaint", "camera_scratched.png", "--paint", "--model", toy_file) as (process, page):
         status, data = page.ask("POST", page.root + "suggest")
         assert status == 200
         page.ask("POST", page.root + "cancel")
@@ -81,8 +81,40 @@ def test_scratches_are_suggested(tmp_path: Path, toy_file: Path) -> None:
 
 
 def test_giving_up_does_nothing(cat: Path, toy_file: Path, tmp_path: Path) -> None:
-    with painting(tmp_path, cat, "--paint", "--model", toy_file, "-o", "out.png") as (process, page):
+    with painting(tmp_path, "inpaint", cat, "--paint", "--model", toy_file, "-o", "out.png") as (process, page):
         page.ask("POST", page.root + "cancel")
         process.wait(60)
         assert process.returncode == 1
     assert not (tmp_path / "out.png").exists()
+
+
+def test_restore_fills_what_was_painted_as_the_guess_that_was_kept(cat: Path, toy_file: Path, tmp_path: Path) -> None:
+    hole = hole_of((96, 64), (20, 10, 60, 50))
+    line: list[str | Path] = [
+        "restore",
+        cat,
+        "--noise",
+        "20",
+        "--seed",
+        "5",
+        "--model",
+        toy_file,
+        "--save-mask",
+        "mask.png",
+    ]
+    with painting(tmp_path, *line, "--paint", "-o", "out.png", "--show-fill", "fill.png") as (process, page):
+        first = page.ask("POST", page.root + "preview?guess=0", encoded_mask(hole))[1]
+        other = page.ask("POST", page.root + "preview?guess=3", encoded_mask(hole))[1]
+        assert first != other
+        assert page.ask("POST", page.root + "done?guess=3", encoded_mask(hole))[0] == 200
+        process.wait(60)
+        assert process.returncode == 0
+    made, layer = recipe.read(tmp_path / "out.png"), recipe.read(tmp_path / "fill.png")
+    assert made is not None
+    assert layer is not None
+    assert (made["operation"], made["seed"], made["noise"]) == ("restore", 8, 20)
+    assert layer["seed"] == 8
+    again = [str(PROGRAM), "restore", str(cat), "--noise", "20", "--seed", "8", "--model", str(toy_file)]
+    command = [*again, "--mask", "mask.png", "-o", "again.png"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert np.array_equal(pixels(tmp_path / "again.png"), pixels(tmp_path / "out.png"))

@@ -1,6 +1,7 @@
 """Compositing: what is to stay stays to the bit, and what is put in belongs."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -152,3 +153,61 @@ def test_python_gives_back_the_very_floats(toy_file: Path) -> None:
     composed = restore(array, Compose(insert=insert, at=(2, 2), band=4), model=toy_file)
     assert np.array_equal(composed[:, 14:], array[:, 14:])
     assert not math.isnan(composed.sum())
+
+
+def cut_out(seed: int = 1) -> Picture:
+    """A round cut-out with a soft edge of two pixels."""
+    rows, columns = np.ogrid[:40, :50]
+    distance = np.hypot(rows - 20, columns - 25)
+    alpha = np.rint(255 * np.clip((17 - distance) / 2, 0, 1)).astype(np.uint8)
+    return replace(random_picture((40, 50), seed=seed), alpha=alpha)
+
+
+def test_a_cut_out_with_alpha_keeps_its_edge(toy: Model) -> None:
+    base = Picture(pixels=smooth((64, 80))[0].permute(1, 2, 0).contiguous().numpy())
+    insert = replace(cut_out(), pixels=smooth((40, 50), seed=1)[0].permute(1, 2, 0).contiguous().numpy())
+    task = Compose(insert=insert, at=(10, 12), match=0)
+    assert task.how == "edge"
+    assert task.to_recipe()["blend"] == "edge"
+    problem = task.problem(base)
+    assert problem.hole is None or not problem.hole.any()
+    after = restored_by(base, problem, Settings(), toy)
+    laid = restored_by(base, Compose(insert=insert, at=(10, 12), blend="alpha").problem(base), Settings(), toy)
+    covered = np.zeros((64, 80), bool)
+    covered[12:52, 10:60] = insert.alpha > 0  # type: ignore[operator]
+    assert np.array_equal(after.pixels[~covered], base.pixels[~covered])
+    assert np.abs(after.pixels - laid.pixels)[covered].mean() < 0.02
+
+
+def test_seams_are_painted_only_where_no_edge_is_known() -> None:
+    insert = cut_out()
+    opaque = replace(insert, alpha=np.full((40, 50), 255, np.uint8))
+    assert Compose(insert=opaque).how == Compose(insert=replace(insert, alpha=None)).how == "seam"
+    assert Compose(insert=insert, blend="seam").how == "seam"
+    base = random_picture((64, 80))
+    assert bool(np.any(Compose(insert=opaque, at=(5, 5)).problem(base).hole))
+
+
+def test_colour_under_full_transparency_has_no_say() -> None:
+    base, insert = random_picture((64, 80)), cut_out()
+    other = insert.pixels.copy()
+    other[insert.alpha == 0] = (-1, 1, -1)
+    one, two = (
+        Compose(insert=each, at=(10, 12)).problem(base).picture for each in (insert, replace(insert, pixels=other))
+    )
+    assert one is not None
+    assert two is not None
+    assert np.array_equal(one.pixels, two.pixels)
+
+
+def test_the_light_of_a_thing_moves_less_than_that_of_a_scene() -> None:
+    base, cover = torch.full((1, 3, 80, 80), 0.9), torch.zeros(1, 1, 80, 80)
+    cover[..., 20:60, 20:60] = 1
+    layer = Layer(x=torch.full((1, 3, 80, 80), -0.9), cover=cover)
+    condition = Condition(noise=0.0, blur=None)
+    gains = {
+        blend: compose(base, layer, blend, 4, of_base=condition, of_layer=condition, match=1, seed=0, gray=False).gains
+        for blend in ("edge", "seam")
+    }  # fmt: skip
+    assert gains["edge"] == pytest.approx((2, 2, 2))
+    assert gains["seam"] == pytest.approx((4, 4, 4))

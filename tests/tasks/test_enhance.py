@@ -83,3 +83,9 @@ def test_a_given_noise_is_that_of_the_file() -> None:
     assert Enhance(noise=0, white_balance="off", **options).problem(flat((128, 128), noise=9)).is_exact
     with pytest.raises(UsageError, match="--noise"):
         Enhance(noise="white")  # type: ignore[arg-type]
+
+
+def test_the_dots_of_a_drawing_are_no_noise() -> None:
+    dots = np.random.default_rng(0).integers(0, 2, (96, 96, 1)).astype(np.float32) * 1.8 - 0.9
+    problem = Enhance(exposure=0.0, contrast=1.0, clarity=0.0, white_balance="off").problem(Picture(pixels=dots))
+    assert problem.leaves_alone

@@ -11,6 +11,7 @@ from skimage import data
 from diffuse_cli.cli.run.restorer import _resolved
 from diffuse_cli.degradation.damage import Damage
 from diffuse_cli.degradation.estimation.estimate import estimate_degradation
+from diffuse_cli.diffusion.photo_noise import PhotoNoise
 from diffuse_cli.errors import UsageError
 from diffuse_cli.images.image_io import Picture, read_picture, to_unit
 from diffuse_cli.provenance import recipe
@@ -203,3 +204,25 @@ def test_a_blur_is_undone_exactly_where_nothing_but_white_noise_came_after_it() 
     assert large.linear is not None
     assert large.linear.blur > 4  # the network is told no more than 3
     assert large.degradation.blur == 3
+
+
+@pytest.mark.parametrize(
+    ("level", "grain", "chance", "is_exact"),
+    [(2.5, 0.75, 0.83, True), (2.5, 0.75, 0.95, False), (5.0, 0.75, 0.83, False), (2.5, 0.4, 0.83, False)],
+)
+def test_faint_grain_as_coarse_as_the_blur_is_texture(
+    level: float, grain: float, chance: float, is_exact: bool
+) -> None:
+    clean = Picture(pixels=to_unit(data.astronaut()[100:260, 100:260], 8))
+    blurred = Damage(blur=0.8).apply(clean)[0]
+
+    def read(_picture: Picture) -> PhotoNoise:
+        part = level / 127.5
+        return PhotoNoise(
+            level=part, grain=grain, luma=part, chroma=part, bright_over_dark=1.0, doubt=0.3, chance=chance
+        )
+
+    guide = Restore(blur=0.8).problem(blurred, read).guide
+    assert guide is not None
+    assert (guide.linear is not None) == is_exact
+    assert (guide.degradation.grain == 0) == is_exact

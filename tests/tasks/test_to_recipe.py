@@ -35,7 +35,8 @@ TOLD: list[tuple[Task, dict[str, Any]]] = [
     (SuperResolve(plain=True), {"scale": 2.0, "consistent": False, "plain": True}),
     (Extend(pad=(1, 0, 0, 0)), {"pad": (1, 0, 0, 0), "anchor": "center"}),
     (Enhance(contrast=1.0), {
-        "exposure": "auto", "contrast": 1.0, "clarity": "auto", "white_balance": "auto", "strength": 1.0,
+        "exposure": "auto", "contrast": 1.0, "clarity": "auto", "saturation": "auto", "white_balance": "auto",
+        "strength": 1.0,
     }),
     (Restore(only=("blur",)), {
         "estimated": {"noise": "if-blurred", "blur": "auto"}, "only": ["blur"], "jpeg": 100.0, "scale": 1.0,

@@ -7,19 +7,21 @@ from torch import Tensor
 
 from diffuse_cli.degradation.operators import box_mean
 from diffuse_cli.images.srgb import encoded
+from diffuse_cli.images.units import luma
 from diffuse_cli.tasks.tone.clarity import clarify
 from diffuse_cli.tasks.tone.curve import Curve
 from diffuse_cli.tasks.tone.enhancement import ToneOptions, enhance
 from diffuse_cli.tasks.tone.guided import guided_filter
 from diffuse_cli.tasks.tone.light_noise import light_noise
+from diffuse_cli.tasks.tone.saturation import chroma, chroma_growth, saturate
 from diffuse_cli.tasks.tone.white_balance import gains
 
 CURVES = [
     Curve(gain=(4.0, 4.0, 4.0)),
-    Curve(gain=(1.2, 1.0, 0.9), black=0.05),
+    Curve(gain=(1.2, 1.0, 0.9), black=(0.05, 0.03, 0.1)),
     Curve(lift=3.0),
     Curve(contrast=1.6),
-    Curve(gain=(2.0, 2.0, 2.0), black=0.02, lift=2.0, contrast=1.3),
+    Curve(gain=(2.0, 2.0, 2.0), black=(0.02, 0.02, 0.02), lift=2.0, contrast=1.3),
 ]
 
 
@@ -115,3 +117,14 @@ def test_the_noise_of_light_is_read_at_any_exposure() -> None:
         at = torch.tensor([0.02, 0.1])
         assert torch.allclose(found.sigma(at), (gain * at + offset).sqrt(), rtol=0.3)
         assert level > 1
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5, 1.0, 1.8])
+def test_saturation_keeps_luma_and_its_noise_grows_as_said(factor: float) -> None:
+    v = torch.from_numpy(np.random.default_rng(3).normal(0.5, 0.1, (1, 3, 200, 200)).astype(np.float32))
+    changed = saturate(v, factor)
+    torch.testing.assert_close(luma(changed), luma(v))
+    assert chroma(changed) == pytest.approx(factor * chroma(v), rel=1e-4, abs=1e-6)
+    assert float(changed.std(dim=(2, 3)).square().mean().sqrt() / v.std()) == pytest.approx(
+        chroma_growth(factor), rel=0.02
+    )

@@ -70,7 +70,7 @@ class End:
     Attributes:
         job: the picture.
         status: what became of it.
-        seconds: from the beginning of reading to the end of writing.
+        seconds: of work: reading, restoring and writing, without waiting for its turn.
         why: why it was skipped.
         error: why it failed.
         facts: what `write` returned.
@@ -136,21 +136,25 @@ class _Turn:
     """A picture's turn to be restored.
 
     Attributes:
-        began: when reading began.
         restored: what the steps made of it.
     """
 
     def __init__(self, reading: "Future[tuple[float, Any]]") -> None:
-        self.began = time.monotonic()
+        self._began, self._of_reading = time.monotonic(), 0.0
         self.restored: Any = None
         self._reading: Future[tuple[float, Any]] | None = reading
 
     def read(self) -> Any:  # noqa: ANN401 - what the steps' own `read` returned
         """Return what was read. It is not kept here while it is restored."""
         assert self._reading is not None
-        self.began, read = self._reading.result()
-        self._reading = None
+        self._of_reading, read = self._reading.result()
+        self._began, self._reading = time.monotonic(), None
         return read
+
+    @property
+    def seconds(self) -> float:
+        """Of work so far."""
+        return self._of_reading + time.monotonic() - self._began
 
 
 class _Line:
@@ -219,12 +223,12 @@ class _Line:
             self.on_end(End(job=job, status="skipped", why=str(skip)))
         except DiffuseError as error:
             self.steps.let_go(job)
-            self.on_end(End(job=job, status="failed", seconds=time.monotonic() - turn.began, error=error))
+            self.on_end(End(job=job, status="failed", seconds=turn.seconds, error=error))
         except BaseException:
             self.steps.let_go(job)
             raise
         else:
-            self.writing[self.writers.submit(_write, self.steps, job, turn.restored, turn.began)] = weight
+            self.writing[self.writers.submit(_write, self.steps, job, turn.restored, turn.seconds)] = weight
             turn.restored = None  # the writer has it
             return
         self.weight -= weight
@@ -250,10 +254,14 @@ def _settled(job: Job) -> "Future[tuple[float, Any]]":
 
 
 def _read(steps: Steps[Any, Any], job: Job) -> tuple[float, Any]:
-    return time.monotonic(), steps.read(job)
+    """Return the seconds that it took, and what was read."""
+    begin = time.monotonic()
+    read = steps.read(job)
+    return time.monotonic() - begin, read
 
 
-def _write(steps: Steps[Any, Any], job: Job, restored: object, begin: float) -> End:
+def _write(steps: Steps[Any, Any], job: Job, restored: object, spent: float) -> End:
+    begin = time.monotonic() - spent
     try:
         with _as_error():
             facts = steps.write(job, restored)

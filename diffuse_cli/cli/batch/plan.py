@@ -126,6 +126,16 @@ class Job:
         """The input's file."""
         return self.found.path
 
+    @property
+    def source_name(self) -> str:
+        """The input, as messages call it."""
+        return "stdin" if self.source == PIPE else str(self.source)
+
+    @property
+    def output_name(self) -> str:
+        """The output, as messages call it."""
+        return "stdout" if self.output == PIPE else str(self.output)
+
 
 def plan(
     found: Sequence[Found],

@@ -12,9 +12,7 @@ from ...tasks.compose import Blend
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, number_or_auto, shared, whole_number
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from ...images.mask_reading import MaskReading
     from ...images.picture import Picture
 
 
@@ -41,9 +39,11 @@ def compose(
     blend: Annotated[
         Blend,
         typer.Option(
-            help="seam matches light, blur and grain, and paints the band. gradient does not paint it. alpha lays over."
+            help="edge matches light, blur and grain, and keeps the cut-out's edge. seam blends by gradients, too, and "
+            "paints the band. gradient does not paint it. alpha lays over. auto is edge for a cut-out with alpha, else "
+            "seam."
         ),
-    ] = "seam",
+    ] = "auto",
     match: Annotated[
         str,
         typer.Option(
@@ -57,8 +57,8 @@ def compose(
     """Put a cut-out into a picture, or join two pictures.
 
     The light of the cut-out is matched to its surroundings. A cut-out that is too sharp is softened, and one with too
-    little grain gets some. The seam is blended by gradients, then painted anew. Outside the band along the seam, the
-    picture's pixels are kept.
+    little grain gets some. The edge of a cut-out with alpha is kept. Other seams are blended by gradients, then painted
+    anew. Outside the cut-out, or the band along the seam, the picture's pixels are kept.
     """
     from ...tasks.compose import Compose
     from ..run.restorer import restore_files
@@ -72,13 +72,17 @@ def compose(
         raise UsageError("--at, --scale and --rotate need --insert; --join takes the other picture as it is")
     name = insert if insert is not None else join
     other, told = _read(name or Path(), files, "cut-out")
-    taken, of_mask = (None, "") if mask is None else _mask(mask, files)
+    reading, of_mask = (None, "") if mask is None else _mask(mask, files)
     task = Compose(
-        insert=other, mask=taken, at=None if join is not None else _at(at), scale=scale, rotate=rotate, band=band,
+        insert=other, mask=None if reading is None else reading.share,
+        at=None if join is not None else _at(at), scale=scale, rotate=rotate, band=band,
         blend=blend, match=number_or_auto("match", match), seed=compute.seed,
     )  # fmt: skip
     facts = {"insert" if join is None else "join": told, **({"mask": of_mask} if mask is not None else {})}
-    tasks = SameTask(task=task, facts=facts, paths=tuple(path for path in (name, mask) if path is not None))
+    tasks = SameTask(
+        task=task, facts=facts, paths=tuple(path for path in (name, mask) if path is not None),
+        said=() if reading is None or not reading.note else (f"{mask}: {reading.note}",),
+    )  # fmt: skip
     restore_files("compose", tasks, files, keeping, compute, SamplingOptions())
 
 
@@ -91,17 +95,21 @@ def _read(path: Path, files: Files, what: str) -> "tuple[Picture, str]":
     """
     from ...images.image_io import read_picture
 
-    if not (path.is_file() or is_pipe(path)):
-        raise UsageError(f"{path}: no such file; give the {what}'s")
+    _check(path, what)
     picture = read_picture(path, max_pixels=files.max_pixels)
     return picture, file_sha256(path, PictureError)
 
 
-def _mask(path: Path, files: Files) -> "tuple[NDArray[np.float32], str]":
-    from ...tasks.compose import cover_of
+def _check(path: Path, what: str) -> None:
+    if not (path.is_file() or is_pipe(path)):
+        raise UsageError(f"{path}: no such file; give the {what}'s")
 
-    picture, told = _read(path, files, "mask")
-    return cover_of(picture), told
+
+def _mask(path: Path, files: Files) -> "tuple[MaskReading, str]":
+    from ..run.mask_source import mask_at
+
+    _check(path, "mask")
+    return mask_at(path, files.max_pixels), file_sha256(path, PictureError)
 
 
 def _at(text: str) -> tuple[int, int]:

@@ -57,6 +57,8 @@ def config(
         for name, found in settings.items():
             for key, setting in found.items():
                 _show(f"{name}.{key.replace('_', '-')}", setting)
+        if not any(settings.values()):
+            typer.echo("# no settings, so the defaults hold; diffuse config COMMAND shows those of a command")
         return
     if command not in options:
         raise UsageError(f"{command}: no such command; the commands are {', '.join(options)}")
@@ -67,7 +69,7 @@ def config(
 
 def _show(name: str, setting: Setting) -> None:
     value = getattr(setting.value, "value", setting.value)
-    text = {None: "(none)", True: "true", False: "false"}.get(value, value) if not isinstance(value, list) else value
+    text = "(none)" if value is None else str(value).lower() if isinstance(value, bool) else value
     typer.echo(f"{name} = {text}  # {setting.origin}")
 
 

@@ -117,7 +117,7 @@ def _check_outputs(jobs: list[Job], files: Files, *, is_jpeg: bool) -> None:
     for job in jobs:
         if job.output == PIPE or is_stream(job.output):
             raise UsageError(
-                f"{job.output}: degrade writes several files for each picture; name the output with -o FILE"
+                f"{job.output_name}: degrade writes several files for each picture; name the output with -o FILE"
             )
         if (job.output.suffix.lower() in (".jpg", ".jpeg")) != is_jpeg:
             raise UsageError(
@@ -156,7 +156,7 @@ class _Degrader(PictureSteps["tuple[Picture, dict[str, Any]]"]):
         picture = read_picture(job.source, max_pixels=self.files.max_pixels)
         check(job.source, picture, self.files.damaged)
         if line := told(picture):
-            self.results.display.say(f"{job.source}: {line}")
+            self.results.display.say(f"{job.source_name}: {line}")
         return picture, made
 
     def restore(self, job: Job, read: "tuple[Picture, dict[str, Any]]") -> Made:

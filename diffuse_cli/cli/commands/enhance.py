@@ -24,6 +24,13 @@ def enhance(
         str,
         typer.Option(metavar="auto|-1..2", help="Local contrast. 0 changes nothing. auto adds some where a veil was."),
     ] = "auto",
+    saturation: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|FACTOR",
+            help="Factor of the colours. 1 changes nothing, 0 is gray. auto brings dull ones back where a veil was.",
+        ),
+    ] = "auto",
     white_balance: Annotated[
         WhiteBalance, typer.Option(help="auto removes a colour cast if three estimators agree on it.")
     ] = "auto",
@@ -53,7 +60,8 @@ def enhance(
 
     task = Enhance(
         exposure=number_or_auto("exposure", exposure), contrast=number_or_auto("contrast", contrast),
-        clarity=number_or_auto("clarity", clarity), white_balance=white_balance,
+        clarity=number_or_auto("clarity", clarity),
+        saturation=number_or_auto("saturation", saturation), white_balance=white_balance,
         noise="poisson" if noise == "poisson" else number_or_auto("noise", noise), strength=strength,
     )  # fmt: skip
     restore_files("enhance", SameTask(task=task), files, keeping, compute, SamplingOptions(), clips)

@@ -14,7 +14,11 @@ def extend(
     files: Files,
     to_size: Annotated[str | None, typer.Option(metavar="WxH", help="Size of the canvas.")] = None,
     pad: Annotated[
-        str | None, typer.Option(metavar="L,T,R,B", help="Pixels to add left, top, right and bottom.")
+        str | None,
+        typer.Option(metavar="PX|L,T,R,B", help="Pixels to add on every side, or left, top, right and bottom."),
+    ] = None,
+    aspect: Annotated[
+        str | None, typer.Option(metavar="W:H", help="Shape of the canvas, such as 16:9. The picture just fits in.")
     ] = None,
     anchor: Annotated[
         Anchor,
@@ -36,16 +40,24 @@ def extend(
 
     task = Extend(
         to_size=None if to_size is None else two_numbers("to-size", to_size), pad=None if pad is None else _pad(pad),
-        anchor=anchor,
+        aspect=None if aspect is None else _aspect(aspect), anchor=anchor,
     )  # fmt: skip
     restore_files("extend", SameTask(task=task), files, keeping, compute, which)
 
 
 def _pad(text: str) -> tuple[int, int, int, int]:
     numbers = [whole_number("pad", part) for part in text.split(",")]
-    if len(numbers) != 4:
-        raise UsageError(f"--pad {text}: not four numbers; give left,top,right,bottom")
-    return numbers[0], numbers[1], numbers[2], numbers[3]
+    if len(numbers) not in (1, 4):
+        raise UsageError(f"--pad {text}: not one or four numbers; give it for all sides, or left,top,right,bottom")
+    left, top, right, bottom = numbers * (4 // len(numbers))
+    return left, top, right, bottom
+
+
+def _aspect(text: str) -> tuple[int, int]:
+    parts = text.split(":")
+    if len(parts) != 2:
+        raise UsageError(f"--aspect {text}: not two numbers; give width:height, like 16:9")
+    return whole_number("aspect", parts[0]), whole_number("aspect", parts[1])
 
 
 def add_to(app: typer.Typer) -> None:

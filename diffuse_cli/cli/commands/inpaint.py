@@ -1,10 +1,8 @@
 """`diffuse inpaint`."""
 
-from typing import Annotated
-
 import typer
 
-from ..options.masking import MaskOptions
+from ..options.masking import MaskOptions, Paint
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
 
 
@@ -12,9 +10,7 @@ from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, 
 def inpaint(
     files: Files,
     masking: MaskOptions,
-    paint: Annotated[
-        bool, typer.Option("--paint", help="Paint the mask in the browser, on a page of this machine.")
-    ] = False,
+    paint: Paint = False,
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
@@ -30,7 +26,7 @@ def inpaint(
     if paint:
         from ..paint.painting import Painting
 
-        painting = Painting(masking=masking, files=files, compute=compute, which=which)
+        painting = Painting(masking=masking, files=files, compute=compute, which=which, task=lambda holes: holes)
         restore_files("inpaint", painting, files, keeping, compute, which)
         return
     if not masking.given:

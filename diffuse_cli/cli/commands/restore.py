@@ -8,7 +8,7 @@ import typer
 
 from ...errors import UsageError
 from ..options.clips import ClipOptions
-from ..options.masking import MaskOptions
+from ..options.masking import MaskOptions, Paint
 from ..options.options import (
     Compute,
     ComputeInRounds,
@@ -47,6 +47,7 @@ def restore(
     only: Annotated[
         str | None, typer.Option(metavar="noise,jpeg,blur,screen", help="Undo only these.", show_default="all")
     ] = None,
+    paint: Paint = False,
     *,
     masking: MaskOptions,
     which: SamplingOptions,
@@ -62,14 +63,20 @@ def restore(
     JPEG traces are removed, a JPEG result is written with quality 95 instead of the input's tables.
     """
     from ...tasks.restore import Restore, restore_only
+    from ..paint.painting import Painting
     from ..run.restorer import restore_files
 
     asked = {"noise": noise, "jpeg": jpeg, "blur": blur}
     given = {name: None if text is None else number_or_auto(name, text) for name, text in asked.items()}
     told = restore_only(None if only is None else [name.strip() for name in only.split(",")], given)
     task = Restore(**told, grain=number_or_auto("grain", grain), scale=scale)
-    if masking.given:
-        tasks: TaskSource = _RestoreHoles(plain=task, masking=masking, max_pixels=files.max_pixels)
+    tasks: TaskSource
+    if paint:
+        tasks = Painting(
+            masking=masking, files=files, compute=compute, which=which, task=lambda holes: replace(task, holes=holes)
+        )
+    elif masking.given:
+        tasks = _RestoreHoles(plain=task, masking=masking, max_pixels=files.max_pixels)
     else:
         masking.check_unused()
         tasks = SameTask(task=task)

@@ -1,8 +1,9 @@
 """`diffuse stylize`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ...diffusion.model import Model
     from ...tasks.style.delta import Style
     from ...tasks.style.studio import StylePicture
+    from ...tasks.task import Task
+    from ..batch.plan import Job
     from ..run.display import Display
     from ..run.planning import Batch
 
@@ -110,6 +113,19 @@ class _Styling(TaskWithFile):
     save: Path | None
     files: Files
     compute: Compute
+
+    def of(self, job: "Job") -> "tuple[Task, Mapping[str, Any]]":
+        """Return the task with the picture's own mask: what is marked by half or more is changed."""
+        if self.sidecars is None:
+            return self.task, self.facts
+        found = self.sidecars.of(job.source)
+        task: Any = self.task
+        return replace(task, mask=found.value.share >= 0.5), {**self.facts, "mask": found.sha256}
+
+    def notes(self, job: "Job") -> tuple[str, ...]:
+        """Return how the picture's mask was understood, where it is not simply white on black."""
+        note = "" if self.sidecars is None else self.sidecars.of(job.source).value.note
+        return (f"mask: {note}",) if note else ()
 
     def prepare(self, batch: "Batch") -> None:
         """Check that what is saved overwrites nothing.

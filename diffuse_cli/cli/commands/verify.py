@@ -12,6 +12,7 @@ from ...errors import UsageError
 from ..options.masking import box_of
 from ..options.options import shared, two_numbers
 from ..run.display import one_line
+from ..run.mask_source import mask_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,11 +132,10 @@ def _notes(recipe: dict[str, Any], against: Path) -> list[str]:
 
 def _maps(
     recipe: dict[str, Any], mask: str | None, noise_map: Path | None
-) -> "tuple[NDArray[np.bool_] | None, NDArray[np.float32] | None]":
+) -> "tuple[NDArray[np.bool_ | np.float32] | None, NDArray[np.float32] | None]":
     """Read the mask and the noise map, if they were used."""
     from ...degradation.estimation.noise_map import map_of
-    from ...images.image_io import read_picture
-    from ...images.mask_picture import mask_of
+    from ...images.image_io import MAX_PIXELS, read_picture
     from ...provenance.replay import Option, arguments
 
     named = {"mask": None if mask in (None, "alpha") else Path(str(mask)), "noise_map": noise_map}
@@ -143,7 +143,7 @@ def _maps(
     wanted = {name: recipe[name] for name in named if name in recipe}
     options = {name: Option(flag=f"--{name.replace('_', '-')}") for name in named}
     arguments(wanted, options, given)  # refuses what is missing or another one
-    hole = mask_of(read_picture(given["mask"])) if "mask" in given else None
+    hole = mask_at(given["mask"], MAX_PIXELS).marks if "mask" in given else None
     return hole, map_of(read_picture(given["noise_map"])) if "noise_map" in given else None
 
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipOptions:
     """Options for clips."""
+
+    title: ClassVar[str] = "Clips"
 
     start: Annotated[
         str | None, typer.Option(metavar="TIME", help="Begin a clip here: seconds, or H:MM:SS.", show_default="0")

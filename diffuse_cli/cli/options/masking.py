@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from ...tasks.inpaint import Box, Polygon
 
 
+Paint = Annotated[
+    bool,
+    typer.Option(
+        "--paint", help="Paint the mask in the browser, on a page of this machine, and choose among its results there."
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MaskOptions:
     """Options for what is filled."""
@@ -20,9 +28,9 @@ class MaskOptions:
         str | None,
         typer.Option(
             metavar="FILE|DIR/|alpha|auto",
-            help="White is filled, black is kept. A folder, or a template like 'masks/{stem}.png', has one for "
-            "each picture. alpha fills transparent pixels. auto fills what looks like dust, scratches, "
-            "tears or missing corners.",
+            help="What it marks is filled: white on black, one colour on another, or paint on transparency. A folder, "
+            "or a template like 'masks/{stem}.png', has one for each picture. alpha fills the picture's transparent "
+            "pixels. auto fills what looks like dust, scratches, tears or missing corners.",
         ),
     ] = None
     mask_strength: Annotated[
@@ -37,6 +45,13 @@ class MaskOptions:
         typer.Option(
             metavar="FILE|DIR/",
             help="Write the mask of what is filled. Several pictures need a folder or 'm/{stem}.png'.",
+        ),
+    ] = None
+    show_fill: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|DIR/",
+            help="Write what is filled as a transparent layer, PNG or TIFF. Laid over the input, it gives the result.",
         ),
     ] = None
     box: Annotated[list[str] | None, typer.Option(metavar="X,Y,W,H", help="Rectangle to fill. Repeat for more.")] = None
@@ -63,7 +78,7 @@ class MaskOptions:
         Raises:
             UsageError: there is such an option.
         """
-        for name in ("save_mask", "invert_mask", "grow", "feather"):
+        for name in ("save_mask", "show_fill", "invert_mask", "grow", "feather"):
             if getattr(self, name):
                 raise UsageError(f"--{name.replace('_', '-')} needs --mask, --box or --polygon")
 

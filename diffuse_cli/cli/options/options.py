@@ -3,13 +3,14 @@
 A command takes each group as one dataclass. `shared` makes the dataclass's fields parameters of the command.
 """
 
+import copy
 import functools
 import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast, get_args, get_type_hints
 
 import typer
 
@@ -40,6 +41,8 @@ Grain = Annotated[
 class LogOptions:
     """Options for how much a command says."""
 
+    title: ClassVar[str] = "Messages"
+
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture, and a summary.")] = (
         False
     )
@@ -54,6 +57,8 @@ class LogOptions:
 @dataclass(frozen=True, kw_only=True)
 class Output(LogOptions):
     """Options for where results go."""
+
+    title: ClassVar[str] = "Results"
 
     output: Annotated[
         str | None,
@@ -71,23 +76,39 @@ class Output(LogOptions):
         False
     )
     resume: Annotated[
-        bool, typer.Option("--resume", help="Skip results that the same recipe has made from the same input.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Skip results that the same recipe has made from the same input.",
+            rich_help_panel="Batches",
+        ),
     ] = False
     journal: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Log of finished results, for --resume.", show_default="in the user's state folder"
+            metavar="FILE",
+            help="Log of finished results, for --resume.",
+            show_default="in the user's state folder",
+            rich_help_panel="Batches",
         ),
     ] = None
     provenance: Annotated[
         bool, typer.Option("--provenance/--no-provenance", help="Write into the results' metadata how they were made.")
     ] = True
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.", rich_help_panel="Batches")
+    ] = False
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="Write a page about all pictures: before and after, recipes, failures."),
+        typer.Option(
+            metavar="FILE.html",
+            help="Write a page about all pictures: before and after, recipes, failures.",
+            rich_help_panel="Batches",
+        ),
     ] = None
-    report_size: Annotated[int, typer.Option(metavar="MB", min=1, help="Largest size of that page.")] = 60
+    report_size: Annotated[
+        int, typer.Option(metavar="MB", min=1, help="Largest size of that page.", rich_help_panel="Batches")
+    ] = 60
 
     @property
     def exists(self) -> OnExists:
@@ -104,6 +125,8 @@ class Output(LogOptions):
 @dataclass(frozen=True, kw_only=True)
 class Sources(LogOptions):
     """Options for which pictures are read."""
+
+    title: ClassVar[str] = "Batches"
 
     inputs: Annotated[
         list[Path] | None,
@@ -133,12 +156,25 @@ class Sources(LogOptions):
 class Files(Sources, Output):
     """Options for which pictures are read, and where results go."""
 
+    title: ClassVar[str] = "Results"
+
     damaged: Annotated[
         Damaged,
         typer.Option(
-            help="What to do with damaged JPEGs: keep what is there, refuse them, or inpaint the missing rows first."
+            help="What to do with damaged JPEGs and animations: keep what is there, refuse them, or inpaint the "
+            "missing rows of JPEGs first.",
+            rich_help_panel="Batches",
         ),
     ] = "keep"
+    try_: Annotated[
+        str | None,
+        typer.Option(
+            "--try",
+            metavar="V,V,...|NAME=V,V,...",
+            help="Write a sheet of results to choose from: one for each value of the command's main option, or of the "
+            "one that is named. Print the command of each.",
+        ),
+    ] = None
     compare: Annotated[
         str | None,
         typer.Option(
@@ -151,6 +187,8 @@ class Files(Sources, Output):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Coding:
     """Options for how results are coded."""
+
+    title: ClassVar[str] = "Results"
 
     format: Annotated[
         str | None,
@@ -177,6 +215,8 @@ class Coding:
 class MetadataOptions(Coding):
     """Options for how results are coded, and what they keep of their inputs."""
 
+    title: ClassVar[str] = "Results"
+
     metadata: Annotated[
         Policy,
         typer.Option(
@@ -201,6 +241,8 @@ class MetadataOptions(Coding):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compute:
     """Options for how to compute."""
+
+    title: ClassVar[str] = "Machine"
 
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the noise. Equal seeds give equal pictures.")] = 0
     ensemble: Annotated[
@@ -277,6 +319,8 @@ class Compute:
 class ComputeInRounds(Compute):
     """Options for how to compute where a blur may be undone."""
 
+    title: ClassVar[str] = "Machine"
+
     rounds: Annotated[
         int,
         typer.Option(
@@ -299,6 +343,8 @@ class ComputeInRounds(Compute):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SamplingOptions:
     """Options for which of the pictures that fit the input is the result, and how sure it is."""
+
+    title: ClassVar[str] = "Samples"
 
     fidelity: Annotated[
         float | None,
@@ -440,14 +486,31 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameters(kind: type[Any]) -> list[inspect.Parameter]:
+    """Return the fields of a dataclass as parameters, each under the title of the class that declares it."""
     hints = get_type_hints(kind, include_extras=True)
     missing = inspect.Parameter.empty
     return [
         inspect.Parameter(
             f.name,
             inspect.Parameter.KEYWORD_ONLY,
-            annotation=hints[f.name],
+            annotation=_titled(hints[f.name], _title(kind, f.name)),
             default=missing if f.default is f.default_factory else f.default,
         )
         for f in fields(kind)
     ]
+
+
+def _title(kind: type[Any], name: str) -> str | None:
+    """Return the title of the class that declares a field. None: it has none."""
+    declares = next(one for one in kind.__mro__ if name in inspect.get_annotations(one))
+    return getattr(declares, "title", None)
+
+
+def _titled(annotation: Any, title: str | None) -> Any:  # noqa: ANN401 - a type
+    """Return an option's type with the title of its group in help texts, unless it has one of its own."""
+    kind, info = get_args(annotation)
+    if title is None or not isinstance(info, typer.models.OptionInfo) or info.rich_help_panel is not None:
+        return annotation
+    info = copy.copy(info)
+    info.rich_help_panel = title
+    return Annotated[kind, info]

@@ -5,7 +5,7 @@ const mask = $("mask").getContext("2d", { willReadFrequently: true });
 const draft = $("draft").getContext("2d");
 const INK = "#ff1744";
 const view = { width: 1, height: 1, zoom: 1, x: 0, y: 0 };
-const state = { tool: "brush", done: [], undone: [], open: null, cursor: null, over: false };
+const state = { tool: "brush", done: [], undone: [], open: null, cursor: null, over: false, guess: 0, shown: null };
 
 // What was done, as a list of marks: undoing is drawing one mark less ------------------------------------------------
 
@@ -261,6 +261,7 @@ document.addEventListener("keydown", (event) => {
 function act(key) {
   const tools = { b: "brush", e: "eraser", r: "box", p: "polygon", h: "move" };
   const actions = {
+    g: () => pressButton("another"), m: () => pressButton("back"),
     "+": () => zoomTo(view.zoom * 1.5), "=": () => zoomTo(view.zoom * 1.5), "-": () => zoomTo(view.zoom / 1.5),
     0: fit, 1: () => zoomTo(1), "[": () => widen(0.8), "]": () => widen(1.25),
   };
@@ -273,6 +274,11 @@ function act(key) {
   else if (onStage && key === " ") press();
   else return false;
   return true;
+}
+
+/** Press a button, if there is one. */
+function pressButton(id) {
+  if (!$(id).hidden && !$(id).disabled) $(id).click();
 }
 
 function widen(factor) {
@@ -334,38 +340,62 @@ async function busy(button, text, work) {
   if (state.over) return;
   for (const one of document.querySelectorAll("button")) one.disabled = one.hasAttribute("data-off");
   tell();
-  button.focus();
+  (button.hidden ? $("result").hidden ? $("fill") : $("keep") : button).focus();
+}
+
+/** Which buttons there are: those for painting, or those for a result. */
+function showButtons() {
+  const looking = !$("result").hidden;
+  for (const id of ["back", "another", "keep"]) $(id).hidden = !looking;
+  $("earlier").hidden = !looking || state.guess === 0;
+  $("fill").hidden = $("download").hidden = looking;
+  $("mask").hidden = looking;
 }
 
 function hideResult() {
   if ($("result").hidden) return;
   $("result").hidden = true;
-  $("mask").hidden = false;
-  $("preview").textContent = "Preview";
+  Object.assign(state, { guess: 0, shown: null });
+  showButtons();
   say("");
 }
 
-async function preview() {
-  if (!$("result").hidden) { hideResult(); return; }
-  const answer = await ask("preview", await asPng());
-  const url = URL.createObjectURL(await answer.blob());
+/** The result of the mask, filled as a guess has it. */
+async function showResult(guess) {
+  if (!await anyInk()) { say("Nothing is painted yet. Paint over what is to be filled."); return; }
+  const answer = await ask(`preview?guess=${guess}`, await asPng());
+  const blob = await answer.blob();
+  const content = new Uint8Array(await blob.arrayBuffer());
+  const same = guess > 0 && state.shown && content.length === state.shown.length && content.every((byte, i) => byte === state.shown[i]);
+  const url = URL.createObjectURL(blob);
   $("result").src = url;
   await $("result").decode();
   URL.revokeObjectURL(url);
   $("result").hidden = false;
-  $("mask").hidden = true;
-  $("preview").textContent = "Back to the mask";
-  say("This is how it will be filled. Painting goes back to the mask.");
+  Object.assign(state, { guess, shown: content });
+  showButtons();
+  if (same) say("The same again: what is narrow has one likeliest filling. Keep it, or paint on.");
+  else say(guess === 0 ? "This is how it is filled. Keep it, try another guess, or paint on." : `Guess ${guess + 1}. Keep it, try another one, or paint on.`);
 }
 
+/** Whether anything is painted. */
+async function anyInk() {
+  if (state.open) finish();
+  return mask.getImageData(0, 0, view.width, view.height).data.some((level, i) => i % 4 === 3 && level >= 128);
+}
+
+/** Marks that may be damage. They take the place of those that were suggested just before. */
 async function suggest() {
-  const answer = await ask("suggest", new Blob([]));
+  const answer = await ask(`suggest?strength=${$("strength").value}`, new Blob([]));
   const image = await createImageBitmap(await answer.blob());
   const ink = inked(image);
   const found = ink.getContext("2d").getImageData(0, 0, view.width, view.height).data.some((level) => level > 0);
-  if (found) add({ image: ink });
-  say(found ? "Suggested marks are added; erase what is none, or undo." : "Nothing was found that looks like damage.");
+  if (isSuggested()) undo();
+  if (found) add({ image: ink, suggested: true });
+  say(found ? "Suggested marks are added. Erase what is none, or move the slider." : "Nothing was found that looks like damage. Move the slider to find more.");
 }
+
+const isSuggested = () => state.done.length > 0 && Boolean(state.done[state.done.length - 1].suggested);
 
 /** A mask's white, as ink on nothing. */
 function inked(image) {
@@ -399,11 +429,18 @@ async function leave(name, body, text) {
   say(text);
 }
 
-$("preview").addEventListener("click", () => busy($("preview"), "Computing the preview ...", preview));
-$("suggest").addEventListener("click", () => busy($("suggest"), "Looking for scratches ...", suggest));
+const look = (button, guess) => busy(button, "Filling ...", () => showResult(guess));
+const lookForDamage = () => busy($("suggest"), "Looking for scratches ...", suggest);
+$("fill").addEventListener("click", () => look($("fill"), 0));
+$("another").addEventListener("click", () => look($("another"), state.guess + 1));
+$("earlier").addEventListener("click", () => look($("earlier"), state.guess - 1));
+$("back").addEventListener("click", hideResult);
+$("suggest").addEventListener("click", lookForDamage);
+$("strength").addEventListener("input", tellStrength);
+$("strength").addEventListener("change", () => { if (isSuggested() && !$("suggest").disabled) lookForDamage(); });
 $("download").addEventListener("click", download);
-$("done").addEventListener("click", () => busy($("done"), "Sending the mask ...", async () => {
-  await leave("done", await asPng(), "Done. The picture is being filled; this page can be closed.");
+$("keep").addEventListener("click", () => busy($("keep"), "Sending the mask ...", async () => {
+  await leave(`done?guess=${state.guess}`, await asPng(), "Kept. This picture is being written; this page can be closed.");
 }));
 $("cancel").addEventListener("click", () => busy($("cancel"), "", () => leave("cancel", new Blob([]), "Cancelled; this page can be closed.")));
 $("undo").addEventListener("click", undo);
@@ -423,6 +460,10 @@ const heartbeat = setInterval(() => fetch("alive", { method: "POST", body: "" })
 }), 5000);
 window.addEventListener("pagehide", () => { if (!state.over) navigator.sendBeacon("leaving", ""); });
 
+function tellStrength() {
+  $("strength-told").textContent = Number($("strength").value).toFixed(2);
+}
+
 async function begin() {
   const facts = await (await fetch("facts")).json();
   [view.width, view.height] = facts.size;
@@ -430,7 +471,9 @@ async function begin() {
   $("canvas").style.width = `${view.width}px`;
   $("canvas").style.height = `${view.height}px`;
   $("name").textContent = facts.name;
-  $("suggest").hidden = !facts.suggests;
+  $("suggest").hidden = $("how-much").hidden = !facts.suggests;
+  $("strength").value = facts.strength;
+  tellStrength();
   $("width").max = Math.max(20, Math.round(Math.max(view.width, view.height) / 8));
   $("width").value = Math.max(3, Math.round(Math.max(view.width, view.height) / 50));
   $("width-told").textContent = $("width").value;

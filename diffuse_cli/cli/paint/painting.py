@@ -1,10 +1,10 @@
-"""`diffuse inpaint --paint`: the user paints the mask on a page of this machine before the work begins."""
+"""`--paint`: the user paints the mask on a page of this machine before the work begins, and chooses a result."""
 
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from ..options.options import Compute, Files, SamplingOptions
 from ..run.display import one_line
 from ..run.mask_source import MaskSource
 from ..run.planning import Batch
+from ..run.products import answer_of
 from ..run.task_source import TaskSource
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from ...images.picture import Picture
     from ...tasks.inpaint import Inpaint
+    from ...tasks.task import Task
     from .session import Session
 
 
@@ -40,7 +42,9 @@ class Painting(TaskSource):
         files: which picture, and where the result goes.
         compute: how to compute.
         which: which samples previews and the result are.
+        task: makes the task of what is filled.
         hole: (H, W), what was painted.
+        guess: the number of the result that was kept, counted from the seed.
         sha256: the hash of its PNG.
     """
 
@@ -48,7 +52,9 @@ class Painting(TaskSource):
     files: Files
     compute: Compute
     which: SamplingOptions
+    task: "Callable[[Inpaint], Task]"
     hole: "NDArray[np.bool_] | None" = None
+    guess: int = 0
     sha256: str = ""
     _given: MaskSource | None = field(default=None, init=False)
 
@@ -60,6 +66,8 @@ class Painting(TaskSource):
         """
         if self.files.resume:
             raise UsageError("--resume: a mask that is still to be painted has no earlier result; leave it out")
+        if "{seed}" in (self.files.output or ""):
+            raise UsageError("-o {seed}: which seed it is, is chosen on the page; leave {seed} out")
         if self.masking.invert_mask:
             raise UsageError("--invert-mask: paint what is filled instead; leave it out")
         if self.masking.given:
@@ -71,6 +79,11 @@ class Painting(TaskSource):
         return None if self.masking.save_mask is None else Path(self.masking.save_mask)
 
     @property
+    def show_fill(self) -> str | None:
+        """As the option says."""
+        return self.masking.show_fill
+
+    @property
     def fills_holes(self) -> bool:
         """Always."""
         return True
@@ -80,13 +93,22 @@ class Painting(TaskSource):
         """The mask that painting begins with."""
         return () if self._given is None else self._given.reads
 
-    def of(self, job: Job) -> "tuple[Inpaint, Mapping[str, Any]]":
-        """Return what is filled, and what the recipe says of the mask."""
-        from ...tasks.inpaint import Inpaint
-
+    def of(self, job: Job) -> "tuple[Task, Mapping[str, Any]]":
+        """Return what is done with the mask, and what the recipe says of it."""
         if self.hole is None:
             raise PictureError(f"{job.source}: its mask was not painted; please report this bug")
-        return Inpaint(mask=self.hole, feather=self.masking.feather), {"mask": self.sha256}
+        return self._task(self.hole), {"mask": self.sha256}
+
+    def _task(self, hole: "NDArray[np.bool_]") -> "Task":
+        from ...tasks.inpaint import Inpaint
+
+        return self.task(Inpaint(mask=hole, feather=self.masking.feather))
+
+    def settled(self, job: Job) -> Job:
+        """Return a job with the seed of the guess that was kept."""
+        product = answer_of(job)
+        base = replace(product.base, seed=product.base.seed + self.guess)
+        return replace(job, product=replace(product, base=base))
 
     def prepare(self, batch: Batch) -> None:
         """Show the page, and wait for the mask.
@@ -100,12 +122,12 @@ class Painting(TaskSource):
 
         job = self._only(batch)
         if self.save_mask is not None:
-            taken = [job.source, job.output, *self.reads]
+            taken = [job.source, *(one.output for one in batch.jobs), *self.reads]
             plan.check_outputs([self.save_mask], force=self.files.exists == "overwrite", inputs=taken)
         session = self._session(job)
         with serving(session) as address:
             self._invite(address)
-            self.hole = session.wait()
+            self.hole, self.guess = session.wait(), session.guess
         if self.hole is None:
             raise PictureError(f"{job.source}: no mask was painted, so nothing is filled")
         data = encoded_mask(self.hole)
@@ -116,9 +138,10 @@ class Painting(TaskSource):
             write_bytes(data, self.save_mask)
 
     def _only(self, batch: Batch) -> Job:
-        if len(batch.jobs) != 1:
-            raise UsageError(f"--paint takes one picture, not {len(batch.jobs)}; name one")
-        (job,) = batch.jobs
+        count = len({job.source for job in batch.jobs})
+        if count != 1:
+            raise UsageError(f"--paint takes one picture, not {count}; name one")
+        job = batch.jobs[0]
         if PIPE in (job.source, job.output):
             raise UsageError("--paint works with files; name the picture and its result instead of -")
         if job.action == "skip":
@@ -142,27 +165,27 @@ class Painting(TaskSource):
 
         return Session(
             name=job.source.name, size=(width, height), image=shown(picture), initial=initial,
-            preview=lambda hole: shown(self._filled(picture, hole)), suggest=lambda: self._suggested(picture),
+            preview=lambda hole, guess: shown(self._filled(picture, hole, guess)),
+            suggest=lambda strength: self._suggested(picture, strength), strength=self.masking.mask_strength,
         )  # fmt: skip
 
-    def _suggested(self, picture: "Picture") -> "NDArray[np.bool_]":
+    def _suggested(self, picture: "Picture", strength: float) -> "NDArray[np.bool_]":
         """Return what looks damaged. The user sees it before it is used, so it may be much."""
         import numpy as np
 
         from ...tasks.inpaint import Inpaint
 
-        strength = self.masking.mask_strength
         hole = Inpaint(mask="auto", mask_strength=strength, mask_limit=100).problem(picture).hole
         return np.zeros(picture.pixels.shape[:2], bool) if hole is None else hole
 
-    def _filled(self, picture: "Picture", hole: "NDArray[np.bool_]") -> "Picture":
-        """Return the result of a mask."""
+    def _filled(self, picture: "Picture", hole: "NDArray[np.bool_]", guess: int) -> "Picture":
+        """Return a guess of the result of a mask."""
+        from ...restoration.noise_reading import noise_reader
         from ...restoration.restore import restore
-        from ...tasks.inpaint import Inpaint
 
         settings = self.which.answers().settings(self.compute.settings(1), fills_holes=True)
-        problem = Inpaint(mask=hole, feather=self.masking.feather).problem(picture)
-        return restore(picture, problem, settings, self._model)
+        problem = self._task(hole).problem(picture, noise_reader(self._model))
+        return restore(picture, problem, replace(settings, seed=settings.seed + guess), self._model)
 
     @cached_property
     def _model(self) -> Any:  # noqa: ANN401 - a `device.Model`, whose name would import torch

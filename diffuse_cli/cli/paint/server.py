@@ -6,9 +6,10 @@ small.
 """
 
 import json
+import re
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,8 +35,13 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+_NUMBER: Final = re.compile(r"(preview|done)\?guess=(\d{1,6})|(suggest)\?strength=(\d(?:\.\d{1,4})?)")
+"""The requests that say a number."""
+
 Answer = tuple[str, bytes]
 """Media type and body."""
+Route = Callable[[Session, bytes, float | None], Answer]
+"""From the session, what was sent, and the number that was said, if any."""
 
 
 @contextmanager
@@ -80,11 +86,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self._is_welcome():
-            self._answer(_GET.get(self._name(), _missing))
+            self._answer(_GET.get(self._name()))
 
     def do_POST(self) -> None:
         if self._is_welcome():
-            self._answer(_POST.get(self._name(), _missing), self._body())
+            name, number = _with_number(self._name())
+            self._answer(_POST.get(name), self._body(), number)
 
     def _is_welcome(self) -> bool:
         """Return whether the request may be answered. If not, refuse it."""
@@ -117,14 +124,14 @@ class _Handler(BaseHTTPRequestHandler):
             return self.rfile.read(int(length))
         return None
 
-    def _answer(self, route: "Callable[[Session, bytes], Answer] | None", body: bytes | None = b"") -> None:
+    def _answer(self, route: Route | None, body: bytes | None = b"", number: float | None = None) -> None:
         if body is None:
             return
         if route is None:
             self._refuse(HTTPStatus.NOT_FOUND, "nothing of that name")
             return
         try:
-            kind, content = route(self.server.session, body)
+            kind, content = route(self.server.session, body, number)
         except DiffuseError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
         except MemoryError:
@@ -151,28 +158,35 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing, because the token is in the path."""
 
 
-_missing = None
+def _with_number(asked: str) -> tuple[str, float | None]:
+    """Return the name of a request, and the number that it says, if it may say one."""
+    found = _NUMBER.fullmatch(asked)
+    if found is None:
+        return asked, None
+    name, number = (part for part in found.groups() if part is not None)
+    return name, float(number)
 
 
-def _page(name: str, kind: str) -> "Callable[[Session, bytes], Answer]":
-    def route(session: Session, _: bytes) -> Answer:
+def _page(name: str, kind: str) -> Route:
+    def route(session: Session, _: bytes, __: float | None) -> Answer:
         session.hear()
         return f"{kind}; charset=utf-8", files(__package__).joinpath(name).read_bytes()
 
     return route
 
 
-def _facts(session: Session, _: bytes) -> Answer:
+def _facts(session: Session, _: bytes, __: float | None) -> Answer:
     told = {
         "name": session.name,
         "size": session.canvas,
         "suggests": session.suggest is not None,
+        "strength": session.strength,
         "initial": session.initial is not None,
     }
     return "application/json", json.dumps(told).encode()
 
 
-def _initial(session: Session, _: bytes) -> Answer:
+def _initial(session: Session, _: bytes, __: float | None) -> Answer:
     import numpy as np
 
     width, height = session.size
@@ -180,41 +194,45 @@ def _initial(session: Session, _: bytes) -> Answer:
     return "image/png", session.to_page(hole)
 
 
-def _preview(session: Session, body: bytes) -> Answer:
-    return "image/jpeg", session.previewed(session.from_page(body))
+def _preview(session: Session, body: bytes, guess: float | None) -> Answer:
+    return "image/jpeg", session.previewed(session.from_page(body), int(guess or 0))
 
 
-def _done(session: Session, body: bytes) -> Answer:
-    session.finish(session.from_page(body))
+def _suggest(session: Session, _: bytes, strength: float | None) -> Answer:
+    return "image/png", session.suggestion(session.strength if strength is None else strength)
+
+
+def _done(session: Session, body: bytes, guess: float | None) -> Answer:
+    session.finish(session.from_page(body), int(guess or 0))
     return "text/plain", b"done"
 
 
-def _cancel(session: Session, _: bytes) -> Answer:
+def _cancel(session: Session, _: bytes, __: float | None) -> Answer:
     session.finish(None)
     return "text/plain", b"cancelled"
 
 
-def _alive(session: Session, _: bytes) -> Answer:
+def _alive(session: Session, _: bytes, __: float | None) -> Answer:
     session.hear()
     return "text/plain", b""
 
 
-def _leaving(session: Session, _: bytes) -> Answer:
+def _leaving(session: Session, _: bytes, __: float | None) -> Answer:
     session.hear(leaving=True)
     return "text/plain", b""
 
 
-_GET: Final = {
+_GET: Final[Mapping[str, Route]] = {
     "": _page("painter.html", "text/html"),
     "painter.css": _page("painter.css", "text/css"),
     "painter.js": _page("painter.js", "text/javascript"),
     "facts": _facts,
-    "picture": lambda session, _: ("image/jpeg", session.image),
+    "picture": lambda session, _, __: ("image/jpeg", session.image),
     "initial": _initial,
 }
-_POST: Final = {
+_POST: Final[Mapping[str, Route]] = {
     "preview": _preview,
-    "suggest": lambda session, _: ("image/png", session.suggestion()),
+    "suggest": _suggest,
     "done": _done,
     "cancel": _cancel,
     "alive": _alive,

@@ -36,18 +36,22 @@ class Session:
         size: (width, height) of the picture.
         image: what the page shows: a JPEG of `canvas` size.
         initial: the mask that painting begins with.
-        preview: computes the result of a mask: a JPEG of `canvas` size.
-        suggest: finds what may be damaged. None = nothing can.
+        preview: computes a guess of what a mask's result is, counted from 0: a JPEG of `canvas` size.
+        suggest: finds what may be damaged, from 0, what surely is, to 1. None = nothing can.
+        strength: what `suggest` is asked for at first.
         mask: what was painted, once it is done. None = nothing.
+        guess: the guess that is kept.
     """
 
     name: str
     size: tuple[int, int]
     image: bytes
     initial: Hole | None
-    preview: Callable[[Hole], bytes]
-    suggest: Callable[[], Hole] | None
+    preview: Callable[[Hole, int], bytes]
+    suggest: Callable[[float], Hole] | None
+    strength: float = 0.5
     mask: Hole | None = None
+    guess: int = 0
     _over: threading.Event = field(default_factory=threading.Event)
     _computing: threading.Lock = field(default_factory=threading.Lock)
     _heard: float = field(default_factory=time.monotonic)
@@ -63,9 +67,14 @@ class Session:
         self._heard = time.monotonic()
         self._patience = _GOODBYE if leaving else _UNHEARD
 
-    def finish(self, mask: Hole | None) -> None:
-        """Note the user's mask. None = there is none. `end` follows once the page has its answer."""
-        self.mask = mask
+    def finish(self, mask: Hole | None, guess: int = 0) -> None:
+        """Note the user's mask. None = there is none. `end` follows once the page has its answer.
+
+        Args:
+            mask: what was painted.
+            guess: which of its results is kept.
+        """
+        self.mask, self.guess = mask, guess
 
     def end(self) -> None:
         """Let `wait` return."""
@@ -80,21 +89,23 @@ class Session:
                 return None
         return self.mask
 
-    def previewed(self, mask: Hole) -> bytes:
-        """Return the result of a mask as a JPEG. One is computed at a time."""
+    def previewed(self, mask: Hole, guess: int = 0) -> bytes:
+        """Return a guess of the result of a mask as a JPEG. One is computed at a time."""
         with self._computing:
-            return self.preview(mask)
+            return self.preview(mask, guess)
 
-    def suggestion(self) -> bytes:
+    def suggestion(self, strength: float) -> bytes:
         """Return what may be damaged, as the page's PNG.
 
         Raises:
-            UsageError: there is no detector.
+            UsageError: there is no detector, or no such strength.
         """
         if self.suggest is None:
             raise UsageError("there is no detector for this picture")
+        if strength > 1:
+            raise UsageError(f"a strength is 0 to 1, not {strength:g}")
         with self._computing:
-            return self.to_page(self.suggest())
+            return self.to_page(self.suggest(strength))
 
     def to_page(self, hole: Hole) -> bytes:
         """Return a mask as the page paints it: a gray PNG of `canvas` size, white = fill."""

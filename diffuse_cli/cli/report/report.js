@@ -31,12 +31,14 @@ const counts = {};
 for (const picture of pictures) counts[picture.status] = (counts[picture.status] || 0) + 1;
 const plural = (n) => `${n} picture${n === 1 ? "" : "s"}`;
 
+const rounded = (_, value) => (typeof value === "number" ? Number(value.toFixed(3)) : value);
+
 function addFacts(list, facts) {
   for (const [key, value] of Object.entries(facts)) {
     const term = document.createElement("dt");
     const text = document.createElement("dd");
     term.textContent = key.replaceAll("_", " ");
-    text.textContent = typeof value === "string" ? value : JSON.stringify(value);
+    text.textContent = typeof value === "string" ? value : JSON.stringify(value, rounded);
     list.append(term, text);
   }
 }
@@ -45,7 +47,7 @@ $("title").textContent = `diffuse ${index.op}: ${plural(pictures.length)}`;
 $("summary").textContent = Object.keys(STATUS).filter((s) => counts[s]).map((s) => `${counts[s]} ${STATUS[s]}`).join(", ")
   + `, in ${index.seconds} s` + (index.stopped ? `; stopped by ${index.stopped}` : "") + `. diffuse ${index.version}`;
 $("common").hidden = Object.keys(index.common).length === 0;
-addFacts($("common").querySelector("dl"), index.common);
+addFacts($("common").querySelector("dl"), ordered(index.common));
 for (const [value, text] of [["", "all"], ...Object.entries(STATUS).filter(([s]) => counts[s])]) {
   $("status").append(new Option(value ? `${text} (${counts[value]})` : text, value));
 }
@@ -71,13 +73,32 @@ const thumbnails = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "300px" });
 
+// What a recipe says was undone or done, in words.
+function deeds(picture) {
+  const recipe = { ...index.common, ...picture.recipe };
+  const quality = Math.min(recipe.jpeg ?? 100, recipe.jpeg_quality ?? 100);
+  const words = [];
+  if (recipe.noise > 0) words.push(`noise of ${recipe.noise.toFixed(1)} levels`);
+  if (quality < 100) words.push(`JPEG ${Math.round(quality)}`);
+  if (recipe.blur > 0) words.push(`blur of ${recipe.blur.toFixed(1)} pixels`);
+  if (recipe.motion) words.push(`motion of ${recipe.motion[0].toFixed(0)} pixels`);
+  if (recipe.defocus) words.push(`defocus of ${recipe.defocus.toFixed(1)} pixels`);
+  if (recipe.scale > 1) words.push(`x${recipe.scale}`);
+  if (recipe.mask || (recipe.boxes || []).length || (recipe.polygons || []).length) words.push("holes filled");
+  return picture.change === 0 ? ["unchanged"] : words;
+}
+
 function says(picture) {
   if (picture.why) return `${STATUS[picture.status]}: ${picture.why}`;
-  const noise = (picture.recipe || {}).noise;
-  const words = [STATUS[picture.status]];
-  if (picture.status === "done") words.push(`${picture.seconds} s`);
-  if (typeof noise === "number") words.push(`noise ${noise.toFixed(1)}`);
-  return words.join(", ");
+  if (picture.status !== "done") return STATUS[picture.status];
+  return [STATUS.done, `${picture.seconds} s`, ...deeds(picture)].join(", ");
+}
+
+// A recipe for people: no value twice, and hashes at the end.
+function ordered(recipe) {
+  const isHash = ([, value]) => /^[0-9a-f]{64}$/.test(value);
+  const entries = Object.entries(recipe).filter(([key]) => key !== "jpeg_quality" || recipe.jpeg === undefined);
+  return Object.fromEntries([...entries.filter((one) => !isHash(one)), ...entries.filter(isHash)]);
 }
 
 function card(picture) {
@@ -259,7 +280,7 @@ function details(picture) {
   if (picture.overlay) facts.uncertainty = picture.overlay;
   if ((picture.notes || []).length) facts.found = picture.notes.join("; ");
   addFacts(list, facts);
-  addFacts(list, picture.recipe || {});
+  addFacts(list, ordered(picture.recipe || {}));
   const links = document.createElement("p");
   for (const [text, to] of [["input", picture.from], ["result", picture.to]]) {
     if (!to) continue;

@@ -6,22 +6,41 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ...errors import UsageError
+from ...errors import PictureError, UsageError
+from ...system.files import shown
 from ...system.streams import is_stream
 from ..options.masking import MaskOptions, box_of, polygon_of
 from .task_source import TaskSource
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from ...images.mask_reading import MaskReading
     from ...tasks.inpaint import Inpaint
     from ...tasks.task import Task
     from ..batch.plan import Job
     from ..batch.sidecar_files import SidecarFiles
 
 
-def mask_files(name: str, max_pixels: int) -> "SidecarFiles[NDArray[np.bool_]]":
+def mask_at(path: Path, max_pixels: int) -> "MaskReading":
+    """Read a mask.
+
+    Args:
+        path: its file.
+        max_pixels: the most that it may have.
+
+    Raises:
+        PictureError: it cannot be read, or marks nothing that can be understood.
+    """
+    from ...images.image_io import read_picture
+    from ...images.mask_reading import read_mask
+
+    picture = read_picture(path, max_pixels=max_pixels)
+    try:
+        return read_mask(picture)
+    except PictureError as error:
+        raise PictureError(f"{shown(path)}: {error}") from None
+
+
+def mask_files(name: str, max_pixels: int) -> "SidecarFiles[MaskReading]":
     """Return the masks that --mask names: one for all pictures, or one for each.
 
     Args:
@@ -32,13 +51,9 @@ def mask_files(name: str, max_pixels: int) -> "SidecarFiles[NDArray[np.bool_]]":
         UsageError: there is no such file or folder, or the template has an unknown field.
         PictureError: the mask of all pictures cannot be read.
     """
-    from ...images.image_io import read_picture
-    from ...images.mask_picture import mask_of
     from ..batch.sidecar_files import SidecarFiles
 
-    return SidecarFiles(
-        name, option="--mask", what="mask", read=lambda path: mask_of(read_picture(path, max_pixels=max_pixels))
-    )
+    return SidecarFiles(name, option="--mask", what="mask", read=lambda path: mask_at(path, max_pixels))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +83,17 @@ class MaskSource(TaskSource):
         return True
 
     @property
+    def show_fill(self) -> str | None:
+        """As the option says."""
+        return self.masking.show_fill
+
+    @property
     def reads(self) -> tuple[Path, ...]:
         """The mask of all pictures, if there is one."""
         return () if self._masks is None else self._masks.files
 
     @cached_property
-    def _masks(self) -> "SidecarFiles[NDArray[np.bool_]] | None":
+    def _masks(self) -> "SidecarFiles[MaskReading] | None":
         if self.masking.mask in (None, "alpha", "auto"):
             return None
         return mask_files(str(self.masking.mask), self.max_pixels)
@@ -92,7 +112,12 @@ class MaskSource(TaskSource):
             mask = cast("Literal['alpha', 'auto'] | None", self.masking.mask)
             return self._asked(mask), {} if mask is None else {"mask": mask}
         found = self._masks.of(job.source)
-        return self._asked(found.value), {"mask": found.sha256}
+        return self._asked(found.value.marks), {"mask": found.sha256}
+
+    def notes(self, job: "Job") -> tuple[str, ...]:
+        """Return how the picture's mask was understood, where it is not simply white on black."""
+        note = "" if self._masks is None else self._masks.of(job.source).value.note
+        return (f"mask: {note}",) if note else ()
 
     def _asked(self, mask: Any) -> "Inpaint":  # noqa: ANN401 - as `Inpaint.mask`
         from ...tasks.inpaint import Inpaint

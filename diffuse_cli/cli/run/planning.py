@@ -161,11 +161,13 @@ def show_plan(batch: Batch, files: Output) -> None:
             reason = {"reason": job.problem or job.why} if job.problem or job.why else {}
             typer.echo(json.dumps({**line, "action": "fail" if job.problem else job.action, **reason}))
         elif job.problem:
-            typer.echo(one_line(f"{job.source}: will fail: {job.problem}"))
+            typer.echo(one_line(f"{job.source_name}: will fail: {job.problem}"))
         elif job.action == "skip":
-            typer.echo(one_line(f"{job.source}: skip: {job.output}: {job.why}"))
+            typer.echo(one_line(f"{job.source_name}: skip: {job.output_name}: {job.why}"))
         else:
-            typer.echo(one_line(f"{job.source} -> {job.output}{' (replaced)' if job.action == 'replace' else ''}"))
+            typer.echo(
+                one_line(f"{job.source_name} -> {job.output_name}{' (replaced)' if job.action == 'replace' else ''}")
+            )
 
 
 def find_sources(files: Sources) -> inputs.Findings:
@@ -286,7 +288,7 @@ def _problem(encoding: "Encoding") -> plan.Problem:
         except UsageError as error:
             return str(error)
         if product.formats and kind not in product.formats:
-            return f"{output}: {kind} does not keep 16-bit numbers; end the map's name in .png or .tif"
+            return f"{output}: {kind} cannot hold it exactly; end the name in .png or .tif"
         return ""
 
     return problem

@@ -81,6 +81,24 @@ class RestoredPicture(Answer):
         return recipe.of_average(computing, self.request.count) if self.request.average else computing
 
 
+class FillLayer(RestoredPicture):
+    """What was filled of the first restored picture, on a transparent layer."""
+
+    name: ClassVar[str] = "show-fill"
+    suffix: ClassVar[str | None] = ".png"
+    formats: ClassVar[tuple[str, ...]] = ("PNG", "TIFF")
+
+    def make(self, samples: "Samples", job: Job, display: Display) -> "Picture":
+        """Restore the picture, and return what was filled."""
+        from ...restoration.fill_layer import fill_layer
+
+        return fill_layer(samples.picture, samples.problem, RestoredPicture.make(self, samples, job, display))
+
+    def to_recipe(self, job: Job, checkpoint: Checkpoint) -> Mapping[str, Any]:
+        """Return the picture's own recipe, and that this is a part of it."""
+        return {**RestoredPicture.to_recipe(self, job, checkpoint), "part": self.name}
+
+
 class UncertaintyMap(Answer):
     """The standard deviation of the samples at each pixel, in 8-bit levels times 256."""
 
@@ -97,7 +115,7 @@ class UncertaintyMap(Answer):
         std = samples.std(self.drawing, self.request.count, display.progress)
         picture, clipped = std_picture(std, samples.picture.source.pages)
         if clipped > 0:
-            display.say(f"{job.output}: {clipped:.1%} of the pixels exceed 255.99 levels and are clipped")
+            display.say(f"{job.output_name}: {clipped:.1%} of the pixels exceed 255.99 levels and are clipped")
         return picture
 
     def to_recipe(self, job: Job, checkpoint: Checkpoint) -> Mapping[str, Any]:
@@ -138,9 +156,10 @@ class TraceSheet(Answer):
         return recipe.of_part(self.name, self._computing(self.drawing, checkpoint), None)
 
 
-def products_beside(picture: RestoredPicture, which: SamplingOptions) -> dict[Product, str]:
+def products_beside(picture: RestoredPicture, which: SamplingOptions, show_fill: str | None) -> dict[Product, str]:
     """Return what is written beside the restored picture, and where."""
     named: dict[type[Answer], str | None] = {
+        FillLayer: show_fill,
         UncertaintyMap: which.uncertainty,
         UncertaintyView: which.uncertainty_view,
         TraceSheet: which.trace,

@@ -64,7 +64,7 @@ def restore_files(
     if clips is not None:
         encoding = replace(encoding, clip=clips.coding())
     picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
-    beside = products_beside(picture, which)
+    beside = products_beside(picture, which, tasks.show_fill)
     wanted = _Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged, clips=clips)
     batch = plan_files(
         op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,
@@ -77,6 +77,7 @@ def restore_files(
         show_plan(batch, files)
         return
     tasks.prepare(batch)
+    batch = replace(batch, jobs=[tasks.settled(job) for job in batch.jobs])
     with Display(quiet=files.quiet, total=len(batch.jobs)) as display:
         begin(batch, files, display, masks)
         due = any(job.action != "skip" for job in batch.jobs)
@@ -260,26 +261,27 @@ class _Restorer(PictureSteps[_Read]):
 
     def restore(self, job: Job, read: _Read) -> Made:
         """Restore a picture. If it has several pages, they are written as they are restored."""
-        self.results.display.show(job.source.name)
+        self.results.display.show(Path(job.source_name).name)
         several = read.first.source.pages > 1
         if read.first.source.clip is not None:
             check_clip(job, self.inputs.shared, self.traces)
         if several and self.wanted.tasks.saved(job) is not None:
             raise PictureError(
-                f"{job.source}: has several pages or frames; leave --save-mask out, which takes one mask a picture"
+                f"{job.source_name}: has several pages or frames; leave --save-mask out, which takes one mask a picture"
             )
         is_new, read.input.is_told = not read.input.is_told, True
         if is_new:
+            self._note(job)
             self._warn(job, read)
         whole = copied(read.input, read.first, read.problem, read.encoding, read.encoding.kind(job.output))
         if whole is not None:
-            self._tell_animation(str(job.source), read.first, read.problem)
+            self._tell_animation(job.source_name, read.first, read.problem)
             signed = self.results.signed(whole, read.recipe)
             return Made(pages=[signed], recipe=read.recipe, encoding=read.encoding)
         if several:
             return self._restore_pages(job, read, is_new=is_new)
         if is_new:
-            self._tell(str(job.source), read.first, read.problem)
+            self._tell(job.source_name, read.first, read.problem)
         answer = answer_of(job)
         samples = self._samples(read.input, read.first, read.problem, answer)
         after = answer.make(samples, job, self.results.display)
@@ -293,16 +295,16 @@ class _Restorer(PictureSteps[_Read]):
         """Restore a picture of several pages. Each page is read when the one before is written."""
         answer, display = answer_of(job), self.results.display
         shown: list[Shown] = []
-        pace = Pace(job.source.name, read.first.source.pages)
+        pace = Pace(Path(job.source_name).name, read.first.source.pages)
         earlier = earlier_frames(read.first, self.wanted.clips)
 
         def pages() -> "Iterator[Picture]":
             for number, (picture, problem) in enumerate(read.input.pages(), start=1):
                 display.show(pace.words(number))
                 if is_new and picture.source.frame is None:
-                    self._tell(f"{job.source}: page {number}", picture, problem)
+                    self._tell(f"{job.source_name}: page {number}", picture, problem)
                 elif is_new and number == 1:
-                    self._tell_animation(str(job.source), picture, problem)
+                    self._tell_animation(job.source_name, picture, problem)
                 after = None if earlier is None else earlier.repeated(picture, problem)
                 if after is None:
                     problem = problem if earlier is None else earlier.joined(picture, problem)
@@ -315,7 +317,7 @@ class _Restorer(PictureSteps[_Read]):
 
         self.results.write(job, pages(), read.recipe, read.encoding)
         if earlier is not None and earlier.scenes and is_new and not self.results.files.quiet:
-            display.say(f"{job.source}: {earlier.words()}")
+            display.say(f"{job.source_name}: {earlier.words()}")
         _tidy_after(read.first)
         return Made(pages=None, recipe=read.recipe, encoding=read.encoding, shown=shown[0] if shown else None)
 
@@ -359,6 +361,11 @@ class _Restorer(PictureSteps[_Read]):
         for line in (*(() if self.results.files.quiet else notes), *warnings):
             self.results.display.say(f"{name}: {line}")
 
+    def _note(self, job: Job) -> None:
+        """Say how the files beside the picture were understood."""
+        for line in () if self.results.files.quiet else self.wanted.tasks.notes(job):
+            self.results.display.say(f"{job.source_name}: {line}")
+
     def _warn(self, job: Job, read: _Read) -> None:
         """Say what the result's file cannot keep."""
         from ...images.copied_file import may_copy_whole
@@ -370,17 +377,17 @@ class _Restorer(PictureSteps[_Read]):
         if job.output == PIPE and self.results.encoding.format is None:
             written, before = read.encoding.kind(job.output), read.first.source.format
             if written != before:
-                say(f"-: {before} is read but not written, so the result is a {written}")
+                say(f"stdin: {before} is read but not written, so the result is a {written}")
         for line in () if read.first.source.clip is None else not_held(read.first, read.encoding.kind(job.output)):
-            say(f"{job.output}: {line}")
+            say(f"{job.output_name}: {line}")
         if read.problem.keeps_pixels and not is_lossless(job.output, read.first, read.encoding):
-            say(f"{job.output}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
+            say(f"{job.output_name}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
         extra = read.first.source.extra
         if extra is not None and read.encoding.kind(job.output) != "TIFF":
             count = len(extra.kinds)
-            say(f"{job.output}: without {count} extra channel{'s' if count > 1 else ''}, which only TIFF can hold")
+            say(f"{job.output_name}: without {count} extra channel{'s' if count > 1 else ''}, which only TIFF can hold")
         is_copied = read.problem.leaves_alone and may_copy_whole(
             read.first.source, read.encoding.kind(job.output), read.encoding
         )
         for part in () if is_copied else read.first.source.left_behind:
-            say(f"{job.output}: without the input's {part}, which is about the picture as it was")
+            say(f"{job.output_name}: without the input's {part}, which is about the picture as it was")

@@ -74,7 +74,7 @@ class Results:
             if self.files.exists == "skip":
                 raise SkippedError("exists")
             raise PictureError(
-                f"{job.output}: came into being during the batch, and is not overwritten; run the command again"
+                f"{job.output_name}: came into being during the batch, and is not overwritten; run the command again"
             )
 
     def write(self, job: Job, pages: "Iterable[Picture]", made: Mapping[str, Any], encoding: "Encoding") -> None:
@@ -93,7 +93,7 @@ class Results:
 
         def tell(note: str) -> None:
             if not self.files.quiet:
-                self.display.say(f"{job.output}: {note}")
+                self.display.say(f"{job.output_name}: {note}")
 
         if job.output == PIPE:
             write_stdout(encode_pages(pages, PIPE, encoding=encoding, tell=tell))

@@ -37,12 +37,25 @@ class TaskSource(ABC):
         """The files that are read beside the pictures. No result overwrites them."""
         return ()
 
+    @property
+    def show_fill(self) -> str | None:
+        """The file, folder or template that the layer of what is filled is written to, or None."""
+        return None
+
+    def notes(self, job: Job) -> tuple[str, ...]:
+        """Return what is said of the files that one picture's task needs, one line each."""
+        return ()
+
     def saved(self, job: Job) -> Path | None:
         """Return the file that the picture's mask is written to, or None."""
         return None
 
     def prepare(self, batch: Batch) -> None:  # noqa: B027 - most sources have nothing to do
         """Do what must be done after planning and before the model is loaded."""
+
+    def settled(self, job: Job) -> Job:
+        """Return a job as it is carried out, after `prepare`."""
+        return job
 
     def adapt(self, model: "Model", display: Display) -> "Model":
         """Return the model that the pictures are restored with."""
@@ -57,11 +70,13 @@ class SameTask(TaskSource):
         task: the task.
         facts: what recipes say beside the task.
         paths: the files that were read for the task.
+        said: what is said of them, one line each.
     """
 
     task: "Task"
     facts: Mapping[str, Any] = field(default_factory=dict)
     paths: tuple[Path, ...] = ()
+    said: tuple[str, ...] = ()
 
     def of(self, job: Job) -> "tuple[Task, Mapping[str, Any]]":
         """Return the task."""
@@ -76,6 +91,10 @@ class SameTask(TaskSource):
     def reads(self) -> tuple[Path, ...]:
         """The files that were read for the task."""
         return self.paths
+
+    def notes(self, job: Job) -> tuple[str, ...]:
+        """Return what is said of these files."""
+        return self.said
 
 
 @dataclass(frozen=True, kw_only=True)

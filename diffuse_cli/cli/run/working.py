@@ -146,13 +146,13 @@ class PictureWork(Work):
             self._line(end)
         job, quiet, verbose = end.job, self.options.quiet, self.options.verbose
         if end.status == "done" and not quiet:
-            self.display.say(f"{job.source} -> {job.output} ({end.seconds:.1f} s)")
+            self.display.say(f"{job.source_name} -> {job.output_name} ({end.seconds:.1f} s)")
             if verbose and "recipe" in end.facts:
-                self.display.say(f"{job.output}: {json.dumps(end.facts['recipe'], sort_keys=True)}")
+                self.display.say(f"{job.output_name}: {json.dumps(end.facts['recipe'], sort_keys=True)}")
         elif end.status == "skipped" and verbose and not quiet:
-            self.display.say(f"{job.source}: skipped: {job.output}: {end.why}")
+            self.display.say(f"{job.source_name}: skipped: {job.output_name}: {end.why}")
         elif end.status == "failed" and self.display.bar is not None:
-            self.display.say(f"{job.source}: failed")
+            self.display.say(f"{job.source_name}: failed")
 
     def _write_down(self, end: End) -> None:
         """Write a failure into the journal. What was done is written there before its claim is released."""
@@ -205,7 +205,7 @@ def list_failures(failed: Sequence[tuple[Path, DiffuseError]], total: int) -> No
     if failed and total > 1:
         typer.echo(f"diffuse: {len(failed)} of {total} pictures failed:", err=True)
     for path, error in failed:
-        message, name = str(error), str(path)
+        message, name = str(error), "stdin" if path == PIPE else str(path)
         line = message if message.startswith((name, one_line(name))) else f"{name}: {message}"
         typer.echo(f"diffuse: {one_line(line)}", err=True)
 

@@ -126,14 +126,22 @@ def blocks_of(network: UNet) -> list[Block]:
 
 
 class NcnnNetwork(UNet):
-    """The network on the CPU, computed by ncnn. It takes torch's number of threads when it is made."""
+    """The network computed by ncnn, on the CPU or on a GPU. It takes torch's number of threads when it is made.
 
-    def __init__(self, network: UNet, dtype: torch.dtype) -> None:
+    Attributes:
+        recomputed: windows that a GPU got wrong, which the CPU computed again.
+    """
+
+    recomputed: int
+
+    def __init__(self, network: UNet, dtype: torch.dtype, gpu: int | None = None) -> None:
         """Load the weights into ncnn.
 
         Args:
             network: the network, folded, in fp32.
-            dtype: type in which ncnn holds what lies between the layers: float32 or bfloat16.
+            dtype: type in which ncnn holds what lies between the layers: float32 or bfloat16, on a GPU float32 or
+                float16, which it then computes with, too.
+            gpu: number of the GPU, as Vulkan counts them. None: the CPU.
         """
         import ncnn
 
@@ -145,7 +153,12 @@ class NcnnNetwork(UNet):
         options = self._net.opt
         options.num_threads = torch.get_num_threads()
         options.use_bf16_storage = dtype == torch.bfloat16
-        options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
+        half = dtype == torch.float16
+        options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = half
+        self.recomputed, self._is_on_gpu = 0, gpu is not None
+        if gpu is not None:
+            options.use_vulkan_compute = True
+            self._net.set_vulkan_device(gpu)
         graph = _graph(network)
         with tempfile.TemporaryDirectory(prefix="diffuse-") as folder:
             text, weights = Path(folder) / "core.param", Path(folder) / "core.bin"
@@ -163,10 +176,17 @@ class NcnnNetwork(UNet):
         """Return F, see `UNet.forward`, in fp32."""
         e = self.embed(noise, cond)
         films = [block.emb(e) + 1 for block in blocks_of(self)]
+        given = x
         x = F.pixel_unshuffle(x.float(), self.config.patch)
         x = torch.cat([x, torch.ones_like(x[:, :1])], 1).contiguous()
-        outputs = [self._computed(x[k], [film[k] for film in films]) for k in range(len(x))]
-        return F.pixel_shuffle(torch.stack(outputs), self.config.patch)
+        outputs = torch.stack([self._computed(x[k], [film[k] for film in films]) for k in range(len(x))])
+        whole = F.pixel_shuffle(outputs, self.config.patch)
+        return whole if not self._is_on_gpu or _is_sound(whole) else self._again(given, noise, cond)
+
+    def _again(self, x: Tensor, noise: Tensor, cond: Tensor) -> Tensor:
+        """Compute on the CPU what a GPU got wrong."""
+        self.recomputed += len(x)
+        return super().forward(x.float(), noise, cond)
 
     def _computed(self, x: Tensor, films: list[Tensor]) -> Tensor:
         """Map x (C, h, w) to (3 patch^2, h, w)."""
@@ -180,3 +200,9 @@ class NcnnNetwork(UNet):
         if code != 0:
             raise MemoryError("ncnn is out of memory")  # the one thing that can go wrong with a graph that was loaded
         return torch.from_numpy(np.array(out))
+
+
+def _is_sound(outputs: Tensor) -> bool:
+    """Return whether every picture (B, C, h, w) is finite and not constant. Some drivers give such pictures."""
+    spread = outputs.flatten(1).amax(1) - outputs.flatten(1).amin(1)
+    return bool(torch.isfinite(spread).all()) and bool((spread > 0).all())

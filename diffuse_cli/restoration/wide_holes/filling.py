@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ...degradation.mask_shapes import resized
 from ...diffusion.conditioning import Conditioning
 from ...diffusion.denoiser import Observation, nothing_known
 from ...diffusion.inference import Run, infer
@@ -19,7 +20,7 @@ _COARSEST = 12
 """Pixels to which a hole that gets texture is halved: two patches across, so that what is known has its say."""
 
 
-def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
+def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool, sources: Tensor | None = None) -> Tensor:
     """Fill the wide part of a hole coarse to fine.
 
     Every scale gets the posterior mean. If the hole is to have texture, the mean is made of patches of what is known;
@@ -30,6 +31,7 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
         wide: the part of the hole that is filled.
         run: how to compute; its `mean` and `on_step` are for the whole picture, and have no say here.
         gray: the picture's channels are equal.
+        sources: (H, W) bool, where pieces of the picture may be taken from. None: anywhere.
 
     Returns:
         (1, 3, H, W), y with the wide part filled, in host memory.
@@ -49,7 +51,9 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
         if not settings.has_texture or known.needed is None:
             return x
         draw = uniform(settings.seed, settings.sample, halvings)
-        x, found = textured(x, torch.from_numpy(~known.needed), found, draw)
+        size = (x.shape[-2], x.shape[-1])
+        allowed = None if sources is None else resized(sources[rows, columns], size)
+        x, found = textured(x, torch.from_numpy(~known.needed), found, draw, allowed)
         return x
 
     rows, columns = wide.window

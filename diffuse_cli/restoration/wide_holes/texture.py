@@ -48,7 +48,9 @@ _NEXT = _Effort(passes=1, rounds=1, step=2, trusts=(0.3, 0.3))
 
 
 @one_thread()
-def textured(x: Tensor, known: Tensor, before: Matches | None, draw: Draw) -> tuple[Tensor, Matches | None]:
+def textured(
+    x: Tensor, known: Tensor, before: Matches | None, draw: Draw, sources: Tensor | None = None
+) -> tuple[Tensor, Matches | None]:
     """Make what is missing of a picture of known patches.
 
     Args:
@@ -56,6 +58,7 @@ def textured(x: Tensor, known: Tensor, before: Matches | None, draw: Draw) -> tu
         known: (H, W) bool.
         before: what was found at half the size. None: this is the coarsest scale.
         draw: random numbers.
+        sources: (H, W) bool, where centres of known patches may be. None, or where no patch fits: anywhere.
 
     Returns:
         (1, 3, H, W), equal to x where it is known, and what was found. If nothing can be found: x and None.
@@ -65,6 +68,8 @@ def textured(x: Tensor, known: Tensor, before: Matches | None, draw: Draw) -> tu
         return x, None
     near = near_missing(known)
     whole = whole_patches(near)
+    if sources is not None and bool((whole & sources).any()):
+        whole = whole & sources
     if not bool(whole.any()):
         return x, None
     how = _FIRST if before is None else _NEXT

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from ...degradation.noise_field import noise_field
-from .matching import light_gains, lit, missing_blur, softened
+from .matching import MOST_STOPS, MOST_STOPS_OF_A_THING, light_gains, lit, missing_blur, softened
 from .membrane import corrected
 from .placing import Layer
 from .region import seam_distance
 
-Blend = Literal["seam", "gradient", "alpha"]
+Blend = Literal["edge", "seam", "gradient", "alpha"]
 _GRAIN_STAGE = 1 << 20
 """Which draw of noise the grain is; the samplers count theirs from 0."""
 _SEAM = 1.0
@@ -65,7 +65,7 @@ def compose(
         base: (1, 3, H, W), [-1, 1]. It is kept where the layer covers nothing and the seam is farther than half the
             band.
         layer: the cut-out on the same canvas.
-        blend: "seam", "gradient" or "alpha", as in `tasks.compose.Compose`.
+        blend: as in `tasks.compose.Compose`.
         band: width in pixels of what is drawn anew along the seam, both sides together.
         of_base: condition of the picture.
         of_layer: condition of the layer.
@@ -77,17 +77,18 @@ def compose(
         The composition, before the core draws the band.
     """
     blurred = missing_blur(of_base.blur, of_layer.blur) if blend != "alpha" else 0.0
-    gains = light_gains(base, layer, match) if blend != "alpha" else (1.0, 1.0, 1.0)
+    most_stops = MOST_STOPS_OF_A_THING if blend == "edge" else MOST_STOPS
+    gains = light_gains(base, layer, match, most_stops) if blend != "alpha" else (1.0, 1.0, 1.0)
     layer = softened(Layer(x=lit(layer.x, gains), cover=layer.cover), blurred)
-    over = layer.x if blend == "alpha" else corrected(base, layer)
+    over = corrected(base, layer) if blend in ("seam", "gradient") else layer.x
     x = torch.where(layer.cover > 0, base + layer.cover * (over - base), base)
     left = of_layer.noise * (1 / (1 + 4 * math.pi * blurred**2) ** 0.5 if blurred else 1.0)
     noise = of_base.noise + layer.cover * (left - of_base.noise)
     sigma_y = torch.zeros_like(layer.cover)
     if blend == "seam":
         sigma_y = _uncertainty(layer.cover, band)
-        if left > of_base.noise:
-            sigma_y = torch.maximum(sigma_y, torch.where(layer.cover > 0, layer.cover * left, 0.0))
+    if blend in ("edge", "seam") and left > of_base.noise:
+        sigma_y = torch.maximum(sigma_y, torch.where(layer.cover > 0, layer.cover * left, 0.0))
     grain = torch.zeros_like(base) if blend == "alpha" else _grain(noise, sigma_y, of_base.noise, seed, gray)
     return Composed(x=x, sigma_y=sigma_y, grain=grain, gains=gains, blurred=blurred)
 

@@ -13,8 +13,10 @@ from ...degradation.operators import blur
 from ...images.srgb import encoded, linear
 from .placing import Layer
 
-_MOST_STOPS, _MOST_TINT = 2.0, 0.4
+MOST_STOPS, _MOST_TINT = 2.0, 0.4
 """How far exposure, and each channel's part in it, is moved: what lies beside the seam may have another colour."""
+MOST_STOPS_OF_A_THING = 1.0
+"""The same of a cut-out with an edge of its own, which may well be darker or brighter than what is behind it."""
 _RIM = 0.08
 """Width of the rims that are compared, of the shorter side of what is covered."""
 _DARKEST = 0.003
@@ -28,16 +30,16 @@ def rim_width(cover: Tensor) -> int:
     return min(max(round(_RIM * min(rows, columns)), 4), 48)
 
 
-def light_gains(base: Tensor, layer: Layer, share: float) -> tuple[float, float, float]:
+def light_gains(base: Tensor, layer: Layer, share: float, most_stops: float = MOST_STOPS) -> tuple[float, float, float]:
     """Return the factors of the layer's R, G and B in linear light.
 
-    They are the ratio, outside to inside, of the means of the logarithm beside the seam. Exposure moves by at most 2
-    stops.
+    They are the ratio, outside to inside, of the means of the logarithm beside the seam.
 
     Args:
         base: (1, 3, H, W), [-1, 1].
         layer: the cut-out on the same canvas.
         share: share of the correction, 0..1.
+        most_stops: how far exposure is corrected, before the share is taken.
     """
     width, inside = rim_width(layer.cover), layer.cover >= 0.5
     in_steps, out_steps = steps_inside(inside, width + 1), steps_inside(~inside, width + 1)
@@ -51,7 +53,7 @@ def light_gains(base: Tensor, layer: Layer, share: float) -> tuple[float, float,
         return light.log2().mean(2)[0]
 
     apart = mean_log(base, around) - mean_log(layer.x, within)
-    exposure = apart.mean().clamp(-_MOST_STOPS, _MOST_STOPS)
+    exposure = apart.mean().clamp(-most_stops, most_stops)
     stops = (exposure + (apart - apart.mean()).clamp(-_MOST_TINT, _MOST_TINT)) * share
     red, green, blue = (2.0**s for s in stops.tolist())
     return red, green, blue

@@ -15,13 +15,13 @@ class Curve:
 
     Attributes:
         gain: factors of R, G and B: exposure times white balance.
-        black: light, after the gain, that becomes 0; white stays.
+        black: light of R, G and B, after the gain, that becomes 0; white stays. Dyes that fade leave coloured blacks.
         lift: slope at black of k x / (1 + (k - 1) x), which lifts shadows and keeps black and white; 1 = none.
         contrast: slope in the middle of the S-curve v^c / (v^c + (1 - v)^c) on encoded values; 1 = none.
     """
 
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    black: float = 0.0
+    black: tuple[float, float, float] = (0.0, 0.0, 0.0)
     lift: float = 1.0
     contrast: float = 1.0
 
@@ -33,7 +33,8 @@ class Curve:
     def __call__(self, light: Tensor) -> Tensor:
         """Convert linear light (B, 3, H, W) to encoded values, 0 = black .. 1 = white, not clipped."""
         gain = torch.tensor(self.gain, dtype=light.dtype)[:, None, None]
-        x = (light * gain - self.black) / (1 - self.black)
+        black = torch.tensor(self.black, dtype=light.dtype)[:, None, None]
+        x = (light * gain - black) / (1 - black)
         if self.lift != 1:  # only between black and white, where it is monotone; beyond with its slope there
             inside = x.clamp(0, 1)
             beyond = (x - 1).clamp_min(0) / self.lift + x.clamp_max(0) * self.lift

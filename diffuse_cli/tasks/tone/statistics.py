@@ -26,6 +26,12 @@ _BRIGHT = 1.0
 """Stops by which the middle of a well exposed picture may lie above middle gray."""
 _VEIL = 0.012
 """Light of the darkest pixels, beyond which it counts as a veil: a tenth of the way to white in encoded values."""
+_MARK = 3
+"""Half the width of a mark in pixels."""
+_MOST_MARKED = 0.02
+"""Of a picture, which dark marks cover at most."""
+_MOST_TINT = 4.0
+"""The most veil of a channel, as a multiple of the least."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,24 +42,25 @@ class ToneStatistics:
         light: (1, 3, h, w), linear, smoothed.
         usable: (1, 1, h, w), 1 where a pixel is neither clipped nor lost in noise.
         noise: share of white noise's std that the smoothing leaves.
-        black: light of the darkest channel that all but a thousandth of the pixels stay above.
+        black: light that all but a thousandth of the pixels stay above, one channel each.
         white: light of the brightest channel that all but a thousandth of the pixels stay below.
     """
 
     light: Tensor
     usable: Tensor
     noise: float
-    black: float
+    black: tuple[float, float, float]
     white: float
 
 
-def look(light: Tensor, noise: LightNoise, white: float) -> ToneStatistics:
+def look(light: Tensor, noise: LightNoise, white: float, *, worn: bool = False) -> ToneStatistics:
     """Smooth a picture, and shrink it to a size that tells as much.
 
     Args:
         light: (1, 3, H, W), linear.
         noise: of the light.
         white: light from which on a channel counts as clipped.
+        worn: a print with marks. What is dark and narrow is none of its blacks.
     """
     factor = max(max(light.shape[-2:]) // _LONG_EDGE, 1)
     clipped = (light.amax(1, keepdim=True) >= white).to(light.dtype)
@@ -63,16 +70,32 @@ def look(light: Tensor, noise: LightNoise, white: float) -> ToneStatistics:
     left = 1 / (2 * math.sqrt(math.pi) * _SMOOTHING * factor)  # what the smoothing leaves of white noise
     dark = smooth.amin(1, keepdim=True) <= 3 * left * noise.sigma(smooth).amax(1, keepdim=True)
     usable = (1 - lost) * (~dark).to(light.dtype)
-    return ToneStatistics(
-        light=smooth, usable=usable, noise=left, black=_black(light, smooth, noise), white=_white(light, smooth, noise)
-    )
+    black = _black(light, smooth, noise)
+    black = _wide_black(smooth, black) if worn else black
+    return ToneStatistics(light=smooth, usable=usable, noise=left, black=black, white=_white(light, smooth, noise))
 
 
-def _black(light: Tensor, smooth: Tensor, noise: LightNoise) -> float:
-    """Return the black point, as `_white` does. Smoothing makes small dark things lighter."""
-    sharp = _quantile(light.amin(1), _BLACK_SHARE)
-    sharp += 3 * float(noise.sigma(torch.tensor(max(sharp, 0.0))))
-    return min(_quantile(smooth.amin(1), _BLACK_SHARE), sharp)
+def _black(light: Tensor, smooth: Tensor, noise: LightNoise) -> tuple[float, float, float]:
+    """Return the black point of each channel, as `_white` does. Smoothing makes small dark things lighter."""
+
+    def of(channel: int) -> float:
+        sharp = _quantile(light[:, channel], _BLACK_SHARE)
+        sharp += 3 * float(noise.sigma(torch.tensor(max(sharp, 0.0))))
+        return min(_quantile(smooth[:, channel], _BLACK_SHARE), sharp)
+
+    return of(0), of(1), of(2)
+
+
+def _wide_black(smooth: Tensor, black: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Return the black point of each channel of what is no mark, by a morphological closing.
+
+    Marks are few. Where more is dark and narrow, it belongs to the picture, and the plain black point holds.
+    """
+    across = 2 * _MARK + 1
+    wide = -F.max_pool2d(-F.max_pool2d(smooth, across, 1, _MARK), across, 1, _MARK)
+    red, green, blue = (_quantile(wide[:, channel], _BLACK_SHARE) for channel in range(3))
+    darker = smooth.amin(1) < min(red, green, blue) / 2
+    return black if float(darker.float().mean()) > _MOST_MARKED else (red, green, blue)
 
 
 def _white(light: Tensor, smooth: Tensor, noise: LightNoise) -> float:
@@ -100,15 +123,22 @@ def exposure(seen: ToneStatistics) -> tuple[float, float]:
     return gain * _ramp(gain, _FAINTEST_EXPOSURE, _PLAIN_EXPOSURE), lift
 
 
-def black_level(seen: ToneStatistics, noise: LightNoise) -> float:
-    """Return the light of a veil; 0 = too thin to tell.
+def black_level(seen: ToneStatistics, noise: LightNoise) -> tuple[float, float, float]:
+    """Return the light of a veil in each channel; 0 = too thin to tell.
 
-    It is the light of the darkest channel of the darkest thousandth, less the share of the noise.
+    It is the light of the darkest thousandth, less the share of the noise. Whether there is a veil is told by the
+    darkest channel. The others have more of it where dyes have faded, but not much more: a picture may have no dark
+    red at all.
     """
-    darkest = seen.black
-    noisy = 2 * seen.noise * float(noise.sigma(torch.tensor(darkest)))
-    veil = darkest - noisy
-    return max(veil, 0.0) * _ramp(veil / seen.white, _VEIL, 3 * _VEIL)
+
+    def of(darkest: float) -> float:
+        return max(darkest - 2 * seen.noise * float(noise.sigma(torch.tensor(darkest))), 0.0)
+
+    found = [of(darkest) for darkest in seen.black]
+    least = min(found)
+    share = _ramp(least / seen.white, _VEIL, 3 * _VEIL)
+    red, green, blue = (share * min(level, _MOST_TINT * least) for level in found)
+    return red, green, blue
 
 
 def _ramp(value: float, low: float, high: float) -> float:

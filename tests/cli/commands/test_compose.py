@@ -35,3 +35,22 @@ def test_commands(run: Program, cat: Path, toy_file: Path, tmp_path: Path) -> No
     assert wide.exit_code == 0
     assert np.array_equal(pixels(tmp_path / "wide.png")[:64, 4:100], pixels(cat))
     assert run("extend", cat, "--to-size", "10x10", *model).exit_code == 1
+
+
+def test_extend_takes_one_number_or_an_aspect(run: Program, cat: Path, toy_file: Path, tmp_path: Path) -> None:
+    line = ("extend", cat, "--steps", "1", "--model", toy_file)
+    for options, size, corner in (
+        (("--pad", "6"), (76, 108), (6, 6)),
+        (("--aspect", "16:9"), (64, 114), (0, 9)),
+        (("--aspect", "1:1", "--anchor", "bottom"), (96, 96), (32, 0)),
+    ):
+        result = run(*line, *options, "-o", "wide.png", "-f")
+        assert result.exit_code == 0, result.stderr
+        made, (top, left) = pixels(tmp_path / "wide.png"), corner
+        assert made.shape[:2] == size
+        assert np.array_equal(made[top : top + 64, left : left + 96], pixels(cat))
+        again = run("replay", "wide.png", "--input", cat, "--model", toy_file, "-o", "again.png", "-f")
+        assert again.exit_code == 0, again.output
+    for bad in (("--pad", "6,6"), ("--aspect", "16"), ("--aspect", "0:9"), ("--aspect", "1:1", "--pad", "3"), ()):
+        assert run(*line, *bad, "-o", "wide.png", "-f").exit_code == 2
+    assert run(*line, "--aspect", "3:2", "-o", "none.png").exit_code == 1

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
@@ -14,7 +15,7 @@ from diffuse_cli.images.image_io import read_picture
 from diffuse_cli.provenance import recipe
 from diffuse_cli.provenance.recipe import read
 from tests.conftest import EXAMPLES, pixels
-from tests.helpers.program import Program
+from tests.helpers.program import Program, json_lines
 from tests.helpers.source_types import GENERATED, signed, stating
 
 
@@ -25,7 +26,7 @@ def test_inpaint_changes_nothing_outside_mask_and_boxes(run: Program, cat: Path)
     mask[50] = 127
     Image.fromarray(mask).save(cat.with_name("m.png"))
     assert run("inpaint", cat, "--mask", "m.png", "--box", "0,0,5,5", "--box", "90,60,20,20").exit_code == 0
-    hole = mask >= 128
+    hole = mask > 0
     hole[:5, :5] = hole[60:, 90:] = True
     before, after = pixels(cat), pixels(cat.with_name("in.inpaint.png"))
     assert np.array_equal(before[~hole], after[~hole])
@@ -85,18 +86,20 @@ def test_orientation_is_applied_to_picture_mask_and_box(run: Program, cat: Path)
     assert np.array_equal(out[3:], upright[3:])
 
 
-def test_an_empty_mask_warns_and_is_no_failure(run: Program, cat: Path) -> None:
+def test_an_empty_mask_is_an_error(run: Program, cat: Path) -> None:
     Image.new("L", (96, 64)).save(cat.with_name("m.png"))
-    result = run("inpaint", cat, "--mask", "m.png", "-o", "out.png")
-    assert result.exit_code == 0
-    assert "mask is empty" in result.stderr
-    assert np.array_equal(pixels(cat), pixels(cat.with_name("out.png")))
+    for options in (("--mask", "m.png"), ("--box", "0,0,96,64", "--invert-mask")):
+        result = run("inpaint", cat, *options, "-o", "out.png")
+        assert result.exit_code == 1
+        assert "mask is empty" in result.stderr
+        assert not cat.with_name("out.png").exists()
 
 
-def test_a_full_mask_warns(run: Program, cat: Path) -> None:
+def test_a_full_mask_is_an_error(run: Program, cat: Path) -> None:
     result = run("inpaint", cat, "--box", "0,0,96,64", "-o", "out.png")
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert "covers the whole picture" in result.stderr
+    assert not cat.with_name("out.png").exists()
 
 
 def test_outside_of_the_grown_polygon_all_is_exact(run: Program, cat: Path, toy_file: Path) -> None:
@@ -194,3 +197,102 @@ def test_the_program_warns_and_tells(run: Program, tmp_path: Path, toy_file: Pat
     bare = read_picture(tmp_path / "bare.png").source
     assert bare.source_type == ""  # no claim that it is a capture, which it was
     assert recipe.read(tmp_path / "bare.png") is None
+
+
+def laid_over(layer: Path, picture: Path) -> NDArray[np.uint8]:
+    with Image.open(layer) as over, Image.open(picture) as beneath:
+        assert over.mode == "RGBA"
+        return np.asarray(Image.alpha_composite(beneath.convert("RGBA"), over))[..., :3]
+
+
+def test_the_layer_of_what_was_filled_gives_the_result_over_the_input(
+    run: Program, cat: Path, toy_file: Path, tmp_path: Path
+) -> None:
+    soft = np.zeros((64, 96), np.uint8)
+    soft[10:30, 20:80] = np.linspace(0, 255, 60)
+    Image.fromarray(soft).save(tmp_path / "m.png")
+    line = ["inpaint", cat, "--mask", "m.png", "--box", "5,40,20,20", "--model", toy_file, "--show-fill", "fill.png"]
+    result = run(*line, "-o", "out.png", "--json")
+    assert result.exit_code == 0, result.stderr
+    parts = [one for one in json_lines(result.stdout) if one.get("part") == "show-fill"]
+    assert [Path(one["output"]).name for one in parts] == ["fill.png"]
+    assert np.array_equal(laid_over(tmp_path / "fill.png", cat), pixels(tmp_path / "out.png"))
+    layer = pixels(tmp_path / "fill.png")
+    filled = soft > 0
+    filled[40:60, 5:25] = True
+    assert np.array_equal(layer[..., 3] > 0, filled)
+    assert not layer[~filled].any()
+    told = read(tmp_path / "fill.png")
+    assert told is not None
+    assert (told["part"], told["operation"]) == ("show-fill", "inpaint")
+    assert run("replay", "fill.png", "--input", cat, "--mask", "m.png", "--model", toy_file).exit_code == 0
+    samples = ("--fidelity", "0", "--steps", "2", "-o", "s.png", "--show-fill", "f.tif", "-f")
+    assert run(*line[:-2], *samples).exit_code == 0
+    assert np.array_equal(laid_over(tmp_path / "f.tif", cat), pixels(tmp_path / "s.png"))
+
+
+def test_layers_of_a_batch_have_names_of_their_own(run: Program, cat: Path, toy_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    gray = Image.open(cat).convert("L")
+    gray.save(folder / "a.png")
+    Image.open(cat).save(folder / "b.png")
+    line = ["inpaint", folder, "--box", "5,4,20,20", "--model", toy_file, "-o", "out/"]
+    assert run(*line, "--show-fill", "fill.png").exit_code == 2
+    assert run(*line, "--show-fill", "fills/{stem}.fill.png").exit_code == 0
+    for name in "ab":
+        with Image.open(tmp_path / "out" / f"{name}.png") as after:
+            expected = np.asarray(after.convert("RGB"))
+        assert np.array_equal(laid_over(tmp_path / "fills" / f"{name}.fill.png", folder / f"{name}.png"), expected)
+    assert run(*line, "--show-fill", "fills/{stem}.fill.png", "-f").exit_code == 0
+    for bad in ("fill.jpg", "b.webp"):
+        result = run("inpaint", cat, "--box", "5,4,20,20", "--model", toy_file, "--show-fill", bad)
+        assert result.exit_code == 2
+        assert "end the name in .png or .tif" in result.stderr
+    assert run("inpaint", cat, "--show-fill", "fill.png").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("01", "above 0"), ("red", "red on black"), ("paint", "paint on transparency"), ("white", "")]
+)
+def test_masks_as_people_make_them(
+    run: Program, cat: Path, toy_file: Path, tmp_path: Path, name: str, says: str
+) -> None:
+    marked = np.zeros((64, 96), np.uint8)
+    marked[10:20, 30:60] = 1
+    masks = {
+        "01": marked, "white": marked * 255, "red": np.dstack([marked * 255, 0 * marked, 0 * marked]),
+        "paint": np.dstack([0 * marked, 0 * marked, 0 * marked, marked * 255]),
+    }  # fmt: skip
+    Image.fromarray(masks[name]).save(tmp_path / "m.png")
+    result = run("inpaint", cat, "--mask", "m.png", "--save-mask", "saved.png", "--model", toy_file, "-o", "out.png")
+    assert result.exit_code == 0, result.stderr
+    assert (f"{cat}: mask: " in result.stderr) == bool(says)
+    assert says in result.stderr
+    assert np.array_equal(pixels(tmp_path / "saved.png") > 0, marked > 0)
+    verified = run("verify", "out.png", "--against", cat, "--mask", "m.png")
+    assert verified.exit_code == 0, verified.stdout
+
+
+def test_a_photograph_is_no_mask(run: Program, cat: Path, toy_file: Path, tmp_path: Path) -> None:
+    result = run("inpaint", cat, "--mask", cat, "--model", toy_file, "-o", "out.png")
+    assert result.exit_code == 1
+    assert "looks like a photograph" in result.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_a_soft_mask_fills_all_that_it_marks_and_blends_its_rim(run: Program, cat: Path, tmp_path: Path) -> None:
+    scratched = pixels(cat)
+    scratched[30:32, 10:80] = 255
+    Image.fromarray(scratched).save(tmp_path / "scratched.png")
+    marked = np.zeros((64, 96))
+    marked[30:32, 10:80] = 255
+    soft = ndimage.gaussian_filter(marked, 1.5)
+    Image.fromarray(np.rint(soft).astype(np.uint8)).save(tmp_path / "soft.png")
+    assert run("inpaint", "scratched.png", "--mask", "soft.png", "-o", "out.png").exit_code == 0
+    before, after, true = (
+        pixels(path).astype(float) for path in (tmp_path / "scratched.png", tmp_path / "out.png", cat)
+    )
+    wound = marked > 0
+    assert np.abs(after - true)[wound].mean() < 0.25 * np.abs(before - true)[wound].mean()
+    assert np.array_equal(after[np.rint(soft) == 0], before[np.rint(soft) == 0])

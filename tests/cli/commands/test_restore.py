@@ -60,3 +60,17 @@ def test_usage(run: Program, cat: Path, line: str) -> None:
     assert result.exit_code == 2, result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert list(cat.parent.iterdir()) == [cat]
+
+
+def test_the_layer_is_what_was_filled_and_nothing_else(run: Program, cat: Path, toy_file: Path, tmp_path: Path) -> None:
+    line = ["restore", cat, "--box", "20,10,30,20", "--noise", "20", "--model", toy_file]
+    assert run(*line, "-o", "out.png", "--show-fill", "fill.png").exit_code == 0
+    layer, after = pixels(tmp_path / "fill.png"), pixels(tmp_path / "out.png")
+    hole = np.zeros((64, 96), bool)
+    hole[10:30, 20:50] = True
+    assert np.array_equal(layer[..., 3] == 255, hole)
+    assert np.array_equal(layer[hole][:, :3], after[hole])
+    assert not layer[~hole].any()
+    enlarged = run(*line, "--scale", "2", "-o", "large.png", "--show-fill", "large_fill.png")
+    assert enlarged.exit_code == 0, enlarged.stderr
+    assert pixels(tmp_path / "large_fill.png").shape == (128, 192, 4)

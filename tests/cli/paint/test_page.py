@@ -24,12 +24,18 @@ pytestmark = pytest.mark.slow
 def painter(size: tuple[int, int] = (300, 200), suggestion: Hole | None = None) -> Iterator[tuple[str, Session]]:
     picture = Image.new("RGB", size, (90, 120, 90))
 
-    def preview(hole: Hole) -> bytes:
-        return jpeg(Image.fromarray(np.where(hole[..., None], np.uint8(250), np.uint8(60)).repeat(3, 2)), 95)
+    def preview(hole: Hole, guess: int) -> bytes:
+        shade = np.uint8(250 - 60 * min(guess, 2))  # from the third on all are the same
+        return jpeg(Image.fromarray(np.where(hole[..., None], shade, np.uint8(60)).repeat(3, 2)), 95)
+
+    def suggest(strength: float) -> Hole:
+        assert suggestion is not None
+        found: Hole = suggestion & (np.indices(suggestion.shape)[1] < 300 * strength)
+        return found
 
     session = Session(
         name="scan.png", size=size, image=jpeg(picture, 95), initial=None, preview=preview,
-        suggest=None if suggestion is None else lambda: suggestion,
+        suggest=None if suggestion is None else suggest,
     )  # fmt: skip
     with serving(session) as address:
         yield address, session
@@ -42,8 +48,10 @@ def ready(page: Any) -> dict[str, float]:
 
 
 def painted(page: Any, session: Session) -> Hole:
-    """Press Fill; what comes of it."""
-    page.click("#done")
+    """Press Fill, and keep what is shown; the mask that comes of it."""
+    page.click("#fill")
+    page.wait_for_selector("#result", state="visible")
+    page.click("#keep")
     until(page, "state.over")
     mask = session.wait()
     assert mask is not None
@@ -109,7 +117,7 @@ def test_brush_eraser_box_and_polygon_paint_these_pixels(browse: Open, width: in
     assert not np.any(mask[105:, 190:] & (rows - 100 > columns - 196)[105:, 190:])
 
 
-def test_undo_redo_clear_and_a_preview(browse: Open) -> None:
+def test_undo_redo_clear_and_the_way_back(browse: Open) -> None:
     with painter() as (address, session):
         page = browse(address)
         ready(page)
@@ -119,12 +127,13 @@ def test_undo_redo_clear_and_a_preview(browse: Open) -> None:
         page.keyboard.press("Control+z")
         page.keyboard.press("Control+z")
         page.keyboard.press("Control+Shift+z")
-        page.click("#preview")
+        page.click("#fill")
         page.wait_for_selector("#result", state="visible")
         assert min(colour_on(page, 35, 35)) > 230
         assert max(colour_on(page, 125, 125)) < 90
-        page.click("#preview")
+        page.click("#back")
         assert not page.locator("#result").is_visible()
+        assert page.locator("#fill").is_visible()
         page.click("#clear")
         page.keyboard.press("Control+z")
         mask = painted(page, session)
@@ -152,7 +161,10 @@ def test_by_keyboard_alone(browse: Open) -> None:
         for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
             page.keyboard.press(key)
         page.keyboard.press(" ")
-        page.locator("#done").focus()
+        page.locator("#fill").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#result", state="visible")
+        until(page, "document.activeElement.id === 'keep'")
         page.keyboard.press("Enter")
         until(page, "state.over")
         mask = session.wait()
@@ -185,12 +197,60 @@ def test_a_suggestion_is_added_and_can_be_undone(browse: Open) -> None:
     with painter(suggestion=hole) as (address, session):
         page = browse(address)
         ready(page)
+        page.fill("#strength", "1")
         page.click("#suggest")
         until(page, "state.done.length === 1")
         page.click("[data-tool=box]")
         drag(page, (100, 100), (110, 110))
         mask = painted(page, session)
     hole[100:110, 100:110] = True
+    assert np.array_equal(mask, hole)
+
+
+def test_other_guesses_are_shown_and_one_is_kept(browse: Open) -> None:
+    with painter() as (address, session):
+        page = browse(address)
+        ready(page)
+        page.click("#fill")
+        until(page, "!document.getElementById('fill').disabled")
+        assert "Nothing is painted" in page.inner_text("#message")
+        page.click("[data-tool=box]")
+        drag(page, (10, 10), (60, 60))
+        page.click("#fill")
+        page.wait_for_selector("#result", state="visible")
+        assert not page.locator("#earlier").is_visible()
+        for guess in (1, 2, 3):
+            page.click("#another")
+            until(page, f"state.guess === {guess} && !document.getElementById('another').disabled")
+        assert "The same again" in page.inner_text("#message")
+        for guess in (2, 1):
+            page.click("#earlier")
+            until(page, f"state.guess === {guess} && !document.getElementById('earlier').disabled")
+        assert 170 < min(colour_on(page, 35, 35)) < 210
+        page.click("#keep")
+        until(page, "state.over")
+        assert session.wait() is not None
+        assert page.locator("#result").is_visible()
+    assert session.guess == 1
+
+
+@WIDTHS
+def test_the_strength_of_a_suggestion_replaces_it(browse: Open, width: int, height: int) -> None:
+    hole = np.zeros((200, 300), bool)
+    hole[50:53, 20:280] = True
+    with painter(suggestion=hole) as (address, session):
+        page = browse(address, width=width, height=height)
+        ready(page)
+        assert not overflows(page)
+        assert page.inner_text("#strength-told") == "0.50"
+        page.click("#suggest")
+        until(page, "state.done.length === 1")
+        page.fill("#strength", "0.2")
+        page.dispatch_event("#strength", "change")
+        until(page, "!document.getElementById('suggest').disabled")
+        assert page.evaluate("state.done.length") == 1
+        mask = painted(page, session)
+    hole[:, 60:] = False
     assert np.array_equal(mask, hole)
 
 

@@ -15,10 +15,14 @@ from tests.helpers.program import Program
         (["--paint", "--invert-mask"], "leave it out"),
         (["--paint", "--save-mask", "in.png"], "is an input"),
         (["--paint", "in2.png"], "takes one picture"),
+        (["--paint", "-o", "{stem}.{seed}.png"], "chosen on the page"),
     ],
 )
-def test_what_makes_no_sense_is_refused(run: Program, cat: Path, tmp_path: Path, options: list[str], says: str) -> None:
+@pytest.mark.parametrize("command", ["inpaint", "restore"])
+def test_what_makes_no_sense_is_refused(
+    run: Program, cat: Path, tmp_path: Path, command: str, options: list[str], says: str
+) -> None:
     (tmp_path / "in2.png").write_bytes(cat.read_bytes())
-    result = run("inpaint", cat, *options)
+    result = run(command, cat, *options)
     assert result.exit_code == 2
     assert says in result.stderr

@@ -19,8 +19,8 @@ from diffuse_cli.errors import PictureError
 
 def new_session(size: tuple[int, int] = (60, 40), initial: Hole | None = None) -> Session:
     return Session(
-        name="a <b>.png", size=size, image=b"jpeg", initial=initial, preview=lambda hole: b"%d" % hole.sum(),
-        suggest=None,
+        name="a <b>.png", size=size, image=b"jpeg", initial=initial,
+        preview=lambda hole, guess: b"%d" % (hole.sum() + 1000 * guess), suggest=None,
     )  # fmt: skip
 
 
@@ -200,6 +200,37 @@ def test_a_large_picture_is_painted_smaller_and_no_mark_is_lost() -> None:
     assert back[3, 4567]
     with pytest.raises(PictureError, match="pixels"):
         one.from_page(encoded_mask(hole))
+
+
+def test_a_guess_is_shown_and_the_kept_one_is_known() -> None:
+    hole = hole_of((60, 40), (1, 2, 3, 4))
+    one = new_session()
+    with client(one) as page:
+        assert page.ask("POST", page.root + "preview?guess=0", encoded_mask(hole)) == (200, b"4")
+        assert page.ask("POST", page.root + "preview?guess=7", encoded_mask(hole)) == (200, b"7004")
+        for bad in ("preview?guess=-1", "preview?guess=x", "preview?guess=", "preview?seed=1", "done?strength=1",
+                    "preview?guess=1&guess=2", "cancel?guess=1", "preview?guess=9999999"):  # fmt: skip
+            assert page.ask("POST", page.root + bad, encoded_mask(hole))[0] == 404, bad
+        assert page.ask("POST", page.root + "done?guess=2", encoded_mask(hole))[0] == 200
+        assert one.wait() is not None
+    assert one.guess == 2
+
+
+def test_suggestions_have_a_strength() -> None:
+    asked: list[float] = []
+
+    def suggest(strength: float) -> Hole:
+        asked.append(strength)
+        return hole_of((60, 40), (1, 2, 3, 4))
+
+    one = new_session()
+    one.suggest, one.strength = suggest, 0.3
+    with client(one) as page:
+        assert json.loads(page.ask("GET", page.root + "facts")[1])["strength"] == 0.3
+        for name in ("suggest", "suggest?strength=0.75", "suggest?strength=1"):
+            assert page.ask("POST", page.root + name)[0] == 200
+        assert page.ask("POST", page.root + "suggest?strength=1.5")[0] == 400
+    assert asked == [0.3, 0.75, 1]
 
 
 def test_every_route_has_its_own_name() -> None:

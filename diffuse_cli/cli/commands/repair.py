@@ -1,0 +1,74 @@
+"""`diffuse repair`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...errors import UsageError
+from ..options.masking import MaskOptions
+from ..options.options import ComputeInRounds, Files, MetadataOptions, SamplingOptions, number_or_auto, shared
+from ..run.mask_source import MaskSource
+from ..run.task_source import SameTask, TaskSource
+
+if TYPE_CHECKING:
+    from ...tasks.repair import Repair
+    from ..batch.plan import Job
+
+
+@shared
+def repair(
+    files: Files,
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="marks,noise,jpeg,blur,screen,fading", help="Repair only these.", show_default="all"),
+    ] = None,
+    saturation: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|FACTOR", help="Factor of the colours. 1 changes nothing. auto brings faded ones back."
+        ),
+    ] = "auto",
+    *,
+    masking: MaskOptions,
+    which: SamplingOptions,
+    keeping: MetadataOptions,
+    compute: ComputeInRounds,
+) -> None:
+    """Repair an old photograph in one go: scratches, dust, tears, grain, JPEG traces, blur and fading.
+
+    It looks for all of these, says what it found, and undoes what is sure. What is not found stays as it is. --mask
+    names the damage instead of looking for it. Fading is measured inside the print, without its margin and its marks.
+    """
+    from ...tasks.repair import Repair
+    from ..run.restorer import restore_files
+
+    names = None if only is None else tuple(name.strip() for name in only.split(","))
+    task = Repair(only=names, saturation=number_or_auto("saturation", saturation))
+    if task.fills_holes:
+        masking = masking if masking.given else replace(masking, mask="auto")
+        tasks: TaskSource = _RepairHoles(plain=task, masking=masking, max_pixels=files.max_pixels)
+    elif masking.given:
+        raise UsageError("--only leaves marks out, so nothing is filled; add marks there, or leave out the mask")
+    else:
+        masking.check_unused()
+        tasks = SameTask(task=task)
+    restore_files("repair", tasks, files, keeping, compute, which)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RepairHoles(MaskSource):
+    """A repair that fills marks, too."""
+
+    plain: "Repair"
+
+    def of(self, job: "Job") -> "tuple[Repair, Mapping[str, Any]]":
+        """Return the task with the picture's own marks, and what its recipe says of the mask."""
+        holes, facts = self.filling(job)
+        return replace(self.plain, holes=holes), facts
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(repair)

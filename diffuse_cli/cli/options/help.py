@@ -1,0 +1,67 @@
+"""How help texts look: an example first, the command's own options next, then those that commands share, by title."""
+
+from typing import Any, Final
+
+from typer.core import TyperCommand
+
+OWN: Final = "Options"
+"""Title of the options that only this command has."""
+TITLES: Final = (OWN, "Clips", "Samples", "Results", "Batches", "Machine", "Messages")
+"""The groups of options, in the order of help texts."""
+
+EXAMPLES: Final = {
+    "denoise": "diffuse denoise photo.jpg -o clean.jpg",
+    "inpaint": "diffuse inpaint photo.png --mask mask.png -o filled.png",
+    "super-resolve": "diffuse super-resolve photo.jpg --scale 4 -o large.png",
+    "restore": "diffuse restore scans/ -o restored/",
+    "deblur": "diffuse deblur soft.jpg -o sharp.png",
+    "dejpeg": "diffuse dejpeg blocky.jpg -o clean.png",
+    "repair": "diffuse repair old_print.jpg -o repaired.png",
+    "enhance": "diffuse enhance dark.jpg -o bright.jpg",
+    "compose": "diffuse compose room.jpg --insert cat.png --at 160,48 -o both.png",
+    "extend": "diffuse extend photo.jpg --aspect 16:9 -o wide.png",
+    "stylize": "diffuse stylize photo.jpg --style painting.jpg -o painted.png",
+    "generate": "diffuse generate --size 128x128 -n 4 -o drawn/",
+    "estimate": "diffuse estimate photo.jpg",
+    "degrade": "diffuse degrade clean.png --noise 25 -o noisy.png",
+    "info": "diffuse info result.png",
+    "replay": "diffuse replay result.png --input photo.jpg",
+    "verify": "diffuse verify result.png --against photo.jpg",
+    "evaluate": "diffuse evaluate --task denoise --data photos/",
+    "bench": "diffuse bench",
+    "config": "diffuse config",
+    "doctor": "diffuse doctor",
+}
+"""One line for each command, under its usage."""
+
+
+class Command(TyperCommand):
+    """A command whose help has an example and titled groups of options."""
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - the parser's, which typer does not export
+        """Write the usage line, and an example."""
+        super().format_usage(ctx, formatter)
+        example = EXAMPLES.get(self.name or "")
+        if example is not None:
+            formatter.write(f"Example: {example}\n")
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
+        """Write the arguments and options, one group after the other."""
+        groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], **{title: [] for title in TITLES}}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                groups[_title(parameter)].append(record)
+        for title, records in groups.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+def _title(parameter: Any) -> str:  # noqa: ANN401 - as above
+    """Return the group of a parameter. Those that help itself has come last."""
+    if parameter.param_type_name == "argument":
+        return "Arguments"
+    if parameter.name == "help":
+        return TITLES[-1]
+    return getattr(parameter, "rich_help_panel", None) or OWN
