@@ -26,7 +26,7 @@ PAGES = (
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("dicom", "evaluation", "models", "performance", "provenance", "samples", "training")
+        for name in ("dicom", "evaluation", "models", "performance", "provenance", "samples", "training", "video")
     ),
     ROOT / "checkpoints" / "README.md",
 )
@@ -286,6 +286,18 @@ def _cell(row: Row, rivals: list[Row], measure: str) -> str:
 def generated() -> str:
     body = [[row["set"], row["method"], str(row["pictures"]), f"{row['mean']['swd']:.0f}"] for row in rows("generate")]
     return markdown(["set", "compared with its crops", "pictures", "sliced Wasserstein distance"], body)
+
+
+def video() -> str:
+    """What earlier frames of a clip bring."""
+    names = {"pan": "pan", "zoom": "zoom", "still": "still camera"}
+    body = []
+    for kind, name in names.items():
+        row = report("video")["kinds"][kind]
+        flicker = [f"{row[key]:.2f}" if key in row else "" for key in ("flicker_alone", "flicker_joined")]
+        body.append([name, f"{row['alone']:.2f}", f"{row['joined']:.2f}", *flicker])
+    head = ("PSNR in dB, flicker in levels", "each alone", "with earlier", "flicker alone", "flicker with earlier")
+    return markdown(head, body)
 
 
 def noise_maps() -> str:
@@ -750,6 +762,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "bf16": bf16,
     "consistency": consistency,
     "noise-maps": noise_maps,
+    "video": video,
     "clean": clean,
     "finding": finding,
     "kernels": kernels,

@@ -27,6 +27,7 @@ from .optional_formats import write_heif, write_jxl
 from .picture import Levels, Picture, Source, as_coded, levels_of, to_floats, with_depth
 from .png16 import write_png16
 from .tiff_writer import write_tiff
+from .video.writer import write_clip
 from .webp_writer import write_animated_webp
 
 
@@ -54,6 +55,10 @@ def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Enco
     pages = iter(pages)
     first = next(pages)
     pages = chain([first], pages)
+    if first.source.clip is not None:
+        return write_clip(
+            stream, pages, kind, coding=encoding.clip, depth=encoding.depth, policy=encoding.metadata
+        )  # fmt: skip
     if first.source.frame is not None:
         return _write_animation(stream, pages, kind, encoding)
     note = ""

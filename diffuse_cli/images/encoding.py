@@ -1,7 +1,7 @@
 """The format that a result is written in, how it is coded, and whether it can hold the picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, get_args
 
@@ -10,6 +10,7 @@ from ..system.files import shown
 from .choices import Depth, Policy
 from .optional_formats import RAW_SUFFIXES, check_installed
 from .picture import Picture, Source
+from .video.clip import ClipCoding
 
 FORMAT_OF_SUFFIX: Final = {
     ".png": "PNG",
@@ -31,18 +32,29 @@ FORMAT_OF_SUFFIX: Final = {
     ".jxl": "JXL",
     ".dcm": "DICOM",
     ".dicom": "DICOM",
+    ".mp4": "MP4",
+    ".m4v": "MP4",
+    ".mkv": "MKV",
 }
 _ONLY_READ: Final = {".gif": "GIF", ".pbm": "PBM", **dict.fromkeys(sorted(RAW_SUFFIXES), "camera RAW")}
-WRITTEN_AS: Final = {".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", **dict.fromkeys(_ONLY_READ, ".png")}
+_CLIPS_ONLY_READ: Final = {".mov": "QuickTime", ".avi": "AVI", ".webm": "WebM", ".y4m": "YUV4MPEG2"}
+CLIP_SUFFIXES: Final = (".mp4", ".m4v", ".mkv", *_CLIPS_ONLY_READ)
+"""What clips are told by before they are opened."""
+WRITTEN_AS: Final = {
+    ".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", **dict.fromkeys(_ONLY_READ, ".png"),
+    ".mov": ".mp4", ".avi": ".mkv", ".webm": ".mkv", ".y4m": ".mkv",
+}  # fmt: skip
 """Suffixes of results that are named after their inputs, where they are not the inputs'."""
-PICTURE_SUFFIXES: Final = tuple(dict.fromkeys((*FORMAT_OF_SUFFIX, ".mpo", *_ONLY_READ)))
-"""What a folder's pictures are told by."""
+PICTURE_SUFFIXES: Final = tuple(
+    suffix for suffix in dict.fromkeys((*FORMAT_OF_SUFFIX, ".mpo", *_ONLY_READ)) if suffix not in CLIP_SUFFIXES
+)
+"""What a folder's pictures are told by. Clips, which take hours, are named one by one."""
 _SUFFIX_OF_NAME = {
     "png": ".png", "jpeg": ".jpg", "jpg": ".jpg", "webp": ".webp", "tiff": ".tif", "tif": ".tif", "bmp": ".bmp",
     "gif": ".gif", "ppm": ".ppm", "pgm": ".pgm", "avif": ".avif", "npy": ".npy", "heic": ".heic", "heif": ".heif",
     "jxl": ".jxl", "dicom": ".dcm", "dcm": ".dcm",
 }  # fmt: skip
-_HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL", "DICOM"})
+_HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL", "DICOM", "MP4", "MKV"})
 _HOLDS_FLOATS = frozenset({"TIFF", "NPY"})
 _HOLDS_FRAMES = frozenset({"PNG", "WEBP", "GIF"})
 _HOLDS_PAGES = frozenset({"TIFF", "DICOM"})
@@ -50,6 +62,8 @@ _HOLDS_ALPHA = frozenset({"PNG", "GIF", "WEBP", "TIFF", "AVIF", "NPY", "HEIF", "
 _LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM", "NPY", "DICOM"})
 _TAKES_QUALITY = frozenset({"JPEG", "WEBP", "AVIF", "HEIF", "JXL"})
 _BITS_OF_HEIF = frozenset({10, 12})
+CLIPS: Final = frozenset({"MP4", "MKV"})
+"""Formats of clips."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +76,7 @@ class Encoding:
         depth: bits per channel; "keep" = the input's.
         metadata: which of the input's metadata to write, see `metadata.handed_on`.
         keep_times: give results the time stamps of their inputs.
+        clip: how clips are coded.
 
     Raises:
         UsageError: a value out of range.
@@ -72,6 +87,7 @@ class Encoding:
     depth: Depth = "keep"
     metadata: Policy = "keep"
     keep_times: bool = False
+    clip: ClipCoding = field(default_factory=ClipCoding)
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -94,7 +110,9 @@ class Encoding:
             UsageError: as `kind`.
         """
         asked = {"quality": self.quality, "depth": self.depth, "metadata": self.metadata}
-        return {"format": self.kind(path), **{key: value for key, value in asked.items() if value is not None}}
+        kind = self.kind(path)
+        coding = self.clip.to_recipe() if kind in CLIPS else {}
+        return {"format": kind, **{key: value for key, value in asked.items() if value is not None}, **coding}
 
     def like(self, format_read: str, *, animated: bool = False) -> "Encoding":
         """Return the encoding of a result without a name: that of the input, if no format was asked for.
@@ -138,14 +156,15 @@ class Encoding:
 
 
 def only_read(path: Path) -> str:
-    """Return the name of a format that still pictures are read from and never written as, by its suffix.
+    """Return the name of a format that still pictures or clips are read from and never written as, by its suffix.
 
     "" = it is written, or unknown.
 
     Args:
         path: of an input.
     """
-    return _ONLY_READ.get(path.suffix.lower(), "")
+    suffix = path.suffix.lower()
+    return _ONLY_READ.get(suffix) or _CLIPS_ONLY_READ.get(suffix, "")
 
 
 def _unknown(path: Path) -> str:
@@ -160,6 +179,15 @@ _NO_GIF = "GIF is written for animations only, since it holds 256 colours; give 
 
 
 PLAIN: Final = Encoding()
+
+
+def is_clip_name(path: Path) -> bool:
+    """Return whether a file is called as clips are.
+
+    Args:
+        path: any.
+    """
+    return path.suffix.lower() in CLIP_SUFFIXES
 
 
 def check_quality(paths: Sequence[Path], encoding: Encoding) -> None:
@@ -285,6 +313,8 @@ def _misfit_pixels(picture: Picture, path: Path, kind: str, encoding: Encoding) 
 
 def _misfit_pages(source: Source, kind: str, encoding: Encoding) -> str:
     """Return why a format cannot hold pages or frames; "" = it can."""
+    if source.clip is not None or kind in CLIPS:
+        return _misfit_clip(source, kind, encoding)
     if source.frame is None:
         if kind == "GIF":
             return _NO_GIF
@@ -309,6 +339,20 @@ def _not_dicom(picture: Picture, encoding: Encoding) -> str:
         return "DICOM keeps its gray values and their bits; use -o out.png"
     if encoding.metadata != "keep":
         return "DICOM keeps all its tags; leave --metadata out, and take out names with a program made for it"
+    return ""
+
+
+def _misfit_clip(source: Source, kind: str, encoding: Encoding) -> str:
+    """Return why a format cannot hold a clip; "" = it can."""
+    if source.clip is None:
+        what = "an animation" if source.frame is not None else "a picture"
+        return f"{kind} is written for clips only, and the input is {what}; use -o out.png"
+    if kind not in CLIPS:
+        return f"{kind} cannot hold a clip; use -o out.mp4 or -o out.mkv"
+    if encoding.depth == "16":
+        return "clips have 8 or 10 bits per channel; leave --depth out"
+    if encoding.clip.chosen == "ffv1" and kind == "MP4":
+        return "FFV1 is written into Matroska; use -o out.mkv"
     return ""
 
 

@@ -25,6 +25,8 @@ from .picture import JpegCoding, Levels, Picture, Source, as_coded, from_array, 
 from .pillow_reader import PillowReader, decoding, is_animation, quiet_pillow
 from .source_type import strongest
 from .tiff_reader import read_tiff
+from .video.clip import ClipPart
+from .video.reader import is_clip, read_clip
 from .white_level import stated_white, with_white
 from .xmp import has_manifest_elsewhere, source_types
 
@@ -65,18 +67,26 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
     return picture
 
 
-def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | None = None) -> Generator[Picture]:
-    """Read the pages of a TIFF, the frames of an animation or of DICOM, or the picture of any other file, one by one.
+def read_pages(
+    path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | None = None, part: ClipPart | None = None
+) -> Generator[Picture]:
+    """Read the pages of a TIFF, the frames of an animation, DICOM or a clip, or another file's picture, one by one.
 
     Args:
         path: the file.
         max_pixels: refuse larger pages before decoding.
         data: content of the file, if it comes from elsewhere.
+        part: what is read of a clip; None = clips are refused.
 
     Raises:
         PictureError: as `read_picture`.
     """
     with _named(path), opened(path) if data is None else data as file:
+        head = file.read(16)
+        file.seek(0)
+        if is_clip(head):
+            yield from _clip_frames(file, path, max_pixels, part)
+            return
         state, pages = _state(file), _pages(file, path, max_pixels)
         while (found := _next(pages)) is not None:
             picture, count = found
@@ -85,6 +95,17 @@ def read_pages(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | N
             source = with_file(_with_claims(picture.source, file), file)
             yield replace(picture, source=replace(source, pages=count))
             del found, picture, source  # before the next is decoded
+
+
+def _clip_frames(file: BinaryIO, path: Path, max_pixels: int, part: ClipPart | None) -> Iterator[Picture]:
+    """Yield the frames of a clip.
+
+    Raises:
+        PictureError: clips are refused, or as `read_clip`.
+    """
+    if part is None:
+        raise PictureError("a clip, which is not read here; denoise, super-resolve, restore and enhance take clips")
+    yield from read_clip(file, path, part, max_pixels)
 
 
 def _next(pages: Iterator[tuple[Picture, int]]) -> tuple[Picture, int] | None:

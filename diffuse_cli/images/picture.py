@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..errors import PictureError
 from ..system.arrays import copied, empty_array, row_blocks
 from .jpeg_damage import JpegDamage
+from .video.clip import ClipFrame
 
 One = TypeVar("One", bound=np.generic)
 Levels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -165,6 +166,7 @@ class Source:
         dicom: None unless it was DICOM. `white` then is the highest stored value above the lowest.
         pages: number of pages or frames in the file.
         frame: its place in an animation; None = it is a still picture.
+        clip: its place in a clip, which is a frame of an animation, too; None = it comes from no video file.
         left_behind: what is not carried over (a gain map, frames, ...), in words.
         notes: what else the user is told of how it was read, such as a conversion of colours.
         source_type: IPTC's digital source type, the strongest in XMP and C2PA manifest; "" = none.
@@ -192,6 +194,7 @@ class Source:
     dicom: DicomData | None = field(default=None, repr=False)
     pages: int = 1
     frame: Frame | None = None
+    clip: ClipFrame | None = None
     left_behind: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     source_type: str = ""

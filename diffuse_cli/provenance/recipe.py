@@ -107,6 +107,11 @@ def plain(recipe: Recipe) -> dict[str, Any]:
     return dict(json.loads(dump(recipe)))
 
 
+def to_comment(recipe: Recipe) -> tuple[tuple[str, str], ...]:
+    """Return a recipe as the comment of a clip, by keyword."""
+    return (("comment", f"restored by diffuse: {dump(recipe)}"),)
+
+
 def to_rdf(recipe: Recipe, before: str = "") -> bytes:
     """Return a recipe as an element of XMP, with IPTC's digital source type (Photo Metadata Standard 2023.1).
 

@@ -17,7 +17,7 @@ from ..system.files import file_sha256
 if TYPE_CHECKING:
     from ..images.picture import Picture
 
-_OPTION_OF_KEY: Final = {"boxes": "box", "polygons": "polygon", "samples": "count"}
+_OPTION_OF_KEY: Final = {"boxes": "box", "polygons": "polygon", "samples": "count", "first_frames": "frames"}
 """Options that recipes call otherwise: the plural, or what they mean."""
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -70,6 +70,7 @@ def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was asked for, without what was estimated or follows from it."""
     asked = dict(recipe)
     asked |= asked.pop("estimated", {})
+    asked.pop("frames", None)  # how many there were
     if asked.get("noise") == "if-blurred":  # as the command has it by itself, or by --only
         del asked["noise"]
     if isinstance(asked.get("noise"), str):  # a grain is read with the level

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ...tasks.enhance import WhiteBalance
+from ..options.clips import ClipOptions
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, number_or_auto, shared
 
 
@@ -45,6 +46,7 @@ def enhance(
     *,
     keeping: MetadataOptions,
     compute: Compute,
+    clips: ClipOptions,
 ) -> None:
     """Improve the light of dark, faded or flat pictures.
 
@@ -62,7 +64,7 @@ def enhance(
         saturation=number_or_auto("saturation", saturation), white_balance=white_balance,
         noise="poisson" if noise == "poisson" else number_or_auto("noise", noise), strength=strength,
     )  # fmt: skip
-    restore_files("enhance", SameTask(task=task), files, keeping, compute, SamplingOptions())
+    restore_files("enhance", SameTask(task=task), files, keeping, compute, SamplingOptions(), clips)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ...errors import UsageError
+from ..options.clips import ClipOptions
 from ..options.masking import MaskOptions, Paint
 from ..options.options import (
     Compute,
@@ -52,6 +53,7 @@ def restore(
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: ComputeInRounds,
+    clips: ClipOptions,
 ) -> None:
     """Undo noise, JPEG compression, blur, a halftone screen and holes at once.
 
@@ -78,7 +80,7 @@ def restore(
     else:
         masking.check_unused()
         tasks = SameTask(task=task)
-    restore_files("restore", tasks, files, keeping, compute, which)
+    restore_files("restore", tasks, files, keeping, compute, which, clips)
 
 
 @shared

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ..options.clips import ClipOptions
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared, two_numbers
 
 
@@ -30,6 +31,7 @@ def super_resolve(
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
+    clips: ClipOptions,
 ) -> None:
     """Enlarge by any factor up to 8.
 
@@ -43,7 +45,7 @@ def super_resolve(
 
     size = None if to_size is None else two_numbers("to-size", to_size)
     task = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent, plain=plain)
-    restore_files("super-resolve", SameTask(task=task), files, keeping, compute, which)
+    restore_files("super-resolve", SameTask(task=task), files, keeping, compute, which, clips)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -66,6 +66,8 @@ def damage_words(picture: "Picture") -> str:
         picture: the picture, or a frame of an animation.
     """
     frame, damage = picture.source.frame, picture.source.damage
+    if picture.source.clip is not None:
+        return picture.source.clip.clip.survey.damage
     if frame is not None and frame.is_cut:
         return f"frame {picture.source.pages + 1} cannot be read, so the animation ends before it"
     return "" if damage is None else str(damage)

@@ -332,7 +332,13 @@ def _written_otherwise(jobs: Sequence[Job], naming: Naming) -> Iterator[str]:
             kinds.setdefault(kind, []).append(job.source.name)
     for kind, names in kinds.items():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield f"{names[0]}{more}: {kind} is read but not written, so the result is a PNG"
+        yield f"{names[0]}{more}: {kind} is read but not written, so the result is {_named_as(names[0], naming)}"
+
+
+def _named_as(name: str, naming: Naming) -> str:
+    """Return the format of a result that is called after its input, with its article."""
+    kind = naming.suffix_of(Path(name)).removeprefix(".").upper()
+    return f"an {kind}" if kind.startswith("M") else f"a {kind}"
 
 
 def holds_recipe(output: Path, files: Output, encoding: "Encoding") -> bool:

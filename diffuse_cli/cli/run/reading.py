@@ -18,12 +18,15 @@ from .planning import sha256_of
 
 if TYPE_CHECKING:
     from ...images.picture import Picture
+    from ...images.video.clip import ClipPart
     from ...restoration.noise_reading import NoiseReader
     from ...restoration.problem import Problem
     from ...restoration.samples import Samples
     from ...tasks.task import Task
     from .damaged import Mender
 
+FEW: Final = 100
+"""A clip of more frames is not decoded up to its middle."""
 IN_HAND: Final = 2
 """Inputs that are kept for further results. Two, because reading runs ahead."""
 
@@ -38,6 +41,7 @@ class Input:
         max_pixels: int,
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
+        part: "ClipPart | None" = None,
     ) -> None:
         """Prepare. Nothing is read yet.
 
@@ -47,9 +51,10 @@ class Input:
             max_pixels: the most that a page may have.
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
+            part: what is read of a clip; None = clips are refused.
         """
         self.path, self.task, self.max_pixels, self.read_noise = path, task, max_pixels, read_noise
-        self.mend = mend
+        self.mend, self.part = mend, part
         self.lock = threading.Lock()
         self.is_told = False
         self.samples: Samples | None = None
@@ -78,7 +83,6 @@ class Input:
             PictureError: it cannot be read, or does not fit the task.
         """
         if self._opened is None:
-            from ...images.picture import middle_frame
             from ...tasks.frames import problems_of_frames
 
             pages = self._pages()
@@ -86,12 +90,22 @@ class Input:
             if first.source.frame is None:
                 self._problem_of = partial(self.task.problem, read_noise=self.read_noise)
             else:
-                judged = next(islice(chain([first], pages), middle_frame(first.source.pages) - 1, None))
-                self._problem_of = problems_of_frames(self.task, judged, self.read_noise)
+                self._problem_of = problems_of_frames(self.task, self._judged(first, pages), self.read_noise)
             pages.close()
             self._check_unchanged()
             self._opened = first, self._problem_of(first)
         return self._opened
+
+    def _judged(self, first: "Picture", pages: "Iterator[Picture]") -> "Picture":
+        """Return the frame that tells what is known of all frames. A long clip is not read up to its middle."""
+        from ...images.picture import middle_frame
+
+        clip = first.source.clip
+        if clip is not None:
+            self.part = clip.clip.part
+            if first.source.pages > FEW:
+                return next(self._pages(clip.clip.middle))
+        return next(islice(chain([first], pages), middle_frame(first.source.pages) - 1, None))
 
     def pages(self) -> "Iterator[tuple[Picture, Problem]]":
         """Yield all pages. Each but the first is read when the one before is done with."""
@@ -106,11 +120,11 @@ class Input:
         for page in pages:
             yield page, self._problem_of(page)
 
-    def _pages(self) -> "Generator[Picture]":
+    def _pages(self, part: "ClipPart | None" = None) -> "Generator[Picture]":
         from ...images.image_io import read_pages
 
         data = None if self._data is None else io.BytesIO(self._data)
-        pages = read_pages(self.path, max_pixels=self.max_pixels, data=data)
+        pages = read_pages(self.path, max_pixels=self.max_pixels, data=data, part=part or self.part)
         return pages if self.mend is None else (self.mend(self.path, page) for page in pages)
 
     def _check_unchanged(self) -> None:
@@ -139,6 +153,7 @@ class Inputs:
         shared: bool,
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
+        part: "ClipPart | None" = None,
     ) -> None:
         """Prepare.
 
@@ -148,9 +163,10 @@ class Inputs:
             shared: inputs have several results, one after the other.
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
+            part: what is read of clips; None = they are refused.
         """
         self.of, self.max_pixels, self.shared, self.read_noise = of, max_pixels, shared, read_noise
-        self.mend = mend
+        self.mend, self.part = mend, part
         self._kept: OrderedDict[Path, Input] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -166,4 +182,4 @@ class Inputs:
             return self._kept[job.source]
 
     def _input(self, job: Job) -> Input:
-        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend)
+        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part)

@@ -13,7 +13,9 @@ from ...system.process import give_back
 from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
+from ..options.clips import ClipOptions
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions
+from .clips import Pace, check_clip, clip_facts, copied, earlier_frames, may_be_clip, not_held
 from .damaged import mender, told
 from .display import Display
 from .imported import for_model
@@ -38,8 +40,9 @@ if TYPE_CHECKING:
 
 
 def restore_files(
-    op: str, tasks: TaskSource, files: Files, keeping: MetadataOptions, compute: Compute, which: SamplingOptions
-) -> None:
+    op: str, tasks: TaskSource, files: Files, keeping: MetadataOptions, compute: Compute, which: SamplingOptions,
+    clips: ClipOptions | None = None,
+) -> None:  # fmt: skip
     """Carry out a task on every input. Exits with the batch's code.
 
     Args:
@@ -49,6 +52,7 @@ def restore_files(
         keeping: how results are coded, and what they keep of the inputs' metadata.
         compute: how to compute.
         which: which samples are the results.
+        clips: how clips are restored; None = they are refused.
 
     Raises:
         UsageError: the plan cannot be carried out.
@@ -59,13 +63,18 @@ def restore_files(
 
     encoding, request = keeping.encoding(), which.answers()
     tasks = for_model(tasks, compute, op, drawn=request.are_drawn, damaged=files.damaged)
+    part = None if clips is None else clips.part()
+    if clips is not None:
+        encoding = replace(encoding, clip=clips.coding())
     picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
     beside = products_beside(picture, which, tasks.show_fill)
-    wanted = _Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged)
+    wanted = _Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged, clips=clips)
     batch = plan_files(
         op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,
         others=tasks.reads,
     )  # fmt: skip
+    if clips is not None:
+        clips.check_used(has_clips=any(may_be_clip(job.source) for job in batch.jobs))
     masks = _masks(batch.jobs, files, tasks)
     if files.dry_run:
         show_plan(batch, files)
@@ -87,6 +96,7 @@ def restore_files(
                 shared=request.pictures > 1 or len(beside) > 0,
                 read_noise=None if model is None else noise_reader(model),
                 mend=mender(files.damaged, compute, model),
+                part=part,
             ),
             traces=which.trace is not None,
         )
@@ -125,6 +135,7 @@ class _Wanted:
     compute: Compute
     encoding: "Encoding"
     damaged: "Damaged"
+    clips: ClipOptions | None = None
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
@@ -142,11 +153,14 @@ class _Wanted:
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Return the recipe. The input's hash is still empty."""
+        from ...images.encoding import is_clip_name
+
         task, facts = self.tasks.of(job)
         coding = coding_of(job.product, self.encoding).to_recipe(job.output) if job.output != PIPE else {}
         computing = answer_of(job).to_recipe(job, self.checkpoint)
         damaged = {"damaged": self.damaged} if self.damaged == "inpaint" else {}
-        return {**computing, **task.to_recipe(), **facts, **damaged, **coding, "input": ""}
+        clip = {} if self.clips is None or not is_clip_name(job.source) else clip_facts(self.clips)
+        return {**computing, **task.to_recipe(), **facts, **damaged, **clip, **coding, "input": ""}
 
 
 def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
@@ -246,6 +260,8 @@ class _Restorer(PictureSteps[_Read]):
             encoding = encoding.like(picture.source.format, animated=picture.source.frame is not None)
             wanted |= encoding.to_recipe(PIPE)
         self._check_fits(job, picture, encoding)
+        if picture.source.clip is not None and self.wanted.clips is not None:
+            wanted |= clip_facts(self.wanted.clips)
         made = recipe.plain({**wanted, **_of_file(picture), **_resolved(wanted, problem)})
         return _Read(source, picture, problem, made, encoding)
 
@@ -263,6 +279,8 @@ class _Restorer(PictureSteps[_Read]):
         name, op = Path(job.source_name).name, self.results.batch.op
         self.results.display.show(name, _DOING.get(op, op))
         several = read.first.source.pages > 1
+        if read.first.source.clip is not None:
+            check_clip(job, self.inputs.shared, self.traces)
         if several and self.wanted.tasks.saved(job) is not None:
             raise PictureError(
                 f"{job.source_name}: has several pages or frames; leave --save-mask out, which takes one mask a picture"
@@ -271,6 +289,11 @@ class _Restorer(PictureSteps[_Read]):
         if is_new:
             self._note(job)
             self._warn(job, read)
+        whole = copied(read.input, read.first, read.problem, read.encoding, read.encoding.kind(job.output))
+        if whole is not None:
+            self._tell_animation(job.source_name, read.first, read.problem)
+            signed = self.results.signed(whole, read.recipe)
+            return Made(pages=[signed], recipe=read.recipe, encoding=read.encoding)
         if several:
             return self._restore_pages(job, read, is_new=is_new)
         if is_new:
@@ -288,20 +311,29 @@ class _Restorer(PictureSteps[_Read]):
         """Restore a picture of several pages. Each page is read when the one before is written."""
         answer, display = answer_of(job), self.results.display
         shown: list[Shown] = []
+        pace = Pace(Path(job.source_name).name, read.first.source.pages)
+        earlier = earlier_frames(read.first, self.wanted.clips)
 
         def pages() -> "Iterator[Picture]":
             for number, (picture, problem) in enumerate(read.input.pages(), start=1):
-                display.show(f"{Path(job.source_name).name} {number}/{picture.source.pages}")
+                display.show(pace.words(number))
                 if is_new and picture.source.frame is None:
                     self._tell(f"{job.source_name}: page {number}", picture, problem)
                 elif is_new and number == 1:
                     self._tell_animation(job.source_name, picture, problem)
-                after = answer.make(self._samples(read.input, picture, problem, answer), job, display)
+                after = None if earlier is None else earlier.repeated(picture, problem)
+                if after is None:
+                    problem = problem if earlier is None else earlier.joined(picture, problem)
+                    after = answer.make(self._samples(read.input, picture, problem, answer), job, display)
+                if earlier is not None:
+                    earlier.done(after)
                 if number == 1 and self.results.shows(job):
                     shown.append(Shown(before=picture, after=after, problem=problem))
                 yield self.results.signed(after, read.recipe)
 
         self.results.write(job, pages(), read.recipe, read.encoding)
+        if earlier is not None and earlier.scenes and is_new and not self.results.files.quiet:
+            display.say(f"{job.source_name}: {earlier.words()}")
         _tidy_after(read.first)
         return Made(pages=None, recipe=read.recipe, encoding=read.encoding, shown=shown[0] if shown else None)
 
@@ -331,7 +363,8 @@ class _Restorer(PictureSteps[_Read]):
         if not self.results.files.quiet:
             count = first.source.pages
             self.results.display.say(
-                f"{name}: an animation of {count} frames; what is estimated is estimated of frame {middle_frame(count)}"
+                f"{name}: {'an animation' if first.source.clip is None else 'a clip'} of {count} frames; "
+                f"what is estimated is estimated of frame {middle_frame(count)}"
             )
         self._tell(name, first, problem)
 
@@ -361,6 +394,8 @@ class _Restorer(PictureSteps[_Read]):
             written, before = read.encoding.kind(job.output), read.first.source.format
             if written != before:
                 say(f"stdin: {before} is read but not written, so the result is a {written}")
+        for line in () if read.first.source.clip is None else not_held(read.first, read.encoding.kind(job.output)):
+            say(f"{job.output_name}: {line}")
         if read.problem.keeps_pixels and not is_lossless(job.output, read.first, read.encoding):
             say(f"{job.output_name}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
         extra = read.first.source.extra

@@ -149,7 +149,9 @@ class Results:
         from ...provenance.source_type import fitting
 
         source = picture.source
-        if self.files.provenance:
+        if source.clip is not None:
+            source = replace(source, texts=recipe.to_comment(made) if self.files.provenance else ())
+        elif self.files.provenance:
             source = replace(source, provenance=recipe.to_rdf(made, source.source_type))
         elif combined(source.source_type, fitting(made)) != source.source_type:
             source = replace(source, xmp=without_source_type(source.xmp))

@@ -1,0 +1,182 @@
+"""What a clip holds beside its video: sound, subtitles, chapters, attachments, texts. It is copied, not coded again."""
+
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, Final
+
+from ..choices import Policy
+from .clip import Clip
+from .library import Container, Packet, Stream, opened_clip, pyav
+
+_OWN: Final = frozenset({"encoder", "major_brand", "minor_version", "compatible_brands", "duration"})
+"""Texts that the container's writer sets itself."""
+_NAMES: Final = {
+    "audio": "sound",
+    "subtitle": "subtitles",
+    "video": "picture",
+    "data": "data",
+    "attachment": "attachment",
+}
+_CONTAINERS: Final = {"MP4": "mp4", "MKV": "matroska"}
+
+
+def container_name(kind: str) -> str:
+    """Return FFmpeg's name of a container.
+
+    Args:
+        kind: "MP4" or "MKV".
+    """
+    return _CONTAINERS[kind]
+
+
+def left_out(clip: Clip, kind: str) -> list[str]:
+    """Return what a result's container cannot hold, in words.
+
+    Args:
+        clip: the input.
+        kind: the container, "MP4" or "MKV".
+    """
+    with opened_clip(io.BytesIO(), "w", format=container_name(kind)) as empty:
+        known = empty.supported_codecs
+    with _source(clip) as source:
+        video = source.streams.video[0]
+        others = [one for one in source.streams if one is not video and not _is_chapters(one, source)]
+        missing = [one for one in others if not _is_held(one, kind, known)]
+        return [f"{_NAMES.get(one.type, one.type)} {one.index} ({_coding(one)})" for one in missing]
+
+
+def can_copy_video(clip: Clip, kind: str) -> bool:
+    """Return whether a container holds the video of a clip as it is coded.
+
+    Args:
+        clip: the input.
+        kind: the container, "MP4" or "MKV".
+    """
+    with opened_clip(io.BytesIO(), "w", format=container_name(kind)) as empty:
+        known = empty.supported_codecs
+    with _source(clip) as source:
+        return source.streams.video[0].codec_context.codec.canonical_name in known
+
+
+def _coding(stream: Stream) -> str:
+    return str(stream.codec_context.name) if stream.codec_context is not None else "of an unknown kind"
+
+
+def _is_chapters(stream: Stream, source: Container) -> bool:
+    """Return whether a stream is the texts of chapters, which are handed on as chapters."""
+    return stream.type == "data" and len(source.chapters()) > 0 and stream.codec_context is None
+
+
+def _is_held(stream: Stream, kind: str, known: set[str]) -> bool:
+    """Return whether a container holds a stream."""
+    if stream.type == "attachment":
+        return kind == "MKV"
+    is_copied = stream.type in ("audio", "subtitle") and stream.codec_context is not None
+    return is_copied and stream.codec_context.codec.canonical_name in known
+
+
+class OtherStreams:
+    """The streams beside the video, on their way from the input to the result."""
+
+    def __init__(self, clip: Clip, target: Container, kind: str, policy: Policy, *, with_video: bool = False) -> None:
+        """Open the input, and announce its streams to the result.
+
+        Args:
+            clip: the input.
+            target: the result's container. Its video is there already, unless it is copied.
+            kind: "MP4" or "MKV".
+            policy: which texts are handed on; all, or none but languages.
+            with_video: copy the video, too.
+        """
+        self.clip, self.target = clip, target
+        self.source = _source(clip)
+        known = target.supported_codecs
+        video = self.source.streams.video[0]
+        self.copies: dict[int, Stream] = {}
+        for stream in self.source.streams:
+            is_copied = with_video if stream is video else _is_held(stream, kind, known)
+            if not is_copied:
+                continue
+            if stream.type == "attachment":
+                target.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
+                continue
+            copy = target.add_stream_from_template(stream)
+            copy.metadata.update(_texts(stream.metadata, policy))
+            copy.disposition = stream.disposition
+            self.copies[stream.index] = copy
+        target.metadata.update(_texts(self.source.metadata, policy) if policy == "keep" else {})
+        if not with_video:
+            target.streams.video[0].metadata.update(_texts(video.metadata, policy))
+        self.offset = offset(clip)
+        target.set_chapters(self._chapters() if policy == "keep" else [])
+        self.packets = self._packets()
+        self.waiting = next(self.packets, None)
+
+    def write_until(self, time: Fraction | None) -> None:
+        """Copy what comes before a time.
+
+        Args:
+            time: in seconds of the result; None = copy the rest.
+        """
+        while self.waiting is not None:
+            packet = self.waiting
+            if time is not None and packet.dts is not None and packet.dts * packet.time_base >= time:
+                return
+            self.target.mux_one(packet)
+            self.waiting = next(self.packets, None)
+
+    def close(self) -> None:
+        """Close the input."""
+        self.source.close()
+
+    def _packets(self) -> Iterator[Packet]:
+        """Yield the packets of the part, with the result's times."""
+        part, survey = self.clip.part, self.clip.survey
+        if not self.copies:
+            return
+        if part.start:
+            self.source.seek(int(survey.start * 1_000_000), backward=True)
+        streams = [self.source.streams[index] for index in self.copies]
+        cut = part.end is not None or part.frames is not None
+        try:
+            for packet in self.source.demux(streams):
+                if packet.dts is None or packet.pts is None:
+                    continue
+                time = packet.pts * packet.time_base
+                if (part.start and time < survey.start) or (cut and time >= survey.end):
+                    continue
+                shift = round(self.offset / packet.time_base)
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = self.copies[packet.stream.index]
+                yield packet
+        except (pyav().FFmpegError, EOFError):  # the file is cut off, which is told with the video
+            return
+
+    def _chapters(self) -> list[dict[str, Any]]:
+        """Return the chapters of the part, with the result's times."""
+        survey, chapters = self.clip.survey, []
+        for one in self.source.chapters():
+            base = one["time_base"] or Fraction(1, 1000)
+            start, end = one["start"] * base, one["end"] * base
+            if end <= survey.start or (start >= survey.end and not self.clip.part.is_whole):
+                continue
+            shift = round(self.offset / base)
+            begin = max(one["start"] - shift, 0)
+            chapters.append({**one, "start": begin, "end": max(one["end"] - shift, begin + 1)})
+        return chapters
+
+
+def offset(clip: Clip) -> Fraction:
+    """Return the seconds by which times of a result are earlier: those before the part."""
+    return clip.survey.start if clip.part.start else Fraction(0)
+
+
+def _source(clip: Clip) -> Container:
+    return opened_clip(str(clip.path) if clip.data is None else io.BytesIO(clip.data))
+
+
+def _texts(said: dict[str, str], policy: Policy) -> dict[str, str]:
+    """Return what a container or a stream says, without what its writer says itself."""
+    kept = {key: text for key, text in said.items() if key.lower() not in _OWN}
+    return kept if policy == "keep" else {key: text for key, text in kept.items() if key == "language"}

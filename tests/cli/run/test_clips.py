@@ -1,0 +1,113 @@
+"""Clips go through the commands frame by frame."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from diffuse_cli.images.image_io import read_pages
+from diffuse_cli.images.video.clip import ClipPart
+from tests.helpers import clips
+from tests.helpers.program import Program, json_lines
+
+pytest.importorskip("av")
+pytest.importorskip("cv2")
+
+FIXED = ("--dtype", "fp32", "--threads", "1")
+
+
+def test_each_command_takes_clips(run: Program, toy_file: Path, tmp_path: Path) -> None:
+    clips.save(tmp_path / "a.mp4", sound=True, noise=8)
+    commands = {
+        "denoise": ["--noise", "9"], "restore": ["--noise", "9", "--jpeg", "100", "--blur", "0"],
+        "super-resolve": ["--scale", "1.5", "--plain"], "enhance": ["--exposure", "1"],
+    }  # fmt: skip
+    before = clips.told(tmp_path / "a.mp4")
+    for command, options in commands.items():
+        result = run(command, "a.mp4", *options, "--model", toy_file, *FIXED, "-o", f"{command}.mp4")
+        assert result.exit_code == 0, result.stderr
+        assert "a.mp4: a clip of 6 frames; what is estimated is estimated of frame 4" in result.stderr
+        after = clips.told(tmp_path / f"{command}.mp4")
+        assert after["video"] == ("h264", *((72, 48) if command == "super-resolve" else (48, 32)), "yuv420p")
+        for key in ("times", "tags", "others", "chapters", "title"):
+            assert after[key] == before[key]
+
+
+def test_recipe_and_resume(run: Program, toy_file: Path, tmp_path: Path) -> None:
+    clips.save(tmp_path / "a.mov", noise=8)
+    call = ("denoise", "a.mov", "--noise", "9", "--model", toy_file, *FIXED, "--start", "0.1", "--frames", "3")
+    result = run(*call, "--json")
+    assert result.exit_code == 0, result.stderr
+    line = json_lines(result.stdout)[0]
+    assert (line["recipe"]["frames"], line["recipe"]["temporal"], line["recipe"]["crf"]) == (3, "on", 18.0)
+    assert Path(str(line["output"])).name == "a.denoise.mp4"
+    with clips.av().open(str(tmp_path / "a.denoise.mp4")) as made:
+        comment = made.metadata["comment"]
+    assert json.loads(comment.removeprefix("restored by diffuse: "))["noise"] == 9
+    again = run(*call, "--resume", "--json")
+    assert json_lines(again.stdout)[0]["status"] == "skipped"
+
+
+def test_a_clip_that_needs_nothing_is_copied(run: Program, toy_file: Path, tmp_path: Path) -> None:
+    path = clips.save(tmp_path / "a.mp4", sound=True, rotation=90)
+    result = run("denoise", "a.mp4", "--noise", "0", "--model", toy_file, *FIXED, "-o", "b.mkv")
+    assert result.exit_code == 0, result.stderr
+    assert "nothing was changed, so the coded video was copied" in result.stderr
+    after, before = (list(clips.told(one)["others"].values()) for one in (tmp_path / "b.mkv", path))
+    assert after == before
+    pairs = zip(read_pages(path, part=ClipPart()), read_pages(tmp_path / "b.mkv", part=ClipPart()), strict=True)
+    assert all(np.array_equal(one.pixels, other.pixels) for one, other in pairs)
+
+
+def test_earlier_frames_make_less_flicker(run: Program, toy_file: Path, tmp_path: Path) -> None:
+    with clips.av().open(str(tmp_path / "a.mkv"), "w") as target:
+        stream = target.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "bgr0"
+        for k in range(8):
+            levels = 120 + np.random.default_rng(k).normal(0, 15, (64, 64, 3))
+            frame = clips.av().VideoFrame.from_ndarray(levels.clip(0, 255).astype(np.uint8), format="rgb24")
+            target.mux(stream.encode(frame.reformat(format="bgr0")))
+        target.mux(stream.encode(None))
+    changes = []
+    for temporal in ("on", "off"):
+        options = ("--noise", "15", "--strength", "1", "--temporal", temporal, "--codec", "ffv1")
+        result = run("denoise", "a.mkv", *options, "--model", toy_file, *FIXED, "-o", f"{temporal}.mkv")
+        assert result.exit_code == 0, result.stderr
+        assert ("a.mkv: 1 scene, 0 repeated frames" in result.stderr) == (temporal == "on")
+        frames = [page.pixels for page in read_pages(tmp_path / f"{temporal}.mkv", part=ClipPart())]
+        changes.append(np.std(frames[-1] - frames[-2]))
+    assert changes[0] < 0.8 * changes[1]
+
+
+def test_damage_is_told_or_refused(run: Program, toy_file: Path, tmp_path: Path) -> None:
+    whole = clips.save(tmp_path / "a.mp4", count=20, options={"movflags": "+faststart"}).read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])
+    call = ("denoise", "cut.mp4", "--noise", "9", "--model", toy_file, *FIXED)
+    kept = run(*call)
+    assert kept.exit_code == 0, kept.stderr
+    assert "of 20 frames cannot be decoded and are missing" in kept.stderr
+    refused = run(*call, "-o", "b.mp4", "--damaged", "refuse")
+    assert refused.exit_code == 1
+    assert not (tmp_path / "b.mp4").exists()
+
+
+def test_what_clips_cannot_have_is_refused(run: Program, toy_file: Path, tmp_path: Path) -> None:
+    clips.save(tmp_path / "a.mp4")
+    Image.fromarray(clips.levels(0)).save(tmp_path / "a.png")
+
+    def call(*arguments: str) -> tuple[int, str]:
+        result = run(*arguments, "--model", toy_file, *FIXED)
+        return result.exit_code, result.stderr
+
+    assert call("inpaint", "a.mp4", "--box", "1,1,4,4")[0] == 1
+    code, said = call("denoise", "a.mp4", "--noise", "9", "--uncertainty", "u.png")
+    assert (code, "a clip has one result" in said) == (1, True)
+    code, said = call("denoise", "a.png", "--noise", "9", "--crf", "20")
+    assert (code, "--crf is for clips" in said) == (2, True)
+    code, said = call("denoise", "a.png", "--noise", "9", "-o", "b.mp4")
+    assert (code, "MP4 is written for clips only" in said) == (1, True)
+    code, said = call("denoise", "a.mp4", "--noise", "9", "-o", "a.mp4", "-f")
+    assert (code, "never overwritten" in said) == (2, True)
+    assert not (tmp_path / "b.mp4").exists()
