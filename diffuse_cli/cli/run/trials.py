@@ -9,6 +9,7 @@ from typing import Any, Final
 import typer
 
 from ...errors import UsageError
+from ...images.encoding import CLIP_SUFFIXES
 from ..batch.inputs import PIPE
 from ..batch.plan import check_outputs
 
@@ -95,7 +96,8 @@ def _files(context: typer.Context) -> tuple[Path, Path]:
     for name in _ALONE:
         if given.get(name):
             raise UsageError(f"--try only shows results, so --{name.replace('_', '-')} has nothing to do; leave it out")
-    if len(inputs) != 1 or inputs[0] == PIPE or not inputs[0].is_file() or given["files_from"]:
+    single = len(inputs) == 1 and inputs[0] != PIPE and inputs[0].is_file() and not given["files_from"]
+    if not single or inputs[0].suffix.lower() in CLIP_SUFFIXES:
         raise UsageError("--try takes one picture; name its file")
     named = given["output"]
     target = inputs[0].with_name(f"{inputs[0].stem}.try.png") if named is None else Path(named)
