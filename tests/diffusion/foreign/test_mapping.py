@@ -131,7 +131,7 @@ def test_holes_are_filled_and_all_else_keeps_its_bits(lama: ForeignModel) -> Non
     hole[20:50, 20:60] = hole[60:80, 300:320] = True
     assert np.array_equal(after.pixels[~hole], before.pixels[~hole])
     assert (after.pixels[hole] != before.pixels[hole]).mean() > 0.9
-    with pytest.raises(PictureError, match="nothing to fill it from"):
+    with pytest.raises(PictureError, match="nothing is left to fill it from"):
         restore(before, Inpaint(boxes=[(0, 0, 350, 120)]), model=lama)
 
 
