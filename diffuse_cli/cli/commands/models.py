@@ -55,8 +55,10 @@ def info(model: Which = "photo") -> None:
 def verify(model: Which = "photo") -> None:
     """Load a checkpoint, and compare its tensors with the sha256 it states. Exits with 3 if they differ."""
     from ...diffusion import checkpoint
+    from ...diffusion.foreign.model import load_any
 
     path = checkpoint.find(model)
+    load_any(path, device="cpu", dtype="fp32")
     actual, agrees = checkpoint.verify(path)
     if agrees is False:
         raise CheckpointError(f"{path}: its tensors do not match its sha256; fetch it again")
