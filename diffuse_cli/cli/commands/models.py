@@ -9,9 +9,15 @@ from ...errors import CheckpointError
 
 ImportedRole = Literal["denoise", "dejpeg", "deblur", "restore"]
 
-app = typer.Typer(help="List, check and import models.", rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(help="List, check and import models.", rich_markup_mode=None, invoke_without_command=True)
 
 Which = Annotated[str, typer.Argument(metavar="[NAME|FILE]", help="Checkpoint.")]
+
+
+@app.callback()
+def _root(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_()
 
 
 @app.command("list")

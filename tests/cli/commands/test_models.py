@@ -131,3 +131,10 @@ def test_a_batch_says_what_was_found_and_goes_on_after_a_bad_file(given: Program
     assert done.exit_code == 1
     assert "bad.png" in done.stderr
     assert pixels(tmp_path / "out" / "in.png").shape == (128, 192, 3)
+
+
+def test_without_arguments_it_lists_them(run: Program) -> None:
+    alone = run("models")
+    assert alone.exit_code == 0
+    assert alone.stdout == run("models", "list").stdout
+    assert "photo\t" in alone.stdout
