@@ -1,6 +1,6 @@
 """Gaussian blurs, told right, told wrong and found: python -m benchmarks.quality_blurs --data PHOTOS --out FILE
 
-Each photograph is blurred, some are shrunk, too, get noise, and are rounded. `restore` is told the blur's std, or finds
+Each photograph is blurred, some get noise, and all are rounded. `restore` is told the blur's std, or finds
 it. It computes the mean alone (`--rounds 0`), and the mean with data steps (its default). PSNR counts all channels
 together, of 8-bit results. A run that was stopped goes on from FILE, which checkpoints/measured/blurs.json is one of.
 """
@@ -30,36 +30,32 @@ FACTORS = {"told": 1.0, "-20 %": 0.8, "-10 %": 0.9, "+10 %": 1.1, "+20 %": 1.2}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """What happens to a photograph: std of the blur, factor of shrinking, level of noise."""
+    """What happens to a photograph: std of the blur, level of noise."""
 
     blur: float
-    scale: int = 1
     noise: float = 0.0
 
     @property
     def name(self) -> str:
-        shrunk = "" if self.scale == 1 else f", shrunk x{self.scale}"
-        return f"blur {self.blur}{shrunk}" + (f", noise {self.noise:g}" if self.noise else "")
+        return f"blur {self.blur}" + (f", noise {self.noise:g}" if self.noise else "")
 
     def apply(self, clean: Levels) -> Picture:
-        damage = Damage(blur=self.blur, scale=self.scale, noise=self.noise)
+        damage = Damage(blur=self.blur, noise=self.noise)
         made = damage.apply(Picture(pixels=to_unit(clean, 8)))[0]
         return Picture(pixels=to_unit(to_levels(made.pixels, 8), 8))
 
     def told(self, factor: float) -> Restore:
-        """The blur is told in pixels of the small picture."""
-        return Restore(blur=factor * self.blur / self.scale, scale=self.scale)
+        """The blur is told, rightly or not."""
+        return Restore(blur=factor * self.blur)
 
 
-CASES = (Case(blur=0.8), Case(blur=1.6), Case(blur=2.4), Case(blur=1.6, noise=2), Case(blur=1.0, scale=2, noise=2))
+CASES = (Case(blur=0.8), Case(blur=1.6), Case(blur=2.4), Case(blur=1.6, noise=2))
 
 
 def measure(case: Case, clean: Levels, model: Model, read: NoiseReader | None) -> dict[str, Any]:
     """PSNR in dB of each way, without and with data steps."""
-    h, w = (side // case.scale * case.scale for side in clean.shape[:2])
-    clean = clean[:h, :w]
     damaged = case.apply(clean)
-    ways = {name: case.told(factor) for name, factor in FACTORS.items()} | {"found": Restore(scale=case.scale)}
+    ways = {name: case.told(factor) for name, factor in FACTORS.items()} | {"found": Restore()}
     row: dict[str, Any] = {}
     for name, task in ways.items():
         problem = task.problem(damaged, read)
