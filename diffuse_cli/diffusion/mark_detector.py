@@ -11,13 +11,10 @@ from typing import Final, cast
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ..degradation.operators import closed, opened
-from ..errors import CheckpointError
-from ..system.files import write_bytes
+from .estimator_file import load_weights, save_weights
 from .network import PASS_GAIN, RELU_GAIN, RESIDUAL_GAIN, Linear, mp_cat
 
 CHANNELS: Final = (32, 32, 48, 64)
@@ -129,17 +126,8 @@ def load_detector(path: Path) -> MarkDetector:
     Raises:
         CheckpointError: the file is missing, damaged, or of another kind.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            known = (file.metadata() or {}).get("format") == FORMAT
-        weights = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}; install diffuse again") from None
     detector = MarkDetector()
-    wanted = {name: value.shape for name, value in detector.state_dict().items()}
-    if not known or wanted != {name: value.shape for name, value in weights.items()}:
-        raise CheckpointError(f"{path}: is not a detector of marks of this program; install diffuse again")
-    detector.load_state_dict(weights)
+    load_weights(detector, path, form=FORMAT, what="detector of marks")
     return detector
 
 
@@ -154,5 +142,4 @@ def save_detector(weights: dict[str, Tensor], path: Path, summary: dict[str, str
     Raises:
         PictureError: the disk fails.
     """
-    tensors = {name: value.detach().contiguous() for name, value in weights.items()}
-    write_bytes(save(tensors, {**summary, "format": FORMAT}), path)
+    save_weights(weights, path, form=FORMAT, summary=summary)

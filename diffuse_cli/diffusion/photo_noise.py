@@ -13,14 +13,11 @@ from typing import Final, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ..degradation.operators import Degradation
-from ..errors import CheckpointError
-from ..system.files import write_bytes
 from .denoiser import Denoiser, nothing_known
+from .estimator_file import load_weights, save_weights
 from .network import UNet
 
 PROBES: Final = (3 / 127.5, 12 / 127.5)
@@ -114,17 +111,8 @@ def load_regressor(path: Path) -> Regressor:
     Raises:
         CheckpointError: the file is missing, damaged, or of another kind.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            known = (file.metadata() or {}).get("format") == FORMAT
-        weights = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}; install diffuse again") from None
     regressor = Regressor()
-    wanted = {name: value.shape for name, value in regressor.state_dict().items()}
-    if not known or wanted != {name: value.shape for name, value in weights.items()}:
-        raise CheckpointError(f"{path}: is not a noise regressor of this program; install diffuse again")
-    regressor.load_state_dict(weights)
+    load_weights(regressor, path, form=FORMAT, what="noise regressor")
     return regressor.eval()
 
 
@@ -139,8 +127,7 @@ def save_regressor(regressor: Regressor, path: Path, summary: dict[str, str]) ->
     Raises:
         PictureError: the disk fails.
     """
-    tensors = {name: value.contiguous() for name, value in regressor.state_dict().items()}
-    write_bytes(save(tensors, {**summary, "format": FORMAT}), path)
+    save_weights(regressor.state_dict(), path, form=FORMAT, summary=summary)
 
 
 def read_noise(crops: Sequence[Tensor], network: UNet, regressor: Regressor) -> PhotoNoise:

@@ -198,8 +198,7 @@ class Restore:
             return linear_part(told, blur, LEAST_NOISE_ESTIMATED)
         if linear_part(told, blur) is None:  # and the picture need not be looked at
             return None
-        seen = blur_of(picture, told.noise * LEVEL).value
-        return linear_part_given(told, blur, None if seen is None else seen * self.scale)
+        return linear_part_given(told, blur, blur_of(picture, told.noise * LEVEL).value)
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:

@@ -23,6 +23,7 @@ from diffuse_cli.restoration.problem import GuidePicture, NoisyPicture, Problem
 
 LEVEL = 2 / 255
 NOISY = Problem(observation=NoisyPicture(noise=0.2))
+NOTHING = nothing_known(1, NetworkConfig(), torch.device("cpu"))
 
 
 def dusty(*, noise: float, steps: int, gray: bool = False) -> Conditioning:
@@ -34,7 +35,12 @@ def dusty(*, noise: float, steps: int, gray: bool = False) -> Conditioning:
         for left in (100, 420, 740):
             hole[top : top + 5, left : left + 7] = True
     task = Problem(hole=hole) if noise == 0 else Problem(observation=NoisyPicture(noise=noise))
-    return observe(y, task, nothing_known(1, NetworkConfig(), torch.device("cpu")), gray=gray, sampling=steps > 1)
+    return observe(y, task, NOTHING, gray=gray, sampling=steps > 1)
+
+
+def noisy(size: tuple[int, int]) -> Conditioning:
+    """A picture of noise alone."""
+    return observe(torch.rand(1, 3, *size), NOISY, NOTHING, gray=False, sampling=False)
 
 
 @pytest.mark.parametrize("steps", [1, pytest.param(3, marks=pytest.mark.slow)])
@@ -67,9 +73,7 @@ def test_only_the_neighbourhood_of_a_hole_is_computed_and_the_rest_is_the_input(
     y = torch.rand(1, 3, 500, 700) * 2 - 1
     hole = np.zeros((500, 700), bool)
     hole[210:230, 300:340] = True
-    known = observe(
-        y, Problem(hole=hole), nothing_known(1, NetworkConfig(), torch.device("cpu")), gray=False, sampling=steps > 1
-    )
+    known = observe(y, Problem(hole=hole), NOTHING, gray=False, sampling=steps > 1)
     everything = replace(known, given=None, needed=None)
     ticks: list[int] = []
     run = Run(model=toy, settings=Settings(steps=steps), progress=lambda done, total: ticks.append(total))
@@ -84,13 +88,7 @@ def test_out_of_memory_halves_the_tile_is_told_and_leaves_nothing_of_the_tile_be
     toy: Model, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The third tile fails in mid-picture; the result is that of small tiles from the beginning."""
-    known = observe(
-        torch.rand(1, 3, 200, 300),
-        NOISY,
-        nothing_known(1, NetworkConfig(), torch.device("cpu")),
-        gray=False,
-        sampling=False,
-    )
+    known = noisy((200, 300))
     expected = infer(known, Run(model=toy, settings=Settings(tile=64)))
     real, windows = Denoiser.begin, []
 
@@ -109,13 +107,7 @@ def test_out_of_memory_halves_the_tile_is_told_and_leaves_nothing_of_the_tile_be
 
 def test_out_of_memory_later_than_the_call_is_noticed_too(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU computes what was begun later, so its errors come when the result is waited for."""
-    known = observe(
-        torch.rand(1, 3, 200, 300),
-        NOISY,
-        nothing_known(1, NetworkConfig(), torch.device("cpu")),
-        gray=False,
-        sampling=False,
-    )
+    known = noisy((200, 300))
     expected = infer(known, Run(model=toy, settings=Settings(tile=64)))
     real, calls = Denoiser.begin, []
 
@@ -140,13 +132,7 @@ def test_out_of_memory_for_good_is_its_own_error(toy: Model, monkeypatch: pytest
         raise MemoryError
 
     monkeypatch.setattr(Denoiser, "begin", hungry)
-    known = observe(
-        torch.rand(1, 3, 64, 64),
-        NOISY,
-        nothing_known(1, NetworkConfig(), torch.device("cpu")),
-        gray=False,
-        sampling=False,
-    )
+    known = noisy((64, 64))
     with pytest.raises(OutOfMemoryError):
         infer(known, Run(model=toy))
 
@@ -160,7 +146,7 @@ def soft(noise: float = 0.0) -> tuple[Tensor, Conditioning]:
     return y, observe(
         y,
         Problem(observation=guide),
-        nothing_known(1, NetworkConfig(), torch.device("cpu")),
+        NOTHING,
         gray=False,
         sampling=False,
     )

@@ -37,8 +37,7 @@ def left_out(clip: Clip, kind: str) -> list[str]:
         clip: the input.
         kind: the container, "MP4" or "MKV".
     """
-    with opened_clip(io.BytesIO(), "w", format=container_name(kind)) as empty:
-        known = empty.supported_codecs
+    known = _codecs_of(kind)
     with _source(clip) as source:
         video = source.streams.video[0]
         others = [one for one in source.streams if one is not video and not _is_chapters(one, source)]
@@ -53,10 +52,16 @@ def can_copy_video(clip: Clip, kind: str) -> bool:
         clip: the input.
         kind: the container, "MP4" or "MKV".
     """
-    with opened_clip(io.BytesIO(), "w", format=container_name(kind)) as empty:
-        known = empty.supported_codecs
+    known = _codecs_of(kind)
     with _source(clip) as source:
         return source.streams.video[0].codec_context.codec.canonical_name in known
+
+
+def _codecs_of(kind: str) -> set[str]:
+    """Return the names of the codings that a container takes."""
+    with opened_clip(io.BytesIO(), "w", format=container_name(kind)) as empty:
+        known: set[str] = empty.supported_codecs
+        return known
 
 
 def _coding(stream: Stream) -> str:
