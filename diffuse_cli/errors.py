@@ -37,6 +37,12 @@ class CheckpointError(DiffuseError):
     exit_code = 3
 
 
+class ServerError(DiffuseError):
+    """The server that has the model is not there, is another one, or is busy."""
+
+    exit_code = 3
+
+
 class OutOfMemoryError(DiffuseError):
     """Memory ran out after every fallback."""
 

@@ -24,6 +24,7 @@ GROUPS: Final = {
     "Create": ("enhance", "compose", "extend", "stylize", "generate"),
     "Check": ("estimate", "info", "verify", "replay", "doctor", "config"),
     "Measure and train": ("evaluate", "bench", "degrade", "train", "models"),
+    "Serve": ("serve",),
 }
 """The commands, as help lists them."""
 ALIASES: Final = {"upscale": "super-resolve"}
@@ -179,7 +180,7 @@ app = typer.Typer(
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 all done; 1 a picture, its mask or the disk failed; 2 wrong options or files; "
-    "3 the model cannot be used; 4 out of memory; 130 after Ctrl-C, 143 after SIGTERM.",
+    "3 the model, or the server that has it, cannot be used; 4 out of memory; 130 after Ctrl-C, 143 after SIGTERM.",
 )
 
 
@@ -201,6 +202,7 @@ def _root(
 COMMANDS = (
     "denoise", "super_resolve", "restore", "repair", "inpaint", "enhance", "compose", "extend", "stylize", "generate",
     "estimate", "info", "verify", "replay", "doctor", "config", "evaluate", "bench", "degrade", "train", "models",
+    "serve",
 )  # fmt: skip
 for _name in COMMANDS:
     importlib.import_module(f".commands.{_name}", __package__).add_to(app)

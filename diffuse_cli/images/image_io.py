@@ -43,19 +43,20 @@ MAX_PIXELS: Final = 500_000_000
 # Reading -------------------------------------------------------------------------------------------------------------
 
 
-def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
+def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | None = None) -> Picture:
     """Read an image file. Its content tells the format, not its name.
 
     Args:
         path: PNG, JPEG, WebP, TIFF, BMP, PBM/PGM/PPM, AVIF, GIF or .npy, no animation. With the extra [formats] also
             HEIC, JPEG XL, camera RAW, AVIF of more than 8 bits, and rare codings of TIFF; with [dicom] gray DICOM.
         max_pixels: refuse larger pictures before decoding. A small file can hold a picture that fills the memory.
+        data: as for `read_pages`.
 
     Raises:
         PictureError: the file is no picture, damaged, too large, animated, or has several pages; it is of a kind that
             would lose something (LAB, signed integers, ...); it changed while it was read; or the disk fails.
     """
-    pages = read_pages(path, max_pixels=max_pixels)
+    pages = read_pages(path, max_pixels=max_pixels, data=data)
     picture = next(pages)
     pages.close()
     if picture.source.frame is not None:

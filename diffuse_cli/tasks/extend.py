@@ -71,7 +71,7 @@ class Extend:
         from ..restoration.strips import strips
 
         h, w = picture.pixels.shape[:2]
-        left, top, right, bottom = self._margins(w, h)
+        left, top, right, bottom = self.margins(w, h)
         if left + right > (MOST_GROWTH - 1) * w or top + bottom > (MOST_GROWTH - 1) * h:
             raise PictureError(
                 f"the canvas is more than {MOST_GROWTH:g} times as wide or high as the picture, {w}x{h}; extend less"
@@ -96,7 +96,16 @@ class Extend:
         told = to_recipe(self, without={"aspect"})
         return told if self.aspect is None else {**told, "aspect": "{}:{}".format(*self.aspect)}
 
-    def _margins(self, w: int, h: int) -> tuple[int, int, int, int]:
+    def margins(self, w: int, h: int) -> tuple[int, int, int, int]:
+        """Return (left, top, right, bottom), the pixels that are added to a picture.
+
+        Args:
+            w: its width.
+            h: its height.
+
+        Raises:
+            PictureError: the canvas is no larger than the picture.
+        """
         if self.pad is not None:
             return self.pad
         width, height = self.to_size or self._just_fitting(w, h)

@@ -68,7 +68,7 @@ class SuperResolve:
         from ..restoration.problem import Findings, Finish, GuidePicture, Problem
 
         h, w = picture.pixels.shape[:2]
-        scale = self._scale(w, h)
+        scale = self.factor(w, h)
         size = scaled_size((h, w), scale)
         if self.plain or self.consistent:
             warnings = _against_consistency(picture) if self.consistent else ()
@@ -88,7 +88,16 @@ class SuperResolve:
         found = {} if self.plain or self.consistent else {"estimated": {"noise": "auto", "jpeg": "auto"}}
         return {**to_recipe(self), **found}
 
-    def _scale(self, w: int, h: int) -> float:
+    def factor(self, w: int, h: int) -> float:
+        """Return the factor by which a picture is enlarged.
+
+        Args:
+            w: its width.
+            h: its height.
+
+        Raises:
+            PictureError: as `problem`.
+        """
         if self.scale is not None:
             return self.scale
         if self.to_size is not None:

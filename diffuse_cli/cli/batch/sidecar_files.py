@@ -66,9 +66,17 @@ class SidecarFiles(Generic[T]):
         Raises:
             PictureError: it is missing, or cannot be read.
         """
+        return self._read(self.path_of(picture))
+
+    def path_of(self, picture: Path) -> Path:
+        """Return the name of a picture's own file, whether there is one or not.
+
+        Raises:
+            PictureError: two files of a folder could be it.
+        """
         if self.is_folder:
-            return self._read(self._in_folder(picture))
-        return self._read(self._templated(picture) if self.is_template else Path(self.name))
+            return self._in_folder(picture)
+        return self._templated(picture) if self.is_template else Path(self.name)
 
     def _templated(self, picture: Path) -> Path:
         values: dict[str, object] = {"dir": str(picture.parent), "stem": picture.stem, "ext": picture.suffix}

@@ -7,6 +7,7 @@ import typer
 from ...errors import UsageError
 from ..options.clips import ClipOptions
 from ..options.options import Compute, Files, Grain, MetadataOptions, SamplingOptions, number_or_auto, shared
+from ..options.server import ServerOptions
 
 
 @shared
@@ -38,6 +39,7 @@ def denoise(
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
+    server: ServerOptions,
     clips: ClipOptions,
 ) -> None:
     """Remove noise, also the correlated noise of cameras, phones and film. By default, it is estimated and printed.
@@ -57,7 +59,7 @@ def denoise(
         noise=_noise(noise), grain=number_or_auto("grain", grain), strength=strength, chroma_strength=chroma_strength,
     )  # fmt: skip
     if noise_map is None:
-        restore_files("denoise", SameTask(task=task), files, keeping, compute, which, clips)
+        restore_files("denoise", SameTask(task=task), files, keeping, compute, which, clips, server)
         return
     if noise != "auto":
         raise UsageError("--noise and --noise-map both set the noise; give one of them")
@@ -68,7 +70,7 @@ def denoise(
         read=lambda path: map_of(read_picture(path, max_pixels=files.max_pixels)),
     )
     tasks = TaskWithFile(task=task, option="noise_map", sidecars=maps)
-    restore_files("denoise", tasks, files, keeping, compute, which, clips)
+    restore_files("denoise", tasks, files, keeping, compute, which, clips, server)
 
 
 def _noise(text: str) -> "float | Literal['auto', 'poisson', 'auto-map']":

@@ -7,6 +7,7 @@ import typer
 from ...tasks.enhance import WhiteBalance
 from ..options.clips import ClipOptions
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, number_or_auto, shared
+from ..options.server import ServerOptions
 
 
 @shared
@@ -46,6 +47,7 @@ def enhance(
     *,
     keeping: MetadataOptions,
     compute: Compute,
+    server: ServerOptions,
     clips: ClipOptions,
 ) -> None:
     """Improve the light of dark, faded or flat pictures.
@@ -64,7 +66,7 @@ def enhance(
         saturation=number_or_auto("saturation", saturation), white_balance=white_balance,
         noise="poisson" if noise == "poisson" else number_or_auto("noise", noise), strength=strength,
     )  # fmt: skip
-    restore_files("enhance", SameTask(task=task), files, keeping, compute, SamplingOptions(), clips)
+    restore_files("enhance", SameTask(task=task), files, keeping, compute, SamplingOptions(), clips, server)
 
 
 def add_to(app: typer.Typer) -> None:

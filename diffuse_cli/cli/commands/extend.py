@@ -7,6 +7,7 @@ import typer
 from ...errors import UsageError
 from ...tasks.extend import Anchor
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared, two_numbers, whole_number
+from ..options.server import ServerOptions
 
 
 @shared
@@ -28,6 +29,7 @@ def extend(
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
+    server: ServerOptions,
 ) -> None:
     """Paint beyond the frame. The picture itself stays bit for bit as it was.
 
@@ -42,7 +44,7 @@ def extend(
         to_size=None if to_size is None else two_numbers("to-size", to_size), pad=None if pad is None else _pad(pad),
         aspect=None if aspect is None else _aspect(aspect), anchor=anchor,
     )  # fmt: skip
-    restore_files("extend", SameTask(task=task), files, keeping, compute, which)
+    restore_files("extend", SameTask(task=task), files, keeping, compute, which, server=server)
 
 
 def _pad(text: str) -> tuple[int, int, int, int]:

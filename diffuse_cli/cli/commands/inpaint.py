@@ -4,6 +4,7 @@ import typer
 
 from ..options.masking import MaskOptions, Paint
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
+from ..options.server import ServerOptions
 
 
 @shared
@@ -15,6 +16,7 @@ def inpaint(
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
+    server: ServerOptions,
 ) -> None:
     """Fill masked pixels. All other pixels stay bit for bit as they were.
 
@@ -27,12 +29,12 @@ def inpaint(
         from ..paint.painting import Painting
 
         painting = Painting(masking=masking, files=files, compute=compute, which=which, task=lambda holes: holes)
-        restore_files("inpaint", painting, files, keeping, compute, which)
+        restore_files("inpaint", painting, files, keeping, compute, which, server=server)
         return
     if not masking.given:
         masking.check_unused()
     holes = MaskSource(masking=masking, max_pixels=files.max_pixels)
-    restore_files("inpaint", holes, files, keeping, compute, which)
+    restore_files("inpaint", holes, files, keeping, compute, which, server=server)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -9,6 +9,7 @@ import typer
 from ...errors import UsageError
 from ..options.masking import MaskOptions
 from ..options.options import ComputeInRounds, Files, MetadataOptions, SamplingOptions, number_or_auto, shared
+from ..options.server import ServerOptions
 from ..run.mask_source import MaskSource
 from ..run.task_source import SameTask, TaskSource
 
@@ -35,6 +36,7 @@ def repair(
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: ComputeInRounds,
+    server: ServerOptions,
 ) -> None:
     """Repair an old photograph in one go: scratches, dust, tears, grain, JPEG traces, blur and fading.
 
@@ -54,7 +56,7 @@ def repair(
     else:
         masking.check_unused()
         tasks = SameTask(task=task)
-    restore_files("repair", tasks, files, keeping, compute, which)
+    restore_files("repair", tasks, files, keeping, compute, which, server=server)
 
 
 @dataclass(frozen=True, kw_only=True)

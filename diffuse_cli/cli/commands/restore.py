@@ -19,6 +19,7 @@ from ..options.options import (
     number_or_auto,
     shared,
 )
+from ..options.server import ServerOptions
 from ..run.mask_source import MaskSource
 from ..run.task_source import SameTask, TaskSource, TaskWithFile
 
@@ -53,6 +54,7 @@ def restore(
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: ComputeInRounds,
+    server: ServerOptions,
     clips: ClipOptions,
 ) -> None:
     """Undo noise, JPEG compression, blur, a halftone screen and holes at once.
@@ -80,7 +82,7 @@ def restore(
     else:
         masking.check_unused()
         tasks = SameTask(task=task)
-    restore_files("restore", tasks, files, keeping, compute, which, clips)
+    restore_files("restore", tasks, files, keeping, compute, which, clips, server)
 
 
 @shared
@@ -116,6 +118,7 @@ def deblur(
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: ComputeInRounds,
+    server: ServerOptions,
 ) -> None:
     """Undo a blur. Short for `restore --only blur`, if it is no motion, defocus or other kernel that is known.
 
@@ -132,11 +135,11 @@ def deblur(
         if others:
             raise UsageError(f"--{given[0]} and --{others[0]} are two blurs; give one of them")
         tasks = _known_kernel(motion, defocus, kernel, number_or_auto("noise", noise), files.max_pixels)
-        restore_files("deblur", tasks, files, keeping, compute, which)
+        restore_files("deblur", tasks, files, keeping, compute, which, server=server)
         return
     told = restore_only(("blur",), {"blur": number_or_auto("blur", blur)})
     task = Restore(**{**told, "noise": number_or_auto("noise", noise)})
-    restore_files("deblur", SameTask(task=task), files, keeping, compute, which)
+    restore_files("deblur", SameTask(task=task), files, keeping, compute, which, server=server)
 
 
 def _known_kernel(
@@ -169,13 +172,14 @@ def dejpeg(
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
+    server: ServerOptions,
 ) -> None:
     """Remove the traces of JPEG compression, also from a PNG. Short for `restore --only jpeg`."""
     from ...tasks.restore import Restore, restore_only
     from ..run.restorer import restore_files
 
     told = restore_only(("jpeg",), {"jpeg": number_or_auto("jpeg", jpeg)})
-    restore_files("dejpeg", SameTask(task=Restore(**told)), files, keeping, compute, which)
+    restore_files("dejpeg", SameTask(task=Restore(**told)), files, keeping, compute, which, server=server)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import typer
 
 from ..options.clips import ClipOptions
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared, two_numbers
+from ..options.server import ServerOptions
 
 
 @shared
@@ -31,6 +32,7 @@ def super_resolve(
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
+    server: ServerOptions,
     clips: ClipOptions,
 ) -> None:
     """Enlarge by any factor up to 8.
@@ -45,7 +47,7 @@ def super_resolve(
 
     size = None if to_size is None else two_numbers("to-size", to_size)
     task = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent, plain=plain)
-    restore_files("super-resolve", SameTask(task=task), files, keeping, compute, which, clips)
+    restore_files("super-resolve", SameTask(task=task), files, keeping, compute, which, clips, server)
 
 
 def add_to(app: typer.Typer) -> None:

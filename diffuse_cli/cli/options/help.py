@@ -31,6 +31,7 @@ EXAMPLES: Final = {
     "bench": "diffuse bench",
     "config": "diffuse config",
     "doctor": "diffuse doctor",
+    "serve": "diffuse serve --port 8765",
 }
 """One line for each command, under its usage."""
 

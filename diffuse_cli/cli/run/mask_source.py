@@ -114,6 +114,19 @@ class MaskSource(TaskSource):
         found = self._masks.of(job.source)
         return self._asked(found.value.marks), {"mask": found.sha256}
 
+    def parts(self, job: "Job") -> Mapping[str, Path]:
+        """Return the picture's own mask."""
+        return {} if self._masks is None else {"mask": self._masks.path_of(job.source)}
+
+    def refused_by_servers(self, kind: "type[Task]") -> str:
+        """Nothing is refused."""
+        return ""
+
+    @property
+    def saves_masks(self) -> bool:
+        """Whether the option asks for it."""
+        return self.masking.save_mask is not None
+
     def notes(self, job: "Job") -> tuple[str, ...]:
         """Return how the picture's mask was understood, where it is not simply white on black."""
         note = "" if self._masks is None else self._masks.of(job.source).value.note

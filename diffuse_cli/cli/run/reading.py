@@ -42,6 +42,7 @@ class Input:
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
+        data: bytes | None = None,
     ) -> None:
         """Prepare. Nothing is read yet.
 
@@ -52,13 +53,14 @@ class Input:
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
             part: what is read of a clip; None = clips are refused.
+            data: content of the file, if it comes from elsewhere. Nothing of that name is opened then.
         """
         self.path, self.task, self.max_pixels, self.read_noise = path, task, max_pixels, read_noise
         self.mend, self.part = mend, part
         self.lock = threading.Lock()
         self.is_told = False
         self.samples: Samples | None = None
-        self._data: bytes | None = None
+        self._data = data
         self._digest = ""
         self._state: tuple[int, int] | None = None
         self._opened: tuple[Picture, Problem] | None = None
@@ -68,9 +70,9 @@ class Input:
     def sha256(self) -> str:
         """The hash of the file."""
         if not self._digest:
-            if self.path == PIPE:
+            if self.path == PIPE and self._data is None:
                 self._data = read_stdin()
-            self._state = _state(self.path)
+            self._state = self._now()
             self._digest = sha256_of(self.path) if self._data is None else hashlib.sha256(self._data).hexdigest()
         return self._digest
 
@@ -128,8 +130,11 @@ class Input:
         return pages if self.mend is None else (self.mend(self.path, page) for page in pages)
 
     def _check_unchanged(self) -> None:
-        if self._state != _state(self.path):
+        if self._state != self._now():
             raise PictureError(f"{self.path}: changed while it was read; wait until it is written, and try again")
+
+    def _now(self) -> tuple[int, int] | None:
+        return _state(self.path) if self._data is None else None
 
 
 def _state(path: Path) -> tuple[int, int] | None:
@@ -154,6 +159,7 @@ class Inputs:
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
+        data: bytes | None = None,
     ) -> None:
         """Prepare.
 
@@ -164,9 +170,10 @@ class Inputs:
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
             part: what is read of clips; None = they are refused.
+            data: content of the only input, if it comes from elsewhere.
         """
         self.of, self.max_pixels, self.shared, self.read_noise = of, max_pixels, shared, read_noise
-        self.mend, self.part = mend, part
+        self.mend, self.part, self.data = mend, part, data
         self._kept: OrderedDict[Path, Input] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -182,4 +189,4 @@ class Inputs:
             return self._kept[job.source]
 
     def _input(self, job: Job) -> Input:
-        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part)
+        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part, self.data)

@@ -15,6 +15,7 @@ from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from ..options.clips import ClipOptions
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions
+from ..options.server import ServerOptions
 from .clips import Pace, check_clip, clip_facts, copied, earlier_frames, may_be_clip, not_held
 from .damaged import mender, told
 from .display import Display
@@ -41,9 +42,9 @@ if TYPE_CHECKING:
 
 def restore_files(
     op: str, tasks: TaskSource, files: Files, keeping: MetadataOptions, compute: Compute, which: SamplingOptions,
-    clips: ClipOptions | None = None,
+    clips: ClipOptions | None = None, server: ServerOptions | None = None,
 ) -> None:  # fmt: skip
-    """Carry out a task on every input. Exits with the batch's code.
+    """Carry out a task on every input, here or on a server. Exits with the batch's code.
 
     Args:
         op: the command's name.
@@ -53,11 +54,18 @@ def restore_files(
         compute: how to compute.
         which: which samples are the results.
         clips: how clips are restored; None = they are refused.
+        server: the server that computes, if it names one.
 
     Raises:
         UsageError: the plan cannot be carried out.
         CheckpointError: the model cannot be used.
+        ServerError: the server cannot be used.
     """
+    if server is not None and server.server is not None:
+        from .remote import restore_on_server
+
+        restore_on_server(op, tasks, files, keeping, compute, which, clips, server)
+        return
     from ...diffusion.model import Model
     from ...restoration.noise_reading import noise_reader
 
@@ -68,7 +76,7 @@ def restore_files(
         encoding = replace(encoding, clip=clips.coding())
     picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
     beside = products_beside(picture, which, tasks.show_fill)
-    wanted = _Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged, clips=clips)
+    wanted = Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged, clips=clips)
     batch = plan_files(
         op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,
         others=tasks.reads,
@@ -86,7 +94,7 @@ def restore_files(
         due = any(job.action != "skip" for job in batch.jobs)
         display.prepare("loading the model")
         model = tasks.adapt(compute.load(), display) if due else None
-        restorer = _Restorer(
+        restorer = Restorer(
             results=Results(batch=batch, files=files, encoding=encoding, display=display),
             wanted=wanted,
             model=model,
@@ -128,28 +136,34 @@ def _masks(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> list[Path]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Wanted:
-    """What a job's recipe says before its picture is read."""
+class Wanted:
+    """What a job's recipe says before its picture is read.
+
+    Attributes:
+        tasks: what is asked for.
+        compute: how to compute.
+        encoding: how results are coded.
+        damaged: what becomes of damaged pictures.
+        clips: how clips are restored; None = they are refused.
+        known: what recipes say of the checkpoint, if that is known already.
+    """
 
     tasks: TaskSource
     compute: Compute
     encoding: "Encoding"
     damaged: "Damaged"
     clips: ClipOptions | None = None
+    known: Checkpoint | None = None
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
-        """What recipes say of the checkpoint.
+        """What recipes say of the checkpoint. If it is not known already, the file is read.
 
         Raises:
             CheckpointError: there is no such checkpoint.
             UsageError: the device or the type of numbers cannot be used.
         """
-        from ...diffusion.checkpoint import file_sha256, find
-        from ...diffusion.foreign.model import dtype_of
-
-        how, path = self.compute, find(self.compute.model)
-        return file_sha256(path), dtype_of(path, how.device, how.dtype, how.engine), how.compile
+        return checkpoint_of(self.compute) if self.known is None else self.known
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Return the recipe. The input's hash is still empty."""
@@ -161,6 +175,23 @@ class _Wanted:
         damaged = {"damaged": self.damaged} if self.damaged == "inpaint" else {}
         clip = {} if self.clips is None or not is_clip_name(job.source) else clip_facts(self.clips)
         return {**computing, **task.to_recipe(), **facts, **damaged, **clip, **coding, "input": ""}
+
+
+def checkpoint_of(how: Compute) -> Checkpoint:
+    """Return what recipes say of a checkpoint.
+
+    Args:
+        how: names it.
+
+    Raises:
+        CheckpointError: there is no such checkpoint.
+        UsageError: the device or the type of numbers cannot be used.
+    """
+    from ...diffusion.checkpoint import file_sha256, find
+    from ...diffusion.foreign.model import dtype_of
+
+    path = find(how.model)
+    return file_sha256(path), dtype_of(path, how.device, how.dtype, how.engine), how.compile
 
 
 def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
@@ -232,7 +263,7 @@ _DOING: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Restorer(PictureSteps[_Read]):
+class Restorer(PictureSteps[_Read]):
     """How each picture is read, restored and written.
 
     Attributes:
@@ -241,7 +272,7 @@ class _Restorer(PictureSteps[_Read]):
 
     waiting: ClassVar[str] = "reading and measuring"
 
-    wanted: _Wanted
+    wanted: Wanted
     model: "AnyModel | None"
     inputs: Inputs
     traces: bool

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import PictureError
 from ...provenance import recipe
-from ...system.files import in_the_way
+from ...system.files import disk_trouble, in_the_way, replaced_whole, shown
 from ...system.streams import is_stream, write_stdout
 from ..batch.inputs import PIPE
 from ..batch.pipeline import BusyError, SkippedError
@@ -100,6 +100,29 @@ class Results:
             return
         like = job.source if job.source.exists() else None
         write_pages(pages, job.output, encoding=encoding, like=like, tell=tell)
+        self.write_down(job.output, made, encoding)
+
+    def write_content(self, job: Job, content: bytes, made: Mapping[str, Any], encoding: "Encoding") -> None:
+        """Write a result that is coded already, and note it in the journal.
+
+        Args:
+            job: the result.
+            content: of its file.
+            made: its recipe.
+            encoding: how it is coded.
+
+        Raises:
+            PictureError: it cannot be written.
+        """
+        if job.output == PIPE:
+            write_stdout(content)
+            return
+        like = job.source if job.source.exists() else None
+        try:
+            with replaced_whole(job.output, like=like, keep_times=encoding.keep_times) as stream:
+                stream.write(content)
+        except OSError as error:
+            raise PictureError(f"{shown(job.output)}: cannot be written: {disk_trouble(error)}") from error
         self.write_down(job.output, made, encoding)
 
     def shows(self, job: Job) -> bool:

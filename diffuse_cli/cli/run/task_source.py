@@ -42,6 +42,23 @@ class TaskSource(ABC):
         """The file, folder or template that the layer of what is filled is written to, or None."""
         return None
 
+    def parts(self, job: Job) -> Mapping[str, Path]:
+        """Return the files that a server needs for one picture's task, by the task's fields."""
+        return {}
+
+    def refused_by_servers(self, kind: "type[Task]") -> str:
+        """Return the option that no server carries out; "" = there is none.
+
+        Args:
+            kind: the task that a server knows by the command's name.
+        """
+        return "--paint"
+
+    @property
+    def saves_masks(self) -> bool:
+        """Whether masks of what is filled are written."""
+        return False
+
     def notes(self, job: Job) -> tuple[str, ...]:
         """Return what is said of the files that one picture's task needs, one line each."""
         return ()
@@ -82,6 +99,10 @@ class SameTask(TaskSource):
         """Return the task."""
         return self.task, self.facts
 
+    def refused_by_servers(self, kind: "type[Task]") -> str:
+        """Return the options of a task that is another one than the command's usual."""
+        return "" if isinstance(self.task, kind) else "--motion, --defocus and --kernel"
+
     @property
     def fills_holes(self) -> bool:
         """Whether the task fills holes."""
@@ -116,6 +137,10 @@ class TaskWithFile(SameTask):
         found = self.sidecars.of(job.source)
         task: Any = self.task
         return replace(task, **{self.option: found.value}), {**self.facts, self.option: found.sha256}
+
+    def parts(self, job: Job) -> Mapping[str, Path]:
+        """Return the picture's own file."""
+        return {} if self.sidecars is None else {self.option: self.sidecars.path_of(job.source)}
 
     @property
     def reads(self) -> tuple[Path, ...]:
