@@ -70,6 +70,8 @@ def config(
 def _show(name: str, setting: Setting) -> None:
     value = getattr(setting.value, "value", setting.value)
     text = "(none)" if value is None else str(value).lower() if isinstance(value, bool) else value
+    if value is not None and name.rpartition(".")[2] == "token":
+        text = "(hidden)"
     typer.echo(f"{name} = {text}  # {setting.origin}")
 
 

@@ -7,7 +7,8 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from ...errors import DiffuseError, OutOfMemoryError, PictureError, ServerError, UsageError
@@ -68,7 +69,21 @@ class Connection:
         self._seconds = _CONNECT_SECONDS
         self._host, self._port, self._is_safe = parts.hostname, port, parts.scheme == "https"
         self._open: http.client.HTTPConnection | None = None
-        self.about = self._about()
+        try:
+            self.about = self._about()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Keep it open."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
 
     def _about(self) -> dict[str, Any]:
         status, _, body = self._exchange("GET", "/v1/about", None, {})
@@ -103,7 +118,7 @@ class Connection:
             PictureError: as the command says it of the picture.
             ServerError: the server is gone, or stays busy.
         """
-        body, kind = _form(parts, options)
+        body, kind = form(parts, options)
         for _ in range(_MOST_WAITS):
             status, headers, content = self._exchange("POST", f"/v1/{operation}", body, {"Content-Type": kind})
             if status == 200:
@@ -115,7 +130,7 @@ class Connection:
 
     def _exchange(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
         """Ask, and once more on a new connection if the old one was closed meanwhile."""
         is_old = self._open is not None
         try:
@@ -133,7 +148,7 @@ class Connection:
 
     def _ask(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
         if self._open is None:
             self._open = self._connection()
         if self._open.sock is not None:
@@ -184,7 +199,7 @@ class Connection:
         return ServerError(f"--server {self.url}: {message}")
 
 
-def _reply(headers: Mapping[str, str], content: bytes) -> Reply:
+def _reply(headers: http.client.HTTPMessage, content: bytes) -> Reply:
     try:
         recipe, notes = json.loads(headers["Diffuse-Recipe"]), json.loads(headers["Diffuse-Notes"])
     except (ValueError, KeyError, TypeError):
@@ -199,8 +214,13 @@ def _wait(told: str | None, is_stopped: Callable[[], bool]) -> None:
         time.sleep(_PATIENCE)
 
 
-def _form(parts: Mapping[str, tuple[str, bytes]], options: Mapping[str, Any]) -> tuple[bytes, str]:
-    """Return a body of multipart/form-data (RFC 7578), and its media type."""
+def form(parts: Mapping[str, tuple[str, bytes]], options: Mapping[str, Any]) -> tuple[bytes, str]:
+    """Return a body of multipart/form-data (RFC 7578), and its media type.
+
+    Args:
+        parts: names and contents of files, by part.
+        options: as JSON can hold them.
+    """
     boundary = secrets.token_hex(24)
     pieces: list[bytes] = []
     for name, (file, content) in parts.items():

@@ -59,9 +59,17 @@ def restore_on_server(
     _check(op, tasks, files, compute, which)
     if clips is not None:
         clips.check_used(has_clips=False)
-    connection = Connection(str(server.server), server.secret())
+    with Connection(str(server.server), server.secret()) as connection:
+        _check_same(connection, compute)
+        _restore(op, tasks, files, encoding, request, compute, connection)
+
+
+def _restore(
+    op: str, tasks: TaskSource, files: Files, encoding: "Encoding", request: "SamplingRequest", compute: Compute,
+    connection: Connection,
+) -> None:  # fmt: skip
+    """Plan, and have the pictures restored. Exits with the batch's code."""
     about = connection.about
-    _check_same(connection, compute)
     base = replace(compute.settings(1), engine=about["engine"], tile=about["tile"], memory=about["memory"])
     picture = RestoredPicture(op=op, request=request, base=base, fills_holes=tasks.fills_holes)
     there = about["checkpoint"]
@@ -79,15 +87,11 @@ def restore_on_server(
         begin(batch, files, display)
         work = PictureWork(batch, files, display)
         steps = _Sending(
-            results=Results(batch=batch, files=files, encoding=encoding, display=display),
-            wanted=wanted,
-            request=request,
-            connection=connection,
-            work=work,
-        )
+            results=Results(batch=batch, files=files, encoding=encoding, display=display), wanted=wanted,
+            request=request, connection=connection, work=work,
+        )  # fmt: skip
         with working(work):
             pipeline.run(batch.jobs, steps, work.end, work.is_stopped)
-    connection.close()
 
 
 def _check(op: str, tasks: TaskSource, files: Files, compute: Compute, which: SamplingOptions) -> None:

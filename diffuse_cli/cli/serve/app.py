@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -216,14 +216,15 @@ class Service:
             _Refused: it took too long, or the client is gone.
         """
         future = self.line.submit(work)
-        waiting = asyncio.ensure_future(asyncio.wrap_future(future))
-        gone = asyncio.ensure_future(_gone(request))
+        waiting: asyncio.Future[Any] = asyncio.ensure_future(asyncio.wrap_future(future))
+        gone: asyncio.Future[Any] = asyncio.ensure_future(_gone(request))
         try:
             done, _ = await asyncio.wait(
                 {waiting, gone}, timeout=self.limits.seconds, return_when=asyncio.FIRST_COMPLETED
             )
             if waiting in done:
-                return waiting.result()
+                restored: Restored = waiting.result()
+                return restored
         finally:
             ticket.leave()
             future.cancel()
@@ -260,7 +261,7 @@ class Service:
         finally:
             await form.close()
 
-    async def _limited(self, request: Request) -> AsyncIterator[bytes]:
+    async def _limited(self, request: Request) -> AsyncGenerator[bytes, None]:
         """Yield the body.
 
         Raises:

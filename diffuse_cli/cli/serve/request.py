@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union, cast, get_args, get_origin, get_type_hints
 
 import pydantic
 
@@ -142,8 +142,8 @@ def _of_json(hint: Any, *, is_inner: bool) -> Any:  # noqa: ANN401 - a type
         left = [one for part in inner if (one := _of_json(part, is_inner=is_inner)) is not None]
         return Union[tuple(left)] if left else None  # noqa: UP007 - of a list
     if origin is tuple:
-        return tuple[tuple(part if part is Ellipsis else _of_json(part, is_inner=True) for part in inner)]
-    if isinstance(origin, type) and issubclass(origin, Collection) and origin is not Literal:
+        return cast(Any, tuple)[tuple(part if part is Ellipsis else _of_json(part, is_inner=True) for part in inner)]
+    if isinstance(origin, type) and issubclass(origin, Collection):
         return list[_of_json(inner[0], is_inner=True)]  # type: ignore[misc]
     return _nested(hint) if hasattr(hint, "__dataclass_fields__") else hint
 
@@ -173,13 +173,14 @@ def wish_of(operation: str, text: bytes, known: Models) -> Wish:
         OptionError: they are no JSON, or an option is unknown, out of range, or contradicts another.
     """
     try:
-        said = known[operation].model_validate_json(text)
+        said: Any = known[operation].model_validate_json(text)
     except pydantic.ValidationError as error:
         raise _told(operation, known[operation], error) from None
     values = said.model_dump(exclude_unset=True)
-    every = said.model_dump()
     own = {one.name for one in OPERATIONS[operation].options}
-    computing = {key: every[key] for key in _COMPUTING if key in every and key != "sample"}
+    computing: dict[str, Any] = {
+        key: getattr(said, key) for key in _COMPUTING if key in type(said).model_fields and key != "sample"
+    }
     with_names = {key: values[key] for key in _SAMPLING if key in values}
     try:
         return Wish(
@@ -187,10 +188,10 @@ def wish_of(operation: str, text: bytes, known: Models) -> Wish:
             task={key: value for key, value in values.items() if key in own},
             sampling=SamplingRequest(**with_names),
             compute=computing,
-            sample=every["sample"],
+            sample=said.sample,
             coding=Encoding(**{key: values[key] for key in _CODING if key in values}),
-            damaged=every["damaged"],
-            provenance=every["provenance"],
+            damaged=said.damaged,
+            provenance=said.provenance,
         )
     except UsageError as error:
         raise as_option_error(error, known[operation]) from None

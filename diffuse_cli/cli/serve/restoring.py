@@ -193,7 +193,7 @@ class Restoring:
         kind = made.encoding.kind(output)
         return Restored(
             content=results.contents[0], media_type=TYPES[kind], recipe=made.recipe,
-            notes=tuple(_named(line, source) for line in listener.said),
+            notes=tuple(_named(line, {source: SOURCE, output: RESULT}) for line in listener.said),
         )  # fmt: skip
 
     def _tasks(self, wish: Wish, sent: Sent) -> SameTask:
@@ -231,9 +231,8 @@ class Restoring:
         return checked
 
 
-def _named(line: str, source: Path) -> str:
+def _named(line: str, names: Mapping[Path, str]) -> str:
     """Return a line about the picture or its result, by the names that requests know."""
-    for before, name in ((str(source), SOURCE), ("stdin", SOURCE), ("stdout", RESULT)):
-        if line.startswith(f"{before}: "):
-            return f"{name}: {line.removeprefix(f'{before}: ')}"
-    return line
+    before, colon, rest = line.partition(": ")
+    known = {"stdout" if path == PIPE else str(path): name for path, name in names.items()}
+    return f"{known[before]}: {rest}" if colon and before in known else line

@@ -81,7 +81,7 @@ def serve(
         CheckpointError: the model cannot be used.
     """
     logging.getLogger("uvicorn").addHandler(logging.NullHandler())
-    listening = _listening(address)
+    listening = listen_at(address)
     port = listening.getsockname()[1]
     line = Line(limits.waiting)
     restoring = line.submit(lambda: _loaded(compute, max_pixels)).result()  # torch counts threads for each thread
@@ -103,8 +103,11 @@ def serve(
     _say("stopped")
 
 
-def _listening(address: Address) -> socket.socket:
-    """Return a socket that listens, before the model is loaded, which takes seconds.
+def listen_at(address: Address) -> socket.socket:
+    """Return a socket that listens. It is there before the model is loaded, which takes seconds.
+
+    Args:
+        address: where.
 
     Raises:
         UsageError: the address cannot be used.
