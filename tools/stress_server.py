@@ -32,7 +32,7 @@ from diffuse_cli.cli.run.connection import form
 from tools.stress_batches import toy
 
 TOKEN = "a-token-of-the-stress-test"
-CLIENTS, WAITING = 6, 4
+CLIENTS, WAITING = 6, 5
 MOST_BODY = 65536
 GOOD: dict[str, dict[str, object]] = {
     "denoise": {"noise": 20},
@@ -127,7 +127,7 @@ class Clients:
         return f"stranger: {self.post('/v1/denoise', body, kind, rng.choice(['', 'x', TOKEN[:-1], TOKEN + 'x']))[0]}"
 
     def leaving(self, rng: random.Random) -> str:
-        body, kind = form({"picture": ("a.png", PICTURE)}, {"steps": 200})
+        body, kind = form({"picture": ("a.png", PICTURE)}, {"steps": 40})
         head = f"POST /v1/denoise HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
         data = f"{head}Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
         self.raw(data[: rng.choice([40, 300, len(data) - 5, len(data)])], wait=rng.choice([0, 0.02]))
@@ -141,7 +141,7 @@ class Clients:
 
     def broken_form(self, rng: random.Random) -> str:
         body, kind = form({"picture": ("a.png", PICTURE)}, {})
-        broken = rng.choice([body[: len(body) // 2], body.replace(b"form-data", b"form-dada"), b"--x", b""])
+        broken = rng.choice([body[: len(body) // 2], body.replace(b"name=", b"nome="), body[:-9], b"--x", b""])
         return f"form: {self.post('/v1/denoise', broken, kind)[0]}"
 
     def one(self, number: int) -> None:

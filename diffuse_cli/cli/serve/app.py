@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import parse_options_header
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -32,6 +33,8 @@ MOST_OPTIONS: Final = 32 << 10
 """Bytes of a request's options."""
 BODY_SECONDS: Final = 60.0
 """Within which a request's body must have come."""
+_END: Final = 512
+"""Bytes at the end of a body, where its last boundary must be."""
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -111,6 +114,11 @@ class _Parser(MultiPartParser):
     """Keeps all in memory. A large part would else be written to a temporary file."""
 
     spool_max_size = 1 << 40
+
+    def close(self) -> None:
+        """Let go of all that was kept."""
+        for file in self._files_to_close_on_error:
+            file.close()
 
 
 Log = Callable[[str], object]
@@ -245,10 +253,16 @@ class Service:
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
         if kind != "multipart/form-data":
             raise _Refused(415, "send multipart/form-data, with the parts picture and options")
-        parser = _Parser(request.headers, self._limited(request), max_files=4, max_fields=1, max_part_size=MOST_OPTIONS)
+        end = bytearray()
+        parser = _Parser(
+            request.headers, self._limited(request, end), max_files=4, max_fields=1, max_part_size=MOST_OPTIONS
+        )
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 form = await parser.parse()
+            if not _is_whole(request, end):  # or options could be missing, and nobody would notice
+                raise MultiPartException("it ends early")
+            return await _parts(operation, form.multi_items())
         except (MultiPartException, MultipartParseError, UnicodeDecodeError, KeyError, ValueError) as error:
             message = f"the body is no multipart/form-data that can be read: {reason(error)}"
             raise _Refused(400, message, field="body") from None
@@ -256,13 +270,11 @@ class Service:
             raise _Refused(408, f"the body did not come within {BODY_SECONDS:g} s; send it again", code=1) from None
         except ClientDisconnect:
             raise _Refused(499, "the client is gone") from None
-        try:
-            return await _parts(operation, form.multi_items())
         finally:
-            await form.close()
+            parser.close()
 
-    async def _limited(self, request: Request) -> AsyncGenerator[bytes, None]:
-        """Yield the body.
+    async def _limited(self, request: Request, end: bytearray) -> AsyncGenerator[bytes, None]:
+        """Yield the body, and keep its end.
 
         Raises:
             _Refused: it is too large.
@@ -275,7 +287,15 @@ class Service:
             count += len(chunk)
             if count > most:
                 raise _Refused(413, message, field="body")
+            end += chunk[-_END:]
+            del end[:-_END]
             yield chunk
+
+
+def _is_whole(request: Request, end: bytes | bytearray) -> bool:
+    """Return whether a body ends as its media type says."""
+    _, told = parse_options_header(request.headers["content-type"])
+    return b"--" + told[b"boundary"] + b"--" in end
 
 
 async def _parts(operation: str, items: list[tuple[str, UploadFile | str]]) -> tuple[bytes, Sent]:

@@ -17,6 +17,7 @@ from PIL import Image
 pytest.importorskip("starlette", reason="needs the extra [serve]")
 pytest.importorskip("uvicorn", reason="needs the extra [serve]")
 
+from diffuse_cli.cli.run.connection import form
 from tests.helpers.program import Program
 from tests.helpers.serving import TOKEN, Served, served
 
@@ -112,8 +113,8 @@ def test_masks_and_maps_come_as_pictures(server: Served, run: Program, tmp_path:
 
 
 def test_without_a_format_it_is_the_inputs(server: Served) -> None:
-    for form, kind in (("JPEG", "image/jpeg"), ("PNG", "image/png"), ("TIFF", "image/tiff"), ("BMP", "image/bmp")):
-        status, headers, _ = server.post("denoise", picture(form=form), {"noise": 9})
+    for coding, kind in (("JPEG", "image/jpeg"), ("PNG", "image/png"), ("TIFF", "image/tiff"), ("BMP", "image/bmp")):
+        status, headers, _ = server.post("denoise", picture(form=coding), {"noise": 9})
         assert (status, headers["content-type"]) == (200, kind)
 
 
@@ -143,6 +144,9 @@ def test_refusals_name_the_field_and_the_remedy(server: Served) -> None:
     assert server.ask("GET", "/v1/nothing")[0] == 404
     assert server.ask("POST", "/v1/denoise", b"x=1")[0] == 415
     assert server.ask("POST", "/v1/denoise", b"x", Content_Type="multipart/form-data")[0] == 400
+    body, kind = form({"picture": ("a.png", PNG)}, {"noise": 25})
+    for cut in (4, 40, len(PNG)):  # without its end, options could be lost
+        assert server.ask("POST", "/v1/denoise", body[:-cut], Content_Type=kind)[0] == 400
 
 
 def test_strangers_and_foreign_pages_are_refused(server: Served) -> None:
@@ -232,8 +236,6 @@ def test_what_takes_too_long_is_ended_and_the_next_is_served(strict: Served) -> 
 
 
 def test_work_for_a_client_that_left_is_given_up(server: Served) -> None:
-    from diffuse_cli.cli.run.connection import form
-
     body, kind = form({"picture": ("a.png", PNG)}, {"steps": 1000, "noise": 20, "samples": 256, "average": True})
     with socket.create_connection(("127.0.0.1", server.port)) as peer:
         head = f"POST /v1/denoise HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
