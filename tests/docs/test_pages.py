@@ -21,8 +21,8 @@ from tests.docs.pages import DOCS, ELSEWHERE, blocks, lines, missing, run_line, 
 from tests.helpers.dicom_files import dataset, save, scene
 from tests.helpers.program import Program
 
-WITH_COMMANDS = [page for page in DOCS if page.stem != "mnist" and blocks(page.read_text(), "sh")]
-"""tests/training runs the MNIST page, for which it makes the data."""
+WITH_COMMANDS = [page for page in DOCS if page.stem not in ("mnist", "serving") and blocks(page.read_text(), "sh")]
+"""tests/training runs the MNIST page, for which it makes the data, and test_serving.py runs that of the server."""
 REAL = {"provenance"}
 """Pages with the shipped weights: `verify` finds that the tiny network restores nothing."""
 SHORTER = {"--init photo": "--init toy.safetensors --config toy.toml", "--minutes 60": "--images 96"}
