@@ -31,7 +31,7 @@ def test_the_page_runs_from_start_to_stop(tmp_path: Path, toy_file: Path) -> Non
     environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "DIFFUSE_MODEL": str(toy_file)}
     ended = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True,
-        timeout=240,
+        timeout=600,
     )  # fmt: skip
     log = (tmp_path / "serve.log").read_text()
     assert ended.returncode == 0, ended.stderr + log

@@ -45,7 +45,9 @@ def test_sigterm_finishes_what_is_in_hand(toy_file: Path, cat: Path) -> None:
     with running(toy_file, DIFFUSE_TOKEN=SECRET) as (server, port):
         assert SECRET not in Path(f"/proc/{server.pid}/cmdline").read_text()
         body, kind = form({"picture": ("a.png", cat.read_bytes())}, {"steps": 60, "noise": 20})
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().read() == b'{"status":"ok"}'
         connection.request("POST", "/v1/denoise", body, {"Content-Type": kind, "Authorization": f"Bearer {SECRET}"})
         timer = threading.Timer(0.3, server.send_signal, [signal.SIGTERM])
         timer.start()
