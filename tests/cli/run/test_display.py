@@ -51,3 +51,16 @@ def test_what_has_no_count_pulses_and_has_a_name(display: Display) -> None:
     display.count()
     display.show("b.png", "reading and measuring", counted=False)
     assert (task.fields["count"], task.completed) == ("1/2", 1000)
+
+
+def test_what_is_written_counts_while_the_next_one_is_made(display: Display) -> None:
+    assert display.bar is not None
+    (task,) = display.bar.tasks
+    display.show("a.png", "denoising")
+    display.progress(1, 1)
+    display.show("b.png", "denoising")
+    display.progress(1, 4)
+    display.count(name="a.png")
+    assert (task.description, task.fields["count"], task.completed) == ("b.png: denoising", "1/2", 1250)
+    display.count(name="b.png")
+    assert task.completed == 2000
