@@ -37,6 +37,9 @@ _PLAINLY: Final = (
 )
 """What typer's converters say, and what it means."""
 
+_MOST_NAMED: Final = 4
+"""Commands that an error names, where they have the option that another one has not."""
+
 _ENDS: Final = {
     KeyboardInterrupt: (130, "interrupted"), Terminated: (143, "terminated"), MemoryError: (4, "out of memory"),
 }  # fmt: skip
@@ -166,7 +169,18 @@ def _one_line(error: Exception) -> str:
         message = message.replace(said, meant)
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "diffuse"
+    others = _commands_with(getattr(error, "option_name", None), context)
+    if others:
+        message = f"No such option: {getattr(error, 'option_name', None)}. {others}"
     return f"{message.rstrip('.')}; see {command} --help"
+
+
+def _commands_with(option: str | None, context: Any) -> str:  # noqa: ANN401 - the parser's, as above
+    """Return which commands have an option that this one has not, as a sentence. "" = none has it."""
+    group = getattr(getattr(context, "parent", None), "command", None)
+    commands = getattr(group, "commands", {})
+    names = [name for name, one in commands.items() if any(option in p.opts for p in one.params)] if option else []
+    return f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} it" if 0 < len(names) <= _MOST_NAMED else ""
 
 
 app = typer.Typer(

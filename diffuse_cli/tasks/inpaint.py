@@ -75,7 +75,8 @@ class Inpaint:
             raise UsageError('a mask is an array (H, W) of booleans, or of floats from 0 to 1, "alpha" or "auto"')
         if self.mask is None and not self.boxes and not self.polygons:
             raise UsageError(
-                "nothing to fill; give --mask FILE, --mask alpha, --mask auto, --box x,y,w,h or --polygon x,y,..."
+                "nothing to fill; paint it with --paint, or give --mask FILE, --mask alpha, --mask auto, "
+                "--box X,Y,W,H or --polygon X,Y,..."
             )
         for box in self.boxes:
             if box[2] <= 0 or box[3] <= 0:
