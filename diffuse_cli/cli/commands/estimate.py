@@ -41,7 +41,7 @@ _UNEVEN = 1.4
 
 @shared
 def estimate(files: Sources) -> None:
-    """Estimate the damage of pictures. Also say what `diffuse restore` would do. Writes no file.
+    """Say what is wrong with pictures, how sure that is, and what `diffuse restore` would do. Writes no file.
 
     If they are found, impulses: the share of single pixels far outside their neighbours; and row noise, column noise
     and hum: the std of their offsets. White noise: its std in 8-bit levels, and whether it grows with brightness

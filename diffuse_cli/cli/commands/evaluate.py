@@ -51,7 +51,7 @@ class EvaluateOptions:
         bool, typer.Option("--as-files", help="denoise: clip the noise and round it to 8 bits, as files do.")
     ] = False
     blind: Annotated[
-        bool, typer.Option("--blind", help="Do not tell the damage; it is estimated. denoise: with --as-files.")
+        bool, typer.Option("--blind", help="Estimate the damage instead of telling it. denoise: with --as-files.")
     ] = False
     crop: Annotated[
         int | None, typer.Option(metavar="PX", min=11, help="Use the middle of each picture, PX pixels a side.")
@@ -85,8 +85,10 @@ class EvaluateOptions:
         tuple[Path, Path] | None, typer.Option(metavar="A.json B.json", help="Compare two such files, B against A.")
     ] = None
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png|.svg|.pdf", help="Also draw the figures.")] = None
-    force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing files.")] = False
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; the table and errors still show.")] = False
+    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite files that exist.")] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress. The table and errors still show.")] = (
+        False
+    )
 
     @property
     def measured(self) -> MeasuredTask | None:
@@ -114,9 +116,9 @@ class EvaluateOptions:
         from ...evaluation.plan import plan
 
         return plan(
-            self.measured, self.data, compute.settings, levels=self.level or (), jpegs=self.jpeg or (), limit=self.limit,
-            steps=self.steps, fidelities=self.fidelity or (), samples=self.samples, gray=self.gray, crop=self.crop,
-            as_files=self.as_files, blind=self.blind, baseline=self.baseline,
+            self.measured, self.data, compute.settings, levels=self.level or (), jpegs=self.jpeg or (),
+            limit=self.limit, steps=self.steps, fidelities=self.fidelity or (), samples=self.samples,
+            gray=self.gray, crop=self.crop, as_files=self.as_files, blind=self.blind, baseline=self.baseline,
         )  # fmt: skip
 
     def _plan_pairs(self, pairs: list[Path], compute: ComputeSeveral) -> "Evaluation":
