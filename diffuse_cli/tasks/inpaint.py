@@ -26,8 +26,8 @@ Box = tuple[int, int, int, int]
 Polygon = tuple[tuple[float, float], ...]
 
 _WIDE_NOTE = (
-    "a hole is {across} pixels wide, so it is filled with pieces of the picture; --seed N picks other pieces, "
-    "--steps 1 fills it with the smooth mean"
+    "a hole is {across} pixels wide, so it gets pieces of the picture (--seed N picks others), or with --steps 1 the "
+    "smooth mean"
 )
 
 

@@ -136,6 +136,6 @@ class Display:
         """Print a line that stays: a note, a warning, an error."""
         line = one_line(line)
         if self.bar is not None:
-            self.bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self.bar.console.print(line, markup=False, highlight=False, overflow="fold")  # wraps between words
         else:
             typer.echo(line, err=True)
