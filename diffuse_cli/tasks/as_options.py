@@ -115,7 +115,7 @@ def _holes(kind: type[Any], said: Mapping[str, Any], mask: Mapping[str, Any]) ->
     """Return what is to be filled. A repair looks for marks if it is not told where they are."""
     values = _joined(dict(said), mask)
     named = any(values.get(name) for name in ("boxes", "polygons")) or values.get("mask") is not None
-    return Inpaint(**values if named or kind is not Repair else {**values, "mask": "auto"})
+    return Inpaint(**values if named or kind is not Repair else {**values, "mask": "auto", "if_worn": True})
 
 
 def _joined(values: dict[str, Any], parts: Mapping[str, Any]) -> dict[str, Any]:

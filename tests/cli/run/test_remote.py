@@ -44,6 +44,8 @@ COMMANDS = [
     "deblur cat.jpg --blur 1 --noise 3 --rounds 1",
     "dejpeg cat.jpg",
     "repair cat.jpg --only noise,fading --no-provenance",
+    "repair cat.jpg --saturation 1",
+    "inpaint cat.png --box 2,2,9,9 --unblend",
     "inpaint cat.png --mask mask.png --box 2,2,9,9 --polygon 20,20,30,20,30,30",
     "enhance cat.png --clarity 0.5 --white-balance off",
     "extend cat.png --aspect 2:1 --anchor left",
