@@ -52,7 +52,7 @@ TASKS: dict[str, st.SearchStrategy[Any]] = {
 
 def asked(task: Task) -> str:
     """All that a task says, whether its lists are lists or tuples."""
-    told = {one.name: repr(getattr(task, one.name)) for one in fields(task)}  # type: ignore[arg-type]
+    told = {one.name: repr(getattr(task, one.name)) for one in fields(task)}
     return json.dumps(told).replace("(", "[").replace(")", "]").replace(",]", "]")
 
 
