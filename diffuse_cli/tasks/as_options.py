@@ -101,7 +101,8 @@ def from_options(
     asked = OPERATIONS[operation]
     if foreign := sorted(set(parts) - set(asked.parts)):
         raise UsageError(f"--{foreign[0]}: {operation} takes no such picture; leave it out")
-    given = {**asked.fixed, **{name: _tupled(value) for name, value in values.items()}}
+    said = {name: _tupled(value) for name, value in values.items() if (name, value) != ("holes", None)}
+    given = {**asked.fixed, **said}
     own: dict[str, Any] = dict(parts)
     if asked.kind is not Inpaint:
         mask = {"mask": own.pop("mask")} if "mask" in own else {}

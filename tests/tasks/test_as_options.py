@@ -95,6 +95,7 @@ def test_a_mask_is_given_once() -> None:
 def test_a_repair_looks_for_marks_unless_it_is_told_where_they_are() -> None:
     assert holes_of(from_options("repair", {"holes": {"grow": 1}}, {})) == Inpaint(mask="auto", if_worn=True, grow=1)
     assert holes_of(from_options("repair", {"holes": {"boxes": [[0, 0, 2, 2]]}}, {})) == Inpaint(boxes=((0, 0, 2, 2),))
+    assert from_options("repair", {"holes": None}, {}) == Repair()
     assert holes_of(from_options("repair", {"only": ["noise"]}, {})) is None
 
 
