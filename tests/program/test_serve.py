@@ -33,7 +33,7 @@ def running(model: Path, *options: str, **env: str) -> Iterator[tuple[subprocess
     assert server.stderr is not None
     try:
         line = server.stderr.readline()
-        assert line.startswith("serving toy"), line + server.stderr.read()
+        assert line.startswith("serving "), line
         yield server, int(line.split("127.0.0.1:")[1].split(",")[0].split(";")[0])
     finally:
         server.kill()
