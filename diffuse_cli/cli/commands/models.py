@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from ...errors import CheckpointError
+from ...errors import CheckpointError, UsageError
+from ..batch import plan
 
 ImportedRole = Literal["denoise", "dejpeg", "deblur", "restore"]
 
@@ -112,6 +113,39 @@ def import_(
     )
     context = "all of a picture" if header.whole else f"margin {header.margin}"
     typer.echo(f"{path}: {header.words}, {context}; for {', '.join(header.commands)} with --model {path.stem}")
+
+
+@app.command()
+def export(
+    model: Which = "photo",
+    onnx: Annotated[
+        Path | None, typer.Option("--onnx", metavar="FILE.onnx", help="Write the denoiser D(x, sigma) as ONNX.")
+    ] = None,
+    ncnn: Annotated[
+        Path | None,
+        typer.Option("--ncnn", metavar="FILE.param", help="Write the network for ncnn, and its weights in FILE.bin."),
+    ] = None,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite files that exist.")] = False,
+) -> None:
+    """Write a checkpoint of diffuse for other programs, checked against torch. docs/models.md tells inputs and outputs.
+
+    --onnx needs pip install 'diffuse-cli[onnx]', --ncnn needs 'diffuse-cli[ncnn]'.
+    """
+    from ...diffusion import checkpoint
+    from ...diffusion.export import export_ncnn, export_onnx, weights_beside
+
+    if onnx is None and ncnn is None:
+        raise UsageError("export to what? Give --onnx FILE.onnx, --ncnn FILE.param, or both")
+    for option, path, suffix in (("--onnx", onnx, ".onnx"), ("--ncnn", ncnn, ".param")):
+        if path is not None and path.suffix != suffix:
+            raise UsageError(f"{option} {path}: end the name in {suffix}")
+    found = checkpoint.find(model)
+    named = [path for path in (onnx, ncnn, None if ncnn is None else weights_beside(ncnn)) if path is not None]
+    plan.check_outputs(named, force=force, inputs=[found])
+    if onnx is not None:
+        typer.echo(export_onnx(found, onnx))
+    if ncnn is not None:
+        typer.echo(export_ncnn(found, ncnn))
 
 
 @app.command()
