@@ -15,6 +15,7 @@ from ..errors import CheckpointError, UsageError
 from ..system import files
 from .foreign.header import FORMAT as FOREIGN_FORMAT
 from .foreign.header import ForeignHeader
+from .settings import natural_size
 
 if TYPE_CHECKING:
     import torch
@@ -50,12 +51,20 @@ class CheckpointInfo:
     @property
     def labels(self) -> tuple[str, ...]:
         """Names that `generate --label` takes."""
+        if self.foreign is not None:
+            return self.foreign.labels
         return tuple(self.config.get("labels", ()))
 
     @property
     def crop(self) -> int:
         """Side of the training crops."""
         return int(self.config.get("crop", 96))
+
+    @property
+    def natural_size(self) -> tuple[int, int]:
+        """(height, width) of what `generate` draws, if nothing is said."""
+        side = 0 if self.foreign is None else self.foreign.side
+        return (side, side) if side else natural_size(self.crop)
 
     @property
     def foreign(self) -> ForeignHeader | None:

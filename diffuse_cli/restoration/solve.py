@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..degradation.mask_shapes import resized
+from ..diffusion.foreign.generative import GenerativeModel
 from ..diffusion.foreign.model import ForeignModel
 from ..diffusion.inference import OnStep, Run, infer
 from ..diffusion.tiling import copied_picture
@@ -14,6 +15,7 @@ from ..images.picture import Picture
 from ..images.tensors import to_array, to_tensor
 from .finishing import extend_colour_under_alpha, feather
 from .foreign import mapped
+from .generative import drawn_by
 from .jpeg_blocks.finishing import within_intervals
 from .noise_levels import between_levels
 from .observe import observe
@@ -55,6 +57,8 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     y, gray = to_tensor(picture.pixels), picture.is_gray
     if isinstance(problem.observation, Repainting):
         return repaint(y, problem.observation, run, gray=gray)
+    if isinstance(run.model, GenerativeModel):
+        return drawn_by(run.model, y, problem, run, gray=gray)
     if isinstance(run.model, ForeignModel) and not run.model.header.is_prior:
         return mapped(y, problem, picture, run.model, run, gray=gray)
     if problem.strips:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from ...diffusion.settings import GENERATE_STEPS, LABEL_GUIDANCE, label_guidance, natural_size
+from ...diffusion.settings import GENERATE_STEPS, LABEL_GUIDANCE, label_guidance
 from ...errors import UsageError
 from ...provenance import recipe
 from ..batch import pipeline
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ...diffusion.foreign.generative import GenerativeModel
+    from ...diffusion.foreign.header import ForeignHeader
     from ...diffusion.model import Model
     from ...diffusion.settings import Settings
 
@@ -81,12 +83,14 @@ def generate(
     info = checkpoint.read_info(checkpoint.find(compute.model))
     labels = _labels(label, info.labels, grid=grid)
     count = count or (10 if len(labels) > 1 else 16 if grid else 1)
-    width, height = natural_size(info.crop) if size is None else two_numbers("size", size)
+    width, height = info.natural_size[::-1] if size is None else two_numbers("size", size)
     if steps < 2 or min(width, height) < 1:
         raise UsageError("--steps must be at least 2, and --size at least 1x1")
     settings = [compute.settings(steps, sample=k) for k in range(count)]
     encoding = coding.encoding()
-    weight = label_guidance(guidance, label)
+    header = info.foreign
+    weight = 1.0 if header is not None else label_guidance(guidance, label)
+    foreign = {} if header is None else _checked(info.path.stem, header, (height, width), labels[0], guidance)
     told = {
         "size": [width, height],
         **({} if label is None else {"label": label, "guidance": weight}),
@@ -94,13 +98,13 @@ def generate(
     }
 
     def wanted(job: Job) -> dict[str, Any]:
-        from ...diffusion.model import chosen_dtype
+        from ...diffusion.foreign.model import dtype_of
 
-        dtype = chosen_dtype(compute.device, compute.dtype, compute.engine)
+        dtype = dtype_of(info.path, compute.device, compute.dtype, compute.engine)
         digest = checkpoint.file_sha256(checkpoint.find(compute.model))
         coded = encoding.to_recipe(job.output) if job.output != PIPE else {"format": "PNG"}
         computing = recipe.of_computing("generate", settings[job.sample], digest, dtype, compute.compile)
-        return {**computing, **told, **coded}
+        return {**computing, **told, **foreign, **coded}
 
     jobs = 1 if grid else count
     name = "{op}.{seed}{ext}" if grid else "{op}.{seed}.{k}{ext}"
@@ -108,14 +112,14 @@ def generate(
     if files.dry_run:
         show_plan(what, files)
         return
-    from ...diffusion.foreign.model import core_of
+    from ...diffusion.foreign.model import drawing_model
 
     with Display(quiet=files.quiet, total=jobs) as display:
         begin(what, files, display)
         display.prepare("loading the model")
         drawer = _Drawer(
             columns=_columns(count, labels) if grid else None, settings=settings, size=(height, width),
-            labels=labels, guidance=guidance, wanted=wanted, model=core_of(compute.load()),
+            labels=labels, guidance=guidance, wanted=wanted, model=drawing_model(compute.load()),
             results=Results(batch=what, files=files, encoding=encoding, display=display),
         )  # fmt: skip
         with working(PictureWork(what, files, display)) as work:
@@ -137,6 +141,25 @@ def _labels(label: str | None, known: tuple[str, ...], *, grid: bool) -> list[st
     if label is not None:
         checkpoint.label_index(label, known)
     return [label]
+
+
+def _checked(
+    name: str, header: "ForeignHeader", size: tuple[int, int], label: str | None, guidance: float | None
+) -> dict[str, Any]:
+    """Check that an imported model draws what is asked for, and return what recipes say of it.
+
+    Raises:
+        UsageError: it does not.
+    """
+    from ...diffusion.foreign.generative import check_label
+    from ...diffusion.generation import check_drawing
+    from ...tasks.with_model import check_model
+    from ..run.imported import told_of
+
+    check_model(header, name, "generate", drawn=True)
+    check_label(header, label)
+    check_drawing(header, size, guidance)
+    return {"foreign": told_of(name, header)}
 
 
 def _columns(count: int, labels: list[str | None]) -> int:
@@ -166,7 +189,7 @@ class _Drawer(PictureSteps[dict[str, Any]]):
     labels: "list[str | None]"
     guidance: float | None
     wanted: Wanted
-    model: "Model"
+    model: "Model | GenerativeModel"
 
     def weight(self, job: Job) -> int:
         """Return the number of pixels to draw."""
@@ -207,7 +230,7 @@ class _Drawer(PictureSteps[dict[str, Any]]):
 
         progress = self.results.display.progress
         x = draw(self.size, setting, self.model, label=label, guidance=self.guidance, progress=progress)
-        return to_array(x, 1 if self.model.network.config.gray else 3)
+        return to_array(x, 1 if self.model.gray else 3)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from ...tasks.task import Task
 
 
+def header_of(compute: Compute) -> "tuple[str, ForeignHeader] | None":
+    """Return the name of an imported model and what it is. None: a checkpoint of this program, or a missing one."""
+    from ...diffusion.checkpoint import find, read_info
+
+    try:
+        path = find(compute.model)
+        header = read_info(path).foreign
+    except CheckpointError:  # that is said when the model is loaded
+        return None
+    return None if header is None else (path.stem, header)
+
+
 def for_model(tasks: TaskSource, compute: Compute, op: str, *, drawn: bool, damaged: "Damaged") -> TaskSource:
     """Return a batch's tasks as the model carries them out. A checkpoint of this program does so as they are.
 
@@ -31,30 +43,34 @@ def for_model(tasks: TaskSource, compute: Compute, op: str, *, drawn: bool, dama
     Raises:
         UsageError: an imported model does not fit the command, or spandrel is not installed.
     """
-    from ...diffusion.checkpoint import find, read_info
-
-    try:
-        path = find(compute.model)
-        header = read_info(path).foreign
-    except CheckpointError:  # that is said when the model is loaded
-        return tasks
-    if header is None:
+    found = header_of(compute)
+    if found is None:
         return tasks
     from ...tasks.with_model import check_model, with_model
 
-    check_model(header, path.stem, op, drawn=drawn)
+    name, header = found
+    check_model(header, name, op, drawn=drawn)
     if isinstance(tasks, SameTask) and not tasks.fills_holes:
         with_model(tasks.task, header)  # refuses what the model is not told
     if tasks.fills_holes and op != "inpaint" and not header.is_prior:
-        raise UsageError(f"--mask: --model {path.stem} fills nothing ({header.words}); leave it out")
+        raise UsageError(f"--mask: --model {name} fills nothing ({header.words}); leave it out")
     if damaged == "inpaint" and header.role not in ("prior", "inpaint"):
-        raise UsageError(f"--damaged inpaint: --model {path.stem} fills nothing; take --damaged keep")
+        raise UsageError(f"--damaged inpaint: --model {name} fills nothing; take --damaged keep")
     from ...diffusion.foreign.model import side_of
 
     settings = compute.settings(1)
     auto = header.whole and settings.tile == "auto"
     tile: int | str = "auto" if auto else side_of(header, settings) or "off"
-    return _OfModel(tasks=tasks, header=header, name=path.stem, tile=tile)
+    return _OfModel(tasks=tasks, header=header, name=name, tile=tile)
+
+
+def told_of(name: str, header: "ForeignHeader") -> dict[str, Any]:
+    """Return what recipes say of an imported model."""
+    library = "diffusers" if header.generates else "spandrel"
+    return {
+        "name": name, "architecture": header.architecture, "role": header.role, "regression": header.regression,
+        "source": header.source_sha256, library: version(library),
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,14 +94,7 @@ class _OfModel(TaskSource):
         from ...tasks.with_model import with_model
 
         task, facts = self.tasks.of(job)
-        return with_model(task, self.header), {**facts, "foreign": self._told(), "tile": self.tile}
-
-    def _told(self) -> dict[str, Any]:
-        header = self.header
-        return {
-            "name": self.name, "architecture": header.architecture, "role": header.role,
-            "regression": header.regression, "source": header.source_sha256, "spandrel": version("spandrel"),
-        }  # fmt: skip
+        return with_model(task, self.header), {**facts, "foreign": told_of(self.name, self.header), "tile": self.tile}
 
     @property
     def fills_holes(self) -> bool:

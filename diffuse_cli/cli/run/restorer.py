@@ -10,6 +10,7 @@ from ...errors import PictureError, UsageError
 from ...provenance import recipe
 from ...system.files import in_the_way
 from ...system.process import give_back
+from ...tasks.with_model import as_drawn
 from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
@@ -18,7 +19,7 @@ from ..options.options import Compute, Files, MetadataOptions, SamplingOptions
 from .clips import Pace, check_clip, clip_facts, copied, earlier_frames, may_be_clip, not_held
 from .damaged import mender, told
 from .display import Display
-from .imported import for_model
+from .imported import for_model, header_of
 from .planning import coding_of, plan_files, show_plan
 from .products import Answer, Checkpoint, RestoredPicture, answer_of, products_beside
 from .reading import Input, Inputs
@@ -61,6 +62,9 @@ def restore_files(
     from ...diffusion.model import Model
     from ...restoration.noise_reading import noise_reader
 
+    found = header_of(compute)
+    steps, fidelity = as_drawn(None if found is None else found[1], which.steps, which.fidelity)
+    which = replace(which, steps=steps, fidelity=fidelity)
     encoding, request = keeping.encoding(), which.answers()
     tasks = for_model(tasks, compute, op, drawn=request.are_drawn, damaged=files.damaged)
     part = None if clips is None else clips.part()

@@ -1,6 +1,7 @@
 """An imported model on a device: a prior of the core, or a map from a picture to a picture."""
 
 import copy
+import json
 import logging
 import warnings
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from ..network import NetworkConfig
 from ..settings import Device, Dtype, Engine, Settings, side_within, tile_side
 from ..tiling import GRID, Grid
 from .gaussian import ForeignDenoiser
+from .generative import GenerativeModel, sigmas_of
 from .header import MOST_MARGIN, ForeignHeader
 from .loading import check_spandrel, describe
+from .unet_folder import ALPHAS, UNET, build_unet
 
 if TYPE_CHECKING:
     from spandrel import ModelDescriptor
@@ -199,7 +202,32 @@ def from_network(
     return ForeignModel(header=header, network=fast, exact=exact, path=path)
 
 
-AnyModel = Model | ForeignModel
+def load_generative(path: Path, *, device: Device = "auto", dtype: Dtype = "auto") -> GenerativeModel:
+    """Load an imported UNet2DModel onto a device. The arguments are those of `Model.load`; it computes in fp32.
+
+    Raises:
+        CheckpointError: the file is damaged.
+        UsageError: the device is not there, or diffusers is not installed.
+    """
+    info = checkpoint.read_info(path)
+    header = info.foreign
+    if header is None or not header.generates:
+        raise CheckpointError(f"{path}: is no model that generates")
+    if dtype not in ("auto", "fp32"):
+        raise UsageError(f"--dtype {dtype}: {header.architecture} computes in fp32; leave it out")
+    tensors = checkpoint.read_tensors(path)
+    try:
+        alphas, config = tensors.pop(ALPHAS), json.loads(info.metadata[UNET])
+    except (KeyError, ValueError):
+        raise CheckpointError(f"{path}: has no schedule or no config; import the model again") from None
+    network = build_unet(config, tensors, str(path))
+    fits = (network.config.in_channels, network.config.sample_size, network.config.num_class_embeds or 0)
+    if fits != (header.channels, header.side, header.classes) or alphas.ndim != 1 or len(alphas) < 2:
+        raise CheckpointError(f"{path}: its tensors do not fit its header; import the model again")
+    return GenerativeModel(header=header, network=network.to(device_of(device)), sigmas=sigmas_of(alphas), path=path)
+
+
+AnyModel = Model | ForeignModel | GenerativeModel
 """What restores pictures."""
 
 
@@ -213,6 +241,15 @@ def core_of(model: AnyModel) -> Model:
         return model
     commands = " and ".join(model.header.commands)
     raise CheckpointError(f"{model.path}: is an imported model ({model.header.words}); it is for {commands}")
+
+
+def drawing_model(model: AnyModel) -> Model | GenerativeModel:
+    """Return a model that draws pictures from nothing.
+
+    Raises:
+        CheckpointError: it does something else.
+    """
+    return model if isinstance(model, GenerativeModel) else core_of(model)
 
 
 def dtype_of(path: Path, device: Device, dtype: Dtype, engine: Engine = "torch") -> Dtype:
@@ -243,11 +280,14 @@ def load_any(
         UsageError: as `Model.load`, or an option is for checkpoints alone.
     """
     path = checkpoint.find(model)
-    if checkpoint.read_info(path).foreign is None:
+    header = checkpoint.read_info(path).foreign
+    if header is None:
         return Model.load(path, device=device, dtype=dtype, threads=threads, compiled=compiled, engine=engine)
     if engine != "torch" or compiled:
         option = "--compile" if compiled else f"--engine {engine}"
         raise UsageError(f"{option} is for checkpoints of diffuse, not for imported models; leave it out")
     if threads is not None:
         torch.set_num_threads(threads)
+    if header.generates:
+        return load_generative(path, device=device, dtype=dtype)
     return ForeignModel.load(path, device=device, dtype=dtype)
