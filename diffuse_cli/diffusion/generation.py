@@ -12,6 +12,7 @@ from .conditioning import Conditioning, guided, no_state
 from .denoiser import SIGMA_MAX, Denoiser, DenoiserFn, Observation, nothing_known
 from .foreign.generative import GenerativeModel
 from .foreign.header import ForeignHeader
+from .foreign.text import TextModel
 from .inference import Progress, Run, calls, infer, noised, part_of, tile_counter
 from .model import Model
 from .sampling import SOLVERS, karras_sigmas
@@ -25,7 +26,7 @@ STAGE_SCALE = 4.0
 def generate(
     size: tuple[int, int],
     settings: Settings,
-    model: Model | GenerativeModel,
+    model: Model | GenerativeModel | TextModel,
     *,
     label: str | None = None,
     guidance: float | None = None,
@@ -52,6 +53,9 @@ def generate(
     """
     if settings.steps < 2 or min(size) < 1:
         raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
+    if isinstance(model, TextModel):
+        check_drawing(model.header, size, None)
+        return model.drawn(size, settings, progress)
     if isinstance(model, GenerativeModel):
         check_drawing(model.header, size, guidance)
         nothing = model.nothing_known(1, torch.device("cpu"))
@@ -78,7 +82,11 @@ def check_drawing(header: ForeignHeader, size: tuple[int, int], guidance: float 
     Raises:
         UsageError: it draws other sizes, or knows no guidance.
     """
-    side = header.side
+    side, multiple = header.side, header.multiple
+    if header.reads_text:
+        if any(n % multiple for n in size):
+            raise UsageError(f"this model draws pictures whose sides are multiples of {multiple}; give another --size")
+        return
     if size != (side, side):
         raise UsageError(f"this model was trained on pictures of {side}x{side}, and draws no others; leave --size out")
     if guidance not in (None, 1):

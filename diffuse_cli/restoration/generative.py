@@ -17,6 +17,7 @@ from ..diffusion.generation import drawn
 from ..diffusion.inference import Run
 from ..diffusion.tiling import copied_picture
 from ..errors import PictureError
+from .hole_windows import windows_around
 from .problem import Problem
 
 
@@ -47,9 +48,7 @@ def _enlarged(model: GenerativeModel, y: Tensor, problem: Problem, run: Run, *, 
     side, size = model.header.side, problem.size
     if size is None or size != (side, side):
         wanted = "" if size is None else f", and this result is {size[1]}x{size[0]}"
-        raise PictureError(
-            f"the model draws pictures of {side}x{side} alone{wanted}; crop the picture to a square first"
-        )
+        raise PictureError(f"the model draws pictures of {side}x{side} alone{wanted}; crop it to a square")
     nothing = replace(model.nothing_known(1, y.device), gray=gray or model.gray)
     consistent = problem.guide is not None and problem.guide.consistent
     damage = None if consistent else LinearDamage(y=y, blur=0.0, noise=0.0)
@@ -63,7 +62,8 @@ def _filled(model: GenerativeModel, y: Tensor, problem: Problem, run: Run, *, gr
     """Fill holes, each in a window of the size that the network draws. What lies beyond the picture is missing, too."""
     assert problem.hole is not None
     x, left, side = copied_picture(y), problem.hole.copy(), model.header.side
-    windows = _windows(left, side)
+    _check_fits(left, side)
+    windows = windows_around(left, side)
     for k, (rows, columns) in enumerate(windows):
         part, hole = x[..., rows, columns], torch.from_numpy(left[rows, columns])
         h, w = hole.shape
@@ -78,29 +78,12 @@ def _filled(model: GenerativeModel, y: Tensor, problem: Problem, run: Run, *, gr
     return x
 
 
-def _windows(hole: NDArray[np.bool_], side: int) -> list[tuple[slice, slice]]:
-    """Return windows of at most the side that hold all holes, each with its hole in the middle.
+def _check_fits(hole: NDArray[np.bool_], side: int) -> None:
+    """Check that something is known beside every hole, in what is drawn at once.
 
     Raises:
-        PictureError: a hole fills a window, so that nothing would be known around it.
+        PictureError: nothing is, in one direction.
     """
-    h, w = hole.shape
-    windows: list[tuple[slice, slice]] = []
-    for rows, columns in find_objects(label(hole, np.ones((3, 3)))[0]):
-        across = max(rows.stop - rows.start, columns.stop - columns.start)
-        if across > side - 2:
-            raise PictureError(f"a hole is {across} pixels wide, and the model draws {side}x{side} with what is around")
-        if not any(_holds(other, (rows, columns)) for other in windows):
-            windows.append((_around(rows, side, h), _around(columns, side, w)))
-    return windows
-
-
-def _around(span: slice, side: int, length: int) -> slice:
-    """Return a span of the side, or of all of the axis if that is shorter, with another in its middle."""
-    side = min(side, length)
-    begin = min(max((span.start + span.stop - side) // 2, 0), length - side)
-    return slice(begin, begin + side)
-
-
-def _holds(window: tuple[slice, slice], part: tuple[slice, slice]) -> bool:
-    return all(a.start <= b.start and b.stop <= a.stop for a, b in zip(window, part, strict=True))
+    across = max(span.stop - span.start for part in find_objects(label(hole, np.ones((3, 3)))[0]) for span in part)
+    if across > side - 2:
+        raise PictureError(f"a hole is {across} pixels wide, and the model draws {side}x{side} with what is around")

@@ -9,13 +9,14 @@ from torch import Tensor
 from ..degradation.mask_shapes import resized
 from ..diffusion.foreign.generative import GenerativeModel
 from ..diffusion.foreign.model import ForeignModel
+from ..diffusion.foreign.text import TextModel
 from ..diffusion.inference import OnStep, Run, infer
 from ..diffusion.tiling import copied_picture
 from ..images.picture import Picture
 from ..images.tensors import to_array, to_tensor
+from . import generative, text
 from .finishing import extend_colour_under_alpha, feather
 from .foreign import mapped
-from .generative import drawn_by
 from .jpeg_blocks.finishing import within_intervals
 from .noise_levels import between_levels
 from .observe import observe
@@ -57,10 +58,9 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     y, gray = to_tensor(picture.pixels), picture.is_gray
     if isinstance(problem.observation, Repainting):
         return repaint(y, problem.observation, run, gray=gray)
-    if isinstance(run.model, GenerativeModel):
-        return drawn_by(run.model, y, problem, run, gray=gray)
-    if isinstance(run.model, ForeignModel) and not run.model.header.is_prior:
-        return mapped(y, problem, picture, run.model, run, gray=gray)
+    by_other = _by_other_rules(y, problem, picture, run, gray=gray)
+    if by_other is not None:
+        return by_other
     if problem.strips:
         return _strip_by_strip(y, problem, picture, run)
     wide = _wide_hole(problem, textured=run.settings.has_texture)
@@ -79,6 +79,18 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     if blocks is None:
         return estimate
     return within_intervals(estimate, picture, blocks.quality, blocks.origin, smooth=not sampling)
+
+
+def _by_other_rules(y: Tensor, problem: Problem, picture: Picture, run: Run, *, gray: bool) -> Tensor | None:
+    """Return what an imported model makes of a picture that is no denoiser told a level. None: the model is one."""
+    model = run.model
+    if isinstance(model, GenerativeModel):
+        return generative.drawn_by(model, y, problem, run, gray=gray)
+    if isinstance(model, TextModel):
+        return text.drawn_by(model, y, problem, run, gray=gray)
+    if isinstance(model, ForeignModel) and not model.header.is_prior:
+        return mapped(y, problem, picture, model, run, gray=gray)
+    return None
 
 
 def _faded_in(problem: Problem, picture: Picture, run: Run) -> Tensor:

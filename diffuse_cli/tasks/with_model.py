@@ -9,7 +9,9 @@ from ..errors import UsageError
 from ..images.source_type import EDITED
 from .deblur import Deblur
 from .denoise import Denoise
+from .extend import Extend
 from .inpaint import Inpaint
+from .redraw import Redraw
 from .restore import Restore
 from .super_resolve import SuperResolve
 from .task import Task, altered
@@ -24,7 +26,7 @@ _FAR: float = 1.5
 """The factor between the level that is found and the one that a denoiser was trained for from which it is told."""
 _TASKS: Mapping[type[Task], tuple[str, ...]] = {
     Denoise: ("denoise",), Inpaint: ("inpaint",), SuperResolve: ("super-resolve",), Deblur: ("deblur",),
-    Restore: ("restore", "deblur", "dejpeg"),
+    Restore: ("restore", "deblur", "dejpeg"), Extend: ("extend",), Redraw: ("stylize",),
 }  # fmt: skip
 """The commands of each task."""
 
@@ -165,6 +167,8 @@ class WithModel:
             return Problem(observation=AsTrained())
         if isinstance(self.task, Inpaint) and not self.header.is_prior:
             return self.task.known(picture)
+        if isinstance(self.task, Extend):
+            return replace(self.task.problem(picture), strips=())
         return self._warned(fitted(self.task.problem(picture), self.header))
 
     def _warned(self, problem: "Problem") -> "Problem":
@@ -181,7 +185,7 @@ class WithModel:
     def source_type(recipe: Mapping[str, Any]) -> str | None:
         """Return IPTC's term for the result. A network that may have been trained to invent does."""
         told = recipe.get("foreign", {})
-        if told.get("role") == "generate":
+        if told.get("role") in ("generate", "text"):
             return EDITED
         return altered(recipe) if told.get("regression") and told.get("role") != "inpaint" else EDITED
 

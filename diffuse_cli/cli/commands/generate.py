@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
@@ -12,8 +13,9 @@ from ...provenance import recipe
 from ..batch import pipeline
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
-from ..options.options import Coding, Compute, Output, shared, two_numbers
+from ..options.options import Coding, Compute, NegativeText, Output, PromptOptions, Text, shared, two_numbers
 from ..run.display import Display
+from ..run.imported import check_told, prompt_of, say_of_folder, scheduler_of, told_of
 from ..run.planning import Wanted, plan_drawing, show_plan
 from ..run.results import Results
 from ..run.steps import Made, PictureSteps, Shown
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from ...diffusion.foreign.generative import GenerativeModel
     from ...diffusion.foreign.header import ForeignHeader
+    from ...diffusion.foreign.text import TextModel
     from ...diffusion.model import Model
     from ...diffusion.settings import Settings
 
@@ -73,6 +76,8 @@ def generate(
         bool, typer.Option("--grid", help="Write one contact sheet, generate.{seed}.png, instead.")
     ] = False,
     steps: Annotated[int, typer.Option(metavar="N", help="Solver steps of each stage.")] = GENERATE_STEPS,
+    prompt: Text = None,
+    negative_prompt: NegativeText = None,
     *,
     coding: Coding,
     compute: Compute,
@@ -89,8 +94,12 @@ def generate(
     settings = [compute.settings(steps, sample=k) for k in range(count)]
     encoding = coding.encoding()
     header = info.foreign
+    text = PromptOptions(prompt=prompt, negative_prompt=negative_prompt, guidance=guidance if prompt else None)
+    check_told(
+        None if header is None else (info.path.stem, header), compute, text, None if header is None else labels[0]
+    )
     weight = 1.0 if header is not None else label_guidance(guidance, label)
-    foreign = {} if header is None else _checked(info.path.stem, header, (height, width), labels[0], guidance)
+    foreign = {} if header is None else _checked(info.path, header, (height, width), guidance, text)
     told = {
         "size": [width, height],
         **({} if label is None else {"label": label, "guidance": weight}),
@@ -117,9 +126,12 @@ def generate(
     with Display(quiet=files.quiet, total=jobs) as display:
         begin(what, files, display)
         display.prepare("loading the model")
+        model = drawing_model(compute.load())
+        if header is not None and header.reads_text:
+            say_of_folder(info.path, header, display)
         drawer = _Drawer(
             columns=_columns(count, labels) if grid else None, settings=settings, size=(height, width),
-            labels=labels, guidance=guidance, wanted=wanted, model=drawing_model(compute.load()),
+            labels=labels, guidance=guidance, wanted=wanted, model=_told(model, text),
             results=Results(batch=what, files=files, encoding=encoding, display=display),
         )  # fmt: skip
         with working(PictureWork(what, files, display)) as work:
@@ -143,23 +155,30 @@ def _labels(label: str | None, known: tuple[str, ...], *, grid: bool) -> list[st
     return [label]
 
 
+def _told(model: "Model | GenerativeModel | TextModel", text: PromptOptions) -> "Model | GenerativeModel | TextModel":
+    """Return a model that is told the prompt, if it is told one."""
+    from ...diffusion.foreign.text import TextModel
+
+    return model.told(prompt_of(text)) if isinstance(model, TextModel) else model
+
+
 def _checked(
-    name: str, header: "ForeignHeader", size: tuple[int, int], label: str | None, guidance: float | None
+    path: Path, header: "ForeignHeader", size: tuple[int, int], guidance: float | None, text: PromptOptions
 ) -> dict[str, Any]:
     """Check that an imported model draws what is asked for, and return what recipes say of it.
 
     Raises:
         UsageError: it does not.
     """
-    from ...diffusion.foreign.generative import check_label
     from ...diffusion.generation import check_drawing
     from ...tasks.with_model import check_model
-    from ..run.imported import told_of
 
-    check_model(header, name, "generate", drawn=True)
-    check_label(header, label)
+    check_model(header, path.stem, "generate", drawn=True)
     check_drawing(header, size, guidance)
-    return {"foreign": told_of(name, header)}
+    if not header.reads_text:
+        return {"foreign": told_of(path.stem, header)}
+    foreign = {**told_of(path.stem, header), **scheduler_of(path)}
+    return {"foreign": foreign, **text.to_recipe(), "solver": None}
 
 
 def _columns(count: int, labels: list[str | None]) -> int:
@@ -189,7 +208,7 @@ class _Drawer(PictureSteps[dict[str, Any]]):
     labels: "list[str | None]"
     guidance: float | None
     wanted: Wanted
-    model: "Model | GenerativeModel"
+    model: "Model | GenerativeModel | TextModel"
 
     def weight(self, job: Job) -> int:
         """Return the number of pixels to draw."""

@@ -3,7 +3,7 @@
 import typer
 
 from ..options.masking import MaskOptions, Paint
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
+from ..options.options import Compute, Files, Label, MetadataOptions, PromptOptions, SamplingOptions, shared
 
 
 @shared
@@ -11,7 +11,9 @@ def inpaint(
     files: Files,
     masking: MaskOptions,
     paint: Paint = False,
+    label: Label = None,
     *,
+    told: PromptOptions,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
@@ -27,12 +29,12 @@ def inpaint(
         from ..paint.painting import Painting
 
         painting = Painting(masking=masking, files=files, compute=compute, which=which, task=lambda holes: holes)
-        restore_files("inpaint", painting, files, keeping, compute, which)
+        restore_files("inpaint", painting, files, keeping, compute, which, told=told, label=label)
         return
     if not masking.given:
         masking.check_unused()
     holes = MaskSource(masking=masking, max_pixels=files.max_pixels)
-    restore_files("inpaint", holes, files, keeping, compute, which)
+    restore_files("inpaint", holes, files, keeping, compute, which, told=told, label=label)
 
 
 def add_to(app: typer.Typer) -> None:

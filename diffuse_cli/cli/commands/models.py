@@ -48,7 +48,8 @@ def info(model: Which = "photo") -> None:
 
     found = checkpoint.read_info(checkpoint.find(model))
     typer.echo(f"file: {found.path}")
-    typer.echo(f"parameters: {found.parameters:,} ({', '.join(sorted(set(found.dtypes.values())))})")
+    if found.shapes:
+        typer.echo(f"parameters: {found.parameters:,} ({', '.join(sorted(set(found.dtypes.values())))})")
     for key in sorted(found.metadata):
         if key != "config" or found.foreign is None:
             typer.echo(f"{key}: {found.metadata[key]}")
@@ -66,6 +67,9 @@ def verify(model: Which = "photo") -> None:
 
     path = checkpoint.find(model)
     load_any(path, device="cpu", dtype="fp32")
+    if path.is_dir():
+        typer.echo(f"{path}: loads; sha256 of its files: {checkpoint.file_sha256(path)}, the folder states none")
+        return
     actual, agrees = checkpoint.verify(path)
     if agrees is False:
         raise CheckpointError(f"{path}: its tensors do not match its sha256; fetch it again")

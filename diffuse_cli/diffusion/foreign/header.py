@@ -8,9 +8,9 @@ from typing import Any, Final, Literal, get_args
 from ...errors import CheckpointError
 
 FORMAT: Final = "diffuse-foreign-1"
-Role = Literal["prior", "denoise", "dejpeg", "deblur", "restore", "super-resolve", "inpaint", "generate"]
+Role = Literal["prior", "denoise", "dejpeg", "deblur", "restore", "super-resolve", "inpaint", "generate", "text"]
 """What a model does. A prior is a denoiser that is told the level of white Gaussian noise."""
-Conditioned = Literal["", "noise", "quality", "mask", "label"]
+Conditioned = Literal["", "noise", "quality", "mask", "label", "text"]
 """What a model is told beside the picture."""
 Prediction = Literal["", "epsilon", "v_prediction", "sample"]
 """What a network that generates predicts, as diffusers calls it."""
@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[Role, tuple[str, ...]]] = {
     "super-resolve": ("super-resolve",),
     "inpaint": ("inpaint",),
     "generate": ("generate", "inpaint", "super-resolve"),
+    "text": ("generate", "inpaint", "extend", "stylize"),
 }
 """The commands that each role fits."""
 MOST_MARGIN: Final = 128
@@ -93,8 +94,13 @@ class ForeignHeader:
 
     @property
     def generates(self) -> bool:
-        """Whether it draws samples alone, of one size."""
-        return self.role == "generate"
+        """Whether it draws samples alone."""
+        return self.role in ("generate", "text")
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it is told by text what to draw."""
+        return self.role == "text"
 
     @property
     def labels(self) -> tuple[str, ...]:

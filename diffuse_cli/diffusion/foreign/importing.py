@@ -17,8 +17,9 @@ from .. import checkpoint
 from ..tiling import GRID
 from .header import FORMAT, Conditioned, ForeignHeader, Prediction, Role
 from .loading import check_spandrel, describe, read_tensors
+from .pipeline_folder import folder_licence
 from .probing import Measured, activation_of, measure
-from .unet_folder import ALPHAS, UNET, build_unet, folder_licence, read_unet_folder
+from .unet_folder import ALPHAS, UNET, build_unet, read_unet_folder
 
 if TYPE_CHECKING:
     from spandrel import ModelDescriptor
@@ -108,7 +109,7 @@ def _import_folder(source: Path, target: Path, licence: str | None) -> tuple[Pat
         architecture="UNet2DModel", role="generate", scale=1, channels=channels, side=side, classes=classes,
         whole=True, margin=0, activation=activation_of(SimpleNamespace(model=network), call, channels, side),
         conditioned="label" if classes else "", prediction=cast("Prediction", found.prediction),
-        source_sha256=found.sha256, licence=_stated(licence, folder_licence(source)),
+        source_sha256=found.sha256, licence=_stated(licence, {"license": folder_licence(source)}),
     )  # fmt: skip
     ForeignHeader.from_config(json.loads(header.to_json()))  # or it could not be read again
     _write(target, {**found.tensors, ALPHAS: found.alphas}, header, {UNET: json.dumps(found.config)})

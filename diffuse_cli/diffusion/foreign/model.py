@@ -22,6 +22,7 @@ from .gaussian import ForeignDenoiser
 from .generative import GenerativeModel, sigmas_of
 from .header import MOST_MARGIN, ForeignHeader
 from .loading import check_spandrel, describe
+from .text import TextModel, load_text
 from .unet_folder import ALPHAS, UNET, build_unet
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def load_generative(path: Path, *, device: Device = "auto", dtype: Dtype = "auto
     return GenerativeModel(header=header, network=network.to(device_of(device)), sigmas=sigmas_of(alphas), path=path)
 
 
-AnyModel = Model | ForeignModel | GenerativeModel
+AnyModel = Model | ForeignModel | GenerativeModel | TextModel
 """What restores pictures."""
 
 
@@ -243,13 +244,13 @@ def core_of(model: AnyModel) -> Model:
     raise CheckpointError(f"{model.path}: is an imported model ({model.header.words}); it is for {commands}")
 
 
-def drawing_model(model: AnyModel) -> Model | GenerativeModel:
+def drawing_model(model: AnyModel) -> Model | GenerativeModel | TextModel:
     """Return a model that draws pictures from nothing.
 
     Raises:
         CheckpointError: it does something else.
     """
-    return model if isinstance(model, GenerativeModel) else core_of(model)
+    return model if isinstance(model, GenerativeModel | TextModel) else core_of(model)
 
 
 def dtype_of(path: Path, device: Device, dtype: Dtype, engine: Engine = "torch") -> Dtype:
@@ -260,6 +261,9 @@ def dtype_of(path: Path, device: Device, dtype: Dtype, engine: Engine = "torch")
         UsageError: the device is not there.
     """
     header = checkpoint.read_info(path).foreign
+    if header is not None and header.reads_text:
+        half = device_of(device).type == "cuda" if dtype == "auto" else dtype != "fp32"
+        return "bf16" if half else "fp32"
     chosen = chosen_dtype(device, dtype, engine)
     return chosen if header is None or header.bf16 else "fp32"
 
@@ -288,6 +292,10 @@ def load_any(
         raise UsageError(f"{option} is for checkpoints of diffuse, not for imported models; leave it out")
     if threads is not None:
         torch.set_num_threads(threads)
+    if header.reads_text:
+        place = device_of(device)
+        half = dtype_of(path, device, dtype) == "bf16"
+        return load_text(path, header, place, torch.bfloat16 if half else torch.float32)
     if header.generates:
         return load_generative(path, device=device, dtype=dtype)
     return ForeignModel.load(path, device=device, dtype=dtype)

@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from ...errors import DEFECTS, CheckpointError, UsageError
 from ...system.files import file_sha256
+from .pipeline_folder import read_json
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
@@ -22,7 +22,6 @@ ALPHAS: Final = "diffuse.alphas_cumprod"
 UNET: Final = "unet"
 """The metadata of an imported file that have the network's config."""
 PREDICTIONS: Final = ("epsilon", "v_prediction", "sample")
-_LARGEST_JSON: Final = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -55,25 +54,6 @@ def check_diffusers() -> None:
         raise UsageError(f"folders of diffusers need {' and '.join(missing)}; pip install 'diffuse-cli[diffusers]'")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a small JSON file.
-
-    Raises:
-        CheckpointError: it cannot be read, or holds something else.
-    """
-    try:
-        if path.stat().st_size > _LARGEST_JSON:
-            raise CheckpointError(f"{path}: too large for a config")
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise CheckpointError(f"{path}: is no JSON file") from None
-    if not isinstance(found, dict):
-        raise CheckpointError(f"{path}: is no JSON object")
-    return found
-
-
 def read_unet_folder(folder: Path) -> UnetFolder:
     """Read a pipeline's folder, or that of its network with the scheduler beside it.
 
@@ -101,16 +81,6 @@ def read_unet_folder(folder: Path) -> UnetFolder:
         tensors=tensors, config=config, alphas=alphas, prediction=prediction,
         sha256=files_sha256([config_file, schedule, *weights], folder.parent),
     )  # fmt: skip
-
-
-def folder_licence(folder: Path) -> dict[str, str]:
-    """Return the licence that the head of a folder's README.md states, as metadata: `license: ...`."""
-    try:
-        head = (folder / "README.md").read_text(encoding="utf-8", errors="replace")[:4000].splitlines()
-    except OSError:
-        return {}
-    found = [line.partition(":")[2].strip() for line in head if line.startswith("license:")]
-    return {"license": found[0]} if found else {}
 
 
 def files_sha256(files: list[Path], root: Path) -> str:
