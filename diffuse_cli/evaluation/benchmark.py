@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..diffusion.checkpoint import CheckpointInfo
-from ..diffusion.foreign.model import MEMORY, AnyModel, ForeignModel
+from ..diffusion.foreign.model import MEMORY, ForeignModel
 from ..diffusion.model import Model
 from ..diffusion.network import UNet
 from ..version import __version__
@@ -34,7 +34,9 @@ FOREIGN_SIZES, FULL_FOREIGN_SIZES, FOREIGN_TILES = (0.25,), (0.25, 1.0), (128, 2
 """The same for imported models, of which some take a hundred times as long, and the sides of their tiles."""
 
 
-def benchmark(model: AnyModel, info: CheckpointInfo, *, full: bool, say: Callable[[str], None]) -> dict[str, Any]:
+def benchmark(
+    model: Model | ForeignModel, info: CheckpointInfo, *, full: bool, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Time everything, one after the other. Of an imported model: its network, and the commands that it is for.
 
     Args:

@@ -71,7 +71,7 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
         return fill_wide(restored, replace(wide, missing=wide.part), run.part(0.5, 1), gray=gray)
     if problem.guide is not None and problem.guide.sigma_y is not None:
         return between_levels(y, problem, run, gray=gray)
-    nothing, sampling = run.model.nothing_known(1, y.device), run.settings.steps > 1
+    nothing, sampling = run.prior.nothing_known(1, y.device), run.settings.steps > 1
     placed = on_grid(y, problem, picture)
     known = observe(placed.y, placed.problem, nothing, gray=gray, sampling=sampling)
     estimate = placed.undone(infer(known, placed.run(run)))
@@ -153,7 +153,7 @@ def _filled_in_exact(y: Tensor, problem: Problem, wide: WideHole, run: Run, *, g
 
     The rest comes first where the network sees across the wide part, and last where it does not.
     """
-    nothing, sampling = run.model.nothing_known(1, y.device), run.settings.steps > 1
+    nothing, sampling = run.prior.nothing_known(1, y.device), run.settings.steps > 1
     sources = None if problem.sources is None else torch.from_numpy(np.ascontiguousarray(problem.sources))
     rest = replace(problem, hole=wide.missing & ~wide.part)
     if wide.across <= REACH and not rest.leaves_alone:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ...diffusion.settings import Dtype
+from ...errors import UsageError
 from ..run.display import Display
 from ..run.planning import check_measured
 
@@ -39,7 +40,8 @@ def bench(
     """
     check_measured(json_file, plot, force=force)
     from ...diffusion.checkpoint import find, read_info
-    from ...diffusion.foreign.model import load_any
+    from ...diffusion.foreign.model import ForeignModel, load_any
+    from ...diffusion.model import Model
     from ...evaluation.benchmark import benchmark, tables
     from ...evaluation.report import aligned
     from ...system.files import write_bytes
@@ -47,8 +49,11 @@ def bench(
 
     keep_buffers()
     info = read_info(find(model))
+    if info.foreign is not None and info.foreign.generates:
+        raise UsageError(f"--model {model}: draws pictures ({info.foreign.words}), and is not measured")
     with Display(quiet=quiet, total=1) as display:
         loaded = load_any(info.path, device="cpu", dtype=dtype, threads=threads)
+        assert isinstance(loaded, Model | ForeignModel)
         report = benchmark(loaded, info, full=full, say=lambda line: None if quiet else display.say(line))
     if plot is not None:
         from ...evaluation.plot import draw_benchmark

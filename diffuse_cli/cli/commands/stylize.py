@@ -76,11 +76,11 @@ def stylize(
         return
     if style is None:
         raise UsageError("no style; give --style PICTURE, or a file that --save-style wrote")
-    given, told = _read(style, files)
+    given, digest = _read(style, files)
     task = Stylize(style=given, strength=strength, keep_luma=keep_luma)
     masks = None if mask is None else mask_files(mask, files.max_pixels)
     tasks = _Styling(
-        task=task, facts={"style": told}, paths=(style,), option="mask", sidecars=masks,
+        task=task, facts={"style": digest}, paths=(style,), option="mask", sidecars=masks,
         style=given if strength > 0 and steps != 1 else None, name=style, save=save_style, files=files, compute=compute,
     )  # fmt: skip
     which = SamplingOptions(steps=1) if steps == 1 else SamplingOptions(fidelity=0.0, steps=steps)

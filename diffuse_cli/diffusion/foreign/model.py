@@ -228,7 +228,9 @@ def load_generative(path: Path, *, device: Device = "auto", dtype: Dtype = "auto
     return GenerativeModel(header=header, network=network.to(device_of(device)), sigmas=sigmas_of(alphas), path=path)
 
 
-AnyModel = Model | ForeignModel | GenerativeModel | TextModel
+Prior = Model | ForeignModel | GenerativeModel
+"""What knows D(x, sigma)."""
+AnyModel = Prior | TextModel
 """What restores pictures."""
 
 
@@ -242,6 +244,17 @@ def core_of(model: AnyModel) -> Model:
         return model
     commands = " and ".join(model.header.commands)
     raise CheckpointError(f"{model.path}: is an imported model ({model.header.words}); it is for {commands}")
+
+
+def prior_of(model: AnyModel) -> Prior:
+    """Return a model that knows D(x, sigma).
+
+    Raises:
+        CheckpointError: it is a pipeline that is told by text.
+    """
+    if isinstance(model, TextModel):
+        raise CheckpointError(f"{model.path}: is told by text what to draw, and denoises nothing")
+    return model
 
 
 def drawing_model(model: AnyModel) -> Model | GenerativeModel | TextModel:

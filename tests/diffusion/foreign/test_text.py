@@ -17,12 +17,11 @@ from diffuse_cli.diffusion.foreign.model import load_any
 from diffuse_cli.diffusion.foreign.text import Prompt, TextModel
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import CheckpointError, PictureError
-from diffuse_cli.images.source_type import EDITED, GENERATED
+from diffuse_cli.images.source_type import EDITED, GENERATED, VOCABULARY
 from diffuse_cli.provenance import recipe
 from tests.conftest import pixels
 from tests.helpers.folders import text_folder
 from tests.helpers.program import Program
-from tests.helpers.source_types import source_type
 
 pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
@@ -84,7 +83,7 @@ COMMANDS: dict[str, tuple[list[str], str]] = {
 }
 
 
-def test_every_command_keeps_what_is_known_and_is_made_again(
+def test_every_command_keeps_what_is_known_and_can_be_repeated(
     run: Program, toy: Path, cat: Path, tmp_path: Path
 ) -> None:
     mask = np.zeros((64, 96), np.uint8)
@@ -99,7 +98,7 @@ def test_every_command_keeps_what_is_known_and_is_made_again(
         assert told is not None
         assert (told["prompt"], told["seed"], told["checkpoint"]) == ("a cat", 0, digest)
         assert told["foreign"]["scheduler"] == "DDIMScheduler"
-        assert source_type(tmp_path / name) == kind
+        assert VOCABULARY.encode() + kind.encode() + b'"' in (tmp_path / name).read_bytes()
         given = ["--input", "in.png"] if "in.png" in line else []
         given += ["--mask", "mask.png"] if "mask.png" in line else []
         again = run("replay", name, *given, "--model", "toy")
