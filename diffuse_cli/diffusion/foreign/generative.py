@@ -13,7 +13,16 @@ import torch
 from torch import Tensor
 
 from ...errors import UsageError
-from ..denoiser import SIGMA_DATA, SIGMA_MAX, Observation, WindowedObservation, nothing_known, symmetric, together
+from ..denoiser import (
+    SIGMA_DATA,
+    SIGMA_MAX,
+    Begins,
+    Observation,
+    WindowedObservation,
+    nothing_known,
+    symmetric,
+    together,
+)
 from ..fusion import fuse
 from ..network import NetworkConfig
 from ..settings import Engine, Settings
@@ -150,8 +159,8 @@ def _time_of(sigma: Tensor, sigmas: Tensor) -> Tensor:
     return right - 1 + ((sigma.log() - low) / (high - low).clamp_min(1e-9)).clamp(0, 1)
 
 
-class GenerativeDenoiser:
-    """A denoiser that knows the evidence. It is just `(x, sigma) -> denoised`."""
+class GenerativeDenoiser(Begins):
+    """A denoiser that knows the evidence. Its sigma is finite."""
 
     def __init__(self, model: GenerativeModel, evidence: WindowedObservation, *, ensemble: bool = False) -> None:
         """Keep them.
@@ -167,10 +176,6 @@ class GenerativeDenoiser:
         """Return the denoiser of windows (rows, columns) of equal size, as one batch."""
         evidence = together([self.evidence.crop(rows, columns) for rows, columns in windows])
         return GenerativeDenoiser(self.model, evidence, ensemble=self.ensemble)
-
-    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Return D(x, sigma). Arguments and result are those of `Denoiser`; sigma is finite."""
-        return self.begin(x, sigma)()
 
     def begin(self, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
         """Compute a call, and return a function that returns its result, as `Denoiser.begin` does."""
