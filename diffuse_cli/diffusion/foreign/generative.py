@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import Tensor
 
-from ...errors import UsageError
+from ...errors import OutOfMemoryError, UsageError
 from ..denoiser import (
     SIGMA_DATA,
     SIGMA_MAX,
@@ -179,7 +179,9 @@ class GenerativeDenoiser(Begins):
 
     def begin(self, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
         """Compute a call, and return a function that returns its result, as `Denoiser.begin` does."""
-        h, w = x.shape[-2:]
+        (h, w), side = x.shape[-2:], self.model.header.side
+        if (h, w) != (side, side):  # only where memory ran out, and tiles are tried
+            raise OutOfMemoryError(f"out of memory: the model draws {side}x{side} in one piece; free some")
         device = self.model.device
         seen, x_t = self.evidence.crop(slice(0, h), slice(0, w)).to(device), x.to(device)
         sigma_t = sigma.to(x_t).reshape(-1, 1, 1, 1).expand(x.shape[0], 1, 1, 1)

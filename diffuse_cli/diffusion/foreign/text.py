@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ...degradation.operators import resize
-from ...errors import DEFECTS, CheckpointError, PictureError, UsageError
+from ...errors import DEFECTS, CheckpointError, OutOfMemoryError, PictureError, UsageError
 from ..settings import Engine, Settings
 from .header import ForeignHeader
 from .unet_folder import check_diffusers
@@ -168,8 +168,13 @@ class TextModel:
             elif name == "negative_prompt" and value is not None:
                 raise UsageError(f"--negative-prompt: {self.header.architecture} is told none; leave it out")
         asked = {name: value for name, value in asked.items() if name in known}
-        with torch.no_grad(), _quiet():
-            made = pipeline(**asked)
+        try:
+            with torch.no_grad(), _quiet():
+                made = pipeline(**asked)
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, MemoryError) or "memory" in str(error).lower():
+                raise OutOfMemoryError(f"out of memory: {size[1]}x{size[0]} is drawn in one piece; free some") from None
+            raise
         if any(getattr(made, "nsfw_content_detected", None) or ()):
             raise PictureError("the folder's safety checker holds the picture back; take another --seed or --prompt")
         x: Tensor = 2 * made.images.float().cpu() - 1

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from diffuse_cli.diffusion.foreign.generative import GenerativeModel, sigmas_of
 from diffuse_cli.diffusion.foreign.importing import import_model
 from diffuse_cli.diffusion.foreign.model import load_generative
 from diffuse_cli.diffusion.sampling import sample_euler
-from diffuse_cli.errors import CheckpointError, PictureError, UsageError
+from diffuse_cli.errors import CheckpointError, OutOfMemoryError, PictureError, UsageError
 from diffuse_cli.images.picture import Picture
 from diffuse_cli.images.tensors import to_tensor
 from tests.helpers.folders import network_of, unet_folder
@@ -140,6 +141,18 @@ def test_a_prior_that_is_known_draws_its_distribution(drawer: GenerativeModel, m
     made = [np.asarray(generate(model=drawer, seed=k, steps=30), np.float64) / 127.5 - 1 for k in range(12)]
     assert np.mean(made) == pytest.approx(0.2, abs=0.02)
     assert np.std(made) == pytest.approx(0.3, rel=0.04)
+
+
+def test_memory_that_runs_out_makes_no_tiles(drawer: GenerativeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: GenerativeModel, x: Tensor, sigma: Tensor) -> Tensor:
+        raise MemoryError
+
+    monkeypatch.setattr(GenerativeModel, "predicted", full)
+    with pytest.raises(OutOfMemoryError, match="out of memory"):
+        generate(model=drawer)
+    big = replace(drawer, header=replace(drawer.header, side=256))
+    with pytest.raises(OutOfMemoryError, match="256x256 in one piece"):
+        generate(model=big)
 
 
 def test_what_does_not_fit_is_refused(run: Program, tmp_path: Path, cat: Path, drawer: GenerativeModel) -> None:
