@@ -146,8 +146,7 @@ def prompt_of(told: PromptOptions, tasks: TaskSource | None = None) -> "Prompt":
     from ...diffusion.foreign.text import Prompt
     from ...tasks.redraw import Redraw
 
-    again = isinstance(tasks, SameTask) and isinstance(tasks.task, Redraw)
-    strength = tasks.task.strength if again else 1.0  # type: ignore[union-attr]
+    strength = tasks.task.strength if isinstance(tasks, SameTask) and isinstance(tasks.task, Redraw) else 1.0
     return Prompt(
         text=told.prompt or "", negative=told.negative_prompt or "", guidance=told.guidance, strength=strength
     )

@@ -274,10 +274,9 @@ def dtype_of(path: Path, device: Device, dtype: Dtype, engine: Engine = "torch")
         UsageError: the device is not there.
     """
     header = checkpoint.read_info(path).foreign
-    if header is not None and header.reads_text:
-        half = device_of(device).type == "cuda" if dtype == "auto" else dtype != "fp32"
-        return "bf16" if half else "fp32"
     chosen = chosen_dtype(device, dtype, engine)
+    if header is not None and header.reads_text:  # on CPUs half precision is slow in most layers
+        return chosen if dtype != "auto" or device_of(device).type == "cuda" else "fp32"
     return chosen if header is None or header.bf16 else "fp32"
 
 
