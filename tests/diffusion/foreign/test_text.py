@@ -211,6 +211,13 @@ def test_folders_that_would_run_code_are_refused(toy: Path) -> None:
         load_any(toy)
 
 
+def test_a_folder_tells_of_itself(run: Program, toy: Path) -> None:
+    told = run("models", "info", "toy").stdout
+    for line in ("architecture: StableDiffusionPipeline", "commands: generate, inpaint, extend, stylize", "side: 32"):
+        assert line in told
+    assert f"loads; sha256 of its files: {checkpoint.file_sha256(toy)}" in run("models", "verify", "toy").stdout
+
+
 def test_the_hash_is_that_of_the_files_that_count(toy: Path) -> None:
     before = checkpoint.file_sha256(toy)
     (toy / "README.md").write_text("another")
