@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ...degradation.operators import resize
-from ...errors import DEFECTS, CheckpointError, OutOfMemoryError, PictureError, UsageError
+from ...errors import CheckpointError, OutOfMemoryError, PictureError, UsageError
 from ..settings import Engine, Settings
 from .header import ForeignHeader
 from .unet_folder import check_diffusers
@@ -225,8 +225,6 @@ def _of_kind(kind: Any, pipeline: Any, path: Path) -> Any:  # noqa: ANN401 - dif
     """
     try:
         made = kind.from_pipe(pipeline)
-    except DEFECTS:
-        raise
     except Exception as error:
         words = {"AutoPipelineForInpainting": "fill holes", "AutoPipelineForImage2Image": "draw a picture again"}
         what = words.get(kind.__name__, "draw from a prompt alone")
@@ -257,8 +255,6 @@ def load_text(path: Path, header: ForeignHeader, device: torch.device, dtype: to
             pipeline = DiffusionPipeline.from_pretrained(
                 str(path), local_files_only=True, use_safetensors=True, trust_remote_code=False, torch_dtype=dtype
             ).to(device)
-    except DEFECTS:
-        raise
     except Exception as error:  # whatever diffusers raises of a damaged folder
         raise CheckpointError(f"{path}: cannot be loaded ({_first(error)})") from None
     pipeline.set_progress_bar_config(disable=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch import Tensor
 
-from ...errors import DEFECTS, CheckpointError, UsageError
+from ...errors import CheckpointError, UsageError
 from ...system.files import file_sha256
 from .pipeline_folder import read_json
 
@@ -140,8 +140,6 @@ def _schedule(path: Path) -> tuple[Tensor, str]:
             raise ValueError(f"{steps} time steps")
         scheduler = DDPMScheduler(**{name: config[name] for name in names if config.get(name) is not None})
         alphas: Tensor = scheduler.alphas_cumprod.double()
-    except DEFECTS:
-        raise
     except Exception as error:  # whatever a forged config does
         raise CheckpointError(f"{path}: makes no sense ({' '.join(str(error).split())[:80]})") from None
     if not bool(((alphas >= 0) & (alphas <= 1)).all()) or not bool((alphas[1:] < alphas[:-1]).all()):
@@ -180,8 +178,6 @@ def build_unet(config: Mapping[str, Any], tensors: Mapping[str, Tensor], name: s
         with torch.device("meta"):
             network: UNet2DModel = UNet2DModel.from_config(dict(config))
         wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    except DEFECTS:
-        raise
     except Exception as error:  # whatever a forged config does
         raise CheckpointError(f"{name}: its config makes no network ({' '.join(str(error).split())[:80]})") from None
     wrong = sorted(
