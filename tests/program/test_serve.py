@@ -54,6 +54,7 @@ def test_sigterm_finishes_what_is_in_hand(toy_file: Path, cat: Path) -> None:
         answer = connection.getresponse()
         assert (answer.status, answer.read()[:4]) == (200, b"\x89PNG")
         timer.join()
+        connection.close()
         assert server.wait(40) == 0
         assert server.stderr is not None
         assert server.stderr.read() == "stopped\n"

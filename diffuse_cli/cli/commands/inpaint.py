@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..options.masking import MaskOptions, Paint
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
+from ..options.options import Compute, Files, Label, MetadataOptions, PromptOptions, SamplingOptions, shared
 from ..options.server import ServerOptions
 
 
@@ -15,6 +15,7 @@ def inpaint(
     files: Files,
     masking: MaskOptions,
     paint: Paint = False,
+    label: Label = None,
     unblend: Annotated[
         bool,
         typer.Option(
@@ -24,6 +25,7 @@ def inpaint(
         ),
     ] = False,
     *,
+    told: PromptOptions,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
@@ -43,12 +45,12 @@ def inpaint(
             masking=masking, files=files, compute=compute, which=which,
             task=lambda holes: replace(holes, unblend=unblend),
         )  # fmt: skip
-        restore_files("inpaint", painting, files, keeping, compute, which, server=server)
+        restore_files("inpaint", painting, files, keeping, compute, which, server=server, told=told, label=label)
         return
     if not masking.given:
         masking.check_unused()
     holes = MaskSource(masking=masking, max_pixels=files.max_pixels, unblend=unblend)
-    restore_files("inpaint", holes, files, keeping, compute, which, server=server)
+    restore_files("inpaint", holes, files, keeping, compute, which, server=server, told=told, label=label)
 
 
 def add_to(app: typer.Typer) -> None:
