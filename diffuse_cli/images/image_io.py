@@ -33,7 +33,7 @@ from .xmp import has_manifest_elsewhere, source_types
 __all__ = [
     "MAX_PIXELS", "PLAIN", "SUBSAMPLINGS", "Encoding", "JpegCoding", "Levels", "Picture", "Source",
     "as_coded", "check_fits", "check_quality", "check_writable_format", "encode_pages", "is_lossless", "jpeg_coding",
-    "read_pages", "read_picture", "through_jpeg", "to_levels", "to_unit", "write_pages",
+    "pour_pages", "read_pages", "read_picture", "through_jpeg", "to_levels", "to_unit", "write_pages",
     "write_picture",
 ]  # fmt: skip
 
@@ -68,7 +68,11 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
 
 def read_pages(
-    path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | None = None, part: ClipPart | None = None
+    path: Path,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    data: io.BufferedReader | io.BytesIO | None = None,
+    part: ClipPart | None = None,
 ) -> Generator[Picture]:
     """Read the pages of a TIFF, the frames of an animation, DICOM or a clip, or another file's picture, one by one.
 
@@ -267,16 +271,40 @@ def encode_pages(
         UsageError: the suffix is unknown.
         PictureError: the format cannot hold the picture, or pixels are not finite.
     """
+    stream = io.BytesIO()
+    pour_pages(pages, stream, name, encoding=encoding, tell=tell)
+    return stream.getvalue()
+
+
+def pour_pages(
+    pages: Iterable[Picture],
+    stream: BinaryIO,
+    name: Path,
+    *,
+    encoding: Encoding,
+    tell: Callable[[str], object] | None = None,
+) -> None:
+    """Write pages into a stream as they are made.
+
+    Args:
+        pages: the results.
+        stream: written from its position on. Of YUV4MPEG2, nothing is sought.
+        name: as for `encode_pages`.
+        encoding: as for `encode_pages`.
+        tell: as for `write_pages`.
+
+    Raises:
+        UsageError: as `encode_pages`.
+        PictureError: as `encode_pages`.
+    """
     encoding.kind(name)
     making = _Making(pages, name, encoding)
     making.first()
     kind = check_writable_format(name, encoding, animated=making.is_animation)
-    stream = io.BytesIO()
     with _told(name, kind, making), quiet_pillow():
         note = encode(stream, making, kind, encoding)
     if note and tell is not None:
         tell(note)
-    return stream.getvalue()
 
 
 @contextmanager

@@ -2,16 +2,17 @@
 
 import hashlib
 import io
+import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from ...errors import PictureError
-from ...system.streams import is_stream, read_stdin
+from ...system.streams import is_stream, stdin_parts
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from .planning import sha256_of
@@ -59,6 +60,7 @@ class Input:
         self.is_told = False
         self.samples: Samples | None = None
         self._data: bytes | None = None
+        self._spool: IO[bytes] | None = None
         self._digest = ""
         self._state: tuple[int, int] | None = None
         self._opened: tuple[Picture, Problem] | None = None
@@ -68,11 +70,30 @@ class Input:
     def sha256(self) -> str:
         """The hash of the file."""
         if not self._digest:
-            if self.path == PIPE:
-                self._data = read_stdin()
             self._state = _state(self.path)
-            self._digest = sha256_of(self.path) if self._data is None else hashlib.sha256(self._data).hexdigest()
+            self._digest = self._take_stdin() if self.path == PIPE else sha256_of(self.path)
         return self._digest
+
+    def _take_stdin(self) -> str:
+        """Read stdin, and return its hash. A clip goes into a temporary file, since it may not fit into the memory."""
+        from ...images.image_io import is_clip
+
+        parts, digest = stdin_parts(), hashlib.sha256()
+        head = b""
+        while len(head) < 16 and (part := next(parts, b"")):
+            head += part
+        if is_clip(head):
+            self._spool = tempfile.NamedTemporaryFile(prefix="diffuse-stdin-")  # noqa: SIM115 - as long as this input
+        kept: list[bytes] = []
+        take = kept.append if self._spool is None else self._spool.write
+        for part in chain([head], parts):
+            digest.update(part)
+            take(part)
+        if self._spool is None:
+            self._data = b"".join(kept)
+        else:
+            self._spool.flush()
+        return digest.hexdigest()
 
     def opened(self) -> "tuple[Picture, Problem]":
         """Return the first page, and what is known of it.
@@ -107,23 +128,28 @@ class Input:
                 return next(self._pages(clip.clip.middle))
         return next(islice(chain([first], pages), middle_frame(first.source.pages) - 1, None))
 
-    def pages(self) -> "Iterator[tuple[Picture, Problem]]":
-        """Yield all pages. Each but the first is read when the one before is done with."""
+    def pages(self, begin: int = 0) -> "Iterator[tuple[Picture, Problem]]":
+        """Yield all pages. Each but the first is read when the one before is done with.
+
+        Args:
+            begin: leave out so many.
+        """
         with self.lock:
             first, problem = self.opened()
-        yield first, problem
+        if begin == 0:
+            yield first, problem
         if first.source.pages == 1:
             return
         self._check_unchanged()
-        pages = self._pages()
-        next(pages)
-        for page in pages:
+        for page in islice(self._pages(), max(begin, 1), None):
             yield page, self._problem_of(page)
 
     def _pages(self, part: "ClipPart | None" = None) -> "Generator[Picture]":
         from ...images.image_io import read_pages
 
-        data = None if self._data is None else io.BytesIO(self._data)
+        data: io.BufferedReader | io.BytesIO | None = None if self._data is None else io.BytesIO(self._data)
+        if self._spool is not None:
+            data = Path(self._spool.name).open("rb")  # noqa: SIM115 - closed by `read_pages`
         pages = read_pages(self.path, max_pixels=self.max_pixels, data=data, part=part or self.part)
         return pages if self.mend is None else (self.mend(self.path, page) for page in pages)
 

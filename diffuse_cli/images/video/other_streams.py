@@ -18,14 +18,14 @@ _NAMES: Final = {
     "data": "data",
     "attachment": "attachment",
 }
-_CONTAINERS: Final = {"MP4": "mp4", "MKV": "matroska"}
+_CONTAINERS: Final = {"MP4": "mp4", "MKV": "matroska", "Y4M": "yuv4mpegpipe"}
 
 
 def container_name(kind: str) -> str:
     """Return FFmpeg's name of a container.
 
     Args:
-        kind: "MP4" or "MKV".
+        kind: "MP4", "MKV" or "Y4M".
     """
     return _CONTAINERS[kind]
 
@@ -35,7 +35,7 @@ def left_out(clip: Clip, kind: str) -> list[str]:
 
     Args:
         clip: the input.
-        kind: the container, "MP4" or "MKV".
+        kind: the container, "MP4", "MKV" or "Y4M".
     """
     known = _codecs_of(kind)
     with _source(clip) as source:

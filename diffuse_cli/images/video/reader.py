@@ -61,6 +61,7 @@ def read_clip(file: BinaryIO, path: Path, part: ClipPart, max_pixels: int) -> It
             bits, changes its size, or nothing of it lies in the part.
     """
     data = file.getvalue() if isinstance(file, io.BytesIO) else None
+    path = path if data is not None else Path(file.name)  # where what came from stdin lies
     survey = part.survey or _survey(file, part, max_pixels)
     with _opened(file) as container:
         stream = _video(container, max_pixels)
