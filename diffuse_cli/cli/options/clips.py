@@ -32,6 +32,14 @@ class ClipOptions:
         Literal["on", "off"],
         typer.Option(help="on: earlier frames of a clip, moved by optical flow, tell of the next. off: each alone."),
     ] = "on"
+    sequence: Annotated[
+        bool,
+        typer.Option(
+            "--sequence",
+            help="Numbered pictures are the frames of a clip, such as f001.png, f002.png: what is estimated is "
+            "estimated once, and earlier frames tell of the next. Each frame has its own result.",
+        ),
+    ] = False
     codec: Annotated[Codec | None, typer.Option(help="Coding of a clip. ffv1 loses nothing.", show_default="h264")] = (
         None
     )

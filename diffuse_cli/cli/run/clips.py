@@ -34,6 +34,11 @@ def clip_facts(clips: ClipOptions) -> dict[str, Any]:
     return {**clips.part().to_recipe(), "temporal": clips.temporal}
 
 
+def sequence_facts(clips: ClipOptions | None) -> dict[str, Any]:
+    """Return what the recipe of a numbered frame says of its options."""
+    return {"sequence": True, "temporal": clips.temporal} if clips is not None and clips.sequence else {}
+
+
 def check_clip(job: Job, shared: bool, traces: bool) -> None:
     """Refuse several results of a clip.
 

@@ -5,10 +5,11 @@ import io
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Final
 
 from ...errors import PictureError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ...restoration.samples import Samples
     from ...tasks.task import Task
     from .damaged import Mender
+    from .sequences import FrameSequence
 
 FEW: Final = 100
 """A clip of more frames is not decoded up to its middle."""
@@ -43,6 +45,7 @@ class Input:
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
+        sequence: "FrameSequence | None" = None,
     ) -> None:
         """Prepare. Nothing is read yet.
 
@@ -53,7 +56,9 @@ class Input:
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
             part: what is read of a clip; None = clips are refused.
+            sequence: the frames that it is one of.
         """
+        self.sequence = sequence
         self.path, self.task, self.max_pixels, self.read_noise = path, task, max_pixels, read_noise
         self.mend, self.part = mend, part
         self.lock = threading.Lock()
@@ -76,7 +81,7 @@ class Input:
 
     def _take_stdin(self) -> str:
         """Read stdin, and return its hash. A clip goes into a temporary file, since it may not fit into the memory."""
-        from ...images.image_io import is_clip
+        from ...images.video.head import is_clip
 
         parts, digest = stdin_parts(), hashlib.sha256()
         head = b""
@@ -108,7 +113,10 @@ class Input:
 
             pages = self._pages()
             first = next(pages)
-            if first.source.frame is None:
+            if self.sequence is not None:
+                self._check_frame(first)
+                self._problem_of = self.sequence.problem_of(self.task, self.max_pixels, self.read_noise)
+            elif first.source.frame is None:
                 self._problem_of = partial(self.task.problem, read_noise=self.read_noise)
             else:
                 self._problem_of = problems_of_frames(self.task, self._judged(first, pages), self.read_noise)
@@ -116,6 +124,10 @@ class Input:
             self._check_unchanged()
             self._opened = first, self._problem_of(first)
         return self._opened
+
+    def _check_frame(self, first: "Picture") -> None:
+        if first.source.pages > 1 or first.source.frame is not None:
+            raise PictureError(f"{self.path}: has several pages or frames; leave it or --sequence out")
 
     def _judged(self, first: "Picture", pages: "Iterator[Picture]") -> "Picture":
         """Return the frame that tells what is known of all frames. A long clip is not read up to its middle."""
@@ -180,6 +192,7 @@ class Inputs:
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
+        sequences: "Mapping[Path, FrameSequence]" = MappingProxyType({}),
     ) -> None:
         """Prepare.
 
@@ -190,7 +203,9 @@ class Inputs:
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
             part: what is read of clips; None = they are refused.
+            sequences: by the files of their frames.
         """
+        self.sequences = sequences
         self.of, self.max_pixels, self.shared, self.read_noise = of, max_pixels, shared, read_noise
         self.mend, self.part = mend, part
         self._kept: OrderedDict[Path, Input] = OrderedDict()
@@ -208,4 +223,5 @@ class Inputs:
             return self._kept[job.source]
 
     def _input(self, job: Job) -> Input:
-        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part)
+        sequence = self.sequences.get(job.source)
+        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part, sequence)

@@ -19,7 +19,18 @@ from ..batch.plan import Job
 from ..options.clips import ClipOptions
 from ..options.options import Compute, Files, MetadataOptions, SamplingOptions
 from .clip_parts import FRAMES, ClipParts
-from .clips import Pace, beside, check_clip, clip_facts, copied, earlier_frames, may_be_clip, not_held, standing
+from .clips import (
+    Pace,
+    beside,
+    check_clip,
+    clip_facts,
+    copied,
+    earlier_frames,
+    may_be_clip,
+    not_held,
+    sequence_facts,
+    standing,
+)
 from .damaged import mender, told
 from .display import Display
 from .imported import for_model
@@ -27,6 +38,7 @@ from .planning import coding_of, plan_files, show_plan
 from .products import Answer, Checkpoint, RestoredPicture, answer_of, products_beside
 from .reading import Input, Inputs
 from .results import Results
+from .sequences import FrameSequence, sequences_of
 from .steps import Made, PictureSteps, Shown
 from .task_source import TaskSource
 from .working import PictureWork, begin, working
@@ -78,8 +90,13 @@ def restore_files(
         op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,
         others=tasks.reads,
     )  # fmt: skip
+    sequences: dict[Path, FrameSequence] = {}
     if clips is not None:
         clips.check_used(has_clips=any(may_be_clip(job.source) for job in batch.jobs))
+    if clips is not None and clips.sequence:
+        sequences = sequences_of(batch.jobs, temporal=clips.temporal == "on")
+        ordered = {id(one): one.jobs for one in sequences.values()}
+        batch = replace(batch, jobs=[job for jobs in ordered.values() for job in jobs])
     masks = _masks(batch.jobs, files, tasks)
     if files.dry_run:
         show_plan(batch, files)
@@ -103,6 +120,7 @@ def restore_files(
                 read_noise=None if model is None else noise_reader(model),
                 mend=mender(files.damaged, compute, model),
                 part=part,
+                sequences=sequences,
             ),
             traces=which.trace is not None,
             is_stopped=work.is_stopped,
@@ -166,7 +184,9 @@ class _Wanted:
         coding = coding_of(job.product, self.encoding).to_recipe(job.output) if job.output != PIPE else {}
         computing = answer_of(job).to_recipe(job, self.checkpoint)
         damaged = {"damaged": self.damaged} if self.damaged == "inpaint" else {}
-        clip = {} if self.clips is None or not is_clip_name(job.source) else clip_facts(self.clips)
+        clip = sequence_facts(self.clips)
+        if self.clips is not None and is_clip_name(job.source):
+            clip = clip_facts(self.clips)
         return {**computing, **task.to_recipe(), **facts, **damaged, **clip, **coding, "input": ""}
 
 
@@ -270,8 +290,8 @@ class _Restorer(PictureSteps[_Read]):
         _tidy_after(picture)
         encoding = coding_of(job.product, self.results.encoding)
         if job.output == PIPE:
-            source = picture.source
-            encoding = encoding.like(source.format, animated=source.frame is not None, clip=source.clip is not None)
+            said = picture.source
+            encoding = encoding.like(said.format, animated=said.frame is not None, clip=said.clip is not None)
             wanted |= encoding.to_recipe(PIPE)
         self._check_fits(job, picture, encoding)
         if picture.source.clip is not None and self.wanted.clips is not None:
@@ -315,9 +335,12 @@ class _Restorer(PictureSteps[_Read]):
             return how(job, read, is_new=is_new)
         if is_new:
             self._tell(job.source_name, read.first, read.problem)
-        answer = answer_of(job)
-        samples = self._samples(read.input, read.first, read.problem, answer)
-        after = answer.make(samples, job, self.results.display)
+        sequence, answer = read.input.sequence, answer_of(job)
+        if sequence is None:
+            after = answer.make(self._samples(read.input, read.first, read.problem, answer), job, self.results.display)
+        else:
+            earlier = sequence.before(job, self.inputs.max_pixels)
+            after = self._restored(job, read, read.first, read.problem, earlier)
         _tidy_after(read.first)
         shown = Shown(before=read.first, after=after, problem=read.problem) if self.results.shows(job) else None
         signed = self.results.signed(after, read.recipe)

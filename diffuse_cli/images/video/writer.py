@@ -244,6 +244,8 @@ def _video(target: Container, form: _Form, kind: str = "") -> Stream:
     options: dict[str, str] = {}
     if coding.chosen != "ffv1":
         options = {"crf": f"{coding.factor:g}", "preset": coding.preset or "medium"}
+    if coding.chosen == "h264":
+        options["bf"] = "0"  # with B-frames, x264's macroblock tree reads memory that nobody wrote: the bytes vary
     if coding.chosen == "hevc":
         options["x265-params"] = "log-level=none"
     if coding.chosen == "ffv1":
