@@ -31,6 +31,7 @@ class InReach:
         scale: what the light was divided by, of floating-point files a power of two, so that nothing is rounded.
         excess: (1, C, H, W), what was taken away beyond white or, of a span, beyond black; None = nothing.
         black: what is black in this light, [-1, 1] units of the file.
+        keeps: pixels with an excess stay as they are.
     """
 
     picture: Picture
@@ -38,18 +39,21 @@ class InReach:
     scale: float
     excess: Tensor | None = None
     black: float = -1.0
+    keeps: bool = False
 
     def run(self, run: Run) -> Run:
         """Return the run in this light: its mean and its steps are the file's."""
         step = run.on_step
         mean = None if run.mean is None else (run.mean - self.black) / self.scale - 1
         if mean is not None and self.excess is not None:
-            mean = mean.clamp(min=-1 if self.black != -1 else None, max=2 * BRIGHTEST_WHITE - 1)
+            mean = mean.clamp(min=-1 if self.keeps else None, max=2 * BRIGHTEST_WHITE - 1)
         told = None if step is None else lambda sigma, x: step(sigma * self.scale, self._lit(x))
         return replace(run, mean=mean, on_step=told)
 
     def undone(self, x: Tensor) -> Tensor:
         """Return an estimate in the file's own light. What was beyond white gets its excess again, unless filled."""
+        if self.excess is not None and self.keeps:
+            x = torch.where(self.excess == 0, x, self.excess.sign())
         if self.excess is not None:
             x = x + self.excess
         return self._lit(x)
@@ -97,7 +101,7 @@ def _in_span(problem: Problem, picture: Picture, span: Span) -> InReach:
     if problem.hole is not None:
         excess = np.where(problem.hole[..., None], np.float32(0), excess)
     return InReach(
-        picture=seen, problem=_fainter(problem, seen, span.scale), scale=span.scale, black=span.low,
+        picture=seen, problem=_fainter(problem, seen, span.scale), scale=span.scale, black=span.low, keeps=True,
         excess=torch.from_numpy(excess).permute(2, 0, 1)[None],
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images.dicom_values import from_numbers, units, windows
+from ..images.dicom_values import as_numbers, from_numbers, units, windows
 from ..images.picture import DicomData, Picture
 from ..images.units import LEVEL
 
@@ -48,6 +48,15 @@ class Span:
         """Return what the core sees of a picture."""
         pixels = (picture.pixels - np.float32(self.low)) / np.float32(self.scale) - 1
         return replace(picture, pixels=np.clip(pixels, -1, 1))
+
+    def words(self, picture: Picture) -> str:
+        """Return what is restored of a scan, in its units."""
+        dicom = picture.source.dicom
+        assert dicom is not None
+        levels = np.rint((np.array([self.low, self.high]) + 1) / 2 * picture.white).astype(np.int64)
+        low, high = np.sort(as_numbers(dicom.high - levels if dicom.is_inverted else dicom.low + levels, dicom))
+        ends = f"{low:.0f} to {high:.0f} {units(dicom)}".rstrip()
+        return f"values {ends} are restored; others keep their noise"
 
 
 def span_of(picture: Picture, noise: float | None = None) -> Span | None:

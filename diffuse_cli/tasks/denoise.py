@@ -1,6 +1,6 @@
 """Denoise: remove noise, known or estimated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..degradation.estimation.noise_map import (
@@ -82,7 +82,7 @@ class Denoise:
         """
         from ..restoration.noise_reading import find_noise, given_noise
         from ..restoration.preparation import joined, nothing_prepared, prepare
-        from ..restoration.problem import Findings, Finish, Problem
+        from ..restoration.problem import Findings, Finish, NoisyPicture, Problem
         from ..restoration.span import span_of
 
         chroma_strength = self.strength if self.chroma_strength is None else self.chroma_strength
@@ -105,6 +105,8 @@ class Denoise:
             known = self._known(prepared.seen, span, read_noise)
             seen = _observation(picture, known)
             findings = Findings(notes=known.notes, warnings=known.warnings, facts=known.facts)
+        if span is not None and not (isinstance(seen, NoisyPicture) and seen.is_exact):
+            findings = replace(findings, notes=(*findings.notes, span.words(picture)))
         finish = Finish(strength=self.strength, chroma_strength=chroma_strength)
         problem = Problem(observation=seen, span=span, finish=finish, findings=findings)
         return joined(problem, prepared, picture)
