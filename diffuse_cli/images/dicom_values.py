@@ -130,7 +130,7 @@ def from_numbers(numbers: NDArray[np.float64], dicom: DicomData) -> NDArray[np.f
     slope = (high - low) / max(dicom.high - dicom.low, 1)
     if slope == 0 or abs(low + slope * (ends[1] - ends[0]) - middle) > 1e-6 * abs(high - low):
         return None
-    return (numbers - low) / slope + dicom.low
+    return np.asarray((numbers - low) / slope + dicom.low, np.float64)
 
 
 def one_level(dicom: DicomData) -> float:
