@@ -57,6 +57,9 @@ def place(tmp_path: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     moves = [part("cat_noisy.png", (150 + 4 * k, 60, 198 + 4 * k, 100)) for k in range(3)]
     (tmp_path / "clips").mkdir(exist_ok=True)
     moves[0].save(tmp_path / "clips" / "moves.gif", save_all=True, append_images=moves[1:], duration=80)
+    (tmp_path / "frames").mkdir()
+    for k, move in enumerate(moves):
+        move.save(tmp_path / "frames" / f"f{k}.png")
     shutil.copy(EXAMPLES / "camera_scratched.png", tmp_path / "scans")
     if importlib.util.find_spec("pydicom") is not None:
         save(dataset([scene(-1000, 2000, (64, 64))], stored=16, signed=True), tmp_path / "scan.dcm")

@@ -2,16 +2,18 @@
 
 import hashlib
 import io
+import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, Final
 
 from ...errors import PictureError
-from ...system.streams import is_stream, read_stdin
+from ...system.streams import is_stream, stdin_parts
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from .planning import sha256_of
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from ...restoration.samples import Samples
     from ...tasks.task import Task
     from .damaged import Mender
+    from .sequences import FrameSequence
 
 FEW: Final = 100
 """A clip of more frames is not decoded up to its middle."""
@@ -42,6 +45,7 @@ class Input:
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
+        sequence: "FrameSequence | None" = None,
     ) -> None:
         """Prepare. Nothing is read yet.
 
@@ -52,13 +56,16 @@ class Input:
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
             part: what is read of a clip; None = clips are refused.
+            sequence: the frames that it is one of.
         """
+        self.sequence = sequence
         self.path, self.task, self.max_pixels, self.read_noise = path, task, max_pixels, read_noise
         self.mend, self.part = mend, part
         self.lock = threading.Lock()
         self.is_told = False
         self.samples: Samples | None = None
         self._data: bytes | None = None
+        self._spool: IO[bytes] | None = None
         self._digest = ""
         self._state: tuple[int, int] | None = None
         self._opened: tuple[Picture, Problem] | None = None
@@ -68,11 +75,30 @@ class Input:
     def sha256(self) -> str:
         """The hash of the file."""
         if not self._digest:
-            if self.path == PIPE:
-                self._data = read_stdin()
             self._state = _state(self.path)
-            self._digest = sha256_of(self.path) if self._data is None else hashlib.sha256(self._data).hexdigest()
+            self._digest = self._take_stdin() if self.path == PIPE else sha256_of(self.path)
         return self._digest
+
+    def _take_stdin(self) -> str:
+        """Read stdin, and return its hash. A clip goes into a temporary file, since it may not fit into the memory."""
+        from ...images.video.head import is_clip
+
+        parts, digest = stdin_parts(), hashlib.sha256()
+        head = b""
+        while len(head) < 16 and (part := next(parts, b"")):
+            head += part
+        if is_clip(head):
+            self._spool = tempfile.NamedTemporaryFile(prefix="diffuse-stdin-")  # noqa: SIM115 - as long as this input
+        kept: list[bytes] = []
+        take = kept.append if self._spool is None else self._spool.write
+        for part in chain([head], parts):
+            digest.update(part)
+            take(part)
+        if self._spool is None:
+            self._data = b"".join(kept)
+        else:
+            self._spool.flush()
+        return digest.hexdigest()
 
     def opened(self) -> "tuple[Picture, Problem]":
         """Return the first page, and what is known of it.
@@ -87,7 +113,10 @@ class Input:
 
             pages = self._pages()
             first = next(pages)
-            if first.source.frame is None:
+            if self.sequence is not None:
+                self._check_frame(first)
+                self._problem_of = self.sequence.problem_of(self.task, self.max_pixels, self.read_noise)
+            elif first.source.frame is None:
                 self._problem_of = partial(self.task.problem, read_noise=self.read_noise)
             else:
                 self._problem_of = problems_of_frames(self.task, self._judged(first, pages), self.read_noise)
@@ -95,6 +124,10 @@ class Input:
             self._check_unchanged()
             self._opened = first, self._problem_of(first)
         return self._opened
+
+    def _check_frame(self, first: "Picture") -> None:
+        if first.source.pages > 1 or first.source.frame is not None:
+            raise PictureError(f"{self.path}: has several pages or frames; leave it or --sequence out")
 
     def _judged(self, first: "Picture", pages: "Iterator[Picture]") -> "Picture":
         """Return the frame that tells what is known of all frames. A long clip is not read up to its middle."""
@@ -107,23 +140,28 @@ class Input:
                 return next(self._pages(clip.clip.middle))
         return next(islice(chain([first], pages), middle_frame(first.source.pages) - 1, None))
 
-    def pages(self) -> "Iterator[tuple[Picture, Problem]]":
-        """Yield all pages. Each but the first is read when the one before is done with."""
+    def pages(self, begin: int = 0) -> "Iterator[tuple[Picture, Problem]]":
+        """Yield all pages. Each but the first is read when the one before is done with.
+
+        Args:
+            begin: leave out so many.
+        """
         with self.lock:
             first, problem = self.opened()
-        yield first, problem
+        if begin == 0:
+            yield first, problem
         if first.source.pages == 1:
             return
         self._check_unchanged()
-        pages = self._pages()
-        next(pages)
-        for page in pages:
+        for page in islice(self._pages(), max(begin, 1), None):
             yield page, self._problem_of(page)
 
     def _pages(self, part: "ClipPart | None" = None) -> "Generator[Picture]":
         from ...images.image_io import read_pages
 
-        data = None if self._data is None else io.BytesIO(self._data)
+        data: io.BufferedReader | io.BytesIO | None = None if self._data is None else io.BytesIO(self._data)
+        if self._spool is not None:
+            data = Path(self._spool.name).open("rb")  # noqa: SIM115 - closed by `read_pages`
         pages = read_pages(self.path, max_pixels=self.max_pixels, data=data, part=part or self.part)
         return pages if self.mend is None else (self.mend(self.path, page) for page in pages)
 
@@ -154,6 +192,7 @@ class Inputs:
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
+        sequences: "Mapping[Path, FrameSequence]" = MappingProxyType({}),
     ) -> None:
         """Prepare.
 
@@ -164,7 +203,9 @@ class Inputs:
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
             part: what is read of clips; None = they are refused.
+            sequences: by the files of their frames.
         """
+        self.sequences = sequences
         self.of, self.max_pixels, self.shared, self.read_noise = of, max_pixels, shared, read_noise
         self.mend, self.part = mend, part
         self._kept: OrderedDict[Path, Input] = OrderedDict()
@@ -182,4 +223,5 @@ class Inputs:
             return self._kept[job.source]
 
     def _input(self, job: Job) -> Input:
-        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part)
+        sequence = self.sequences.get(job.source)
+        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part, sequence)
