@@ -26,7 +26,7 @@ Recipe = Mapping[str, Any]
 """What JSON can hold, by name."""
 
 
-HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF", "JXL", "DICOM"})
+HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF", "JXL", "DICOM", "DNG"})
 """Formats whose metadata a recipe goes into."""
 
 

@@ -42,6 +42,8 @@ class Input:
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
+        *,
+        as_light: bool = False,
     ) -> None:
         """Prepare. Nothing is read yet.
 
@@ -52,9 +54,10 @@ class Input:
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
             part: what is read of a clip; None = clips are refused.
+            as_light: camera RAW is read as the light of its sensor.
         """
         self.path, self.task, self.max_pixels, self.read_noise = path, task, max_pixels, read_noise
-        self.mend, self.part = mend, part
+        self.mend, self.part, self.as_light = mend, part, as_light
         self.lock = threading.Lock()
         self.is_told = False
         self.samples: Samples | None = None
@@ -124,7 +127,9 @@ class Input:
         from ...images.image_io import read_pages
 
         data = None if self._data is None else io.BytesIO(self._data)
-        pages = read_pages(self.path, max_pixels=self.max_pixels, data=data, part=part or self.part)
+        pages = read_pages(
+            self.path, max_pixels=self.max_pixels, data=data, part=part or self.part, as_light=self.as_light
+        )
         return pages if self.mend is None else (self.mend(self.path, page) for page in pages)
 
     def _check_unchanged(self) -> None:
@@ -154,6 +159,7 @@ class Inputs:
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
+        as_light: "Callable[[Job], bool]" = lambda job: False,
     ) -> None:
         """Prepare.
 
@@ -164,10 +170,11 @@ class Inputs:
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
             part: what is read of clips; None = they are refused.
+            as_light: returns whether camera RAW is read as the light of its sensor.
         """
         self.of, self.max_pixels, self.shared, self.read_noise = of, max_pixels, shared, read_noise
-        self.mend, self.part = mend, part
-        self._kept: OrderedDict[Path, Input] = OrderedDict()
+        self.mend, self.part, self.as_light = mend, part, as_light
+        self._kept: OrderedDict[tuple[Path, bool], Input] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, job: Job) -> Input:
@@ -175,11 +182,15 @@ class Inputs:
         if not self.shared:
             return self._input(job)
         with self._lock:
-            if job.source not in self._kept:
-                self._kept[job.source] = self._input(job)
+            key = job.source, self.as_light(job)
+            if key not in self._kept:
+                self._kept[key] = self._input(job)
                 if len(self._kept) > IN_HAND:
                     self._kept.popitem(last=False)
-            return self._kept[job.source]
+            return self._kept[key]
 
     def _input(self, job: Job) -> Input:
-        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part)
+        return Input(
+            job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part,
+            as_light=self.as_light(job),
+        )  # fmt: skip

@@ -97,6 +97,7 @@ def restore_files(
                 read_noise=None if model is None else noise_reader(model),
                 mend=mender(files.damaged, compute, model),
                 part=part,
+                as_light=lambda job: op == "denoise" and job.product.is_picture and encoding.is_dng(job.output),
             ),
             traces=which.trace is not None,
         )
