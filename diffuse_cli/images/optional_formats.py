@@ -16,7 +16,7 @@ from .containers import boxes, content
 from .metadata import orientation, source_of, whole_exif
 from .picture import Picture, Source, check_size, divided_by_alpha, from_array, levels_of, upright
 from .pillow_reader import is_deep_avif
-from .raw.metadata import camera_of, raw_exif
+from .raw.metadata import camera_of, in_plain_words, raw_exif
 from .tiff import MAGICS
 from .xmp import upright_xmp
 
@@ -28,6 +28,7 @@ RAW_SUFFIXES: Final = frozenset(f".{name}" for name in _RAW_NAMES.split())
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"MiHE", b"MiHB")
 _AVIF_BRANDS = (b"avif", b"avis")
 _RAW_MAGICS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
+_CIFF = b"HEAPCCDR"
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _DEVELOPERS = "darktable, RawTherapee or your camera's own program"
 _MODULES = {"HEIF": "pillow_heif", "JXL": "imagecodecs", "AVIF": "imagecodecs", "RAW": "rawpy", "DICOM": "pydicom"}
@@ -90,7 +91,7 @@ def kind_of(file: BinaryIO, path: Path) -> str:
 
 def _is_raw(head: bytes, brand: bytes, file: BinaryIO, path: Path) -> bool:
     """Return whether the file is camera RAW. Most of these are TIFFs whose first page is a preview."""
-    if brand == b"crx " or head.startswith(_RAW_MAGICS):
+    if brand == b"crx " or head.startswith(_RAW_MAGICS) or head[6:14] == _CIFF:
         return True
     if not head.startswith(MAGICS):
         return False
@@ -319,7 +320,7 @@ def _jxl_size(data: bytes) -> tuple[int, int]:
 def _read_raw(rawpy: Any, file: BinaryIO, max_pixels: int) -> Picture:  # noqa: ANN401
     """Develop with the camera's white balance into 16-bit sRGB, not brightened."""
     data = file.read()
-    with rawpy.imread(io.BytesIO(data)) as raw:
+    with in_plain_words(rawpy), rawpy.imread(io.BytesIO(data)) as raw:
         check_size(raw.sizes.width, raw.sizes.height, max_pixels)
         levels = raw.postprocess(use_camera_wb=True, output_bps=16, no_auto_bright=True)
     return from_array(levels, Source(format="RAW", exif=raw_exif(data, rawpy)))
@@ -340,5 +341,7 @@ def read_sensor(file: BinaryIO, max_pixels: int) -> Picture:
 
     rawpy = library("RAW")
     file.seek(0)
-    exif = raw_exif(file.read(), rawpy)
-    return read_light(rawpy, file, max_pixels, exif, camera_of(exif))
+    data = file.read()
+    exif = raw_exif(data, rawpy)
+    with in_plain_words(rawpy):
+        return read_light(rawpy, data, max_pixels, exif, camera_of(exif))

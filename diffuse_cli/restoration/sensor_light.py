@@ -28,6 +28,7 @@ GRAIN: Final = 0.4
 """Of noise whose colours were interpolated. On simulated sensors of ISO 800 to 12800, 0.3 is 0.01 to 0.09 dB less."""
 LEAST_LEVEL: Final = 0.5
 """Less noise than this is not removed."""
+_ROUNDING: Final = 1e-4
 _RARE: Final = 0.0005
 _MOST_SIGMA: Final = 0.25
 """A picture of little more than noise is not stretched further."""
@@ -132,7 +133,7 @@ def _as_light(
 ) -> Callable[[Tensor], Tensor]:
     """Return what makes light of a restored picture again. Where the sensor was full, its numbers stay."""
     removed = 1 - (1 - strength) ** 2
-    full = 2 * torch.tensor(sensor.gains).view(1, 3, 1, 1) - 1
+    full = 2 * (torch.tensor(sensor.gains) * sensor.full - _ROUNDING).view(1, 3, 1, 1) - 1
 
     def rows_as_light(x: Tensor, before: Tensor) -> Tensor:
         light = 2 * stabiliser.light(x, laws, removed) - 1

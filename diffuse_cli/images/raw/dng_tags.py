@@ -52,7 +52,15 @@ def carried(found: dict[int, tuple[int, Any]]) -> tuple[Tag, ...]:
     Args:
         found: as `dng_tags` returns them.
     """
-    return tuple((code, *found[code]) for code in sorted(found) if code not in (NOISE_PROFILE, _GAIN_MAP))
+    return tuple(
+        (code, *found[code])
+        for code in sorted(found)
+        if code not in (NOISE_PROFILE, _GAIN_MAP) and not _is_undefined(*found[code])
+    )
+
+
+def _is_undefined(kind: int, value: Any) -> bool:  # noqa: ANN401
+    return kind in (RATIONAL, SRATIONAL) and 0 in np.asarray(value).ravel()[1::2]
 
 
 def has_gain_map(found: dict[int, tuple[int, Any]]) -> bool:

@@ -15,8 +15,8 @@ from .reader import laws_of
 from .sensor import SensorData, Tag
 
 _LINEAR_RAW: Final = 34892
-_BLACK: Final = 1024
-"""Level of black: noise below it is kept."""
+_BLACK: Final = 0
+"""Level of black. darktable 4.2 knows no other in a LinearRaw, so noise below black is cut off, as programs do."""
 _WHITE: Final = 65535
 _FIRST_OWN: Final = 50706
 _MOSAIC: Final = frozenset({33421, 33422, 37398, 37399})

@@ -1,11 +1,13 @@
 """EXIF of camera RAW: in the TIFF that most of these files are, in boxes of Canon's CR3, or in the preview."""
 
 import io
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from PIL import Image
 
+from ...errors import PictureError
 from ..exif import EXIF_IFD, GPS_IFD
 from ..metadata import exif_tags
 from ..tiff import MAGICS
@@ -25,6 +27,24 @@ def raw_exif(data: bytes, rawpy: Any) -> bytes:  # noqa: ANN401
         rebuilt.update(_found(data, rawpy))
         rebuilt.tobytes()
     return rebuilt.tobytes()[6:] if rebuilt else b""
+
+
+@contextmanager
+def in_plain_words(rawpy: Any) -> Iterator[None]:  # noqa: ANN401
+    """Say in one line what LibRaw finds wrong with a file.
+
+    Args:
+        rawpy: the library.
+
+    Raises:
+        PictureError: in the place of the library's own errors.
+    """
+    try:
+        yield
+    except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError):
+        raise PictureError("a kind of camera RAW that LibRaw does not read; convert it to DNG first") from None
+    except rawpy.LibRawError:
+        raise PictureError("camera RAW that is damaged or cut short; copy it from its source again") from None
 
 
 def camera_of(exif: bytes) -> str:
@@ -55,10 +75,12 @@ def _found(data: bytes, rawpy: Any) -> dict[int, Any]:  # noqa: ANN401
 
 def _tags(block: bytes) -> dict[int, Any]:
     found = Image.Exif()
+    if not block:
+        return {}
     found.load_from_fp(io.BytesIO(block))
     return exif_tags(found)
 
 
 def _box(data: bytes, name: bytes) -> bytes:
     at = data.find(name)
-    return data[at + 4 : at - 4 + int.from_bytes(data[at - 4 : at], "big")]
+    return b"" if at < 4 else data[at + 4 : at - 4 + int.from_bytes(data[at - 4 : at], "big")]

@@ -21,7 +21,9 @@ _BINS: Final = 16
 _FLATTEST: Final = 0.05
 _FEWEST: Final = 12
 _RARE: Final = 1e-4
-"""Share of the brightest numbers that may be cut off."""
+"""Share of numbers that are brighter than the picture."""
+_FULL: Final = 0.9
+"""Share of the brightest light beyond which a sensor may be full, so that its noise is cut off."""
 _ALIKE: Final = 0.15
 """Bins whose variance lies this near the lower line have no texture."""
 _MEDIAN: Final = (1 - 2 / (9 * int(_FINE.sum()))) ** 3
@@ -72,11 +74,12 @@ def measured_law(planes: Iterable[NDArray[np.float32]]) -> NoiseLaw:
     blocks = np.concatenate([_blocks(plane) for plane in planes])
     if len(blocks) < 2 * _FEWEST:
         return NoiseLaw(gain=0.0, offset=0.0)
-    inside = blocks.max((1, 2)) < max(float(np.quantile(blocks, 1 - _RARE)), 1e-6)
+    inside = blocks.max((1, 2)) < _FULL * float(np.quantile(blocks, 1 - _RARE))
     blocks = blocks[inside] if inside.sum() >= 2 * _FEWEST else blocks
     waves = np.square(dctn(blocks, axes=(1, 2), norm="ortho"))
     light, coarse, fine = blocks.mean((1, 2)), waves[:, _COARSE].mean(1), waves[:, _FINE].mean(1)
-    edges = np.quantile(light, np.linspace(0, 1, _BINS + 1))
+    bins = int(np.clip(len(blocks) // (4 * _FEWEST), 1, _BINS))
+    edges = np.quantile(light, np.linspace(0, 1, bins + 1))
     edges[-1] = np.inf
     found = []
     for low, high in pairwise(edges):
@@ -85,7 +88,7 @@ def measured_law(planes: Iterable[NDArray[np.float32]]) -> NoiseLaw:
         if len(part) >= count:
             flat = part[np.argsort(coarse[part])[:count]]
             found.append((light[flat].mean(), np.median(fine[flat]) / _MEDIAN))
-    return _fitted(*np.array(found).T)
+    return _fitted(*np.array(found).T) if found else NoiseLaw(gain=0.0, offset=0.0)
 
 
 def _blocks(plane: NDArray[np.float32]) -> Floats:

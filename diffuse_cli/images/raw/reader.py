@@ -1,7 +1,7 @@
 """Camera RAW read as light: the numbers of the sensor, its colours interpolated and balanced, no tone curve."""
 
 import io
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,44 +21,44 @@ _ORIENTATION: Final = {0: 1, 3: 3, 5: 8, 6: 6}
 """EXIF's number for LibRaw's."""
 
 
-def read_light(rawpy: Any, file: BinaryIO, max_pixels: int, exif: bytes, camera: str) -> Picture:  # noqa: ANN401
+def read_light(rawpy: Any, data: bytes, max_pixels: int, exif: bytes, camera: str) -> Picture:  # noqa: ANN401
     """Read the light of a sensor: floats, 0 = black .. 1 = white of green, with the white balance as shot.
 
     Args:
         rawpy: the library.
-        file: the file.
+        data: the file.
         max_pixels: refuse larger pictures before decoding.
         exif: of the file, as `Source` has it.
         camera: its name.
 
     Raises:
-        PictureError: it has no sensor of red, green and blue, or more than `max_pixels`.
+        PictureError: it has no sensor of red, green and blue, holds no light, or has more than `max_pixels`.
         Exception: whatever LibRaw raises.
     """
-    file.seek(0)
-    data = file.read()
     found = dng_tags.dng_tags(data)
     with rawpy.imread(io.BytesIO(data)) as raw:
         check_size(raw.sizes.width, raw.sizes.height, max_pixels)
         if raw.num_colors != 3 or raw.color_desc[:3] != b"RGB":
             raise PictureError("no sensor of red, green and blue; develop it with another program first")
-        gains = _gains(raw)
+        gains, orientation = _gains(raw), _ORIENTATION.get(raw.sizes.flip, 1)
         tags = dng_tags.carried(found) or _camera(raw, camera, gains)
         is_mosaic = raw.raw_type == rawpy.RawType.Flat
         if is_mosaic:
             mosaic, colours = _mosaic(raw)
-            planes = _planes(raw, mosaic)
+            planes, brightest = _planes(raw, mosaic), float(mosaic.max())
             light = _interpolated(rawpy, raw, mosaic, colours, gains)
         else:
             light = _stack(raw)
-            planes = [[light[..., k]] for k in range(3)]
+            planes, brightest = [[light[..., k]] for k in range(3)], float(light.max())
             light = light * gains.astype(np.float32)
-        orientation = _ORIENTATION.get(raw.sizes.flip, 1)
+        if not float(light.max()) > float(light.min()):
+            raise PictureError("its sensor holds one level alone, so it is damaged or cut short; copy it again")
     stated = dng_tags.stated_laws(found, b"RGB")
     sensor = SensorData(
         gains=(float(gains[0]), float(gains[1]), float(gains[2])),
         laws=_three(stated or [measured_law(of_colour) for of_colour in planes]),
         seen=laws_of(light, gains),
+        full=min(brightest, 1.0),
         is_stated=bool(stated),
         is_mosaic=is_mosaic,
         orientation=orientation,

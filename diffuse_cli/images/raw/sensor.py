@@ -17,6 +17,7 @@ class SensorData:
         gains: the white balance that the light was multiplied by, at least 1.
         laws: noise of the sensor's own numbers, before the white balance, 0 = black .. 1 = white.
         seen: the same as it is measured in the picture, whose colours were interpolated.
+        full: the brightest number of the sensor, where it was full.
         is_stated: the laws stand in the file.
         is_mosaic: colours were interpolated, which makes the noise correlate.
         orientation: as EXIF numbers it.
@@ -26,6 +27,7 @@ class SensorData:
     gains: tuple[float, float, float]
     laws: tuple[NoiseLaw, NoiseLaw, NoiseLaw]
     seen: tuple[NoiseLaw, NoiseLaw, NoiseLaw]
+    full: float = 1.0
     is_stated: bool = False
     is_mosaic: bool = True
     orientation: int = 1
