@@ -35,7 +35,7 @@ SIZE = (384, 512)
 def develop_by_libraw(path: Path) -> Floats:
     with rawpy.imread(str(path)) as raw:
         made = raw.postprocess(use_camera_wb=True, output_bps=16, no_auto_bright=True)
-    return made / 65535
+    return np.asarray(made / 65535)
 
 
 def develop_by_program(program: str, path: Path, folder: Path) -> Floats:

@@ -8,7 +8,7 @@ from tests.helpers.raw_files import scene, sensor_law
 
 
 @pytest.mark.parametrize("iso", [200, 1600, 12800])
-def test_the_law_of_a_plane_is_measured_within_a_tenth(iso: float) -> None:
+def test_the_law_of_a_plane_is_measured_within_a_tenth(iso: int) -> None:
     gain, offset = sensor_law(iso)
     light = scene(480, 640)[..., 1]
     rng = np.random.default_rng(iso)
