@@ -179,7 +179,7 @@ def only_read(path: Path) -> str:
 def _unknown(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in RAW_SUFFIXES:
-        return "of camera RAW only DNG is written; name a file like -o out.dng (denoise alone) or -o out.tif"
+        return "of camera RAW only DNG is written; name a file like -o out.dng (denoise alone), or give --format tiff"
     what = f"the suffix {path.suffix!a}" if suffix else "a name without a suffix"
     return f"{what} is no picture format; use one of {' '.join(FORMAT_OF_SUFFIX)}, or give --format"
 
