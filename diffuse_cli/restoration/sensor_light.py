@@ -29,6 +29,7 @@ GRAIN: Final = 0.4
 LEAST_LEVEL: Final = 0.5
 """Less noise than this is not removed."""
 _ROUNDING: Final = 1e-4
+_NEARLY: Final = 0.97
 _RARE: Final = 0.0005
 _MOST_SIGMA: Final = 0.25
 """A picture of little more than noise is not stretched further."""
@@ -137,7 +138,8 @@ def _as_light(
 
     def rows_as_light(x: Tensor, before: Tensor) -> Tensor:
         light = 2 * stabiliser.light(x, laws, removed) - 1
-        return torch.where(before >= full, before, light)
+        is_full = (before >= full) & (light + 1 >= _NEARLY * (full + 1))  # else it was noise that reached so far
+        return torch.where(is_full, before, light)
 
     return lambda x: by_rows(rows_as_light, x, to_tensor(picture.pixels))
 
