@@ -32,6 +32,7 @@ FORMAT_OF_SUFFIX: Final = {
     ".jxl": "JXL",
     ".dcm": "DICOM",
     ".dicom": "DICOM",
+    ".dng": "DNG",
     ".mp4": "MP4",
     ".m4v": "MP4",
     ".mkv": "MKV",
@@ -54,14 +55,14 @@ PICTURE_SUFFIXES: Final = tuple(
 _SUFFIX_OF_NAME = {
     "png": ".png", "jpeg": ".jpg", "jpg": ".jpg", "webp": ".webp", "tiff": ".tif", "tif": ".tif", "bmp": ".bmp",
     "gif": ".gif", "ppm": ".ppm", "pgm": ".pgm", "avif": ".avif", "npy": ".npy", "heic": ".heic", "heif": ".heif",
-    "jxl": ".jxl", "dicom": ".dcm", "dcm": ".dcm", "y4m": ".y4m",
+    "jxl": ".jxl", "dicom": ".dcm", "dcm": ".dcm", "dng": ".dng", "y4m": ".y4m",
 }  # fmt: skip
-_HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL", "DICOM", "MP4", "MKV", "Y4M"})
+_HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL", "DICOM", "DNG", "MP4", "MKV", "Y4M"})
 _HOLDS_FLOATS = frozenset({"TIFF", "NPY"})
 _HOLDS_FRAMES = frozenset({"PNG", "WEBP", "GIF"})
 _HOLDS_PAGES = frozenset({"TIFF", "DICOM"})
 _HOLDS_ALPHA = frozenset({"PNG", "GIF", "WEBP", "TIFF", "AVIF", "NPY", "HEIF", "JXL"})
-_LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM", "NPY", "DICOM"})
+_LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM", "NPY", "DICOM", "DNG"})
 _TAKES_QUALITY = frozenset({"JPEG", "WEBP", "AVIF", "HEIF", "JXL"})
 _BITS_OF_HEIF = frozenset({10, 12})
 CLIPS: Final = frozenset({"MP4", "MKV", "Y4M"})
@@ -139,6 +140,14 @@ class Encoding:
         """Suffix of results that are not named one by one; None = the input's."""
         return None if self.format is None else _SUFFIX_OF_NAME[self.format.lower()]
 
+    def is_dng(self, path: Path) -> bool:
+        """Return whether a result is a DNG.
+
+        Args:
+            path: name of the result.
+        """
+        return (FORMAT_OF_SUFFIX.get(path.suffix.lower()) if self.suffix is None else self.suffix) in ("DNG", ".dng")
+
     def kind(self, path: Path) -> str:
         """Return the format of a result, by Pillow's name.
 
@@ -175,7 +184,7 @@ def only_read(path: Path) -> str:
 def _unknown(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in RAW_SUFFIXES:
-        return "camera RAW is read but never written; give --format tiff, or name a file like -o out.tif"
+        return "of camera RAW only DNG is written; name a file like -o out.dng (denoise alone), or give --format tiff"
     what = f"the suffix {path.suffix!a}" if suffix else "a name without a suffix"
     return f"{what} is no picture format; use one of {' '.join(FORMAT_OF_SUFFIX)}, or give --format"
 
@@ -312,6 +321,8 @@ def _misfit_pixels(picture: Picture, path: Path, kind: str, encoding: Encoding) 
     problem = ""
     if kind == "DICOM":
         return _not_dicom(picture, encoding)
+    if kind == "DNG":
+        return _not_dng(picture, encoding)
     if floating and kind not in _HOLDS_FLOATS:
         problem = f"{kind} cannot hold floating-point numbers; use -o out.tif, or --depth 16"
     elif deep and kind not in _HOLDS_16_BIT and not (kind == "HEIF" and picture.source.bits in _BITS_OF_HEIF):
@@ -354,6 +365,13 @@ def _not_dicom(picture: Picture, encoding: Encoding) -> str:
     if encoding.metadata != "keep":
         return "DICOM keeps all its tags; leave --metadata out, and take out names with a program made for it"
     return ""
+
+
+def _not_dng(picture: Picture, encoding: Encoding) -> str:
+    """Return why a picture cannot be written as DNG; "" = it can."""
+    if picture.source.sensor is None:
+        return "DNG is written of camera RAW, by denoise alone; use -o out.tif"
+    return "DNG is written with 16 bits; leave --depth out" if encoding.depth == "8" else ""
 
 
 def _misfit_clip(source: Source, kind: str, encoding: Encoding) -> str:

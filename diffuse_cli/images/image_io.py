@@ -75,6 +75,7 @@ def read_pages(
     max_pixels: int = MAX_PIXELS,
     data: io.BufferedReader | io.BytesIO | None = None,
     part: ClipPart | None = None,
+    as_light: bool = False,
 ) -> Generator[Picture]:
     """Read the pages of a TIFF, the frames of an animation, DICOM or a clip, or another file's picture, one by one.
 
@@ -83,6 +84,7 @@ def read_pages(
         max_pixels: refuse larger pages before decoding.
         data: content of the file, if it comes from elsewhere.
         part: what is read of a clip; None = clips are refused.
+        as_light: camera RAW is not developed, but read as the light of its sensor, of which a DNG can be written.
 
     Raises:
         PictureError: as `read_picture`.
@@ -93,7 +95,7 @@ def read_pages(
         if is_clip(head):
             yield from _clip_frames(file, path, max_pixels, part)
             return
-        state, pages = _state(file), _pages(file, path, max_pixels)
+        state, pages = _state(file), _pages(file, path, max_pixels, as_light=as_light)
         while (found := _next(pages)) is not None:
             picture, count = found
             if _state(file) != state:
@@ -153,7 +155,7 @@ def _state(file: io.BufferedReader | io.BytesIO) -> tuple[int, int]:
     return info.st_size, info.st_mtime_ns
 
 
-def _pages(stream: BinaryIO, path: Path, max_pixels: int) -> Iterator[tuple[Picture, int]]:
+def _pages(stream: BinaryIO, path: Path, max_pixels: int, *, as_light: bool = False) -> Iterator[tuple[Picture, int]]:
     """Yield the pages or frames, and how many there are."""
     stream.seek(0)
     head = stream.read(16)
@@ -161,7 +163,9 @@ def _pages(stream: BinaryIO, path: Path, max_pixels: int) -> Iterator[tuple[Pict
         raise PictureError("the file is empty (0 bytes); copy it from its source again")
     if head.startswith(NPY_MAGIC):
         yield with_white(from_array(read_npy(stream, max_pixels), Source(format="NPY"))), 1
-    elif kind := optional_formats.kind_of(stream, path):
+    elif (kind := optional_formats.kind_of(stream, path)) == "RAW" and as_light:
+        yield optional_formats.read_sensor(stream, max_pixels), 1
+    elif kind:
         yield optional_formats.read(kind, stream, max_pixels), 1
     elif is_dicom(stream, path):
         yield from dicom_frames(stream, max_pixels)

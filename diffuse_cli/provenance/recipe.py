@@ -27,7 +27,7 @@ Recipe = Mapping[str, Any]
 """What JSON can hold, by name."""
 
 
-HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF", "JXL", "DICOM", "MP4", "MKV"})
+HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF", "JXL", "DICOM", "DNG", "MP4", "MKV"})
 """Formats whose metadata a recipe goes into."""
 
 

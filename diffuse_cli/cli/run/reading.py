@@ -46,6 +46,8 @@ class Input:
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
         sequence: "FrameSequence | None" = None,
+        *,
+        as_light: bool = False,
     ) -> None:
         """Prepare. Nothing is read yet.
 
@@ -57,10 +59,11 @@ class Input:
             mend: what is done with each page before the task.
             part: what is read of a clip; None = clips are refused.
             sequence: the frames that it is one of.
+            as_light: camera RAW is read as the light of its sensor.
         """
         self.sequence = sequence
         self.path, self.task, self.max_pixels, self.read_noise = path, task, max_pixels, read_noise
-        self.mend, self.part = mend, part
+        self.mend, self.part, self.as_light = mend, part, as_light
         self.lock = threading.Lock()
         self.is_told = False
         self.samples: Samples | None = None
@@ -162,7 +165,9 @@ class Input:
         data: io.BufferedReader | io.BytesIO | None = None if self._data is None else io.BytesIO(self._data)
         if self._spool is not None:
             data = Path(self._spool.name).open("rb")  # noqa: SIM115 - closed by `read_pages`
-        pages = read_pages(self.path, max_pixels=self.max_pixels, data=data, part=part or self.part)
+        pages = read_pages(
+            self.path, max_pixels=self.max_pixels, data=data, part=part or self.part, as_light=self.as_light
+        )
         return pages if self.mend is None else (self.mend(self.path, page) for page in pages)
 
     def _check_unchanged(self) -> None:
@@ -193,6 +198,7 @@ class Inputs:
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
         sequences: "Mapping[Path, FrameSequence]" = MappingProxyType({}),
+        as_light: "Callable[[Job], bool]" = lambda job: False,
     ) -> None:
         """Prepare.
 
@@ -204,11 +210,12 @@ class Inputs:
             mend: what is done with each page before the task.
             part: what is read of clips; None = they are refused.
             sequences: by the files of their frames.
+            as_light: returns whether camera RAW is read as the light of its sensor.
         """
         self.sequences = sequences
         self.of, self.max_pixels, self.shared, self.read_noise = of, max_pixels, shared, read_noise
-        self.mend, self.part = mend, part
-        self._kept: OrderedDict[Path, Input] = OrderedDict()
+        self.mend, self.part, self.as_light = mend, part, as_light
+        self._kept: OrderedDict[tuple[Path, bool], Input] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, job: Job) -> Input:
@@ -216,12 +223,15 @@ class Inputs:
         if not self.shared:
             return self._input(job)
         with self._lock:
-            if job.source not in self._kept:
-                self._kept[job.source] = self._input(job)
+            key = job.source, self.as_light(job)
+            if key not in self._kept:
+                self._kept[key] = self._input(job)
                 if len(self._kept) > IN_HAND:
                     self._kept.popitem(last=False)
-            return self._kept[job.source]
+            return self._kept[key]
 
     def _input(self, job: Job) -> Input:
-        sequence = self.sequences.get(job.source)
-        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part, sequence)
+        return Input(
+            job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part,
+            self.sequences.get(job.source), as_light=self.as_light(job),
+        )  # fmt: skip

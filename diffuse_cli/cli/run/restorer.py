@@ -127,6 +127,7 @@ def restore_files(
                 mend=mender(files.damaged, compute, model),
                 part=part,
                 sequences=sequences,
+                as_light=lambda job: op == "denoise" and job.product.is_picture and encoding.is_dng(job.output),
             ),
             traces=which.trace is not None,
             is_stopped=work.is_stopped,
