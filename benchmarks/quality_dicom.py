@@ -1,7 +1,8 @@
-"""Noise on a CT and an MR slice, removed by `denoise` and by other tools: `python -m benchmarks.quality_dicom`.
+"""Noise on a CT, an MR and an X-ray picture, removed by `denoise` and by others: `python -m benchmarks.quality_dicom`.
 
-The slices come with pydicom. The CT gets the quantum noise of a parallel beam before filtered back projection, the MR
-Rician noise. The other tools are told the true std. Writes checkpoints/measured/dicom.json.
+The slices come with pydicom, and the X-ray picture with the package pydicom-data. The CT gets the quantum noise of a
+parallel beam before filtered back projection, the MR Rician noise, the X-ray picture the Poisson noise of fewer
+photons. The other tools are told the true std. Writes checkpoints/measured/dicom.json.
 """
 
 import importlib
@@ -53,15 +54,21 @@ def stored(name: str) -> Floats:
     return stored_values(picture, picture.source.dicom).astype(np.float64)
 
 
+def halved(values: Floats) -> Floats:
+    rows, columns = values.shape
+    return values.reshape(rows // 2, 2, columns // 2, 2).mean((1, 3))
+
+
 def scans() -> Iterator[Scan]:
     head = np.maximum(stored("J2K_pixelrep_mismatch.dcm"), -1000)
-    half = head.reshape(256, 2, 256, 2).mean((1, 3))
+    half, leg = halved(head), halved(stored("RG3_UNCR.dcm"))[560:848, 280:568].copy()
     body = stored("examples_overlay.dcm")[:288, 100:388].copy()
     made = (
         Scan(name="CT", clean=half, disc=(182, 121), window=(-60, 140), doses=(1e6, 2.5e5, 6e4), body=-200),
         Scan(name="MR", clean=body, disc=(150, 160), window=(0, 800), doses=(10, 25, 50), body=60),
+        Scan(name="X-ray", clean=leg, disc=(90, 150), window=(0, 1023), doses=(5, 1.2, 0.3), body=20),
     )
-    for scan, contrast in zip(made, (20, 60), strict=True):
+    for scan, contrast in zip(made, (20, 60, 40), strict=True):
         scan.clean[scan.parts()[0]] += contrast
         yield scan
 
@@ -70,6 +77,8 @@ def noisy(scan: Scan, dose: float, rng: np.random.Generator) -> NDArray[np.int32
     if scan.name == "MR":
         real, imaginary = (rng.normal(0, dose, scan.clean.shape) for _ in range(2))
         return np.asarray(np.rint(np.hypot(scan.clean + real, imaginary)), np.int32)
+    if scan.name == "X-ray":  # photons of a level
+        return np.asarray(np.clip(np.rint(rng.poisson(np.maximum(scan.clean, 0) * dose) / dose), 0, 1023), np.int32)
     transform = importlib.import_module("skimage.transform")
     angles, size = np.linspace(0, 180, 400, endpoint=False), scan.clean.shape[0]
     lines = transform.radon(np.maximum(scan.clean / 1000 + 1, 0) * WATER, angles, circle=False)
@@ -78,16 +87,18 @@ def noisy(scan: Scan, dose: float, rng: np.random.Generator) -> NDArray[np.int32
     return np.asarray(np.clip(np.rint(scan.clean + noise), -1024, 3000), np.int32)
 
 
-def results(values: NDArray[np.int32], clean: Floats, model: Model) -> Iterator[tuple[str, Floats]]:
+def results(scan: Scan, values: NDArray[np.int32], model: Model) -> Iterator[tuple[str, Floats]]:
     """Every tool's result. The classics work on 0..1."""
     cv2, bm3d = importlib.import_module("cv2"), importlib.import_module("bm3d")
     total_variation = importlib.import_module("skimage.restoration").denoise_tv_chambolle
     with TemporaryDirectory() as folder:
-        picture = read_picture(save(dataset([values], stored=16, signed=True), Path(folder) / "a.dcm"))
+        tags = dataset([values], stored=16, signed=True)
+        tags.Modality = scan.name if scan.name in ("CT", "MR") else "CR"
+        picture = read_picture(save(tags, Path(folder) / "a.dcm"))
     dicom = picture.source.dicom
     assert dicom is not None
     low, span = dicom.low, dicom.high - dicom.low
-    unit, std = (values - low) / span, float((values - clean).std()) / span
+    unit, std = (values - low) / span, float((values - scan.clean).std()) / span
     yield "noisy", values.astype(np.float64)
     for how in ("auto", "poisson"):
         restored: Any = restore(picture, Denoise(noise=how), model=model)
@@ -110,7 +121,7 @@ def main() -> None:
             values = noisy(scan, dose, rng)
             std = float((values - scan.clean)[scan.clean > scan.body].std())
             wanted, span = np.clip(scan.clean, *scan.window), scan.window[1] - scan.window[0]
-            for method, result in results(values, scan.clean, model):
+            for method, result in results(scan, values, model):
                 shown = np.clip(result, *scan.window)
                 rows.append(
                     {

@@ -32,6 +32,7 @@ PAGES = (
             "models",
             "performance",
             "provenance",
+            "raw",
             "samples",
             "serving",
             "training",
@@ -425,6 +426,17 @@ def scans() -> str:
         cells = [f"{of[m]['psnr']:.1f} / {of[m]['ssim']:.3f} / {of[m]['cnr']:.2f}" for m in methods]
         body.append([f"{scan}, {noise:.0f}{' HU' if scan == 'CT' else ''}", *cells])
     return markdown(["PSNR / SSIM / CNR", *methods], body)
+
+
+def raw() -> str:
+    """Camera RAW that became a denoised DNG: its noise, and how programs develop it."""
+    body = []
+    for row in rows("raw"):
+        told = [f"{row['psnr_before']:.1f} -> {row['psnr']:.1f}", f"{row['law']:.1f} %"] if "law" in row else ["", ""]
+        programs = [f"{row[name][1]:.1f} %" if name in row else "" for name in ("libraw", "rawtherapee", "darktable")]
+        body.append([row["file"], *told, f"{row['light'][1]:.2f} %", *programs])
+    head = ["sensor", "PSNR", "noise law off by", "light off by", "LibRaw", "RawTherapee", "darktable"]
+    return markdown(head, body)
 
 
 def fills() -> str:
@@ -827,6 +839,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "memory": memory,
     "fills": fills,
     "scans": scans,
+    "raw": raw,
     "verify": verify,
     "enhance": enhanced,
     "untouched": untouched,

@@ -118,6 +118,21 @@ def as_numbers(values: NDArray[Any], dicom: DicomData) -> NDArray[np.float64]:
     return numbers if np.isfinite(numbers).all() else values.astype(np.float64)
 
 
+def from_numbers(numbers: NDArray[np.float64], dicom: DicomData) -> NDArray[np.float64] | None:
+    """Return the stored values of numbers in the units of the file; None = they are not proportional.
+
+    Args:
+        numbers: of any shape.
+        dicom: of the frame.
+    """
+    ends = np.array([dicom.low, (dicom.low + dicom.high) // 2, dicom.high], np.int64)
+    low, middle, high = as_numbers(ends, dicom)
+    slope = (high - low) / max(dicom.high - dicom.low, 1)
+    if slope == 0 or abs(low + slope * (ends[1] - ends[0]) - middle) > 1e-6 * abs(high - low):
+        return None
+    return np.asarray((numbers - low) / slope + dicom.low, np.float64)
+
+
 def one_level(dicom: DicomData) -> float:
     """Return a level of noise, a 255th of the range, in the units of the file.
 

@@ -49,6 +49,12 @@ def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Enco
     if kind == "DICOM":
         write_dicom(stream, ((page, _said(page, encoding).xmp) for page in pages))
         return ""
+    if kind == "DNG":
+        from .raw.dng_writer import write_dng
+
+        for page in pages:
+            write_dng(stream, page, _said(page, encoding))
+        return ""
     if kind == "TIFF":
         write_tiff(stream, (_tiff_page(_of_depth(page, kind, encoding), encoding) for page in pages))
         return ""

@@ -32,13 +32,16 @@ FORMAT_OF_SUFFIX: Final = {
     ".jxl": "JXL",
     ".dcm": "DICOM",
     ".dicom": "DICOM",
+    ".dng": "DNG",
     ".mp4": "MP4",
     ".m4v": "MP4",
     ".mkv": "MKV",
+    ".y4m": "Y4M",
 }
 _ONLY_READ: Final = {".gif": "GIF", ".pbm": "PBM", **dict.fromkeys(sorted(RAW_SUFFIXES), "camera RAW")}
-_CLIPS_ONLY_READ: Final = {".mov": "QuickTime", ".avi": "AVI", ".webm": "WebM", ".y4m": "YUV4MPEG2"}
-CLIP_SUFFIXES: Final = (".mp4", ".m4v", ".mkv", *_CLIPS_ONLY_READ)
+_CLIPS_ONLY_READ: Final = {".mov": "QuickTime", ".avi": "AVI", ".webm": "WebM"}
+_CODED_CLIPS: Final = (".mp4", ".m4v", ".mkv")
+CLIP_SUFFIXES: Final = (*_CODED_CLIPS, ".y4m", *_CLIPS_ONLY_READ)
 """What clips are told by before they are opened."""
 WRITTEN_AS: Final = {
     ".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", **dict.fromkeys(_ONLY_READ, ".png"),
@@ -52,18 +55,18 @@ PICTURE_SUFFIXES: Final = tuple(
 _SUFFIX_OF_NAME = {
     "png": ".png", "jpeg": ".jpg", "jpg": ".jpg", "webp": ".webp", "tiff": ".tif", "tif": ".tif", "bmp": ".bmp",
     "gif": ".gif", "ppm": ".ppm", "pgm": ".pgm", "avif": ".avif", "npy": ".npy", "heic": ".heic", "heif": ".heif",
-    "jxl": ".jxl", "dicom": ".dcm", "dcm": ".dcm",
+    "jxl": ".jxl", "dicom": ".dcm", "dcm": ".dcm", "dng": ".dng", "y4m": ".y4m",
 }  # fmt: skip
-_HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL", "DICOM", "MP4", "MKV"})
+_HOLDS_16_BIT = frozenset({"PNG", "TIFF", "PPM", "NPY", "JXL", "DICOM", "DNG", "MP4", "MKV", "Y4M"})
 _HOLDS_FLOATS = frozenset({"TIFF", "NPY"})
 _HOLDS_FRAMES = frozenset({"PNG", "WEBP", "GIF"})
 _HOLDS_PAGES = frozenset({"TIFF", "DICOM"})
 _HOLDS_ALPHA = frozenset({"PNG", "GIF", "WEBP", "TIFF", "AVIF", "NPY", "HEIF", "JXL"})
-_LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM", "NPY", "DICOM"})
+_LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM", "NPY", "DICOM", "DNG"})
 _TAKES_QUALITY = frozenset({"JPEG", "WEBP", "AVIF", "HEIF", "JXL"})
 _BITS_OF_HEIF = frozenset({10, 12})
-CLIPS: Final = frozenset({"MP4", "MKV"})
-"""Formats of clips."""
+CLIPS: Final = frozenset({"MP4", "MKV", "Y4M"})
+"""Formats of clips. Y4M is YUV4MPEG2, which programs hand to each other by pipes: frames without times and sound."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,20 +114,23 @@ class Encoding:
         """
         asked = {"quality": self.quality, "depth": self.depth, "metadata": self.metadata}
         kind = self.kind(path)
-        coding = self.clip.to_recipe() if kind in CLIPS else {}
+        coding = self.clip.to_recipe() if kind in CLIPS and kind != "Y4M" else {}
         return {"format": kind, **{key: value for key, value in asked.items() if value is not None}, **coding}
 
-    def like(self, format_read: str, *, animated: bool = False) -> "Encoding":
+    def like(self, format_read: str, *, animated: bool = False, clip: bool = False) -> "Encoding":
         """Return the encoding of a result without a name: that of the input, if no format was asked for.
 
-        What is only read is written as PNG.
+        What is only read is written as PNG, and clips as YUV4MPEG2.
 
         Args:
             format_read: the input's format, by Pillow's name.
             animated: it is an animation.
+            clip: it is a clip.
         """
         if self.format is not None:
             return self
+        if clip:
+            return replace(self, format="y4m")
         wanted = "" if format_read == "GIF" and not animated else format_read
         known = (name for name, suffix in _SUFFIX_OF_NAME.items() if FORMAT_OF_SUFFIX[suffix] == wanted)
         return replace(self, format=next(known, "png"))
@@ -133,6 +139,14 @@ class Encoding:
     def suffix(self) -> str | None:
         """Suffix of results that are not named one by one; None = the input's."""
         return None if self.format is None else _SUFFIX_OF_NAME[self.format.lower()]
+
+    def is_dng(self, path: Path) -> bool:
+        """Return whether a result is a DNG.
+
+        Args:
+            path: name of the result.
+        """
+        return (FORMAT_OF_SUFFIX.get(path.suffix.lower()) if self.suffix is None else self.suffix) in ("DNG", ".dng")
 
     def kind(self, path: Path) -> str:
         """Return the format of a result, by Pillow's name.
@@ -170,7 +184,7 @@ def only_read(path: Path) -> str:
 def _unknown(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in RAW_SUFFIXES:
-        return "camera RAW is read but never written; give --format tiff, or name a file like -o out.tif"
+        return "of camera RAW only DNG is written; name a file like -o out.dng (denoise alone), or give --format tiff"
     what = f"the suffix {path.suffix!a}" if suffix else "a name without a suffix"
     return f"{what} is no picture format; use one of {' '.join(FORMAT_OF_SUFFIX)}, or give --format"
 
@@ -188,6 +202,15 @@ def is_clip_name(path: Path) -> bool:
         path: any.
     """
     return path.suffix.lower() in CLIP_SUFFIXES
+
+
+def is_coded_clip_name(path: Path) -> bool:
+    """Return whether a file is called as clips are that hold coded frames, with their times.
+
+    Args:
+        path: any.
+    """
+    return path.suffix.lower() in _CODED_CLIPS
 
 
 def check_quality(paths: Sequence[Path], encoding: Encoding) -> None:
@@ -298,6 +321,8 @@ def _misfit_pixels(picture: Picture, path: Path, kind: str, encoding: Encoding) 
     problem = ""
     if kind == "DICOM":
         return _not_dicom(picture, encoding)
+    if kind == "DNG":
+        return _not_dng(picture, encoding)
     if floating and kind not in _HOLDS_FLOATS:
         problem = f"{kind} cannot hold floating-point numbers; use -o out.tif, or --depth 16"
     elif deep and kind not in _HOLDS_16_BIT and not (kind == "HEIF" and picture.source.bits in _BITS_OF_HEIF):
@@ -342,6 +367,13 @@ def _not_dicom(picture: Picture, encoding: Encoding) -> str:
     return ""
 
 
+def _not_dng(picture: Picture, encoding: Encoding) -> str:
+    """Return why a picture cannot be written as DNG; "" = it can."""
+    if picture.source.sensor is None:
+        return "DNG is written of camera RAW, by denoise alone; use -o out.tif"
+    return "DNG is written with 16 bits; leave --depth out" if encoding.depth == "8" else ""
+
+
 def _misfit_clip(source: Source, kind: str, encoding: Encoding) -> str:
     """Return why a format cannot hold a clip; "" = it can."""
     if source.clip is None:
@@ -351,6 +383,8 @@ def _misfit_clip(source: Source, kind: str, encoding: Encoding) -> str:
         return f"{kind} cannot hold a clip; use -o out.mp4 or -o out.mkv"
     if encoding.depth == "16":
         return "clips have 8 or 10 bits per channel; leave --depth out"
+    if kind == "Y4M" and encoding.clip.is_given:
+        return "YUV4MPEG2 is not coded; leave --codec, --crf and --preset out, or use -o out.mkv"
     if encoding.clip.chosen == "ffv1" and kind == "MP4":
         return "FFV1 is written into Matroska; use -o out.mkv"
     return ""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from ..errors import PictureError
 from ..system.files import disk_trouble, reason, replaced_whole, shown
@@ -26,14 +26,16 @@ from .pillow_reader import PillowReader, decoding, is_animation, quiet_pillow
 from .source_type import strongest
 from .tiff_reader import read_tiff
 from .video.clip import ClipPart
-from .video.reader import is_clip, read_clip
+from .video.facts import facts
+from .video.head import is_clip
+from .video.reader import read_clip
 from .white_level import stated_white, with_white
 from .xmp import has_manifest_elsewhere, source_types
 
 __all__ = [
     "MAX_PIXELS", "PLAIN", "SUBSAMPLINGS", "Encoding", "JpegCoding", "Levels", "Picture", "Source",
-    "as_coded", "check_fits", "check_quality", "check_writable_format", "encode_pages", "is_lossless", "jpeg_coding",
-    "read_pages", "read_picture", "through_jpeg", "to_levels", "to_unit", "write_pages",
+    "as_coded", "check_fits", "check_quality", "check_writable_format", "clip_facts", "encode_pages", "is_lossless",
+    "jpeg_coding", "pour_pages", "read_pages", "read_picture", "through_jpeg", "to_levels", "to_unit", "write_pages",
     "write_picture",
 ]  # fmt: skip
 
@@ -69,7 +71,12 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO |
 
 
 def read_pages(
-    path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | None = None, part: ClipPart | None = None
+    path: Path,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    data: io.BufferedReader | io.BytesIO | None = None,
+    part: ClipPart | None = None,
+    as_light: bool = False,
 ) -> Generator[Picture]:
     """Read the pages of a TIFF, the frames of an animation, DICOM or a clip, or another file's picture, one by one.
 
@@ -78,6 +85,7 @@ def read_pages(
         max_pixels: refuse larger pages before decoding.
         data: content of the file, if it comes from elsewhere.
         part: what is read of a clip; None = clips are refused.
+        as_light: camera RAW is not developed, but read as the light of its sensor, of which a DNG can be written.
 
     Raises:
         PictureError: as `read_picture`.
@@ -88,7 +96,7 @@ def read_pages(
         if is_clip(head):
             yield from _clip_frames(file, path, max_pixels, part)
             return
-        state, pages = _state(file), _pages(file, path, max_pixels)
+        state, pages = _state(file), _pages(file, path, max_pixels, as_light=as_light)
         while (found := _next(pages)) is not None:
             picture, count = found
             if _state(file) != state:
@@ -96,6 +104,21 @@ def read_pages(
             source = with_file(_with_claims(picture.source, file), file)
             yield replace(picture, source=replace(source, pages=count))
             del found, picture, source  # before the next is decoded
+
+
+def clip_facts(path: Path, *, max_pixels: int = MAX_PIXELS) -> dict[str, Any] | None:
+    """Return what a clip says of itself (see `video.facts`); None = the file is none.
+
+    Args:
+        path: the file.
+        max_pixels: refuse larger frames.
+
+    Raises:
+        PictureError: it is a clip that cannot be opened, or the file cannot be read.
+    """
+    with _named(path), opened(path) as file:
+        head = file.read(16)
+        return facts(file, path, max_pixels) if is_clip(head) else None
 
 
 def _clip_frames(file: BinaryIO, path: Path, max_pixels: int, part: ClipPart | None) -> Iterator[Picture]:
@@ -133,7 +156,7 @@ def _state(file: io.BufferedReader | io.BytesIO) -> tuple[int, int]:
     return info.st_size, info.st_mtime_ns
 
 
-def _pages(stream: BinaryIO, path: Path, max_pixels: int) -> Iterator[tuple[Picture, int]]:
+def _pages(stream: BinaryIO, path: Path, max_pixels: int, *, as_light: bool = False) -> Iterator[tuple[Picture, int]]:
     """Yield the pages or frames, and how many there are."""
     stream.seek(0)
     head = stream.read(16)
@@ -141,7 +164,9 @@ def _pages(stream: BinaryIO, path: Path, max_pixels: int) -> Iterator[tuple[Pict
         raise PictureError("the file is empty (0 bytes); copy it from its source again")
     if head.startswith(NPY_MAGIC):
         yield with_white(from_array(read_npy(stream, max_pixels), Source(format="NPY"))), 1
-    elif kind := optional_formats.kind_of(stream, path):
+    elif (kind := optional_formats.kind_of(stream, path)) == "RAW" and as_light:
+        yield optional_formats.read_sensor(stream, max_pixels), 1
+    elif kind:
         yield optional_formats.read(kind, stream, max_pixels), 1
     elif is_dicom(stream, path):
         yield from dicom_frames(stream, max_pixels)
@@ -268,16 +293,40 @@ def encode_pages(
         UsageError: the suffix is unknown.
         PictureError: the format cannot hold the picture, or pixels are not finite.
     """
+    stream = io.BytesIO()
+    pour_pages(pages, stream, name, encoding=encoding, tell=tell)
+    return stream.getvalue()
+
+
+def pour_pages(
+    pages: Iterable[Picture],
+    stream: BinaryIO,
+    name: Path,
+    *,
+    encoding: Encoding,
+    tell: Callable[[str], object] | None = None,
+) -> None:
+    """Write pages into a stream as they are made.
+
+    Args:
+        pages: the results.
+        stream: written from its position on. Of YUV4MPEG2, nothing is sought.
+        name: as for `encode_pages`.
+        encoding: as for `encode_pages`.
+        tell: as for `write_pages`.
+
+    Raises:
+        UsageError: as `encode_pages`.
+        PictureError: as `encode_pages`.
+    """
     encoding.kind(name)
     making = _Making(pages, name, encoding)
     making.first()
     kind = check_writable_format(name, encoding, animated=making.is_animation)
-    stream = io.BytesIO()
     with _told(name, kind, making), quiet_pillow():
         note = encode(stream, making, kind, encoding)
     if note and tell is not None:
         tell(note)
-    return stream.getvalue()
 
 
 @contextmanager

@@ -13,9 +13,10 @@ from PIL import Image
 from ..errors import PictureError, UsageError
 from ..system.files import shown
 from .containers import boxes, content
-from .metadata import exif_tags, orientation, source_of, whole_exif
+from .metadata import orientation, source_of, whole_exif
 from .picture import Picture, Source, check_size, divided_by_alpha, from_array, levels_of, upright
 from .pillow_reader import is_deep_avif
+from .raw.metadata import camera_of, in_plain_words, raw_exif
 from .tiff import MAGICS
 from .xmp import upright_xmp
 
@@ -23,10 +24,11 @@ INSTALL: Final = "pip install 'diffuse-cli[formats]'"
 INSTALL_DICOM: Final = "pip install 'diffuse-cli[dicom]'"
 _RAW_NAMES = "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
 RAW_SUFFIXES: Final = frozenset(f".{name}" for name in _RAW_NAMES.split())
-"""Of camera RAW files, which are read but never written."""
+"""Of camera RAW files. Of these, DNG alone is written."""
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"MiHE", b"MiHB")
 _AVIF_BRANDS = (b"avif", b"avis")
 _RAW_MAGICS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
+_CIFF = b"HEAPCCDR"
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _DEVELOPERS = "darktable, RawTherapee or your camera's own program"
 _MODULES = {"HEIF": "pillow_heif", "JXL": "imagecodecs", "AVIF": "imagecodecs", "RAW": "rawpy", "DICOM": "pydicom"}
@@ -89,7 +91,7 @@ def kind_of(file: BinaryIO, path: Path) -> str:
 
 def _is_raw(head: bytes, brand: bytes, file: BinaryIO, path: Path) -> bool:
     """Return whether the file is camera RAW. Most of these are TIFFs whose first page is a preview."""
-    if brand == b"crx " or head.startswith(_RAW_MAGICS):
+    if brand == b"crx " or head.startswith(_RAW_MAGICS) or head[6:14] == _CIFF:
         return True
     if not head.startswith(MAGICS):
         return False
@@ -318,13 +320,28 @@ def _jxl_size(data: bytes) -> tuple[int, int]:
 def _read_raw(rawpy: Any, file: BinaryIO, max_pixels: int) -> Picture:  # noqa: ANN401
     """Develop with the camera's white balance into 16-bit sRGB, not brightened."""
     data = file.read()
-    with rawpy.imread(io.BytesIO(data)) as raw:
+    with in_plain_words(rawpy), rawpy.imread(io.BytesIO(data)) as raw:
         check_size(raw.sizes.width, raw.sizes.height, max_pixels)
         levels = raw.postprocess(use_camera_wb=True, output_bps=16, no_auto_bright=True)
-    rebuilt = Image.Exif()
-    with suppress(Exception):  # what is no TIFF inside has its EXIF elsewhere
-        block = Image.Exif()
-        block.load_from_fp(io.BytesIO(data))
-        rebuilt.update(exif_tags(block))
-        rebuilt.tobytes()
-    return from_array(levels, Source(format="RAW", exif=rebuilt.tobytes()[6:] if rebuilt else b""))
+    return from_array(levels, Source(format="RAW", exif=raw_exif(data, rawpy)))
+
+
+def read_sensor(file: BinaryIO, max_pixels: int) -> Picture:
+    """Read the light of camera RAW, of which a DNG can be written.
+
+    Args:
+        file: the file.
+        max_pixels: refuse larger pictures before decoding.
+
+    Raises:
+        PictureError: as `read`, or it has no sensor of red, green and blue.
+        Exception: whatever the library raises.
+    """
+    from .raw.reader import read_light
+
+    rawpy = library("RAW")
+    file.seek(0)
+    data = file.read()
+    exif = raw_exif(data, rawpy)
+    with in_plain_words(rawpy):
+        return read_light(rawpy, data, max_pixels, exif, camera_of(exif))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..errors import PictureError
 from ..system.arrays import copied, empty_array, row_blocks
 from .jpeg_damage import JpegDamage
+from .raw.sensor import SensorData
 from .video.clip import ClipFrame
 
 One = TypeVar("One", bound=np.generic)
@@ -163,6 +164,7 @@ class Source:
         samples: (H, W, C) of a floating-point file, alpha included, 0 = black .. 1 = white, as displayed; None for
             integers. Unchanged pixels are written from here, since 0..1 -> -1..1 -> 0..1 rounds.
         extra: a TIFF's channels beside colour and alpha; None = there are none.
+        sensor: what camera RAW says that was read as light; None = it is no light of a sensor.
         dicom: None unless it was DICOM. `white` then is the highest stored value above the lowest.
         pages: number of pages or frames in the file.
         frame: its place in an animation; None = it is a still picture.
@@ -191,6 +193,7 @@ class Source:
     white: int = 0
     samples: NDArray[np.floating[Any]] | None = field(default=None, repr=False)
     extra: ExtraChannels | None = field(default=None, repr=False)
+    sensor: SensorData | None = None
     dicom: DicomData | None = field(default=None, repr=False)
     pages: int = 1
     frame: Frame | None = None

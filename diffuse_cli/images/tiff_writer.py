@@ -56,7 +56,7 @@ def _page(samples: NDArray[Any], source: Source) -> tuple[ImageFileDirectory_v2,
     rows = max(1, (1 << 20) // (width * channels * samples.itemsize))
     strips = [_strip(samples[top : top + rows]) for top in range(0, height, rows)]
     sizes = [len(strip) for strip in strips]
-    ifd = _tags(source)
+    ifd = described(source)
     ifd[_WIDTH], ifd[_HEIGHT], ifd[_CHANNELS], ifd[_STRIP_ROWS] = width, height, channels, rows
     ifd[_BITS], ifd[_COMPRESSION], ifd[_PREDICTOR] = (8 * samples.itemsize,) * channels, _DEFLATE, 1 if floating else 2
     ifd[_PHOTOMETRIC], ifd[_PLANAR] = 2 if channels - len(kinds) == 3 else 1, 1
@@ -88,7 +88,12 @@ def _strip(samples: NDArray[Any]) -> bytes:
     return zlib.compress(differences.astype(little).tobytes())
 
 
-def _tags(source: Source) -> ImageFileDirectory_v2:
+def described(source: Source) -> ImageFileDirectory_v2:
+    """Return a directory that says what a file is to say beside its pixels.
+
+    Args:
+        source: what is said.
+    """
     ifd = ImageFileDirectory_v2()
     block = Image.Exif()
     block.load(source.exif)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ..images.content_credentials import manifest
 from ..images.dicom_values import facts
-from ..images.image_io import MAX_PIXELS, Picture, read_pages
+from ..images.image_io import MAX_PIXELS, Picture, clip_facts, read_pages
 from ..images.picture import frames_words
 from ..images.xmp import has_manifest_elsewhere, values
 from ..system.streams import opened
@@ -17,6 +17,8 @@ from . import recipe
 
 _MAKE, _MODEL, _SOFTWARE, _ARTIST, _COPYRIGHT, _EXIF_IFD, _TAKEN = 271, 272, 305, 315, 33432, 0x8769, 36867
 _DC: Final = "http://purl.org/dc/elements/1.1/"
+LOSSLESS_CODINGS: Final = frozenset({"ffv1", "rawvideo", "wrapped_avframe", "huffyuv", "ffvhuff", "utvideo"})
+"""FFmpeg's names of codings that lose nothing."""
 _XMP: Final = "http://ns.adobe.com/xap/1.0/"
 
 
@@ -31,11 +33,13 @@ def about(path: Path, *, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
         format, width, height (as displayed), pages, animation (frames, seconds, plays; 0 = without end; None = it is
         none), channels, alpha, depth ("8", "16", "float"), lossy, profile, dpi,
         made_by, digital_source_type (the strongest that XMP and a manifest say), content_credentials ("embedded",
-        "linked" or None), dicom (see `dicom_values.facts`), recipe.
+        "linked" or None), dicom (see `dicom_values.facts`), clip (see `video.facts`), recipe.
 
     Raises:
         PictureError: the file cannot be read.
     """
+    if (clip := clip_facts(path, max_pixels=max_pixels)) is not None:
+        return _about_clip(path, clip)
     pages = read_pages(path, max_pixels=max_pixels)
     picture = next(pages)
     source = picture.source
@@ -58,7 +62,31 @@ def about(path: Path, *, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
         "digital_source_type": source.source_type or None,
         "content_credentials": _credentials(path, picture),
         "dicom": None if source.dicom is None else facts(source.dicom),
+        "clip": None,
         "recipe": recipe.read(path),
+    }
+
+
+def _about_clip(path: Path, said: dict[str, Any]) -> dict[str, Any]:
+    """Return the same of a clip. Its frames are as they are stored; players turn them."""
+    return {
+        "format": said["container"], "width": said["width"], "height": said["height"], "pages": 1, "animation": None,
+        "channels": 1 if said["gray"] else 3, "alpha": False, "depth": str(said["bits"]),
+        "lossy": said["clip"]["coding"] not in LOSSLESS_CODINGS, "profile": None, "dpi": None, "made_by": {},
+        "digital_source_type": None, "content_credentials": None, "dicom": None, "clip": said["clip"],
+        "recipe": recipe.read(path),
+    }  # fmt: skip
+
+
+def _clip_lines(said: dict[str, Any]) -> dict[str, str]:
+    """Return the facts of a clip in words."""
+    length = [f"{said['frames']} frames"] if said["frames"] else []
+    length += [f"{said['seconds']:.2f} s"] if said["seconds"] else []
+    hdr = f", HDR ({said['hdr']})" if said["hdr"] else ""
+    chapters = [f"{said['chapters']} chapters"] if said["chapters"] else []
+    return {
+        "clip": ", ".join([*length, f"{said['rate']:g} frames a second", f"{said['coding']} ({said['pixels']}){hdr}"]),
+        "beside": ", ".join([*said["streams"], *chapters]) or "nothing",
     }
 
 
@@ -156,6 +184,7 @@ def lines(said: dict[str, Any], meaning: Callable[[str], str]) -> list[str]:
         "source type": "not stated" if kind is None else f"{kind}{meaning(kind)}",
         "credentials": credentials[said["content_credentials"]],
         **({} if said["dicom"] is None else _dicom_lines(said["dicom"])),
+        **({} if said["clip"] is None else _clip_lines(said["clip"])),
         "recipe": "none" if said["recipe"] is None else recipe.dump(said["recipe"]),
     }
     return [f"{name + ':':<13} {value}" for name, value in found.items()]

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final
 from ..diffusion.settings import Settings, tile_side
 from ..images.containers import content, jpeg_segments, png_chunks, riff_chunks
 from ..images.source_type import VOCABULARY, combined
+from ..images.video.head import is_clip
 from ..images.xmp import IPTC_NAMESPACE, RECIPE_NAMESPACE
 from ..system.streams import opened
 from ..version import __version__
@@ -26,10 +27,12 @@ Recipe = Mapping[str, Any]
 """What JSON can hold, by name."""
 
 
-HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF", "JXL", "DICOM"})
+HOLDING: Final = frozenset({"PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF", "JXL", "DICOM", "DNG", "MP4", "MKV"})
 """Formats whose metadata a recipe goes into."""
 
 
+_COMMENT: Final = b"restored by diffuse: "
+"""What the comment of a clip begins with. The recipe follows."""
 IN_ROUNDS: Final = frozenset({"restore", "deblur", "repair"})
 """Commands that can undo a blur exactly."""
 
@@ -109,7 +112,7 @@ def plain(recipe: Recipe) -> dict[str, Any]:
 
 def to_comment(recipe: Recipe) -> tuple[tuple[str, str], ...]:
     """Return a recipe as the comment of a clip, by keyword."""
-    return (("comment", f"restored by diffuse: {dump(recipe)}"),)
+    return (("comment", f"{_COMMENT.decode()}{dump(recipe)}"),)
 
 
 def to_rdf(recipe: Recipe, before: str = "") -> bytes:
@@ -155,17 +158,26 @@ def is_old(path: Path) -> bool:
 def _embedded(path: Path) -> dict[str, Any] | None:
     try:
         with opened(path) as file:
-            found = _IN_XMP.search(_metadata(file))
+            head = file.read(12)
+            file.seek(0)
+            text = _of_clip(file) if is_clip(head) else _of_picture(file)
+            recipe = None if text is None else json.JSONDecoder().raw_decode(text)[0]
     except (OSError, ValueError):
         return None
-    if found is None:
-        return None
-    text = next(part for part in found.groups() if part is not None)
-    try:
-        recipe = json.loads(html.unescape(text.decode()))
-    except ValueError:
-        return None
     return recipe if isinstance(recipe, dict) else None
+
+
+def _of_picture(file: BinaryIO) -> str | None:
+    """Return the recipe in a picture's XMP."""
+    found = _IN_XMP.search(_metadata(file))
+    return None if found is None else html.unescape(next(part for part in found.groups() if part is not None).decode())
+
+
+def _of_clip(file: BinaryIO) -> str | None:
+    """Return the recipe in a clip's comment. The last one counts: those of its inputs come before."""
+    whole = _whole(file)
+    at = whole.rfind(_COMMENT)
+    return None if at < 0 else whole[at + len(_COMMENT) : at + 65536].decode("utf-8", "replace")
 
 
 _ESTIMATED_IN_0_1_0: Final = {
@@ -205,12 +217,13 @@ def _metadata(file: BinaryIO) -> bytes:
         return b"\n".join(content(file, part) for part in jpeg_segments(file) if part.name == b"\xe1")
     if head.startswith(b"RIFF"):
         return next((content(file, part) for part in riff_chunks(file) if part.name == b"XMP "), b"")
-    if isinstance(file, io.BytesIO):  # a pipe's
-        return _around(file.getvalue())
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        return _around(whole)
-
-
-def _around(whole: bytes | mmap.mmap) -> bytes:
+    whole = _whole(file)
     at = whole.find(b"diffuse:recipe")
     return b"" if at < 0 else whole[at : at + 65536]
+
+
+def _whole(file: BinaryIO) -> bytes | mmap.mmap:
+    """Return the content of a file, which is not read before it is needed."""
+    if isinstance(file, io.BytesIO):  # a pipe's
+        return file.getvalue()
+    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -85,6 +85,8 @@ def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
         asked["grid"] = True
     if asked.get("steps") == 1 and asked.get("wide_holes") == "texture":
         del asked["steps"]  # said or not, one step is the mean; said, it is also that of wide holes
+    if asked.get("format") in ("MP4", "MKV"):  # which only names say
+        del asked["format"]
     if isinstance(asked.get("format"), str):
         asked["format"] = asked["format"].lower()
     return asked
@@ -126,8 +128,10 @@ def pixel_difference(before: Path, after: Path) -> str:
         PictureError: one of them cannot be read.
     """
     from ..images.image_io import read_pages
+    from ..images.video.clip import ClipPart
 
-    for number, (a, b) in enumerate(zip_longest(read_pages(before), read_pages(after)), start=1):
+    pages = (read_pages(path, part=ClipPart()) for path in (before, after))
+    for number, (a, b) in enumerate(zip_longest(*pages), start=1):
         if a is None or b is None:
             return "the files have different numbers of pages or frames"
         if found := _difference(a, b):

@@ -5,6 +5,7 @@ whose state is the picture, and whose prediction is the flow.
 """
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -62,7 +63,7 @@ class EarlierFrames:
     def __init__(self) -> None:
         """Begin before the first frame."""
         self.known: Known | None = None
-        self.result: Picture | None = None
+        self.result: Map | None = None
         self.scenes = self.repeats = 0
 
     def repeated(self, picture: Picture, problem: Problem) -> Picture | None:
@@ -79,7 +80,7 @@ class EarlierFrames:
         if difference > REPEATED * float(noise.mean() if isinstance(noise, np.ndarray) else noise):
             return None
         self.repeats += 1
-        return replace(self.result, source=picture.source)
+        return replace(picture, pixels=self.result)
 
     def joined(self, picture: Picture, problem: Problem) -> Problem:
         """Return the problem of a frame with what earlier frames tell of it.
@@ -102,6 +103,24 @@ class EarlierFrames:
         self.known = Known(pixels=pixels, sigma=np.minimum(after, NOTHING), frame=picture.pixels)
         return _with(problem, picture, pixels, after)
 
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that is known, so that another run can go on from here."""
+        found: dict[str, NDArray[Any]] = {"counts": np.array([self.scenes, self.repeats])}
+        if self.known is not None:
+            found |= {"pixels": self.known.pixels, "sigma": self.known.sigma, "frame": self.known.frame}
+        return found if self.result is None else {**found, "result": self.result}
+
+    def go_on(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where another run was.
+
+        Args:
+            arrays: what its `to_arrays` returned.
+        """
+        self.scenes, self.repeats = (int(count) for count in arrays["counts"])
+        self.result = arrays.get("result")
+        if "pixels" in arrays:
+            self.known = Known(pixels=arrays["pixels"], sigma=arrays["sigma"], frame=arrays["frame"])
+
     def words(self) -> str:
         """Return what was found, in words."""
         scenes = f"{self.scenes} scene{'s' if self.scenes != 1 else ''}"
@@ -113,7 +132,7 @@ class EarlierFrames:
         Args:
             result: the restored frame.
         """
-        self.result = result
+        self.result = result.pixels
 
 
 def is_noisy(problem: Problem) -> bool:

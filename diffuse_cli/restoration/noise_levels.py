@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..diffusion.inference import Run, infer
@@ -26,7 +27,7 @@ def between_levels(y: Tensor, problem: Problem, run: Run, *, gray: bool) -> Tens
         gray: the picture's channels are equal.
 
     Returns:
-        (1, 3, H, W).
+        (1, 3, H, W), of the result's size.
     """
     guide = problem.guide
     assert guide is not None
@@ -39,6 +40,8 @@ def between_levels(y: Tensor, problem: Problem, run: Run, *, gray: bool) -> Tens
         even = replace(guide, degradation=replace(guide.degradation, noise=level), sigma_y=None)
         known = observe(y, replace(problem, observation=even), nothing, gray=gray, sampling=sampling)
         part = infer(known, run.part(i / len(levels), (i + 1) / len(levels)))
-        share = np.interp(guide.sigma_y, levels, np.eye(len(levels))[i])
-        parts.append(torch.from_numpy(share.astype(np.float32)) * part)
+        share = torch.from_numpy(np.interp(guide.sigma_y, levels, np.eye(len(levels))[i]).astype(np.float32))
+        if share.shape != part.shape[-2:]:  # the result is larger
+            share = F.interpolate(share[None, None], size=part.shape[-2:], mode="bilinear")[0, 0]
+        parts.append(share * part)
     return torch.stack(parts).sum(0)

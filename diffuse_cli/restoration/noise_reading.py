@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -22,6 +22,7 @@ from ..images.tensors import to_tensor
 from ..images.units import LEVEL
 from .problem import GuidePicture, NoisyPicture
 from .reach import dimmed
+from .span import Span
 
 NoiseReader = Callable[[Picture], PhotoNoise | None]
 """Reads the noise of a picture. None: the picture is too small to tell."""
@@ -106,6 +107,14 @@ class FoundNoise:
         if self.level > 0 and (self.grain is not None or not is_white(picture, self.level)):
             return GuidePicture(degradation=self.degradation(coded_quality(picture)), sigma_y=sigma_y)
         return NoisyPicture(noise=self.level / LEVEL, sigma_y=sigma_y)
+
+    def of_span(self, span: Span) -> "FoundNoise":
+        """Return noise that was found in a span in levels of the whole range."""
+        parts = (None if part is None else part * span.scale for part in (self.luma, self.chroma))
+        luma, chroma = parts
+        return replace(
+            self, level=self.level * span.scale, luma=luma, chroma=chroma, suspected=self.suspected * span.scale
+        )
 
     def whole(self) -> NoisyPicture | GuidePicture:
         """Return an observation under which the network takes all of the noise away, and perhaps texture with it."""

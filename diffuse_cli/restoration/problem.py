@@ -11,6 +11,7 @@ from torch import Tensor
 from ..degradation.operators import Degradation
 from ..images.picture import Picture
 from .linear_part import LinearPart
+from .span import Span
 from .strips import Strip
 from .wide_holes.widths import REACH
 
@@ -146,6 +147,7 @@ class Problem:
         picture: a picture made from the file's, which is restored in its place: in another tone, larger, with another
             in it. None: the file's own.
         observation: how the picture relates to the result.
+        span: the part of the picture's range that the core sees as black to white. None: all of it.
         hole: (H, W), True where the picture is missing.
         at_once: the widest hole that is filled at once, in pixels; wider ones are filled coarse to fine. None: any.
         strips: parts of the hole that are filled one after the other, each in its window. (): all of it at once.
@@ -156,6 +158,7 @@ class Problem:
 
     picture: Picture | None = None
     observation: NoisyPicture | GuidePicture | AsTrained | Repainting = NoisyPicture()
+    span: Span | None = None
     hole: NDArray[np.bool_] | None = None
     at_once: int | None = REACH
     strips: tuple[Strip, ...] = ()

@@ -105,16 +105,32 @@ def read_stdin() -> bytes:
     Raises:
         OSError: it cannot be read, or a signal came before its end.
     """
+    return b"".join(stdin_parts())
+
+
+def stdin_parts() -> Iterator[bytes]:
+    """Yield what stdin holds, piece by piece.
+
+    Raises:
+        OSError: as `read_stdin`.
+    """
     stream = sys.stdin.buffer
     try:
         file = stream.fileno()
     except (OSError, ValueError):  # a stream of Python's own
-        return stream.read()
-    return _read(file) if hasattr(select, "poll") else stream.read()
+        file = -1
+    if file >= 0 and hasattr(select, "poll"):
+        yield from _parts(file)
+    else:
+        while part := stream.read(1 << 20):
+            yield part
 
 
 def _read(file: int) -> bytes:
-    parts: list[bytes] = []
+    return b"".join(_parts(file))
+
+
+def _parts(file: int) -> Iterator[bytes]:
     while True:
         _wait(file, select.POLLIN)
         if _stopped:
@@ -124,8 +140,8 @@ def _read(file: int) -> bytes:
         except BlockingIOError:
             continue
         if not part:
-            return b"".join(parts)
-        parts.append(part)
+            return
+        yield part
 
 
 # Writing -------------------------------------------------------------------------------------------------------------
@@ -199,6 +215,19 @@ def write_stdout(data: bytes) -> None:
     else:
         stream.write(data)
         stream.flush()
+
+
+class Stdout:
+    """Stdout for libraries that write to a stream piece by piece."""
+
+    def write(self, data: bytes) -> int:
+        """Write a piece.
+
+        Raises:
+            OSError: as `write_stdout`.
+        """
+        write_stdout(data)
+        return len(data)
 
 
 def write_all(file: int, data: bytes | memoryview) -> None:

@@ -1,9 +1,16 @@
 """Denoise: remove noise, known or estimated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ..degradation.estimation.noise_map import KnownNoise, check_map, estimated_map, given_map
+from ..degradation.estimation.noise_map import (
+    KnownNoise,
+    check_map,
+    estimated_map,
+    given_map,
+    of_photograph,
+    of_span,
+)
 from ..errors import UsageError
 from .task import MAX_NOISE, PREPARED, altered, check_range, to_recipe
 
@@ -16,6 +23,7 @@ if TYPE_CHECKING:
     from ..images.image_io import Picture
     from ..restoration.noise_reading import FoundNoise, NoiseReader
     from ..restoration.problem import GuidePicture, NoisyPicture, Problem
+    from ..restoration.span import Span
 
 MAX_GRAIN = 3.0
 """The most that the weights were trained on."""
@@ -74,25 +82,38 @@ class Denoise:
         """
         from ..restoration.noise_reading import find_noise, given_noise
         from ..restoration.preparation import joined, nothing_prepared, prepare
-        from ..restoration.problem import Findings, Finish, Problem
+        from ..restoration.problem import Findings, Finish, NoisyPicture, Problem
+        from ..restoration.sensor_light import refuse_given, sensor_problem
+        from ..restoration.span import span_of
 
         chroma_strength = self.strength if self.chroma_strength is None else self.chroma_strength
+        if picture.source.sensor is not None:
+            refuse_given(self.noise, self.noise_map)
+            return sensor_problem(picture, picture.source.sensor, self.strength, chroma_strength)
         prepared = nothing_prepared(picture)
         if self.noise_map is None and not isinstance(self.noise, str):
-            noise = given_noise(self.noise, None if self.grain == "auto" else self.grain, prepared.seen, read_noise)
+            span = span_of(picture, self.noise)
+            view = prepared.seen if span is None else span.seen(prepared.seen)
+            noise = given_noise(self.noise, None if self.grain == "auto" else self.grain, view, read_noise)
             seen, findings = noise.observation(picture), Findings(facts=noise.facts())
         elif self.noise == "auto" and self.noise_map is None:
             if (self.strength, chroma_strength) != (0, 0):
                 prepared = prepare(picture)
-            noise = find_noise(prepared.seen, read_noise)
-            note = _noise_note(noise, is_all=not prepared.facts)
+            span = span_of(prepared.picture)
+            noise = find_noise(prepared.seen if span is None else span.seen(prepared.seen), read_noise)
+            noise = noise if span is None else noise.of_span(span)
+            note = _noise_note(noise, is_all=not prepared.facts) + _in_units(picture, noise.level)
             seen, findings = noise.observation(picture), Findings(notes=(note,), facts=noise.facts())
         else:
-            known = self._known(prepared.seen)
+            span = None if self.noise_map is not None else span_of(picture)
+            known = self._known(prepared.seen, span, read_noise)
             seen = _observation(picture, known)
             findings = Findings(notes=known.notes, warnings=known.warnings, facts=known.facts)
+        if span is not None and not (isinstance(seen, NoisyPicture) and seen.is_exact):
+            findings = replace(findings, notes=(*findings.notes, span.words(picture)))
         finish = Finish(strength=self.strength, chroma_strength=chroma_strength)
-        return joined(Problem(observation=seen, finish=finish, findings=findings), prepared, picture)
+        problem = Problem(observation=seen, span=span, finish=finish, findings=findings)
+        return joined(problem, prepared, picture)
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
@@ -113,10 +134,18 @@ class Denoise:
                 given["estimated"] = {"noise": self.noise}
         return given
 
-    def _known(self, picture: "Picture") -> KnownNoise:
+    def _known(self, picture: "Picture", span: "Span | None", read_noise: "NoiseReader | None") -> KnownNoise:
+        """Return noise by brightness or place: as it is given, or as it is estimated in a span."""
+        from ..images.units import LEVEL
+        from ..restoration.noise_reading import find_noise
+
         if self.noise_map is not None:
             return given_map(self.noise_map, picture)
-        return estimated_map(picture, by_place=self.noise == "auto-map")
+        view = picture if span is None else span.seen(picture)
+        found, whole = estimated_map(view, by_place=self.noise == "auto-map"), find_noise(view, read_noise)
+        if whole.grain is not None:
+            found = of_photograph(found, whole.level, whole.grain)
+        return found if span is None else of_span(found, span.scale, (span.low + 1) * LEVEL)
 
 
 def check_grain(grain: float, noise: object) -> None:
@@ -131,15 +160,24 @@ def check_grain(grain: float, noise: object) -> None:
 
 
 def _observation(picture: "Picture", noise: KnownNoise) -> "NoisyPicture | GuidePicture":
-    """White noise, as the file holds it."""
+    """Noise, as the file holds it."""
     import numpy as np
 
     from ..images.units import LEVEL
     from ..restoration.noise_reading import FoundNoise
 
-    return FoundNoise(level=noise.level).observation(
+    return FoundNoise(level=noise.level, grain=noise.facts.get("grain")).observation(
         picture, None if noise.std is None else noise.std / np.float32(LEVEL)
     )
+
+
+def _in_units(picture: "Picture", level: float) -> str:
+    """Return what a level of a scan is in its units, in words."""
+    from ..images.dicom_values import one_level, units
+
+    dicom = picture.source.dicom
+    unit = "" if dicom is None else units(dicom)
+    return f": {level * one_level(dicom):.3g} {unit}" if dicom is not None and unit and level else ""
 
 
 def _noise_note(found: "FoundNoise", *, is_all: bool) -> str:

@@ -19,7 +19,10 @@ from diffuse_cli.tasks.style.fine_tuning import StyleTraining
 from tests.conftest import EXAMPLES
 from tests.docs.pages import DOCS, ELSEWHERE, blocks, lines, missing, run_line, shell, snapshot
 from tests.helpers.dicom_files import dataset, save, scene
+from tests.helpers.image_files import HAS_FORMATS
 from tests.helpers.program import Program
+from tests.helpers.raw_files import scene as raw_scene
+from tests.helpers.raw_files import sensor_law, write_raw
 
 WITH_COMMANDS = [page for page in DOCS if page.stem not in ("mnist", "serving") and blocks(page.read_text(), "sh")]
 """tests/training runs the MNIST page, for which it makes the data, and test_serving.py runs that of the server."""
@@ -57,9 +60,14 @@ def place(tmp_path: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     moves = [part("cat_noisy.png", (150 + 4 * k, 60, 198 + 4 * k, 100)) for k in range(3)]
     (tmp_path / "clips").mkdir(exist_ok=True)
     moves[0].save(tmp_path / "clips" / "moves.gif", save_all=True, append_images=moves[1:], duration=80)
+    (tmp_path / "frames").mkdir()
+    for k, move in enumerate(moves):
+        move.save(tmp_path / "frames" / f"f{k}.png")
     shutil.copy(EXAMPLES / "camera_scratched.png", tmp_path / "scans")
     if importlib.util.find_spec("pydicom") is not None:
         save(dataset([scene(-1000, 2000, (64, 64))], stored=16, signed=True), tmp_path / "scan.dcm")
+    if HAS_FORMATS:
+        write_raw(tmp_path / "shot.dng", raw_scene(96, 128), sensor_law(3200))
     labelled(tmp_path / "data" / "FashionMNIST" / "raw")
     if shutil.which("ffmpeg"):
         source = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=25:duration=0.12"]
@@ -75,6 +83,8 @@ def test_every_command_runs(place: Path, run: Program, page: Path, monkeypatch: 
         monkeypatch.setenv("DIFFUSE_MODEL", "toy.safetensors")
     if page.stem == "dicom":
         pytest.importorskip("pydicom")
+    if page.stem == "raw":
+        pytest.importorskip("rawpy")
     before, skipped = snapshot(place), set()
     for block in blocks(page.read_text(), "sh"):
         if missing(block):

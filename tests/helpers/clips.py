@@ -59,7 +59,7 @@ def save(
         if rotation:
             video.set_display_rotation(rotation)
         coding = "pcm_s16le" if path.suffix in (".mkv", ".avi") else "aac"
-        tone = target.add_stream(coding, rate=8000, layout="mono") if sound else None
+        sounding = target.add_stream(coding, rate=8000, layout="mono") if sound else None
         words = _subtitles(target) if subtitles else []
         if path.suffix in (".mkv", ".mp4"):
             target.metadata["title"] = "My film"
@@ -74,11 +74,11 @@ def save(
             frame.color_range, frame.color_primaries, frame.color_trc, frame.colorspace = tags
             frame.time_base, frame.pts = base, k * Fraction(1, 10) // base if times is None else times[k]
             target.mux(video.encode(frame))
-            if tone is not None:
-                target.mux(tone.encode(_tone(k, tone)))
+            if sounding is not None:
+                target.mux(sounding.encode(tone(k, sounding)))
         target.mux(video.encode(None))
-        if tone is not None:
-            target.mux(tone.encode(None))
+        if sounding is not None:
+            target.mux(sounding.encode(None))
     return path
 
 
@@ -88,7 +88,7 @@ def _chapter(number: int, start: int, end: int, title: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _tone(k: int, stream: Stream) -> AvFrame:
+def tone(k: int, stream: Stream) -> AvFrame:
     samples = (8000 * np.sin(np.arange(800 * k, 800 * k + 800) * 0.3)).astype(np.int16)
     packed = stream.codec_context.format.name == "s16"
     numbers = samples[None] if packed else (samples[None] / 32768).astype(np.float32)

@@ -7,10 +7,14 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from diffuse_cli.degradation.operators import Degradation
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.images.picture import Picture
 from diffuse_cli.images.units import LEVEL
 from diffuse_cli.restoration.earlier_frames import EarlierFrames, is_noisy
 from diffuse_cli.restoration.problem import GuidePicture, JpegBlocks, NoisyPicture, Problem
+from diffuse_cli.restoration.restore import restore
 
 pytest.importorskip("cv2")
 
@@ -132,3 +136,15 @@ def test_a_guide_gets_a_map_of_its_noise() -> None:
     observation = made[-1].observation
     assert isinstance(observation, GuidePicture)
     assert observation.degradation.noise < 0.7 * NOISE
+
+
+def test_an_enlargement_learns_from_earlier_frames_too(toy: Model) -> None:
+    seen = GuidePicture(degradation=Degradation(scale=2, noise=0.1), size=(64, 96))
+    earlier, rng = EarlierFrames(), np.random.default_rng(0)
+    for _ in range(3):
+        picture = Picture(pixels=rng.normal(0, 0.1, (32, 48, 3)).astype(np.float32))
+        problem = earlier.joined(picture, Problem(observation=seen))
+        after = restore(picture, problem, Settings(steps=1), toy)
+        earlier.done(after)
+        assert after.pixels.shape == (64, 96, 3)
+    assert problem.degradation.noise < 0.1

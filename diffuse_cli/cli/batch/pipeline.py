@@ -42,6 +42,10 @@ class BusyError(Exception):
     """Raised if another process has this picture in hand."""
 
 
+class StoppedError(BusyError):
+    """Raised if a signal came while a picture was worked on, and another run can go on with it."""
+
+
 class Steps(Protocol[Read, Restored]):
     """The work on one picture. `read` and `write` are called by threads.
 
@@ -223,7 +227,9 @@ class _Line:
         try:
             with _as_error():
                 yield turn
-        except BusyError:
+        except BusyError as error:
+            if isinstance(error, StoppedError):
+                self.steps.let_go(job)
             self.busy.append(job)
         except SkippedError as skip:
             self.tell(End(job=job, status="skipped", why=str(skip)))

@@ -91,9 +91,10 @@ class _Estimator(Looking["Iterator[Picture]"]):
     def read(self, job: Job) -> "Iterator[Picture]":
         """Read the first page, and return all pages. The others are read when it is their turn."""
         from ...images.image_io import read_pages
+        from ...images.video.clip import ClipPart
 
         data = io.BytesIO(read_stdin()) if job.source == PIPE else None
-        pages = read_pages(job.source, max_pixels=self.files.max_pixels, data=data)
+        pages = read_pages(job.source, max_pixels=self.files.max_pixels, data=data, part=ClipPart())
         return chain([next(pages)], pages)
 
     def restore(self, job: Job, read: "Iterator[Picture]") -> None:

@@ -10,8 +10,8 @@ import typer
 
 from ...diffusion.settings import Device, Dtype
 from ...errors import CheckpointError, UsageError
-from ...system.files import landing
-from ...system.streams import is_stream, opened
+from ...system.files import file_sha256, landing
+from ...system.streams import is_stream
 from ...version import __version__
 from ..batch import plan
 from ..options.options import shared
@@ -127,8 +127,6 @@ def _target(made: Path, output: Path | None, given: Given, *, force: bool) -> Pa
 
 
 def _check_input(made: Path, source: Path | None, recipe: "Mapping[str, Any]") -> None:
-    from ...system.files import file_sha256
-
     wanted = recipe.get("input")
     if not wanted:
         if source is not None:
@@ -236,9 +234,7 @@ def _compare(made: Path, again: Path, recipe: "Mapping[str, Any]", *, quiet: boo
     from ...provenance import recipe as recipes
     from ...provenance.replay import differences, pixel_difference
 
-    with opened(made) as file:
-        before = file.read()
-    if before == again.read_bytes():
+    if file_sha256(made, UsageError) == file_sha256(again, UsageError):
         if not quiet:
             typer.echo(one_line(f"{again}: the same bytes as {made}"))
         return

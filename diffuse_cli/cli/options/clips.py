@@ -32,6 +32,14 @@ class ClipOptions:
         Literal["on", "off"],
         typer.Option(help="on also uses the frames before, moved by optical flow. off restores each frame alone."),
     ] = "on"
+    sequence: Annotated[
+        bool,
+        typer.Option(
+            "--sequence",
+            help="Numbered pictures are the frames of a clip, such as f001.png, f002.png: what is estimated is "
+            "estimated once, and earlier frames tell of the next. Each frame has its own result.",
+        ),
+    ] = False
     codec: Annotated[Codec | None, typer.Option(help="Codec of a clip. ffv1 loses nothing.", show_default="h264")] = (
         None
     )

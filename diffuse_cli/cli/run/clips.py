@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import PictureError
 from ..batch.inputs import PIPE
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ...restoration.problem import Problem
     from .reading import Input
 
+TELL_EVERY: Final = 60.0
+"""Seconds between lines of a log."""
+
 
 def may_be_clip(path: Path) -> bool:
     """Return whether an input may be a clip, by its name."""
@@ -29,6 +32,11 @@ def may_be_clip(path: Path) -> bool:
 def clip_facts(clips: ClipOptions) -> dict[str, Any]:
     """Return what the recipe of a clip says of its options."""
     return {**clips.part().to_recipe(), "temporal": clips.temporal}
+
+
+def sequence_facts(clips: ClipOptions | None) -> dict[str, Any]:
+    """Return what the recipe of a numbered frame says of its options."""
+    return {"sequence": True, "temporal": clips.temporal} if clips is not None and clips.sequence else {}
 
 
 def check_clip(job: Job, shared: bool, traces: bool) -> None:
@@ -78,23 +86,56 @@ def not_held(first: "Picture", kind: str) -> Iterator[str]:
     from ...images.video.other_streams import left_out
 
     assert first.source.clip is not None
-    other = "; -o out.mkv holds more" if kind == "MP4" else ""
+    other = "" if kind == "MKV" else "; -o out.mkv holds more"
     for what in left_out(first.source.clip.clip, kind):
         yield f"without {what}, which {kind} cannot hold{other}"
+
+
+def beside(before: "Picture", after: "Picture") -> "Picture":
+    """Return a frame of a comparison: a frame on the left, at the size of its result, which is on the right.
+
+    Args:
+        before: the frame.
+        after: its result.
+    """
+    import numpy as np
+
+    from ...degradation.operators import resize
+    from ...images.tensors import to_array, to_tensor
+
+    pixels, size = before.pixels, after.pixels.shape[:2]
+    if pixels.shape[:2] != size:
+        pixels = to_array(resize(to_tensor(pixels), (size[0], size[1])), pixels.shape[2])
+    return replace(after, pixels=np.concatenate([pixels, after.pixels], axis=1))
+
+
+def standing(first: "Picture", segments: "tuple[Path, ...]") -> "Picture":
+    """Return what stands for all frames of a clip that are coded in segments."""
+    at = first.source.clip
+    assert at is not None
+    return replace(first, source=replace(first.source, clip=replace(at, segments=segments)))
 
 
 class Pace:
     """How far a file of several pages is, and how fast it goes."""
 
-    def __init__(self, name: str, pages: int) -> None:
+    def __init__(self, name: str, pages: int, before: int = 0) -> None:
         """Begin to count.
 
         Args:
             name: of the file.
             pages: how many there are.
+            before: how many another run has done.
         """
-        self.name, self.pages = name, pages
-        self.start = time.monotonic()
+        self.name, self.pages, self.before = name, pages, before
+        self.start = self.told = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Return whether it is time to tell a log. Ask once a page."""
+        if time.monotonic() - self.told < TELL_EVERY:
+            return False
+        self.told = time.monotonic()
+        return True
 
     def words(self, number: int) -> str:
         """Return how far it is when a page begins.
@@ -102,10 +143,10 @@ class Pace:
         Args:
             number: of the page, from 1.
         """
-        done, seconds = number - 1, time.monotonic() - self.start
+        done, seconds = number - 1 - self.before, time.monotonic() - self.start
         where = f"{self.name} {number}/{self.pages}"
         if done == 0 or seconds == 0:
             return where
-        rate, left = done / seconds, round((self.pages - done) * seconds / done)
+        rate, left = done / seconds, round((self.pages - number + 1) * seconds / done)
         pace = f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each"
         return f"{where}, {pace}, {left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left"

@@ -35,6 +35,7 @@ class Display:
         self.begin = time.monotonic()
         self.start = 0.0
         self.finished = self.made = 0
+        self.page = (0, 1)
         self.part, self.current = 0.0, ""
 
     def __enter__(self) -> Self:
@@ -81,14 +82,16 @@ class Display:
         if self.bar is not None and self.bar_task is not None:
             self.bar.update(self.bar_task, description=one_line(what))
 
-    def show(self, name: str, doing: str = "", *, counted: bool = True) -> None:
+    def show(self, name: str, doing: str = "", *, counted: bool = True, page: tuple[int, int] = (0, 1)) -> None:
         """Show a picture whose turn begins. The rate does not count what came before the first one, such as loading.
 
         Args:
             name: of the picture.
             doing: what is done.
             counted: it has a count. The bar pulses until something has.
+            page: how many pages or frames of it are done, and how many there are.
         """
+        self.page = page
         if self.start == 0:
             self.start = time.monotonic()
         if counted:
@@ -109,7 +112,7 @@ class Display:
         self.finished += 1
         self.made += made
         if self.current.startswith(name):
-            self.part = 0.0
+            self.part, self.page = 0.0, (0, 1)
         self._move()
         if self.bar is not None and self.bar_task is not None:
             rate = self.made / max(time.monotonic() - (self.start or self.begin), 1e-9)
@@ -125,7 +128,8 @@ class Display:
         """Show how much of all pictures is done."""
         if self.bar is not None and self.bar_task is not None:
             self.bar.start_task(self.bar_task)
-            self.bar.update(self.bar_task, completed=round(1000 * (self.finished + self.part)))
+            share = (self.page[0] + self.part) / self.page[1]
+            self.bar.update(self.bar_task, completed=round(1000 * (self.finished + share)))
 
     def finish(self, what: str) -> None:
         """Say that the current picture is written."""

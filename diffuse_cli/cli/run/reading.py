@@ -2,16 +2,18 @@
 
 import hashlib
 import io
+import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, Final
 
 from ...errors import PictureError
-from ...system.streams import is_stream, read_stdin
+from ...system.streams import is_stream, stdin_parts
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from .planning import sha256_of
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from ...restoration.samples import Samples
     from ...tasks.task import Task
     from .damaged import Mender
+    from .sequences import FrameSequence
 
 FEW: Final = 100
 """A clip of more frames is not decoded up to its middle."""
@@ -42,6 +45,9 @@ class Input:
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
+        sequence: "FrameSequence | None" = None,
+        *,
+        as_light: bool = False,
         data: bytes | None = None,
     ) -> None:
         """Prepare. Nothing is read yet.
@@ -53,14 +59,18 @@ class Input:
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
             part: what is read of a clip; None = clips are refused.
+            sequence: the frames that it is one of.
+            as_light: camera RAW is read as the light of its sensor.
             data: content of the file, if it comes from elsewhere. Nothing of that name is opened then.
         """
+        self.sequence = sequence
         self.path, self.task, self.max_pixels, self.read_noise = path, task, max_pixels, read_noise
-        self.mend, self.part = mend, part
+        self.mend, self.part, self.as_light = mend, part, as_light
         self.lock = threading.Lock()
         self.is_told = False
         self.samples: Samples | None = None
         self._data = data
+        self._spool: IO[bytes] | None = None
         self._digest = ""
         self._state: tuple[int, int] | None = None
         self._opened: tuple[Picture, Problem] | None = None
@@ -70,11 +80,33 @@ class Input:
     def sha256(self) -> str:
         """The hash of the file."""
         if not self._digest:
-            if self.path == PIPE and self._data is None:
-                self._data = read_stdin()
             self._state = self._now()
-            self._digest = sha256_of(self.path) if self._data is None else hashlib.sha256(self._data).hexdigest()
+            if self._data is not None:
+                self._digest = hashlib.sha256(self._data).hexdigest()
+            else:
+                self._digest = self._take_stdin() if self.path == PIPE else sha256_of(self.path)
         return self._digest
+
+    def _take_stdin(self) -> str:
+        """Read stdin, and return its hash. A clip goes into a temporary file, since it may not fit into the memory."""
+        from ...images.video.head import is_clip
+
+        parts, digest = stdin_parts(), hashlib.sha256()
+        head = b""
+        while len(head) < 16 and (part := next(parts, b"")):
+            head += part
+        if is_clip(head):
+            self._spool = tempfile.NamedTemporaryFile(prefix="diffuse-stdin-")  # noqa: SIM115 - as long as this input
+        kept: list[bytes] = []
+        take = kept.append if self._spool is None else self._spool.write
+        for part in chain([head], parts):
+            digest.update(part)
+            take(part)
+        if self._spool is None:
+            self._data = b"".join(kept)
+        else:
+            self._spool.flush()
+        return digest.hexdigest()
 
     def opened(self) -> "tuple[Picture, Problem]":
         """Return the first page, and what is known of it.
@@ -89,7 +121,10 @@ class Input:
 
             pages = self._pages()
             first = next(pages)
-            if first.source.frame is None:
+            if self.sequence is not None:
+                self._check_frame(first)
+                self._problem_of = self.sequence.problem_of(self.task, self.max_pixels, self.read_noise)
+            elif first.source.frame is None:
                 self._problem_of = partial(self.task.problem, read_noise=self.read_noise)
             else:
                 self._problem_of = problems_of_frames(self.task, self._judged(first, pages), self.read_noise)
@@ -97,6 +132,10 @@ class Input:
             self._check_unchanged()
             self._opened = first, self._problem_of(first)
         return self._opened
+
+    def _check_frame(self, first: "Picture") -> None:
+        if first.source.pages > 1 or first.source.frame is not None:
+            raise PictureError(f"{self.path}: has several pages or frames; leave it or --sequence out")
 
     def _judged(self, first: "Picture", pages: "Iterator[Picture]") -> "Picture":
         """Return the frame that tells what is known of all frames. A long clip is not read up to its middle."""
@@ -109,24 +148,31 @@ class Input:
                 return next(self._pages(clip.clip.middle))
         return next(islice(chain([first], pages), middle_frame(first.source.pages) - 1, None))
 
-    def pages(self) -> "Iterator[tuple[Picture, Problem]]":
-        """Yield all pages. Each but the first is read when the one before is done with."""
+    def pages(self, begin: int = 0) -> "Iterator[tuple[Picture, Problem]]":
+        """Yield all pages. Each but the first is read when the one before is done with.
+
+        Args:
+            begin: leave out so many.
+        """
         with self.lock:
             first, problem = self.opened()
-        yield first, problem
+        if begin == 0:
+            yield first, problem
         if first.source.pages == 1:
             return
         self._check_unchanged()
-        pages = self._pages()
-        next(pages)
-        for page in pages:
+        for page in islice(self._pages(), max(begin, 1), None):
             yield page, self._problem_of(page)
 
     def _pages(self, part: "ClipPart | None" = None) -> "Generator[Picture]":
         from ...images.image_io import read_pages
 
-        data = None if self._data is None else io.BytesIO(self._data)
-        pages = read_pages(self.path, max_pixels=self.max_pixels, data=data, part=part or self.part)
+        data: io.BufferedReader | io.BytesIO | None = None if self._data is None else io.BytesIO(self._data)
+        if self._spool is not None:
+            data = Path(self._spool.name).open("rb")  # noqa: SIM115 - closed by `read_pages`
+        pages = read_pages(
+            self.path, max_pixels=self.max_pixels, data=data, part=part or self.part, as_light=self.as_light
+        )
         return pages if self.mend is None else (self.mend(self.path, page) for page in pages)
 
     def _check_unchanged(self) -> None:
@@ -159,6 +205,8 @@ class Inputs:
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
+        sequences: "Mapping[Path, FrameSequence]" = MappingProxyType({}),
+        as_light: "Callable[[Job], bool]" = lambda job: False,
         data: bytes | None = None,
     ) -> None:
         """Prepare.
@@ -170,11 +218,14 @@ class Inputs:
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
             part: what is read of clips; None = they are refused.
+            sequences: by the files of their frames.
+            as_light: returns whether camera RAW is read as the light of its sensor.
             data: content of the only input, if it comes from elsewhere.
         """
+        self.sequences = sequences
         self.of, self.max_pixels, self.shared, self.read_noise = of, max_pixels, shared, read_noise
-        self.mend, self.part, self.data = mend, part, data
-        self._kept: OrderedDict[Path, Input] = OrderedDict()
+        self.mend, self.part, self.as_light, self.data = mend, part, as_light, data
+        self._kept: OrderedDict[tuple[Path, bool], Input] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, job: Job) -> Input:
@@ -182,11 +233,15 @@ class Inputs:
         if not self.shared:
             return self._input(job)
         with self._lock:
-            if job.source not in self._kept:
-                self._kept[job.source] = self._input(job)
+            key = job.source, self.as_light(job)
+            if key not in self._kept:
+                self._kept[key] = self._input(job)
                 if len(self._kept) > IN_HAND:
                     self._kept.popitem(last=False)
-            return self._kept[job.source]
+            return self._kept[key]
 
     def _input(self, job: Job) -> Input:
-        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part, self.data)
+        return Input(
+            job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part,
+            self.sequences.get(job.source), as_light=self.as_light(job), data=self.data,
+        )  # fmt: skip

@@ -59,6 +59,8 @@ def restore_on_server(
     _check(op, tasks, files, compute, which)
     if clips is not None:
         clips.check_used(has_clips=False)
+        if clips.sequence:
+            raise UsageError("--sequence: a server takes each picture alone; leave --server out")
     with Connection(str(server.server), server.secret()) as connection:
         _check_same(connection, compute)
         _restore(op, tasks, files, encoding, request, compute, connection)

@@ -1,8 +1,9 @@
 """How pictures are restored: planned, read, restored, written."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -10,14 +11,28 @@ from ...errors import PictureError, UsageError
 from ...provenance import recipe
 from ...system.files import in_the_way
 from ...system.process import give_back
+from ...system.streams import is_stream
 from ...tasks.with_model import as_drawn
 from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
+from ..batch.pipeline import StoppedError
 from ..batch.plan import Job
 from ..options.clips import ClipOptions
 from ..options.options import Compute, Files, MetadataOptions, PromptOptions, SamplingOptions
 from ..options.server import ServerOptions
-from .clips import Pace, check_clip, clip_facts, copied, earlier_frames, may_be_clip, not_held
+from .clip_parts import FRAMES, ClipParts
+from .clips import (
+    Pace,
+    beside,
+    check_clip,
+    clip_facts,
+    copied,
+    earlier_frames,
+    may_be_clip,
+    not_held,
+    sequence_facts,
+    standing,
+)
 from .damaged import mender, told
 from .display import Display
 from .imported import NOTHING, for_model, header_of
@@ -25,6 +40,7 @@ from .planning import coding_of, plan_files, show_plan
 from .products import Answer, Checkpoint, RestoredPicture, answer_of, products_beside
 from .reading import Input, Inputs
 from .results import Results
+from .sequences import FrameSequence, sequences_of
 from .steps import Made, PictureSteps, Shown
 from .task_source import TaskSource
 from .working import PictureWork, begin, working
@@ -37,6 +53,7 @@ if TYPE_CHECKING:
     from ...images.choices import Damaged
     from ...images.encoding import Encoding
     from ...images.picture import Picture
+    from ...restoration.earlier_frames import EarlierFrames
     from ...restoration.problem import Problem
     from ...restoration.samples import Samples
 
@@ -90,8 +107,13 @@ def restore_files(
         op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,
         others=tasks.reads,
     )  # fmt: skip
+    sequences: dict[Path, FrameSequence] = {}
     if clips is not None:
         clips.check_used(has_clips=any(may_be_clip(job.source) for job in batch.jobs))
+    if clips is not None and clips.sequence:
+        sequences = sequences_of(batch.jobs, temporal=clips.temporal == "on")
+        ordered = {id(one): one.jobs for one in sequences.values()}
+        batch = replace(batch, jobs=[job for jobs in ordered.values() for job in jobs])
     masks = _masks(batch.jobs, files, tasks)
     if files.dry_run:
         show_plan(batch, files)
@@ -103,6 +125,7 @@ def restore_files(
         due = any(job.action != "skip" for job in batch.jobs)
         display.prepare("loading the model")
         model = tasks.adapt(compute.load(), display) if due else None
+        work = PictureWork(batch, files, display)
         restorer = Restorer(
             results=Results(batch=batch, files=files, encoding=encoding, display=display),
             wanted=wanted,
@@ -114,10 +137,13 @@ def restore_files(
                 read_noise=None if model is None else noise_reader(model),
                 mend=mender(files.damaged, compute, model),
                 part=part,
+                sequences=sequences,
+                as_light=lambda job: op == "denoise" and job.product.is_picture and encoding.is_dng(job.output),
             ),
             traces=which.trace is not None,
+            is_stopped=work.is_stopped,
         )
-        with working(PictureWork(batch, files, display)) as work:
+        with working(work):
             pipeline.run(batch.jobs, restorer, work.end, work.is_stopped)
         wrong = model.recomputed if isinstance(model, Model) else 0
         if wrong:
@@ -182,7 +208,9 @@ class Wanted:
         coding = coding_of(job.product, self.encoding).to_recipe(job.output) if job.output != PIPE else {}
         computing = answer_of(job).to_recipe(job, self.checkpoint)
         damaged = {"damaged": self.damaged} if self.damaged == "inpaint" else {}
-        clip = {} if self.clips is None or not is_clip_name(job.source) else clip_facts(self.clips)
+        clip = sequence_facts(self.clips)
+        if self.clips is not None and is_clip_name(job.source):
+            clip = clip_facts(self.clips)
         return {**computing, **task.to_recipe(), **facts, **damaged, **clip, **coding, "input": ""}
 
 
@@ -269,6 +297,10 @@ _DOING: Final = {
     "compose": "composing", "extend": "extending", "stylize": "painting",
 }  # fmt: skip
 """What commands do, as the progress says."""
+COMPARISON: Final = "compare"
+"""The series of segments that shows frames beside their results."""
+CODED_CLIPS: Final = frozenset({"MP4", "MKV"})
+"""Formats of clips that segments are joined to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,6 +309,7 @@ class Restorer(PictureSteps[_Read]):
 
     Attributes:
         traces: the steps of the first sample are kept.
+        is_stopped: tells whether a signal came.
     """
 
     waiting: ClassVar[str] = "reading and measuring"
@@ -285,6 +318,7 @@ class Restorer(PictureSteps[_Read]):
     model: "AnyModel | None"
     inputs: Inputs
     traces: bool
+    is_stopped: Callable[[], bool]
 
     def read(self, job: Job) -> _Read:
         """Claim, hash and decode the picture, and find out what is to be found out."""
@@ -297,7 +331,8 @@ class Restorer(PictureSteps[_Read]):
         _tidy_after(picture)
         encoding = coding_of(job.product, self.results.encoding)
         if job.output == PIPE:
-            encoding = encoding.like(picture.source.format, animated=picture.source.frame is not None)
+            said = picture.source
+            encoding = encoding.like(said.format, animated=said.frame is not None, clip=said.clip is not None)
             wanted |= encoding.to_recipe(PIPE)
         self._check_fits(job, picture, encoding)
         if picture.source.clip is not None and self.wanted.clips is not None:
@@ -332,15 +367,21 @@ class Restorer(PictureSteps[_Read]):
         whole = copied(read.input, read.first, read.problem, read.encoding, read.encoding.kind(job.output))
         if whole is not None:
             self._tell_animation(job.source_name, read.first, read.problem)
+            self._compare_with_itself(job, read)
             signed = self.results.signed(whole, read.recipe)
             return Made(pages=[signed], recipe=read.recipe, encoding=read.encoding)
-        if several:
-            return self._restore_pages(job, read, is_new=is_new)
+        if several or read.first.source.clip is not None:
+            in_parts = read.encoding.kind(job.output) in CODED_CLIPS and not is_stream(job.output)
+            how = self._restore_in_parts if in_parts and job.output != PIPE else self._restore_pages
+            return how(job, read, is_new=is_new)
         if is_new:
             self._tell(job.source_name, read.first, read.problem)
-        answer = answer_of(job)
-        samples = self._samples(read.input, read.first, read.problem, answer)
-        after = answer.make(samples, job, self.results.display)
+        sequence, answer = read.input.sequence, answer_of(job)
+        if sequence is None:
+            after = answer.make(self._samples(read.input, read.first, read.problem, answer), job, self.results.display)
+        else:
+            earlier = sequence.before(job, self.inputs.max_pixels)
+            after = self._restored(job, read, read.first, read.problem, earlier)
         _tidy_after(read.first)
         shown = Shown(before=read.first, after=after, problem=read.problem) if self.results.shows(job) else None
         signed = self.results.signed(after, read.recipe)
@@ -349,33 +390,119 @@ class Restorer(PictureSteps[_Read]):
 
     def _restore_pages(self, job: Job, read: _Read, *, is_new: bool) -> Made:
         """Restore a picture of several pages. Each page is read when the one before is written."""
-        answer, display = answer_of(job), self.results.display
         shown: list[Shown] = []
         pace = Pace(Path(job.source_name).name, read.first.source.pages)
         earlier = earlier_frames(read.first, self.wanted.clips)
 
         def pages() -> "Iterator[Picture]":
             for number, (picture, problem) in enumerate(read.input.pages(), start=1):
-                display.show(pace.words(number))
+                self._show_page(pace, number)
                 if is_new and picture.source.frame is None:
                     self._tell(f"{job.source_name}: page {number}", picture, problem)
                 elif is_new and number == 1:
                     self._tell_animation(job.source_name, picture, problem)
-                after = None if earlier is None else earlier.repeated(picture, problem)
-                if after is None:
-                    problem = problem if earlier is None else earlier.joined(picture, problem)
-                    after = answer.make(self._samples(read.input, picture, problem, answer), job, display)
-                if earlier is not None:
-                    earlier.done(after)
+                after = self._restored(job, read, picture, problem, earlier)
                 if number == 1 and self.results.shows(job):
                     shown.append(Shown(before=picture, after=after, problem=problem))
                 yield self.results.signed(after, read.recipe)
 
         self.results.write(job, pages(), read.recipe, read.encoding)
-        if earlier is not None and earlier.scenes and is_new and not self.results.files.quiet:
-            display.say(f"{job.source_name}: {earlier.words()}")
+        self._tell_scenes(job, earlier, is_new=is_new)
         _tidy_after(read.first)
         return Made(pages=None, recipe=read.recipe, encoding=read.encoding, shown=shown[0] if shown else None)
+
+    def _restore_in_parts(self, job: Job, read: _Read, *, is_new: bool) -> Made:
+        """Restore a clip, segment by segment. A run that is stopped or killed leaves those that are whole."""
+        comparison = None if self.results.batch.showing is None else self.results.batch.showing.comparison(job)
+        if comparison is not None:
+            self._check_fits_at(comparison, read)
+        if is_new:
+            self._tell_animation(job.source_name, read.first, read.problem)
+        frames, earlier = read.first.source.pages, earlier_frames(read.first, self.wanted.clips)
+        kinds = ("",) if comparison is None else ("", COMPARISON)
+        anew = self.results.files.exists == "overwrite"
+        shown: list[Shown] = []
+        with ClipParts(job.output, read.recipe, read.encoding, frames=frames, anew=anew, kinds=kinds) as parts:
+            if parts.done:
+                self.results.display.say(f"{job.output_name}: going on after frame {parts.frames_done} of {frames}")
+            if earlier is not None:
+                parts.go_on(earlier)
+            self._make_parts(job, read, parts, earlier, shown)
+            self._join_parts(job, read, parts, comparison)
+        self._tell_scenes(job, earlier, is_new=is_new)
+        _tidy_after(read.first)
+        return Made(pages=None, recipe=read.recipe, encoding=read.encoding, shown=shown[0] if shown else None)
+
+    def _make_parts(
+        self, job: Job, read: _Read, parts: ClipParts, earlier: "EarlierFrames | None", shown: list[Shown]
+    ) -> None:
+        """Restore the segments that are left."""
+        pace = Pace(Path(job.source_name).name, read.first.source.pages, parts.frames_done)
+        pages = enumerate(read.input.pages(parts.frames_done), start=parts.frames_done + 1)
+        while parts.done < parts.count:
+            with parts.writing(earlier) as add:
+                number = 0
+                for number, (picture, problem) in islice(pages, FRAMES):
+                    if self.is_stopped():
+                        raise StoppedError
+                    self._show_page(pace, number)
+                    after = self._restored(job, read, picture, problem, earlier)
+                    if not shown and self.results.shows(job):
+                        shown.append(Shown(before=picture, after=after, problem=problem))
+                    add[""](after)
+                    if COMPARISON in add:
+                        add[COMPARISON](beside(picture, after))
+                if number < min(parts.frames_done + FRAMES, pace.pages):
+                    raise PictureError(f"{job.source_name}: fewer frames than at first; try again when it is written")
+
+    def _join_parts(self, job: Job, read: _Read, parts: ClipParts, comparison: Path | None) -> None:
+        """Write the clip that the segments are, and the comparison before it."""
+        from ...images.image_io import write_pages
+
+        def whole(kind: str) -> "Picture":
+            return self.results.signed(standing(read.first, parts.paths(kind)), read.recipe)
+
+        if comparison is not None:
+            write_pages([whole(COMPARISON)], comparison, encoding=replace(read.encoding, format=None))
+        self.results.write(job, [whole("")], read.recipe, read.encoding)
+
+    def _compare_with_itself(self, job: Job, read: _Read) -> None:
+        """Write the comparison of a clip that does not change, where it is asked for."""
+        from ...images.image_io import write_pages
+
+        comparison = None if self.results.batch.showing is None else self.results.batch.showing.comparison(job)
+        if comparison is not None:
+            pairs = (self.results.signed(beside(one, one), read.recipe) for one, _ in read.input.pages())
+            write_pages(pairs, comparison, encoding=replace(read.encoding, format=None))
+
+    def _restored(
+        self, job: Job, read: _Read, picture: "Picture", problem: "Problem", earlier: "EarlierFrames | None"
+    ) -> "Picture":
+        """Return a restored page, or frame with what earlier ones tell."""
+        answer, after = answer_of(job), None if earlier is None else earlier.repeated(picture, problem)
+        if after is None:
+            problem = problem if earlier is None else earlier.joined(picture, problem)
+            after = answer.make(self._samples(read.input, picture, problem, answer), job, self.results.display)
+        if earlier is not None:
+            earlier.done(after)
+        return after
+
+    def _show_page(self, pace: Pace, number: int) -> None:
+        """Show which page is in hand. Without a bar, a line a minute says so."""
+        display, words = self.results.display, pace.words(number)
+        display.show(words, page=(number - 1, pace.pages))
+        if display.bar is None and not display.quiet and pace.is_due():
+            display.say(words)
+
+    def _tell_scenes(self, job: Job, earlier: "EarlierFrames | None", *, is_new: bool) -> None:
+        if earlier is not None and earlier.scenes and is_new and not self.results.files.quiet:
+            self.results.display.say(f"{job.source_name}: {earlier.words()}")
+
+    def _check_fits_at(self, path: Path, read: _Read) -> None:
+        """Refuse, before the work, a comparison of a format that cannot hold the clip."""
+        from ...images.image_io import check_fits
+
+        check_fits(read.first, path, replace(read.encoding, format=None))
 
     def _samples(self, source: Input, picture: "Picture", problem: "Problem", answer: Answer) -> "Samples":
         """Return what is computed of a page: of a file with one page, once for all results."""
@@ -432,7 +559,7 @@ class Restorer(PictureSteps[_Read]):
             return
         if job.output == PIPE and self.results.encoding.format is None:
             written, before = read.encoding.kind(job.output), read.first.source.format
-            if written != before:
+            if written != before and read.first.source.clip is None:
                 say(f"stdin: {before} is read but not written, so the result is a {written}")
         for line in () if read.first.source.clip is None else not_held(read.first, read.encoding.kind(job.output)):
             say(f"{job.output_name}: {line}")

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ...errors import PictureError
 from ...provenance import recipe
 from ...system.files import disk_trouble, in_the_way, replaced_whole, shown
-from ...system.streams import is_stream, write_stdout
+from ...system.streams import Stdout, is_stream, write_stdout
 from ..batch.inputs import PIPE
 from ..batch.pipeline import BusyError, SkippedError
 from ..batch.plan import Job
@@ -89,12 +89,15 @@ class Results:
         Raises:
             PictureError: it cannot be written.
         """
-        from ...images.image_io import encode_pages, write_pages
+        from ...images.image_io import encode_pages, pour_pages, write_pages
 
         def tell(note: str) -> None:
             if not self.files.quiet:
                 self.display.say(f"{job.output_name}: {note}")
 
+        if job.output == PIPE and encoding.kind(PIPE) == "Y4M":
+            pour_pages(pages, cast("BinaryIO", Stdout()), PIPE, encoding=encoding, tell=tell)
+            return
         if job.output == PIPE:
             write_stdout(encode_pages(pages, PIPE, encoding=encoding, tell=tell))
             return

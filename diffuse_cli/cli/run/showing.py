@@ -44,6 +44,10 @@ class Showing:
             return self.report is not None and job.product.shown_over
         return self.report is not None or job.output in self.comparisons
 
+    def comparison(self, job: Job) -> Path | None:
+        """Return the file of a job's comparison; None = it gets none."""
+        return self.comparisons.get(job.output)
+
     def show(
         self,
         job: Job,
@@ -52,7 +56,7 @@ class Showing:
         made: Mapping[str, Any],
         problem: "Problem | None" = None,
     ) -> None:
-        """Show a picture and its result, which is written.
+        """Show a picture and its result, which is written. The comparison of a clip is written with its frames.
 
         Args:
             job: the result.
@@ -71,8 +75,8 @@ class Showing:
             notes = () if problem is None else (*problem.findings.notes, *problem.findings.warnings)
             hole = problem.hole if problem is not None and problem.has_hole else None
             self.report.show(job, before, after, notes=notes, hole=hole)
-        target = self.comparisons.get(job.output)
-        if target is not None and before is not None:
+        target = self.comparison(job)
+        if target is not None and before is not None and before.source.clip is None:
             self._compare(target, job, before, after, made)
 
     def _lay_over(self, job: Job, shown: "Picture") -> None:
@@ -135,28 +139,56 @@ def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] 
 
 
 def _comparisons(compare: str, op: str, files: Output, jobs: Sequence[Job], taken: Sequence[Path]) -> dict[Path, Path]:
-    """Name comparisons as -o names results, but always PNG."""
+    """Name comparisons as -o names results. They are PNG, and those of clips are clips."""
     due = [job for job in jobs if job.action != "skip" and not job.problem]
     samples = 1 + max((job.sample for job in jobs), default=0)
-    naming = Naming(output=plan.folder_for(compare, [job.found for job in jobs]), op=op, suffix=".png", samples=samples)
-    if naming.is_pipe:
-        raise UsageError("--compare -: a comparison needs a file; name one")
-    if not (naming.is_template or naming.is_folder):
-        if not compare.lower().endswith(".png") and not is_stream(Path(compare)):
-            raise UsageError(f"--compare {compare}: a comparison is a PNG; name it {compare}.png")
-        if len(jobs) > 1:
-            raise UsageError(
-                f"--compare {compare}: one file for {len(jobs)} pictures; give a folder ({compare}/), or --report"
-            )
-    names = plan.targets([job.found for job in due], naming)
-    jobs = [replace(job, output=targets[job.sample]) for job, targets in zip(due, names, strict=True)]
-    plan.check_collisions(jobs)
-    targets = [job.output for job in jobs]
+    output = plan.folder_for(compare, [job.found for job in jobs])
+    named: list[tuple[Job, Path]] = []
+    for suffix, alike in _by_suffix(compare, due).items():
+        naming = Naming(output=output, op=op, suffix=suffix, samples=samples)
+        _check_name(compare, naming, len(jobs))
+        names = plan.targets([job.found for job in alike], naming)
+        named += [(job, targets[job.sample]) for job, targets in zip(alike, names, strict=True)]
+    plan.check_collisions([replace(job, output=target) for job, target in named])
+    targets = [target for _, target in named]
     plan.check_free(targets, taken)
     if files.exists == "fail" and not files.resume:
         plan.refuse_existing([path for path in targets if in_the_way(path)])
     plan.check_folders(targets)
-    return {job.output: target for job, target in zip(due, targets, strict=True)}
+    return {job.output: target for job, target in named}
+
+
+def _by_suffix(compare: str, jobs: Sequence[Job]) -> dict[str, list[Job]]:
+    """Return the jobs by the suffix of their comparisons. A clip's is that of its result."""
+    from ...images.encoding import is_clip_name, is_coded_clip_name
+
+    found: dict[str, list[Job]] = {}
+    for job in jobs:
+        is_clip = is_clip_name(job.source) or (job.source == PIPE and is_coded_clip_name(Path(compare)))
+        suffix = ".png" if not is_clip else job.output.suffix if is_coded_clip_name(job.output) else ".mkv"
+        found.setdefault(suffix, []).append(job)
+    return found
+
+
+def _check_name(compare: str, naming: Naming, count: int) -> None:
+    """Refuse a name that comparisons cannot have.
+
+    Raises:
+        UsageError: it is stdout, of another format, or one file for several.
+    """
+    from ...images.encoding import is_coded_clip_name
+
+    if naming.is_pipe:
+        raise UsageError("--compare -: a comparison needs a file; name one")
+    if naming.is_template or naming.is_folder:
+        return
+    is_png = compare.lower().endswith(".png") or is_stream(Path(compare))
+    if naming.suffix != ".png" and not is_coded_clip_name(Path(compare)):
+        raise UsageError(f"--compare {compare}: the comparison of a clip is one; name it {compare}{naming.suffix}")
+    if naming.suffix == ".png" and not is_png:
+        raise UsageError(f"--compare {compare}: a comparison is a PNG; name it {compare}.png")
+    if count > 1:
+        raise UsageError(f"--compare {compare}: one file for {count} pictures; give a folder ({compare}/), or --report")
 
 
 def _report(

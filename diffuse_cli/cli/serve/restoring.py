@@ -90,7 +90,7 @@ class _Listener(Display):
     def say(self, line: str) -> None:
         self.said.append(line)
 
-    def show(self, name: str, doing: str = "", *, counted: bool = True) -> None:
+    def show(self, name: str, doing: str = "", *, counted: bool = True, page: tuple[int, int] | None = None) -> None:
         self.ticket.check()
 
     def progress(self, done: int, total: int) -> None:
@@ -162,6 +162,8 @@ class Restoring:
         listener = _Listener(ticket)
         source = Path(f"{SOURCE}{sent.suffix if sent.suffix in PICTURE_SUFFIXES else ''}")
         output = PIPE if wish.coding.suffix is None else Path(f"{RESULT}{wish.coding.suffix}")
+        if output != PIPE and wish.coding.kind(output) not in TYPES:
+            raise UsageError(f"--format {wish.coding.format}: a server does not write it; give another")
         product = RestoredPicture(
             op=wish.operation, request=wish.sampling, base=compute.settings(1), fills_holes=tasks.fills_holes
         )
@@ -185,6 +187,7 @@ class Restoring:
                 data=sent.picture,
             ),
             traces=False,
+            is_stopped=lambda: False,
         )
         read = restorer.read(job)
         ticket.check()

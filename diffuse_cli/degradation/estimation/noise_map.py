@@ -1,7 +1,7 @@
 """Noise that differs from place to place: a map of its std, given as a gray picture or estimated."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -111,19 +111,66 @@ def estimated_map(picture: "Picture", *, by_place: bool) -> KnownNoise:
     varying = estimate_varying_noise(levels, found.level, by_place=by_place, clips=clips)
     if varying is None:
         return _told(one, f"{how}, the same everywhere")
-    level = _rms(varying.std)
     facts = {
-        "noise": level,
+        "noise": _rms(varying.std),
         "noise_gain": varying.gain,
         "noise_offset": varying.offset,
         "noise_shading": varying.shading,
     }
-    place = (
-        f", with a std {varying.shading:.1f} times as large at one place as at another" if varying.shading > 1 else ""
+    return KnownNoise(level=facts["noise"], std=varying.std, facts=facts, notes=(_by_brightness(facts),))
+
+
+def _by_brightness(facts: Mapping[str, float], grain: float | None = None) -> str:
+    """Return what was found of noise that varies, in words."""
+    shading = facts["noise_shading"]
+    place = f", with a std {shading:.1f} times as large at one place as at another" if shading > 1 else ""
+    coarse = "" if grain is None else f", grain of {grain:.1f} pixels"
+    line = f"variance {facts['noise_gain']:.2g} x level + {facts['noise_offset']:.2g}{place}"
+    return f"noise: about {facts['noise']:.1f} levels on average{coarse} (estimated), {line}"
+
+
+def of_photograph(noise: KnownNoise, level: float, grain: float) -> KnownNoise:
+    """Return noise that was estimated as if it were white, with the level and the grain of correlated noise.
+
+    Estimators of white noise look at neighbours, between which correlated noise differs less. How it depends on
+    brightness and place, they tell.
+
+    Args:
+        noise: as `estimated_map` returns it.
+        level: in 8-bit levels.
+        grain: in pixels.
+    """
+    if "noise_gain" not in noise.facts or noise.std is None:
+        note = f"noise: about {level:.1f} levels, grain of {grain:.1f} pixels (estimated), the same everywhere"
+        return KnownNoise(level=level, facts={"noise": level, "grain": grain}, notes=(note,))
+    factor, said = level / noise.level, noise.facts
+    facts = {
+        **said, "noise": level, "grain": grain, "noise_gain": said["noise_gain"] * factor**2,
+        "noise_offset": said["noise_offset"] * factor**2,
+    }  # fmt: skip
+    return KnownNoise(
+        level=level, std=noise.std * np.float32(factor), facts=facts, notes=(_by_brightness(facts, grain),)
     )
-    line = f"variance {varying.gain:.2f} x level + {varying.offset:.1f}{place}"
-    note = f"noise: about {level:.1f} levels on average (estimated), {line}"
-    return KnownNoise(level=level, std=varying.std, facts=facts, notes=(note,))
+
+
+def of_span(noise: KnownNoise, scale: float, black: float) -> KnownNoise:
+    """Return noise that was estimated in a span of the range in levels of the whole range.
+
+    Args:
+        noise: as `estimated_map` returns it.
+        scale: of the span's range to the whole one.
+        black: the level of the whole range at which the span begins.
+    """
+    std, facts = None if noise.std is None else noise.std * np.float32(scale), dict(noise.facts)
+    facts["noise"] = noise.level * scale
+    if "noise_gain" not in facts:
+        notes = tuple(note.replace(f"{noise.level:.1f} levels", f"{facts['noise']:.1f} levels") for note in noise.notes)
+        return replace(noise, level=facts["noise"], std=std, facts=facts, notes=notes)
+    gain = facts["noise_gain"]
+    facts |= {"noise_gain": gain * scale, "noise_offset": facts["noise_offset"] * scale**2 - gain * scale * black}
+    return replace(
+        noise, level=facts["noise"], std=std, facts=facts, notes=(_by_brightness(facts, facts.get("grain")),)
+    )
 
 
 def _rms(std: NDArray[np.float32]) -> float:

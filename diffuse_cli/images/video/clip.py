@@ -197,9 +197,11 @@ class ClipFrame:
         pts: when it is shown, in the clip's time base.
         duration: for how long, in the clip's time base; 0 = until the next.
         is_copied: it stands for all frames, of which none was changed. The coded video is copied.
+        segments: it stands for all frames, which are coded in these files.
     """
 
     clip: Clip
     pts: int
     duration: int = 0
     is_copied: bool = False
+    segments: tuple[Path, ...] = ()

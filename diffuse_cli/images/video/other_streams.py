@@ -11,21 +11,21 @@ from .library import Container, Packet, Stream, opened_clip, pyav
 
 _OWN: Final = frozenset({"encoder", "major_brand", "minor_version", "compatible_brands", "duration"})
 """Texts that the container's writer sets itself."""
-_NAMES: Final = {
+NAMES: Final = {
     "audio": "sound",
     "subtitle": "subtitles",
     "video": "picture",
     "data": "data",
     "attachment": "attachment",
 }
-_CONTAINERS: Final = {"MP4": "mp4", "MKV": "matroska"}
+_CONTAINERS: Final = {"MP4": "mp4", "MKV": "matroska", "Y4M": "yuv4mpegpipe"}
 
 
 def container_name(kind: str) -> str:
     """Return FFmpeg's name of a container.
 
     Args:
-        kind: "MP4" or "MKV".
+        kind: "MP4", "MKV" or "Y4M".
     """
     return _CONTAINERS[kind]
 
@@ -35,14 +35,14 @@ def left_out(clip: Clip, kind: str) -> list[str]:
 
     Args:
         clip: the input.
-        kind: the container, "MP4" or "MKV".
+        kind: the container, "MP4", "MKV" or "Y4M".
     """
     known = _codecs_of(kind)
     with _source(clip) as source:
         video = source.streams.video[0]
         others = [one for one in source.streams if one is not video and not _is_chapters(one, source)]
         missing = [one for one in others if not _is_held(one, kind, known)]
-        return [f"{_NAMES.get(one.type, one.type)} {one.index} ({_coding(one)})" for one in missing]
+        return [f"{NAMES.get(one.type, one.type)} {one.index} ({coding_of(one)})" for one in missing]
 
 
 def can_copy_video(clip: Clip, kind: str) -> bool:
@@ -64,7 +64,8 @@ def _codecs_of(kind: str) -> set[str]:
         return known
 
 
-def _coding(stream: Stream) -> str:
+def coding_of(stream: Stream) -> str:
+    """Return the name of a stream's coding."""
     return str(stream.codec_context.name) if stream.codec_context is not None else "of an unknown kind"
 
 

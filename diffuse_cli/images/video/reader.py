@@ -14,37 +14,10 @@ from .clip import Clip, ClipFrame, ClipPart, Survey
 from .colour import pixels_of
 from .library import AvFrame, Container, Stream, opened_clip, pyav
 
-_PICTURE_BRANDS: Final = (
-    b"avif",
-    b"avis",
-    b"mif1",
-    b"msf1",
-    b"heic",
-    b"heix",
-    b"heim",
-    b"heis",
-    b"MiHE",
-    b"MiHB",
-    b"crx ",
-)
-_QUICKTIME: Final = (b"moov", b"mdat", b"wide", b"free", b"skip")
-_HDR: Final = {16: "PQ", 18: "HLG"}
+HDR: Final = {16: "PQ", 18: "HLG"}
 """Transfer characteristics of ITU-T H.273 that are not those of a screen."""
 _TAIL: Final = Fraction(1, 2)
 """Seconds that a container's header may say too much."""
-
-
-def is_clip(head: bytes) -> bool:
-    """Return whether a file that begins like this is a clip: MP4, QuickTime, Matroska, WebM, AVI or YUV4MPEG2.
-
-    Args:
-        head: at least 12 bytes.
-    """
-    if head[4:8] == b"ftyp":
-        return head[8:12] not in _PICTURE_BRANDS
-    if head.startswith(b"RIFF"):
-        return head[8:12] == b"AVI "
-    return head[4:8] in _QUICKTIME or head.startswith((b"\x1a\x45\xdf\xa3", b"YUV4MPEG2 "))
 
 
 def read_clip(file: BinaryIO, path: Path, part: ClipPart, max_pixels: int) -> Iterator[Picture]:
@@ -61,9 +34,10 @@ def read_clip(file: BinaryIO, path: Path, part: ClipPart, max_pixels: int) -> It
             bits, changes its size, or nothing of it lies in the part.
     """
     data = file.getvalue() if isinstance(file, io.BytesIO) else None
+    path = path if data is not None else Path(file.name)  # where what came from stdin lies
     survey = part.survey or _survey(file, part, max_pixels)
-    with _opened(file) as container:
-        stream = _video(container, max_pixels)
+    with opened_for_reading(file) as container:
+        stream = video_of(container, max_pixels)
         clip = None
         for number, frame in enumerate(_in_part(container, stream, part), start=1):
             clip = clip or _clip(frame, stream, path, data, replace(part, survey=survey))
@@ -89,7 +63,7 @@ def _picture(frame: AvFrame, clip: Clip, container: Container) -> Picture:
 # What is decoded -----------------------------------------------------------------------------------------------------
 
 
-def _opened(file: BinaryIO) -> Container:
+def opened_for_reading(file: BinaryIO) -> Container:
     """Open a clip.
 
     Raises:
@@ -104,7 +78,7 @@ def _opened(file: BinaryIO) -> Container:
         ) from error
 
 
-def _video(container: Container, max_pixels: int) -> Stream:
+def video_of(container: Container, max_pixels: int) -> Stream:
     """Return the video stream that is restored: the first that is no cover picture.
 
     Raises:
@@ -122,7 +96,7 @@ def _video(container: Container, max_pixels: int) -> Stream:
 
 def _in_part(container: Container, stream: Stream, part: ClipPart) -> Iterator[AvFrame]:
     """Yield the frames of a part, each with its time."""
-    origin = _origin(container)
+    origin = origin_of(container)
     start, end = origin + part.first, None if part.last is None else origin + part.last
     _seek(container, part)
     count = 0
@@ -138,7 +112,7 @@ def _in_part(container: Container, stream: Stream, part: ClipPart) -> Iterator[A
 
 def _timed(frames: Iterator[AvFrame], stream: Stream) -> Iterator[AvFrame]:
     """Yield frames with times that rise. A frame without one follows the one before at the usual rate."""
-    step = max(1, round(1 / (_rate(stream) * stream.time_base)))
+    step = max(1, round(1 / (rate_of(stream) * stream.time_base)))
     late = 0 if _is_timed(stream.container) else None
     last: int | None = None
     for frame in frames:
@@ -160,7 +134,7 @@ def _is_timed(container: Container) -> bool:
 def _seek(container: Container, part: ClipPart) -> None:
     """Go to the last key frame before a part."""
     if part.start and _is_timed(container):
-        container.seek(int((_origin(container) + part.first) * 1_000_000), backward=True)
+        container.seek(int((origin_of(container) + part.first) * 1_000_000), backward=True)
 
 
 def _decoded(container: Container, stream: Stream, lost: list[object]) -> Iterator[AvFrame]:
@@ -188,12 +162,12 @@ def _decoded(container: Container, stream: Stream, lost: list[object]) -> Iterat
             return
 
 
-def _origin(container: Container) -> Fraction:
+def origin_of(container: Container) -> Fraction:
     """Return the second at which a clip begins."""
     return Fraction(container.start_time or 0, 1_000_000)
 
 
-def _rate(stream: Stream) -> Fraction:
+def rate_of(stream: Stream) -> Fraction:
     """Return the frames a second."""
     return Fraction(stream.average_rate or stream.guessed_rate or 25)
 
@@ -207,13 +181,13 @@ def _survey(file: BinaryIO, part: ClipPart, max_pixels: int) -> Survey:
     Raises:
         PictureError: as `read_clip`.
     """
-    with _opened(file) as container:
-        stream = _video(container, max_pixels)
-        said = _said_end(container, stream)
+    with opened_for_reading(file) as container:
+        stream = video_of(container, max_pixels)
+        said = said_end(container, stream)
         declared = stream.frames if part.is_whole else 0
         frames, corrupt, times, clip = 0, 0, [Fraction(0), Fraction(0)], None
         lost: list[object] = []
-        origin = _origin(container)
+        origin = origin_of(container)
         _seek(container, part)
         for frame in _timed(_decoded(container, stream, lost), stream):
             time = frame.pts * stream.time_base
@@ -239,10 +213,10 @@ def _to_end(part: ClipPart) -> bool:
 
 def _length(frame: AvFrame, stream: Stream) -> Fraction:
     """Return the seconds for which a frame is shown, as far as it tells."""
-    return Fraction(frame.duration * stream.time_base if frame.duration else 1 / _rate(stream))
+    return Fraction(frame.duration * stream.time_base if frame.duration else 1 / rate_of(stream))
 
 
-def _said_end(container: Container, stream: Stream) -> Fraction:
+def said_end(container: Container, stream: Stream) -> Fraction:
     """Return the second at which the video ends, as the header says; 0 = it does not say."""
     if stream.duration is not None:
         return Fraction(((stream.start_time or 0) + stream.duration) * stream.time_base)
@@ -252,7 +226,7 @@ def _said_end(container: Container, stream: Stream) -> Fraction:
         return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
     except ValueError:
         only = len(container.streams) == 1 and container.duration
-        return Fraction(container.duration, 1_000_000) + _origin(container) if only else Fraction(0)
+        return Fraction(container.duration, 1_000_000) + origin_of(container) if only else Fraction(0)
 
 
 def _damage(frames: int, lost: int, corrupt: int, end: Fraction, said: Fraction | None) -> str:
@@ -283,8 +257,8 @@ def _clip(frame: AvFrame, stream: Stream, path: Path, data: bytes | None, part: 
     """
     kind = frame.format
     bits = max(one.bits for one in kind.components)
-    if int(frame.color_trc) in _HDR:
-        raise PictureError(f"it is HDR ({_HDR[int(frame.color_trc)]}), which is not restored; make it SDR first")
+    if int(frame.color_trc) in HDR:
+        raise PictureError(f"it is HDR ({HDR[int(frame.color_trc)]}), which is not restored; make it SDR first")
     if frame.interlaced_frame:
         raise PictureError("it is interlaced; deinterlace it first, as with: ffmpeg -i in.mp4 -vf bwdif out.mp4")
     if kind.name.startswith(("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya", "pal8")):
@@ -293,7 +267,7 @@ def _clip(frame: AvFrame, stream: Stream, path: Path, data: bytes | None, part: 
         raise PictureError(f"it has {bits} bits per channel ({kind.name}); clips of 8 and 10 bits are restored")
     is_full = int(frame.color_range) == 2 or kind.name.startswith("yuvj")
     return Clip(
-        path=path, data=data, part=part, time_base=stream.time_base, rate=_rate(stream), pixel_format=_planar(kind),
+        path=path, data=data, part=part, time_base=stream.time_base, rate=rate_of(stream), pixel_format=_planar(kind),
         bits=bits, matrix=int(frame.colorspace), full_range=is_full,
         tags=(2 if is_full else int(frame.color_range), int(frame.color_primaries), int(frame.color_trc),
               int(frame.colorspace)),

@@ -1,17 +1,21 @@
 """Pictures become a video file, frame by frame, beside the input's sound and subtitles."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from ...errors import PictureError
+from ...system.files import replaced_whole
 from ..choices import Depth, Policy
 from ..picture import Picture
 from .clip import Clip, ClipCoding
 from .colour import frame_of
 from .library import AvFrame, Container, Stream, opened_clip
 from .other_streams import OtherStreams, can_copy_video, container_name, offset
+from .segments import SEGMENT, packets_of
 
 _ENCODERS: Final = {"h264": "libx264", "hevc": "libx265", "ffv1": "ffv1"}
 LEAST_HEVC: Final = 64
@@ -25,9 +29,9 @@ def write_clip(
     """Write frames, and copy what the input holds beside its video.
 
     Args:
-        stream: can be read and sought in, too.
-        pages: at least one, all frames of one clip, taken one by one.
-        kind: "MP4" or "MKV".
+        stream: can be read and sought in, too, but for YUV4MPEG2.
+        pages: at least one, all frames of one clip, taken one by one; or one that stands for all.
+        kind: "MP4", "MKV" or "Y4M".
         coding: how they are coded.
         depth: bits per channel.
         policy: which of the input's texts are handed on.
@@ -42,24 +46,97 @@ def write_clip(
     pages = iter(pages)
     first = next(pages)
     assert first.source.clip is not None
-    clip, size = first.source.clip.clip, (first.pixels.shape[1], first.pixels.shape[0])
-    _check_size(coding, size)
-    bits = 8 if depth == "8" else clip.bits
-    pixel_format = _pixel_format(clip, coding, size, bits)
-    form = _Form(shape=first.pixels.shape, pixel_format=pixel_format, bits=bits)
     if first.source.clip.is_copied:
         return _copy(stream, first, kind, policy)
+    if first.source.clip.segments:
+        return _join(stream, first, kind, coding, policy)
+    form = _form(first, coding, depth, kind)
+    frames = (form.frame(picture) for picture in chain([first], pages))
+    if kind == "Y4M":
+        return _write_y4m(stream, form, frames)
     with _container(stream, kind) as target:
-        video = _video(target, clip, coding, size, pixel_format)
-        if kind == "MP4" and coding.chosen in _TAGS:
-            video.codec_context.codec_tag = _TAGS[coding.chosen]
-        others = OtherStreams(clip, target, kind, policy)
-        try:
-            _sign(target, first.source.texts)
-            _encode(target, video, others, (form.frame(picture) for picture in chain([first], pages)))
-        finally:
-            others.close()
-    return _note(clip, pixel_format)
+        video = _video(target, form, kind)
+        with _beside(target, form.clip, kind, policy, first) as others:
+            for frame in frames:
+                others.write_until(frame.pts * frame.time_base)
+                target.mux(video.encode(frame))
+            target.mux(video.encode(None))
+            others.write_until(None)
+    return _note(form.clip, form.pixel_format)
+
+
+@contextmanager
+def segment_writer(path: Path, coding: ClipCoding, depth: Depth) -> Iterator[Callable[[Picture], None]]:
+    """Open a file that holds a few coded frames of a clip and nothing else. It appears when it is whole.
+
+    Segments of equal coding are joined by `write_clip`.
+
+    Args:
+        path: the file.
+        coding: how frames are coded.
+        depth: bits per channel.
+
+    Yields:
+        What takes the frames, one by one.
+
+    Raises:
+        PictureError: the frames differ in size, or are too small for the codec.
+        OSError: the disk fails.
+        FFmpegError: the encoder fails.
+    """
+    with replaced_whole(path) as stream, ExitStack() as opened:
+        add: Callable[[Picture], None] | None = None
+
+        def added(picture: Picture) -> None:
+            nonlocal add
+            add = add or opened.enter_context(_coder(stream, _form(picture, coding, depth, "MKV")))
+            add(picture)
+
+        yield added
+
+
+@contextmanager
+def _coder(stream: BinaryIO, form: "_Form") -> Iterator[Callable[[Picture], None]]:
+    """Open an encoder."""
+    with opened_clip(stream, "w", format=SEGMENT, options={"avoid_negative_ts": "disabled"}) as target:
+        video = _video(target, form)
+        yield lambda picture: target.mux(video.encode(form.frame(picture)))
+        target.mux(video.encode(None))
+
+
+def _join(stream: BinaryIO, first: Picture, kind: str, coding: ClipCoding, policy: Policy) -> str:
+    """Write a clip whose frames are coded already."""
+    at = first.source.clip
+    assert at is not None
+    form = segment_form(at.segments[0], at.clip, coding)
+    with _container(stream, kind) as target:
+        video = _video(target, form, kind)
+        with _beside(target, at.clip, kind, policy, first) as others:
+            for packet in packets_of(at.segments, at.clip):
+                others.write_until(packet.pts * packet.time_base)
+                packet.stream = video
+                target.mux_one(packet)
+            others.write_until(None)
+    return _note(at.clip, form.pixel_format)
+
+
+def _write_y4m(stream: BinaryIO, form: "_Form", frames: Iterable[AvFrame]) -> str:
+    """Write frames without times, sound and coding."""
+    clip, even, last = form.clip, True, 0
+    with opened_clip(stream, "w", format=container_name("Y4M"), options={"strict": "-1"}) as target:
+        video = target.add_stream("wrapped_avframe", rate=clip.rate)
+        video.width, video.height, video.pix_fmt = form.shape[1], form.shape[0], form.pixel_format
+        if clip.aspect is not None:
+            video.codec_context.sample_aspect_ratio = clip.aspect
+        _tag(video.codec_context, clip)
+        usual = 1 / (clip.rate * clip.time_base)
+        for number, frame in enumerate(frames):
+            even = even and (number == 0 or abs(frame.pts - last - usual) <= 1)
+            last = frame.pts
+            frame.pts, frame.time_base = number, 1 / clip.rate
+            target.mux(video.encode(frame))
+        target.mux(video.encode(None))
+    return "" if even else f"YUV4MPEG2 has no times, so each frame is shown for {float(1000 / clip.rate):.0f} ms"
 
 
 def may_copy(clip: Clip, kind: str, coding: ClipCoding, depth: Depth) -> bool:
@@ -77,18 +154,29 @@ def may_copy(clip: Clip, kind: str, coding: ClipCoding, depth: Depth) -> bool:
 def _copy(stream: BinaryIO, first: Picture, kind: str, policy: Policy) -> str:
     """Write a clip whose frames did not change."""
     assert first.source.clip is not None
-    with _container(stream, kind) as target:
-        others = OtherStreams(first.source.clip.clip, target, kind, policy, with_video=True)
-        try:
-            _sign(target, first.source.texts)
-            others.write_until(None)
-        finally:
-            others.close()
+    with (
+        _container(stream, kind) as target,
+        _beside(target, first.source.clip.clip, kind, policy, first, with_video=True) as others,
+    ):
+        others.write_until(None)
     return "nothing was changed, so the coded video was copied"
 
 
+@contextmanager
+def _beside(
+    target: Container, clip: Clip, kind: str, policy: Policy, first: Picture, *, with_video: bool = False
+) -> Iterator[OtherStreams]:
+    """Open what the input holds beside its video, and say how the result was made."""
+    others = OtherStreams(clip, target, kind, policy, with_video=with_video)
+    try:
+        _sign(target, first.source.texts)
+        yield others
+    finally:
+        others.close()
+
+
 def _container(stream: BinaryIO, kind: str) -> Container:
-    options = {"movflags": "+faststart"} if kind == "MP4" else {}
+    options = {"fflags": "+bitexact"} | ({"movflags": "+faststart"} if kind == "MP4" else {})
     return opened_clip(stream, "w", format=container_name(kind), options=options)
 
 
@@ -97,11 +185,15 @@ class _Form:
     """What all frames of a result have in common.
 
     Attributes:
+        clip: the input.
+        coding: how they are coded.
         shape: (H, W, C) of the pixels.
         pixel_format: FFmpeg's name.
         bits: per channel.
     """
 
+    clip: Clip
+    coding: ClipCoding
     shape: tuple[int, ...]
     pixel_format: str
     bits: int
@@ -123,27 +215,47 @@ class _Form:
         return frame
 
 
-def _encode(target: Container, video: Stream, others: OtherStreams, frames: Iterable[AvFrame]) -> None:
-    """Write frames, and between them the packets of the other streams."""
-    for frame in frames:
-        others.write_until(frame.pts * frame.time_base)
-        target.mux(video.encode(frame))
-    target.mux(video.encode(None))
-    others.write_until(None)
+def _form(first: Picture, coding: ClipCoding, depth: Depth, kind: str) -> _Form:
+    """Return what all frames are like, by the first one.
+
+    Raises:
+        PictureError: they are too small for the codec.
+    """
+    assert first.source.clip is not None
+    clip, shape = first.source.clip.clip, first.pixels.shape
+    bits = 8 if depth == "8" else clip.bits
+    codec = "y4m" if kind == "Y4M" else coding.chosen
+    pixel_format = _pixel_format(clip, codec, (shape[1], shape[0]), bits)
+    _check_size(coding, (shape[1], shape[0]))
+    return _Form(clip=clip, coding=coding, shape=shape, pixel_format=pixel_format, bits=bits)
 
 
-def _video(target: Container, clip: Clip, coding: ClipCoding, size: tuple[int, int], pixel_format: str) -> Stream:
+def segment_form(path: Path, clip: Clip, coding: ClipCoding) -> _Form:
+    """Return what all frames of a segment are like."""
+    with opened_clip(str(path), format=SEGMENT) as source:
+        video = source.streams.video[0].codec_context
+        shape, pixel_format = (video.height, video.width), str(video.pix_fmt)
+    return _Form(clip=clip, coding=coding, shape=shape, pixel_format=pixel_format, bits=clip.bits)
+
+
+def _video(target: Container, form: _Form, kind: str = "") -> Stream:
     """Add the video stream."""
+    clip, coding = form.clip, form.coding
     options: dict[str, str] = {}
     if coding.chosen != "ffv1":
         options = {"crf": f"{coding.factor:g}", "preset": coding.preset or "medium"}
+    if coding.chosen == "h264":
+        options["bf"] = "0"  # with B-frames, x264's macroblock tree reads memory that nobody wrote: the bytes vary
     if coding.chosen == "hevc":
-        options["x265-params"] = "log-level=none"
+        # with psychovisual optimisation or several threads, the bytes of equal runs vary
+        options["x265-params"] = "log-level=none:pools=none:frame-threads=1:psy-rd=0:psy-rdoq=0"
     if coding.chosen == "ffv1":
         options = {"level": "3", "slicecrc": "1"}
     video = target.add_stream(_ENCODERS[coding.chosen], rate=clip.rate, options=options)
-    video.width, video.height, video.pix_fmt = *size, pixel_format
+    video.width, video.height, video.pix_fmt = form.shape[1], form.shape[0], form.pixel_format
     video.time_base = video.codec_context.time_base = clip.time_base
+    if kind == "MP4" and coding.chosen in _TAGS:
+        video.codec_context.codec_tag = _TAGS[coding.chosen]
     if clip.aspect is not None:
         video.codec_context.sample_aspect_ratio = clip.aspect
     _tag(video.codec_context, clip)
@@ -167,13 +279,13 @@ def _check_size(coding: ClipCoding, size: tuple[int, int]) -> None:
         raise PictureError(f"HEVC takes frames of {LEAST_HEVC} pixels a side or more; use --codec h264 or ffv1")
 
 
-def _pixel_format(clip: Clip, coding: ClipCoding, size: tuple[int, int], bits: int) -> str:
+def _pixel_format(clip: Clip, codec: str, size: tuple[int, int], bits: int) -> str:
     """Return the pixel format of the result: the input's, or one that the codec has for this size."""
     base = clip.pixel_format.removesuffix("10le")
-    if clip.is_rgb and coding.chosen != "ffv1":
+    if clip.is_rgb and codec != "ffv1":
         base = "yuv444p"
     halves = {"yuv420p": (2, 2), "yuv422p": (2, 1)}.get(base, (1, 1))
-    if coding.chosen != "ffv1" and (size[0] % halves[0] or size[1] % halves[1]):
+    if codec in ("h264", "hevc") and (size[0] % halves[0] or size[1] % halves[1]):
         base = "yuv444p"
     if base == "gbrp" and bits == 8:
         return "bgr0"  # FFV1 has no planar RGB of 8 bits

@@ -1,6 +1,7 @@
 """Clips go through the commands frame by frame."""
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 from diffuse_cli.images.image_io import read_pages
 from diffuse_cli.images.video.clip import ClipPart
+from diffuse_cli.restoration.samples import Samples
 from tests.helpers import clips
 from tests.helpers.program import Program, json_lines
 
@@ -111,3 +113,122 @@ def test_what_clips_cannot_have_is_refused(run: Program, toy_file: Path, tmp_pat
     code, said = call("denoise", "a.mp4", "--noise", "9", "-o", "a.mp4", "-f")
     assert (code, "never overwritten" in said) == (2, True)
     assert not (tmp_path / "b.mp4").exists()
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(
+    run: Program, toy_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diffuse_cli.cli.run.restorer.FRAMES", 4)
+    monkeypatch.setattr("diffuse_cli.cli.run.clip_parts.FRAMES", 4)
+    clips.save(tmp_path / "a.mkv", count=11, noise=8, sound=True)
+    call = ("denoise", "a.mkv", "--noise", "9", "--model", toy_file, *FIXED, "-o")
+    assert run(*call, "whole.mkv", "--compare", "c.mkv").exit_code == 0
+    restored, count = Samples.restored, 0
+
+    def killed(self: Samples, *arguments: object) -> object:
+        nonlocal count
+        count += 1
+        if count == 7:
+            raise SystemExit(9)
+        return restored(self, *arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Samples, "restored", killed)
+        assert run(*call, "killed.mkv", "--compare", "d.mkv").exit_code == 9
+    assert not (tmp_path / "killed.mkv").exists()
+    again = run(*call, "killed.mkv", "--compare", "d.mkv", "--resume")
+    assert again.exit_code == 0, again.stderr
+    assert "killed.mkv: going on after frame 4 of 11" in again.stderr
+    for one, other in (("whole", "killed"), ("c", "d")):
+        assert (tmp_path / f"{one}.mkv").read_bytes() == (tmp_path / f"{other}.mkv").read_bytes()
+    assert clips.told(tmp_path / "c.mkv")["video"][1:3] == (96, 32)
+    assert clips.told(tmp_path / "killed.mkv")["times"] == clips.told(tmp_path / "a.mkv")["times"]
+    assert not list(tmp_path.glob(".*parts"))
+
+
+def test_a_signal_leaves_whole_segments(
+    run: Program, toy_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diffuse_cli.cli.run.restorer.FRAMES", 2)
+    monkeypatch.setattr("diffuse_cli.cli.run.clip_parts.FRAMES", 2)
+    clips.save(tmp_path / "a.mp4", noise=8)
+    call = ("denoise", "a.mp4", "--noise", "9", "--model", toy_file, *FIXED, "-o", "b.mp4")
+    restored, count = Samples.restored, 0
+
+    def stopped(self: Samples, *arguments: object) -> object:
+        nonlocal count
+        count += 1
+        if count == 3:
+            signal.raise_signal(signal.SIGINT)
+        return restored(self, *arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Samples, "restored", stopped)
+        result = run(*call)
+    assert result.exit_code == 130
+    assert "0 done, 0 skipped, 0 failed, 1 left; add --resume" in result.stderr
+    assert len(list(tmp_path.glob(".*parts"))) == 1
+    again = run(*call, "--resume")
+    assert "b.mp4: going on after frame 2 of 6" in again.stderr
+    assert len(clips.told(tmp_path / "b.mp4")["times"]) == 6
+
+
+def test_pipes_carry_y4m(run: Program, toy_file: Path, tmp_path: Path) -> None:
+    clips.save(tmp_path / "a.mp4", sound=True, noise=8)
+    call = ("--noise", "9", "--model", toy_file, *FIXED)
+    first = run("denoise", "a.mp4", *call, "-o", "-")
+    assert first.exit_code == 0, first.stderr
+    assert first.stdout_bytes.startswith(b"YUV4MPEG2 W48 H32 F10:1")
+    assert "stdout: without sound 1 (aac), which Y4M cannot hold" in first.stderr
+    second = run("denoise", "-", *call, "-o", "b.mkv", stdin=first.stdout_bytes)
+    assert second.exit_code == 0, second.stderr
+    assert clips.told(tmp_path / "b.mkv")["times"] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+
+
+def test_a_comparison_of_a_clip_is_a_clip(run: Program, toy_file: Path, tmp_path: Path) -> None:
+    clips.save(tmp_path / "a.mp4", sound=True, noise=8)
+    call = ("super-resolve", "a.mp4", "--scale", "2", "--plain", "--model", toy_file, *FIXED, "-o", "b.mp4")
+    refused = run(*call, "--compare", "c.png")
+    assert (refused.exit_code, "the comparison of a clip is one; name it c.png.mp4" in refused.stderr) == (2, True)
+    result = run(*call, "--compare", "c.mp4")
+    assert result.exit_code == 0, result.stderr
+    assert clips.told(tmp_path / "c.mp4")["video"] == ("h264", 192, 64, "yuv420p")
+    assert clips.told(tmp_path / "c.mp4")["others"] == clips.told(tmp_path / "b.mp4")["others"]
+    same = run("denoise", "a.mp4", "--noise", "0", "--model", toy_file, *FIXED, "-o", "d.mp4", "--compare", "e.mp4")
+    assert same.exit_code == 0, same.stderr
+    (first, *_) = read_pages(tmp_path / "e.mp4", part=ClipPart())
+    assert np.abs(first.pixels[:, :48] - first.pixels[:, 48:]).mean() < 0.03
+
+
+def test_info_estimate_and_replay_know_clips(run: Program, toy_file: Path, tmp_path: Path) -> None:
+    path = clips.save(tmp_path / "a.mkv", sound=True, subtitles=True, noise=8, size=(64, 64))
+    result = run("denoise", "a.mkv", "--noise", "9", "--model", toy_file, *FIXED, "--frames", "3", "-o", "b.mkv")
+    assert result.exit_code == 0, result.stderr
+    (said,) = json_lines(run("info", "--json", "b.mkv").stdout)
+    assert (said["format"], said["width"], said["depth"], said["recipe"]["noise"]) == ("MKV", 64, "8", 9)
+    assert said["clip"]["streams"] == ["sound (pcm_s16le)", "subtitles (srt, deu)"]
+    assert (said["clip"]["coding"], said["clip"]["chapters"], said["clip"]["hdr"]) == ("h264", 1, None)
+    assert "clip:         " in run("info", "a.mkv").stdout
+    again = run("replay", "b.mkv", "--input", path, "--model", toy_file, "--threads", "1")
+    assert again.exit_code == 0, again.stderr + again.stdout
+    assert "the same bytes" in again.stdout
+    refused = run("verify", "b.mkv", "--against", path)
+    assert (refused.exit_code, len(refused.stderr.splitlines())) == (1, 1)
+    assert "a clip, which is not read here" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_file_without_video_or_cut_off_is_refused_in_one_line(
+    run: Program, toy_file: Path, tmp_path: Path, name: str
+) -> None:
+    whole = clips.save(tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[:60])
+    with clips.av().open(str(tmp_path / "sound.mkv"), "w") as target:
+        tone = target.add_stream("pcm_s16le", rate=8000, layout="mono")
+        target.mux(tone.encode(clips.tone(0, tone)))
+        target.mux(tone.encode(None))
+    for path, message in ((name, ""), ("sound.mkv", "there is no video in it")):
+        result = run("denoise", path, "--noise", "9", "--model", toy_file, *FIXED)
+        assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+        assert message in result.stderr
+    assert {one.name for one in tmp_path.iterdir()} == {name, "sound.mkv"}

@@ -11,7 +11,7 @@ from diffuse_cli.images.image_io import MAX_PIXELS, read_pages, read_picture
 from diffuse_cli.images.picture import Picture
 from diffuse_cli.images.units import LEVEL
 from diffuse_cli.images.video.clip import ClipPart
-from diffuse_cli.images.video.reader import is_clip
+from diffuse_cli.images.video.head import is_clip
 from tests.helpers import clips
 
 
