@@ -90,7 +90,7 @@ class _Listener(Display):
     def say(self, line: str) -> None:
         self.said.append(line)
 
-    def show(self, name: str, doing: str = "", *, counted: bool = True, page: tuple[int, int] | None = None) -> None:
+    def show(self, name: str, doing: str = "", *, counted: bool = True, page: tuple[int, int] = (0, 1)) -> None:
         self.ticket.check()
 
     def progress(self, done: int, total: int) -> None:
