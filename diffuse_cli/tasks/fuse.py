@@ -126,7 +126,7 @@ class Fuse:
         level = float(np.sqrt(np.mean(fused.sigma**2)))
         level = level if level * LEVEL >= LEAST_NOISE else 0.0
         low, high = np.quantile(fused.sigma, [0.05, 0.95])
-        sigma_y = fused.sigma if level > 0 and high > EVEN * low else None
+        sigma_y = fused.sigma if level > 0 and high > EVEN * low and self.scale == 1 else None
         quality = fused.quality if fused.quality <= MOST_QUALITY else 100.0
         if self.scale == 1 and not (fused.is_coarse and level > 0) and quality == 100:
             return NoisyPicture(noise=level, sigma_y=sigma_y, by_levels=sigma_y is not None)

@@ -20,8 +20,8 @@ RATIO: Final = 0.8
 OFF: Final = 3.0
 """Pixels by which a match may miss."""
 LEAST_MATCHES: Final = 12
-LEAST_ALIKE: Final = 0.3
-"""Correlation of what two pictures of one thing show between scales of 1.5 and 6 pixels. Others reach 0.1."""
+LEAST_ALIKE: Final = 0.4
+"""Correlation of what two pictures of one thing show between scales of 1.5 and 6 pixels. Others reach 0.3."""
 LEAST_OVERLAP: Final = 0.1
 """Share of the reference that a copy must show."""
 MOST_SCALE: Final = 16.0
@@ -77,12 +77,13 @@ def register(reference: Map, copy: Map) -> Placement | None:
     other, of_other = _seen(copy)
     best: Placement | None = None
     for start in _starts(one, other):
-        found = _refined(one, other, start)
-        if found is not None and (best is None or found.alike > best.alike):
+        found = _placement(one, other, start)
+        if found is not None and (best is None or found.alike > best.alike + PLAIN):
             best = found
-        if best is not None and best.alike > 2 * LEAST_ALIKE:
-            break
-    if best is None or best.alike < LEAST_ALIKE:
+    if best is None:
+        return None
+    best = _refined(one, other, best)
+    if best.alike < LEAST_ALIKE:
         return None
     matrix = _snapped(np.linalg.inv(of_other) @ best.matrix @ of_one, reference.shape, copy.shape)
     return Placement(matrix=matrix, alike=best.alike)
@@ -113,13 +114,15 @@ def resizing(before: tuple[int, int], after: tuple[int, int]) -> Matrix:
 
 
 def _starts(one: Map, other: Map) -> list[Matrix]:
-    """Return where the other picture may lie: as its features say, at the same place, or shifted."""
+    """Return where the other picture may lie: the same place, a shift, or as its features say. The plainest first."""
     same = resizing((one.shape[0], one.shape[1]), (other.shape[0], other.shape[1]))
-    by_features = _by_features(one, other)
-    found = [] if by_features is None else [by_features]
     shapes = one.shape[1] / one.shape[0], other.shape[1] / other.shape[0]
+    found = []
     if max(shapes) / min(shapes) < 1.05:
-        found += [same, same @ _shift(one, warped(other, same, (one.shape[0], one.shape[1])))]
+        found = [same, same @ _shift(one, warped(other, same, (one.shape[0], one.shape[1])))]
+    by_features = _by_features(one, other)
+    if by_features is not None:
+        found += [*_simpler(by_features, (one.shape[0], one.shape[1])), by_features]
     return found
 
 
@@ -145,42 +148,55 @@ def _shift(one: Map, other: Map) -> Matrix:
     """Return the shift between two pictures of one size, by the phase of their spectra."""
     cv2 = opencv()
     window = cv2.createHanningWindow((one.shape[1], one.shape[0]), cv2.CV_32F)
-    (x, y), _ = cv2.phaseCorrelate(np.ascontiguousarray(one), np.ascontiguousarray(other), window)
+    (x, y), _ = cv2.phaseCorrelate(one.copy(), other.copy(), window)  # which multiplies what it is given
     return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
 
 
-def _refined(one: Map, other: Map, start: Matrix) -> Placement | None:
-    """Refine a matrix where both pictures show the same thing. None: it leads nowhere."""
+def _placement(one: Map, other: Map, matrix: Matrix) -> Placement | None:
+    """Return a matrix with what it makes alike. None: it leads nowhere."""
+    size = (one.shape[0], one.shape[1])
+    if not np.isfinite(matrix).all() or not _is_plane(matrix, size):
+        return None
+    if not 1 / MOST_SCALE < scale_of(matrix, size) < MOST_SCALE:
+        return None
+    alike = _alike(one, *_shrunk(other, matrix, size))
+    return None if alike is None else Placement(matrix=matrix, alike=alike)
+
+
+def _shrunk(other: Map, matrix: Matrix, size: tuple[int, int]) -> tuple[Map, Matrix]:
+    """Return a picture that is finer than the reference at the reference's scale: its detail would be noise."""
+    cv2 = opencv()
+    scale = scale_of(matrix, size)
+    if scale <= 1.1:
+        return other, matrix
+    small = (max(round(other.shape[0] / scale), 1), max(round(other.shape[1] / scale), 1))
+    less = cv2.resize(other, (small[1], small[0]), interpolation=cv2.INTER_AREA)
+    return less, resizing((other.shape[0], other.shape[1]), small) @ matrix
+
+
+def _refined(one: Map, other: Map, best: Placement) -> Placement:
+    """Refine a placement by ECC: a shift, a turn, an affine map, a homography, each where it makes more alike."""
     cv2 = opencv()
     size = (one.shape[0], one.shape[1])
-    scale = scale_of(start, size)
-    if not np.isfinite(start).all() or not 1 / MOST_SCALE < scale < MOST_SCALE or not _is_plane(start, size):
-        return None
-    shrink = np.eye(3)
-    if scale > 1.1:  # or the finer picture's detail would be noise
-        small = (max(round(other.shape[0] / scale), 1), max(round(other.shape[1] / scale), 1))
-        shrink = resizing((other.shape[0], other.shape[1]), small)
-        other = cv2.resize(other, (small[1], small[0]), interpolation=cv2.INTER_AREA)
-    matrix = shrink @ start
-    ending = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-7)
-    for smooth in (9, 5):
+    models = (
+        (cv2.MOTION_TRANSLATION, 15), (cv2.MOTION_EUCLIDEAN, 9), (cv2.MOTION_AFFINE, 9), (cv2.MOTION_HOMOGRAPHY, 9),
+        (cv2.MOTION_HOMOGRAPHY, 5),
+    )  # fmt: skip
+    ending = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-6)
+    for model, smooth in models:
+        finer, matrix = _shrunk(other, best.matrix, size)
+        here = warped(finer, matrix, size, cv2.INTER_CUBIC)
+        inside = within(matrix, size, (finer.shape[0], finer.shape[1]), 1).astype(np.uint8)
+        start = np.eye(3, dtype=np.float32)[: 3 if model == cv2.MOTION_HOMOGRAPHY else 2].copy()
         try:
-            _, found = cv2.findTransformECC(
-                one, other, matrix.astype(np.float32), cv2.MOTION_HOMOGRAPHY, ending, None, smooth
-            )
+            _, step = cv2.findTransformECC(one, here, start, model, ending, inside, smooth)
         except cv2.error:  # it does not converge
-            break
-        if not _is_plane(np.asarray(found, np.float64), size):
-            break
-        matrix = np.asarray(found, np.float64)
-    best = _alike(one, other, matrix)
-    if best is None:
-        return None
-    for simple in _simpler(matrix, size):
-        alike = _alike(one, other, simple)
-        if alike is not None and alike > best - PLAIN * (1.1 - best):
-            return Placement(matrix=np.linalg.inv(shrink) @ simple, alike=alike)
-    return Placement(matrix=np.linalg.inv(shrink) @ matrix, alike=best)
+            continue
+        whole = np.vstack([step, [0, 0, 1]])[:3].astype(np.float64)
+        found = _placement(one, other, best.matrix @ whole)
+        if found is not None and found.alike > best.alike + PLAIN * (1.1 - best.alike):
+            best = found
+    return best
 
 
 def _simpler(matrix: Matrix, size: tuple[int, int]) -> Iterator[Matrix]:
