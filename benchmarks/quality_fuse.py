@@ -1,11 +1,11 @@
-"""What fusing copies brings: python -m benchmarks.quality_fuse PHOTOS [--photos 4] [--side 160] [--bursts DIR] [--json F]
+"""What fusing copies brings: python -m benchmarks.quality_fuse PHOTOS [--photos 4] [--bursts FRAMES] [--json FILE]
 
-PHOTOS is a folder of clean pictures that the weights were not trained on. Of the middle of each, copies are made: shifted
-by up to 4 pixels and turned by up to a degree, each with its own noise, coder, size or blur (`CASES`). Told are PSNRs
-against the clean picture, 8 pixels from its edge: of the best copy alone, on the reference's pixels; of the plain mean of
-the registered copies; of their fusion; of `diffuse fuse`, which also removes the noise that is left; and of the best copy
-restored alone. BURSTS is a folder of folders, each of neighbouring frames of a clip. There noise is added, and the
-frame itself is what is compared with. How far registration misses is told in pixels.
+PHOTOS is a folder of clean pictures that the weights were not trained on. Of the middle of each, copies are made,
+shifted by up to 4 pixels and turned by up to a degree, each with its own noise, coder, size or blur (`CASES`). Told are PSNRs
+against the clean picture, 8 pixels from its edge: of the best copy alone, on the reference's pixels; of the plain mean
+of the registered copies; of their fusion; of `diffuse fuse`, which also removes the noise that is left; and of the best
+copy restored alone. FRAMES is a folder of folders, each of neighbouring frames of a clip. There noise is added, and the
+first frame is what is compared with. How far registration misses is told in pixels.
 """
 
 import argparse
@@ -77,16 +77,16 @@ class Case:
     moves: bool = False
 
 
-def burst(count: int, **made: Any) -> tuple[Made, ...]:
-    return (Made(still=True, **made), *(Made(**made) for _ in range(count - 1)))
+def burst(count: int, made: Made) -> tuple[Made, ...]:
+    return (replace(made, still=True), *[made] * (count - 1))
 
 
 CASES = {
-    "2 of noise 20": Case(copies=burst(2, noise=20)),
-    "4 of noise 20": Case(copies=burst(4, noise=20)),
-    "8 of noise 20": Case(copies=burst(8, noise=20)),
-    "4 of a camera's noise, JPEG 90": Case(copies=burst(4, noise=10, grain=0.7, jpeg=90)),
-    "noise 10, 10, 10, and one of 60": Case(copies=(*burst(3, noise=10), Made(noise=60))),
+    "4 of noise 20": Case(copies=burst(4, Made(noise=20))),
+    "8 of noise 20": Case(copies=burst(8, Made(noise=20))),
+    "4 of noise 10, with an object that moves": Case(copies=burst(4, Made(noise=10)), moves=True),
+    "4 of a camera's noise, JPEG 90": Case(copies=burst(4, Made(noise=10, grain=0.7, jpeg=90))),
+    "noise 10, 10, 10, and one of 60": Case(copies=(*burst(3, Made(noise=10)), Made(noise=60))),
     "JPEG 30, 50, 70, 90": Case(copies=tuple(Made(jpeg=q, still=q == 30) for q in (30, 50, 70, 90))),
     "noise 10; half the size, noise 3; soft": Case(
         copies=(Made(noise=10, still=True), Made(noise=3, scale=0.5), Made(noise=3, blur=1.5))
@@ -97,7 +97,6 @@ CASES = {
     "4 of noise 10, darker and lighter": Case(
         copies=(Made(noise=10, still=True), *(Made(noise=10, gain=gain) for gain in (0.7, 0.85, 1.1)))
     ),
-    "4 of noise 10, with an object that moves": Case(copies=burst(4, noise=10), moves=True),
 }
 
 
@@ -184,7 +183,7 @@ def measured(clean: Pixels, pictures: list[Picture], model: Model, read: NoiseRe
     single = {k: psnr(copy.pixels, clean) for k, copy in enumerate(found.copies)}
     best = max(single, key=lambda k: single[k])
     settings, first = Settings(steps=1), pictures[0]
-    whole = restore(first, Fuse(copies=pictures[1:]).problem(first, read), settings, model)
+    whole = restore(first, Fuse(copies=pictures[1:]).problem_of(first, found), settings, model)
     alone = replace(first, pixels=found.copies[best].pixels) if best else first
     restored = restore(alone, Denoise().problem(pictures[best] if not best else alone, read), settings, model)
     return {
@@ -220,6 +219,19 @@ def bursts(folder: Path, side: int, noise: float) -> Iterator[tuple[str, Pixels,
         yield one.name, to_unit(shown[0].astype(np.uint8), 8), [stored(s, Made(noise=noise), rng) for s in shown]
 
 
+def write(
+    arguments: argparse.Namespace, photos: int, rows: list[Any], of_bursts: list[Any], off: list[float]
+) -> None:  # fmt: skip
+    """Write what is known so far."""
+    missed_by = {"median": float(np.nanmedian(off)), "most": float(np.nanmax(off)), "count": len(off)} if off else {}
+    told = {
+        "checkpoint": to_recipe(find("photo")), "photos": photos, "side": arguments.side, "rows": rows,
+        "noise": arguments.noise, "bursts": of_bursts, "missed": missed_by,
+    }  # fmt: skip
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Measure, and write what `benchmarks/tables.py` makes tables of."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -235,6 +247,7 @@ def main() -> None:
     paths = sorted(arguments.photos_in.glob("*.png"))
     paths = paths[:: max(1, len(paths) // arguments.photos)][: arguments.photos]
     rows: list[dict[str, Any]] = []
+    of_bursts: list[dict[str, Any]] = []
     off: list[float] = []
     for name, case in CASES.items():
         found = []
@@ -246,18 +259,11 @@ def main() -> None:
             off += [] if case.moves or any(m.wobble for m in case.copies) else missed(pictures, places, clean)
         rows.append({"case": name, **{key: float(np.mean([one[key] for one in found])) for key in found[0]}})
         print(rows[-1], flush=True)
-    of_bursts = []
+        write(arguments, len(paths), rows, of_bursts, off)
     for name, clean, pictures in () if arguments.bursts is None else bursts(arguments.bursts, 160, arguments.noise):
         of_bursts.append({"clip": name, "frames": len(pictures), **measured(clean, pictures, model, read)})
         print(of_bursts[-1], flush=True)
-    told = {
-        "checkpoint": to_recipe(find("photo")), "photos": len(paths), "side": arguments.side, "rows": rows,
-        "noise": arguments.noise, "bursts": of_bursts,
-        "missed": {"median": float(np.nanmedian(off)), "most": float(np.nanmax(off)), "count": len(off)},
-    }  # fmt: skip
-    print(told["missed"])
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        write(arguments, len(paths), rows, of_bursts, off)
 
 
 if __name__ == "__main__":

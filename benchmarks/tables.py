@@ -26,7 +26,17 @@ PAGES = (
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("dicom", "evaluation", "models", "performance", "provenance", "samples", "training", "video")
+        for name in (
+            "dicom",
+            "evaluation",
+            "fusing",
+            "models",
+            "performance",
+            "provenance",
+            "samples",
+            "training",
+            "video",
+        )
     ),
     ROOT / "checkpoints" / "README.md",
 )
@@ -653,6 +663,15 @@ def composed() -> str:
     return markdown([*head, "pixels changed beyond the band"], body)
 
 
+FUSED = (("best", "best copy"), ("naive", "mean"), ("fused", "fused"), ("result", "result"), ("alone", "best alone"))
+
+
+def fused(part: str, name: str) -> str:
+    """Copies, or neighbouring frames, fused."""
+    body = [[row[name], *(f"{row[key]:.2f}" for key, _ in FUSED)] for row in report("fuse")[part]]
+    return markdown(["PSNR in dB", *(title for _, title in FUSED)], body)
+
+
 def _styled(style: str | None, method: str, strength: float, measure: str) -> float:
     """The mean over photographs, and over styles where none is named."""
     own = rows("stylize", method=method, strength=strength)
@@ -809,6 +828,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "enhance": enhanced,
     "untouched": untouched,
     "compose": composed,
+    "fused": functools.partial(fused, "rows", "case"),
+    "fused-frames": functools.partial(fused, "bursts", "clip"),
     "styles": styled,
     "fine-tuned": fine_tuned,
     "bettered": bettered,

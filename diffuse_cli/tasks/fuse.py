@@ -71,13 +71,24 @@ class Fuse:
             PictureError: a copy cannot be read, has several pages, or shows something else; or none is left.
         """
         from ..restoration.copies.fusing import fuse_copies
-        from ..restoration.problem import Finish, Problem
 
         _check_single(self.name, picture)
         left_out: list[str] = []
         fused = fuse_copies((self.name, picture), self._read(), read_noise, lambda name: self._tell(name, left_out))
         if fused is None:
             raise PictureError(f"{self.name}: no other picture shows the same, so there is nothing to fuse")
+        return self.problem_of(picture, fused, left_out)
+
+    def problem_of(self, picture: "Picture", fused: "Fused", left_out: "Sequence[str]" = ()) -> "Problem":
+        """Return what is known about a picture whose copies are fused.
+
+        Args:
+            picture: the reference.
+            fused: it and its copies.
+            left_out: the names of pictures that show something else.
+        """
+        from ..restoration.problem import Finish, Problem
+
         return Problem(
             picture=_joined(picture, fused), observation=self._observation(picture, fused), finish=Finish(uncoded=True),
             findings=_findings(fused, self._names, left_out), weights=fused.weights,

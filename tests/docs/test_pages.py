@@ -58,6 +58,9 @@ def place(tmp_path: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     (tmp_path / "clips").mkdir(exist_ok=True)
     moves[0].save(tmp_path / "clips" / "moves.gif", save_all=True, append_images=moves[1:], duration=80)
     shutil.copy(EXAMPLES / "camera_scratched.png", tmp_path / "scans")
+    (tmp_path / "copies").mkdir()
+    for k, name in enumerate(("a.jpg", "b.png", "c.jpg")):
+        part("cat_noisy.png", (150 + 3 * k, 60 + k, 278 + 3 * k, 188 + k)).save(tmp_path / "copies" / name, quality=80)
     if importlib.util.find_spec("pydicom") is not None:
         save(dataset([scene(-1000, 2000, (64, 64))], stored=16, signed=True), tmp_path / "scan.dcm")
     labelled(tmp_path / "data" / "FashionMNIST" / "raw")
@@ -75,6 +78,8 @@ def test_every_command_runs(place: Path, run: Program, page: Path, monkeypatch: 
         monkeypatch.setenv("DIFFUSE_MODEL", "toy.safetensors")
     if page.stem == "dicom":
         pytest.importorskip("pydicom")
+    if page.stem == "fusing":
+        pytest.importorskip("cv2")
     before, skipped = snapshot(place), set()
     for block in blocks(page.read_text(), "sh"):
         if missing(block):
