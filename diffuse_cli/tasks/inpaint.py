@@ -26,8 +26,8 @@ Box = tuple[int, int, int, int]
 Polygon = tuple[tuple[float, float], ...]
 
 _WIDE_NOTE = (
-    "a hole is {across} pixels wide, so it is filled with pieces of the picture; --seed N picks other pieces, "
-    "--steps 1 fills it with the smooth mean"
+    "a hole is {across} pixels wide, so it gets pieces of the picture (--seed N picks others), or with --steps 1 the "
+    "smooth mean"
 )
 
 
@@ -50,7 +50,9 @@ class Inpaint:
         feather: pixels over which the filling fades in, inside of that.
         mask_strength: of "auto": from 0, what is surely damage, to 1, whatever may be.
         mask_limit: of "auto": the most of the picture that may look damaged, in percent, without missing corners.
+        if_worn: of "auto": leave marks that may be things in the picture, because there are few signs of wear.
         smooth_fill: leave what is filled without the grain of the picture.
+        unblend: what is marked is half-transparent: take it off where it can be measured, and fill its rim alone.
 
     Raises:
         UsageError: there is nothing to fill, a box has no area, a polygon has less than three corners, the mask is no
@@ -65,7 +67,9 @@ class Inpaint:
     feather: int = 0
     mask_strength: float = 0.5
     mask_limit: float = 5.0
+    if_worn: bool = False
     smooth_fill: bool = False
+    unblend: bool = False
 
     fills_holes: ClassVar[bool] = True
 
@@ -73,9 +77,12 @@ class Inpaint:
         """Check that there is something to fill."""
         if self.mask not in (None, "alpha", "auto") if isinstance(self.mask, str) else not _is_mask(self.mask):
             raise UsageError('a mask is an array (H, W) of booleans, or of floats from 0 to 1, "alpha" or "auto"')
+        if self.unblend and (isinstance(self.mask, str) or self.invert_mask or self.feather):
+            raise UsageError("--unblend needs --mask FILE, --box or --polygon, without --invert-mask and --feather")
         if self.mask is None and not self.boxes and not self.polygons:
             raise UsageError(
-                "nothing to fill; give --mask FILE, --mask alpha, --mask auto, --box x,y,w,h or --polygon x,y,..."
+                "nothing to fill; paint it with --paint, or give --mask FILE, --mask alpha, --mask auto, "
+                "--box X,Y,W,H or --polygon X,Y,..."
             )
         for box in self.boxes:
             if box[2] <= 0 or box[3] <= 0:
@@ -131,6 +138,8 @@ class Inpaint:
             raise PictureError(f"{nothing}, so there is nothing to fill; mark in white what is to be filled")
         if hole.all():
             raise PictureError("the mask covers the whole picture, so nothing is left to fill it from; mark less of it")
+        if self.unblend:
+            return _uncovered(picture, hole, notes)
         finish = Finish(cover=self._cover(share, hole), opaque=source == "alpha")
         return Problem(hole=hole, finish=finish, findings=Findings(notes=notes))
 
@@ -141,7 +150,8 @@ class Inpaint:
 
     def to_recipe(self) -> dict[str, Any]:
         """Return the options as a recipe tells them, without the mask."""
-        of_finding = set() if isinstance(self.mask, str) and self.mask == "auto" else {"mask_strength", "mask_limit"}
+        finding = {"mask_strength", "mask_limit", "if_worn"}
+        of_finding = set() if isinstance(self.mask, str) and self.mask == "auto" else finding
         return to_recipe(self, without={"mask", *of_finding})
 
     @classmethod
@@ -212,19 +222,42 @@ class Inpaint:
         from ..restoration.found_marks import find_marks
 
         found = find_marks(picture, self.mask_strength)
-        share, missing = (100 * float(part.mean()) for part in (found.marks, found.missing))
+        filled = found.sure if self.if_worn else found.all
+        parts = found.marks & filled, found.missing & filled, found.all & ~filled
+        share, missing, left = (100 * float(part.mean()) for part in parts)
         if share > self.mask_limit:
             raise TooMuchDamageError(
                 f"{share:.1f} % of the picture looks damaged, more than {self.mask_limit:g} %, probably too much; "
                 f"use a smaller --mask-strength to find less, or --mask-limit {math.ceil(share)} to fill it anyway"
             )
-        notes = (
-            [f"{share:.2f} % of the picture looks like dust, scratches or other marks, and is filled"] if share else []
-        )
-        notes += [f"{missing:.2f} % of the picture looks torn off, and is filled"] if missing else []
-        notes += [] if notes else ["nothing looks like dust, scratches or tears"]
+        said = {
+            "looks like dust, scratches or other marks, and is filled": share,
+            "looks torn off, and is filled": missing,
+            "may be marks or things in it, and stays; --mask auto fills it": left,
+        }
+        notes = [f"{percent:.2f} % of the picture {what}" for what, percent in said.items() if percent]
+        notes = notes or ["nothing looks like dust, scratches or tears"]
         notes += [f"the infrared channel shows {100 * found.infrared:.2f} % of it"] if found.infrared else []
-        return found.all, tuple(notes)
+        return filled, tuple(notes)
+
+
+def _uncovered(picture: "Picture", hole: "NDArray[np.bool_]", notes: tuple[str, ...]) -> "Problem":
+    """Return the problem that a cover leaves: its rim is missing. Without a cover, all of the hole is."""
+    from ..degradation.estimation.covers import find_cover
+    from ..images.units import LEVEL
+    from ..restoration.problem import Findings, Problem
+
+    cover = find_cover(picture.pixels, hole)
+    if cover is None:
+        note = "what is marked is no cover of one colour and opacity that can be measured, so it is filled"
+        return Problem(hole=hole, findings=Findings(notes=(*notes, note)))
+    levels = ",".join(f"{(value + 1) * LEVEL:.0f}" for value in cover.colour)
+    note = f"the cover hides {100 * cover.opacity:.0f} % by the colour {levels}; it is taken off, and its rim is filled"
+    facts = {"cover": {"opacity": round(cover.opacity, 4), "colour": levels}}
+    uncovered = replace(picture, pixels=cover.lifted(picture.pixels))
+    return Problem(
+        picture=uncovered, hole=hole & ~cover.core, findings=Findings(notes=(*notes, note), facts=facts)
+    )  # fmt: skip
 
 
 def _is_mask(mask: "NDArray[np.bool_ | np.float32] | None") -> bool:
