@@ -4,8 +4,8 @@ PHOTOS is a folder of clean pictures that the weights were not trained on. Of th
 shifted by up to 4 pixels and turned by up to a degree, each with its own noise, coder, size or blur (`CASES`). Told are
 PSNRs against the clean picture, 8 pixels from its edge: of the best copy alone, on the reference's pixels; of the plain
 mean of the registered copies; of their fusion; of `diffuse fuse`, which also removes the noise that is left; and of the
-best copy restored alone. FRAMES is a folder of folders, each of neighbouring frames of a clip. There noise is added, and
-the first frame is what is compared with. How far registration misses is told in pixels.
+best copy restored alone. FRAMES is a folder of folders, each of neighbouring frames of a clip. There noise is added,
+and the first frame is what is compared with. How far registration misses is told in pixels.
 """
 
 import argparse
