@@ -45,7 +45,7 @@ def test_copies_become_one_picture(run: Program, copies: Path, toy_file: Path) -
     assert json.loads(again.stdout.splitlines()[0])["status"] == "skipped"
     given = ("--input", "a.png", "--copy", "c.png", "--copy", "b.jpg", "--model", toy_file)
     assert "same bytes" in run("replay", "best.png", *given).stdout
-    assert run("replay", "best.png", *given[:4], "-o", "none.png").exit_code == 2
+    assert run("replay", "best.png", *given[:4], *given[6:], "-o", "none.png").exit_code == 2
 
 
 def test_another_picture_is_refused_by_name_or_left_out(run: Program, copies: Path, toy_file: Path) -> None:

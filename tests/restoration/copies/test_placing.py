@@ -35,4 +35,4 @@ def test_interpolation_lowers_noise_and_what_is_coarse_of_it_stays() -> None:
     assert small.coarse == pytest.approx(3.2, rel=0.25)  # a quarter of the samples; the blur hides some of it
     assert noise_kept(shift(0, 0), (256, 256), 1.0, 1).coarse > 4
     assert grain_of(noise_kept(shift(0, 0), (256, 256), 1.0, 1).drawn) == pytest.approx(1.0, rel=0.1)
-    assert grain_of(whole.drawn) == 0
+    assert grain_of(whole.drawn) < 0.3  # chance
