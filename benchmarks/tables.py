@@ -666,9 +666,9 @@ def composed() -> str:
 FUSED = (("best", "best copy"), ("naive", "mean"), ("fused", "fused"), ("result", "result"), ("alone", "best alone"))
 
 
-def fused(part: str, name: str) -> str:
-    """Copies, or neighbouring frames, fused."""
-    body = [[row[name], *(f"{row[key]:.2f}" for key, _ in FUSED)] for row in report("fuse")[part]]
+def fused() -> str:
+    """Copies of photographs."""
+    body = [[row["case"], *(f"{row[key]:.2f}" for key, _ in FUSED)] for row in report("fuse")["rows"]]
     return markdown(["PSNR in dB", *(title for _, title in FUSED)], body)
 
 
@@ -828,8 +828,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "enhance": enhanced,
     "untouched": untouched,
     "compose": composed,
-    "fused": functools.partial(fused, "rows", "case"),
-    "fused-frames": functools.partial(fused, "bursts", "clip"),
+    "fused": fused,
     "styles": styled,
     "fine-tuned": fine_tuned,
     "bettered": bettered,
