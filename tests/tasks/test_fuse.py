@@ -1,5 +1,7 @@
 """The task of fusing copies."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,10 +16,15 @@ SIDE = 96
 
 def test_what_makes_no_sense() -> None:
     picture = stored(scene(side=SIDE))
-    for wrong in ({"copies": []}, {"copies": [picture], "scale": 9}, {"copies": [picture], "names": ("a", "b")},
-                  {"copies": [picture], "unlike": "keep"}):  # fmt: skip
+    wrong: list[dict[str, Any]] = [
+        {"copies": []},
+        {"copies": [picture], "scale": 9},
+        {"copies": [picture], "names": ("a", "b")},
+        {"copies": [picture], "unlike": "keep"},
+    ]
+    for options in wrong:
         with pytest.raises(UsageError):
-            Fuse(**wrong)  # type: ignore[arg-type]
+            Fuse(**options)
 
 
 def test_noise_that_is_left_is_told() -> None:

@@ -56,11 +56,11 @@ def test_an_object_that_moves_leaves_no_ghost() -> None:
 
 def test_half_a_pixel_of_misregistration_does_not_hurt() -> None:
     clean = scene()
-    rows, columns = np.indices(clean.shape[:2], np.float64)
+    rows, columns = (np.asarray(axis, np.float64) for axis in np.indices(clean.shape[:2]))
     pictures = [stored(clean, 5)]
     for k in range(1, 4):
         bent = clean.copy()
-        off = 0.5 * np.sin(rows / 5 + k)  # no homography tells
+        off = np.asarray(0.5 * np.sin(rows / 5 + k))  # no homography tells
         for c in range(3):
             flat = np.stack([np.interp(columns[r] + off[r], columns[r], clean[r, :, c]) for r in range(144)])
             bent[..., c] = flat
