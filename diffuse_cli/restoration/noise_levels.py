@@ -34,7 +34,7 @@ def between_levels(y: Tensor, problem: Problem, run: Run, *, gray: bool) -> Tens
     assert seen.sigma_y is not None
     low, high = np.quantile(seen.sigma_y, [0.05, 0.95])
     levels = np.unique(np.linspace(low, high, _LEVELS)).tolist()
-    nothing, sampling = run.model.nothing_known(1, y.device), run.settings.steps > 1
+    nothing, sampling = run.prior.nothing_known(1, y.device), run.settings.steps > 1
     parts: list[Tensor] = []
     for i, level in enumerate(levels):
         known = observe(y, replace(problem, observation=_even(seen, level)), nothing, gray=gray, sampling=sampling)

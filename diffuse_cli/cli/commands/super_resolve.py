@@ -6,7 +6,7 @@ import typer
 
 from ...errors import UsageError
 from ..options.clips import ClipOptions
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared, two_numbers
+from ..options.options import Compute, Files, Label, MetadataOptions, SamplingOptions, shared, two_numbers
 
 
 @shared
@@ -38,6 +38,7 @@ def super_resolve(
             "--from-burst", help="The inputs are copies of one picture: diffuse fuse with this --scale, by groups."
         ),
     ] = False,
+    label: Label = None,
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
@@ -55,11 +56,11 @@ def super_resolve(
     from ..run.task_source import SameTask
 
     if from_burst:
-        _fuse(files, scale, to_size, long_edge, consistent or plain, keeping, compute, which)
+        _fuse(files, scale, to_size, long_edge, consistent or plain or label is not None, keeping, compute, which)
         return
     size = None if to_size is None else two_numbers("to-size", to_size)
     task = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent, plain=plain)
-    restore_files("super-resolve", SameTask(task=task), files, keeping, compute, which, clips)
+    restore_files("super-resolve", SameTask(task=task), files, keeping, compute, which, clips, label=label)
 
 
 def _fuse(
@@ -71,7 +72,7 @@ def _fuse(
     from ..run.copies import fuse_files
 
     if to_size is not None or long_edge is not None or other:
-        raise UsageError("--from-burst takes --scale; leave --to-size, --long-edge, --consistent and --plain out")
+        raise UsageError("--from-burst takes --scale; leave --to-size, --long-edge, --consistent, --plain and --label out")
     fuse_files(files, keeping, compute, which, scale=DEFAULT_SCALE if scale is None else scale)
 
 
