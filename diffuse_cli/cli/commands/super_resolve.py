@@ -72,7 +72,9 @@ def _fuse(
     from ..run.copies import fuse_files
 
     if to_size is not None or long_edge is not None or other:
-        raise UsageError("--from-burst takes --scale; leave --to-size, --long-edge, --consistent, --plain and --label out")
+        raise UsageError(
+            "--from-burst takes --scale; leave --to-size, --long-edge, --consistent, --plain and --label out"
+        )
     fuse_files(files, keeping, compute, which, scale=DEFAULT_SCALE if scale is None else scale)
 
 
