@@ -29,6 +29,7 @@ PAGES = (
         for name in (
             "dicom",
             "evaluation",
+            "fusing",
             "models",
             "performance",
             "provenance",
@@ -674,6 +675,15 @@ def composed() -> str:
     return markdown([*head, "pixels changed beyond the band"], body)
 
 
+FUSED = (("best", "best copy"), ("naive", "mean"), ("fused", "fused"), ("result", "result"), ("alone", "best alone"))
+
+
+def fused() -> str:
+    """Copies of photographs."""
+    body = [[row["case"], *(f"{row[key]:.2f}" for key, _ in FUSED)] for row in report("fuse")["rows"]]
+    return markdown(["PSNR in dB", *(title for _, title in FUSED)], body)
+
+
 def _styled(style: str | None, method: str, strength: float, measure: str) -> float:
     """The mean over photographs, and over styles where none is named."""
     own = rows("stylize", method=method, strength=strength)
@@ -833,6 +843,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "enhance": enhanced,
     "untouched": untouched,
     "compose": composed,
+    "fused": fused,
     "styles": styled,
     "fine-tuned": fine_tuned,
     "bettered": bettered,

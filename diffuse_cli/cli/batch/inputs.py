@@ -222,6 +222,7 @@ def _fixed_parts(pattern: Path) -> Iterator[str]:
 
 _SKIPPED: Final = {
     "not pictures": ("file that is not a picture", "files that are not pictures"),
+    "alone": ("picture without another copy", "pictures without another copy"),
     "hidden": ("hidden file", "hidden files"),
     "circular links": ("link that leads in a circle", "links that lead in a circle"),
     "own results": ("result of this command", "results of this command"),

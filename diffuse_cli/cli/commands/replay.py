@@ -34,6 +34,7 @@ class Given:
     insert: Annotated[Path | None, typer.Option(metavar="FILE", help="Cut-out of compose.")] = None
     join: Annotated[Path | None, typer.Option(metavar="FILE", help="Joined picture of compose.")] = None
     style: Annotated[Path | None, typer.Option(metavar="FILE", help="Style of stylize.")] = None
+    copy: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Other copy of fuse. Repeat for each.")] = None
     recipe: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON file with the recipe, if the result holds none.")
     ] = None
@@ -89,7 +90,8 @@ def replay(
         words += ["--threads", str(threads)]
     words += ["--device", device] if "device" in options else []
     words += [] if recipes.read(made) is not None else ["--no-provenance"]
-    again = _run(ctx, command, words, given.input, target, _sample(recipe, options), recipe.get("part"))
+    sources = [*([] if given.input is None else [given.input]), *_copies(made, given.copy or [], recipe)]
+    again = _run(ctx, command, words, sources, target, _sample(recipe, options), recipe.get("part"))
     _compare(made, again, recipe, quiet=quiet)
 
 
@@ -113,7 +115,7 @@ def _nothing_told(path: Path) -> str:
 
 def _target(made: Path, output: Path | None, given: Given, *, force: bool) -> Path:
     target = output or made.with_name(f"{made.stem}.replay{made.suffix}")
-    for path in (made, given.input, given.recipe, *given.files.values()):
+    for path in (made, given.input, given.recipe, *given.files.values(), *(given.copy or [])):
         if path is not None and target.exists() and path.exists() and target.samefile(path):
             raise UsageError(f"{target}: is read as an input; name another file with -o FILE")
     if target.is_dir():
@@ -136,6 +138,17 @@ def _check_input(made: Path, source: Path | None, recipe: "Mapping[str, Any]") -
         raise UsageError(f"{made}: needs the picture that it was made from; give --input FILE with sha256 {wanted}")
     if (found := file_sha256(source, UsageError)) != wanted:
         raise UsageError(f"{source}: {made} was not made from it: sha256 {found}, not {wanted}; give the right file")
+
+
+def _copies(made: Path, given: list[Path], recipe: "Mapping[str, Any]") -> list[Path]:
+    """Return the other copies that were fused, in the order of the recipe."""
+    by_hash = {file_sha256(path, UsageError): path for path in given}
+    wanted: list[str] = recipe.get("copies", [])
+    if missing := [sha256 for sha256 in wanted if sha256 not in by_hash]:
+        raise UsageError(f"{made}: needs the copies that were fused; give --copy FILE with sha256 {', '.join(missing)}")
+    if len(given) > len(wanted):
+        raise UsageError(f"{made}: was made of {len(wanted)} other copies, not of {len(given)}; leave the others out")
+    return [by_hash[sha256] for sha256 in wanted]
 
 
 def _command(ctx: typer.Context, name: str, made: Path) -> "tuple[Any, dict[str, Option]]":
@@ -195,7 +208,7 @@ def _run(
     ctx: typer.Context,
     command: Any,  # noqa: ANN401 - the parser's, not exported by typer
     words: list[str],
-    source: Path | None,
+    sources: list[Path],
     target: Path,
     sample: tuple[str, int] | None,
     part: str | None,
@@ -206,7 +219,7 @@ def _run(
         ctx: the program's context.
         command: the command that the recipe names.
         words: its arguments.
-        source: its input.
+        sources: its inputs.
         target: where the file belongs.
         sample: what `_sample` returned.
         part: what the file shows beside the restored picture. None = that picture.
@@ -222,7 +235,7 @@ def _run(
             os.path.join(folder, "journal"),
             *([] if sample is None else [sample[0], str(sample[1] + 1)]),
         ]
-        words += [] if source is None else ["--", str(source)]
+        words += ["--", *map(str, sources)] if sources else []
         with command.make_context(command.name, words, parent=ctx.parent, default_map={}) as context:
             command.invoke(context)
         made = Path(folder) / f"{0 if sample is None else sample[1]}{target.suffix}"

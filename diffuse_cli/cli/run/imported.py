@@ -1,12 +1,13 @@
 """Imported models on the command line: checked against the command, and told in recipes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import CheckpointError, UsageError
+from ..batch.inputs import Found
 from ..batch.plan import Job
 from ..options.options import Compute, PromptOptions
 from .display import Display
@@ -210,6 +211,10 @@ class _OfModel(TaskSource):
     def show_fill(self) -> str | None:
         """Where it is shown what is filled, or None."""
         return self.tasks.show_fill
+
+    def chosen(self, found: Sequence[Found], skipped: dict[str, list[Path]]) -> list[Found]:
+        """Return the inputs that have results of their own."""
+        return self.tasks.chosen(found, skipped)
 
     def notes(self, job: Job) -> tuple[str, ...]:
         """Return what is said of a job's files."""

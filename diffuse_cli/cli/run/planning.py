@@ -25,6 +25,8 @@ from .showing import Showing, showing
 if TYPE_CHECKING:
     from ...images.encoding import Encoding
 
+Chosen = Callable[[Sequence[Found], dict[str, list[Path]]], list[Found]]
+"""Returns the pictures that have results of their own, and puts those that are left out where the reason says."""
 Wanted = Callable[[Job], Mapping[str, Any]]
 """Returns what a job's recipe will say, as far as it is known before the input is read."""
 
@@ -62,6 +64,7 @@ def plan_files(
     product: Product = PICTURE,
     beside: Mapping[Product, str] = MappingProxyType({}),
     others: Sequence[Path] = (),
+    chosen: Chosen | None = None,
 ) -> Batch:
     """Return the plan for pictures that are named, listed or found.
 
@@ -76,6 +79,7 @@ def plan_files(
         product: what those are.
         beside: what it becomes besides, such as a map, and the file, folder or template that this is written to.
         others: further files that must not be overwritten.
+        chosen: tells which pictures have results of their own. None: all.
 
     Raises:
         UsageError: the plan cannot be carried out.
@@ -85,13 +89,20 @@ def plan_files(
     exists = files.exists
     part = plan.shard_of(files.shard) if files.shard is not None else (1, 1)
     findings = find_sources(files)
-    naming = Naming(
-        output=plan.folder_for(files.output, findings.found, samples), op=op, suffix=suffix or encoding.suffix,
-        seed=seed, samples=samples, written_as={**WRITTEN_AS, **_dicom_without_suffix(findings.found)},
-        kept=_animations(findings.found),
-    )  # fmt: skip
+
+    def named(found: Sequence[Found]) -> Naming:
+        return Naming(
+            output=plan.folder_for(files.output, found, samples), op=op, suffix=suffix or encoding.suffix, seed=seed,
+            samples=samples, written_as={**WRITTEN_AS, **_dicom_without_suffix(found)}, kept=_animations(found),
+        )  # fmt: skip
+
+    naming = named(findings.found)
     journal, note = _journal(files, op, findings.found, naming)
     found = _without_own_results(op, findings, journal)
+    if chosen is not None:
+        everything = found
+        found = chosen(everything, findings.skipped)
+        naming, others = named(found), [*others, *(one.path for one in everything)]
     _check_pipes(found, naming, files)
     jobs = plan.plan(
         found,

@@ -90,11 +90,11 @@ def restore_files(
     if clips is not None:
         encoding = replace(encoding, clip=clips.coding())
     picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
-    beside = products_beside(picture, which, tasks.show_fill)
+    beside = products_beside(picture, which, tasks.show_fill, tasks.show_weights)
     wanted = _Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged, clips=clips)
     batch = plan_files(
         op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,
-        others=tasks.reads,
+        others=tasks.reads, chosen=tasks.chosen,
     )  # fmt: skip
     sequences: dict[Path, FrameSequence] = {}
     if clips is not None:
@@ -260,7 +260,7 @@ class _Read:
 _DOING: Final = {
     "denoise": "denoising", "inpaint": "filling", "super-resolve": "enlarging", "restore": "restoring",
     "deblur": "deblurring", "dejpeg": "removing blocks", "repair": "repairing", "enhance": "enhancing",
-    "compose": "composing", "extend": "extending", "stylize": "painting",
+    "compose": "composing", "fuse": "fusing", "extend": "extending", "stylize": "painting",
 }  # fmt: skip
 """What commands do, as the progress says."""
 COMPARISON: Final = "compare"
@@ -482,6 +482,10 @@ class _Restorer(PictureSteps[_Read]):
         if self.inputs.shared and picture.source.pages == 1:
             source.samples = made
         return made
+
+    def write(self, job: Job, restored: Made) -> dict[str, Any]:
+        """Write the result, and return what --json says of it."""
+        return {**super().write(job, restored), **self.wanted.tasks.told(job)}
 
     def write_beside(self, job: Job, made: Made) -> None:
         """Write the mask of what was filled, where it is asked for."""
