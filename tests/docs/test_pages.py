@@ -79,17 +79,16 @@ def place(tmp_path: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path
 
 
+NEEDED = {"dicom": "pydicom", "raw": "rawpy", "fusing": "cv2"}
+"""Modules that a page's commands need."""
+
+
 @pytest.mark.program
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.stem)
 def test_every_command_runs(place: Path, run: Program, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if page.stem not in REAL:
         monkeypatch.setenv("DIFFUSE_MODEL", "toy.safetensors")
-    if page.stem == "dicom":
-        pytest.importorskip("pydicom")
-    if page.stem == "raw":
-        pytest.importorskip("rawpy")
-    if page.stem == "fusing":
-        pytest.importorskip("cv2")
+    pytest.importorskip(NEEDED.get(page.stem, "diffuse_cli"))
     before, skipped = snapshot(place), set()
     for block in blocks(page.read_text(), "sh"):
         if missing(block):

@@ -118,7 +118,7 @@ class Copies(TaskSource):
             self._hashes[path] = file_sha256(path, PictureError)
         return self._hashes[path]
 
-    def told(self, job: Job) -> Mapping[str, Any]:
+    def answered(self, job: Job) -> Mapping[str, Any]:
         """Return the names of the copies, the reference first."""
         return {"copies": [str(one.path) for one in self._groups[job.source]]}
 

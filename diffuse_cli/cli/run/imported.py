@@ -220,6 +220,10 @@ class _OfModel(TaskSource):
         """Return what is said of a job's files."""
         return self.tasks.notes(job)
 
+    def answered(self, job: Job) -> Mapping[str, Any]:
+        """Return what the answer about a result says."""
+        return self.tasks.answered(job)
+
     def saved(self, job: Job) -> Path | None:
         """Return the file that the picture's mask is written to, or None."""
         return self.tasks.saved(job)

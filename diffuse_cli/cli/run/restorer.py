@@ -485,7 +485,7 @@ class _Restorer(PictureSteps[_Read]):
 
     def write(self, job: Job, restored: Made) -> dict[str, Any]:
         """Write the result, and return what --json says of it."""
-        return {**super().write(job, restored), **self.wanted.tasks.told(job)}
+        return {**super().write(job, restored), **self.wanted.tasks.answered(job)}
 
     def write_beside(self, job: Job, made: Made) -> None:
         """Write the mask of what was filled, where it is asked for."""

@@ -60,7 +60,7 @@ class TaskSource(ABC):
         """The file, folder or template that the weights of fused copies are written to, or None."""
         return None
 
-    def told(self, job: Job) -> Mapping[str, Any]:
+    def answered(self, job: Job) -> Mapping[str, Any]:
         """Return what --json says of a result beside its recipe."""
         return {}
 
