@@ -22,7 +22,7 @@ from .run.stopping import Terminated, on_sigterm
 GROUPS: Final = {
     "Restore": ("denoise", "super-resolve", "restore", "deblur", "dejpeg", "repair", "inpaint"),
     "Create": ("enhance", "compose", "extend", "stylize", "generate"),
-    "Check": ("estimate", "info", "verify", "replay", "doctor", "config"),
+    "Check": ("estimate", "info", "batch", "verify", "replay", "doctor", "config"),
     "Measure and train": ("evaluate", "bench", "degrade", "train", "models"),
 }
 """The commands, as help lists them."""
@@ -200,7 +200,8 @@ def _root(
 
 COMMANDS = (
     "denoise", "super_resolve", "restore", "repair", "inpaint", "enhance", "compose", "extend", "stylize", "generate",
-    "estimate", "info", "verify", "replay", "doctor", "config", "evaluate", "bench", "degrade", "train", "models",
+    "estimate", "info", "batch", "verify", "replay", "doctor", "config", "evaluate", "bench", "degrade", "train",
+    "models",
 )  # fmt: skip
 for _name in COMMANDS:
     importlib.import_module(f".commands.{_name}", __package__).add_to(app)

@@ -21,7 +21,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from ..errors import DEFECTS, PictureError
 from ..system.arrays import copied, empty_array, row_blocks
 from ..system.files import reason
-from ..system.streams import is_stream
+from ..system.streams import is_stream, opened
+from ..system.urls import Url, head
 from . import cmyk
 from .jpeg_damage import damage, mended
 from .jpeg_data import coded_picture
@@ -77,7 +78,7 @@ def quick_size(path: Path) -> tuple[int, int] | None:
     if is_stream(path):
         return None
     try:
-        with quiet_pillow(), Image.open(path) as image:
+        with quiet_pillow(), Image.open(io.BytesIO(head(path)) if isinstance(path, Url) else path) as image:
             return image.size
     except DEFECTS:
         raise
@@ -103,7 +104,7 @@ def may_be_animation(path: Path) -> bool:
     if path == Path("-") or is_stream(path):
         return True
     try:
-        with quiet_pillow(), Image.open(path, formats=ANIMATED) as image:
+        with quiet_pillow(), opened(path) as file, Image.open(file, formats=ANIMATED) as image:
             return is_animation(image)
     except DEFECTS:
         raise

@@ -18,7 +18,7 @@ from ..diffusion.settings import Settings, tile_side
 from ..images.containers import content, jpeg_segments, png_chunks, riff_chunks
 from ..images.source_type import VOCABULARY, combined
 from ..images.xmp import IPTC_NAMESPACE, RECIPE_NAMESPACE
-from ..system.streams import opened
+from ..system.streams import skimmed
 from ..version import __version__
 from .source_type import fitting
 
@@ -154,7 +154,7 @@ def is_old(path: Path) -> bool:
 
 def _embedded(path: Path) -> dict[str, Any] | None:
     try:
-        with opened(path) as file:
+        with skimmed(path) as file:
             found = _IN_XMP.search(_metadata(file))
     except (OSError, ValueError):
         return None
@@ -207,7 +207,12 @@ def _metadata(file: BinaryIO) -> bytes:
         return next((content(file, part) for part in riff_chunks(file) if part.name == b"XMP "), b"")
     if isinstance(file, io.BytesIO):  # a pipe's
         return _around(file.getvalue())
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+    try:
+        descriptor = file.fileno()
+    except io.UnsupportedOperation:  # a file in a store
+        file.seek(0)
+        return _around(file.read())
+    with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as whole:
         return _around(whole)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...errors import PictureError
 from ...system.streams import is_stream, read_stdin
+from ...system.urls import Url, content
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from .planning import sha256_of
@@ -70,6 +71,8 @@ class Input:
         if not self._digest:
             if self.path == PIPE:
                 self._data = read_stdin()
+            elif isinstance(self.path, Url):
+                self._data = content(self.path)
             self._state = _state(self.path)
             self._digest = sha256_of(self.path) if self._data is None else hashlib.sha256(self._data).hexdigest()
         return self._digest
@@ -133,7 +136,7 @@ class Input:
 
 
 def _state(path: Path) -> tuple[int, int] | None:
-    if is_stream(path):  # read once, whatever becomes of it
+    if is_stream(path) or isinstance(path, Url):  # read once, whatever becomes of it
         return None
     try:
         info = path.stat()

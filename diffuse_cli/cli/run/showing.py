@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UsageError
 from ...system.files import in_the_way
 from ...system.streams import is_stream
+from ...system.urls import path_of
 from ..batch import plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job, Naming
@@ -129,7 +130,7 @@ def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] 
     jobs = [job for job in jobs if job.product.is_picture]
     comparisons = {} if compare is None else _comparisons(compare, op, files, jobs, taken)
     taken += comparisons.values()
-    report = None if files.report is None else _report(op, files, files.report, jobs, taken, overlaid=overlaid)
+    report = None if files.report is None else _report(op, files, path_of(files.report), jobs, taken, overlaid=overlaid)
     return Showing(report=report, comparisons=comparisons, provenance=files.provenance)
 
 
@@ -141,7 +142,7 @@ def _comparisons(compare: str, op: str, files: Output, jobs: Sequence[Job], take
     if naming.is_pipe:
         raise UsageError("--compare -: a comparison needs a file; name one")
     if not (naming.is_template or naming.is_folder):
-        if not compare.lower().endswith(".png") and not is_stream(Path(compare)):
+        if not compare.lower().endswith(".png") and not is_stream(path_of(compare)):
             raise UsageError(f"--compare {compare}: a comparison is a PNG; name it {compare}.png")
         if len(jobs) > 1:
             raise UsageError(

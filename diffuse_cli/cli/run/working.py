@@ -34,6 +34,12 @@ def begin(batch: Batch, options: LogOptions, display: Display, beside: Iterable[
     outputs = [job.output for job in batch.jobs if job.output != PIPE and job.action != "skip"]
     shown = () if batch.showing is None else batch.showing.targets
     remove_stale(plan.places([*outputs, *shown, *beside]))
+    if batch.journal is not None:
+        due = [(job.source, job.output) for job in batch.jobs if job.output != PIPE and job.action != "skip"]
+        try:
+            batch.journal.add_plan(batch.op, batch.place, batch.part, due)
+        except OSError as error:
+            display.say(f"{batch.journal.path}: cannot be written ({error.strerror})")
     if options.quiet:
         return
     if batch.ignored:
