@@ -1,6 +1,5 @@
 """Pictures in a store: S3 as moto serves it on loopback, and what the command line does with its URLs."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,9 +50,8 @@ def keys(bucket: Store, below: str) -> list[str]:
 @pytest.fixture
 def line(toy_file: Path, bucket: Store) -> list[str]:
     place = f"s3://{bucket.name}"
-    return [
-        "denoise", f"{place}/in", "-r", "-o", f"{place}/out", "--noise", "20", "--model", str(toy_file), "--dtype", "fp32"
-    ]  # fmt: skip
+    where = ["denoise", f"{place}/in", "-r", "-o", f"{place}/out"]
+    return [*where, "--noise", "20", "--model", str(toy_file), "--dtype", "fp32"]
 
 
 def test_a_round_trip_has_the_same_bytes_as_on_a_disk(
@@ -63,7 +61,7 @@ def test_a_round_trip_has_the_same_bytes_as_on_a_disk(
     assert ended.exit_code == 0
     assert keys(bucket, "out") == ["out/a.png", "out/b.png", "out/sub/c.png"]
     told = json_lines(ended.stdout)
-    assert told[0]["output"] == f"s3://{bucket.name}/out/a.png"
+    assert f"s3://{bucket.name}/out/a.png" in {one.get("output") for one in told}
     assert run("denoise", cat, "-o", "local.png", *line[5:]).exit_code == 0
     body = bucket.Object("out/sub/c.png").get()["Body"].read()
     assert body == (tmp_path / "local.png").read_bytes()
@@ -78,9 +76,7 @@ def test_nothing_in_a_store_is_overwritten_and_resume_knows_it(run: Program, buc
     assert bucket.Object("out/a.png").get()["Body"].read() == b"precious"
     bucket.Object("out/a.png").delete()
     told = json_lines(run(*line, "--resume", "--json").stdout)
-    assert [one["status"] for one in told[:-1]] == ["skipped", "skipped", "done"] or sorted(
-        one["status"] for one in told[:-1]
-    ) == ["done", "skipped", "skipped"]
+    assert sorted(one["status"] for one in told[:-1]) == ["done", "skipped", "skipped"]
     source = f"s3://{bucket.name}/in/a.png"
     assert "is an input" in run("denoise", source, "-o", source).stderr
 
@@ -123,4 +119,3 @@ def test_masks_lists_comparisons_and_globs(
     assert keys(bucket, "r.html") == ["r.html"]
     ended = run("denoise", f"{place}/in/[ab].png", "-o", "here/{stem}{ext}", *line[5:])
     assert sorted(path.name for path in (tmp_path / "here").iterdir()) == ["a.png", "b.png"]
-    assert os.listdir(tmp_path / "here")
