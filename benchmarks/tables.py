@@ -344,20 +344,20 @@ def where_the_time_goes() -> str:
     return markdown(["of one call of the core", *shares], body)
 
 
-def engines() -> str:
+def backends() -> str:
     body = []
-    for row in rows("speed-engines"):
+    for row in rows("speed-backends"):
         numbers = [f"{row['seconds_per_megapixel']:.2f}", f"{row['cpu_seconds']:.0f}", f"{row['peak_mib']:.0f}"]
-        body.append([row["engine"], row["dtype"], *numbers, f"{row['psnr']:.3f}"])
-    head = ["engine", "type", "network, s/Mpx", "denoise --tile 1024, 12 megapixels, s", "peak MiB"]
+        body.append([row["backend"], row["dtype"], *numbers, f"{row['psnr']:.3f}"])
+    head = ["backend", "type", "network, s/Mpx", "denoise --tile 1024, 12 megapixels, s", "peak MiB"]
     return markdown([*head, "CBSD68, noise 25, PSNR in dB"], body)
 
 
-def other_engines() -> str:
+def other_backends() -> str:
     """Those that did not become one."""
-    head = ["engine", "network, s/Mpx", "noise 25, PSNR in dB"]
-    found = rows("speed-other-engines")
-    return markdown(head, ([r["engine"], f"{r['seconds_per_megapixel']:.2f}", f"{r['psnr']:.3f}"] for r in found))
+    head = ["backend", "network, s/Mpx", "noise 25, PSNR in dB"]
+    found = rows("speed-other-backends")
+    return markdown(head, ([r["backend"], f"{r['seconds_per_megapixel']:.2f}", f"{r['psnr']:.3f}"] for r in found))
 
 
 def batches() -> str:
@@ -797,8 +797,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "networks": networks,
     "where-the-time-goes": where_the_time_goes,
-    "engines": engines,
-    "other-engines": other_engines,
+    "backends": backends,
+    "other-backends": other_backends,
     "batches": batches,
     "compiled": compiled,
     "large": large,

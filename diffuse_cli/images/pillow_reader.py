@@ -69,16 +69,19 @@ def quiet_pillow() -> Iterator[None]:
                 _quiet_undo.close()
 
 
-def quick_size(path: Path) -> tuple[int, int] | None:
+def quick_size(path: Path, data: bytes | None = None) -> tuple[int, int] | None:
     """Return (width, height) from the header alone; None where Pillow cannot tell, or the file is a pipe.
 
     Args:
         path: the file.
+        data: its content, where that is known.
     """
-    if is_stream(path):
+    if data is None and is_stream(path):
         return None
     try:
-        with quiet_pillow(), Image.open(io.BytesIO(head(path)) if isinstance(path, Url) else path) as image:
+        if data is None and isinstance(path, Url):
+            data = head(path)
+        with quiet_pillow(), Image.open(path if data is None else io.BytesIO(data)) as image:
             return image.size
     except DEFECTS:
         raise

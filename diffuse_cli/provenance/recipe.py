@@ -59,7 +59,7 @@ def of_computing(
         "checkpoint": checkpoint,
         "dtype": dtype,
         "compile": compiled,
-        "engine": settings.engine,
+        "backend": settings.backend,
         "tile": tile_side(settings) or "off",
         "steps": settings.steps,
         **({"rounds": settings.rounds} if op in IN_ROUNDS else {}),
@@ -178,8 +178,9 @@ _ESTIMATED_IN_0_1_0: Final = {
 def current(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe in the form of this version. One of 0.1.0 lists phrases under "estimated".
 
-    That version also told how wide holes are filled where none were. It knew no rounds.
+    That version also told how wide holes are filled where none were. It knew no rounds, and called the backend engine.
     """
+    recipe = {"backend" if key == "engine" else key: value for key, value in recipe.items()}
     before = {"rounds": 0} if recipe.get("operation") in IN_ROUNDS else {}
     if not isinstance(recipe.get("estimated"), list):
         return {**before, **recipe}

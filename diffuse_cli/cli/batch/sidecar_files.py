@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ...errors import PictureError, UsageError
 from ...images.encoding import PICTURE_SUFFIXES
@@ -60,6 +60,15 @@ class SidecarFiles(Generic[T]):
                 raise UsageError(f"{name}: no such {what} {'folder' if name.endswith('/') else 'file'}; check the name")
             self.files = (path_of(name),)
             self._read(path_of(name))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another machine is told: all but the files that were read."""
+        return {key: value for key, value in vars(self).items() if key != "_read"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin anew to read files."""
+        vars(self).update(state)
+        self._read = functools.lru_cache(maxsize=4)(self._read_file)
 
     def of(self, picture: Path) -> Sidecar[T]:
         """Return a picture's own file.

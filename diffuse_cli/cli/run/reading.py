@@ -43,6 +43,7 @@ class Input:
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
+        data: bytes | None = None,
     ) -> None:
         """Prepare. Nothing is read yet.
 
@@ -53,13 +54,14 @@ class Input:
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
             part: what is read of a clip; None = clips are refused.
+            data: content of the file; None = it is still to be read.
         """
         self.path, self.task, self.max_pixels, self.read_noise = path, task, max_pixels, read_noise
         self.mend, self.part = mend, part
         self.lock = threading.Lock()
         self.is_told = False
         self.samples: Samples | None = None
-        self._data: bytes | None = None
+        self._data = data
         self._digest = ""
         self._state: tuple[int, int] | None = None
         self._opened: tuple[Picture, Problem] | None = None
@@ -69,11 +71,11 @@ class Input:
     def sha256(self) -> str:
         """The hash of the file."""
         if not self._digest:
-            if self.path == PIPE:
+            if self._data is None and self.path == PIPE:
                 self._data = read_stdin()
-            elif isinstance(self.path, Url):
+            elif self._data is None and isinstance(self.path, Url):
                 self._data = content(self.path)
-            self._state = _state(self.path)
+            self._state = _state(self.path) if self._data is None else None
             self._digest = sha256_of(self.path) if self._data is None else hashlib.sha256(self._data).hexdigest()
         return self._digest
 
@@ -131,12 +133,12 @@ class Input:
         return pages if self.mend is None else (self.mend(self.path, page) for page in pages)
 
     def _check_unchanged(self) -> None:
-        if self._state != _state(self.path):
+        if self._data is None and self._state != _state(self.path):
             raise PictureError(f"{self.path}: changed while it was read; wait until it is written, and try again")
 
 
 def _state(path: Path) -> tuple[int, int] | None:
-    if is_stream(path) or isinstance(path, Url):  # read once, whatever becomes of it
+    if is_stream(path):  # read once, whatever becomes of it
         return None
     try:
         info = path.stat()
@@ -157,6 +159,7 @@ class Inputs:
         read_noise: "NoiseReader | None" = None,
         mend: "Mender | None" = None,
         part: "ClipPart | None" = None,
+        given: Callable[[Path], bytes | None] = lambda _path: None,
     ) -> None:
         """Prepare.
 
@@ -167,9 +170,10 @@ class Inputs:
             read_noise: reads the noise of photographs.
             mend: what is done with each page before the task.
             part: what is read of clips; None = they are refused.
+            given: returns the content of an input's file; None = it is to be read.
         """
         self.of, self.max_pixels, self.shared, self.read_noise = of, max_pixels, shared, read_noise
-        self.mend, self.part = mend, part
+        self.mend, self.part, self.given = mend, part, given
         self._kept: OrderedDict[Path, Input] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -185,4 +189,5 @@ class Inputs:
             return self._kept[job.source]
 
     def _input(self, job: Job) -> Input:
-        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part)
+        data = self.given(job.source)
+        return Input(job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part, data)

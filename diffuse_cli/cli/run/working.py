@@ -61,11 +61,20 @@ class Work:
         stop: listens for signals.
     """
 
-    def __init__(self, batch: Batch, options: LogOptions, display: Display) -> None:
-        """Begin to count."""
+    def __init__(
+        self, batch: Batch, options: LogOptions, display: Display, finishing: str = "the pictures in hand"
+    ) -> None:
+        """Begin to count.
+
+        Args:
+            batch: what is to be done.
+            options: how much is said.
+            display: where it is said.
+            finishing: what is finished after a signal.
+        """
         self.batch, self.options, self.display = batch, options, display
         self.outcome = Outcome()
-        self.stop = Stop("the pictures in hand")
+        self.stop = Stop(finishing)
         self._start = time.monotonic()
 
     def is_stopped(self) -> bool:

@@ -15,7 +15,7 @@ from .. import checkpoint
 from ..denoiser import Observation, WindowedObservation, nothing_known
 from ..model import Model, chosen_dtype, device_of
 from ..network import NetworkConfig
-from ..settings import Device, Dtype, Engine, Settings, side_within, tile_side
+from ..settings import Backend, Device, Dtype, Settings, side_within, tile_side
 from ..tiling import GRID, Grid
 from .gaussian import ForeignDenoiser
 from .header import MOST_MARGIN, ForeignHeader
@@ -66,14 +66,14 @@ class ForeignModel:
         network: what computes, in its type.
         exact: the same in fp32. None: `network` is that.
         path: its file.
-        engine: always torch.
+        backend: always torch.
     """
 
     header: ForeignHeader
     network: "ModelDescriptor"
     exact: "ModelDescriptor | None" = None
     path: Path | None = None
-    engine: Engine = "torch"
+    backend: Backend = "torch"
 
     @classmethod
     def load(cls, path: Path, *, device: Device = "auto", dtype: Dtype = "auto") -> "ForeignModel":
@@ -215,7 +215,7 @@ def core_of(model: AnyModel) -> Model:
     raise CheckpointError(f"{model.path}: is an imported model ({model.header.words}); it is for {commands}")
 
 
-def dtype_of(path: Path, device: Device, dtype: Dtype, engine: Engine = "torch") -> Dtype:
+def dtype_of(path: Path, device: Device, dtype: Dtype, backend: Backend = "torch") -> Dtype:
     """Return the type of numbers that a model computes in; the arguments are those of `Model.load`.
 
     Raises:
@@ -223,7 +223,7 @@ def dtype_of(path: Path, device: Device, dtype: Dtype, engine: Engine = "torch")
         UsageError: the device is not there.
     """
     header = checkpoint.read_info(path).foreign
-    chosen = chosen_dtype(device, dtype, engine)
+    chosen = chosen_dtype(device, dtype, backend)
     return chosen if header is None or header.bf16 else "fp32"
 
 
@@ -234,7 +234,7 @@ def load_any(
     dtype: Dtype = "auto",
     threads: int | None = None,
     compiled: bool = False,
-    engine: Engine = "torch",
+    backend: Backend = "torch",
 ) -> AnyModel:
     """Load a checkpoint or an imported model onto a device. The arguments are those of `Model.load`.
 
@@ -244,9 +244,9 @@ def load_any(
     """
     path = checkpoint.find(model)
     if checkpoint.read_info(path).foreign is None:
-        return Model.load(path, device=device, dtype=dtype, threads=threads, compiled=compiled, engine=engine)
-    if engine != "torch" or compiled:
-        option = "--compile" if compiled else f"--engine {engine}"
+        return Model.load(path, device=device, dtype=dtype, threads=threads, compiled=compiled, backend=backend)
+    if backend != "torch" or compiled:
+        option = "--compile" if compiled else f"--backend {backend}"
         raise UsageError(f"{option} is for checkpoints of diffuse, not for imported models; leave it out")
     if threads is not None:
         torch.set_num_threads(threads)
