@@ -26,7 +26,17 @@ PAGES = (
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("dicom", "evaluation", "models", "performance", "provenance", "samples", "training", "video")
+        for name in (
+            "cluster",
+            "dicom",
+            "evaluation",
+            "models",
+            "performance",
+            "provenance",
+            "samples",
+            "training",
+            "video",
+        )
     ),
     ROOT / "checkpoints" / "README.md",
 )
@@ -394,6 +404,26 @@ def large() -> str:
         size = f"{row['megapixels']:g}" if row["megapixels"] >= 1 else "64x64 pixels"
         body.append([row["command"], size, f"{row['cpu_seconds']:.0f}", per, f"{row['peak_mib']:.0f}"])
     return markdown(["command", "megapixels", "s", "s/Mpx more than 64x64", "peak MiB"], body)
+
+
+ARCHIVE = 10_000_000
+"""Pictures of the archive whose cost is told."""
+
+
+def archive() -> str:
+    """What ten million pictures of 12 megapixels cost, by the time that one core takes for one of them."""
+    found = next(row for row in rows("speed-large") if row["megapixels"] == 12)
+    each = 12 * found["cpu_seconds_per_megapixel"]
+    hours = ARCHIVE * each / 3600
+    told = [
+        ["seconds of one core a picture", "measured", f"{each:.0f}"],
+        ["peak MiB of a process", "measured", f"{found['peak_mib']:.0f}"],
+        ["pictures a core and hour", "computed", f"{3600 / each:.0f}"],
+        [f"core hours for {ARCHIVE:,} pictures", "extrapolated", f"{hours:,.0f}"],
+        ["days on 64 cores", "extrapolated", f"{hours / 24 / 64:.0f}"],
+        ["days on 1,000 cores", "extrapolated", f"{hours / 24 / 1000:.1f}"],
+    ]
+    return markdown([f"{found['command']}, 12 megapixels, files included", "", ""], told)
 
 
 def memory() -> str:
@@ -803,6 +833,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "compiled": compiled,
     "large": large,
     "memory": memory,
+    "archive": archive,
     "fills": fills,
     "scans": scans,
     "verify": verify,

@@ -1,8 +1,8 @@
 """--engine ray: a plan carried out on the machines of a Ray cluster.
 
-Ray Data streams the plan through three steps: tasks read the inputs' files, actors with a model each restore them, and
-tasks write the results' files. This process, which began the batch, writes the journal and tells what becomes of each
-picture, as the local engine does.
+Ray Data streams the plan through three pools of actors: some read the inputs' files, some, with a model each, restore
+them, and some write the results' files. This process, which began the batch, writes the journal and tells what becomes
+of each picture, as the local engine does.
 """
 
 import hashlib
@@ -15,7 +15,6 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -44,9 +43,12 @@ INPUTS_AT_ONCE: Final = 8
 TRIES: Final = 2
 """How often the same inputs are tried again after the worker that had them died."""
 READERS: Final = 4
-"""Tasks that read, and tasks that write, at once. They wait for disks and networks."""
+"""Actors that read, and actors that write, at most. They wait for disks and networks. Tasks would begin a process each
+time where a machine has few cores.
+"""
 LARGE: Final = 128 << 20
 """Bytes of a file that is handed from step to step. Workers read and write larger ones themselves."""
+_REMEDY: Final = "check the address, and RAY_AUTH_MODE and RAY_AUTH_TOKEN, which all machines share"
 _STORE: Final = 512 << 20
 """Bytes of the object store where no cluster runs yet."""
 _ERRORS: Final[dict[int, type[DiffuseError]]] = {
@@ -209,7 +211,7 @@ def _cluster(files: Files) -> Iterator[None]:
     except Exception as error:  # Ray raises what it likes
         said = " ".join(str(error).split()) or type(error).__name__
         where = f"--address {address}: " if address else ""
-        raise UsageError(f"--engine ray: {where}{said}") from None
+        raise UsageError(f"--engine ray: {where}{said}; {_REMEDY if address else 'see /tmp/ray'}") from None
     try:
         for number, handler in handlers.items():  # which Ray replaces
             signal.signal(number, handler)
@@ -247,15 +249,15 @@ def _rows(spread: Spread, left: Mapping[int, Job], at_once: int) -> Iterator[Row
     files, inputs = spread.files, _inputs(spread, left)
     blocks = -(-len(inputs) // at_once)
     workers = _workers(files, blocks)
-    with_model = {"num_cpus": files.worker_cpus, "num_gpus": files.worker_gpus, "concurrency": (1, workers, workers)}
     data = (
         ray.data.from_items(inputs, override_num_blocks=blocks)
-        .map(partial(_fetch, spread.folder), num_cpus=0, concurrency=READERS)
+        .map(Reader, fn_constructor_args=(spread,), num_cpus=0, concurrency=(1, READERS))
         .map_batches(
-            Worker, fn_constructor_args=(spread,), batch_size=at_once, batch_format="numpy", max_restarts=-1,
-            max_task_retries=TRIES, **with_model,
+            Worker, fn_constructor_args=(spread,), batch_size=at_once, batch_format="numpy",
+            concurrency=(1, workers, workers), num_cpus=files.worker_cpus, num_gpus=files.worker_gpus,
+            ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": TRIES},
         )
-        .map(partial(_put, spread), num_cpus=0, concurrency=READERS)
+        .map(Writer, fn_constructor_args=(spread,), num_cpus=0, concurrency=(1, READERS))
     )  # fmt: skip
     yield from data.iter_rows()
 
@@ -299,6 +301,30 @@ def _fetch(folder: Path, row: Row) -> Row:
     except DiffuseError as error:
         trouble = str(error)
     return {"jobs": row["jobs"], "data": data, "trouble": trouble}
+
+
+class Reader:
+    """An actor that reads files."""
+
+    def __init__(self, spread: Spread) -> None:
+        """Remember what every machine is told."""
+        self.spread = spread
+
+    def __call__(self, row: Row) -> Row:
+        """Read one."""
+        return _fetch(self.spread.folder, row)
+
+
+class Writer:
+    """An actor that writes files."""
+
+    def __init__(self, spread: Spread) -> None:
+        """Remember what every machine is told."""
+        self.spread = spread
+
+    def __call__(self, row: Row) -> Row:
+        """Write one."""
+        return _put(self.spread, row)
 
 
 class _Lines(Display):
