@@ -56,14 +56,16 @@ def node(*arguments: str) -> "subprocess.Popen[bytes]":
     )  # fmt: skip
 
 
-def joined(count: int) -> None:
-    """Wait until so many nodes have joined."""
+def joined(count: int, *arguments: str) -> "subprocess.Popen[bytes]":
+    """Start a node until it has joined as one of so many. On a busy machine, Ray itself gives up some tries."""
     asking = f"import ray; ray.init('127.0.0.1:{PORT}', logging_level='error'); print(len(ray.nodes()))"
-    for _ in range(40):
-        said = subprocess.run([sys.executable, "-c", asking], env=ENV, capture_output=True, text=True, check=False)
-        if said.stdout.strip() == str(count):
-            return
-        time.sleep(2)
+    for _ in range(8):
+        started = node(*arguments)
+        while started.poll() is None:
+            time.sleep(5)
+            said = subprocess.run([sys.executable, "-c", asking], env=ENV, capture_output=True, text=True, check=False)
+            if said.stdout.strip() == str(count) and started.poll() is None:
+                return started
     raise SystemExit("the nodes do not start; see /tmp/ray/session_latest/logs")
 
 
@@ -162,11 +164,9 @@ def main() -> None:
         ended = diffuse(*line, "-o", f"{local}/", "--threads", "1")
         _, said = ended.communicate()
         told |= {"local_s": round(time.monotonic() - begin, 1), "local_failures": len(said.splitlines()) - 1}
-    nodes = [node("--head", f"--port={PORT}", "--include-dashboard=false")]
-    joined(1)
+    nodes = [joined(1, "--head", f"--port={PORT}", "--include-dashboard=false")]
     if asked.workers > 1:
-        nodes.append(node(f"--address=127.0.0.1:{PORT}"))
-        joined(2)
+        nodes.append(joined(2, f"--address=127.0.0.1:{PORT}"))
     second = nodes[1] if asked.workers > 1 else None
     try:
         begin = time.monotonic()

@@ -78,7 +78,7 @@ class Journal:
             return  # torn, or none of ours
         if event == "planned":
             self._planned.add(output)
-        elif event == "done":
+        elif event in ("done", "found"):
             at = float(record.get("at", 0))
             if output not in self._done or self._done[output][0] <= at:
                 self._done[output] = at, line
@@ -96,7 +96,7 @@ class Journal:
         return self.made(output) if _name(output) in self.news else None
 
     def add(self, event: str, output: Path, **facts: object) -> None:
-        """Write one line: "done" or "failed".
+        """Write one line: "done", "failed", or "found": it is there, and no line told who made it.
 
         Raises: OSError: the disk fails.
         """

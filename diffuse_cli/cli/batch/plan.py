@@ -93,6 +93,8 @@ class Product:
 
 
 PICTURE: Final = Product()
+MADE_BEFORE: Final = "made before by the same recipe from the same input"
+"""Why a job is skipped under --resume."""
 Problem = Callable[[Path, Path, Product], str]
 """Returns why a product of an input cannot be written to an output; "" = it can."""
 _STDOUT: Final = (str(PIPE), "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
@@ -487,7 +489,7 @@ def _settle(jobs: Sequence[Job], on_exists: OnExists, is_made: Callable[[Job], b
         if job.output not in there:
             settled.append(job)
         elif is_made is not None and is_made(job):
-            settled.append(replace(job, action="skip", why="made before by the same recipe from the same input"))
+            settled.append(replace(job, action="skip", why=MADE_BEFORE))
         elif on_exists == "fail":
             existing.append(job.output)
         elif on_exists == "skip":

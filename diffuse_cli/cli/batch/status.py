@@ -12,7 +12,7 @@ from ...system.files import disk_trouble, shown
 from ...system.streams import opened
 
 State = Literal["missing", "done", "failed"]
-_STATES: Final[dict[str, State]] = {"done": "done", "failed": "failed"}
+_STATES: Final[dict[str, State]] = {"done": "done", "found": "done", "failed": "failed"}
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ def _plan(fate: Fate, source: str) -> None:
 
 def _end(fate: Fate, state: State, record: dict[str, Any]) -> None:
     at = float(record["at"])
-    if state == "done":
+    if record["event"] == "done":
         made = hashlib.sha256(json.dumps(record.get("recipe"), sort_keys=True).encode()).digest()[:8]
         fate.times = fate.times + 1 if made == fate.recipe else max(fate.times, 1)
         fate.recipe = made

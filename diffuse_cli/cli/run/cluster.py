@@ -61,7 +61,9 @@ Row = dict[str, Any]
 class Restoring(Protocol):
     """What a worker restores with. It is pickled."""
 
-    encoding: "Encoding"
+    @property
+    def encoding(self) -> "Encoding":
+        """How results are coded."""
 
     def steps(self, results: Results, given: Callable[[Path], bytes | None]) -> Steps[Any, Any]:
         """Load the model, and return the work on one picture.

@@ -394,7 +394,8 @@ class _Made:
         found = recipe.read(job.output)
         if found is None and self.journal is not None:
             record = self.journal.made(job.output) or {}
-            found = record.get("recipe") if record.get("output_sha256") == sha256_of(job.output) else None
+            digest = record.get("output_sha256")
+            found = record.get("recipe") if digest and digest == sha256_of(job.output) else None
         return recipe.agrees(found, wanted | source)
 
 

@@ -41,6 +41,8 @@ def test_parts_of_a_batch(run: Program, photos: Path, toy_file: Path) -> None:
     assert run(*line, "--resume", "--journal", "4.jsonl").exit_code == 0
     all_of_it = run("batch", "status", *journals, "4.jsonl")
     assert (all_of_it.exit_code, all_of_it.stdout) == (0, "4 outputs: 4 done, 0 missing, 0 failed, 0 doubled\n")
+    alone = run("batch", "status", "4.jsonl")
+    assert alone.stdout == all_of_it.stdout, "what was found to be made is noted where no line told it"
 
 
 def test_what_a_stopped_run_left_is_missing(run: Program, photos: Path) -> None:

@@ -129,7 +129,12 @@ def test_what_a_dead_worker_has_written_is_done(
         found = rows(spread, left, at_once)
         if late:
             put = cluster._put
-            monkeypatch.setattr(cluster, "_put", lambda *told: (appear(), put(*told))[1])
+
+            def after(spread: Spread, row: Row) -> Row:
+                appear()
+                return put(spread, row)
+
+            monkeypatch.setattr(cluster, "_put", after)
         yield from found
 
     monkeypatch.setattr(cluster, "_rows", again)
