@@ -1,6 +1,6 @@
 """Run a batch on two Ray nodes of this machine, kill a worker and then a node, and compare with the local engine.
 
-    python -m tools.stress_cluster FOLDER [PICTURES] [--calm] [--workers N] [--engine-only]
+    python -m tools.stress_cluster FOLDER [PICTURES] [--side PX] [--calm] [--workers N] [--engine-only] [-- OPTIONS]
 
 FOLDER is made, with pictures of 40 x 40 pixels of which every hundredth is broken. --calm kills nothing. The nodes are
 processes of their own, each with one CPU and an object store of 200 MB. Prints one line of JSON.
@@ -33,17 +33,17 @@ ENV = {
 }  # fmt: skip
 
 
-def pictures(folder: Path, count: int) -> None:
+def pictures(folder: Path, count: int, side: int = 40) -> None:
     """Noisy gradients, and junk for every hundredth."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
-    base = np.linspace(40, 200, 40)[None, :, None] + np.linspace(0, 40, 40)[:, None, None]
+    base = np.linspace(40, 200, side)[None, :, None] + np.linspace(0, 40, side)[:, None, None]
     for k in range(count):
         path = folder / f"{k:05}.png"
         if k % 100 == 50:
             path.write_bytes(b"junk")
             continue
-        noisy = base + random.normal(0, 20, (40, 40, 3))
+        noisy = base + random.normal(0, 20, (side, side, 3))
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(path)
 
 
@@ -129,7 +129,7 @@ class Watch(threading.Thread):
 
     def _harm(self, done: int, second: int) -> None:
         if "worker_killed_at" not in self.told and done > self.count * 0.2:
-            workers = [one for one in family(second) if "Worker" in title(one)]
+            workers = [one for one in family(second) if title(one).startswith("ray::MapWorker(MapBatches")]
             if workers:
                 kill(workers[:1])
                 self.told["worker_killed_at"] = done
@@ -152,11 +152,12 @@ def main() -> None:
     parser.add_argument("pictures", type=int, nargs="?", default=500)
     parser.add_argument("--calm", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--side", type=int, default=40, help="of the pictures")
     parser.add_argument("--engine-only", action="store_true", help="compare with nothing")
     parser.add_argument("options", nargs="*")
     asked = parser.parse_args()
     source, local, spread = (asked.folder / name for name in ("in", "local", "ray"))
-    pictures(source, asked.pictures)
+    pictures(source, asked.pictures, asked.side)
     line = ["denoise", str(source), "--noise", "20", "-q", *asked.options]
     told: dict[str, Any] = {"pictures": asked.pictures, "workers": asked.workers}
     if not asked.engine_only:
@@ -185,8 +186,10 @@ def main() -> None:
             kill(family(one.pid))
     made = hashes(spread)
     lines = [json.loads(one) for one in (asked.folder / "j.jsonl").read_text().splitlines()]
+    times = sorted(path.stat().st_mtime for path in spread.iterdir())
     told |= {
         "outputs": len(made),
+        "pictures_per_s": round((len(times) - 1) / (times[-1] - times[0]), 2),
         "journal": {event: sum(one["event"] == event for one in lines) for event in ("planned", "done", "failed")},
         "same_as_local": None if asked.engine_only else made == hashes(local),
     }

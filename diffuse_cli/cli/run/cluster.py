@@ -6,28 +6,31 @@ of each picture, as the local engine does.
 """
 
 import hashlib
+import io
 import json
 import logging
 import os
 import pickle
 import signal
 import socket
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 from ...errors import CheckpointError, DiffuseError, OutOfMemoryError, PictureError, UsageError
 from ...provenance import recipe
-from ...system.files import disk_trouble, in_the_way, replaced_whole
+from ...system.files import disk_trouble, in_the_way, remove_stale, replaced_whole
 from ...system.streams import opened
 from ...system.urls import Url
 from ...version import __version__
 from ..batch import pipeline
 from ..batch.pipeline import End, SkippedError, Steps
-from ..batch.plan import PICTURE, Job, Product
+from ..batch.plan import PICTURE, Job, Product, places
 from ..options.options import Files
 from .clips import may_be_clip
 from .display import Display
@@ -157,6 +160,7 @@ def run(
                 _take(json.loads(row["end"]), left, batch, display, on_end)
                 if is_stopped():
                     break
+    remove_stale(places(job.output for job in batch.jobs))
     for job in () if is_stopped() else list(left.values()):
         what = f"its worker died {TRIES + 1} times while it restored this picture alone; try it with --engine local"
         on_end(End(job=job, status="failed", error=PictureError(f"{job.source_name}: {what}")))
@@ -217,10 +221,25 @@ def _cluster(files: Files) -> Iterator[None]:
     try:
         for number, handler in handlers.items():  # which Ray replaces
             signal.signal(number, handler)
-        yield
+        with redirect_stdout(_Ours(sys.stdout)):
+            yield
     finally:
         with suppress(KeyboardInterrupt):
             ray.shutdown()
+
+
+class _Ours(io.TextIOBase):
+    """stdout for the thread that tells results. What Ray's own threads print goes to stderr."""
+
+    def __init__(self, stdout: TextIO) -> None:
+        self.stdout, self.thread = stdout, threading.get_ident()
+
+    def write(self, text: str) -> int:
+        ours = threading.get_ident() == self.thread
+        return (self.stdout if ours else sys.stderr).write(text)
+
+    def flush(self) -> None:
+        self.stdout.flush()
 
 
 def _workers(files: Files, groups: int) -> int:
