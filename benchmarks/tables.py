@@ -406,6 +406,11 @@ def large() -> str:
     return markdown(["command", "megapixels", "s", "s/Mpx more than 64x64", "peak MiB"], body)
 
 
+def machines() -> str:
+    """What a batch on two nodes, or from a store, outlived."""
+    return markdown(["what", "pictures", "outcome"], ([r["what"], r["pictures"], r["outcome"]] for r in rows("cluster")))
+
+
 ARCHIVE = 10_000_000
 """Pictures of the archive whose cost is told."""
 
@@ -834,6 +839,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "large": large,
     "memory": memory,
     "archive": archive,
+    "machines": machines,
     "fills": fills,
     "scans": scans,
     "verify": verify,

@@ -280,7 +280,12 @@ def _rows(spread: Spread, left: Mapping[int, Job], at_once: int) -> Iterator[Row
         )
         .map(Writer, fn_constructor_args=(spread,), num_cpus=0, concurrency=(1, READERS))
     )  # fmt: skip
-    yield from data.iter_rows()
+    try:
+        yield from data.iter_rows()
+    except ray.exceptions.RayError as error:  # no worker begins at all
+        said = str(error).strip().splitlines()
+        what = said[-1] if said else type(error).__name__
+        raise UsageError(f"--engine ray: {what}; every machine needs the same diffuse-cli and Ray") from None
 
 
 def _inputs(spread: Spread, left: Mapping[int, Job]) -> list[Row]:

@@ -2,8 +2,12 @@
 
 import importlib.util
 import json
+import os
 import pickle
 import shutil
+import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -177,6 +181,35 @@ def test_pictures_of_dead_workers_are_tried_alone_and_told(
     assert passes == [(cluster.INPUTS_AT_ONCE, 5), (1, 5)]
     assert ended.exit_code == 1
     assert "its worker died 3 times" in ended.stderr or "photos/e.png" in ended.stderr
+
+
+def test_a_signal_stops_the_workers_and_resume_goes_on(
+    run: Program, photos: Path, line: list[str], here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos / "e.png").unlink()
+
+    def interrupted(spread: Spread, left: dict[int, Any], at_once: int) -> Iterator[Row]:
+        for row in rows(spread, left, 1):
+            os.kill(os.getpid(), signal.SIGTERM)
+            yield row
+
+    monkeypatch.setattr(cluster, "_rows", interrupted)
+    ended = run(*line, "-o", "ray/", "--engine", "ray")
+    assert ended.exit_code == 143
+    assert "1 done, 0 skipped, 0 failed, 3 left; add --resume" in ended.stderr
+    assert len(status.read([Path("j")]).of("missing")) == 3
+    monkeypatch.setattr(cluster, "_rows", rows)
+    assert run(*line, "-o", "ray/", "--engine", "ray", "--resume").exit_code == 0
+    assert len(status.read([Path("j")]).of("done")) == 4
+
+
+def test_what_ray_prints_stays_out_of_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    ours = cluster._Ours(sys.stdout)
+    print("told", file=ours)
+    other = threading.Thread(target=print, args=["(raylet) noise"], kwargs={"file": ours})
+    other.start()
+    other.join()
+    assert capsys.readouterr() == ("told\n", "(raylet) noise\n")
 
 
 def test_trouble_of_a_machine_is_told_with_each_picture(
