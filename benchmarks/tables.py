@@ -408,7 +408,9 @@ def large() -> str:
 
 def machines() -> str:
     """What a batch on two nodes, or from a store, outlived."""
-    return markdown(["what", "pictures", "outcome"], ([r["what"], r["pictures"], r["outcome"]] for r in rows("cluster")))
+    return markdown(
+        ["what", "pictures", "outcome"], ([r["what"], r["pictures"], r["outcome"]] for r in rows("cluster"))
+    )
 
 
 ARCHIVE = 10_000_000

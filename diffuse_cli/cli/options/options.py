@@ -133,7 +133,9 @@ class Sources(LogOptions):
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="INPUTS...", help="Pictures, folders or globs. - reads one picture from stdin.", show_default=False
+            metavar="INPUTS...",
+            help="Pictures, folders, globs, or URLs. - reads one picture from stdin.",
+            show_default=False,
         ),
     ] = None
     recursive: Annotated[

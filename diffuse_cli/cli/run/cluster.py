@@ -107,8 +107,12 @@ def check_engine(files: Files, op: str) -> None:
     from importlib.util import find_spec
 
     if files.engine == "local":
-        for name in ("address", "workers"):
-            if getattr(files, name) is not None:
+        asked = {
+            "address": files.address is not None, "workers": files.workers is not None,
+            "worker-cpus": files.worker_cpus != 1, "worker-gpus": files.worker_gpus != 0,
+        }  # fmt: skip
+        for name, is_given in asked.items():
+            if is_given:
                 raise UsageError(f"--{name} is for --engine ray; add it, or leave --{name} out")
         return
     if op in ("degrade", "stylize"):

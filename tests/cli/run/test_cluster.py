@@ -239,6 +239,7 @@ def test_a_machine_without_the_folder_says_so(tmp_path: Path) -> None:
     ("options", "said"),
     [
         (["--address", "auto"], "--address is for --engine ray"),
+        (["--worker-gpus", "0.5"], "--worker-gpus is for --engine ray"),
         (["--engine", "ray", "--report", "r.html"], "leave --report out"),
         (["--engine", "ray"], "pip install 'diffuse-cli[ray]'"),
     ],
