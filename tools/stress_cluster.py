@@ -1,6 +1,6 @@
 """Run a batch on two Ray nodes of this machine, kill a worker and then a node, and compare with the local engine.
 
-    python -m tools.stress_cluster FOLDER [PICTURES] [--side PX] [--calm] [--workers N] [--engine-only] [-- OPTIONS]
+    python -m tools.stress_cluster FOLDER [PICTURES] [--side PX] [--calm] [--workers N] [--engine-only]
 
 FOLDER is made, with pictures of 40 x 40 pixels of which every hundredth is broken. --calm kills nothing. The nodes are
 processes of their own, each with one CPU and an object store of 200 MB. Prints one line of JSON.
@@ -154,11 +154,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--side", type=int, default=40, help="of the pictures")
     parser.add_argument("--engine-only", action="store_true", help="compare with nothing")
-    parser.add_argument("options", nargs="*")
     asked = parser.parse_args()
     source, local, spread = (asked.folder / name for name in ("in", "local", "ray"))
     pictures(source, asked.pictures, asked.side)
-    line = ["denoise", str(source), "--noise", "20", "-q", *asked.options]
+    line = ["denoise", str(source), "--noise", "20", "-q"]
     told: dict[str, Any] = {"pictures": asked.pictures, "workers": asked.workers}
     if not asked.engine_only:
         begin = time.monotonic()
