@@ -18,7 +18,7 @@ from PIL import Image
 
 from .diffusion.checkpoint import DEFAULT_MODEL
 from .diffusion.model import Model
-from .diffusion.settings import GENERATE_STEPS, Backend, Device, Dtype, Settings, Solver, Tile, backend_of, natural_size
+from .diffusion.settings import GENERATE_STEPS, Backend, Device, Dtype, Settings, Solver, Tile, backend_of
 from .errors import UsageError
 from .images import image_io
 from .images.comparison import comparison
@@ -29,12 +29,13 @@ from .restoration.sampling_request import UNCERTAINTY_SAMPLES, SamplingRequest
 from .tasks.by_name import TASKS, task_of, to_mask
 from .tasks.stylize import Stylize
 from .tasks.task import Task
+from .tasks.with_model import as_drawn
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from .degradation.estimation.estimate import Estimate
-    from .diffusion.foreign.model import AnyModel, ForeignModel
+    from .diffusion.foreign.model import AnyModel
     from .restoration.problem import Problem
 
 One = TypeVar("One")
@@ -46,7 +47,7 @@ log = logging.getLogger("diffuse_cli")
 class Options(TypedDict, total=False):
     """How to compute. `docs/python.md` says what each option does; names and defaults are the command line's."""
 
-    model: "Model | ForeignModel | str | Path"
+    model: "AnyModel | str | Path"
     device: Device
     dtype: Dtype
     compiled: bool
@@ -171,18 +172,17 @@ def generate(
     Raises:
         errors.DiffuseError: as `restore`.
     """
-    from .diffusion.foreign.model import core_of
+    from .diffusion.foreign.model import drawing_model
     from .diffusion.generation import generate as draw
     from .images.tensors import to_array
 
     _check(options, without=("fidelity",))
     settings = _settings(options, steps=options.get("steps") or GENERATE_STEPS)
-    model = core_of(_model(options))
-    config = model.network.config
-    shape = natural_size(config.crop) if size is None else (size[1], size[0])
+    model = drawing_model(_model(options))
+    shape = model.natural_size if size is None else (size[1], size[0])
     with _threads(options.get("threads")):
         x = draw(shape, settings, model, label=label, guidance=guidance)
-    return to_image(Picture(pixels=to_array(x, 1 if config.gray else 3)))
+    return to_image(Picture(pixels=to_array(x, 1 if model.gray else 3)))
 
 
 def estimate_degradation(picture: PictureLike) -> "Estimate":
@@ -250,7 +250,9 @@ def _prepared(
     from .restoration.noise_reading import noise_reader
 
     _check(options)
-    steps, fidelity = options.get("steps"), options.get("fidelity")
+    model = _model(options)
+    header = None if isinstance(model, Model) else model.header
+    steps, fidelity = as_drawn(header, options.get("steps"), options.get("fidelity"))
     if isinstance(task, Stylize) and steps != 1 and fidelity is None:
         fidelity = 0.0  # the mean would be its colours alone
     request = SamplingRequest(fidelity=fidelity, steps=steps, samples=count, uncertainty=count is not None)
@@ -260,7 +262,6 @@ def _prepared(
     else:
         settings = replace(request.drawing(base), fidelity=fidelity or 0.0)
     before = to_picture(picture)
-    model = _model(options)
     task = _fitting(task, model, drawn=request.are_drawn)
     problem = task.problem(before, noise_reader(model))
     for note in (told(before), *before.source.notes, *problem.findings.notes):
