@@ -18,7 +18,7 @@ from PIL import Image
 
 from .diffusion.checkpoint import DEFAULT_MODEL
 from .diffusion.model import Model
-from .diffusion.settings import GENERATE_STEPS, Device, Dtype, Engine, Settings, Solver, Tile, engine_of
+from .diffusion.settings import GENERATE_STEPS, Backend, Device, Dtype, Settings, Solver, Tile, backend_of
 from .errors import UsageError
 from .images import image_io
 from .images.comparison import comparison
@@ -51,7 +51,7 @@ class Options(TypedDict, total=False):
     device: Device
     dtype: Dtype
     compiled: bool
-    engine: Engine
+    backend: Backend
     threads: int | None
     steps: int | None
     fidelity: float | None
@@ -64,7 +64,7 @@ class Options(TypedDict, total=False):
     ensemble: bool
 
 
-_LOADING: Final = ("device", "dtype", "compiled", "engine")
+_LOADING: Final = ("device", "dtype", "compiled", "backend")
 _SETTINGS: Final = ("seed", "sample", "solver", "tile", "memory", "rounds", "ensemble")
 
 
@@ -282,10 +282,10 @@ def _check(options: Mapping[str, Any], without: Collection[str] = ()) -> None:
 
 def _settings(options: Options, steps: int = 1) -> Settings:
     model = options.get("model")
-    given = engine_of(options.get("device", "auto"), options.get("engine", "torch"))
-    engine = given if model is None or isinstance(model, str | Path) else model.engine
+    given = backend_of(options.get("device", "auto"), options.get("backend", "torch"))
+    backend = given if model is None or isinstance(model, str | Path) else model.backend
     values: dict[str, Any] = {name: value for name, value in options.items() if name in _SETTINGS}
-    return Settings(**values, steps=steps, engine=engine)
+    return Settings(**values, steps=steps, backend=backend)
 
 
 def _fitting(task: Task, model: "AnyModel", *, drawn: bool) -> Task:

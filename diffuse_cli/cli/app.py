@@ -22,7 +22,7 @@ from .run.stopping import Terminated, on_sigterm
 GROUPS: Final = {
     "Restore": ("denoise", "super-resolve", "restore", "deblur", "dejpeg", "repair", "inpaint", "fuse"),
     "Create": ("enhance", "compose", "extend", "stylize", "generate"),
-    "Check": ("estimate", "info", "verify", "replay", "doctor", "config"),
+    "Check": ("estimate", "info", "batch", "verify", "replay", "doctor", "config"),
     "Measure and train": ("evaluate", "bench", "degrade", "train", "models"),
 }
 """The commands, as help lists them."""
@@ -230,7 +230,8 @@ def _root(
 
 COMMANDS = (
     "denoise", "super_resolve", "restore", "repair", "inpaint", "fuse", "enhance", "compose", "extend", "stylize",
-    "generate", "estimate", "info", "verify", "replay", "doctor", "config", "evaluate", "bench", "degrade", "train",
+    "generate", "estimate", "info", "batch", "verify", "replay", "doctor", "config", "evaluate", "bench", "degrade",
+    "train",
     "models",
 )  # fmt: skip
 for _name in COMMANDS:

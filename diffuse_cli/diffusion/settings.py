@@ -9,7 +9,7 @@ from ..errors import UsageError
 Device = str
 """auto, cpu, cuda, mps, or vulkan[:N]."""
 Dtype = Literal["auto", "fp32", "bf16", "fp16"]
-Engine = Literal["torch", "ncnn", "vulkan"]
+Backend = Literal["torch", "ncnn", "vulkan"]
 Solver = Literal["dpmpp-2m", "heun", "euler"]
 Tile = int | Literal["auto", "off"]
 MIN_TILE = 64
@@ -22,7 +22,7 @@ MAX_AUTO_TILE = 2048
 LEAST_MEMORY = 768 << 20
 _PROGRAM_BYTES = 448 << 20
 """Memory that the program takes by itself and for reading and writing."""
-_BYTES_PER_PIXEL: dict[Engine, int] = {"torch": 1300, "ncnn": 3600, "vulkan": 3600}
+_BYTES_PER_PIXEL: dict[Backend, int] = {"torch": 1300, "ncnn": 3600, "vulkan": 3600}
 """Memory that each pixel of a tile with margins takes, in fp32."""
 _MARGINS, _STEP = 160, 64
 GENERATE_STEPS = 24
@@ -36,9 +36,9 @@ SAMPLE_STEPS = 6
 """Solver steps of a sample, if nothing is said. With fewer the samples differ too little (docs/samples.md)."""
 
 
-def engine_of(device: Device, engine: Engine) -> Engine:
-    """Return the engine that computes on a device. On a GPU that Vulkan reaches, it is ncnn."""
-    return "vulkan" if device.split(":")[0] == "vulkan" else engine
+def backend_of(device: Device, backend: Backend) -> Backend:
+    """Return the backend that computes on a device. On a GPU that Vulkan reaches, it is ncnn."""
+    return "vulkan" if device.split(":")[0] == "vulkan" else backend
 
 
 def natural_size(crop: int) -> tuple[int, int]:
@@ -61,7 +61,7 @@ class Settings:
         solver: of the probability-flow ODE.
         tile: side of a tile in pixels; "auto" depends on `memory` alone; "off" = in one piece.
         memory: bytes that the program may take while it computes, as far as tiles decide it. None: as usual.
-        engine: what computes the network; it decides how large an "auto" tile is.
+        backend: what computes the network; it decides how large an "auto" tile is.
 
     Raises:
         UsageError: a value is out of range, or two do not go together.
@@ -77,7 +77,7 @@ class Settings:
     solver: Solver = "dpmpp-2m"
     tile: Tile = "auto"
     memory: int | None = None
-    engine: Engine = "torch"
+    backend: Backend = "torch"
 
     def __post_init__(self) -> None:
         """Check the values, and that they go together."""
@@ -111,8 +111,8 @@ def tile_side(settings: Settings) -> int | None:
     if settings.tile != "auto":
         return settings.tile
     if settings.memory is None:
-        return AUTO_TILE if settings.engine == "torch" else NCNN_TILE
-    return side_within(settings.memory, _BYTES_PER_PIXEL[settings.engine], _MARGINS)
+        return AUTO_TILE if settings.backend == "torch" else NCNN_TILE
+    return side_within(settings.memory, _BYTES_PER_PIXEL[settings.backend], _MARGINS)
 
 
 def side_within(memory: int, bytes_per_pixel: int, margins: int) -> int:

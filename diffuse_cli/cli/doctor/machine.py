@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...diffusion.engines.vulkan import gpus
+from ...diffusion.backends.vulkan import gpus
 from ...diffusion.model import chosen_dtype, gains_by_bf16
 from ...evaluation.hardware import cpu_name
 from ...version import __version__

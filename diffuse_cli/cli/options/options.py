@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast, get_a
 
 import typer
 
-from ...diffusion.settings import Device, Dtype, Engine, Solver, engine_of
+from ...diffusion.settings import Backend, Device, Dtype, Solver, backend_of
 from ...errors import UsageError
 from ...images.choices import Damaged, Depth, Policy
 from ..batch.plan import OnExists
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ...images.encoding import Encoding
     from ...restoration.sampling_request import SamplingRequest
 
+
+Engine = Literal["local", "ray"]
 
 Grain = Annotated[
     str,
@@ -133,7 +135,9 @@ class Sources(LogOptions):
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="INPUTS...", help="Pictures, folders or globs. - reads one picture from stdin.", show_default=False
+            metavar="INPUTS...",
+            help="Pictures, folders, globs, or URLs. - reads one picture from stdin.",
+            show_default=False,
         ),
     ] = None
     recursive: Annotated[
@@ -155,7 +159,35 @@ class Sources(LogOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Files(Sources, Output):
+class Machines(LogOptions):
+    """Options for which machines carry out a batch."""
+
+    title: ClassVar[str] = "Batches"
+
+    engine: Annotated[
+        Engine,
+        typer.Option(help="What carries out the batch: local is this machine, ray a Ray cluster (an extra)."),
+    ] = "local"
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|HOST:PORT",
+            help="Ray's cluster. auto is the one that this machine belongs to.",
+            show_default="this machine alone",
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Ray's workers, each with a model.", show_default="as many as fit"),
+    ] = None
+    worker_cpus: Annotated[float, typer.Option(metavar="C", min=0.01, help="CPUs of each worker.")] = 1.0
+    worker_gpus: Annotated[
+        float, typer.Option(metavar="G", min=0, help="GPUs of each worker. With 0.5, two share one.")
+    ] = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files(Machines, Sources, Output):
     """Options for which pictures are read, and where results go."""
 
     title: ClassVar[str] = "Results"
@@ -275,8 +307,8 @@ class Computing:
     compile: Annotated[
         bool, typer.Option("--compile", help="Compile the network first (torch.compile). Rarely pays on a CPU.")
     ] = False
-    engine: Annotated[
-        Engine,
+    backend: Annotated[
+        Backend,
         typer.Option(
             help="What computes the network. ncnn (an extra) is faster in fp32, so on CPUs without bf16. vulkan is "
             "ncnn on a GPU."
@@ -315,7 +347,7 @@ class Computing:
         memory = None if self.memory is None else byte_count("memory", self.memory)
         return Settings(
             steps=steps, seed=self.seed, sample=sample, solver=self.solver, tile=tile, memory=memory,
-            engine=engine_of(self.device, self.engine), ensemble=self.ensemble,
+            backend=backend_of(self.device, self.backend), ensemble=self.ensemble,
         )  # fmt: skip
 
     def load_model(self, model: str) -> "AnyModel":
@@ -326,7 +358,7 @@ class Computing:
 
         Raises:
             CheckpointError: the checkpoint is missing or cannot be used.
-            UsageError: the device, the number type or the engine cannot be used here.
+            UsageError: the device, the number type or the backend cannot be used here.
         """
         from ...diffusion.foreign.model import load_any
         from ...system.process import keep_buffers
@@ -338,7 +370,7 @@ class Computing:
             dtype=self.dtype,
             threads=self.threads,
             compiled=self.compile,
-            engine=self.engine,
+            backend=self.backend,
         )
 
 
@@ -355,7 +387,7 @@ class Compute(Computing):
 
         Raises:
             CheckpointError: the model is missing or cannot be used.
-            UsageError: the device, the number type or the engine cannot be used here.
+            UsageError: the device, the number type or the backend cannot be used here.
         """
         return self.load_model(self.model)
 

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from ...errors import PictureError
 from ...system.streams import is_stream, stdin_parts
+from ...system.urls import Url, content
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from .planning import sha256_of
@@ -48,6 +49,7 @@ class Input:
         sequence: "FrameSequence | None" = None,
         *,
         as_light: bool = False,
+        data: bytes | None = None,
     ) -> None:
         """Prepare. Nothing is read yet.
 
@@ -60,6 +62,7 @@ class Input:
             part: what is read of a clip; None = clips are refused.
             sequence: the frames that it is one of.
             as_light: camera RAW is read as the light of its sensor.
+            data: content of the file; None = it is still to be read.
         """
         self.sequence = sequence
         self.path, self.task, self.max_pixels, self.read_noise = path, task, max_pixels, read_noise
@@ -67,7 +70,7 @@ class Input:
         self.lock = threading.Lock()
         self.is_told = False
         self.samples: Samples | None = None
-        self._data: bytes | None = None
+        self._data = data
         self._spool: IO[bytes] | None = None
         self._digest = ""
         self._state: tuple[int, int] | None = None
@@ -78,6 +81,11 @@ class Input:
     def sha256(self) -> str:
         """The hash of the file."""
         if not self._digest:
+            if self._data is None and isinstance(self.path, Url):
+                self._data = content(self.path)
+            if self._data is not None:
+                self._digest = hashlib.sha256(self._data).hexdigest()
+                return self._digest
             self._state = _state(self.path)
             self._digest = self._take_stdin() if self.path == PIPE else sha256_of(self.path)
         return self._digest
@@ -171,7 +179,7 @@ class Input:
         return pages if self.mend is None else (self.mend(self.path, page) for page in pages)
 
     def _check_unchanged(self) -> None:
-        if self._state != _state(self.path):
+        if self._data is None and self._state != _state(self.path):
             raise PictureError(f"{self.path}: changed while it was read; wait until it is written, and try again")
 
 
@@ -199,6 +207,7 @@ class Inputs:
         part: "ClipPart | None" = None,
         sequences: "Mapping[Path, FrameSequence]" = MappingProxyType({}),
         as_light: "Callable[[Job], bool]" = lambda job: False,
+        given: Callable[[Path], bytes | None] = lambda _path: None,
     ) -> None:
         """Prepare.
 
@@ -211,10 +220,11 @@ class Inputs:
             part: what is read of clips; None = they are refused.
             sequences: by the files of their frames.
             as_light: returns whether camera RAW is read as the light of its sensor.
+            given: returns the content of an input's file; None = it is to be read.
         """
         self.sequences = sequences
         self.of, self.max_pixels, self.shared, self.read_noise = of, max_pixels, shared, read_noise
-        self.mend, self.part, self.as_light = mend, part, as_light
+        self.mend, self.part, self.as_light, self.given = mend, part, as_light, given
         self._kept: OrderedDict[tuple[Path, bool], Input] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -233,5 +243,5 @@ class Inputs:
     def _input(self, job: Job) -> Input:
         return Input(
             job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part,
-            self.sequences.get(job.source), as_light=self.as_light(job),
+            self.sequences.get(job.source), as_light=self.as_light(job), data=self.given(job.source),
         )  # fmt: skip

@@ -16,7 +16,7 @@ from .. import checkpoint
 from ..denoiser import Observation, WindowedObservation, nothing_known
 from ..model import Model, chosen_dtype, device_of
 from ..network import NetworkConfig
-from ..settings import Device, Dtype, Engine, Settings, side_within, tile_side
+from ..settings import Backend, Device, Dtype, Settings, side_within, tile_side
 from ..tiling import GRID, Grid
 from .gaussian import ForeignDenoiser
 from .generative import GenerativeModel, sigmas_of
@@ -70,14 +70,14 @@ class ForeignModel:
         network: what computes, in its type.
         exact: the same in fp32. None: `network` is that.
         path: its file.
-        engine: always torch.
+        backend: always torch.
     """
 
     header: ForeignHeader
     network: "ModelDescriptor"
     exact: "ModelDescriptor | None" = None
     path: Path | None = None
-    engine: Engine = "torch"
+    backend: Backend = "torch"
 
     @classmethod
     def load(cls, path: Path, *, device: Device = "auto", dtype: Dtype = "auto") -> "ForeignModel":
@@ -266,7 +266,7 @@ def drawing_model(model: AnyModel) -> Model | GenerativeModel | TextModel:
     return model if isinstance(model, GenerativeModel | TextModel) else core_of(model)
 
 
-def dtype_of(path: Path, device: Device, dtype: Dtype, engine: Engine = "torch") -> Dtype:
+def dtype_of(path: Path, device: Device, dtype: Dtype, backend: Backend = "torch") -> Dtype:
     """Return the type of numbers that a model computes in; the arguments are those of `Model.load`.
 
     Raises:
@@ -274,7 +274,7 @@ def dtype_of(path: Path, device: Device, dtype: Dtype, engine: Engine = "torch")
         UsageError: the device is not there.
     """
     header = checkpoint.read_info(path).foreign
-    chosen = chosen_dtype(device, dtype, engine)
+    chosen = chosen_dtype(device, dtype, backend)
     if header is not None and header.reads_text:  # on CPUs half precision is slow in most layers
         return chosen if dtype != "auto" or device_of(device).type == "cuda" else "fp32"
     return chosen if header is None or header.bf16 else "fp32"
@@ -287,7 +287,7 @@ def load_any(
     dtype: Dtype = "auto",
     threads: int | None = None,
     compiled: bool = False,
-    engine: Engine = "torch",
+    backend: Backend = "torch",
 ) -> AnyModel:
     """Load a checkpoint or an imported model onto a device. The arguments are those of `Model.load`.
 
@@ -298,9 +298,9 @@ def load_any(
     path = checkpoint.find(model)
     header = checkpoint.read_info(path).foreign
     if header is None:
-        return Model.load(path, device=device, dtype=dtype, threads=threads, compiled=compiled, engine=engine)
-    if engine != "torch" or compiled:
-        option = "--compile" if compiled else f"--engine {engine}"
+        return Model.load(path, device=device, dtype=dtype, threads=threads, compiled=compiled, backend=backend)
+    if backend != "torch" or compiled:
+        option = "--compile" if compiled else f"--backend {backend}"
         raise UsageError(f"{option} is for checkpoints of diffuse, not for imported models; leave it out")
     if threads is not None:
         torch.set_num_threads(threads)

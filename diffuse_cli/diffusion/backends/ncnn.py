@@ -61,7 +61,7 @@ class NcnnNetwork(UNet):
             text.write_text(graph.text())
             weights.write_bytes(graph.data())
             if self._net.load_param(str(text)) != 0 or self._net.load_model(str(weights)) != 0:
-                raise UsageError("--engine ncnn: this version of it does not take the network; leave the option out")
+                raise UsageError("--backend ncnn: this version of it does not take the network; leave the option out")
 
     @property
     def dtype(self) -> torch.dtype:

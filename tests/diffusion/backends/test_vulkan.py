@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from diffuse_cli.diffusion.engines import ncnn as engine
-from diffuse_cli.diffusion.engines import vulkan
-from diffuse_cli.diffusion.engines.vulkan import Gpu, chosen_gpu, gpus
+from diffuse_cli.diffusion.backends import ncnn as backend
+from diffuse_cli.diffusion.backends import vulkan
+from diffuse_cli.diffusion.backends.vulkan import Gpu, chosen_gpu, gpus
 from diffuse_cli.diffusion.model import Model, chosen_dtype
 from diffuse_cli.errors import UsageError
 from diffuse_cli.provenance import recipe
@@ -30,7 +30,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("size", [(64, 64), (16, 48)])
 def test_it_gives_what_torch_gives(toy: Model, toy_file: Path, size: tuple[int, int]) -> None:
     on_gpu = Model.load(toy_file, device="vulkan")
-    assert (on_gpu.engine, on_gpu.dtype, on_gpu.device.type) == ("vulkan", torch.float32, "cpu")
+    assert (on_gpu.backend, on_gpu.dtype, on_gpu.device.type) == ("vulkan", torch.float32, "cpu")
     torch.manual_seed(0)
     x, noise, cond = torch.randn(2, 8, *size), torch.tensor([1.25, -0.6]), torch.rand(2, toy.network.config.cond)
     with torch.no_grad():
@@ -45,7 +45,7 @@ def test_a_result_tells_it_and_is_replayed(run: Program, cat: Path, toy_file: Pa
     assert ended.exit_code == 0, ended.stderr
     assert run("denoise", cat, *how, "--dtype", "fp32", "-o", "plain.png").exit_code == 0
     told = recipe.read(cat.with_name("a.png")) or {}
-    assert (told["engine"], told["dtype"]) == ("vulkan", "fp32")
+    assert (told["backend"], told["dtype"]) == ("vulkan", "fp32")
     assert abs(pixels(cat.with_name("a.png")).astype(int) - pixels(cat.with_name("plain.png"))).max() <= 1
     again = run("replay", "a.png", "--input", cat, "--model", toy_file)
     assert again.exit_code == 0, again.stderr
@@ -57,7 +57,7 @@ def test_what_a_gpu_gets_wrong_is_computed_again(
 ) -> None:
     how = ["denoise", cat, "--noise", "20", "--model", str(toy_file)]
     with monkeypatch.context() as wrong:
-        wrong.setattr(engine.NcnnNetwork, "_computed", lambda self, x, films: torch.zeros(12, *x.shape[1:]))
+        wrong.setattr(backend.NcnnNetwork, "_computed", lambda self, x, films: torch.zeros(12, *x.shape[1:]))
         ended = run(*how, "--device", "vulkan", "-o", "a.png")
     assert ended.exit_code == 0, ended.stderr
     assert "the GPU got 1 tile wrong; the CPU computed them again" in ended.stderr
@@ -83,7 +83,7 @@ def test_no_gpu_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> No
     [
         (["--device", "gpu"], "no such device"), (["--dtype", "fp16"], "half precision"),
         (["--device", "vulkan", "--dtype", "bf16"], "half precision"),
-        (["--engine", "vulkan", "--device", "cpu"], "computes on a GPU"),
+        (["--backend", "vulkan", "--device", "cpu"], "computes on a GPU"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_refused(run: Program, cat: Path, options: list[str], said: str) -> None:
@@ -96,14 +96,14 @@ def test_what_does_not_go_together_is_refused(run: Program, cat: Path, options: 
 def test_half_precision_is_taken_only_where_it_is_exact(toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
 
-    def judged(_exact: object, half: engine.NcnnNetwork) -> bool:
+    def judged(_exact: object, half: backend.NcnnNetwork) -> bool:
         asked.append(half._net.opt.use_fp16_arithmetic)
         return len(asked) == 2
 
-    monkeypatch.setattr(engine, "half_is_exact", judged)
+    monkeypatch.setattr(backend, "half_is_exact", judged)
     half = Model.load(toy_file, device="vulkan", dtype="fp16")
     assert (half.dtype, asked) == (torch.float16, [True, False])
-    monkeypatch.setattr(engine, "half_is_exact", lambda _exact, _half: False)
+    monkeypatch.setattr(backend, "half_is_exact", lambda _exact, _half: False)
     with pytest.raises(UsageError, match="a quarter of a level"):
         Model.load(toy_file, device="vulkan", dtype="fp16")
     assert chosen_dtype("vulkan", "auto") == "fp32"
