@@ -18,7 +18,7 @@ from PIL import Image
 
 from .diffusion.checkpoint import DEFAULT_MODEL
 from .diffusion.model import Model
-from .diffusion.settings import GENERATE_STEPS, Device, Dtype, Engine, Settings, Solver, Tile, engine_of, natural_size
+from .diffusion.settings import GENERATE_STEPS, Device, Dtype, Engine, Settings, Solver, Tile, natural_size
 from .errors import UsageError
 from .images import image_io
 from .images.comparison import comparison
@@ -178,6 +178,7 @@ def generate(
     _check(options, without=("fidelity",))
     settings = _settings(options, steps=options.get("steps") or GENERATE_STEPS)
     model = core_of(_model(options))
+    settings = _on(model, settings)
     config = model.network.config
     shape = natural_size(config.crop) if size is None else (size[1], size[0])
     with _threads(options.get("threads")):
@@ -261,7 +262,7 @@ def _prepared(
         settings = replace(request.drawing(base), fidelity=fidelity or 0.0)
     before = to_picture(picture)
     model = _model(options)
-    task = _fitting(task, model, drawn=request.are_drawn)
+    settings, task = _on(model, settings), _fitting(task, model, drawn=request.are_drawn)
     problem = task.problem(before, noise_reader(model))
     for note in (told(before), *before.source.notes, *problem.findings.notes):
         if note:
@@ -280,11 +281,13 @@ def _check(options: Mapping[str, Any], without: Collection[str] = ()) -> None:
 
 
 def _settings(options: Options, steps: int = 1) -> Settings:
-    model = options.get("model")
-    given = engine_of(options.get("device", "auto"), options.get("engine", "torch"))
-    engine = given if model is None or isinstance(model, str | Path) else model.engine
     values: dict[str, Any] = {name: value for name, value in options.items() if name in _SETTINGS}
-    return Settings(**values, steps=steps, engine=engine)
+    return Settings(**values, steps=steps)
+
+
+def _on(model: "AnyModel", settings: Settings) -> Settings:
+    """Return the settings with the tiles of what computes the model."""
+    return replace(settings, engine=model.engine, heap=model.heap)
 
 
 def _fitting(task: Task, model: "AnyModel", *, drawn: bool) -> Task:

@@ -1,16 +1,15 @@
 """The weights of a checkpoint, made ready to compute: on which device, in which type, by which engine."""
 
 import copy
-import importlib.util
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from . import checkpoint
+from .devices import check_ncnn, chosen_dtype, device_of, layout_of, placed
 from .engines.compilation import check_compiler, compile_network
-from .engines.vulkan import chosen_gpu
-from .settings import Device, Dtype, Engine, Settings, engine_of, tile_side
+from .settings import Device, Dtype, Engine, Settings, tile_side
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +29,7 @@ class Model:
         compiled: `network` went through torch.compile.
         engine: what computes `network`.
         gpu: number of the GPU that Vulkan computes on; None = none.
+        heap: MiB of memory that this GPU offers.
         path: the checkpoint's file; None = the weights came from no file.
     """
 
@@ -38,6 +38,7 @@ class Model:
     compiled: bool = False
     engine: Engine = "torch"
     gpu: int | None = None
+    heap: int | None = None
     path: Path | None = None
 
     @classmethod
@@ -55,7 +56,7 @@ class Model:
 
         Args:
             model: its name, such as "photo", or its file.
-            device: "auto" = the first of cuda, mps and cpu that is there; "vulkan" or "vulkan:N" = a GPU through ncnn.
+            device: "auto" = what torch reaches, else a GPU through Vulkan, else the CPU; "vulkan[:N]" = through ncnn.
             dtype: "auto" = bf16 where the hardware gains by it, else fp32; "fp16" is for Vulkan.
             threads: CPU threads to compute with from now on; None = as torch has it.
             compiled: compile the network now with torch.compile, for windows of any size.
@@ -72,20 +73,19 @@ class Model:
 
         if threads is not None:
             torch.set_num_threads(threads)
-        path, engine = checkpoint.find(model), engine_of(device, engine)
-        place = device_of(device, engine)
-        if engine != "torch" and compiled:
+        path, place = checkpoint.find(model), placed(device, engine, dtype=dtype, compiled=compiled)
+        there = device_of(place.device, place.engine)
+        if place.engine != "torch" and compiled:
             raise UsageError("--compile is for --engine torch; leave one of them out")
-        if engine == "ncnn":
+        if place.engine == "ncnn":
             check_ncnn()
-        gpu = chosen_gpu("vulkan" if device == "auto" else device).number if engine == "vulkan" else None
         if compiled:
-            check_compiler(place)
-        exact = checkpoint.load(path).to(place).channels_last_()
+            check_compiler(there)
+        chosen = chosen_dtype(place.device, dtype, place.engine)
+        exact = checkpoint.load(path).to(there).laid_out_(layout_of(there, chosen))
         types = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-        chosen = types[chosen_dtype(device, dtype, engine)]
-        made = from_weights(exact, chosen, compiled=compiled, engine=engine, gpu=gpu)
-        return replace(made, path=path)
+        made = from_weights(exact, types[chosen], compiled=compiled, engine=place.engine, gpu=place.gpu)
+        return replace(made, path=path, heap=place.heap)
 
     @property
     def device(self) -> "torch.device":
@@ -159,62 +159,3 @@ def from_weights(
     if compiled:
         compile_network(network)
     return Model(network=network, exact=exact if half else None, compiled=compiled)
-
-
-def chosen_dtype(device: Device, dtype: Dtype, engine: Engine = "torch") -> Dtype:
-    """Return the type that "auto" means on this machine. With ncnn it is fp32, which is hardly slower than bf16.
-
-    Raises:
-        UsageError: the device is not there, or does not compute in this type.
-    """
-    engine = engine_of(device, engine)
-    place = device_of(device, engine)
-    if dtype == ("bf16" if engine == "vulkan" else "fp16"):
-        raise UsageError(f"--dtype {dtype}: half precision is bf16 on CPUs and with torch, fp16 with --device vulkan")
-    return ("bf16" if engine == "torch" and gains_by_bf16(place) else "fp32") if dtype == "auto" else dtype
-
-
-def check_ncnn() -> None:
-    """Check that ncnn is installed.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if importlib.util.find_spec("ncnn") is None:
-        raise UsageError("--engine ncnn: it is not installed; pip install 'diffuse-cli[ncnn]', or leave the option out")
-
-
-def device_of(wanted: Device, engine: Engine = "torch") -> "torch.device":
-    """Return the device that is meant.
-
-    Raises:
-        UsageError: it is not there, or the engine does not compute on it.
-    """
-    import torch
-
-    if engine == "ncnn" and wanted not in ("auto", "cpu"):
-        raise UsageError(f"--engine ncnn computes on the CPU; leave --device {wanted} out")
-    if engine == "vulkan" and wanted.split(":")[0] not in ("auto", "vulkan"):
-        raise UsageError(f"--engine vulkan computes on a GPU; leave --device {wanted} out, or take --device vulkan:N")
-    if engine != "torch":  # torch computes what is beside the network
-        return torch.device("cpu")
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
-        return torch.device(next(name for name in ("cuda", "mps", "cpu") if present[name]))
-    if wanted not in present:
-        raise UsageError(f"--device {wanted}: no such device here; give auto, {', '.join(present)} or vulkan[:N]")
-    if not present[wanted]:
-        raise UsageError(f"--device {wanted}: there is none here; leave the option out, or take --device cpu")
-    return torch.device(wanted)
-
-
-def gains_by_bf16(device: "torch.device") -> bool:
-    """Return whether 3x3 convolutions run faster in bf16: by AVX-512 BF16 or AMX on a CPU, tensor cores on a GPU."""
-    import torch
-
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == "cpu":
-        probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-        return any(probe() for probe in probes if probe is not None)
-    return False

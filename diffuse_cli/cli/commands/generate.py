@@ -94,9 +94,10 @@ def generate(
     }
 
     def wanted(job: Job) -> dict[str, Any]:
-        from ...diffusion.model import chosen_dtype
+        from ...diffusion.devices import chosen_dtype
 
-        dtype = chosen_dtype(compute.device, compute.dtype, compute.engine)
+        place = compute.place()
+        dtype = chosen_dtype(place.device, compute.dtype, place.engine)
         digest = checkpoint.file_sha256(checkpoint.find(compute.model))
         coded = encoding.to_recipe(job.output) if job.output != PIPE else {"format": "PNG"}
         computing = recipe.of_computing("generate", settings[job.sample], digest, dtype, compute.compile)

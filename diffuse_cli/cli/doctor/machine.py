@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...diffusion.devices import chosen_dtype, gains_by_bf16
 from ...diffusion.engines.vulkan import gpus
-from ...diffusion.model import chosen_dtype, gains_by_bf16
 from ...evaluation.hardware import cpu_name
 from ...version import __version__
 from .finding import Finding

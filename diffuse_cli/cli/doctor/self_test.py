@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...diffusion.checkpoint import DEFAULT_MODEL, file_sha256, find
-from ...diffusion.model import Model, chosen_dtype
+from ...diffusion.devices import chosen_dtype
+from ...diffusion.model import Model
 from ...diffusion.settings import Settings
 from ...errors import DiffuseError
 from ...images.image_io import read_picture, to_levels, write_picture

@@ -148,8 +148,8 @@ class _Wanted:
         from ...diffusion.checkpoint import file_sha256, find
         from ...diffusion.foreign.model import dtype_of
 
-        how, path = self.compute, find(self.compute.model)
-        return file_sha256(path), dtype_of(path, how.device, how.dtype, how.engine), how.compile
+        how, path, place = self.compute, find(self.compute.model), self.compute.place()
+        return file_sha256(path), dtype_of(path, place.device, how.dtype, place.engine), how.compile
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Return the recipe. The input's hash is still empty."""

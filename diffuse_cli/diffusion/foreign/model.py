@@ -13,7 +13,8 @@ from torch import Tensor
 from ...errors import CheckpointError, UsageError
 from .. import checkpoint
 from ..denoiser import Observation, WindowedObservation, nothing_known
-from ..model import Model, chosen_dtype, device_of
+from ..devices import chosen_dtype, device_of
+from ..model import Model
 from ..network import NetworkConfig
 from ..settings import Device, Dtype, Engine, Settings, side_within, tile_side
 from ..tiling import GRID, Grid
@@ -67,6 +68,7 @@ class ForeignModel:
         exact: the same in fp32. None: `network` is that.
         path: its file.
         engine: always torch.
+        heap: nothing, as Vulkan is not used.
     """
 
     header: ForeignHeader
@@ -74,6 +76,7 @@ class ForeignModel:
     exact: "ModelDescriptor | None" = None
     path: Path | None = None
     engine: Engine = "torch"
+    heap: int | None = None
 
     @classmethod
     def load(cls, path: Path, *, device: Device = "auto", dtype: Dtype = "auto") -> "ForeignModel":
@@ -245,8 +248,9 @@ def load_any(
     path = checkpoint.find(model)
     if checkpoint.read_info(path).foreign is None:
         return Model.load(path, device=device, dtype=dtype, threads=threads, compiled=compiled, engine=engine)
-    if engine != "torch" or compiled:
-        option = "--compile" if compiled else f"--engine {engine}"
+    named = device if device.startswith("vulkan") else ""
+    if engine != "torch" or compiled or named:
+        option = "--compile" if compiled else f"--device {named}" if named else f"--engine {engine}"
         raise UsageError(f"{option} is for checkpoints of diffuse, not for imported models; leave it out")
     if threads is not None:
         torch.set_num_threads(threads)

@@ -8,7 +8,8 @@ import torch
 
 from diffuse_cli import Denoise, restore
 from diffuse_cli.diffusion import inference
-from diffuse_cli.diffusion.model import Model, chosen_dtype
+from diffuse_cli.diffusion.devices import chosen_dtype
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.provenance import recipe

@@ -1,15 +1,19 @@
 """The network computed through Vulkan is the network. Without a GPU, a driver that computes on the CPU serves."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from diffuse_cli.diffusion import devices
+from diffuse_cli.diffusion.devices import Place, chosen_dtype, placed
 from diffuse_cli.diffusion.engines import ncnn as engine
 from diffuse_cli.diffusion.engines import vulkan
 from diffuse_cli.diffusion.engines.vulkan import Gpu, chosen_gpu, gpus
-from diffuse_cli.diffusion.model import Model, chosen_dtype
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings, tile_side
 from diffuse_cli.errors import UsageError
 from diffuse_cli.provenance import recipe
 from tests.conftest import pixels
@@ -106,10 +110,56 @@ def test_half_precision_is_taken_only_where_it_is_exact(toy_file: Path, monkeypa
     monkeypatch.setattr(engine, "half_is_exact", lambda _exact, _half: False)
     with pytest.raises(UsageError, match="a quarter of a level"):
         Model.load(toy_file, device="vulkan", dtype="fp16")
-    assert chosen_dtype("vulkan", "auto") == "fp32"
+    assert chosen_dtype("vulkan:0", "auto", "vulkan") == "fp32"
 
 
 @needs_gpu
 def test_doctor_lists_it(run: Program) -> None:
     found = [json.loads(line) for line in run("doctor", "--json").stdout.splitlines()]
     assert any(one.get("name") == "vulkan:0" for one in found)
+
+
+@pytest.fixture
+def asked_afresh() -> Iterator[None]:
+    """What was found out about GPUs is forgotten before and after."""
+    devices._gpu_without_torch.cache_clear()
+    yield
+    devices._gpu_without_torch.cache_clear()
+
+
+def test_auto_takes_a_real_gpu_that_computes_right(
+    monkeypatch: pytest.MonkeyPatch, asked_afresh: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(devices, "real_gpu", lambda: Gpu(number=0, name="Arc", kind=1, memory=8192))
+    monkeypatch.setattr(engine, "is_right_on_gpu", lambda _gpu: True)
+    assert placed() == Place(device="vulkan:0", engine="vulkan", heap=8192)
+    assert [placed(dtype="bf16").engine, placed(compiled=True).engine, placed("cpu").engine] == ["torch"] * 3
+    assert placed("auto", "ncnn") == Place(device="auto", engine="ncnn")
+    devices._gpu_without_torch.cache_clear()
+    monkeypatch.setattr(engine, "is_right_on_gpu", lambda _gpu: False)
+    assert placed() == Place(device="auto", engine="torch")
+    assert "vulkan:0 (Arc) computes wrong; the CPU computes" in caplog.text
+
+
+def test_auto_takes_no_gpu_that_the_cpu_computes(monkeypatch: pytest.MonkeyPatch, asked_afresh: None) -> None:
+    monkeypatch.setattr(vulkan, "gpus", lambda: FOUND[:1])
+    assert placed() == Place(device="auto", engine="torch")
+
+
+@needs_gpu
+def test_a_gpu_is_right_or_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert engine.is_right_on_gpu(0)
+    monkeypatch.setattr(engine.NcnnNetwork, "_computed", lambda self, x, films: torch.rand(12, *x.shape[1:]))
+    assert not engine.is_right_on_gpu(0)
+
+
+def test_what_torch_reaches_comes_before_vulkan(monkeypatch: pytest.MonkeyPatch, asked_afresh: None) -> None:
+    monkeypatch.setattr(devices, "real_gpu", lambda: Gpu(number=0, name="Arc", kind=1, memory=8192))
+    monkeypatch.setattr(devices, "device_of", lambda _device: torch.device("cuda"))
+    assert placed() == Place(device="auto", engine="torch")
+
+
+@pytest.mark.parametrize(("heap", "side"), [(512, 128), (1024, 256), (2048, 512), (8192, 1024), (64, 64)])
+def test_a_gpu_with_less_memory_has_smaller_tiles(heap: int, side: int) -> None:
+    assert tile_side(Settings(engine="vulkan", heap=heap)) == side
+    assert tile_side(Settings(engine="vulkan", heap=heap, tile=200)) == 200
