@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
 
+from . import channels
+
 Floats = NDArray[np.float64]
 
 _REACH = 24
@@ -43,7 +45,7 @@ def estimate_resampling(levels: NDArray[np.float32]) -> Resampling:
     Args:
         levels: (H, W, C), 0..255.
     """
-    luma = levels.astype(np.float64).mean(2)
+    luma = channels.mean(levels, np.float64)
     if min(luma.shape) < _SMALLEST:
         return Resampling(factor=None, source=None, evidence=0.0)
     width, across = _source_length(luma)
@@ -65,8 +67,9 @@ def _source_length(rows: Floats) -> tuple[int, float]:
     length = rows.shape[1]
     lengths = np.arange(_REACH + 1, length - _REACH)
     scores = np.zeros(len(lengths))
+    first, last = _REACH + 1, length - _REACH
     for j in range(1, _REACH + 1):
-        scores -= (signs[:, lengths - j] * signs[:, lengths + j]).sum(0)
+        scores -= (signs[:, first - j : last - j] * signs[:, first + j : last + j]).sum(0)
     scores /= np.sqrt(_REACH * len(rows))
     best = int(np.argmax(scores))
     return int(lengths[best]), float(scores[best])
