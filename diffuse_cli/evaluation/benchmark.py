@@ -9,13 +9,17 @@ from ..diffusion.checkpoint import CheckpointInfo
 from ..diffusion.model import Model
 from ..version import __version__
 from .command_speed import startup, time_commands
+from .device_speed import found_devices
+from .engine_speed import time_engines
 from .hardware import cpu_name
 from .network_speed import DTYPES, REFERENCES, as_json, convolution_peaks, profile, time_core, time_reference
 from .region_speed import time_regions
+from .stages import time_stages
 
 FORMAT = "diffuse-benchmark/1"
 SIZES, FULL_SIZES = (0.25, 1.0, 12.0), (0.25, 1.0, 12.0, 100.0)
 REGION_SIZE, FULL_REGION_SIZE = 6.0, 24.0
+STAGES_SIZE = 12.0
 
 
 def benchmark(model: Model, info: CheckpointInfo, *, full: bool, say: Callable[[str], None]) -> dict[str, Any]:
@@ -49,7 +53,11 @@ def benchmark(model: Model, info: CheckpointInfo, *, full: bool, say: Callable[[
     options = ["--model", str(info.path), "--dtype", used, "--threads", str(torch.get_num_threads())]
     say("regions of a picture")
     regions = time_regions(model, FULL_REGION_SIZE if full else REGION_SIZE)
+    stages = time_stages(model, STAGES_SIZE, say)
     commands = time_commands(FULL_SIZES if full else SIZES, options, say)
+    engines = time_engines(model.exact or model.network, info, list(peaks), say)
+    say("the devices")
+    devices = [device.to_json() for device in found_devices(timed=True)]
     return {
         "format": FORMAT,
         "version": __version__,
@@ -61,7 +69,10 @@ def benchmark(model: Model, info: CheckpointInfo, *, full: bool, say: Callable[[
         "profile": shares,
         "startup": started,
         "regions": regions,
+        "stages": stages,
         "commands": commands,
+        "engines": engines,
+        "devices": devices,
     }
 
 
@@ -77,7 +88,10 @@ def _networks(model: Model, peaks: dict[str, Any]) -> dict[str, Any]:
 
 
 def tables(report: dict[str, Any]) -> list[list[list[str]]]:
-    """Return a report as tables of cells: convolutions, networks, shares of the time, start-up, regions, commands."""
+    """Return a report as tables of cells.
+
+    Convolutions, networks, shares of the time, start-up, regions, stages, commands, engines, devices.
+    """
     peaks = [["3x3 convolution, best", "TFLOPS", "channels", "side", "layout"]]
     for dtype, peak in report["convolution_peak"].items():
         peaks.append([dtype, f"{peak['tflops']:.3f}", str(peak["channels"]), str(peak["side"]), peak["layout"]])
@@ -99,4 +113,30 @@ def tables(report: dict[str, Any]) -> list[list[list[str]]]:
     for row in report["regions"]:
         share = f"{100 * row['of_the_whole']:.1f} %"
         regions.append([row["task"], f"{row['megapixels']:.1f}", f"{row['seconds']:.2f}", share])
-    return [peaks, networks, kinds, started, regions, commands]
+    return [peaks, networks, kinds, started, regions, _stages(report), commands, _engines(report), _devices(report)]
+
+
+def _stages(report: dict[str, Any]) -> list[list[str]]:
+    names = ("reading", "finding", "network", "beside", "writing")
+    cells = [["one after the other, s", "Mpx", *names]]
+    for row in report["stages"]:
+        cells.append([row["command"], f"{row['megapixels']:g}", *(f"{row[name]:.2f}" for name in names)])
+    return cells
+
+
+def _engines(report: dict[str, Any]) -> list[list[str]]:
+    cells = [["engine", "dtype", "network, s/Mpx", "denoise, Mpx", "s", "peak MiB"]]
+    for row in report["engines"]:
+        is_whole = "seconds" in row
+        whole = [f"{row['megapixels']:g}", f"{row['seconds']:.1f}", f"{row['peak_mib']:.0f}"] if is_whole else [""] * 3
+        cells.append([row["engine"], row["dtype"], f"{row['seconds_per_megapixel']:.3g}", *whole])
+    return cells
+
+
+def _devices(report: dict[str, Any]) -> list[list[str]]:
+    cells = [["--device", "name", "MiB", "dtype", "network, s/Mpx", "probed"]]
+    for row in report["devices"]:
+        memory = "" if row["memory_mib"] is None else str(row["memory_mib"])
+        speed = "" if row["seconds_per_megapixel"] is None else f"{row['seconds_per_megapixel']:.3g}"
+        cells.append([row["device"], row["name"], memory, row["dtype"], speed, row["probed"]])
+    return cells

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ...errors import UsageError
+from ...system.process import without_lines_of_libraries
 
 if TYPE_CHECKING:
     from ..network import UNet
@@ -53,10 +54,11 @@ def gpus() -> list[Gpu]:
     import ncnn
 
     found = []
-    for number in range(ncnn.get_gpu_count()):
-        info = ncnn.get_gpu_info(number)
-        memory = int(ncnn.get_gpu_device(number).get_heap_budget())
-        found.append(Gpu(number=number, name=str(info.device_name()), kind=int(info.type()), memory=memory))
+    with without_lines_of_libraries():  # ncnn describes each GPU there
+        for number in range(ncnn.get_gpu_count()):
+            info = ncnn.get_gpu_info(number)
+            memory = int(ncnn.get_gpu_device(number).get_heap_budget())
+            found.append(Gpu(number=number, name=str(info.device_name()), kind=int(info.type()), memory=memory))
     return found
 
 
