@@ -19,7 +19,7 @@ def highest(levels: NDArray[Number]) -> NDArray[Number]:
     return np.asarray(reduce(np.maximum, _planes(levels)))
 
 
-def mean(levels: NDArray[Any], dtype: DTypeLike = None) -> NDArray[Any]:
+def mean(levels: NDArray[Any], dtype: DTypeLike | None = None) -> NDArray[Any]:
     """Return the mean of each pixel's channels, (H, W), of (H, W, C).
 
     Args:
