@@ -1,4 +1,4 @@
-"""Engines beside each other in CPU seconds, which hardly depend on what else runs: python -m benchmarks.speed_engines FILE
+"""Engines beside each other in CPU seconds, whatever else runs: python -m benchmarks.speed_engines FILE
 
 What `diffuse bench` measures by the clock is measured here by the processor time of one thread: the bare network, other
 networks' shapes, and a noisy picture of 12 megapixels from start to file.
