@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
 
 from . import channels
 
@@ -61,6 +60,8 @@ def estimate_resampling(levels: NDArray[np.float32]) -> Resampling:
 
 def _source_length(rows: Floats) -> tuple[int, float]:
     """Return the length that rows (N, L) were enlarged from, and by how many stds it stands out."""
+    from scipy.fft import dct
+
     rows = rows[:: max(len(rows) // _MOST_LINES, 1)]
     coefficients = dct(rows, axis=1)
     signs = np.where(np.abs(coefficients) > _ROUNDING, np.sign(coefficients), 0.0)

@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 from scipy.ndimage import median_filter, uniform_filter1d
 
 from .blocks import WHITE, at_ends
@@ -209,6 +208,8 @@ def _offsets(plane: _Plane, level: float) -> Floats:
     The offsets are independent and normal. A difference is as certain as the parts agree on it. Differences that do
     not fit, as at a horizon, are left out.
     """
+    from scipy.linalg import solveh_banded
+
     parts, h = _parts(plane, _MORE_COLUMNS), len(plane.levels)
     links = [_link(parts, lag, level) for lag in range(1, min(_LAGS, h // 4) + 1)]
     offsets = np.zeros(h)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from diffuse_cli.diffusion import devices
+from diffuse_cli.diffusion.denoiser import Observation
 from diffuse_cli.diffusion.devices import chosen_dtype, device_of, layout_of
 from diffuse_cli.diffusion.engines import accelerator
 from diffuse_cli.diffusion.engines.accelerator import LAYOUTS, Probed, Way, probe
@@ -50,7 +51,7 @@ def test_a_device_without_an_operation_is_left_alone_with_a_line(
     exact = accelerator._computed
     calls: list[int] = []
 
-    def computed(network: UNet, seen: accelerator.Observation) -> torch.Tensor:
+    def computed(network: UNet, seen: Observation) -> torch.Tensor:
         calls.append(1)
         return exact(network, seen) if len(calls) == 1 else lacking()
 
