@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from diffuse_cli.degradation.damage import Damage
 from diffuse_cli.images import image_io
@@ -74,6 +74,14 @@ def old_photo() -> Image.Image:
     return Image.fromarray(to_levels(picture.pixels, 8)[..., 0])
 
 
+def watermark(size: tuple[int, int]) -> Image.Image:
+    """A mask: white letters across the picture, with antialiased rims."""
+    mask = Image.new("L", size, 0)
+    font = ImageFont.load_default(size[0] / 3.4)
+    ImageDraw.Draw(mask).text((size[0] / 2, size[1] / 2), "PROOF", fill=255, font=font, anchor="mm")
+    return mask
+
+
 def main() -> None:
     """Write every input."""
     astronaut = skimage.data.astronaut()[:240, 90:410].astype(np.float64)
@@ -98,6 +106,11 @@ def main() -> None:
 
     table = Image.fromarray(skimage.data.coffee()).crop((100, 60, 420, 300))
     table.save(HERE / "coffee_table.jpg", quality=90)
+    garden = Image.fromarray(skimage.data.chelsea()).crop((20, 40, 340, 240))
+    letters = watermark(garden.size)
+    garden.paste((255, 255, 255), mask=letters.point(lambda v: round(0.45 * v)))
+    garden.save(HERE / "cat_watermark.png", optimize=True)
+    letters.save(HERE / "cat_watermark_mask.png", optimize=True)
     face = Image.fromarray(skimage.data.chelsea()).crop((110, 20, 340, 210)).resize((92, 76), Image.Resampling.BICUBIC)
     face.putalpha(ellipse(face.size))
     face.save(HERE / "cat_cutout.png", optimize=True)

@@ -1,7 +1,7 @@
 """What is declared to have been done to a picture: by the recipe in the result, or by options where it has none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -109,7 +109,7 @@ def from_recipe(
         what=what,
         size=size,
         std=noise.std,
-        hole=None if holes is None else holes.problem(prepared.seen).hole,
+        hole=None if holes is None else replace(holes, unblend=False).problem(prepared.seen).hole,
         opaque=recipe.get("mask") == "alpha",
         strength=_number(recipe, "strength", 1.0),
         chroma_strength=_number(recipe, "chroma_strength", _number(recipe, "strength", 1.0)),

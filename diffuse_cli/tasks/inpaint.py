@@ -51,6 +51,7 @@ class Inpaint:
         mask_strength: of "auto": from 0, what is surely damage, to 1, whatever may be.
         mask_limit: of "auto": the most of the picture that may look damaged, in percent, without missing corners.
         smooth_fill: leave what is filled without the grain of the picture.
+        unblend: what is marked is half-transparent: take it off where it can be measured, and fill its rim alone.
 
     Raises:
         UsageError: there is nothing to fill, a box has no area, a polygon has less than three corners, the mask is no
@@ -66,6 +67,7 @@ class Inpaint:
     mask_strength: float = 0.5
     mask_limit: float = 5.0
     smooth_fill: bool = False
+    unblend: bool = False
 
     fills_holes: ClassVar[bool] = True
 
@@ -73,6 +75,8 @@ class Inpaint:
         """Check that there is something to fill."""
         if self.mask not in (None, "alpha", "auto") if isinstance(self.mask, str) else not _is_mask(self.mask):
             raise UsageError('a mask is an array (H, W) of booleans, or of floats from 0 to 1, "alpha" or "auto"')
+        if self.unblend and (isinstance(self.mask, str) or self.invert_mask or self.feather):
+            raise UsageError("--unblend needs --mask FILE, --box or --polygon, without --invert-mask and --feather")
         if self.mask is None and not self.boxes and not self.polygons:
             raise UsageError(
                 "nothing to fill; give --mask FILE, --mask alpha, --mask auto, --box x,y,w,h or --polygon x,y,..."
@@ -131,6 +135,8 @@ class Inpaint:
             raise PictureError(f"{nothing}, so there is nothing to fill; mark in white what is to be filled")
         if hole.all():
             raise PictureError("the mask covers the whole picture, so nothing is left to fill it from; mark less of it")
+        if self.unblend:
+            return _uncovered(picture, hole, notes)
         finish = Finish(cover=self._cover(share, hole), opaque=source == "alpha")
         return Problem(hole=hole, finish=finish, findings=Findings(notes=notes))
 
@@ -225,6 +231,25 @@ class Inpaint:
         notes += [] if notes else ["nothing looks like dust, scratches or tears"]
         notes += [f"the infrared channel shows {100 * found.infrared:.2f} % of it"] if found.infrared else []
         return found.all, tuple(notes)
+
+
+def _uncovered(picture: "Picture", hole: "NDArray[np.bool_]", notes: tuple[str, ...]) -> "Problem":
+    """Return the problem that a cover leaves: its rim is missing. Without a cover, all of the hole is."""
+    from ..degradation.estimation.covers import find_cover
+    from ..images.units import LEVEL
+    from ..restoration.problem import Findings, Problem
+
+    cover = find_cover(picture.pixels, hole)
+    if cover is None:
+        note = "what is marked is no cover of one colour and opacity that can be measured, so it is filled"
+        return Problem(hole=hole, findings=Findings(notes=(*notes, note)))
+    levels = ",".join(f"{(value + 1) * LEVEL:.0f}" for value in cover.colour)
+    note = f"the cover hides {100 * cover.opacity:.0f} % by the colour {levels}; it is taken off, and its rim is filled"
+    facts = {"cover": {"opacity": round(cover.opacity, 4), "colour": levels}}
+    uncovered = replace(picture, pixels=cover.lifted(picture.pixels))
+    return Problem(
+        picture=uncovered, hole=hole & ~cover.core, findings=Findings(notes=(*notes, note), facts=facts)
+    )  # fmt: skip
 
 
 def _is_mask(mask: "NDArray[np.bool_ | np.float32] | None") -> bool:

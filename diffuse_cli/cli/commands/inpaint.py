@@ -1,5 +1,8 @@
 """`diffuse inpaint`."""
 
+from dataclasses import replace
+from typing import Annotated
+
 import typer
 
 from ..options.masking import MaskOptions, Paint
@@ -11,6 +14,14 @@ def inpaint(
     files: Files,
     masking: MaskOptions,
     paint: Paint = False,
+    unblend: Annotated[
+        bool,
+        typer.Option(
+            "--unblend",
+            help="What is marked is half-transparent, such as a watermark: take it off if it has one colour and one "
+            "opacity. Only its rim is filled then.",
+        ),
+    ] = False,
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
@@ -26,12 +37,15 @@ def inpaint(
     if paint:
         from ..paint.painting import Painting
 
-        painting = Painting(masking=masking, files=files, compute=compute, which=which, task=lambda holes: holes)
+        painting = Painting(
+            masking=masking, files=files, compute=compute, which=which,
+            task=lambda holes: replace(holes, unblend=unblend),
+        )  # fmt: skip
         restore_files("inpaint", painting, files, keeping, compute, which)
         return
     if not masking.given:
         masking.check_unused()
-    holes = MaskSource(masking=masking, max_pixels=files.max_pixels)
+    holes = MaskSource(masking=masking, max_pixels=files.max_pixels, unblend=unblend)
     restore_files("inpaint", holes, files, keeping, compute, which)
 
 

@@ -62,6 +62,7 @@ class MaskSource(TaskSource):
 
     masking: MaskOptions
     max_pixels: int
+    unblend: bool = False
 
     def __post_init__(self) -> None:
         """Check what can be checked before the pictures are read.
@@ -71,6 +72,8 @@ class MaskSource(TaskSource):
             PictureError: the mask of all pictures cannot be read.
         """
         masking = self.masking
+        if self.unblend and masking.show_fill:
+            raise UsageError("--show-fill shows what is filled, not what --unblend takes off; leave one of them out")
         defaults = (MaskOptions.__dataclass_fields__[name].default for name in ("mask_strength", "mask_limit"))
         if masking.mask != "auto" and (masking.mask_strength, masking.mask_limit) != tuple(defaults):
             raise UsageError("--mask-strength and --mask-limit need --mask auto")
@@ -127,7 +130,7 @@ class MaskSource(TaskSource):
             mask=mask, boxes=[box_of(text) for text in masking.box or ()],
             polygons=[polygon_of(text) for text in masking.polygon or ()], invert_mask=masking.invert_mask,
             grow=masking.grow, feather=masking.feather, mask_strength=masking.mask_strength,
-            mask_limit=masking.mask_limit, smooth_fill=masking.smooth_fill,
+            mask_limit=masking.mask_limit, smooth_fill=masking.smooth_fill, unblend=self.unblend,
         )  # fmt: skip
 
     def saved(self, job: "Job") -> "Path | None":

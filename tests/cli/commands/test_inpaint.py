@@ -296,3 +296,26 @@ def test_a_soft_mask_fills_all_that_it_marks_and_blends_its_rim(run: Program, ca
     wound = marked > 0
     assert np.abs(after - true)[wound].mean() < 0.25 * np.abs(before - true)[wound].mean()
     assert np.array_equal(after[np.rint(soft) == 0], before[np.rint(soft) == 0])
+
+
+def test_unblend_takes_a_watermark_off_and_keeps_all_pixels_beside_it(run: Program, tmp_path: Path) -> None:
+    marked, mask = EXAMPLES / "cat_watermark.png", EXAMPLES / "cat_watermark_mask.png"
+    done = run("inpaint", marked, "--mask", mask, "--unblend", "-o", "out.png")
+    assert done.exit_code == 0
+    assert "the cover hides 4" in done.stderr
+    before, after, hole = pixels(marked), pixels(tmp_path / "out.png"), pixels(mask) > 0
+    assert np.array_equal(before[~hole], after[~hole])
+    assert before[hole].mean() - after[hole].mean() > 40
+    assert (read(tmp_path / "out.png") or {})["unblend"] is True
+    assert run("verify", "out.png", "--against", marked, "--mask", mask).exit_code == 0
+    again = run("replay", "out.png", "--input", marked, "--mask", mask)
+    assert again.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "extra", [["--mask", "auto"], ["--box", "0,0,5,5", "--feather", "2"], ["--box", "0,0,5,5", "--show-fill", "f.png"]]
+)
+def test_unblend_refuses_what_it_cannot_do(run: Program, cat: Path, extra: list[str]) -> None:
+    done = run("inpaint", cat, *extra, "--unblend", "-o", "out.png")
+    assert done.exit_code == 2
+    assert "--unblend" in done.stderr
