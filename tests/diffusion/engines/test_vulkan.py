@@ -142,8 +142,19 @@ def test_auto_takes_a_real_gpu_that_computes_right(
 
 
 def test_auto_takes_no_gpu_that_the_cpu_computes(monkeypatch: pytest.MonkeyPatch, asked_afresh: None) -> None:
-    monkeypatch.setattr(vulkan, "gpus", lambda: FOUND[:1])
+    asked: list[int] = []
+
+    def gpus() -> list[Gpu]:
+        asked.append(1)
+        return FOUND[:1]
+
+    monkeypatch.setattr(vulkan, "gpus", gpus)
+    monkeypatch.setattr(vulkan, "_may_have_a_gpu", lambda: True)
     assert placed() == Place(device="auto", engine="torch")
+    assert asked
+    monkeypatch.setattr(vulkan, "_may_have_a_gpu", lambda: False)
+    assert vulkan.real_gpu() is None
+    assert len(asked) == 1
 
 
 @needs_gpu
