@@ -1,23 +1,24 @@
-"""Engines beside each other in CPU seconds, whatever else runs: python -m benchmarks.speed_engines FILE
+"""Engines and other networks beside each other, in CPU seconds of one thread: python -m benchmarks.speed_engines FILE
 
-What `diffuse bench` measures by the clock is measured here by the processor time of one thread: the bare network, other
-networks' shapes, and a noisy picture of 12 megapixels from start to file.
+`diffuse bench` measures by the clock, on a machine of its own. The processor's time hardly depends on what else runs.
 """
 
 import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from diffuse_cli.diffusion.checkpoint import find, read_info
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.evaluation import network_speed
-from diffuse_cli.evaluation.engine_speed import time_engines
+from diffuse_cli.evaluation.engine_speed import SIDE, bare_seconds, ways
 from diffuse_cli.evaluation.hardware import cpu_name
-from diffuse_cli.evaluation.network_speed import DTYPES, REFERENCES, Peak, time_reference
+from diffuse_cli.evaluation.network_speed import DTYPES, REFERENCES, seconds_of
 from diffuse_cli.system.process import keep_buffers
+
+SHAPES = ("FFDNet-shaped", "SPAN-shaped, x2")
 
 
 class Processor:
@@ -26,20 +27,30 @@ class Processor:
     perf_counter = staticmethod(time.process_time)
 
 
+@torch.no_grad()
+def of_shape(name: str, dtype: torch.dtype) -> float:
+    """Seconds of another network for a megapixel of its result."""
+    network = REFERENCES[name]().to(dtype).to(memory_format=torch.channels_last).eval()
+    x = torch.randn(1, 3, SIDE, SIDE).to(dtype).contiguous(memory_format=torch.channels_last)
+    return seconds_of(lambda: network(x)) / (SIDE**2 / 1e6)
+
+
 def main() -> None:
     """Measure, and write the file."""
     keep_buffers()
     torch.set_num_threads(1)
-    network_speed.time = Processor  # type: ignore[attr-defined]
-    model = Model.load("photo", device="cpu", dtype="fp32")
+    network_speed.time = Processor  # type: ignore[assignment]
+    exact = Model.load("photo", device="cpu", dtype="fp32").network
+    rows: list[dict[str, Any]] = [
+        {"what": name, "dtype": dtype, "seconds_per_megapixel": of_shape(name, DTYPES[dtype])}
+        for name in SHAPES
+        for dtype in DTYPES
+    ]
+    for way in ways(exact, list(DTYPES)):
+        rows.append({"what": way.name, "dtype": way.dtype, "seconds_per_megapixel": bare_seconds(way)})
+        print(rows[-1], flush=True)
     made = {"cpu": cpu_name(), "torch": torch.__version__}
-    found = time_engines(model.network, read_info(find("photo")), list(DTYPES), print)
-    unknown = {dtype: Peak(tflops=1.0, channels=0, side=0, layout="") for dtype in DTYPES}
-    for name in ("FFDNet-shaped", "SPAN-shaped, x2"):
-        assert name in REFERENCES
-        best = time_reference(name, unknown)
-        found.append({"engine": name, "dtype": best["dtype"], "seconds_per_megapixel": best["seconds_per_megapixel"]})
-    Path(sys.argv[1]).write_text(json.dumps({"machine": made, "rows": found}, indent=1) + "\n")
+    Path(sys.argv[1]).write_text(json.dumps({"machine": made, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ SIDE, SIDE_OF_SOFTWARE = 512, 128
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Way:
+class Way:
     """A way to compute.
 
     Attributes:
@@ -63,9 +63,9 @@ def time_engines(
     with tempfile.TemporaryDirectory() as name:
         source, result = Path(name) / "in.png", Path(name) / "out.png"
         picture(source, MEGAPIXELS)
-        for way in _ways(exact, dtypes):
+        for way in ways(exact, dtypes):
             say(f"{way.name} in {way.dtype}")
-            row: dict[str, Any] = {"engine": way.name, "dtype": way.dtype, "seconds_per_megapixel": _bare(way)}
+            row: dict[str, Any] = {"engine": way.name, "dtype": way.dtype, "seconds_per_megapixel": bare_seconds(way)}
             if way.options is not None:
                 how = ("--model", str(info.path), "--threads", str(torch.get_num_threads()), *way.options)
                 spent = run(diffuse("denoise", str(source), "--noise", "15", "-q", "-o", str(result), "-f", *how))
@@ -74,25 +74,31 @@ def time_engines(
     return rows
 
 
-def _ways(exact: UNet, dtypes: list[str]) -> Iterator[_Way]:
+def ways(exact: UNet, dtypes: list[str]) -> Iterator[Way]:
+    """Yield the ways to compute that are here: torch in each type, ncnn, and a GPU that Vulkan reaches.
+
+    Args:
+        exact: the network, folded, in fp32 on the CPU.
+        dtypes: of torch.
+    """
     for dtype in dtypes:
         network = exact if dtype == "fp32" else copy.deepcopy(exact).half_(DTYPES[dtype])
-        yield _Way(name="torch", dtype=dtype, network=network, options=("--device", "cpu", "--dtype", dtype))
+        yield Way(name="torch", dtype=dtype, network=network, options=("--device", "cpu", "--dtype", dtype))
     if importlib.util.find_spec("ncnn") is None:
         return
     made = from_weights(exact, torch.float32, compiled=False, engine="ncnn").network
-    yield _Way(name="ncnn", dtype="fp32", network=made, options=("--engine", "ncnn", "--dtype", "fp32"))
+    yield Way(name="ncnn", dtype="fp32", network=made, options=("--engine", "ncnn", "--dtype", "fp32"))
     if not gpus():
         return
     gpu = chosen_gpu("vulkan")
     made = from_weights(exact, torch.float32, compiled=False, engine="vulkan", gpu=gpu.number).network
     how = None if gpu.is_software else ("--device", f"vulkan:{gpu.number}", "--dtype", "fp32")
     side = SIDE_OF_SOFTWARE if gpu.is_software else SIDE
-    yield _Way(name=f"ncnn Vulkan, {gpu.name}", dtype="fp32", network=made, options=how, side=side)
+    yield Way(name=f"ncnn Vulkan, {gpu.name}", dtype="fp32", network=made, options=how, side=side)
 
 
 @torch.no_grad()
-def _bare(way: _Way) -> float:
+def bare_seconds(way: Way) -> float:
     """Return the network's seconds for a megapixel."""
     config = way.network.config
     x = torch.randn(1, config.in_ch, way.side, way.side)

@@ -4,9 +4,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from diffuse_cli import Deblur, Denoise, Extend, Inpaint, Restore, SuperResolve, restore
+from diffuse_cli.degradation.kernels import defocus
 from diffuse_cli.diffusion import devices
 from diffuse_cli.diffusion.devices import Place, chosen_dtype, placed
 from diffuse_cli.diffusion.engines import ncnn as engine
@@ -16,6 +19,7 @@ from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings, tile_side
 from diffuse_cli.errors import UsageError
 from diffuse_cli.provenance import recipe
+from diffuse_cli.tasks.task import Task
 from tests.conftest import pixels
 from tests.helpers.program import Program
 
@@ -39,6 +43,20 @@ def test_it_gives_what_torch_gives(toy: Model, toy_file: Path, size: tuple[int, 
     x, noise, cond = torch.randn(2, 8, *size), torch.tensor([1.25, -0.6]), torch.rand(2, toy.network.config.cond)
     with torch.no_grad():
         torch.testing.assert_close(on_gpu.network(x, noise, cond), toy.network(x, noise, cond), atol=1e-3, rtol=1e-4)
+    assert on_gpu.recomputed == 0
+
+
+@needs_gpu
+def test_every_task_gives_what_the_cpu_gives(toy_file: Path) -> None:
+    on_gpu, on_cpu = Model.load(toy_file, device="vulkan"), Model.load(toy_file, device="cpu", dtype="fp32")
+    picture = np.random.default_rng(0).integers(0, 256, (48, 40, 3), np.uint8)
+    tasks: list[Task] = [
+        Denoise(noise=20), Inpaint(boxes=[(8, 8, 12, 10)]), SuperResolve(scale=2.0), Restore(noise=9.0, jpeg=40.0),
+        Deblur(kernel=defocus(2.0), noise=3.0), Extend(pad=(8, 8, 8, 8)),
+    ]  # fmt: skip
+    for task in tasks:
+        found, wanted = (restore(picture, task, model=model).astype(int) for model in (on_gpu, on_cpu))
+        assert abs(found - wanted).max() <= 1, task
     assert on_gpu.recomputed == 0
 
 
