@@ -75,6 +75,8 @@ def _asked(recipe: Mapping[str, Any]) -> dict[str, Any]:
         del asked["noise"]
     if isinstance(asked.get("noise"), str):  # a grain is read with the level
         asked.pop("grain", None)
+    if asked.pop("if_worn", False):  # as `repair` has it by itself
+        del asked["mask"]
     if {"to_size", "long_edge"} & asked.keys():
         asked.pop("scale", None)
     if asked.get("operation") == "super-resolve":

@@ -30,6 +30,8 @@ from ..images.picture import Picture
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL, luma
 from .visible import visible
+from .wear_evidence import counted
+from .wear_evidence import evidence as evidence_of_wear
 
 Mask = NDArray[np.bool_]
 _TILE: Final = 1024
@@ -55,11 +57,13 @@ class FoundMarks:
     Attributes:
         marks: (H, W), dust, hairs, scratches, cracks, spots and dates, with their soft rims.
         missing: (H, W), corners and strips that are torn off, with theirs.
+        sure: (H, W), what is no thing in the picture: torn parts, and all of it if the picture is worn.
         infrared: share of the picture that an infrared channel shows to be marks; None = there is no such channel.
     """
 
     marks: Mask
     missing: Mask
+    sure: Mask
     infrared: float | None = None
 
     @property
@@ -87,14 +91,21 @@ def find_marks(picture: Picture, strength: float = 0.5) -> FoundMarks:
         followed(logits[k], logit(_BEGINS[k]) + shift, logit(_FOLLOWED[k]) + shift) for k in range(len(CLASSES))
     ]
     judged = find_parts(levels, logits[0], strength), torn(levels)
-    found = [grown(followed_parts[k] | judged[k], _RIMS[k]) for k in range(len(CLASSES))]
+    parts = [followed_parts[k] | judged[k] for k in range(len(CLASSES))]
+    light = luma(x)[0, 0].numpy()
+    worn = evidence_of_wear(counted((light + 1) * np.float32(LEVEL), parts[0], logits[0]), light.size) > 0
+    found = [grown(parts[k], _RIMS[k]) for k in range(len(CLASSES))]
+    sure = found[0] | found[1] if worn else grown(judged[1], _RIMS[1])
     infrared = infrared_of(picture.source.extra)
     seen = None
     if infrared is not None and infrared.shape == found[0].shape:
-        seen = infrared_marks(infrared, luma(x)[0, 0].numpy(), strength)
+        seen = infrared_marks(infrared, light, strength)
     if seen is None:
-        return FoundMarks(marks=found[0], missing=found[1])
-    return FoundMarks(marks=found[0] | grown(seen, _RIMS[0]), missing=found[1], infrared=float(seen.mean()))
+        return FoundMarks(marks=found[0], missing=found[1], sure=sure)
+    seen_grown = grown(seen, _RIMS[0])
+    return FoundMarks(
+        marks=found[0] | seen_grown, missing=found[1], sure=sure | seen_grown, infrared=float(seen.mean())
+    )  # fmt: skip
 
 
 def followed(logits: NDArray[np.float32], begins: float, ends: float) -> Mask:

@@ -50,6 +50,7 @@ class Inpaint:
         feather: pixels over which the filling fades in, inside of that.
         mask_strength: of "auto": from 0, what is surely damage, to 1, whatever may be.
         mask_limit: of "auto": the most of the picture that may look damaged, in percent, without missing corners.
+        if_worn: of "auto": leave marks that may be things in the picture, because there are few signs of wear.
         smooth_fill: leave what is filled without the grain of the picture.
         unblend: what is marked is half-transparent: take it off where it can be measured, and fill its rim alone.
 
@@ -66,6 +67,7 @@ class Inpaint:
     feather: int = 0
     mask_strength: float = 0.5
     mask_limit: float = 5.0
+    if_worn: bool = False
     smooth_fill: bool = False
     unblend: bool = False
 
@@ -147,7 +149,8 @@ class Inpaint:
 
     def to_recipe(self) -> dict[str, Any]:
         """Return the options as a recipe tells them, without the mask."""
-        of_finding = set() if isinstance(self.mask, str) and self.mask == "auto" else {"mask_strength", "mask_limit"}
+        finding = {"mask_strength", "mask_limit", "if_worn"}
+        of_finding = set() if isinstance(self.mask, str) and self.mask == "auto" else finding
         return to_recipe(self, without={"mask", *of_finding})
 
     @classmethod
@@ -218,19 +221,23 @@ class Inpaint:
         from ..restoration.found_marks import find_marks
 
         found = find_marks(picture, self.mask_strength)
-        share, missing = (100 * float(part.mean()) for part in (found.marks, found.missing))
+        filled = found.sure if self.if_worn else found.all
+        parts = found.marks & filled, found.missing & filled, found.all & ~filled
+        share, missing, left = (100 * float(part.mean()) for part in parts)
         if share > self.mask_limit:
             raise TooMuchDamageError(
                 f"{share:.1f} % of the picture looks damaged, more than {self.mask_limit:g} %, probably too much; "
                 f"use a smaller --mask-strength to find less, or --mask-limit {math.ceil(share)} to fill it anyway"
             )
-        notes = (
-            [f"{share:.2f} % of the picture looks like dust, scratches or other marks, and is filled"] if share else []
-        )
-        notes += [f"{missing:.2f} % of the picture looks torn off, and is filled"] if missing else []
-        notes += [] if notes else ["nothing looks like dust, scratches or tears"]
+        said = {
+            "looks like dust, scratches or other marks, and is filled": share,
+            "looks torn off, and is filled": missing,
+            "may be marks or things in it, and stays; --mask auto fills it": left,
+        }
+        notes = [f"{percent:.2f} % of the picture {what}" for what, percent in said.items() if percent]
+        notes = notes or ["nothing looks like dust, scratches or tears"]
         notes += [f"the infrared channel shows {100 * found.infrared:.2f} % of it"] if found.infrared else []
-        return found.all, tuple(notes)
+        return filled, tuple(notes)
 
 
 def _uncovered(picture: "Picture", hole: "NDArray[np.bool_]", notes: tuple[str, ...]) -> "Problem":

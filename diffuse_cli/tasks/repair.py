@@ -24,7 +24,7 @@ ONLY: Final = ("marks", *RESTORED, "fading")
 
 
 def _found_marks() -> Inpaint:
-    return Inpaint(mask="auto")
+    return Inpaint(mask="auto", if_worn=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +35,8 @@ class Repair:
 
     Attributes:
         only: the names of `ONLY` that are repaired; None = all.
-        holes: where the marks are; "auto" by default. It counts only if marks are repaired.
+        holes: where the marks are; by default what is found, if the picture is worn. It counts only if marks are
+            repaired.
         saturation: factor of the colours; "auto" = dull colours of a faded print come back.
 
     Raises:

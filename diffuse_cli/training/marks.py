@@ -19,7 +19,7 @@ from torch.func import functional_call
 from torch.utils.data import DataLoader, Dataset
 
 from ..diffusion.devices import gains_by_bf16
-from ..diffusion.mark_detector import CLASSES, MarkDetector, evidence, save_detector
+from ..diffusion.mark_detector import CLASSES, MarkDetector, evidence, load_detector, save_detector
 from ..diffusion.network import normalised
 from ..errors import CheckpointError, PictureError
 from ..images.units import LEVEL
@@ -33,7 +33,7 @@ from .muon import Muon
 from .pictures import Data
 from .run_folder import check_same, locked
 from .sample_spec import keyed
-from .wear import MARK, MISSING, ROOM, SIDE, UNSURE, Worn, worn
+from .wear import CLEAN, MARK, MISSING, ROOM, SIDE, UNSURE, Worn, hardest, worn
 
 STATE, DETECTOR = "state.safetensors", "marks.safetensors"
 FORMAT: Final = "diffuse-train-marks-1"
@@ -43,6 +43,8 @@ _FIRST: Final = 128
 """Crops before the first step."""
 FRESH: Final = 1
 """New crops a step: fewer than a batch, because drawing two takes as long as a step."""
+_CANDIDATES: Final = 8
+"""Crops, at most, of which a clean one is chosen: the one with most narrow things, which look like marks."""
 _DICE: Final = 0.5
 _EMA: Final = 0.06
 _VALIDATION: Final = 96
@@ -50,11 +52,17 @@ _CUTS: Final = 64
 """Thresholds that validation tries."""
 
 
-def configured(seed: int) -> TrainConfig:
-    """Return the settings of a run: crops, rates and averages as other runs have them."""
+def configured(seed: int, *, trained: bool = False) -> TrainConfig:
+    """Return the settings of a run: crops, rates and averages as other runs have them.
+
+    Args:
+        seed: of the first weights and of the crops.
+        trained: the run begins with trained weights: at a low rate, which falls from the first step.
+    """
+    lr, decay = (0.005, 1.0) if trained else (0.015, 0.75)
     return TrainConfig(
-        seed=seed, batch=8, crop=SIDE + ROOM, lr=0.015, warmup=60, decay=0.75, ema=(_EMA,), ema_horizon=2000,
-        pyramid=(0.65, 0.35, 0.0, 0.0), textured=0.6,
+        seed=seed, batch=8, crop=SIDE + ROOM, lr=lr, warmup=60, decay=decay, ema=(_EMA,), ema_horizon=2000,
+        pyramid=(0.4, 0.3, 0.3, 0.0), textured=0.6,
     )  # fmt: skip
 
 
@@ -74,6 +82,9 @@ class WornCrops(Dataset[Worn]):
     def __getitem__(self, number: int) -> Worn:
         """Return a crop."""
         rng = keyed(self.seed, number, 1)
+        if rng.random() < CLEAN:
+            candidates = [self.bank.crop(rng, 0)[0] for _ in range(int(rng.integers(1, 1 + _CANDIDATES)))]
+            return worn(hardest(candidates), rng, clean=True)
         return worn(self.bank.crop(rng, self.textured)[0], rng)
 
 
@@ -190,13 +201,15 @@ def fresh(seed: int) -> MarkDetector:
     return net.train()
 
 
-def _begun(folder: Path, seed: int) -> _State:
+def _begun(folder: Path, seed: int, init: Path | None) -> _State:
     """Return the folder's state, or a new one.
 
     Raises:
-        CheckpointError: the folder's cannot be read.
+        CheckpointError: the folder's or the first weights cannot be read.
     """
     net = fresh(seed)
+    if init is not None:
+        net.load_state_dict(load_detector(init).state_dict())
     muon = Muon([layer.weight for _, layer, _ in net.layers()], lr=0.0)
     adam = torch.optim.Adam([net.gain], lr=0.0, betas=(0.9, 0.99))
     state = _State(net=net, average=ema.copy_of(net), muon=muon, adam=adam)
@@ -230,6 +243,7 @@ class MarksRun:
         out: the run's folder.
         length: how long.
         seed: of the first weights and of the crops.
+        init: a detector to begin with; None = random weights.
         threads: of the CPU; None = all but one.
         workers: processes that draw crops.
         save_every: seconds between saves.
@@ -239,6 +253,7 @@ class MarksRun:
     out: Path
     length: Length
     seed: int = 0
+    init: Path | None = None
     threads: int | None = None
     workers: int = 1
     save_every: float = 600.0
@@ -257,12 +272,12 @@ def train_detector(request: MarksRun, tell: Callable[[str], None], stopping: Cal
 
     Raises:
         UsageError: there are no pictures, or the folder holds another run.
-        CheckpointError: the folder's state cannot be read.
+        CheckpointError: the folder's state or the first weights cannot be read.
         PictureError: the disk fails, or the loss is not finite.
     """
     torch.set_num_threads(request.threads or max(torch.get_num_threads() - min(request.workers, 1), 1))
     keep_freed_memory()
-    config = configured(request.seed)
+    config = configured(request.seed, trained=request.init is not None)
     with locked(request.out):
         sources = pack(request.data, [], request.out, config, folder_labels=False, warn=tell)
         check_same(request.out, config, request.length, sources.sha256, ())
@@ -272,7 +287,7 @@ def train_detector(request: MarksRun, tell: Callable[[str], None], stopping: Cal
 class _Run:
     def __init__(self, request: MarksRun, config: TrainConfig, sources: Sources, tell: Callable[[str], None]) -> None:
         self.request, self.config, self.sources, self.tell = request, config, sources, tell
-        self.state = _begun(request.out, config.seed)
+        self.state = _begun(request.out, config.seed, request.init)
         self.log = RunLog(request.out, from_step=self.state.step)
         self.dtype = torch.bfloat16 if gains_by_bf16(torch.device("cpu")) else torch.float32
         self.total = request.length.steps(config.batch)

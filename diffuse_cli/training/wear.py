@@ -1,6 +1,7 @@
 """Worn pictures for the detector of marks: a clean crop, what wears it, and which of its pixels show a mark."""
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from ..degradation.camera import drawn_noise
 from ..degradation.damage import painted_worn
-from ..degradation.operators import blur, box_mean, dilated, resize
+from ..degradation.operators import blur, box_mean, closed, dilated, opened, resize
 from ..degradation.random_masks import MaskKind, random_marks
 from ..images.image_io import through_jpeg
 from ..images.units import LEVEL, luma
@@ -26,7 +27,7 @@ ROOM: Final = 16
 """Further pixels of the clean crop: a JPEG's blocks begin anywhere."""
 NONE, MARK, MISSING, UNSURE = range(4)
 """What a pixel shows. Unsure are soft rims, and marks that cannot be seen: they do not count in training."""
-_CLEAN: Final = 0.4
+CLEAN: Final = 0.4
 """Share of crops without marks."""
 _FAINTEST: Final = 5.0
 """Levels by which a mark changes a pixel that shows it, at least; _IN_TEXTURE: the same in stds of what is there."""
@@ -55,24 +56,39 @@ class Worn(NamedTuple):
     shown: NDArray[np.uint8]
 
 
-def worn(levels: NDArray[np.uint8], rng: Rng) -> Worn:
+def hardest(crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Return the crop with the strongest narrow things.
+
+    Args:
+        crops: (P, P, 3) each, in levels.
+    """
+    return max(crops, key=_narrow)
+
+
+def _narrow(levels: NDArray[np.uint8]) -> float:
+    light = torch.from_numpy(levels.mean(2, dtype=np.float32))[None, None]
+    return float((closed(light, 2) - opened(light, 2)).square().mean())
+
+
+def worn(levels: NDArray[np.uint8], rng: Rng, *, clean: bool = False) -> Worn:
     """Wear a crop out, and code it as a file does.
 
     Args:
         levels: (S + ROOM, S + ROOM, 3), clean.
         rng: draws what happens.
+        clean: draw no marks.
     """
     x = torch.from_numpy(levels.astype(np.float32)).permute(2, 0, 1)[None] / LEVEL - 1
     x = _soft(x, rng) if rng.random() < 0.35 else x
     drawn = rng.random()
-    x = drawing(x, rng) if drawn < 0.06 else lookalike(x, rng) if drawn < 0.2 else x
+    x = drawing(x, rng) if drawn < 0.06 else lookalike(x, rng) if drawn < 0.24 else x
     gray = rng.random() < 0.45
     x = luma(x).expand(-1, 3, -1, -1) if gray else x
     x = _faded(x, rng, gray=gray) if rng.random() < 0.5 else x
     noise = _grain(x, rng, gray=gray)
     before = rng.random() < 0.5
     x = x + noise if before else x
-    kinds = set() if rng.random() < _CLEAN else _kinds(rng)
+    kinds = set() if clean else _kinds(rng)
     y, missing = _marked(x, kinds, rng, gray=gray)
     shown = _shown(y - x, missing, x if before else x + noise)
     y = y if before else y + noise

@@ -79,7 +79,7 @@ def test_the_tone_is_changed_after_the_marks_are_filled() -> None:
 def test_too_many_marks_are_told_and_not_filled(monkeypatch: pytest.MonkeyPatch) -> None:
     def everything(picture: Picture, strength: float) -> FoundMarks:
         all_of_it = np.ones(picture.pixels.shape[:2], bool)
-        return FoundMarks(marks=all_of_it, missing=~all_of_it)
+        return FoundMarks(marks=all_of_it, missing=~all_of_it, sure=all_of_it)
 
     monkeypatch.setattr("diffuse_cli.restoration.found_marks.find_marks", everything)
     problem = Repair(only=("marks",)).problem(picture(scene()))
@@ -87,6 +87,22 @@ def test_too_many_marks_are_told_and_not_filled(monkeypatch: pytest.MonkeyPatch)
     (warning,) = problem.findings.warnings
     assert "100.0 % of the picture looks damaged" in warning
     assert warning.endswith("nothing is filled")
+
+
+def test_marks_that_may_be_things_stay_unless_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def few(picture: Picture, strength: float) -> FoundMarks:
+        marks, missing = (np.zeros(picture.pixels.shape[:2], bool) for _ in range(2))
+        marks[5, 5:20], missing[:4, :4] = True, True
+        return FoundMarks(marks=marks, missing=missing, sure=missing)
+
+    monkeypatch.setattr("diffuse_cli.restoration.found_marks.find_marks", few)
+    problem = Repair(only=("marks",)).problem(picture(scene()))
+    assert problem.hole is not None
+    assert int(problem.hole.sum()) == 16
+    assert "may be marks or things in it, and stays; --mask auto fills it" in problem.findings.notes[1]
+    asked = Repair(only=("marks",), holes=Inpaint(mask="auto")).problem(picture(scene()))
+    assert asked.hole is not None
+    assert int(asked.hole.sum()) == 31
 
 
 def test_a_gray_picture_stays_gray() -> None:

@@ -47,8 +47,11 @@ def repair(
     names = None if only is None else tuple(name.strip() for name in only.split(","))
     task = Repair(only=names, saturation=number_or_auto("saturation", saturation))
     if task.fills_holes:
-        masking = masking if masking.given else replace(masking, mask="auto")
-        tasks: TaskSource = _RepairHoles(plain=task, masking=masking, max_pixels=files.max_pixels)
+        looked_for = not masking.given
+        masking = replace(masking, mask="auto") if looked_for else masking
+        tasks: TaskSource = _RepairHoles(
+            plain=task, masking=masking, max_pixels=files.max_pixels, if_worn=looked_for
+        )  # fmt: skip
     elif masking.given:
         raise UsageError("--only leaves marks out, so nothing is filled; add marks there, or leave out the mask")
     else:

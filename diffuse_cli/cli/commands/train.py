@@ -232,6 +232,9 @@ def marks(
     images: Annotated[
         int | None, typer.Option(metavar="N", help="Train on N crops. The same command gives the same weights.")
     ] = None,
+    init: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Begin with this detector, at a third of the rate.")
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the first weights and of the crops.")] = 0,
     threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all but a worker's")
@@ -246,7 +249,9 @@ def marks(
         from ...training.marks import MarksRun, train_detector
 
         length = Length(images=images, minutes=minutes)
-        run = MarksRun(data=tuple(data), out=out, length=length, seed=seed, threads=threads, workers=workers)
+        run = MarksRun(
+            data=tuple(data), out=out, length=length, seed=seed, init=init, threads=threads, workers=workers
+        )  # fmt: skip
         ended = train_detector(run, lambda line: typer.echo(line, err=True), lambda: stop.asked)
     if not ended and stop.signal is not None:
         typer.echo(f"diffuse: stopped; the state is saved in {out}, and the same command goes on", err=True)

@@ -63,6 +63,7 @@ class MaskSource(TaskSource):
     masking: MaskOptions
     max_pixels: int
     unblend: bool = False
+    if_worn: bool = False
 
     def __post_init__(self) -> None:
         """Check what can be checked before the pictures are read.
@@ -131,6 +132,7 @@ class MaskSource(TaskSource):
             polygons=[polygon_of(text) for text in masking.polygon or ()], invert_mask=masking.invert_mask,
             grow=masking.grow, feather=masking.feather, mask_strength=masking.mask_strength,
             mask_limit=masking.mask_limit, smooth_fill=masking.smooth_fill, unblend=self.unblend,
+            if_worn=self.if_worn,
         )  # fmt: skip
 
     def saved(self, job: "Job") -> "Path | None":
