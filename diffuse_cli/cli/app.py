@@ -15,7 +15,7 @@ from ..system.process import own_stderr, wait_passively
 from ..system.streams import reading_once
 from ..version import __version__
 from .commands.config import default_map
-from .options.help import Command
+from .options.help import Command, Group
 from .run.display import one_line
 from .run.stopping import Terminated, on_sigterm
 
@@ -26,6 +26,14 @@ GROUPS: Final = {
     "Measure and train": ("evaluate", "bench", "degrade", "train", "models"),
 }
 """The commands, as help lists them."""
+FIRST: Final = {
+    "diffuse photo.jpg": "say what is wrong with a picture",
+    "diffuse denoise photo.jpg -o clean.jpg": "make one result",
+    "diffuse inpaint photo.jpg --paint": "paint over what is to go",
+    "diffuse restore scans/ -o out/ --resume": "do a folder, or go on after a stop",
+    "diffuse denoise -h": "list a command's options",
+}
+"""Whole command lines, as help shows them, and what they do."""
 ALIASES: Final = {"upscale": "super-resolve"}
 """Other names of commands."""
 
@@ -36,6 +44,9 @@ _PLAINLY: Final = (
     ("Input should be", "it should be"),
 )
 """What typer's converters say, and what it means."""
+
+_MOST_NAMED: Final = 4
+"""Commands that an error names, where they have the option that another one has not."""
 
 _ENDS: Final = {
     KeyboardInterrupt: (130, "interrupted"), Terminated: (143, "terminated"), MemoryError: (4, "out of memory"),
@@ -92,6 +103,12 @@ class Boundary(TyperGroup):
         for title, names in GROUPS.items():
             with formatter.section(title):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=200)) for name in names])
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
+        """Write some whole command lines, then what exit codes mean."""
+        with formatter.section("Examples"):
+            formatter.write_dl(list(FIRST.items()), col_max=42)
+        super().format_epilog(ctx, formatter)
 
     def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - the parser's context, which typer does not export
         """Run the command with the settings as its defaults."""
@@ -166,13 +183,26 @@ def _one_line(error: Exception) -> str:
         message = message.replace(said, meant)
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "diffuse"
+    others = _commands_with(getattr(error, "option_name", None), context)
+    if others:
+        message = f"No such option: {getattr(error, 'option_name', None)}. {others}"
     return f"{message.rstrip('.')}; see {command} --help"
+
+
+def _commands_with(option: str | None, context: Any) -> str:  # noqa: ANN401 - the parser's, as above
+    """Return which commands have an option that this one has not, as a sentence. "" = none has it."""
+    group = getattr(getattr(context, "parent", None), "command", None)
+    commands = getattr(group, "commands", {})
+    names = [name for name, one in commands.items() if any(option in p.opts for p in one.params)] if option else []
+    return f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} it" if 0 < len(names) <= _MOST_NAMED else ""
 
 
 app = typer.Typer(
     cls=Boundary,
     name="diffuse",
-    help="Restore pictures: remove noise, fill holes, enlarge, generate. One set of weights does it all.",
+    help="Restore pictures: remove noise, fill holes, enlarge, generate. One set of weights does it all.\n\n"
+    "Commands take pictures, folders, globs and -, which is stdin. Most of those that restore take clips. Inputs "
+    "are never overwritten.",
     rich_markup_mode=None,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -206,6 +236,11 @@ for _name in COMMANDS:
     importlib.import_module(f".commands.{_name}", __package__).add_to(app)
 for _info in app.registered_commands:
     _info.cls = Entrance
+for _group in app.registered_groups:
+    assert _group.typer_instance is not None
+    _group.cls = Group
+    for _info in _group.typer_instance.registered_commands:
+        _info.cls = Command
 
 
 def main() -> None:

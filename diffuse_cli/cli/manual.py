@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from ..version import __version__
+from .options.help import plain
 
 COMPLETIONS = {
     "bash": "bash-completion/completions/diffuse",
@@ -89,7 +90,8 @@ def _section(title: str, command: Any) -> list[str]:  # noqa: ANN401 - as above
     for parameter in command.params:
         record = parameter.get_help_record(context)
         if record is not None:
-            lines += [".TP", f".B {_text(record[0])}", _text(" ".join(record[1].split()))]
+            names, words = plain(record)
+            lines += [".TP", f".B {_text(names)}", _text(" ".join(words.split()))]
     return lines
 
 

@@ -26,8 +26,8 @@ Box = tuple[int, int, int, int]
 Polygon = tuple[tuple[float, float], ...]
 
 _WIDE_NOTE = (
-    "a hole is {across} pixels wide, so it is filled with pieces of the picture; --seed N picks other pieces, "
-    "--steps 1 fills it with the smooth mean"
+    "a hole is {across} pixels wide, so it gets pieces of the picture (--seed N picks others), or with --steps 1 the "
+    "smooth mean"
 )
 
 
@@ -81,7 +81,8 @@ class Inpaint:
             raise UsageError("--unblend needs --mask FILE, --box or --polygon, without --invert-mask and --feather")
         if self.mask is None and not self.boxes and not self.polygons:
             raise UsageError(
-                "nothing to fill; give --mask FILE, --mask alpha, --mask auto, --box x,y,w,h or --polygon x,y,..."
+                "nothing to fill; paint it with --paint, or give --mask FILE, --mask alpha, --mask auto, "
+                "--box X,Y,W,H or --polygon X,Y,..."
             )
         for box in self.boxes:
             if box[2] <= 0 or box[3] <= 0:

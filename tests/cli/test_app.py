@@ -63,6 +63,13 @@ def test_a_command_has_other_names(run: Program, cat: Path) -> None:
     assert run("upscale", cat, "--dry-run").exit_code == 0
 
 
+def test_an_option_of_other_commands_names_them(run: Program, cat: Path) -> None:
+    said = error_line(run("denoise", cat, "--aspect", "16:9"), 2)
+    assert said == "diffuse: No such option: --aspect. extend has it; see diffuse denoise --help"
+    assert "--paint. restore, repair, inpaint have it" in error_line(run("denoise", cat, "--paint"), 2)
+    assert "Possible options: --noise" in error_line(run("denoise", cat, "--nois", "3"), 2)
+
+
 def test_a_picture_alone_is_estimated(run: Program, cat: Path) -> None:
     result = run(cat)
     assert result.exit_code == 0

@@ -4,6 +4,7 @@ Reading, restoring and writing overlap. Pictures are restored in the caller's th
 threads read the next pictures and write the last ones.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -121,7 +122,7 @@ def run(
     Args:
         jobs: the plan.
         steps: the work on each picture.
-        on_end: gets what became of each picture, in the caller's thread.
+        on_end: gets what became of each picture, as soon as it is known. Any thread may call it, but one at a time.
         is_stopped: once it returns True, restored pictures are written, and no other is begun.
     """
     todo = list(jobs)
@@ -169,7 +170,8 @@ class _Line:
         self.readers = ThreadPoolExecutor(THREADS, "read")
         self.writers = ThreadPoolExecutor(THREADS, "write")
         self.reading: deque[tuple[Job, int, Future[tuple[float, Any]]]] = deque()
-        self.writing: dict[Future[End], int] = {}
+        self.writing: dict[Future[None], int] = {}
+        self.telling = threading.Lock()
         self.busy: list[Job] = []
         self.weight = 0
 
@@ -224,21 +226,30 @@ class _Line:
         except BusyError:
             self.busy.append(job)
         except SkippedError as skip:
-            self.on_end(End(job=job, status="skipped", why=str(skip)))
+            self.tell(End(job=job, status="skipped", why=str(skip)))
         except DiffuseError as error:
             self.steps.let_go(job)
-            self.on_end(End(job=job, status="failed", seconds=turn.seconds, error=error))
+            self.tell(End(job=job, status="failed", seconds=turn.seconds, error=error))
         except BaseException:
             self.steps.let_go(job)
             raise
         else:
-            self.writing[self.writers.submit(_write, self.steps, job, turn.restored, turn.seconds)] = weight
+            self.writing[self.writers.submit(self.write, job, turn.restored, turn.seconds)] = weight
             turn.restored = None  # the writer has it
             return
         self.weight -= weight
 
+    def write(self, job: Job, restored: object, spent: float) -> None:
+        """Write a picture, and tell so at once, however long the next one takes to be restored."""
+        self.tell(_write(self.steps, job, restored, spent))
+
+    def tell(self, end: End) -> None:
+        """Tell what became of a picture."""
+        with self.telling:
+            self.on_end(end)
+
     def collect(self, most: int) -> None:
-        """Tell what was written, and wait until at most `most` pictures are being written."""
+        """Wait until at most `most` pictures are being written."""
         while self.writing:
             finished = [future for future in self.writing if future.done()]
             if not finished and len(self.writing) <= most:
@@ -247,7 +258,7 @@ class _Line:
                 wait_for(self.writing, return_when="FIRST_COMPLETED")
             for future in finished:
                 self.weight -= self.writing.pop(future)
-                self.on_end(future.result())
+                future.result()
 
 
 def _settled(job: Job) -> "Future[tuple[float, Any]]":

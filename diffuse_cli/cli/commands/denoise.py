@@ -16,8 +16,8 @@ def denoise(
         str,
         typer.Option(
             metavar="auto|LEVEL|poisson|auto-map",
-            help="Level of the noise, its std in 8-bit levels. auto estimates it. poisson also estimates how it "
-            "depends on brightness. auto-map estimates how it depends on brightness and place.",
+            help="Level of the noise: its std in 8-bit levels, 5 is faint, 25 is strong. auto estimates it. poisson "
+            "also estimates how it depends on brightness, auto-map on brightness and place.",
         ),
     ] = "auto",
     grain: Grain = "auto",
@@ -29,7 +29,9 @@ def denoise(
             "folder, or a template like 'maps/{stem}.png', has one for each picture.",
         ),
     ] = None,
-    strength: Annotated[float, typer.Option(metavar="0..1", help="0 is the input, 1 the restored picture.")] = 1.0,
+    strength: Annotated[
+        float, typer.Option(metavar="0..1", help="How much is removed: 0 is the input, 1 the restored picture.")
+    ] = 1.0,
     chroma_strength: Annotated[
         float | None,
         typer.Option(metavar="0..1", help="The same for colour noise alone.", show_default="as --strength"),
@@ -40,9 +42,10 @@ def denoise(
     compute: Compute,
     clips: ClipOptions,
 ) -> None:
-    """Remove noise, also the correlated noise of cameras, phones and film. By default, it is estimated and printed.
+    """Remove noise, also the correlated noise of cameras, phones and film.
 
-    Then impulses (salt and pepper, hot pixels) are found and filled, too, and row noise is subtracted.
+    Its level is estimated and printed, unless --noise says it. Where it is estimated, impulses (salt and pepper, hot
+    pixels) are filled, too, and row noise is subtracted.
 
     DICOM scans keep their values and tags. Their results are for research, not for diagnosis.
     """

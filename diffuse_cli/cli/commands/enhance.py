@@ -38,8 +38,8 @@ def enhance(
         str,
         typer.Option(
             metavar="auto|LEVEL|poisson",
-            help="Noise of the file in 8-bit levels. auto reads it in the new light. poisson takes it as white and "
-            "estimates how it depends on brightness.",
+            help="Level of the noise in the file: its std in 8-bit levels. auto reads it in the new light. poisson "
+            "takes it as white and estimates how it depends on brightness.",
         ),
     ] = "auto",
     strength: Annotated[float, typer.Option(metavar="0..1", help="0 is the input, 1 the full effect.")] = 1.0,

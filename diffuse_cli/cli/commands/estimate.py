@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import time
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -40,7 +41,7 @@ _UNEVEN = 1.4
 
 @shared
 def estimate(files: Sources) -> None:
-    """Estimate the damage of pictures. Also say what `diffuse restore` would do. Writes no file.
+    """Say what is wrong with pictures, how sure that is, and what `diffuse restore` would do. Writes no file.
 
     If they are found, impulses: the share of single pixels far outside their neighbours; and row noise, column noise
     and hum: the std of their offsets. White noise: its std in 8-bit levels, and whether it grows with brightness
@@ -150,11 +151,13 @@ class _Estimator(Looking["Iterator[Picture]"]):
         facts = [f"{width}x{height}", frames, told_white(picture), told_damage(picture)]
         head = f"{one_line(name)}: {', '.join(fact for fact in facts if fact)}"
         notes = (f"  {'note':8} {note}" for note in picture.source.notes)
-        for line in (head, *notes, *_block(prepared, found, noise, problem)):
+        for line in (head, *notes, *_block(prepared, found, noise, problem, path)):
             typer.echo(line)
 
 
-def _block(prepared: "Prepared", found: "Estimate", noise: "FoundNoise", problem: "Problem") -> "Iterator[str]":
+def _block(
+    prepared: "Prepared", found: "Estimate", noise: "FoundNoise", problem: "Problem", path: Path
+) -> "Iterator[str]":  # fmt: skip
     height, width = prepared.picture.pixels.shape[:2]
     yield from _prepared_rows(prepared)
     yield _noise_row(found, noise)
@@ -169,7 +172,7 @@ def _block(prepared: "Prepared", found: "Estimate", noise: "FoundNoise", problem
     )
     yield _row("detail", size, found.resolution)
     yield from (_screen_row(screen) for screen in found.screens)
-    yield f"  restore  {_would(problem)}"
+    yield f"  restore  {_would(problem, path)}"
 
 
 def _prepared_rows(prepared: "Prepared") -> "Iterator[str]":
@@ -253,11 +256,13 @@ def _changes(problem: "Problem") -> bool:
     return problem.picture is not None or not problem.leaves_alone
 
 
-def _would(problem: "Problem") -> str:
+def _would(problem: "Problem", path: Path) -> str:
+    """Return what `restore` would do, and the command."""
+    command = shlex.join(["diffuse", "restore", str(path)])
     if not _changes(problem):
         return "would leave it as it is"
     if "screen" in problem.findings.facts:
-        return f"would remove the screen: {_command(problem)}"
+        return f"would remove the screen: {command}"
     told, facts = _told(problem), problem.findings.facts
     words = [
         *(["the impulses"] if problem.has_hole else []),
@@ -267,7 +272,7 @@ def _would(problem: "Problem") -> str:
         *([f"a blur of {told['blur']:.2f} pixels"] if told["blur"] else []),
         *(["the motion"] if "motion" in facts else ["the defocus"] if "defocus" in facts else []),
     ]
-    return f"would remove {', '.join(words)}: {_command(problem)}"
+    return f"would remove {', '.join(words)}: {command}"
 
 
 def _command(problem: "Problem") -> str:

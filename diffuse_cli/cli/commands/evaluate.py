@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class EvaluateOptions:
     """What to measure, and where the figures go."""
 
-    task: Annotated[MeasuredTask | None, typer.Option(help="What to measure.")] = None
+    task: Annotated[
+        Literal[MeasuredTask, "dejpeg"] | None, typer.Option(help="What to measure. dejpeg and jpeg are one.")
+    ] = None
     data: Annotated[
         list[Path] | None, typer.Option(metavar="DIR", help="A folder of clean pictures. Repeat for more.")
     ] = None
@@ -49,7 +51,7 @@ class EvaluateOptions:
         bool, typer.Option("--as-files", help="denoise: clip the noise and round it to 8 bits, as files do.")
     ] = False
     blind: Annotated[
-        bool, typer.Option("--blind", help="Do not tell the damage; it is estimated. denoise: with --as-files.")
+        bool, typer.Option("--blind", help="Estimate the damage instead of telling it. denoise: with --as-files.")
     ] = False
     crop: Annotated[
         int | None, typer.Option(metavar="PX", min=11, help="Use the middle of each picture, PX pixels a side.")
@@ -83,8 +85,15 @@ class EvaluateOptions:
         tuple[Path, Path] | None, typer.Option(metavar="A.json B.json", help="Compare two such files, B against A.")
     ] = None
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png|.svg|.pdf", help="Also draw the figures.")] = None
-    force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing files.")] = False
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; the table and errors still show.")] = False
+    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite files that exist.")] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress. The table and errors still show.")] = (
+        False
+    )
+
+    @property
+    def measured(self) -> MeasuredTask | None:
+        """The task, by its own name."""
+        return "jpeg" if self.task == "dejpeg" else self.task
 
     def plan(self, compute: ComputeSeveral) -> "Evaluation":
         """Return what is measured.
@@ -102,14 +111,14 @@ class EvaluateOptions:
         check_measured(self.json_file, self.plot, force=self.force)
         if self.pairs:
             return self._plan_pairs(self.pairs, compute)
-        assert self.task is not None
+        assert self.measured is not None
         assert self.data is not None
         from ...evaluation.plan import plan
 
         return plan(
-            self.task, self.data, compute.settings, levels=self.level or (), jpegs=self.jpeg or (), limit=self.limit,
-            steps=self.steps, fidelities=self.fidelity or (), samples=self.samples, gray=self.gray, crop=self.crop,
-            as_files=self.as_files, blind=self.blind, baseline=self.baseline,
+            self.measured, self.data, compute.settings, levels=self.level or (), jpegs=self.jpeg or (),
+            limit=self.limit, steps=self.steps, fidelities=self.fidelity or (), samples=self.samples,
+            gray=self.gray, crop=self.crop, as_files=self.as_files, blind=self.blind, baseline=self.baseline,
         )  # fmt: skip
 
     def _plan_pairs(self, pairs: list[Path], compute: ComputeSeveral) -> "Evaluation":
@@ -141,7 +150,7 @@ def evaluate(*, options: EvaluateOptions, compute: ComputeSeveral) -> None:
     what = options.plan(compute)
     from ...evaluation.plan import measure, models_of
 
-    named = models_of(compute.model or ["photo"], what, options.task)
+    named = models_of(compute.model or ["photo"], what, options.measured)
     with Display(quiet=options.quiet, total=what.total) as display:
         loaded = [(info, compute.load_model(str(info.path))) for info in named]
         outcome = measure(what, loaded, display.turn, display.say)

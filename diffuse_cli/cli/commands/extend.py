@@ -29,7 +29,7 @@ def extend(
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Paint beyond the frame. The picture itself stays bit for bit as it was.
+    """Paint beyond the frame, to make a picture wider or taller. The picture itself stays bit for bit as it was.
 
     The margins are filled from coarse to fine with pieces of the picture, as inpaint fills wide holes. --seed picks
     other pieces. --steps 1 gives the mean, without pieces. --fidelity 0 begins with a sample.

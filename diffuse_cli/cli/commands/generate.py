@@ -48,7 +48,7 @@ def generate(
         str | None,
         typer.Option(
             metavar="WxH",
-            help="Size. Beyond the training crops, pictures are drawn small, then enlarged.",
+            help="Size of a picture. Beyond the training crops, pictures are drawn small, then enlarged.",
             show_default="64x64",
         ),
     ] = None,
@@ -70,12 +70,17 @@ def generate(
     grid: Annotated[
         bool, typer.Option("--grid", help="Write one contact sheet, generate.{seed}.png, instead.")
     ] = False,
-    steps: Annotated[int, typer.Option(metavar="N", help="Solver steps of each stage.")] = GENERATE_STEPS,
+    steps: Annotated[
+        int, typer.Option(metavar="N", help="Steps in which a picture is drawn, at each stage.")
+    ] = GENERATE_STEPS,
     *,
     coding: Coding,
     compute: Compute,
 ) -> None:
-    """Draw pictures from what the checkpoint has learned. They are named generate.{seed}.{k}.png, k = 0, 1, ..."""
+    """Draw pictures without an input, from what the checkpoint has learned.
+
+    They are named generate.{seed}.{k}.png, k = 0, 1, ...
+    """
     from ...diffusion import checkpoint
 
     info = checkpoint.read_info(checkpoint.find(compute.model))

@@ -21,7 +21,7 @@ def info(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Pictures.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture.")] = False,
 ) -> None:
-    """Show what picture files say about themselves.
+    """Show how a result was made, and what else its file says.
 
     This is the format, the origin, content credentials, and how diffuse made the picture. Content credentials (C2PA)
     are found, but their signatures are not checked. Of DICOM it shows modality, range, window and spacing, and nothing

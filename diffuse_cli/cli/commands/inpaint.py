@@ -27,7 +27,7 @@ def inpaint(
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
-    """Fill masked pixels. All other pixels stay bit for bit as they were.
+    """Fill what is marked: a scratch, a date stamp, a wire, a person. All other pixels stay bit for bit as they were.
 
     Masks and boxes refer to the picture as displayed, with its EXIF orientation applied.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import UsageError
-from ..options.masking import MaskOptions
+from ..options.masking import MaskOptions, Paint
 from ..options.options import ComputeInRounds, Files, MetadataOptions, SamplingOptions, number_or_auto, shared
 from ..run.mask_source import MaskSource
 from ..run.task_source import SameTask, TaskSource
@@ -30,6 +30,7 @@ def repair(
             metavar="auto|FACTOR", help="Factor of the colours. 1 changes nothing. auto brings faded ones back."
         ),
     ] = "auto",
+    paint: Paint = False,
     *,
     masking: MaskOptions,
     which: SamplingOptions,
@@ -39,21 +40,28 @@ def repair(
     """Repair an old photograph in one go: scratches, dust, tears, grain, JPEG traces, blur and fading.
 
     It looks for all of these, says what it found, and undoes what is sure. What is not found stays as it is. --mask
-    names the damage instead of looking for it. Fading is measured inside the print, without its margin and its marks.
+    names the marks instead of looking for them; --paint shows those that it found, to be corrected. Fading is measured
+    inside the print, without its margin and its marks.
     """
     from ...tasks.repair import Repair
+    from ..paint.painting import Painting
     from ..run.restorer import restore_files
 
     names = None if only is None else tuple(name.strip() for name in only.split(","))
     task = Repair(only=names, saturation=number_or_auto("saturation", saturation))
+    tasks: TaskSource
     if task.fills_holes:
         looked_for = not masking.given
         masking = replace(masking, mask="auto") if looked_for else masking
-        tasks: TaskSource = _RepairHoles(
-            plain=task, masking=masking, max_pixels=files.max_pixels, if_worn=looked_for
-        )  # fmt: skip
-    elif masking.given:
-        raise UsageError("--only leaves marks out, so nothing is filled; add marks there, or leave out the mask")
+        if paint:  # whoever sees the marks decides how many there are
+            masking, make = replace(masking, mask_limit=100.0), lambda holes: replace(task, holes=holes)
+            tasks = Painting(masking=masking, files=files, compute=compute, which=which, task=make)
+        else:
+            tasks = _RepairHoles(plain=task, masking=masking, max_pixels=files.max_pixels, if_worn=looked_for)
+    elif masking.given or paint:
+        raise UsageError(
+            "--only leaves marks out, so nothing is filled; add marks there, or leave out --mask and --paint"
+        )
     else:
         masking.check_unused()
         tasks = SameTask(task=task)

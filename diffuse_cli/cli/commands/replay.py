@@ -69,7 +69,9 @@ def replay(
     ] = "auto",
     dtype: Annotated[Dtype | None, typer.Option(help="Number type.", show_default="the recipe's")] = None,
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only warnings and errors.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Show no progress. Warnings and errors still show.")
+    ] = False,
 ) -> None:
     """Make a result again from its recipe, and compare. Exits with 0 if the bytes are the same, else with 1.
 

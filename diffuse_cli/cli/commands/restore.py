@@ -32,18 +32,30 @@ def restore(
     files: Files,
     noise: Annotated[
         str | None,
-        typer.Option(metavar="auto|LEVEL", help="Level of the noise in 8-bit levels. 0 is none.", show_default="auto"),
+        typer.Option(
+            metavar="auto|LEVEL",
+            help="Level of the noise: its std in 8-bit levels. auto estimates it, 0 is none.",
+            show_default="auto",
+        ),
     ] = None,
     grain: Grain = "auto",
     jpeg: Annotated[
         str | None,
-        typer.Option(metavar="auto|Q", help="Quality of the JPEG that it is or was. 100 is none.", show_default="auto"),
+        typer.Option(
+            metavar="auto|Q",
+            help="Quality of the JPEG that it is or was. auto estimates it, 100 is none.",
+            show_default="auto",
+        ),
     ] = None,
     blur: Annotated[
         str | None,
-        typer.Option(metavar="auto|PX", help="Std of the blur (a Gaussian) in pixels. 0 is none.", show_default="auto"),
+        typer.Option(
+            metavar="auto|PX",
+            help="Std of the blur (a Gaussian) in pixels. auto estimates it, 0 is none.",
+            show_default="auto",
+        ),
     ] = None,
-    scale: Annotated[float, typer.Option(metavar="S", help="Also enlarge by this factor, 1 <= S <= 8.")] = 1.0,
+    scale: Annotated[float, typer.Option(metavar="S", help="Also enlarge by this factor, up to 8.")] = 1.0,
     only: Annotated[
         str | None, typer.Option(metavar="noise,jpeg,blur,screen", help="Undo only these.", show_default="all")
     ] = None,
@@ -55,7 +67,7 @@ def restore(
     compute: ComputeInRounds,
     clips: ClipOptions,
 ) -> None:
-    """Undo noise, JPEG compression, blur, a halftone screen and holes at once.
+    """Undo noise, JPEG traces, blur, halftone dots and holes at once.
 
     The damage is estimated for each picture, as `diffuse estimate` reports it, unless an option sets it. Impulses and
     row noise count as noise. Damage that is not found is not undone: a good picture stays as it is. The dots of a
@@ -110,14 +122,16 @@ def deblur(
         ),
     ] = None,
     noise: Annotated[
-        str, typer.Option(metavar="auto|LEVEL", help="Level of the noise in 8-bit levels (its std). auto estimates it.")
+        str, typer.Option(metavar="auto|LEVEL", help="Level of the noise: its std in 8-bit levels. auto estimates it.")
     ] = "auto",
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: ComputeInRounds,
 ) -> None:
-    """Undo a blur. Short for `restore --only blur`, if it is no motion, defocus or other kernel that is known.
+    """Sharpen a soft, shaken or defocused picture: undo its blur.
+
+    Short for `restore --only blur`, if no --motion, --defocus or --kernel is given.
 
     Undoing a blur amplifies noise. So noise is removed, too, if there is a blur to undo.
     """

@@ -52,7 +52,7 @@ def stylize(
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Solver steps at each scale. 1 changes only colours.", show_default="6"),
+        typer.Option(metavar="N", min=1, help="Steps at each scale. 1 changes only colours.", show_default="6"),
     ] = None,
     *,
     keeping: MetadataOptions,

@@ -13,19 +13,23 @@ def super_resolve(
     files: Files,
     scale: Annotated[
         float | None,
-        typer.Option(metavar="S", help="Factor, any real number with 1 < S <= 8.", show_default="2"),
+        typer.Option(
+            metavar="S", help="Factor: 2 is twice as wide and high. Any number above 1, up to 8.", show_default="2"
+        ),
     ] = None,
     to_size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="Fit inside this size, and keep the aspect ratio.")
+        str | None, typer.Option(metavar="WxH", help="Enlarge until it fits this size, and keep the shape.")
     ] = None,
     long_edge: Annotated[int | None, typer.Option(metavar="N", help="Enlarge the longer side to N pixels.")] = None,
     consistent: Annotated[
         bool,
-        typer.Option("--consistent", help="Make a result that gives the input when it is shrunk (bicubic, in float)."),
+        typer.Option(
+            "--consistent", help="Make a result that gives the input again when it is shrunk (bicubic, in float)."
+        ),
     ] = False,
     plain: Annotated[
         bool,
-        typer.Option("--plain", help="Do not look for noise and JPEG compression: the input was shrunk, no more."),
+        typer.Option("--plain", help="Do not look for noise and JPEG compression. Enlarge the picture as it is."),
     ] = False,
     *,
     which: SamplingOptions,
@@ -33,7 +37,7 @@ def super_resolve(
     compute: Compute,
     clips: ClipOptions,
 ) -> None:
-    """Enlarge by any factor up to 8.
+    """Enlarge, by 2 or any other factor up to 8. `upscale` is another name.
 
     Noise and JPEG compression are estimated for each picture, and are not enlarged. --plain and --consistent enlarge
     the picture as it is. Rows, columns and pixel spacing of DICOM are corrected; its results are for research, not for

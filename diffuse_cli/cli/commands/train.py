@@ -88,7 +88,7 @@ class TrainOptions:
     validate_every: Annotated[int, typer.Option(metavar="STEPS", min=1, help="Steps between validations.")] = 500
     log_every: Annotated[int, typer.Option(metavar="STEPS", min=1, help="Steps between lines of the log.")] = 20
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto"
-    dtype: Annotated[TrainDtype, typer.Option(help="Type of the network; master weights are fp32.")] = "auto"
+    dtype: Annotated[TrainDtype, typer.Option(help="Number type of the network. Master weights are fp32.")] = "auto"
     compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Use torch.compile.", show_default="where it pays")
     ] = None
@@ -103,7 +103,9 @@ class TrainOptions:
         ),
     ] = None
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard event files.")] = False
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; warnings and errors still show.")] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress. Warnings and errors still show.")] = (
+        False
+    )
 
     def settings(self) -> TrainConfig:
         """Return the config file's settings, with those of the command line laid over them.
@@ -189,7 +191,7 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The checkpoint (.safetensors).")],
     ema: Annotated[float | None, typer.Option(metavar="LENGTH", help="Of the average.", show_default="first")] = None,
     licence: Annotated[str, typer.Option(metavar="TEXT", help="Licence notes of weights and data.")] = "",
-    force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing file.")] = False,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite a file that exists.")] = False,
 ) -> None:
     """Write a run's averaged weights as a checkpoint for --model, with config, data summary and metrics."""
     from ...training.export import export as write
@@ -207,7 +209,7 @@ def noise(
     model: Annotated[str, typer.Option(metavar="NAME|FILE", help="The weights that it reads noise with.")] = "photo",
     crops: Annotated[int, typer.Option(metavar="N", help="Crops to learn from; an eighth is held out.", min=16)] = 4000,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the crops.")] = 0,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing file.")] = False,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite a file that exists.")] = False,
 ) -> None:
     """Train the regressor that reads the noise of photographs. The weights see crops whose noise is known."""
     from ...training.photo_noise import train_regressor

@@ -82,7 +82,7 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Check whether a result is explained by what was done. Exits with 0 if it is, else with 1.
+    """Check whether a result is explained by its input and what was done. Exits with 0 if it is, else with 1.
 
     The recipe in OUT says what was done, or --op and its options do. Pixels that were kept must be equal (in a lossy
     file: except for what its coder does). Removed noise must be white and of the declared size. A restored picture must

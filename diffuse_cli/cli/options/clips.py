@@ -30,18 +30,20 @@ class ClipOptions:
     ] = None
     temporal: Annotated[
         Literal["on", "off"],
-        typer.Option(help="on: earlier frames of a clip, moved by optical flow, tell of the next. off: each alone."),
+        typer.Option(help="on also uses the frames before, moved by optical flow. off restores each frame alone."),
     ] = "on"
-    codec: Annotated[Codec | None, typer.Option(help="Coding of a clip. ffv1 loses nothing.", show_default="h264")] = (
+    codec: Annotated[Codec | None, typer.Option(help="Codec of a clip. ffv1 loses nothing.", show_default="h264")] = (
         None
     )
     crf: Annotated[
         float | None,
-        typer.Option(metavar="0..51", help="Constant rate factor of a clip, 0 is best.", show_default="18, hevc 20"),
+        typer.Option(
+            metavar="0..51", help="Quality of a clip: constant rate factor, 0 is best.", show_default="18, hevc 20"
+        ),
     ] = None
     preset: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="How long the encoder tries: ultrafast .. veryslow.", show_default="medium"),
+        typer.Option(metavar="NAME", help="How long the encoder tries: ultrafast to veryslow.", show_default="medium"),
     ] = None
 
     def part(self) -> "ClipPart":

@@ -1,8 +1,9 @@
 """How help texts look: an example first, the command's own options next, then those that commands share, by title."""
 
+import re
 from typing import Any, Final
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 OWN: Final = "Options"
 """Title of the options that only this command has."""
@@ -35,8 +36,23 @@ EXAMPLES: Final = {
 """One line for each command, under its usage."""
 
 
+_PLAINLY: Final = (
+    (re.compile(r" <(?:list\[)?(?:Path|path|str|int)\]?>$"), ""),
+    (re.compile(r"<([^<> ]*)>$"), r"\1"),
+    (re.compile(r"\[default: \((.*)\)(?:; x>=\d+)?\]$"), r"[default: \1]"),
+    (re.compile(r"\[default: (.*); x>=\d+\]$"), r"[default: \1]"),
+    (re.compile(r" *\[x>=\d+\]$"), ""),
+)
+"""What the parser adds to names and defaults, and what a reader needs of it."""
+
+
 class Command(TyperCommand):
     """A command whose help has an example and titled groups of options."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - the parser's, which typer does not export
+        """Return what follows the command's name, with one pair of brackets at most."""
+        bare = {"[INPUTS...]...": "INPUTS...", "{FILES...}...": "FILES...", "[[COMMAND]]": "[COMMAND]"}
+        return [bare.get(piece, piece.strip("{}")) for piece in super().collect_usage_pieces(ctx)]
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - the parser's, which typer does not export
         """Write the usage line, and an example."""
@@ -51,11 +67,31 @@ class Command(TyperCommand):
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
-                groups[_title(parameter)].append(record)
+                groups[_title(parameter)].append(plain(record))
         for title, records in groups.items():
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
+
+
+class Group(TyperGroup):
+    """A command of several, whose help lists each with its whole first sentence."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
+        """Write the options, then the commands."""
+        records = [parameter.get_help_record(ctx) for parameter in self.get_params(ctx)]
+        with formatter.section("Options"):
+            formatter.write_dl([plain(record) for record in records if record is not None])
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(limit=200)) for name, one in self.commands.items()])
+
+
+def plain(record: tuple[str, str]) -> tuple[str, str]:
+    """Return an option's names and help as a reader wants them."""
+    names, text = record
+    for pattern, replacement in _PLAINLY:
+        names, text = pattern.sub(replacement, names), pattern.sub(replacement, text)
+    return names, text
 
 
 def _title(parameter: Any) -> str:  # noqa: ANN401 - as above

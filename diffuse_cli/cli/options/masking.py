@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Paint = Annotated[
     bool,
     typer.Option(
-        "--paint", help="Paint the mask in the browser, on a page of this machine, and choose among its results there."
+        "--paint", help="Paint what is filled in the browser, on a page of this machine, and choose a result there."
     ),
 ]
 
@@ -44,7 +44,7 @@ class MaskOptions:
         str | None,
         typer.Option(
             metavar="FILE|DIR/",
-            help="Write the mask of what is filled. Several pictures need a folder or 'm/{stem}.png'.",
+            help="Write the mask of what is filled. Several pictures need a folder, or a template like 'm/{stem}.png'.",
         ),
     ] = None
     show_fill: Annotated[
@@ -59,7 +59,7 @@ class MaskOptions:
         list[str] | None, typer.Option(metavar="X,Y,X,Y,...", help="Polygon to fill. Repeat for more.")
     ] = None
     invert_mask: Annotated[bool, typer.Option("--invert-mask", help="Fill all but mask, boxes and polygons.")] = False
-    grow: Annotated[int, typer.Option(metavar="PX", help="Grow what is filled by this many pixels.")] = 0
+    grow: Annotated[int, typer.Option(metavar="PX", help="Widen what is filled by this many pixels on every side.")] = 0
     feather: Annotated[
         int,
         typer.Option(
@@ -67,7 +67,8 @@ class MaskOptions:
         ),
     ] = 0
     smooth_fill: Annotated[
-        bool, typer.Option("--smooth-fill", help="Do not give what is filled the grain of the picture beside it.")
+        bool,
+        typer.Option("--smooth-fill", help="Leave what is filled smooth, without the grain of the picture beside it."),
     ] = False
 
     @property

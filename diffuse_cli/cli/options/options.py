@@ -31,8 +31,8 @@ Grain = Annotated[
     str,
     typer.Option(
         metavar="auto|PX",
-        help="How coarse noise of a given level is: the std of the Gaussian that gives white noise its correlation. "
-        "0 is white. auto reads it from the picture.",
+        help="Size of the grain of the noise in pixels: the std of the Gaussian that turns white noise into it. 0 is "
+        "white noise, pixel by pixel. auto reads it from the picture.",
     ),
 ]
 """How coarse noise is."""
@@ -67,7 +67,9 @@ class Output(LogOptions):
             "-o",
             "--output",
             metavar="FILE|DIR/|-",
-            help="A file, a folder that keeps names, a template with {dir} {stem} {ext} {op} {seed} {k}, or stdout.",
+            help="Where results go: a file; a folder, where they keep their names; a template with {dir} {stem} {ext} "
+            "{op} {seed} {k}; or - for stdout.",
+            show_default="{stem}.{op}{ext} beside the input",
         ),
     ] = None
     on_exists: Annotated[
@@ -80,7 +82,7 @@ class Output(LogOptions):
         bool,
         typer.Option(
             "--resume",
-            help="Skip results that the same recipe has made from the same input.",
+            help="Go on after a stop: skip results that the same recipe has made from the same input.",
             rich_help_panel="Batches",
         ),
     ] = False
@@ -88,7 +90,7 @@ class Output(LogOptions):
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Log of finished results, for --resume.",
+            help="File that lists finished results, for --resume.",
             show_default="in the user's state folder",
             rich_help_panel="Batches",
         ),
@@ -103,12 +105,12 @@ class Output(LogOptions):
         Path | None,
         typer.Option(
             metavar="FILE.html",
-            help="Write a page about all pictures: before and after, recipes, failures.",
+            help="Write a page about all pictures: before and after, what was done, failures.",
             rich_help_panel="Batches",
         ),
     ] = None
     report_size: Annotated[
-        int, typer.Option(metavar="MB", min=1, help="Largest size of that page.", rich_help_panel="Batches")
+        int, typer.Option(metavar="MB", min=1, help="Largest size of the report.", rich_help_panel="Batches")
     ] = 60
 
     @property
@@ -143,13 +145,13 @@ class Sources(LogOptions):
         typer.Option(metavar="LIST|-", help="Read the names of the inputs from a file or stdin, one a line."),
     ] = None
     null: Annotated[
-        bool, typer.Option("-0", "--null", help="The names in the list end with NUL, not with newlines.")
+        bool, typer.Option("-0", "--null", help="Names in --files-from end with NUL, not with newlines.")
     ] = False
-    shard: Annotated[
-        str | None, typer.Option(metavar="I/N", help="Do only the I-th of N parts of the batch, I from 1.")
-    ] = None
+    shard: Annotated[str | None, typer.Option(metavar="I/N", help="Do only part I of N of the batch, such as 1/2.")] = (
+        None
+    )
     max_pixels: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Refuse larger pictures before they fill the memory.")
+        int, typer.Option(metavar="N", min=1, help="Refuse pictures of more pixels, before they fill the memory.")
     ] = 500_000_000
 
 
@@ -162,8 +164,8 @@ class Files(Sources, Output):
     damaged: Annotated[
         Damaged,
         typer.Option(
-            help="What to do with damaged JPEGs and animations: keep what is there, refuse them, or inpaint the "
-            "missing rows of JPEGs first.",
+            help="What to do with damaged JPEGs and animations: keep what can be read, refuse them, or also inpaint "
+            "what is missing of JPEGs.",
             rich_help_panel="Batches",
         ),
     ] = "keep"
@@ -172,8 +174,8 @@ class Files(Sources, Output):
         typer.Option(
             "--try",
             metavar="V,V,...|NAME=V,V,...",
-            help="Write a sheet of results to choose from: one for each value of the command's main option, or of the "
-            "one that is named. Print the command of each.",
+            help="Try values of the command's main option, or of the one that is named, such as 5,10,20 or seed=1,2,3. "
+            "Writes one sheet of results to choose from, and prints the command of each.",
         ),
     ] = None
     compare: Annotated[
@@ -193,7 +195,9 @@ class Coding:
 
     format: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="png, jpeg, webp, tiff, ...", show_default="the input's, or what -o says"),
+        typer.Option(
+            metavar="NAME", help="File format: png, jpeg, webp, tiff, ...", show_default="the input's, or what -o says"
+        ),
     ] = None
     quality: Annotated[
         int | None,
@@ -221,7 +225,8 @@ class MetadataOptions(Coding):
     metadata: Annotated[
         Policy,
         typer.Option(
-            help="safe drops place, serial numbers, owner, maker notes and thumbnails. strip drops all but colour."
+            help="What results keep of the input's metadata: all of it; safe drops place, serial numbers, owner, maker "
+            "notes and thumbnails; strip drops all but colour."
         ),
     ] = "keep"
     keep_times: Annotated[bool, typer.Option("--keep-times", help="Give results the time stamps of their inputs.")] = (
@@ -245,12 +250,16 @@ class Computing:
 
     title: ClassVar[str] = "Machine"
 
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the noise. Equal seeds give equal pictures.")] = 0
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Seed of what is drawn at random. Equal seeds give equal pictures.")
+    ] = 0
     ensemble: Annotated[
         bool,
-        typer.Option("--ensemble", help="Average eight calls, on the picture turned and mirrored. 8 times as slow."),
+        typer.Option(
+            "--ensemble", help="Average the results of the picture turned and mirrored in eight ways. 8 times as slow."
+        ),
     ] = False
-    solver: Annotated[Solver, typer.Option(help="Solver of the sampler, for more than one step.")] = "dpmpp-2m"
+    solver: Annotated[Solver, typer.Option(help="Solver that draws samples, where --steps is above 1.")] = "dpmpp-2m"
     device: Annotated[
         Device,
         typer.Option(
@@ -276,7 +285,11 @@ class Computing:
         ),
     ] = "torch"
     tile: Annotated[
-        str, typer.Option(metavar="auto|N|off", help="Side of a tile in pixels. off computes the picture in one piece.")
+        str,
+        typer.Option(
+            metavar="auto|N|off",
+            help="Side in pixels of the tiles that are computed one by one. off takes the picture as one.",
+        ),
     ] = "auto"
     memory: Annotated[
         str | None,
@@ -451,14 +464,15 @@ class SamplingOptions:
         float | None,
         typer.Option(
             metavar="0..1",
-            help="1 is the posterior mean: best PSNR, but smooth. 0 is a posterior sample: one plausible picture.",
+            help="1 is the mean of all pictures that fit: best PSNR, but smooth. 0 is one of them, a sample: sharper, "
+            "with invented detail.",
             show_default="1, but wide holes get texture; 0 with --samples or --steps above 1",
         ),
     ] = None
     steps: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Solver steps of a sample. 1 is the posterior mean.", show_default="1, or as measured"
+            metavar="N", help="Steps in which a sample is drawn. 1 is the mean.", show_default="1, or as measured"
         ),
     ] = None
     samples: Annotated[
@@ -471,17 +485,17 @@ class SamplingOptions:
     uncertainty: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE",
-            help="Write how much the samples (8 by default) differ: each pixel's std in 8-bit levels times 256, as "
-            "16-bit PNG. This and the next two take a file, a folder or a template, as -o does.",
+            metavar="FILE|DIR/",
+            help="Write how sure each pixel is: the std of the samples (8 by default) in 8-bit levels times 256, as "
+            "16-bit PNG.",
         ),
     ] = None
     uncertainty_view: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the same in colours, with a legend.")
+        str | None, typer.Option(metavar="FILE|DIR/", help="Write the same in colours with a legend, to look at.")
     ] = None
     trace: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Write a sheet of the estimates at every step of the first sample."),
+        typer.Option(metavar="FILE|DIR/", help="Write a sheet of the estimates at every step of the first sample."),
     ] = None
 
     def answers(self) -> "SamplingRequest":

@@ -5,7 +5,7 @@ const mask = $("mask").getContext("2d", { willReadFrequently: true });
 const draft = $("draft").getContext("2d");
 const INK = "#ff1744";
 const view = { width: 1, height: 1, zoom: 1, x: 0, y: 0 };
-const state = { tool: "brush", done: [], undone: [], open: null, cursor: null, over: false, guess: 0, shown: null };
+const state = { tool: "brush", done: [], undone: [], open: null, cursor: null, mouse: null, over: false, guess: 0, shown: null };
 
 // What was done, as a list of marks: undoing is drawing one mark less ------------------------------------------------
 
@@ -152,11 +152,23 @@ function choose(tool) {
     button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
   }
   stage.style.cursor = tool === "move" ? "grab" : "crosshair";
+  showRing();
 }
 
 // Zoom and pan --------------------------------------------------------------------------------------------------------
 
 const fitting = () => Math.min(stage.clientWidth / view.width, stage.clientHeight / view.height);
+
+/** A ring as wide as the brush, where the mouse is. */
+function showRing(point = state.mouse) {
+  state.mouse = point;
+  const paints = state.tool === "brush" || state.tool === "eraser";
+  $("ring").hidden = !point || !paints;
+  if (!point) return;
+  const across = Math.max(2, Number($("width").value) * view.zoom);
+  Object.assign($("ring").style, { width: `${across}px`, height: `${across}px` });
+  $("ring").style.transform = `translate(${point[0] - across / 2}px, ${point[1] - across / 2}px)`;
+}
 
 function place() {
   const clamp = (at, whole, room) => whole <= room ? (room - whole) / 2 : Math.min(room / 2, Math.max(room / 2 - whole, at));
@@ -164,6 +176,7 @@ function place() {
   view.y = clamp(view.y, view.height * view.zoom, stage.clientHeight);
   $("canvas").style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.zoom})`;
   stage.classList.toggle("sharp", view.zoom >= 2);
+  showRing();
   showDraft();
 }
 
@@ -209,6 +222,7 @@ stage.addEventListener("pointerdown", (event) => {
   }
 });
 stage.addEventListener("pointermove", (event) => {
+  showRing(event.pointerType === "mouse" || event.pointerType === "pen" ? at(event) : null);
   const before = pointers.get(event.pointerId);
   if (!before) return;
   const now = at(event);
@@ -239,6 +253,7 @@ for (const kind of ["pointerup", "pointercancel"]) {
     if (pointers.size === 0) pinching = false;
   });
 }
+stage.addEventListener("pointerleave", () => showRing(null));
 stage.addEventListener("wheel", (event) => {
   event.preventDefault();
   zoomTo(view.zoom * Math.exp(-event.deltaY / 400), ...at(event));
@@ -261,7 +276,7 @@ document.addEventListener("keydown", (event) => {
 function act(key) {
   const tools = { b: "brush", e: "eraser", r: "box", p: "polygon", h: "move" };
   const actions = {
-    g: () => pressButton("another"), m: () => pressButton("back"),
+    f: () => pressButton("fill"), g: () => pressButton("another"), m: () => pressButton("back"),
     "+": () => zoomTo(view.zoom * 1.5), "=": () => zoomTo(view.zoom * 1.5), "-": () => zoomTo(view.zoom / 1.5),
     0: fit, 1: () => zoomTo(1), "[": () => widen(0.8), "]": () => widen(1.25),
   };
@@ -283,7 +298,12 @@ function pressButton(id) {
 
 function widen(factor) {
   $("width").value = Math.round(Number($("width").value) * factor + Math.sign(factor - 1) * 0.5);
+  tellWidth();
+}
+
+function tellWidth() {
   $("width-told").textContent = $("width").value;
+  showRing();
 }
 
 function step(key) {
@@ -450,7 +470,7 @@ $("fit").addEventListener("click", fit);
 $("one").addEventListener("click", () => zoomTo(1));
 $("in").addEventListener("click", () => zoomTo(view.zoom * 1.5));
 $("out").addEventListener("click", () => zoomTo(view.zoom / 1.5));
-$("width").addEventListener("input", () => { $("width-told").textContent = $("width").value; });
+$("width").addEventListener("input", tellWidth);
 for (const button of document.querySelectorAll("[data-tool]")) button.addEventListener("click", () => choose(button.dataset.tool));
 stage.addEventListener("dblclick", () => { if (state.tool === "polygon" && state.open) { state.open.points.pop(); finish(); } });
 new ResizeObserver(() => place()).observe(stage);
@@ -476,7 +496,7 @@ async function begin() {
   tellStrength();
   $("width").max = Math.max(20, Math.round(Math.max(view.width, view.height) / 8));
   $("width").value = Math.max(3, Math.round(Math.max(view.width, view.height) / 50));
-  $("width-told").textContent = $("width").value;
+  tellWidth();
   $("picture").src = "picture";
   if (facts.initial) {
     const image = new Image();

@@ -7,6 +7,8 @@ import io
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ...images.rendering import Box, common_size, interest, root_mean_square
@@ -24,6 +26,8 @@ _THUMBNAILS: Final = ((50_000, 208), (20_000, 144), (5_000, 96), (0, 64))
 _LEAST_DENSITY: Final = 0.03
 """Bytes per pixel that every photograph needs at these qualities. If there are fewer, no whole picture is tried."""
 _LARGEST_PROFILE: Final = 4096
+_INK: Final = (255, 23, 68)
+"""The colour of masks, as on the page that they are painted on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,6 +167,30 @@ def _thumbnail(before: Image.Image, after: Image.Image, budget: int) -> bytes:
     sheet.paste(left.crop((0, 0, sheet.width // 2, sheet.height)), (0, 0))
     data = jpeg(sheet, 78)
     return data if len(data) <= budget // 2 else b""
+
+
+def mask_layer(hole: NDArray[np.bool_], budget: int) -> bytes:
+    """Return a mask as a PNG that is laid over its picture: a colour where it is set, else transparent.
+
+    Args:
+        hole: (H, W), True = marked.
+        budget: in bytes.
+
+    Returns:
+        the whole mask as large as the budget allows, or b"" if not even a tiny one fits. No marked pixel is lost.
+    """
+    (height, width), (rows, columns) = hole.shape, np.nonzero(hole)
+    longest = max(height, width)
+    for side in (longest, *(side for side in _SMALL_SIDES if side < longest)):
+        small = np.zeros((max(1, height * side // longest), max(1, width * side // longest)), np.uint8)
+        small[rows * small.shape[0] // height, columns * small.shape[1] // width] = 1
+        marks = Image.fromarray(small, "P")
+        marks.putpalette((0, 0, 0, *_INK))
+        stream = io.BytesIO()
+        marks.save(stream, "PNG", transparency=0, bits=1, optimize=True)
+        if stream.tell() <= budget:
+            return stream.getvalue()
+    return b""
 
 
 def jpeg(image: Image.Image, quality: int) -> bytes:

@@ -33,12 +33,19 @@ const plural = (n) => `${n} picture${n === 1 ? "" : "s"}`;
 
 const rounded = (_, value) => (typeof value === "number" ? Number(value.toFixed(3)) : value);
 
+function lines(texts) {
+  const list = document.createElement("ul");
+  for (const text of texts) list.append(Object.assign(document.createElement("li"), { textContent: text }));
+  return list;
+}
+
 function addFacts(list, facts) {
   for (const [key, value] of Object.entries(facts)) {
     const term = document.createElement("dt");
     const text = document.createElement("dd");
     term.textContent = key.replaceAll("_", " ");
-    text.textContent = typeof value === "string" ? value : JSON.stringify(value, rounded);
+    if (key === "found" && Array.isArray(value)) text.append(lines(value));
+    else text.textContent = typeof value === "string" ? value : JSON.stringify(value, rounded);
     list.append(term, text);
   }
 }
@@ -46,6 +53,7 @@ function addFacts(list, facts) {
 $("title").textContent = `diffuse ${index.op}: ${plural(pictures.length)}`;
 $("summary").textContent = Object.keys(STATUS).filter((s) => counts[s]).map((s) => `${counts[s]} ${STATUS[s]}`).join(", ")
   + `, in ${index.seconds} s` + (index.stopped ? `; stopped by ${index.stopped}` : "") + `. diffuse ${index.version}`;
+$("key-failure").hidden = !counts.failed;
 $("common").hidden = Object.keys(index.common).length === 0;
 addFacts($("common").querySelector("dl"), ordered(index.common));
 for (const [value, text] of [["", "all"], ...Object.entries(STATUS).filter(([s]) => counts[s])]) {
@@ -73,23 +81,26 @@ const thumbnails = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "300px" });
 
+const percent = (share) => `${share < 0.001 ? "< 0.1" : (100 * share).toFixed(1)} %`;
+
 // What a recipe says was undone or done, in words.
 function deeds(picture) {
   const recipe = { ...index.common, ...picture.recipe };
   const quality = Math.min(recipe.jpeg ?? 100, recipe.jpeg_quality ?? 100);
   const words = [];
-  if (recipe.noise > 0) words.push(`noise of ${recipe.noise.toFixed(1)} levels`);
+  const level = recipe.noise_doubt > 0 ? "" : ` of ${(recipe.noise || 0).toFixed(1)} levels`;  // a doubtful one is told lower than it was found
+  if (recipe.noise > 0) words.push(`noise${level}`);
   if (quality < 100) words.push(`JPEG ${Math.round(quality)}`);
   if (recipe.blur > 0) words.push(`blur of ${recipe.blur.toFixed(1)} pixels`);
   if (recipe.motion) words.push(`motion of ${recipe.motion[0].toFixed(0)} pixels`);
   if (recipe.defocus) words.push(`defocus of ${recipe.defocus.toFixed(1)} pixels`);
   if (recipe.scale > 1) words.push(`x${recipe.scale}`);
-  if (recipe.mask || (recipe.boxes || []).length || (recipe.polygons || []).length) words.push("holes filled");
+  if (picture.filled > 0) words.push(`${percent(picture.filled)} filled`);
   return picture.change === 0 ? ["unchanged"] : words;
 }
 
 function says(picture) {
-  if (picture.why) return `${STATUS[picture.status]}: ${picture.why}`;
+  if (picture.why) return `${STATUS[picture.status]}: ${picture.why.replace(`${picture.name}: `, "")}`;
   if (picture.status !== "done") return STATUS[picture.status];
   return [STATUS.done, `${picture.seconds} s`, ...deeds(picture)].join(", ");
 }
@@ -227,10 +238,21 @@ function split(at) {
   draw();
 }
 
+/** What can be laid over both sides: what was filled, and where samples differ. */
+const OVER = ["filled", "overlay"];
+
+function layOver(name) {
+  $(`layer-${name}`).hidden = !$(name).checked || !has(view.picture, name);
+}
+
+function toggle(name) {
+  if (has(view.picture, name)) $(name).click();
+}
+
 async function fill(side, picture) {
   const canvas = $(`layer-${side}`).firstElementChild;
   const images = [];
-  for (const name of side === "overlay" ? [side] : [side, `${side}_detail`]) {
+  for (const name of OVER.includes(side) ? [side] : [side, `${side}_detail`]) {
     const url = await part(picture, name);
     if (!url) continue;
     const image = new Image();
@@ -255,8 +277,10 @@ async function show(picture) {
   $("next").disabled = at < 0 || at >= listed.length - 1;
   const two = has(picture, "before");
   for (const id of ["slide", "handle", "tag-before"]) $(id).hidden = !two;
-  $("over").hidden = !has(picture, "overlay");
-  $("layer-overlay").hidden = !$("overlay").checked || !has(picture, "overlay");
+  for (const name of OVER) {
+    $(`over-${name}`).hidden = $(`key-${name}`).hidden = !has(picture, name);
+    layOver(name);
+  }
   stage.hidden = $("controls").hidden = !has(picture, "after");
   $("message").textContent = "";
   for (const canvas of canvases) canvas.replaceChildren();
@@ -264,7 +288,7 @@ async function show(picture) {
   fit();
   if (stage.hidden) return;
   const late = setTimeout(() => { if (view.picture === picture) $("message").textContent = "still loading"; }, 400);
-  const found = await Promise.all(["before", "after", "overlay"].map((side) => fill(side, picture)));
+  const found = await Promise.all(["before", "after", ...OVER].map((side) => fill(side, picture)));
   clearTimeout(late);
   if (view.picture !== picture) return;
   const place = (picture.places.after || []).length ? "sharp inside the red frame; elsewhere a smaller preview" : "";
@@ -273,14 +297,18 @@ async function show(picture) {
 
 function details(picture) {
   const list = document.createElement("dl");
-  const facts = { status: picture.why ? `${STATUS[picture.status]}: ${picture.why}` : STATUS[picture.status] };
-  if (picture.seconds) facts.time = `${picture.seconds} s`;
+  const facts = { [picture.status === "done" ? "result" : "status"]: says(picture) };
   if (picture.size) facts.size = `${picture.size[0]} x ${picture.size[1]}`;
   if (picture.change !== undefined) facts.change = `${picture.change} levels (root mean square)`;
   if (picture.overlay) facts.uncertainty = picture.overlay;
-  if ((picture.notes || []).length) facts.found = picture.notes.join("; ");
+  if ((picture.notes || []).length) facts.found = picture.notes;
   addFacts(list, facts);
-  addFacts(list, ordered(picture.recipe || {}));
+  const recipe = document.createElement("dl");
+  addFacts(recipe, ordered(picture.recipe || {}));
+  const more = document.createElement("details");
+  more.innerHTML = "<summary>Recipe</summary>";
+  more.append(recipe);
+  more.hidden = recipe.childElementCount === 0;
   const links = document.createElement("p");
   for (const [text, to] of [["input", picture.from], ["result", picture.to]]) {
     if (!to) continue;
@@ -289,13 +317,20 @@ function details(picture) {
     link.textContent = `${text}: ${to}`;
     links.append(link, " ");
   }
-  $("facts").replaceChildren(list, links);
+  $("facts").replaceChildren(list, links, more);
 }
 
 function open(picture) {
   viewer.showModal();
   show(picture);
   (stage.hidden ? $("close") : has(picture, "before") ? $("slider") : stage).focus();
+}
+
+/** The next picture that failed, after the last one the first. */
+function nextFailure() {
+  const at = listed.indexOf(view.picture);
+  const next = [...listed.slice(at + 1), ...listed.slice(0, at)].find((picture) => picture.status === "failed");
+  if (next) show(next);
 }
 
 function step(by) {
@@ -311,7 +346,7 @@ $("one").addEventListener("click", () => oneToOne());
 $("in").addEventListener("click", () => zoomTo(view.zoom * 1.5));
 $("out").addEventListener("click", () => zoomTo(view.zoom / 1.5));
 $("slider").addEventListener("input", () => split(Number($("slider").value)));
-$("overlay").addEventListener("change", () => { $("layer-overlay").hidden = !$("overlay").checked; });
+for (const name of OVER) $(name).addEventListener("change", () => layOver(name));
 viewer.addEventListener("close", () => {
   view.picture = null;
   for (const canvas of canvases) canvas.replaceChildren();
@@ -322,10 +357,12 @@ viewer.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const moves = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
   const keys = {
-    PageUp: () => step(-1), PageDown: () => step(1), 0: fit, 1: () => oneToOne(),
+    PageUp: () => step(-1), PageDown: () => step(1), 0: fit, 1: () => oneToOne(), f: nextFailure,
+    m: () => toggle("filled"), u: () => toggle("overlay"), b: () => split(view.split < 50 ? 100 : 0),
     "+": () => zoomTo(view.zoom * 1.5), "=": () => zoomTo(view.zoom * 1.5), "-": () => zoomTo(view.zoom / 1.5),
   };
-  if (keys[event.key]) keys[event.key]();
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (keys[key]) keys[key]();
   else if (moves[event.key] && document.activeElement === stage) {
     view.x += moves[event.key][0];
     view.y += moves[event.key][1];

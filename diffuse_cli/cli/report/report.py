@@ -23,9 +23,11 @@ from ...version import __version__
 from ..batch.inputs import PIPE
 from ..batch.pipeline import End
 from ..batch.plan import Job
-from .previews import Previews, Side, previews, within
+from .previews import Previews, Side, mask_layer, previews, within
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL import Image
 
     from ...images.picture import Picture
@@ -77,7 +79,10 @@ class Report:
         whole = self.megabytes * 1_000_000 - _PAGE_SHARE
         return max(0, (whole // max(self.count, 1) - _TEXT_SHARE) * 3 // 4)
 
-    def show(self, job: Job, before: "Picture | None", after: "Picture", *, notes: Iterable[str] = ()) -> None:
+    def show(
+        self, job: Job, before: "Picture | None", after: "Picture", *, notes: Iterable[str] = (),
+        hole: "NDArray[np.bool_] | None" = None,
+    ) -> None:  # fmt: skip
         """Keep previews of a finished picture. May be called from several threads.
 
         Args:
@@ -85,14 +90,21 @@ class Report:
             before: the input. None = the result was made from nothing.
             after: the result.
             notes: what was found out about the picture, and warnings.
+            hole: (H, W), True where it was filled. None = nowhere.
         """
         facts: dict[str, Any] = {"notes": list(notes)}
         parts: dict[str, tuple[int, int]] = {}
         try:
             room = self.budget * 4 // 5 if self.overlaid else self.budget
+            mask = b"" if hole is None else mask_layer(hole, room // 5)
+            room -= len(mask)
             made = previews(None if before is None else rendered(before), rendered(after), room)
             facts |= _facts(made)
-            parts = self._keep(_parts(made))
+            if hole is not None:
+                facts["filled"] = round(float(hole.mean()), 5)
+            if mask:
+                facts["parts"].append("filled")
+            parts = self._keep({**_parts(made), "filled": mask})
         except (OSError, MemoryError) as error:  # the picture itself is written; that it is not seen here is said here
             facts["notes"].append(f"no preview: {error}")
         self._stored[str(job.output)] = _Stored(parts=parts, facts=facts)
@@ -215,7 +227,7 @@ class Report:
             head = rest
         yield head
         left = self.megabytes * 1_000_000 - len(index.encode("utf-8", "replace")) - _PAGE_SHARE
-        for names in (("thumbnail",), ("before", "after", "before_detail", "after_detail", "overlay")):
+        for names in (("thumbnail",), ("before", "after", "before_detail", "after_detail", "filled", "overlay")):
             for number, stored in shown:
                 for name in names:
                     block = self._block(number, name, stored)

@@ -35,6 +35,7 @@ class Display:
         self.begin = time.monotonic()
         self.start = 0.0
         self.finished = self.made = 0
+        self.part, self.current = 0.0, ""
 
     def __enter__(self) -> Self:
         """Start the bar, on a terminal."""
@@ -90,17 +91,26 @@ class Display:
         """
         if self.start == 0:
             self.start = time.monotonic()
+        if counted:
+            self.part, self.current = 0.0, name
         if self.bar is not None and self.bar_task is not None:
             line = one_line(f"{name}: {doing}" if doing else name)
             self.bar.update(self.bar_task, description=line, count=f"{self.finished}/{self.total}")
             if counted:  # until then it pulses
                 self.bar.start_task(self.bar_task)
 
-    def count(self, made: bool = True) -> None:
-        """Count a picture that is done with. The rate counts only pictures that were made."""
+    def count(self, made: bool = True, name: str = "") -> None:
+        """Count a picture that is done with.
+
+        Args:
+            made: it was made. The rate counts no others.
+            name: its name, if another one may have its turn by now; "" = it had its turn.
+        """
         self.finished += 1
         self.made += made
-        self.progress(0, 1)
+        if self.current.startswith(name):
+            self.part = 0.0
+        self._move()
         if self.bar is not None and self.bar_task is not None:
             rate = self.made / max(time.monotonic() - (self.start or self.begin), 1e-9)
             text = f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each" if rate else ""
@@ -108,9 +118,14 @@ class Display:
 
     def progress(self, done: int, total: int) -> None:
         """Show how much of the current picture is done."""
+        self.part = done / total
+        self._move()
+
+    def _move(self) -> None:
+        """Show how much of all pictures is done."""
         if self.bar is not None and self.bar_task is not None:
             self.bar.start_task(self.bar_task)
-            self.bar.update(self.bar_task, completed=1000 * self.finished + round(1000 * done / total))
+            self.bar.update(self.bar_task, completed=round(1000 * (self.finished + self.part)))
 
     def finish(self, what: str) -> None:
         """Say that the current picture is written."""
@@ -121,6 +136,6 @@ class Display:
         """Print a line that stays: a note, a warning, an error."""
         line = one_line(line)
         if self.bar is not None:
-            self.bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self.bar.console.print(line, markup=False, highlight=False, overflow="fold")  # wraps between words
         else:
             typer.echo(line, err=True)

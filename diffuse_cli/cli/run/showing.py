@@ -69,7 +69,8 @@ class Showing:
             return
         if self.report is not None:
             notes = () if problem is None else (*problem.findings.notes, *problem.findings.warnings)
-            self.report.show(job, before, after, notes=notes)
+            hole = problem.hole if problem is not None and problem.has_hole else None
+            self.report.show(job, before, after, notes=notes, hole=hole)
         target = self.comparisons.get(job.output)
         if target is not None and before is not None:
             self._compare(target, job, before, after, made)

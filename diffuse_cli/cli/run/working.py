@@ -75,7 +75,7 @@ class Work:
         """Count a picture that is done with, and tell what became of it."""
         self.outcome.add(end)
         self.tell(end)
-        self.display.count(end.status == "done")
+        self.display.count(end.status == "done", Path(end.job.source_name).name)
 
     def tell(self, end: End) -> None:
         """Tell what became of one picture."""

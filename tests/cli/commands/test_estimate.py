@@ -21,6 +21,7 @@ def test_estimate_tells_in_words_and_in_json(run: Program, cat: Path) -> None:
     assert block[0] == f"{cat}: 96x64"
     assert [line.split()[0] for line in block[1:]] == ["noise", "JPEG", "blur", "detail", "restore"]
     assert "would remove noise of 2" in block[-1]
+    assert block[-1].endswith(f": diffuse restore {cat}")
     result = run("estimate", "--json", cat.parent)
     assert result.exit_code == 1
     lines = json_lines(result.stdout)

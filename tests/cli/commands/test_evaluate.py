@@ -55,6 +55,7 @@ def test_pairs_of_two_folders(run: Program, data: Path, toy_file: Path) -> None:
         ([], 2, "--task and --data"),
         (["--task", "denoise", "--data", "empty"], 2, "no pictures"),
         (["--task", "denoise", "--data", "missing"], 2, "no such folder"),
+        (["--task", "dejpeg", "--data", "set", "--level", "101"], 2, "--level of jpeg"),
         (["--task", "denoise", "--data", "set", "--level", "nan"], 2, "--level"),
         (["--task", "denoise", "--data", "set", "--samples", "2", "--steps", "1"], 2, "--steps"),
         (["--task", "generate", "--data", "set", "--gray"], 2, "--gray"),

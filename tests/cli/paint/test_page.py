@@ -117,6 +117,51 @@ def test_brush_eraser_box_and_polygon_paint_these_pixels(browse: Open, width: in
     assert not np.any(mask[105:, 190:] & (rows - 100 > columns - 196)[105:, 190:])
 
 
+def test_a_ring_shows_the_brush(browse: Open) -> None:
+    with painter() as (address, _):
+        page = browse(address)
+        box = ready(page)
+        set_width(page, 20)
+        ring = page.locator("#ring")
+        assert not ring.is_visible()
+        x, y = on_screen(page, 150, 100)
+        page.mouse.move(x, y)
+        zoom = page.evaluate("view.zoom")
+        seen = ring.bounding_box()
+        assert seen["width"] == seen["height"] == pytest.approx(20 * zoom, abs=1)
+        assert seen["x"] + seen["width"] / 2 == pytest.approx(x, abs=1)
+        page.keyboard.press("]")
+        assert ring.bounding_box()["width"] > 1.2 * seen["width"]
+        page.keyboard.press("r")
+        assert not ring.is_visible()
+        page.keyboard.press("e")
+        assert ring.is_visible()
+        page.mouse.move(x, box["y"] - 5)
+        assert not ring.is_visible()
+
+
+def test_the_bars_leave_a_phone_room(browse: Open) -> None:
+    hole = np.ones((200, 300), bool)
+    with painter(suggestion=hole) as (address, session):
+        page = browse(address, width=390, height=800, has_touch=True, is_mobile=True)
+        box = ready(page)
+        assert box["y"] < 140
+        assert not overflows(page)
+        for name in ("fill", "undo", "suggest", "fit"):
+            seen = page.locator(f"#{name}").bounding_box()
+            assert seen["x"] + seen["width"] <= 390
+        page.click("#suggest")
+        until(page, "state.done.length === 1")
+        page.click("#fill")
+        page.wait_for_selector("#result", state="visible")
+        until(page, "!document.getElementById('another').disabled")
+        page.click("#another")
+        until(page, "state.guess === 1 && !document.getElementById('another').disabled")
+        seen = page.locator("#keep").bounding_box()
+        assert seen["x"] + seen["width"] <= 390
+        session.end()
+
+
 def test_undo_redo_clear_and_the_way_back(browse: Open) -> None:
     with painter() as (address, session):
         page = browse(address)

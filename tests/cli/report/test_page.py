@@ -34,7 +34,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     map_of_it = Image.new("L", (300, 200), 255)
     for k, one in enumerate(jobs[:66]):
         size = (900, 600) if k else (1200, 800)
-        made.show(one, flat(RED, *size), flat(BLUE, *size), notes=["noise 3"])
+        hole = np.zeros(size[::-1], bool)
+        hole[:, size[0] // 2 :] = k == 0
+        made.show(one, flat(RED, *size), flat(BLUE, *size), notes=["noise 3"], hole=hole if k < 2 else None)
         if k == 0:
             made.lay_over(one, map_of_it, "white = very")
         made.end(End(job=one, status="done", seconds=k / 10, facts={"recipe": {"noise": float(k)}}))
@@ -179,8 +181,27 @@ def test_the_overlay_is_shown_on_demand(browse: Open, report: str) -> None:
     assert is_blue(colour_at(page, 0.6, 0.4))
     page.check("#overlay")
     assert min(colour_at(page, 0.6, 0.4)) > 140
+    page.keyboard.press("u")
+    assert is_blue(colour_at(page, 0.6, 0.4))
     page.keyboard.press("PageDown")
-    assert not page.locator("#over").is_visible()
+    assert not page.locator("#over-overlay").is_visible()
+
+
+@WIDTHS
+def test_what_was_filled_is_laid_over_both_sides(browse: Open, report: str, width: int, height: int) -> None:
+    page = browse(report, width=width, height=height)
+    opened(page)
+    page.keyboard.press("m")
+    assert page.locator("#filled").is_checked()
+    red, _, blue = colour_at(page, 0.6, 0.4)
+    assert red > 150 > 140 > blue
+    page.keyboard.press("b")
+    assert is_red(colour_at(page, 0.4, 0.4))
+    page.keyboard.press("b")
+    assert is_blue(colour_at(page, 0.4, 0.4))
+    assert not overflows(page)
+    page.keyboard.press("f")
+    assert page.locator("#name").text_content() == "66.png"
 
 
 def test_one_to_one_shows_the_pictures_own_pixels(browse: Open, tmp_path: Path) -> None:
@@ -219,18 +240,22 @@ def test_a_card_says_what_was_done(browse: Open, tmp_path: Path) -> None:
     ]
     jobs = [job(f"{k}.png") for k in range(3)]
     made = Report(target=tmp_path / "r.html", op="restore", count=3, megabytes=4)
+    hole = np.zeros((60, 90), bool)
+    hole[:6] = True
     for k, one in enumerate(jobs):
-        made.show(one, flat(RED, 90, 60), flat(BLUE if k < 2 else RED, 90, 60))
+        made.show(one, flat(RED, 90, 60), flat(BLUE if k < 2 else RED, 90, 60), hole=hole if k == 1 else None)
         made.end(End(job=one, status="done", seconds=1.0, facts={"recipe": told[k]}))
     made.write(jobs, seconds=3)
     page = browse((tmp_path / "r.html").as_uri(), width=1280)
     said = page.locator(".says").all_text_contents()
     assert said == [
-        "done, 1 s, JPEG 10, blur of 1.4 pixels", "done, 1 s, noise of 12.3 levels, x2, holes filled",
+        "done, 1 s, JPEG 10, blur of 1.4 pixels", "done, 1 s, noise of 12.3 levels, x2, 10.0 % filled",
         "done, 1 s, unchanged",
     ]  # fmt: skip
     page.locator(".card").first.click()
     assert page.locator("#facts dt").all_text_contents().count("jpeg quality") == 0
     page.locator("#next").click()
-    until(page, "document.querySelector('#facts dt:last-of-type').textContent === 'input'")
+    assert not page.locator("#facts details dl").is_visible()
+    page.click("#facts summary")
+    assert page.locator("#facts details dt").all_text_contents()[-1] == "input"
     assert "12.346" in page.locator("#facts").text_content()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffuse_cli.cli.report.previews import Previews, previews
+from diffuse_cli.cli.report.previews import Previews, mask_layer, previews
 from tests.conftest import EXAMPLES
 from tests.helpers.pictures import noise
 
@@ -58,3 +58,16 @@ def test_both_details_of_an_enlarged_picture_show_the_same_place() -> None:
     assert by + bh >= ay + ah - 1e-6
     factor = after.width / before.width
     assert Image.open(io.BytesIO(made.before.detail)).width == pytest.approx(bw / factor)
+
+
+def test_a_mask_loses_no_marked_pixel_in_a_small_layer() -> None:
+    hole = np.random.default_rng(0).random((900, 1600)) < 0.0002
+    full = Image.open(io.BytesIO(mask_layer(hole, 100_000)))
+    assert np.array_equal(np.asarray(full.convert("RGBA"))[..., 3] > 0, hole)
+    small = mask_layer(hole, 500)
+    marks = np.asarray(Image.open(io.BytesIO(small)).convert("RGBA"))[..., 3] > 0
+    assert len(small) <= 500
+    assert marks.shape[1] < 1600
+    rows, columns = np.nonzero(hole)
+    assert np.all(marks[rows * marks.shape[0] // 900, columns * marks.shape[1] // 1600])
+    assert mask_layer(hole, 10) == b""

@@ -1,6 +1,7 @@
 """Names of any kind on one line, and what the bar says."""
 
 import io
+import re
 import sys
 from collections.abc import Iterator
 
@@ -51,3 +52,26 @@ def test_what_has_no_count_pulses_and_has_a_name(display: Display) -> None:
     display.count()
     display.show("b.png", "reading and measuring", counted=False)
     assert (task.fields["count"], task.completed) == ("1/2", 1000)
+
+
+def test_what_is_written_counts_while_the_next_one_is_made(display: Display) -> None:
+    assert display.bar is not None
+    (task,) = display.bar.tasks
+    display.show("a.png", "denoising")
+    display.progress(1, 1)
+    display.show("b.png", "denoising")
+    display.progress(1, 4)
+    display.count(name="a.png")
+    assert (task.description, task.fields["count"], task.completed) == ("b.png: denoising", "1/2", 1250)
+    display.count(name="b.png")
+    assert task.completed == 2000
+
+
+def test_long_lines_wrap_between_words(display: Display) -> None:
+    assert display.bar is not None
+    with display.bar.console.capture() as shown:
+        display.say("some sentence of several words, " * 8)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.get()).replace("\r", "")
+    said = [line.strip() for line in text.splitlines() if "sentence" in line or "words" in line]
+    assert len(said) > 2
+    assert {word for line in said for word in line.split()} == {"some", "sentence", "of", "several", "words,"}

@@ -62,6 +62,15 @@ def test_samples_are_compared_and_their_uncertainty_is_laid_over_them(
     assert "levels" in pictures[0]["overlay"]
 
 
+def test_a_report_shows_what_was_filled(run: Program, cat: Path, toy_file: Path, tmp_path: Path) -> None:
+    result = run("inpaint", cat, "--box", "8,4,10,6", "-o", "f.png", "--model", toy_file, "--report", "r.html")
+    assert result.exit_code == 0, result.stderr
+    (one,) = index_of(tmp_path / "r.html")["pictures"]
+    assert one["filled"] == round(60 / (96 * 64), 5)
+    marks = np.asarray(parts_of(tmp_path / "r.html")["filled-0"].convert("RGBA"))[..., 3] > 0
+    assert np.array_equal(np.argwhere(marks)[[0, -1]], [[4, 8], [9, 17]])
+
+
 def test_pages_are_shown_by_their_first(run: Program, toy_file: Path, tmp_path: Path) -> None:
     pages = [Image.new("RGB", (24, 16), colour) for colour in ((200, 0, 0), (0, 200, 0))]
     pages[0].save(tmp_path / "p.tiff", save_all=True, append_images=pages[1:])
