@@ -18,7 +18,7 @@ from PIL import Image
 
 from .diffusion.checkpoint import DEFAULT_MODEL
 from .diffusion.model import Model
-from .diffusion.settings import GENERATE_STEPS, Device, Dtype, Engine, Settings, Solver, Tile, natural_size
+from .diffusion.settings import GENERATE_STEPS, Device, Dtype, Engine, Settings, Solver, Tile
 from .errors import UsageError
 from .images import image_io
 from .images.comparison import comparison
@@ -29,12 +29,13 @@ from .restoration.sampling_request import UNCERTAINTY_SAMPLES, SamplingRequest
 from .tasks.by_name import TASKS, task_of, to_mask
 from .tasks.stylize import Stylize
 from .tasks.task import Task
+from .tasks.with_model import as_drawn
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from .degradation.estimation.estimate import Estimate
-    from .diffusion.foreign.model import AnyModel, ForeignModel
+    from .diffusion.foreign.model import AnyModel
     from .restoration.problem import Problem
 
 One = TypeVar("One")
@@ -46,7 +47,7 @@ log = logging.getLogger("diffuse_cli")
 class Options(TypedDict, total=False):
     """How to compute. `docs/python.md` says what each option does; names and defaults are the command line's."""
 
-    model: "Model | ForeignModel | str | Path"
+    model: "AnyModel | str | Path"
     device: Device
     dtype: Dtype
     compiled: bool
@@ -171,19 +172,18 @@ def generate(
     Raises:
         errors.DiffuseError: as `restore`.
     """
-    from .diffusion.foreign.model import core_of
+    from .diffusion.foreign.model import drawing_model
     from .diffusion.generation import generate as draw
     from .images.tensors import to_array
 
     _check(options, without=("fidelity",))
     settings = _settings(options, steps=options.get("steps") or GENERATE_STEPS)
-    model = core_of(_model(options))
+    model = drawing_model(_model(options))
     settings = _on(model, settings)
-    config = model.network.config
-    shape = natural_size(config.crop) if size is None else (size[1], size[0])
+    shape = model.natural_size if size is None else (size[1], size[0])
     with _threads(options.get("threads")):
         x = draw(shape, settings, model, label=label, guidance=guidance)
-    return to_image(Picture(pixels=to_array(x, 1 if config.gray else 3)))
+    return to_image(Picture(pixels=to_array(x, 1 if model.gray else 3)))
 
 
 def estimate_degradation(picture: PictureLike) -> "Estimate":
@@ -251,7 +251,9 @@ def _prepared(
     from .restoration.noise_reading import noise_reader
 
     _check(options)
-    steps, fidelity = options.get("steps"), options.get("fidelity")
+    model = _model(options)
+    header = None if isinstance(model, Model) else model.header
+    steps, fidelity = as_drawn(header, options.get("steps"), options.get("fidelity"))
     if isinstance(task, Stylize) and steps != 1 and fidelity is None:
         fidelity = 0.0  # the mean would be its colours alone
     request = SamplingRequest(fidelity=fidelity, steps=steps, samples=count, uncertainty=count is not None)
@@ -261,7 +263,6 @@ def _prepared(
     else:
         settings = replace(request.drawing(base), fidelity=fidelity or 0.0)
     before = to_picture(picture)
-    model = _model(options)
     settings, task = _on(model, settings), _fitting(task, model, drawn=request.are_drawn)
     problem = task.problem(before, noise_reader(model))
     for note in (told(before), *before.source.notes, *problem.findings.notes):
@@ -287,7 +288,7 @@ def _settings(options: Options, steps: int = 1) -> Settings:
 
 def _on(model: "AnyModel", settings: Settings) -> Settings:
     """Return the settings with the tiles of what computes the model."""
-    return replace(settings, engine=model.engine, heap=model.heap)
+    return replace(settings, engine=model.engine, heap=model.heap if isinstance(model, Model) else None)
 
 
 def _fitting(task: Task, model: "AnyModel", *, drawn: bool) -> Task:

@@ -1,12 +1,15 @@
-"""Import forged files of models: python -m tools.fuzz_models [COUNT [SEED]]
+"""Import forged files and folders of models: python -m tools.fuzz_models [COUNT [SEED]]
 
-Each must end in one line that names the file, in bounded time, or be a model. No code of a file may run: pickles try to
+Each must end in one line that names it, in bounded time, or be a model. No code of a file may run: pickles try to
 leave a mark on the disk.
 """
 
+import functools
 import io
+import json
 import os
 import pickle
+import shutil
 import sys
 import tempfile
 import time
@@ -145,10 +148,56 @@ FORGERIES: list[Callable[[Rng, Path], bytes]] = [
 ]  # fmt: skip
 
 
+ODD_VALUES: list[Any] = [
+    None, 0, -1, 1 << 40, 1e308, float("nan"), "", "os.system", [], [1 << 30], [0, 0], {}, True, "linear", [8, 16, 32],
+]  # fmt: skip
+
+
+def _forged_folder(rng: Rng, folder: Path, mark: Path) -> Path:
+    """Write the folder of a UNet2DModel with one thing wrong."""
+    network, schedule = folder / "unet", folder / "scheduler"
+    network.mkdir(parents=True)
+    schedule.mkdir()
+    config: dict[str, Any] = {
+        "_class_name": "UNet2DModel", "sample_size": 8, "in_channels": 3, "out_channels": 3, "layers_per_block": 1,
+        "block_out_channels": [4, 4], "down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2,
+        "norm_num_groups": 2, "attention_head_dim": 2, "add_attention": False, "act_fn": "silu",
+    }  # fmt: skip
+    noise: dict[str, Any] = {
+        "_class_name": "DDPMScheduler", "num_train_timesteps": 100, "beta_start": 1e-4, "beta_end": 0.02,
+        "beta_schedule": "linear", "prediction_type": "epsilon", "trained_betas": None,
+    }  # fmt: skip
+    data = safetensors_of(_unet(json.dumps(config)))
+    kind = int(rng.integers(6))
+    for number, values in enumerate((config, noise)):
+        if kind == number:
+            values[str(rng.choice(sorted(values)))] = ODD_VALUES[rng.integers(len(ODD_VALUES))]
+    if kind == 2:
+        flipped = np.frombuffer(data, np.uint8).copy()
+        flipped[rng.integers(0, rng.choice([100, len(data)]), 20)] = rng.integers(0, 256, 20)
+        data = flipped.tobytes()
+    (network / "config.json").write_text(json.dumps(config)[: None if kind != 3 else int(rng.integers(400))])
+    (schedule / "scheduler_config.json").write_text(json.dumps(noise))
+    name = "diffusion_pytorch_model" + (".bin" if kind == 4 else ".safetensors")
+    (network / name).write_bytes(_marking(rng, mark) if kind == 4 else data[: None if kind != 5 else len(data) // 2])
+    return folder
+
+
+@functools.cache
+def _unet(config: str) -> dict[str, Tensor]:
+    from diffusers import UNet2DModel
+
+    torch.manual_seed(0)
+    return dict(UNet2DModel.from_config(json.loads(config)).state_dict())
+
+
 def forged(seed: int, folder: Path, mark: Path) -> Path:
-    """Write a forged file of any kind; its number is the seed."""
+    """Write a forged file or folder of any kind; its number is the seed."""
     rng = np.random.default_rng(seed)
-    data = FORGERIES[seed % len(FORGERIES)](rng, mark)
+    kind = seed % (len(FORGERIES) + 1)
+    if kind == len(FORGERIES):
+        return _forged_folder(rng, folder / f"forged{seed}", mark)
+    data = FORGERIES[kind](rng, mark)
     path = folder / f"forged{seed}{rng.choice(['.pth', '.pt', '.ckpt', '.safetensors', '.bin'])}"
     path.write_bytes(data)
     return path
@@ -183,7 +232,7 @@ def main() -> None:
             path = forged(seed, folder, folder / "mark")
             line = outcome(path, folder / "mark").replace(str(path), "FILE")[:110]
             lines[line] = lines.get(line, 0) + 1
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     for line, found in sorted(lines.items(), key=lambda pair: -pair[1])[:40]:
         print(f"{found:5d}  {line or 'a model'}")
 

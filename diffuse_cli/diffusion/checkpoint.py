@@ -5,7 +5,7 @@ Nothing here unpickles. The header is read without torch, so that `models list` 
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from ..errors import CheckpointError, UsageError
 from ..system import files
 from .foreign.header import FORMAT as FOREIGN_FORMAT
 from .foreign.header import ForeignHeader
+from .foreign.pipeline_folder import INDEX, folder_header, folder_sha256
+from .settings import natural_size
 
 if TYPE_CHECKING:
     import torch
@@ -50,12 +52,20 @@ class CheckpointInfo:
     @property
     def labels(self) -> tuple[str, ...]:
         """Names that `generate --label` takes."""
+        if self.foreign is not None:
+            return self.foreign.labels
         return tuple(self.config.get("labels", ()))
 
     @property
     def crop(self) -> int:
         """Side of the training crops."""
         return int(self.config.get("crop", 96))
+
+    @property
+    def natural_size(self) -> tuple[int, int]:
+        """(height, width) of what `generate` draws, if nothing is said."""
+        side = 0 if self.foreign is None else self.foreign.side
+        return (side, side) if side else natural_size(self.crop)
 
     @property
     def foreign(self) -> ForeignHeader | None:
@@ -117,11 +127,13 @@ def find(model: str | Path = DEFAULT_MODEL) -> Path:
     path = Path(model)
     if path.is_file():
         return path
-    if path.is_dir():
-        raise CheckpointError(f"{path}: is a folder; --model takes a {SUFFIX} file or a name")
     known = named()
     if str(model) in known:
         return known[str(model)]
+    if path.is_dir():
+        if (path / INDEX).is_file():
+            return path
+        raise CheckpointError(f"{path}: is a folder; --model takes a {SUFFIX} file, a name, or a pipeline of diffusers")
     names = ", ".join(known) or "none"
     raise CheckpointError(f"{model}: no such model; the names known here are {names}, and --model takes a file too")
 
@@ -140,21 +152,25 @@ def estimator(name: str) -> Path:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the sha256 of a checkpoint's file, by which a recipe names it.
+    """Return the sha256 of a checkpoint's file or of a pipeline's files, by which a recipe names it.
 
     Raises:
         CheckpointError: the file cannot be read.
     """
-    return files.file_sha256(path, CheckpointError)
+    return folder_sha256(path) if path.is_dir() else files.file_sha256(path, CheckpointError)
 
 
 def read_info(path: str | Path) -> CheckpointInfo:
-    """Read the header of a checkpoint.
+    """Read the header of a checkpoint, or what the folder of a pipeline says of itself.
 
     Raises:
         CheckpointError: it is not a safetensors file, truncated, or not one of this program's.
     """
     path = Path(path)
+    if path.is_dir():
+        config = asdict(folder_header(path))
+        metadata = {"format": FOREIGN_FORMAT, "config": json.dumps(config)}
+        return CheckpointInfo(path=path, config=config, metadata=metadata, shapes={}, dtypes={})
     try:
         with path.open("rb") as file:
             size = path.stat().st_size

@@ -6,6 +6,7 @@ degraded version of the picture, or the fill of its holes, is the centre mu of t
 Preconditioning after Karras et al. 2022 (arXiv:2206.00364, Table 1), around a prior N(mu, sigma_p^2).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
@@ -177,8 +178,28 @@ def precondition(seen: Observation, x: Tensor, sigma: Tensor) -> tuple[Tensor, T
     return net_in, seen.mu + c_skip * offset, c_out
 
 
-class Denoiser:
-    """A denoiser that knows the evidence: fusion, preconditioning, network. It is just `(x, sigma) -> denoised`.
+class Begins(ABC):
+    """A denoiser whose calls begin before they are waited for. It is just `(x, sigma) -> denoised`."""
+
+    @abstractmethod
+    def begin(self, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
+        """Begin a call, and return a function of nothing that waits for its result; the arguments are the call's."""
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Return D(x, sigma).
+
+        Args:
+            x: (B, 3, H, W), the diffusion state; not read where sigma is inf.
+            sigma: () or (B, 1, 1, 1), std of its noise.
+
+        Returns:
+            (B, 3, H, W), fp32, [-1, 1] units.
+        """
+        return self.begin(x, sigma)()
+
+
+class Denoiser(Begins):
+    """A denoiser that knows the evidence: fusion, preconditioning, network.
 
     The evidence stays in host memory. What a call needs travels to the network and back.
     """
@@ -203,18 +224,6 @@ class Denoiser:
         """Return the denoiser of windows (rows, columns) of equal size, as one batch."""
         evidence = together([self.evidence.crop(rows, columns) for rows, columns in windows])
         return Denoiser(self.network, evidence, exact=self.exact, ensemble=self.ensemble)
-
-    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Return D(x, sigma).
-
-        Args:
-            x: (B, 3, H, W), the diffusion state; not read where sigma is inf.
-            sigma: () or (B, 1, 1, 1), std of its noise.
-
-        Returns:
-            (B, 3, H, W), fp32, [-1, 1] units.
-        """
-        return self.begin(x, sigma)()
 
     def begin(self, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
         """Begin a call, and return a function that waits for its result.

@@ -10,6 +10,9 @@ from ..degradation.operators import Degradation
 from ..errors import UsageError
 from .conditioning import Conditioning, guided, no_state
 from .denoiser import SIGMA_MAX, Denoiser, DenoiserFn, Observation, nothing_known
+from .foreign.generative import GenerativeModel
+from .foreign.header import ForeignHeader
+from .foreign.text import TextModel
 from .inference import Progress, Run, calls, infer, noised, part_of, tile_counter
 from .model import Model
 from .sampling import SOLVERS, karras_sigmas
@@ -23,7 +26,7 @@ STAGE_SCALE = 4.0
 def generate(
     size: tuple[int, int],
     settings: Settings,
-    model: Model,
+    model: Model | GenerativeModel | TextModel,
     *,
     label: str | None = None,
     guidance: float | None = None,
@@ -50,6 +53,14 @@ def generate(
     """
     if settings.steps < 2 or min(size) < 1:
         raise UsageError("generate draws samples: --steps must be at least 2, and --size at least 1x1")
+    if isinstance(model, TextModel):
+        check_drawing(model.header, size, None)
+        return model.drawn(size, settings, progress)
+    if isinstance(model, GenerativeModel):
+        check_drawing(model.header, size, guidance)
+        nothing = model.nothing_known(1, torch.device("cpu"))
+        known = Conditioning(observation=nothing, x_t=no_state(size), sigma_t=math.inf)
+        return drawn(known, Run(model=model.told(label), settings=settings, progress=progress))
     weight = label_guidance(guidance, label)
     config = model.network.config
     nothing = nothing_known(1, config, torch.device("cpu"))
@@ -63,6 +74,30 @@ def generate(
         part = part_of(progress, stage / len(sizes), (stage + 1) / len(sizes))
         x = infer(known, Run(model=model, settings=settings, progress=part, stage=stage))
     return x
+
+
+def check_drawing(header: ForeignHeader, size: tuple[int, int], guidance: float | None) -> None:
+    """Check that an imported model can draw what is asked for.
+
+    Raises:
+        UsageError: it draws other sizes, or knows no guidance.
+    """
+    side, multiple = header.side, header.multiple
+    if header.reads_text:
+        if any(n % multiple for n in size):
+            raise UsageError(f"this model draws pictures whose sides are multiples of {multiple}; give another --size")
+        return
+    if size != (side, side):
+        raise UsageError(f"this model was trained on pictures of {side}x{side}, and draws no others; leave --size out")
+    if guidance not in (None, 1):
+        raise UsageError("--guidance: this model draws what the label says, no more and no less; leave it out")
+
+
+def drawn(known: Conditioning, run: Run) -> Tensor:
+    """Draw a sample from pure noise. The arguments are those of `infer`, with a model that generates."""
+    assert isinstance(run.model, GenerativeModel)
+    zero = torch.zeros(1, 1, 1, 1).expand(known.x_t.shape)
+    return infer(known, replace(run, mean=zero, sigma=run.model.sigma_max))
 
 
 def cascade(size: tuple[int, int], base: int = 96) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ from .data_consistency import consistent, projection
 from .data_step import FIRST_SIGMA_OF_KERNEL, DataStep, data_step, explained, guided_by_data, rounds_of
 from .denoiser import DenoiserFn, sigma_start
 from .devices import ACCELERATORS, is_there
-from .foreign.model import AnyModel
+from .foreign.model import AnyModel, Prior, prior_of
 from .sampling import SOLVERS, karras_sigmas
 from .settings import MIN_TILE, Settings
 from .tiling import BATCH_PIXELS, empty_picture, plan_tiles, tiled
@@ -55,6 +55,15 @@ class Run:
     sigma: float | None = None
     stage: int = 0
 
+    @property
+    def prior(self) -> Prior:
+        """The model, as what the core's equations ask for.
+
+        Raises:
+            CheckpointError: it is a pipeline that is told by text.
+        """
+        return prior_of(self.model)
+
     def part(self, begin: float, end: float) -> "Run":
         """Return the run of a part of the work.
 
@@ -86,12 +95,12 @@ def infer(known: Conditioning, run: Run) -> Tensor:
         PictureError: the result is not finite.
     """
     settings, size = run.settings, (known.x_t.shape[-2], known.x_t.shape[-1])
-    side = run.model.tile_side(settings, size)
+    side = run.prior.tile_side(settings, size)
     rounds = rounds_of(known.damage, settings.rounds)
     step = data_step(known.damage, size) if known.damage is not None and rounds else None
     while True:
         tick = tile_counter(
-            run.progress, len(plan_tiles(size, side, known.needed, run.model.grid)) * _evaluations(known, run)
+            run.progress, len(plan_tiles(size, side, known.needed, run.prior.grid)) * _evaluations(known, run)
         )
         try:
             denoise, x = _tiled(known, run, side, tick), run.mean
@@ -131,7 +140,7 @@ def _explained(
 ) -> Tensor:
     """Return an estimate after rounds of data steps. Their denoiser knows nothing of the picture."""
     assert known.damage is not None
-    nothing = replace(run.model.nothing_known(1, x.device), gray=known.observation.gray)
+    nothing = replace(run.prior.nothing_known(1, x.device), gray=known.observation.gray)
     denoise = _tiled(replace(known, observation=nothing), run, side, tick)
     return explained(denoise, step, x, known.damage, rounds_of(known.damage, run.settings.rounds))
 
@@ -145,7 +154,7 @@ def _within_sampler(known: Conditioning, denoise: DenoiserFn, step: DataStep | N
 def _tiled(known: Conditioning, run: Run, side: int | None, tick: Callable[[], None]) -> DenoiserFn:
     """Return the denoiser of the whole picture, evaluated in tiles of that side. `tick` is called after each."""
     size = (known.x_t.shape[-2], known.x_t.shape[-1])
-    posterior, grid = run.model.posterior(known.observation, ensemble=run.settings.ensemble), run.model.grid
+    posterior, grid = run.prior.posterior(known.observation, ensemble=run.settings.ensemble), run.prior.grid
     most = BATCH_PIXELS if side is None else min(BATCH_PIXELS, (side + 2 * grid.margin) ** 2)  # as a tile takes
     tiles = plan_tiles(size, side, known.needed, grid)
     denoise = tiled(posterior, tiles, batch_pixels=most, rest=known.given, on_tile=tick)

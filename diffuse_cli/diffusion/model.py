@@ -9,7 +9,7 @@ from ..errors import UsageError
 from . import checkpoint
 from .devices import check_ncnn, chosen_dtype, device_of, layout_of, placed
 from .engines.compilation import check_compiler, compile_network
-from .settings import Device, Dtype, Engine, Settings, tile_side
+from .settings import Device, Dtype, Engine, Settings, natural_size, tile_side
 
 if TYPE_CHECKING:
     import torch
@@ -124,6 +124,16 @@ class Model:
         from .denoiser import Denoiser
 
         return Denoiser(self.network, evidence, exact=self.exact, ensemble=ensemble)
+
+    @property
+    def gray(self) -> bool:
+        """Whether it draws gray pictures."""
+        return self.network.config.gray
+
+    @property
+    def natural_size(self) -> tuple[int, int]:
+        """(height, width) of what it draws, if nothing is said."""
+        return natural_size(self.network.config.crop)
 
     def label_index(self, label: str) -> int:
         """Return the number of a label among the checkpoint's.

@@ -1,18 +1,32 @@
 """The benchmark: start-up, the real commands, the network alone, and the fastest convolutions of this machine."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..diffusion.checkpoint import CheckpointInfo
+from ..diffusion.foreign.model import MEMORY, ForeignModel
 from ..diffusion.model import Model
+from ..diffusion.network import UNet
 from ..version import __version__
-from .command_speed import startup, time_commands
+from .command_speed import commands_of, startup, time_commands
 from .device_speed import found_devices
 from .engine_speed import time_engines
 from .hardware import cpu_name
-from .network_speed import DTYPES, REFERENCES, as_json, convolution_peaks, profile, time_core, time_reference
+from .network_speed import (
+    DTYPES,
+    REFERENCES,
+    TILES,
+    Timed,
+    as_json,
+    convolution_peaks,
+    profile,
+    time_network,
+    time_reference,
+)
 from .region_speed import time_regions
 from .stages import time_stages
 
@@ -20,15 +34,19 @@ FORMAT = "diffuse-benchmark/1"
 SIZES, FULL_SIZES = (0.25, 1.0, 12.0), (0.25, 1.0, 12.0, 100.0)
 REGION_SIZE, FULL_REGION_SIZE = 6.0, 24.0
 STAGES_SIZE = 12.0
+FOREIGN_SIZES, FULL_FOREIGN_SIZES, FOREIGN_TILES = (0.25,), (0.25, 1.0), (128, 256, 512)
+"""The same for imported models, of which some take a hundred times as long, and the sides of their tiles."""
 
 
-def benchmark(model: Model, info: CheckpointInfo, *, full: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Time everything, one after the other.
+def benchmark(
+    model: Model | ForeignModel, info: CheckpointInfo, *, full: bool, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Time everything, one after the other. Of an imported model: its network, and the commands that it is for.
 
     Args:
         model: in the dtype of the commands.
         info: of the checkpoint that `model` is.
-        full: also time pictures of 100 megapixels.
+        full: also time pictures of 100 megapixels, with imported models of 1.
         say: told what comes next.
 
     Returns:
@@ -40,9 +58,10 @@ def benchmark(model: Model, info: CheckpointInfo, *, full: bool, say: Callable[[
     say("the fastest convolutions")
     peaks = convolution_peaks()
     networks, shares = [], {}
-    for dtype, network in _networks(model, peaks).items():
-        say(f"the core in {dtype}")
-        networks += time_core(network, dtype, peaks)
+    timed = _networks(model, peaks) if isinstance(model, Model) else timed_foreign(model, peaks)
+    for dtype, network in timed.items():
+        say(f"{network.name} in {dtype}")
+        networks += time_network(network, dtype, peaks)
         shares[dtype] = profile(network)
     for name in REFERENCES:
         say(name)
@@ -51,11 +70,16 @@ def benchmark(model: Model, info: CheckpointInfo, *, full: bool, say: Callable[[
     started = startup()
     used = "bf16" if model.exact is not None else "fp32"
     options = ["--model", str(info.path), "--dtype", used, "--threads", str(torch.get_num_threads())]
-    say("regions of a picture")
-    regions = time_regions(model, FULL_REGION_SIZE if full else REGION_SIZE)
-    stages = time_stages(model, STAGES_SIZE, say)
-    commands = time_commands(FULL_SIZES if full else SIZES, options, say)
-    engines = time_engines(model.exact or model.network, info, list(peaks), say)
+    regions, stages, engines = [], [], []
+    if isinstance(model, Model):
+        say("regions of a picture")
+        regions = time_regions(model, FULL_REGION_SIZE if full else REGION_SIZE)
+        stages = time_stages(model, STAGES_SIZE, say)
+        commands = time_commands(FULL_SIZES if full else SIZES, options, say)
+        engines = time_engines(model.exact or model.network, info, list(peaks), say)
+    else:
+        sizes = FULL_FOREIGN_SIZES if full else FOREIGN_SIZES
+        commands = time_commands(sizes, options, say, commands=commands_of(model.header))
     say("the devices")
     devices = [device.to_json() for device in found_devices(timed=True)]
     return {
@@ -76,15 +100,47 @@ def benchmark(model: Model, info: CheckpointInfo, *, full: bool, say: Callable[[
     }
 
 
-def _networks(model: Model, peaks: dict[str, Any]) -> dict[str, Any]:
-    """Return the network in every dtype that this machine does not emulate."""
-    import copy
-
+def _networks(model: Model, peaks: Collection[str]) -> dict[str, Timed]:
+    """Return the core in every dtype that this machine does not emulate."""
     exact = model.exact or model.network
+    noise, cond = torch.zeros(1), torch.zeros(1, exact.config.cond)
+
+    def timed(network: UNet) -> Timed:
+        return Timed(name="core", channels=exact.config.in_ch, call=lambda x: network(x, noise, cond), tiles=TILES)
+
     return {
-        dtype: exact if dtype == "fp32" else copy.deepcopy(exact).half_(DTYPES[dtype]).channels_last_()
+        dtype: timed(exact if dtype == "fp32" else copy.deepcopy(exact).half_(DTYPES[dtype]).channels_last_())
         for dtype in peaks
     }
+
+
+def timed_foreign(model: ForeignModel, peaks: Collection[str]) -> dict[str, Timed]:
+    """Return an imported network in every dtype that it computes in and that this machine does not emulate.
+
+    Args:
+        model: the network on the CPU.
+        peaks: the types that the machine does not emulate.
+    """
+    exact, header = model.exact or model.network, model.header
+    told = header.conditioned in ("noise", "mask")
+    tiles = tuple(tile for tile in FOREIGN_TILES if tile**2 * model.bytes_per_pixel <= MEMORY) or FOREIGN_TILES[:1]
+
+    def timed(network: Any, dtype: torch.dtype) -> Timed:  # noqa: ANN401 - spandrel's descriptor
+        def call(x: Tensor) -> object:
+            x = x.to(dtype)
+            if header.conditioned == "mask":
+                return network(x[:, :-1], (x[:, -1:] > 0.5).to(dtype))
+            return network.model(x) if told else network(x)
+
+        return Timed(name=header.architecture, channels=header.channels + told, call=call, tiles=tiles)
+
+    def in_type(dtype: str) -> Any:  # noqa: ANN401 - as above
+        network = copy.deepcopy(exact)
+        network.model.to(DTYPES[dtype])
+        return network
+
+    types = [dtype for dtype in peaks if dtype == "fp32" or header.bf16]
+    return {dtype: timed(exact if dtype == "fp32" else in_type(dtype), DTYPES[dtype]) for dtype in types}
 
 
 def tables(report: dict[str, Any]) -> list[list[list[str]]]:
@@ -100,7 +156,7 @@ def tables(report: dict[str, Any]) -> list[list[list[str]]]:
         speed = [f"{row['seconds_per_megapixel']:.3g}", f"{row['macs_per_pixel'] / 1e6:.3f}"]
         share = f"{100 * row['fraction_of_peak']:.0f} %"
         networks.append([row["network"], row["dtype"], row["layout"], str(row["tile"]), *speed, share])
-    kinds = [["the core's time", *report["profile"]]]
+    kinds = [[f"the {report['networks'][0]['network']}'s time", *report["profile"]]]
     for kind in next(iter(report["profile"].values())):
         kinds.append([kind, *(f"{100 * shares[kind]:.1f} %" for shares in report["profile"].values())])
     started = [["start-up", "s"], *([what, f"{seconds:.2f}"] for what, seconds in report["startup"].items())]
@@ -113,7 +169,9 @@ def tables(report: dict[str, Any]) -> list[list[list[str]]]:
     for row in report["regions"]:
         share = f"{100 * row['of_the_whole']:.1f} %"
         regions.append([row["task"], f"{row['megapixels']:.1f}", f"{row['seconds']:.2f}", share])
-    return [peaks, networks, kinds, started, regions, _stages(report), commands, _engines(report), _devices(report)]
+    of_core = [regions, _stages(report)] if report["regions"] else []
+    engines = [_engines(report)] if report["engines"] else []
+    return [peaks, networks, kinds, started, *of_core, commands, *engines, _devices(report)]
 
 
 def _stages(report: dict[str, Any]) -> list[list[str]]:

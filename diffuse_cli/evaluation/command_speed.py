@@ -4,13 +4,15 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from ..diffusion.foreign.header import ForeignHeader, Role
 from ..errors import DiffuseError
 
 SMALL = 64
@@ -113,8 +115,22 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 
 
+def commands_of(header: ForeignHeader) -> dict[str, tuple[str, ...]]:
+    """Return the commands that time an imported model: those in which it computes, whatever the picture."""
+    enlarging = f"super-resolve --scale {header.scale}"
+    by_role: dict[Role, tuple[str, ...]] = {
+        "prior": tuple(COMMANDS)[:2], "inpaint": (tuple(COMMANDS)[1],), "super-resolve": (enlarging,),
+    }  # fmt: skip
+    chosen = by_role.get(header.role, ("restore",))
+    return {title: COMMANDS.get(title, tuple(title.split())) for title in chosen}
+
+
 def time_commands(
-    sizes: Sequence[float], options: Sequence[str], say: Callable[[str], None], largest_enlarged: float = 1.0
+    sizes: Sequence[float],
+    options: Sequence[str],
+    say: Callable[[str], None],
+    largest_enlarged: float = 1.0,
+    commands: Mapping[str, tuple[str, ...]] = MappingProxyType(COMMANDS),
 ) -> list[dict[str, Any]]:
     """Run every command on a synthetic picture of each size.
 
@@ -123,6 +139,7 @@ def time_commands(
         options: added to each command, such as --dtype.
         say: told what comes next.
         largest_enlarged: larger pictures are not super-resolved.
+        commands: their arguments, by the words of the report.
 
     Returns:
         Rows with `seconds`, `peak_mib` and, without the time of a 64x64 picture, `seconds_per_megapixel` of the result.
@@ -133,8 +150,8 @@ def time_commands(
         for megapixels in [0.0, *sizes]:
             source = folder / f"{megapixels:g}.png"
             picture(source, megapixels or SMALL**2 / 1e6)
-            for title, arguments in COMMANDS.items():
-                enlarged = 4.0 if arguments[0] == "super-resolve" else 1.0
+            for title, arguments in commands.items():
+                enlarged = float(arguments[-1]) ** 2 if arguments[0] == "super-resolve" else 1.0
                 if enlarged > 1 and megapixels > largest_enlarged:
                     continue
                 say(f"{title}, {megapixels:g} Mpx" if megapixels else f"{title}, {SMALL}x{SMALL}")

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -11,8 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
-
-from ..diffusion.network import UNet
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 LAYOUTS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -157,16 +155,32 @@ def time_reference(name: str, peaks: dict[str, Peak]) -> dict[str, Any]:
     return best
 
 
-def time_core(network: UNet, dtype: str, peaks: dict[str, Peak], tiles: Iterable[int] = TILES) -> list[dict[str, Any]]:
-    """Time the network alone, on whole tiles of several sizes."""
-    noise, cond = torch.zeros(1), torch.zeros(1, network.config.cond)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timed:
+    """A network that is timed.
+
+    Attributes:
+        name: in the report.
+        channels: of its input.
+        call: computes an input (1, C, H, W).
+        tiles: sides of its inputs.
+    """
+
+    name: str
+    channels: int
+    call: Callable[[Tensor], object]
+    tiles: tuple[int, ...]
+
+
+def time_network(network: Timed, dtype: str, peaks: dict[str, Peak]) -> list[dict[str, Any]]:
+    """Time a network alone, on whole tiles of several sizes."""
     rows = []
-    for tile in tiles:
-        x = torch.randn(1, network.config.in_ch, tile, tile)
-        seconds = _seconds_per_megapixel(lambda x: network(x, noise, cond), x)
-        macs = macs_per_pixel(lambda x: network(x, noise, cond), x)
+    for tile in network.tiles:
+        x = torch.rand(1, network.channels, tile, tile)
+        seconds = _seconds_per_megapixel(network.call, x)
+        macs = macs_per_pixel(network.call, x)
         rows.append(
-            {"network": "core", "dtype": dtype, "layout": "channels_last", "tile": tile}
+            {"network": network.name, "dtype": dtype, "layout": "channels_last", "tile": tile}
             | {"seconds_per_megapixel": seconds}
             | _against_peak(macs, seconds, peaks[dtype])
         )
@@ -211,13 +225,12 @@ class OperatorTimes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 @torch.no_grad()
-def profile(network: UNet, tile: int = 1024) -> dict[str, float]:
-    """Return the share of each kind of work in the time of one call."""
-    x = torch.randn(1, network.config.in_ch, tile, tile)
-    noise, cond = torch.zeros(1), torch.zeros(1, network.config.cond)
-    network(x, noise, cond)
+def profile(network: Timed) -> dict[str, float]:
+    """Return the share of each kind of work in the time of one call, on the largest tile."""
+    x = torch.rand(1, network.channels, network.tiles[-1], network.tiles[-1])
+    network.call(x)
     with OperatorTimes() as times:
-        network(x, noise, cond)
+        network.call(x)
     shares = dict.fromkeys([*_KINDS, "other"], 0.0)
     for name, seconds in times.seconds.items():
         kind = next((k for k, marks in _KINDS.items() if any(mark in name for mark in marks)), "other")

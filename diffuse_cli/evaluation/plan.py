@@ -160,6 +160,9 @@ def models_of(names: Sequence[str], what: Evaluation, task: MeasuredTask | None)
         if info.foreign is None:
             info.check_task("denoise" if what.of_photographs else str(task))
         else:
+            if info.foreign.generates:
+                words = info.foreign.words
+                raise UsageError(f"--model {info.path.stem}: draws samples alone ({words}), and has no mean to measure")
             command = _COMMANDS.get(task, str(task))
             check_model(info.foreign, info.path.stem, command, drawn=what.settings.steps > 1)
     return found

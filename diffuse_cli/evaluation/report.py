@@ -157,6 +157,17 @@ def differences(a: Report, b: Report) -> list[Difference]:
     return found
 
 
+def between_models(report: Report) -> list[Difference]:
+    """Compare each further model of a report with the first, paired by picture, in every condition."""
+    first, *others = [model["name"] for model in report.get("models", [{"name": ""}])]
+    found = []
+    for name in others:
+        for row in (row for row in report["rows"] if row["method"] == name):
+            same = _key({**row, "method": first})
+            found += [one for other in report["rows"] if _key(other) == same for one in _paired(other, row)]
+    return found
+
+
 def _key(row: dict[str, Any]) -> tuple[object, ...]:
     return tuple(row[k] for k in KEY)
 

@@ -33,7 +33,7 @@ def between_levels(y: Tensor, problem: Problem, run: Run, *, gray: bool) -> Tens
     assert guide.sigma_y is not None
     low, high = np.quantile(guide.sigma_y, [0.05, 0.95])
     levels = np.unique(np.linspace(low, high, _LEVELS)).tolist()
-    nothing, sampling = run.model.nothing_known(1, y.device), run.settings.steps > 1
+    nothing, sampling = run.prior.nothing_known(1, y.device), run.settings.steps > 1
     parts: list[Tensor] = []
     for i, level in enumerate(levels):
         even = replace(guide, degradation=replace(guide.degradation, noise=level), sigma_y=None)

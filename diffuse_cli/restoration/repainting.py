@@ -41,7 +41,7 @@ def repaint(y: Tensor, how: Repainting, run: Run, *, gray: bool) -> Tensor:
     """
     if run.settings.steps == 1:
         return y
-    base = replace(run.model.nothing_known(1, y.device), gray=gray)
+    base = replace(run.prior.nothing_known(1, y.device), gray=gray)
     scales = len(pyramid(y, how.levels))
 
     def draw(start: Tensor, guide: Tensor, halvings: int) -> Tensor:

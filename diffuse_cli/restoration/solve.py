@@ -7,11 +7,14 @@ import torch
 from torch import Tensor
 
 from ..degradation.mask_shapes import resized
+from ..diffusion.foreign.generative import GenerativeModel
 from ..diffusion.foreign.model import ForeignModel
+from ..diffusion.foreign.text import TextModel
 from ..diffusion.inference import OnStep, Run, infer
 from ..diffusion.tiling import copied_picture
 from ..images.picture import Picture
 from ..images.tensors import to_array, to_tensor
+from . import generative, text
 from .finishing import extend_colour_under_alpha, feather
 from .foreign import mapped
 from .jpeg_blocks.finishing import within_intervals
@@ -55,8 +58,9 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     y, gray = to_tensor(picture.pixels), picture.is_gray
     if isinstance(problem.observation, Repainting):
         return repaint(y, problem.observation, run, gray=gray)
-    if isinstance(run.model, ForeignModel) and not run.model.header.is_prior:
-        return mapped(y, problem, picture, run.model, run, gray=gray)
+    by_other = _by_other_rules(y, problem, picture, run, gray=gray)
+    if by_other is not None:
+        return by_other
     if problem.strips:
         return _strip_by_strip(y, problem, picture, run)
     wide = _wide_hole(problem, textured=run.settings.has_texture)
@@ -67,7 +71,7 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
         return fill_wide(restored, replace(wide, missing=wide.part), run.part(0.5, 1), gray=gray)
     if problem.guide is not None and problem.guide.sigma_y is not None:
         return between_levels(y, problem, run, gray=gray)
-    nothing, sampling = run.model.nothing_known(1, y.device), run.settings.steps > 1
+    nothing, sampling = run.prior.nothing_known(1, y.device), run.settings.steps > 1
     placed = on_grid(y, problem, picture)
     known = observe(placed.y, placed.problem, nothing, gray=gray, sampling=sampling)
     estimate = placed.undone(infer(known, placed.run(run)))
@@ -75,6 +79,18 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     if blocks is None:
         return estimate
     return within_intervals(estimate, picture, blocks.quality, blocks.origin, smooth=not sampling)
+
+
+def _by_other_rules(y: Tensor, problem: Problem, picture: Picture, run: Run, *, gray: bool) -> Tensor | None:
+    """Return what an imported model makes of a picture that is no denoiser told a level. None: the model is one."""
+    model = run.model
+    if isinstance(model, GenerativeModel):
+        return generative.drawn_by(model, y, problem, run, gray=gray)
+    if isinstance(model, TextModel):
+        return text.drawn_by(model, y, problem, run, gray=gray)
+    if isinstance(model, ForeignModel) and not model.header.is_prior:
+        return mapped(y, problem, picture, model, run, gray=gray)
+    return None
 
 
 def _faded_in(problem: Problem, picture: Picture, run: Run) -> Tensor:
@@ -137,7 +153,7 @@ def _filled_in_exact(y: Tensor, problem: Problem, wide: WideHole, run: Run, *, g
 
     The rest comes first where the network sees across the wide part, and last where it does not.
     """
-    nothing, sampling = run.model.nothing_known(1, y.device), run.settings.steps > 1
+    nothing, sampling = run.prior.nothing_known(1, y.device), run.settings.steps > 1
     sources = None if problem.sources is None else torch.from_numpy(np.ascontiguousarray(problem.sources))
     rest = replace(problem, hole=wide.missing & ~wide.part)
     if wide.across <= REACH and not rest.leaves_alone:

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..diffusion.settings import GENERATE_STEPS
 from ..errors import UsageError
 from ..images.source_type import EDITED
 from .deblur import Deblur
 from .denoise import Denoise
+from .extend import Extend
 from .inpaint import Inpaint
+from .redraw import Redraw
 from .restore import Restore
 from .super_resolve import SuperResolve
 from .task import Task, altered
@@ -23,7 +26,7 @@ _FAR: float = 1.5
 """The factor between the level that is found and the one that a denoiser was trained for from which it is told."""
 _TASKS: Mapping[type[Task], tuple[str, ...]] = {
     Denoise: ("denoise",), Inpaint: ("inpaint",), SuperResolve: ("super-resolve",), Deblur: ("deblur",),
-    Restore: ("restore", "deblur", "dejpeg"),
+    Restore: ("restore", "deblur", "dejpeg"), Extend: ("extend",), Redraw: ("stylize",),
 }  # fmt: skip
 """The commands of each task."""
 
@@ -51,11 +54,33 @@ def check_samples(header: "ForeignHeader", name: str, *, drawn: bool) -> None:
     Raises:
         UsageError: it makes none.
     """
-    if drawn and not header.is_prior:
+    if drawn and not (header.is_prior or header.generates):
         raise UsageError(
             f"--model {name}: makes one picture of each, and no samples ({header.words}); leave out --fidelity, "
             "--samples, --steps, --average, --uncertainty and --trace"
         )
+
+
+def as_drawn(
+    header: "ForeignHeader | None", steps: int | None, fidelity: float | None
+) -> tuple[int | None, float | None]:
+    """Return steps and fidelity, for a model that draws samples alone: from pure noise, which takes more steps.
+
+    Args:
+        header: of the model. None: a checkpoint of this program.
+        steps: what was asked for. None: nothing.
+        fidelity: what was asked for. None: nothing.
+
+    Raises:
+        UsageError: a mean is asked for, which such a model has not.
+    """
+    if header is None or not header.generates:
+        return steps, fidelity
+    if fidelity or steps == 1:
+        raise UsageError(
+            f"the model draws samples ({header.words}), and has no mean; leave --fidelity and --steps 1 out"
+        )
+    return steps or GENERATE_STEPS, 0.0
 
 
 def with_model(task: Task, header: "ForeignHeader") -> "WithModel":
@@ -142,6 +167,8 @@ class WithModel:
             return Problem(observation=AsTrained())
         if isinstance(self.task, Inpaint) and not self.header.is_prior:
             return self.task.known(picture)
+        if isinstance(self.task, Extend):
+            return replace(self.task.problem(picture), strips=())
         return self._warned(fitted(self.task.problem(picture), self.header))
 
     def _warned(self, problem: "Problem") -> "Problem":
@@ -158,6 +185,8 @@ class WithModel:
     def source_type(recipe: Mapping[str, Any]) -> str | None:
         """Return IPTC's term for the result. A network that may have been trained to invent does."""
         told = recipe.get("foreign", {})
+        if told.get("role") in ("generate", "text"):
+            return EDITED
         return altered(recipe) if told.get("regression") and told.get("role") != "inpaint" else EDITED
 
     def to_recipe(self) -> dict[str, Any]:

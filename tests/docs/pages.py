@@ -21,6 +21,8 @@ TELLING = ("config", "doctor", "estimate", "info", "verify", "models", "evaluate
 ELSEWHERE = {
     "--paint": "tests/cli/paint, tests/program/test_painting.py",
     "weights/": "tests/cli/commands/test_models.py",
+    "--model cats": "tests/diffusion/foreign/test_generative.py",
+    "models export": "tests/diffusion/test_export.py",
     "compact": "tests/cli/commands/test_models.py",
     "dncnn_25": "tests/cli/commands/test_models.py",
     "torchrun": "tests/training/test_runs.py",

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from diffuse_cli.diffusion.model import Model
-from diffuse_cli.evaluation.network_speed import REFERENCES, macs_per_pixel, profile, seconds_of
+from diffuse_cli.evaluation.network_speed import REFERENCES, Timed, macs_per_pixel, profile, seconds_of
 
 
 def test_multiply_accumulates_are_counted() -> None:
@@ -34,6 +34,8 @@ def test_the_shortest_call_counts() -> None:
 
 
 def test_shares_of_the_time_sum_to_one(toy: Model) -> None:
-    shares = profile(toy.network, tile=64)
+    noise, cond = torch.zeros(1), torch.zeros(1, 4)
+    timed = Timed(name="core", channels=8, call=lambda x: toy.network(x, noise, cond), tiles=(64,))
+    shares = profile(timed)
     assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
     assert shares["convolution"] > 0

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ...diffusion.settings import Dtype
+from ...errors import UsageError
 from ..run.display import Display
 from ..run.planning import check_measured
 
@@ -20,7 +21,9 @@ def bench(
     ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png|.svg|.pdf", help="Draw the figures.")] = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite files that exist.")] = False,
-    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="Checkpoint (see diffuse models).")] = "photo",
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Checkpoint or imported model (see diffuse models).")
+    ] = "photo",
     dtype: Annotated[Dtype, typer.Option(help="Number type of the commands. The core is timed in each.")] = "auto",
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
     quiet: Annotated[
@@ -34,10 +37,11 @@ def bench(
     multiply-accumulates per pixel, and its speed as a fraction of the fastest 3x3 convolution in the same run. Networks
     of FFDNet's, SPAN's and DnCNN's shape, with random weights and at their best tile, layout and dtype, are measured
     beside it. Further tables show where the time of the core and of whole commands goes, the engines that are
-    installed beside each other, and the devices.
+    installed beside each other, and the devices. Of an imported model, its network and its commands are measured.
     """
     check_measured(json_file, plot, force=force)
     from ...diffusion.checkpoint import find, read_info
+    from ...diffusion.foreign.model import ForeignModel, load_any
     from ...diffusion.model import Model
     from ...evaluation.benchmark import benchmark, tables
     from ...evaluation.report import aligned
@@ -46,8 +50,11 @@ def bench(
 
     keep_buffers()
     info = read_info(find(model))
+    if info.foreign is not None and info.foreign.generates:
+        raise UsageError(f"--model {model}: draws pictures ({info.foreign.words}), and is not measured")
     with Display(quiet=quiet, total=1) as display:
-        loaded = Model.load(model, device="cpu", dtype=dtype, threads=threads)
+        loaded = load_any(info.path, device="cpu", dtype=dtype, threads=threads)
+        assert isinstance(loaded, Model | ForeignModel)
         report = benchmark(loaded, info, full=full, say=lambda line: None if quiet else display.say(line))
     if plot is not None:
         from ...evaluation.plot import draw_benchmark

@@ -15,7 +15,7 @@ from ..run.working import report_failures
 
 if TYPE_CHECKING:
     from ...evaluation.evaluate import Evaluation
-    from ...evaluation.report import Report
+    from ...evaluation.report import Difference, Report
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,8 +140,9 @@ def evaluate(*, options: EvaluateOptions, compute: ComputeSeveral) -> None:
     """Measure quality on folders of clean pictures, by the protocols of the literature.
 
     Every picture is damaged, restored and compared with the original. With --pairs, real noisy photographs are
-    restored and compared with their clean partners. Several --model are measured on the same pictures. Results are
-    rounded to 8 bits first. The table has means with 95 % bootstrap intervals, and seconds per megapixel of the result.
+    restored and compared with their clean partners. Several --model are measured on the same pictures; a second table
+    has the differences to the first, paired by picture. Results are rounded to 8 bits first. Tables have means with
+    95 % bootstrap intervals, and seconds per megapixel of the result.
     docs/evaluation.md has the protocol of each task.
     """
     if options.compare is not None:
@@ -164,7 +165,7 @@ def evaluate(*, options: EvaluateOptions, compute: ComputeSeveral) -> None:
 
 def _write(report: "Report", json_file: str | None) -> None:
     """Write the table or, with --json -, the JSON to stdout; and the JSON to its file."""
-    from ...evaluation.report import aligned, dump, table
+    from ...evaluation.report import aligned, between_models, dump, table
     from ...system.files import write_bytes
 
     if json_file == "-":
@@ -172,18 +173,27 @@ def _write(report: "Report", json_file: str | None) -> None:
         return
     for line in aligned(table(report)):
         typer.echo(line)
+    if several := between_models(report):
+        typer.echo(f"against {report['models'][0]['name']}, on the same pictures:")
+        _print_changes(several)
     if json_file is not None:
         write_bytes(dump(report), Path(json_file))
 
 
 def _print_differences(a: Path, b: Path) -> None:
     """Print a table of what is better, worse and within noise."""
-    from ...evaluation.report import aligned, differences, load
+    from ...evaluation.report import differences, load
+
+    found = differences(load(a), load(b))
+    typer.echo(f"{b} against {a}:")
+    _print_changes(found)
+
+
+def _print_changes(found: "list[Difference]") -> None:
+    from ...evaluation.report import aligned
 
     heads = ["row", "measure", "change", "95 %", "n", ""]
-    found = [difference.cells() for difference in differences(load(a), load(b))]
-    typer.echo(f"{b} against {a}:")
-    for line in aligned([heads, *found]):
+    for line in aligned([heads, *(difference.cells() for difference in found)]):
         typer.echo(line)
 
 

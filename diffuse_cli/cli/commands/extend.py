@@ -6,7 +6,16 @@ import typer
 
 from ...errors import UsageError
 from ...tasks.extend import Anchor
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared, two_numbers, whole_number
+from ..options.options import (
+    Compute,
+    Files,
+    MetadataOptions,
+    PromptOptions,
+    SamplingOptions,
+    shared,
+    two_numbers,
+    whole_number,
+)
 
 
 @shared
@@ -25,6 +34,7 @@ def extend(
         typer.Option(metavar="WHERE", help="Where the picture lies on the canvas: center, top, left, top-left, ..."),
     ] = "center",
     *,
+    told: PromptOptions,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
@@ -32,7 +42,8 @@ def extend(
     """Paint beyond the frame, to make a picture wider or taller. The picture itself stays bit for bit as it was.
 
     The margins are filled from coarse to fine with pieces of the picture, as inpaint fills wide holes. --seed picks
-    other pieces. --steps 1 gives the mean, without pieces. --fidelity 0 begins with a sample.
+    other pieces. --steps 1 gives the mean, without pieces. --fidelity 0 begins with a sample. With --model DIR and
+    --prompt, a pipeline of diffusers draws the margins.
     """
     from ...tasks.extend import Extend
     from ..run.restorer import restore_files
@@ -42,7 +53,7 @@ def extend(
         to_size=None if to_size is None else two_numbers("to-size", to_size), pad=None if pad is None else _pad(pad),
         aspect=None if aspect is None else _aspect(aspect), anchor=anchor,
     )  # fmt: skip
-    restore_files("extend", SameTask(task=task), files, keeping, compute, which)
+    restore_files("extend", SameTask(task=task), files, keeping, compute, which, told=told)
 
 
 def _pad(text: str) -> tuple[int, int, int, int]:

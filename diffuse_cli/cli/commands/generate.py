@@ -2,18 +2,20 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from ...diffusion.settings import GENERATE_STEPS, LABEL_GUIDANCE, label_guidance, natural_size
+from ...diffusion.settings import GENERATE_STEPS, LABEL_GUIDANCE, label_guidance
 from ...errors import UsageError
 from ...provenance import recipe
 from ..batch import pipeline
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
-from ..options.options import Coding, Compute, Output, shared, two_numbers
+from ..options.options import Coding, Compute, NegativeText, Output, PromptOptions, Text, shared, two_numbers
 from ..run.display import Display
+from ..run.imported import check_told, prompt_of, say_of_folder, scheduler_of, told_of
 from ..run.planning import Wanted, plan_drawing, show_plan
 from ..run.results import Results
 from ..run.steps import Made, PictureSteps, Shown
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ...diffusion.foreign.generative import GenerativeModel
+    from ...diffusion.foreign.header import ForeignHeader
+    from ...diffusion.foreign.text import TextModel
     from ...diffusion.model import Model
     from ...diffusion.settings import Settings
 
@@ -73,6 +78,8 @@ def generate(
     steps: Annotated[
         int, typer.Option(metavar="N", help="Steps in which a picture is drawn, at each stage.")
     ] = GENERATE_STEPS,
+    prompt: Text = None,
+    negative_prompt: NegativeText = None,
     *,
     coding: Coding,
     compute: Compute,
@@ -86,12 +93,18 @@ def generate(
     info = checkpoint.read_info(checkpoint.find(compute.model))
     labels = _labels(label, info.labels, grid=grid)
     count = count or (10 if len(labels) > 1 else 16 if grid else 1)
-    width, height = natural_size(info.crop) if size is None else two_numbers("size", size)
+    width, height = info.natural_size[::-1] if size is None else two_numbers("size", size)
     if steps < 2 or min(width, height) < 1:
         raise UsageError("--steps must be at least 2, and --size at least 1x1")
     settings = [compute.settings(steps, sample=k) for k in range(count)]
     encoding = coding.encoding()
-    weight = label_guidance(guidance, label)
+    header = info.foreign
+    text = PromptOptions(prompt=prompt, negative_prompt=negative_prompt, guidance=guidance if prompt else None)
+    check_told(
+        None if header is None else (info.path.stem, header), compute, text, None if header is None else labels[0]
+    )
+    weight = 1.0 if header is not None else label_guidance(guidance, label)
+    foreign = {} if header is None else _checked(info.path, header, (height, width), guidance, text)
     told = {
         "size": [width, height],
         **({} if label is None else {"label": label, "guidance": weight}),
@@ -99,14 +112,14 @@ def generate(
     }
 
     def wanted(job: Job) -> dict[str, Any]:
-        from ...diffusion.devices import chosen_dtype
+        from ...diffusion.foreign.model import dtype_of
 
         place = compute.place()
-        dtype = chosen_dtype(place.device, compute.dtype, place.engine)
+        dtype = dtype_of(info.path, place.device, compute.dtype, place.engine)
         digest = checkpoint.file_sha256(checkpoint.find(compute.model))
         coded = encoding.to_recipe(job.output) if job.output != PIPE else {"format": "PNG"}
         computing = recipe.of_computing("generate", settings[job.sample], digest, dtype, compute.compile)
-        return {**computing, **told, **coded}
+        return {**computing, **told, **foreign, **coded}
 
     jobs = 1 if grid else count
     name = "{op}.{seed}{ext}" if grid else "{op}.{seed}.{k}{ext}"
@@ -114,14 +127,17 @@ def generate(
     if files.dry_run:
         show_plan(what, files)
         return
-    from ...diffusion.foreign.model import core_of
+    from ...diffusion.foreign.model import drawing_model
 
     with Display(quiet=files.quiet, total=jobs) as display:
         begin(what, files, display)
         display.prepare("loading the model")
+        model = drawing_model(compute.load())
+        if header is not None and header.reads_text:
+            say_of_folder(info.path, header, display)
         drawer = _Drawer(
             columns=_columns(count, labels) if grid else None, settings=settings, size=(height, width),
-            labels=labels, guidance=guidance, wanted=wanted, model=core_of(compute.load()),
+            labels=labels, guidance=guidance, wanted=wanted, model=_told(model, text),
             results=Results(batch=what, files=files, encoding=encoding, display=display),
         )  # fmt: skip
         with working(PictureWork(what, files, display)) as work:
@@ -143,6 +159,32 @@ def _labels(label: str | None, known: tuple[str, ...], *, grid: bool) -> list[st
     if label is not None:
         checkpoint.label_index(label, known)
     return [label]
+
+
+def _told(model: "Model | GenerativeModel | TextModel", text: PromptOptions) -> "Model | GenerativeModel | TextModel":
+    """Return a model that is told the prompt, if it is told one."""
+    from ...diffusion.foreign.text import TextModel
+
+    return model.told(prompt_of(text)) if isinstance(model, TextModel) else model
+
+
+def _checked(
+    path: Path, header: "ForeignHeader", size: tuple[int, int], guidance: float | None, text: PromptOptions
+) -> dict[str, Any]:
+    """Check that an imported model draws what is asked for, and return what recipes say of it.
+
+    Raises:
+        UsageError: it does not.
+    """
+    from ...diffusion.generation import check_drawing
+    from ...tasks.with_model import check_model
+
+    check_model(header, path.stem, "generate", drawn=True)
+    check_drawing(header, size, guidance)
+    if not header.reads_text:
+        return {"foreign": told_of(path.stem, header)}
+    foreign = {**told_of(path.stem, header), **scheduler_of(path)}
+    return {"foreign": foreign, **text.to_recipe(), "solver": None}
 
 
 def _columns(count: int, labels: list[str | None]) -> int:
@@ -172,7 +214,7 @@ class _Drawer(PictureSteps[dict[str, Any]]):
     labels: "list[str | None]"
     guidance: float | None
     wanted: Wanted
-    model: "Model"
+    model: "Model | GenerativeModel | TextModel"
 
     def weight(self, job: Job) -> int:
         """Return the number of pixels to draw."""
@@ -213,7 +255,7 @@ class _Drawer(PictureSteps[dict[str, Any]]):
 
         progress = self.results.display.progress
         x = draw(self.size, setting, self.model, label=label, guidance=self.guidance, progress=progress)
-        return to_array(x, 1 if self.model.network.config.gray else 3)
+        return to_array(x, 1 if self.model.gray else 3)
 
 
 def add_to(app: typer.Typer) -> None:

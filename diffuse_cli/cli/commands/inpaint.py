@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..options.masking import MaskOptions, Paint
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
+from ..options.options import Compute, Files, Label, MetadataOptions, PromptOptions, SamplingOptions, shared
 
 
 @shared
@@ -14,6 +14,7 @@ def inpaint(
     files: Files,
     masking: MaskOptions,
     paint: Paint = False,
+    label: Label = None,
     unblend: Annotated[
         bool,
         typer.Option(
@@ -23,6 +24,7 @@ def inpaint(
         ),
     ] = False,
     *,
+    told: PromptOptions,
     which: SamplingOptions,
     keeping: MetadataOptions,
     compute: Compute,
@@ -41,12 +43,12 @@ def inpaint(
             masking=masking, files=files, compute=compute, which=which,
             task=lambda holes: replace(holes, unblend=unblend),
         )  # fmt: skip
-        restore_files("inpaint", painting, files, keeping, compute, which)
+        restore_files("inpaint", painting, files, keeping, compute, which, told=told, label=label)
         return
     if not masking.given:
         masking.check_unused()
     holes = MaskSource(masking=masking, max_pixels=files.max_pixels, unblend=unblend)
-    restore_files("inpaint", holes, files, keeping, compute, which)
+    restore_files("inpaint", holes, files, keeping, compute, which, told=told, label=label)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from ...errors import CheckpointError
+from ...errors import CheckpointError, UsageError
+from ..batch import plan
 
 ImportedRole = Literal["denoise", "dejpeg", "deblur", "restore"]
 
@@ -47,7 +48,8 @@ def info(model: Which = "photo") -> None:
 
     found = checkpoint.read_info(checkpoint.find(model))
     typer.echo(f"file: {found.path}")
-    typer.echo(f"parameters: {found.parameters:,} ({', '.join(sorted(set(found.dtypes.values())))})")
+    if found.shapes:
+        typer.echo(f"parameters: {found.parameters:,} ({', '.join(sorted(set(found.dtypes.values())))})")
     for key in sorted(found.metadata):
         if key != "config" or found.foreign is None:
             typer.echo(f"{key}: {found.metadata[key]}")
@@ -65,6 +67,9 @@ def verify(model: Which = "photo") -> None:
 
     path = checkpoint.find(model)
     load_any(path, device="cpu", dtype="fp32")
+    if path.is_dir():
+        typer.echo(f"{path}: loads; sha256 of its files: {checkpoint.file_sha256(path)}, the folder states none")
+        return
     actual, agrees = checkpoint.verify(path)
     if agrees is False:
         raise CheckpointError(f"{path}: its tensors do not match its sha256; fetch it again")
@@ -112,6 +117,39 @@ def import_(
     )
     context = "all of a picture" if header.whole else f"margin {header.margin}"
     typer.echo(f"{path}: {header.words}, {context}; for {', '.join(header.commands)} with --model {path.stem}")
+
+
+@app.command()
+def export(
+    model: Which = "photo",
+    onnx: Annotated[
+        Path | None, typer.Option("--onnx", metavar="FILE.onnx", help="Write the denoiser D(x, sigma) as ONNX.")
+    ] = None,
+    ncnn: Annotated[
+        Path | None,
+        typer.Option("--ncnn", metavar="FILE.param", help="Write the network for ncnn, and its weights in FILE.bin."),
+    ] = None,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite files that exist.")] = False,
+) -> None:
+    """Write a checkpoint of diffuse for other programs, checked against torch. docs/models.md tells inputs and outputs.
+
+    --onnx needs pip install 'diffuse-cli[onnx]', --ncnn needs 'diffuse-cli[ncnn]'.
+    """
+    from ...diffusion import checkpoint
+    from ...diffusion.export import export_ncnn, export_onnx, weights_beside
+
+    if onnx is None and ncnn is None:
+        raise UsageError("export to what? Give --onnx FILE.onnx, --ncnn FILE.param, or both")
+    for option, path, suffix in (("--onnx", onnx, ".onnx"), ("--ncnn", ncnn, ".param")):
+        if path is not None and path.suffix != suffix:
+            raise UsageError(f"{option} {path}: end the name in {suffix}")
+    found = checkpoint.find(model)
+    named = [path for path in (onnx, ncnn, None if ncnn is None else weights_beside(ncnn)) if path is not None]
+    plan.check_outputs(named, force=force, inputs=[found])
+    if onnx is not None:
+        typer.echo(export_onnx(found, onnx))
+    if ncnn is not None:
+        typer.echo(export_ncnn(found, ncnn))
 
 
 @app.command()

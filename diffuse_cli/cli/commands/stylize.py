@@ -13,7 +13,7 @@ from ...system.files import file_sha256
 from ...system.streams import is_pipe, is_stream
 from ..batch import plan
 from ..batch.inputs import PIPE
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
+from ..options.options import Compute, Files, MetadataOptions, PromptOptions, SamplingOptions, shared
 from ..run.mask_source import mask_files
 from ..run.task_source import TaskWithFile
 
@@ -55,6 +55,7 @@ def stylize(
         typer.Option(metavar="N", min=1, help="Steps at each scale. 1 changes only colours.", show_default="6"),
     ] = None,
     *,
+    told: PromptOptions,
     keeping: MetadataOptions,
     compute: Compute,
 ) -> None:
@@ -62,22 +63,42 @@ def stylize(
 
     They get its colours, and its texture in strokes. The network is trained on the style's picture for a few minutes,
     once. What it learned is kept in the user's cache, and in the file that --save-style names. --seed draws other
-    strokes.
+    strokes. With --model DIR and --prompt in the place of --style, a pipeline of diffusers draws the photo again.
     """
     from ...tasks.stylize import Stylize
     from ..run.restorer import restore_files
 
+    if told.prompt is not None:
+        given_too = {"--style": style, "--save-style": save_style, "--keep-luma": keep_luma or None}
+        if other := next((name for name, value in given_too.items() if value is not None), None):
+            raise UsageError(f"--prompt draws the picture again; leave {other} out")
+        _redraw(files, strength, mask, steps, told, keeping, compute)
+        return
     if style is None:
         raise UsageError("no style; give --style PICTURE, or a file that --save-style wrote")
-    given, told = _read(style, files)
+    given, digest = _read(style, files)
     task = Stylize(style=given, strength=strength, keep_luma=keep_luma)
     masks = None if mask is None else mask_files(mask, files.max_pixels)
     tasks = _Styling(
-        task=task, facts={"style": told}, paths=(style,), option="mask", sidecars=masks,
+        task=task, facts={"style": digest}, paths=(style,), option="mask", sidecars=masks,
         style=given if strength > 0 and steps != 1 else None, name=style, save=save_style, files=files, compute=compute,
     )  # fmt: skip
     which = SamplingOptions(steps=1) if steps == 1 else SamplingOptions(fidelity=0.0, steps=steps)
-    restore_files("stylize", tasks, files, keeping, compute, which)
+    restore_files("stylize", tasks, files, keeping, compute, which, told=told)
+
+
+def _redraw(
+    files: Files, strength: float, mask: str | None, steps: int | None, told: PromptOptions, keeping: MetadataOptions,
+    compute: Compute,
+) -> None:  # fmt: skip
+    """Draw pictures again as a prompt says."""
+    from ...tasks.redraw import Redraw
+    from ..run.restorer import restore_files
+
+    masks = None if mask is None else mask_files(mask, files.max_pixels)
+    tasks = _WhereMarked(task=Redraw(strength=strength), option="mask", sidecars=masks)
+    which = SamplingOptions(fidelity=0.0, steps=steps)
+    restore_files("stylize", tasks, files, keeping, compute, which, told=told)
 
 
 def _read(path: Path, files: Files) -> "tuple[StylePicture | Style, str]":
@@ -99,20 +120,8 @@ def _read(path: Path, files: Files) -> "tuple[StylePicture | Style, str]":
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Styling(TaskWithFile):
-    """What is asked for, and the style that the network learns once for all pictures.
-
-    Attributes:
-        style: what is learned. None = only colours change.
-        name: the style's file.
-        save: the file that the learned style is written to.
-    """
-
-    style: "StylePicture | Style | None"
-    name: Path
-    save: Path | None
-    files: Files
-    compute: Compute
+class _WhereMarked(TaskWithFile):
+    """A task whose mask says where a picture is changed."""
 
     def of(self, job: "Job") -> "tuple[Task, Mapping[str, Any]]":
         """Return the task with the picture's own mask: what is marked by half or more is changed."""
@@ -126,6 +135,23 @@ class _Styling(TaskWithFile):
         """Return how the picture's mask was understood, where it is not simply white on black."""
         note = "" if self.sidecars is None else self.sidecars.of(job.source).value.note
         return (f"mask: {note}",) if note else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Styling(_WhereMarked):
+    """What is asked for, and the style that the network learns once for all pictures.
+
+    Attributes:
+        style: what is learned. None = only colours change.
+        name: the style's file.
+        save: the file that the learned style is written to.
+    """
+
+    style: "StylePicture | Style | None"
+    name: Path
+    save: Path | None
+    files: Files
+    compute: Compute
 
     def prepare(self, batch: "Batch") -> None:
         """Check that what is saved overwrites nothing.

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ..options.clips import ClipOptions
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared, two_numbers
+from ..options.options import Compute, Files, Label, MetadataOptions, SamplingOptions, shared, two_numbers
 
 
 @shared
@@ -31,6 +31,7 @@ def super_resolve(
         bool,
         typer.Option("--plain", help="Do not look for noise and JPEG compression. Enlarge the picture as it is."),
     ] = False,
+    label: Label = None,
     *,
     which: SamplingOptions,
     keeping: MetadataOptions,
@@ -49,7 +50,7 @@ def super_resolve(
 
     size = None if to_size is None else two_numbers("to-size", to_size)
     task = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent, plain=plain)
-    restore_files("super-resolve", SameTask(task=task), files, keeping, compute, which, clips)
+    restore_files("super-resolve", SameTask(task=task), files, keeping, compute, which, clips, label=label)
 
 
 def add_to(app: typer.Typer) -> None:

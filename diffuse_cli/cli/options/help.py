@@ -7,7 +7,7 @@ from typer.core import TyperCommand, TyperGroup
 
 OWN: Final = "Options"
 """Title of the options that only this command has."""
-TITLES: Final = (OWN, "Clips", "Samples", "Results", "Batches", "Machine", "Messages")
+TITLES: Final = (OWN, "Pipelines", "Clips", "Samples", "Results", "Batches", "Machine", "Messages")
 """The groups of options, in the order of help texts."""
 
 EXAMPLES: Final = {

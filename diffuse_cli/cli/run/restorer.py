@@ -10,15 +10,16 @@ from ...errors import PictureError, UsageError
 from ...provenance import recipe
 from ...system.files import in_the_way
 from ...system.process import give_back
+from ...tasks.with_model import as_drawn
 from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from ..options.clips import ClipOptions
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions
+from ..options.options import Compute, Files, MetadataOptions, PromptOptions, SamplingOptions
 from .clips import Pace, check_clip, clip_facts, copied, earlier_frames, may_be_clip, not_held
 from .damaged import mender, told
 from .display import Display
-from .imported import for_model
+from .imported import NOTHING, for_model, header_of
 from .planning import coding_of, plan_files, show_plan
 from .products import Answer, Checkpoint, RestoredPicture, answer_of, products_beside
 from .reading import Input, Inputs
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 def restore_files(
     op: str, tasks: TaskSource, files: Files, keeping: MetadataOptions, compute: Compute, which: SamplingOptions,
-    clips: ClipOptions | None = None,
+    clips: ClipOptions | None = None, *, told: PromptOptions = NOTHING, label: str | None = None,
 ) -> None:  # fmt: skip
     """Carry out a task on every input. Exits with the batch's code.
 
@@ -53,6 +54,8 @@ def restore_files(
         compute: how to compute.
         which: which samples are the results.
         clips: how clips are restored; None = they are refused.
+        told: what a pipeline is told to draw.
+        label: what a class-conditional model is told to draw.
 
     Raises:
         UsageError: the plan cannot be carried out.
@@ -61,8 +64,11 @@ def restore_files(
     from ...diffusion.model import Model
     from ...restoration.noise_reading import noise_reader
 
+    found = header_of(compute)
+    steps, fidelity = as_drawn(None if found is None else found[1], which.steps, which.fidelity)
+    which = replace(which, steps=steps, fidelity=fidelity)
     encoding, request = keeping.encoding(), which.answers()
-    tasks = for_model(tasks, compute, op, drawn=request.are_drawn, damaged=files.damaged)
+    tasks = for_model(tasks, compute, op, drawn=request.are_drawn, damaged=files.damaged, told=told, label=label)
     part = None if clips is None else clips.part()
     if clips is not None:
         encoding = replace(encoding, clip=clips.coding())

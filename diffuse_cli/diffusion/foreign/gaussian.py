@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import Tensor
 
-from ..denoiser import Observation, WindowedObservation, fused, pad_to_multiple, symmetric, together
+from ..denoiser import Begins, Observation, WindowedObservation, fused, pad_to_multiple, symmetric, together
 from .header import ForeignHeader
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ SIGMA_MOST: Final = 110 / 255
 """The most noise that these networks are told, 55 levels, in [-1, 1] units: DRUNet was trained to 50, FDnCNN to 75."""
 
 
-class ForeignDenoiser:
-    """A denoiser that knows the evidence: fusion, then the network. It is just `(x, sigma) -> denoised`.
+class ForeignDenoiser(Begins):
+    """A denoiser that knows the evidence: fusion, then the network.
 
     The network knows no guides and no fills. They are evidence here: where the fused state is less certain than the
     prior of the observation, the two are fused, too.
@@ -49,18 +49,6 @@ class ForeignDenoiser:
         """Return the denoiser of windows (rows, columns) of equal size, as one batch."""
         evidence = together([self.evidence.crop(rows, columns) for rows, columns in windows])
         return ForeignDenoiser(self.network, evidence, self.header, exact=self.exact, ensemble=self.ensemble)
-
-    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Return D(x, sigma).
-
-        Args:
-            x: (B, 3, H, W), the diffusion state; not read where sigma is inf.
-            sigma: () or (B, 1, 1, 1), std of its noise.
-
-        Returns:
-            (B, 3, H, W), fp32, [-1, 1] units.
-        """
-        return self.begin(x, sigma)()
 
     def begin(self, x: Tensor, sigma: Tensor) -> Callable[[], Tensor]:
         """Compute a call, and return a function that returns its result, as `Denoiser.begin` does."""

@@ -8,10 +8,12 @@ from typing import Any, Final, Literal, get_args
 from ...errors import CheckpointError
 
 FORMAT: Final = "diffuse-foreign-1"
-Role = Literal["prior", "denoise", "dejpeg", "deblur", "restore", "super-resolve", "inpaint"]
+Role = Literal["prior", "denoise", "dejpeg", "deblur", "restore", "super-resolve", "inpaint", "generate", "text"]
 """What a model does. A prior is a denoiser that is told the level of white Gaussian noise."""
-Conditioned = Literal["", "noise", "quality", "mask"]
+Conditioned = Literal["", "noise", "quality", "mask", "label", "text"]
 """What a model is told beside the picture."""
+Prediction = Literal["", "epsilon", "v_prediction", "sample"]
+"""What a network that generates predicts, as diffusers calls it."""
 COMMANDS: Final[Mapping[Role, tuple[str, ...]]] = {
     "prior": ("denoise", "deblur", "restore", "inpaint"),
     "denoise": ("denoise", "restore"),
@@ -20,13 +22,18 @@ COMMANDS: Final[Mapping[Role, tuple[str, ...]]] = {
     "restore": ("restore",),
     "super-resolve": ("super-resolve",),
     "inpaint": ("inpaint",),
+    "generate": ("generate", "inpaint", "super-resolve"),
+    "text": ("generate", "inpaint", "extend", "stylize"),
 }
 """The commands that each role fits."""
 MOST_MARGIN: Final = 128
 """The widest margin that is measured, in pixels. A network that looks further is computed in one piece."""
 _RANGES: Final = {
     "scale": (1, 8), "multiple": (1, 1024), "minimum": (0, 4096), "margin": (0, 1024), "activation": (1, 1 << 24),
+    "side": (0, 4096), "classes": (0, 1 << 20),
 }  # fmt: skip
+
+_CHOICES: Final[Mapping[str, Any]] = {"role": Role, "conditioned": Conditioned, "prediction": Prediction}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +54,9 @@ class ForeignHeader:
         bf16: it computes in bf16 nearly what it does in fp32.
         conditioned: what it is told beside the picture.
         noise: the only level of noise that it removes, in 8-bit levels. None: it is told, or any.
+        side: of the pictures that a network draws, which was trained on that size. 0: any size.
+        classes: how many labels a network that generates knows.
+        prediction: what a network that generates predicts.
         regression: it was trained for PSNR, so it invents nothing.
         source_sha256: of the file that it was imported from.
         licence: as the file or the user stated it.
@@ -65,6 +75,9 @@ class ForeignHeader:
     bf16: bool = False
     conditioned: Conditioned = ""
     noise: float | None = None
+    side: int = 0
+    classes: int = 0
+    prediction: Prediction = ""
     regression: bool = False
     source_sha256: str
     licence: str = ""
@@ -80,11 +93,27 @@ class ForeignHeader:
         return self.role == "prior"
 
     @property
+    def generates(self) -> bool:
+        """Whether it draws samples alone."""
+        return self.role in ("generate", "text")
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it is told by text what to draw."""
+        return self.role == "text"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its labels."""
+        return tuple(map(str, range(self.classes)))
+
+    @property
     def words(self) -> str:
         """What it is, in words."""
         scale = f" x{self.scale}" if self.scale > 1 else ""
+        size = f" {self.side}x{self.side}" if self.side else ""
         noise = f", noise of {self.noise:g} levels" if self.noise is not None else ""
-        return f"{self.architecture}, {self.role}{scale}{noise}, {'colour' if self.channels == 3 else 'gray'}"
+        return f"{self.architecture}, {self.role}{scale}{size}{noise}, {'colour' if self.channels == 3 else 'gray'}"
 
     def to_json(self) -> str:
         """Return the header as JSON."""
@@ -110,8 +139,8 @@ class ForeignHeader:
 
 def _is_sound(name: str, value: object) -> bool:
     """Return whether a field of a header holds what it should."""
-    if name in ("role", "conditioned"):
-        return value in (get_args(Role) if name == "role" else get_args(Conditioned))
+    if name in _CHOICES:
+        return value in get_args(_CHOICES[name])
     if name in ("square", "whole", "bf16", "regression"):
         return isinstance(value, bool)
     if name == "noise":

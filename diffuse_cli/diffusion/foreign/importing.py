@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
@@ -13,9 +15,11 @@ from ...errors import CheckpointError, UsageError
 from ...system.files import file_sha256, write_bytes
 from .. import checkpoint
 from ..tiling import GRID
-from .header import FORMAT, Conditioned, ForeignHeader, Role
+from .header import FORMAT, Conditioned, ForeignHeader, Prediction, Role
 from .loading import check_spandrel, describe, read_tensors
-from .probing import Measured, measure
+from .pipeline_folder import folder_licence
+from .probing import Measured, activation_of, measure
+from .unet_folder import ALPHAS, UNET, build_unet, read_unet_folder
 
 if TYPE_CHECKING:
     from spandrel import ModelDescriptor
@@ -42,7 +46,7 @@ def import_model(
     """Import a model: load it, measure it, and write it into the user's data folder.
 
     Args:
-        source: the file.
+        source: the file, or a folder of diffusers with a UNet2DModel.
         name: for `--model`. None: as the file is called.
         role: what a restorer does. None: as its architecture says.
         noise: the level that a denoiser was trained for, in 8-bit levels. None: it is told, or takes any.
@@ -58,6 +62,10 @@ def import_model(
         UsageError: spandrel is missing, an option does not fit the model, or the name is taken.
         PictureError: the disk fails.
     """
+    if source.is_dir():
+        if role is not None or noise is not None or regression:
+            raise UsageError(f"{source}: draws pictures; leave --role, --noise and --regression out")
+        return _import_folder(source, _target(name or source.resolve().name, force=force), licence)
     check_spandrel()
     target = _target(name or source.stem, force=force)
     tensors, stated = read_tensors(source)
@@ -82,6 +90,29 @@ def import_model(
     )  # fmt: skip
     ForeignHeader.from_config(json.loads(header.to_json()))  # or it could not be read again
     _write(target, tensors, header)
+    return target, header
+
+
+def _import_folder(source: Path, target: Path, licence: str | None) -> tuple[Path, ForeignHeader]:
+    """Import a UNet2DModel: check it, look at what it draws of noise, and write it."""
+    found = read_unet_folder(source)
+    network = build_unet(found.config, found.tensors, str(source))
+    config = network.config
+    channels, side, classes = config.in_channels, config.sample_size, config.num_class_embeds or 0
+
+    def call(descriptor: SimpleNamespace, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            label = torch.zeros(1, dtype=torch.long) if classes else None
+            return cast("Tensor", descriptor.model(x, 0, class_labels=label).sample)
+
+    header = ForeignHeader(
+        architecture="UNet2DModel", role="generate", scale=1, channels=channels, side=side, classes=classes,
+        whole=True, margin=0, activation=activation_of(SimpleNamespace(model=network), call, channels, side),
+        conditioned="label" if classes else "", prediction=cast("Prediction", found.prediction),
+        source_sha256=found.sha256, licence=_stated(licence, {"license": folder_licence(source)}),
+    )  # fmt: skip
+    ForeignHeader.from_config(json.loads(header.to_json()))  # or it could not be read again
+    _write(target, {**found.tensors, ALPHAS: found.alphas}, header, {UNET: json.dumps(found.config)})
     return target, header
 
 
@@ -181,11 +212,13 @@ def _stated(asked: str | None, stated: dict[str, str]) -> str:
     return " ".join(found.split())[:200]
 
 
-def _write(target: Path, tensors: dict[str, Tensor], header: ForeignHeader) -> None:
+def _write(
+    target: Path, tensors: dict[str, Tensor], header: ForeignHeader, more: Mapping[str, str] = MappingProxyType({})
+) -> None:
     from safetensors.torch import save
 
     kept = {name: _storable(tensor) for name, tensor in tensors.items()}
-    metadata = {"format": FORMAT, "config": header.to_json(), "sha256": checkpoint.tensors_sha256(kept)}
+    metadata = {"format": FORMAT, "config": header.to_json(), "sha256": checkpoint.tensors_sha256(kept), **more}
     if header.licence:
         metadata["licence"] = header.licence
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """An imported model on a device: a prior of the core, or a map from a picture to a picture."""
 
 import copy
+import json
 import logging
 import warnings
 from dataclasses import dataclass
@@ -19,8 +20,11 @@ from ..network import NetworkConfig
 from ..settings import Device, Dtype, Engine, Settings, side_within, tile_side
 from ..tiling import GRID, Grid
 from .gaussian import ForeignDenoiser
+from .generative import GenerativeModel, sigmas_of
 from .header import MOST_MARGIN, ForeignHeader
 from .loading import check_spandrel, describe
+from .text import TextModel, load_text
+from .unet_folder import ALPHAS, UNET, build_unet
 
 if TYPE_CHECKING:
     from spandrel import ModelDescriptor
@@ -202,7 +206,34 @@ def from_network(
     return ForeignModel(header=header, network=fast, exact=exact, path=path)
 
 
-AnyModel = Model | ForeignModel
+def load_generative(path: Path, *, device: Device = "auto", dtype: Dtype = "auto") -> GenerativeModel:
+    """Load an imported UNet2DModel onto a device. The arguments are those of `Model.load`; it computes in fp32.
+
+    Raises:
+        CheckpointError: the file is damaged.
+        UsageError: the device is not there, or diffusers is not installed.
+    """
+    info = checkpoint.read_info(path)
+    header = info.foreign
+    if header is None or not header.generates:
+        raise CheckpointError(f"{path}: is no model that generates")
+    if dtype not in ("auto", "fp32"):
+        raise UsageError(f"--dtype {dtype}: {header.architecture} computes in fp32; leave it out")
+    tensors = checkpoint.read_tensors(path)
+    try:
+        alphas, config = tensors.pop(ALPHAS), json.loads(info.metadata[UNET])
+    except (KeyError, ValueError):
+        raise CheckpointError(f"{path}: has no schedule or no config; import the model again") from None
+    network = build_unet(config, tensors, str(path))
+    fits = (network.config.in_channels, network.config.sample_size, network.config.num_class_embeds or 0)
+    if fits != (header.channels, header.side, header.classes) or alphas.ndim != 1 or len(alphas) < 2:
+        raise CheckpointError(f"{path}: its tensors do not fit its header; import the model again")
+    return GenerativeModel(header=header, network=network.to(device_of(device)), sigmas=sigmas_of(alphas), path=path)
+
+
+Prior = Model | ForeignModel | GenerativeModel
+"""What knows D(x, sigma)."""
+AnyModel = Prior | TextModel
 """What restores pictures."""
 
 
@@ -218,6 +249,26 @@ def core_of(model: AnyModel) -> Model:
     raise CheckpointError(f"{model.path}: is an imported model ({model.header.words}); it is for {commands}")
 
 
+def prior_of(model: AnyModel) -> Prior:
+    """Return a model that knows D(x, sigma).
+
+    Raises:
+        CheckpointError: it is a pipeline that is told by text.
+    """
+    if isinstance(model, TextModel):
+        raise CheckpointError(f"{model.path}: is told by text what to draw, and denoises nothing")
+    return model
+
+
+def drawing_model(model: AnyModel) -> Model | GenerativeModel | TextModel:
+    """Return a model that draws pictures from nothing.
+
+    Raises:
+        CheckpointError: it does something else.
+    """
+    return model if isinstance(model, GenerativeModel | TextModel) else core_of(model)
+
+
 def dtype_of(path: Path, device: Device, dtype: Dtype, engine: Engine = "torch") -> Dtype:
     """Return the type of numbers that a model computes in; the arguments are those of `Model.load`.
 
@@ -227,6 +278,8 @@ def dtype_of(path: Path, device: Device, dtype: Dtype, engine: Engine = "torch")
     """
     header = checkpoint.read_info(path).foreign
     chosen = chosen_dtype(device, dtype, engine)
+    if header is not None and header.reads_text:  # on CPUs half precision is slow in most layers
+        return chosen if dtype != "auto" or device_of(device).type == "cuda" else "fp32"
     return chosen if header is None or header.bf16 else "fp32"
 
 
@@ -246,7 +299,8 @@ def load_any(
         UsageError: as `Model.load`, or an option is for checkpoints alone.
     """
     path = checkpoint.find(model)
-    if checkpoint.read_info(path).foreign is None:
+    header = checkpoint.read_info(path).foreign
+    if header is None:
         return Model.load(path, device=device, dtype=dtype, threads=threads, compiled=compiled, engine=engine)
     named = device if device.startswith("vulkan") else ""
     if engine != "torch" or compiled or named:
@@ -254,4 +308,10 @@ def load_any(
         raise UsageError(f"{option} is for checkpoints of diffuse, not for imported models; leave it out")
     if threads is not None:
         torch.set_num_threads(threads)
+    if header.reads_text:
+        place = device_of(device)
+        half = dtype_of(path, device, dtype) == "bf16"
+        return load_text(path, header, place, torch.bfloat16 if half else torch.float32)
+    if header.generates:
+        return load_generative(path, device=device, dtype=dtype)
     return ForeignModel.load(path, device=device, dtype=dtype)

@@ -107,6 +107,23 @@ def _watched(descriptor: Any, call: Callable[[Any, Tensor], Tensor], x: Tensor) 
     return out, max(-(-max(most, out.numel()) // (x.shape[-2] * x.shape[-1])), 1)
 
 
+def activation_of(descriptor: Any, call: Callable[[Any, Tensor], Tensor], channels: int, side: int) -> int:  # noqa: ANN401
+    """Return the numbers in the largest layer for each pixel of a picture of noise.
+
+    Raises:
+        CheckpointError: the network fails, or its results are not finite.
+    """
+    x = torch.randn(1, channels, side, side, generator=torch.Generator().manual_seed(0))
+    try:
+        made, most = _watched(descriptor, call, x)
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
+        raise CheckpointError(f"it fails on a picture of noise ({reason})") from None
+    if made.shape != x.shape or not bool(made.isfinite().all()):
+        raise CheckpointError("its results are not finite, or of another size")
+    return most
+
+
 def _margin(network: Network, picture: Tensor, step: int) -> int | None:
     """Return the least margin with which a tile is what it is with wider ones. None: none is enough.
 

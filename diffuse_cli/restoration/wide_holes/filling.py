@@ -41,7 +41,7 @@ def fill_wide(y: Tensor, wide: WideHole, run: Run, *, gray: bool, sources: Tenso
         (1, 3, H, W), y with the wide part filled, in host memory.
     """
     settings = run.settings
-    base = replace(run.model.nothing_known(1, y.device), gray=gray)
+    base = replace(run.prior.nothing_known(1, y.device), gray=gray)
     drawn = settings.steps > 1
     levels = _levels(wide, sources) if settings.has_texture else wide.levels(REACH)
     found: Matches | None = None

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from diffuse_cli.diffusion import checkpoint
+from diffuse_cli.evaluation.report import between_models
 from diffuse_cli.provenance import recipe
 from tests.conftest import pixels
 from tests.helpers.foreign import denoiser, enlarger, prior
@@ -123,6 +124,9 @@ def test_models_are_compared_on_the_same_pictures(given: Program, cat: Path, tmp
     assert [model["name"] for model in report["models"]] == ["toy", "prior", "minus"]
     by_name = {row["method"]: row["mean"]["psnr"] for row in report["rows"]}
     assert by_name["prior"] == pytest.approx(20.17, abs=0.6)  # it leaves the noise as it is
+    paired = between_models(report)
+    changes = {one.row.split(", ")[-1]: one.mean for one in paired if one.measure == "psnr"}
+    assert changes == {name: pytest.approx(by_name[name] - by_name["toy"]) for name in ("prior", "minus")}
 
 
 def test_a_batch_says_what_was_found_and_goes_on_after_a_bad_file(given: Program, cat: Path, tmp_path: Path) -> None:
