@@ -365,6 +365,17 @@ def backends() -> str:
     return markdown([*head, "CBSD68, noise 25, PSNR in dB"], body)
 
 
+def side_by_side() -> str:
+    """Engines and networks of other shapes, by the processor's time."""
+    found = rows("speed-ways")
+    first = next(row["seconds_per_megapixel"] for row in found if (row["what"], row["dtype"]) == ("torch", "fp32"))
+    body = []
+    for row in found:
+        seconds = row["seconds_per_megapixel"]
+        body.append([row["what"], row["dtype"], f"{seconds:.2f}", f"{seconds / first:.2f}"])
+    return markdown(["", "type", "s/Mpx", "of torch fp32"], body)
+
+
 def other_backends() -> str:
     """Those that did not become one."""
     head = ["backend", "network, s/Mpx", "noise 25, PSNR in dB"]
@@ -859,6 +870,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "networks": networks,
     "where-the-time-goes": where_the_time_goes,
     "backends": backends,
+    "side-by-side": side_by_side,
     "other-backends": other_backends,
     "batches": batches,
     "compiled": compiled,

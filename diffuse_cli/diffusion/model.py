@@ -1,7 +1,6 @@
 """The weights of a checkpoint, made ready to compute: on which device, in which type, by which backend."""
 
 import copy
-import importlib.util
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +8,8 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 from . import checkpoint
 from .backends.compilation import check_compiler, compile_network
-from .backends.vulkan import chosen_gpu
-from .settings import Backend, Device, Dtype, Settings, backend_of, natural_size, tile_side
+from .devices import check_ncnn, chosen_dtype, device_of, layout_of, placed
+from .settings import Backend, Device, Dtype, Settings, natural_size, tile_side
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +29,7 @@ class Model:
         compiled: `network` went through torch.compile.
         backend: what computes `network`.
         gpu: number of the GPU that Vulkan computes on; None = none.
+        heap: MiB of memory that this GPU offers.
         path: the checkpoint's file; None = the weights came from no file.
     """
 
@@ -38,6 +38,7 @@ class Model:
     compiled: bool = False
     backend: Backend = "torch"
     gpu: int | None = None
+    heap: int | None = None
     path: Path | None = None
 
     @classmethod
@@ -55,7 +56,7 @@ class Model:
 
         Args:
             model: its name, such as "photo", or its file.
-            device: "auto" = the first of cuda, mps and cpu that is there; "vulkan" or "vulkan:N" = a GPU through ncnn.
+            device: "auto" = what torch reaches, else a GPU through Vulkan, else the CPU; "vulkan[:N]" = through ncnn.
             dtype: "auto" = bf16 where the hardware gains by it, else fp32; "fp16" is for Vulkan.
             threads: CPU threads to compute with from now on; None = as torch has it.
             compiled: compile the network now with torch.compile, for windows of any size.
@@ -72,20 +73,19 @@ class Model:
 
         if threads is not None:
             torch.set_num_threads(threads)
-        path, backend = checkpoint.find(model), backend_of(device, backend)
-        place = device_of(device, backend)
-        if backend != "torch" and compiled:
+        path, place = checkpoint.find(model), placed(device, backend, dtype=dtype, compiled=compiled)
+        there = device_of(place.device, place.backend)
+        if place.backend != "torch" and compiled:
             raise UsageError("--compile is for --backend torch; leave one of them out")
-        if backend == "ncnn":
+        if place.backend == "ncnn":
             check_ncnn()
-        gpu = chosen_gpu("vulkan" if device == "auto" else device).number if backend == "vulkan" else None
         if compiled:
-            check_compiler(place)
-        exact = checkpoint.load(path).to(place).channels_last_()
+            check_compiler(there)
+        chosen = chosen_dtype(place.device, dtype, place.backend)
+        exact = checkpoint.load(path).to(there).laid_out_(layout_of(there, chosen))
         types = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-        chosen = types[chosen_dtype(device, dtype, backend)]
-        made = from_weights(exact, chosen, compiled=compiled, backend=backend, gpu=gpu)
-        return replace(made, path=path)
+        made = from_weights(exact, types[chosen], compiled=compiled, backend=place.backend, gpu=place.gpu)
+        return replace(made, path=path, heap=place.heap)
 
     @property
     def device(self) -> "torch.device":
@@ -169,62 +169,3 @@ def from_weights(
     if compiled:
         compile_network(network)
     return Model(network=network, exact=exact if half else None, compiled=compiled)
-
-
-def chosen_dtype(device: Device, dtype: Dtype, backend: Backend = "torch") -> Dtype:
-    """Return the type that "auto" means on this machine. With ncnn it is fp32, which is hardly slower than bf16.
-
-    Raises:
-        UsageError: the device is not there, or does not compute in this type.
-    """
-    backend = backend_of(device, backend)
-    place = device_of(device, backend)
-    if dtype == ("bf16" if backend == "vulkan" else "fp16"):
-        raise UsageError(f"--dtype {dtype}: half precision is bf16 on CPUs and with torch, fp16 with --device vulkan")
-    return ("bf16" if backend == "torch" and gains_by_bf16(place) else "fp32") if dtype == "auto" else dtype
-
-
-def check_ncnn() -> None:
-    """Check that ncnn is installed.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if importlib.util.find_spec("ncnn") is None:
-        raise UsageError("--backend ncnn: it is not installed; pip install 'diffuse-cli[ncnn]', or leave it out")
-
-
-def device_of(wanted: Device, backend: Backend = "torch") -> "torch.device":
-    """Return the device that is meant.
-
-    Raises:
-        UsageError: it is not there, or the backend does not compute on it.
-    """
-    import torch
-
-    if backend == "ncnn" and wanted not in ("auto", "cpu"):
-        raise UsageError(f"--backend ncnn computes on the CPU; leave --device {wanted} out")
-    if backend == "vulkan" and wanted.split(":")[0] not in ("auto", "vulkan"):
-        raise UsageError(f"--backend vulkan computes on a GPU; leave --device {wanted} out, or take --device vulkan:N")
-    if backend != "torch":  # torch computes what is beside the network
-        return torch.device("cpu")
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
-        return torch.device(next(name for name in ("cuda", "mps", "cpu") if present[name]))
-    if wanted not in present:
-        raise UsageError(f"--device {wanted}: no such device here; give auto, {', '.join(present)} or vulkan[:N]")
-    if not present[wanted]:
-        raise UsageError(f"--device {wanted}: there is none here; leave the option out, or take --device cpu")
-    return torch.device(wanted)
-
-
-def gains_by_bf16(device: "torch.device") -> bool:
-    """Return whether 3x3 convolutions run faster in bf16: by AVX-512 BF16 or AMX on a CPU, tensor cores on a GPU."""
-    import torch
-
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == "cpu":
-        probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-        return any(probe() for probe in probes if probe is not None)
-    return False

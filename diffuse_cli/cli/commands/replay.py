@@ -65,7 +65,9 @@ def replay(
     force: Annotated[
         bool, typer.Option("-f", "--force", help="Overwrite an output that exists, but never an input.")
     ] = False,
-    device: Annotated[Device, typer.Option(metavar="auto|cpu|cuda|mps|vulkan[:N]", help="Where to compute.")] = "auto",
+    device: Annotated[
+        Device, typer.Option(metavar="auto|cpu|cuda|mps|xpu|vulkan[:N]", help="Where to compute.")
+    ] = "auto",
     dtype: Annotated[Dtype | None, typer.Option(help="Number type.", show_default="the recipe's")] = None,
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
     quiet: Annotated[

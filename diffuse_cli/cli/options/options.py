@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast, get_a
 
 import typer
 
-from ...diffusion.settings import Backend, Device, Dtype, Solver, backend_of
+from ...diffusion.settings import Backend, Device, Dtype, Solver
 from ...errors import UsageError
 from ...images.choices import Damaged, Depth, Policy
 from ..batch.plan import OnExists
 
 if TYPE_CHECKING:
+    from ...diffusion.devices import Place
     from ...diffusion.foreign.model import AnyModel
     from ...diffusion.settings import Settings, Tile
     from ...images.encoding import Encoding
@@ -294,8 +295,9 @@ class Computing:
     device: Annotated[
         Device,
         typer.Option(
-            metavar="auto|cpu|cuda|mps|vulkan[:N]",
-            help="Where to compute. vulkan is any GPU with a Vulkan driver, through ncnn (an extra).",
+            metavar="auto|cpu|cuda|mps|xpu|vulkan[:N]",
+            help="Where to compute. vulkan is any GPU with a Vulkan driver, through ncnn (an extra). auto is the "
+            "first GPU that torch or Vulkan reaches, else the CPU.",
         ),
     ] = "auto"
     dtype: Annotated[
@@ -345,10 +347,21 @@ class Computing:
 
         tile: Tile = whole_number("tile", self.tile) if self.tile not in ("auto", "off") else cast("Tile", self.tile)
         memory = None if self.memory is None else byte_count("memory", self.memory)
+        place = self.place()
         return Settings(
             steps=steps, seed=self.seed, sample=sample, solver=self.solver, tile=tile, memory=memory,
-            backend=backend_of(self.device, self.backend), ensemble=self.ensemble,
+            backend=place.backend, heap=place.heap, ensemble=self.ensemble,
         )  # fmt: skip
+
+    def place(self) -> "Place":
+        """Return where to compute.
+
+        Raises:
+            UsageError: Vulkan is asked for, and it does not reach the GPU.
+        """
+        from ...diffusion.devices import placed
+
+        return placed(self.device, self.backend, dtype=self.dtype, compiled=self.compile)
 
     def load_model(self, model: str) -> "AnyModel":
         """Return a model, ready to compute.
@@ -381,6 +394,22 @@ class Compute(Computing):
     model: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="Checkpoint or imported model (see diffuse models).")
     ] = "photo"
+
+    def place(self) -> "Place":
+        """Return where to compute. Imported models need torch, so that `auto` is what torch reaches.
+
+        Raises:
+            UsageError: Vulkan is asked for, and it does not reach the GPU.
+            CheckpointError: the model is missing or cannot be used.
+        """
+        from ...diffusion.checkpoint import find, read_info
+        from ...diffusion.devices import Place
+
+        place = Computing.place(self)
+        is_found = place.backend == "vulkan" and self.device == "auto" and self.backend == "torch"
+        if is_found and read_info(find(self.model)).foreign is not None:
+            return Place(device=self.device, backend=self.backend)
+        return place
 
     def load(self) -> "AnyModel":
         """Return the model, ready to compute.
@@ -433,6 +462,18 @@ class ComputeSeveral(Computing):
         ),
     ] = None
     rounds: Rounds = 3
+
+    def place(self) -> "Place":
+        """Return where to compute. `auto` is what torch reaches, for any model.
+
+        Raises:
+            UsageError: Vulkan is asked for, and it does not reach the GPU.
+        """
+        from ...diffusion.devices import Place
+
+        if self.device == "auto" and self.backend == "torch":
+            return Place(device="auto", backend="torch")
+        return Computing.place(self)
 
     def settings(self, steps: int, sample: int = 0) -> "Settings":
         """Return the settings that decide pixels.

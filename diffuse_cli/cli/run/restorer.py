@@ -176,8 +176,8 @@ class _Wanted:
         from ...diffusion.checkpoint import file_sha256, find
         from ...diffusion.foreign.model import dtype_of
 
-        how, path = self.compute, find(self.compute.model)
-        return file_sha256(path), dtype_of(path, how.device, how.dtype, how.backend), how.compile
+        how, path, place = self.compute, find(self.compute.model), self.compute.place()
+        return file_sha256(path), dtype_of(path, place.device, how.dtype, place.backend), how.compile
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another machine is told, which has numbers of its own."""

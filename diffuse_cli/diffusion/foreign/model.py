@@ -14,7 +14,8 @@ from torch import Tensor
 from ...errors import CheckpointError, UsageError
 from .. import checkpoint
 from ..denoiser import Observation, WindowedObservation, nothing_known
-from ..model import Model, chosen_dtype, device_of
+from ..devices import chosen_dtype, device_of
+from ..model import Model
 from ..network import NetworkConfig
 from ..settings import Backend, Device, Dtype, Settings, side_within, tile_side
 from ..tiling import GRID, Grid
@@ -71,6 +72,7 @@ class ForeignModel:
         exact: the same in fp32. None: `network` is that.
         path: its file.
         backend: always torch.
+        heap: nothing, as Vulkan is not used.
     """
 
     header: ForeignHeader
@@ -78,6 +80,7 @@ class ForeignModel:
     exact: "ModelDescriptor | None" = None
     path: Path | None = None
     backend: Backend = "torch"
+    heap: int | None = None
 
     @classmethod
     def load(cls, path: Path, *, device: Device = "auto", dtype: Dtype = "auto") -> "ForeignModel":
@@ -299,8 +302,9 @@ def load_any(
     header = checkpoint.read_info(path).foreign
     if header is None:
         return Model.load(path, device=device, dtype=dtype, threads=threads, compiled=compiled, backend=backend)
-    if backend != "torch" or compiled:
-        option = "--compile" if compiled else f"--backend {backend}"
+    named = device if device.startswith("vulkan") else ""
+    if backend != "torch" or compiled or named:
+        option = "--compile" if compiled else f"--device {named}" if named else f"--backend {backend}"
         raise UsageError(f"{option} is for checkpoints of diffuse, not for imported models; leave it out")
     if threads is not None:
         torch.set_num_threads(threads)

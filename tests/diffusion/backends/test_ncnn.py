@@ -8,7 +8,8 @@ import torch
 
 from diffuse_cli import Denoise, restore
 from diffuse_cli.diffusion import inference
-from diffuse_cli.diffusion.model import Model, chosen_dtype
+from diffuse_cli.diffusion.devices import chosen_dtype
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.provenance import recipe
@@ -66,7 +67,7 @@ def test_a_result_tells_it_and_is_replayed(run: Program, cat: Path, toy_file: Pa
     assert again.exit_code == 0, again.stderr
 
 
-def test_python_has_the_engine_too(toy_file: Path) -> None:
+def test_python_has_the_backend_too(toy_file: Path) -> None:
     noisy = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     by_torch = restore(noisy, Denoise(noise=20), model=toy_file, dtype="fp32")
     by_ncnn = restore(noisy, Denoise(noise=20), model=toy_file, backend="ncnn")

@@ -1,17 +1,25 @@
 """The network computed through Vulkan is the network. Without a GPU, a driver that computes on the CPU serves."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from diffuse_cli import Deblur, Denoise, Extend, Inpaint, Restore, SuperResolve, restore
+from diffuse_cli.degradation.kernels import defocus
+from diffuse_cli.diffusion import devices
 from diffuse_cli.diffusion.backends import ncnn as backend
 from diffuse_cli.diffusion.backends import vulkan
 from diffuse_cli.diffusion.backends.vulkan import Gpu, chosen_gpu, gpus
-from diffuse_cli.diffusion.model import Model, chosen_dtype
+from diffuse_cli.diffusion.devices import Place, chosen_dtype, placed
+from diffuse_cli.diffusion.model import Model
+from diffuse_cli.diffusion.settings import Settings, tile_side
 from diffuse_cli.errors import UsageError
 from diffuse_cli.provenance import recipe
+from diffuse_cli.tasks.task import Task
 from tests.conftest import pixels
 from tests.helpers.program import Program
 
@@ -35,6 +43,20 @@ def test_it_gives_what_torch_gives(toy: Model, toy_file: Path, size: tuple[int, 
     x, noise, cond = torch.randn(2, 8, *size), torch.tensor([1.25, -0.6]), torch.rand(2, toy.network.config.cond)
     with torch.no_grad():
         torch.testing.assert_close(on_gpu.network(x, noise, cond), toy.network(x, noise, cond), atol=1e-3, rtol=1e-4)
+    assert on_gpu.recomputed == 0
+
+
+@needs_gpu
+def test_every_task_gives_what_the_cpu_gives(toy_file: Path) -> None:
+    on_gpu, on_cpu = Model.load(toy_file, device="vulkan"), Model.load(toy_file, device="cpu", dtype="fp32")
+    picture = np.random.default_rng(0).integers(0, 256, (48, 40, 3), np.uint8)
+    tasks: list[Task] = [
+        Denoise(noise=20), Inpaint(boxes=[(8, 8, 12, 10)]), SuperResolve(scale=2.0), Restore(noise=9.0, jpeg=40.0),
+        Deblur(kernel=defocus(2.0), noise=3.0), Extend(pad=(8, 8, 8, 8)),
+    ]  # fmt: skip
+    for task in tasks:
+        found, wanted = (restore(picture, task, model=model).astype(int) for model in (on_gpu, on_cpu))
+        assert abs(found - wanted).max() <= 1, task
     assert on_gpu.recomputed == 0
 
 
@@ -106,10 +128,67 @@ def test_half_precision_is_taken_only_where_it_is_exact(toy_file: Path, monkeypa
     monkeypatch.setattr(backend, "half_is_exact", lambda _exact, _half: False)
     with pytest.raises(UsageError, match="a quarter of a level"):
         Model.load(toy_file, device="vulkan", dtype="fp16")
-    assert chosen_dtype("vulkan", "auto") == "fp32"
+    assert chosen_dtype("vulkan:0", "auto", "vulkan") == "fp32"
 
 
 @needs_gpu
 def test_doctor_lists_it(run: Program) -> None:
     found = [json.loads(line) for line in run("doctor", "--json").stdout.splitlines()]
     assert any(one.get("name") == "vulkan:0" for one in found)
+
+
+@pytest.fixture
+def asked_afresh() -> Iterator[None]:
+    """What was found out about GPUs is forgotten before and after."""
+    devices._gpu_without_torch.cache_clear()
+    yield
+    devices._gpu_without_torch.cache_clear()
+
+
+def test_auto_takes_a_real_gpu_that_computes_right(
+    monkeypatch: pytest.MonkeyPatch, asked_afresh: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(devices, "real_gpu", lambda: Gpu(number=0, name="Arc", kind=1, memory=8192))
+    monkeypatch.setattr(backend, "is_right_on_gpu", lambda _gpu: True)
+    assert placed() == Place(device="vulkan:0", backend="vulkan", heap=8192)
+    assert [placed(dtype="bf16").backend, placed(compiled=True).backend, placed("cpu").backend] == ["torch"] * 3
+    assert placed("auto", "ncnn") == Place(device="auto", backend="ncnn")
+    devices._gpu_without_torch.cache_clear()
+    monkeypatch.setattr(backend, "is_right_on_gpu", lambda _gpu: False)
+    assert placed() == Place(device="auto", backend="torch")
+    assert "vulkan:0 (Arc) computes wrong; the CPU computes" in caplog.text
+
+
+def test_auto_takes_no_gpu_that_the_cpu_computes(monkeypatch: pytest.MonkeyPatch, asked_afresh: None) -> None:
+    asked: list[int] = []
+
+    def gpus() -> list[Gpu]:
+        asked.append(1)
+        return FOUND[:1]
+
+    monkeypatch.setattr(vulkan, "gpus", gpus)
+    monkeypatch.setattr(vulkan, "_may_have_a_gpu", lambda: True)
+    assert placed() == Place(device="auto", backend="torch")
+    assert asked
+    monkeypatch.setattr(vulkan, "_may_have_a_gpu", lambda: False)
+    assert vulkan.real_gpu() is None
+    assert len(asked) == 1
+
+
+@needs_gpu
+def test_a_gpu_is_right_or_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert backend.is_right_on_gpu(0)
+    monkeypatch.setattr(backend.NcnnNetwork, "_computed", lambda self, x, films: torch.rand(12, *x.shape[1:]))
+    assert not backend.is_right_on_gpu(0)
+
+
+def test_what_torch_reaches_comes_before_vulkan(monkeypatch: pytest.MonkeyPatch, asked_afresh: None) -> None:
+    monkeypatch.setattr(devices, "real_gpu", lambda: Gpu(number=0, name="Arc", kind=1, memory=8192))
+    monkeypatch.setattr(devices, "device_of", lambda _device: torch.device("cuda"))
+    assert placed() == Place(device="auto", backend="torch")
+
+
+@pytest.mark.parametrize(("heap", "side"), [(400, 128), (1024, 256), (2048, 512), (8192, 1024), (64, 64)])
+def test_a_gpu_with_less_memory_has_smaller_tiles(heap: int, side: int) -> None:
+    assert tile_side(Settings(backend="vulkan", heap=heap)) == side
+    assert tile_side(Settings(backend="vulkan", heap=heap, tile=200)) == 200
