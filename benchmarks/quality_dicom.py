@@ -56,7 +56,7 @@ def stored(name: str) -> Floats:
 
 def halved(values: Floats) -> Floats:
     rows, columns = values.shape
-    return values.reshape(rows // 2, 2, columns // 2, 2).mean((1, 3))
+    return np.asarray(values.reshape(rows // 2, 2, columns // 2, 2).mean((1, 3)))
 
 
 def scans() -> Iterator[Scan]:

@@ -1,7 +1,7 @@
-"""Measure what `diffuse bench` does not: engines, compiled networks, batches of tiles, large pictures, and --memory.
+"""Measure what `diffuse bench` does not: backends, compiled networks, batches of tiles, large pictures, and --memory.
 
     python -m benchmarks.speed_restoring compile|batches|large|memory FOLDER
-    python -m benchmarks.speed_restoring engines FOLDER PICTURES
+    python -m benchmarks.speed_restoring backends FOLDER PICTURES
 
 writes FOLDER/speed-PART.json. Seconds are those of one thread's core, so that other programs beside it count little.
 """
@@ -23,8 +23,8 @@ from torch import Tensor
 
 from diffuse_cli.diffusion import inference as estimating
 from diffuse_cli.diffusion import tiling
-from diffuse_cli.diffusion.engines.compilation import compile_network
-from diffuse_cli.diffusion.engines.ncnn import NcnnNetwork
+from diffuse_cli.diffusion.backends.compilation import compile_network
+from diffuse_cli.diffusion.backends.ncnn import NcnnNetwork
 from diffuse_cli.diffusion.inference import Run, infer
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.network import UNet
@@ -171,8 +171,8 @@ def memory() -> Rows:
     return rows
 
 
-def engines(pictures: Path) -> Rows:
-    """Each engine and type: a tile, a picture of 12 megapixels as a file, and PSNR at noise 25."""
+def backends(pictures: Path) -> Rows:
+    """Each backend and type: a tile, a picture of 12 megapixels as a file, and PSNR at noise 25."""
     rows: Rows = []
     exact, half = (Model.load("photo", device="cpu", dtype=dtype) for dtype in ("fp32", "bf16"))
     ways = {
@@ -187,16 +187,16 @@ def engines(pictures: Path) -> Rows:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         picture(folder / "in.png", 12.0)
-        for engine, dtype in ways:
-            how = ("--engine", engine, "--dtype", dtype, "--tile", "1024", "--threads", "1", "-f", "-q")
+        for backend, dtype in ways:
+            how = ("--backend", backend, "--dtype", dtype, "--tile", "1024", "--threads", "1", "-f", "-q")
             spent = run(
                 diffuse("denoise", str(folder / "in.png"), "--noise", "15", "-o", str(folder / "out.png"), *how)
             )
             what = ("--task", "denoise", "--data", str(pictures), "--level", "25", "--limit", "12")
             run(diffuse("evaluate", *what, "--json", str(folder / "report.json"), *how))
             quality = json.loads((folder / "report.json").read_text())["rows"][0]["mean"]["psnr"]
-            per = found[f"{engine} {dtype}"] / SIDE**2 * 1e6
-            row = {"engine": engine, "dtype": dtype, "seconds_per_megapixel": per, "psnr": quality}
+            per = found[f"{backend} {dtype}"] / SIDE**2 * 1e6
+            row = {"backend": backend, "dtype": dtype, "seconds_per_megapixel": per, "psnr": quality}
             rows.append(row | spent._asdict())
     return rows
 
@@ -209,7 +209,7 @@ def main() -> None:
     keep_buffers()
     torch.set_num_threads(1)
     machine = {"cpu": cpu_name(), "torch": torch.__version__, "python": platform.python_version()}
-    made = engines(Path(sys.argv[3])) if part == "engines" else PARTS[part]()
+    made = backends(Path(sys.argv[3])) if part == "backends" else PARTS[part]()
     report = {"machine": machine, "rows": made}
     (folder / f"speed-{part}.json").write_text(json.dumps(report, indent=1) + "\n")
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diffuse_cli.diffusion.model import gains_by_bf16
+from diffuse_cli.diffusion.devices import gains_by_bf16
 from diffuse_cli.diffusion.network import NetworkConfig
 from diffuse_cli.training import ema, state
 from diffuse_cli.training.bank import Bank, pack

@@ -27,8 +27,10 @@ PAGES = (
     *(
         ROOT / "docs" / f"{name}.md"
         for name in (
+            "cluster",
             "dicom",
             "evaluation",
+            "fusing",
             "models",
             "performance",
             "provenance",
@@ -355,20 +357,31 @@ def where_the_time_goes() -> str:
     return markdown(["of one call of the core", *shares], body)
 
 
-def engines() -> str:
+def backends() -> str:
     body = []
-    for row in rows("speed-engines"):
+    for row in rows("speed-backends"):
         numbers = [f"{row['seconds_per_megapixel']:.2f}", f"{row['cpu_seconds']:.0f}", f"{row['peak_mib']:.0f}"]
-        body.append([row["engine"], row["dtype"], *numbers, f"{row['psnr']:.3f}"])
-    head = ["engine", "type", "network, s/Mpx", "denoise --tile 1024, 12 megapixels, s", "peak MiB"]
+        body.append([row["backend"], row["dtype"], *numbers, f"{row['psnr']:.3f}"])
+    head = ["backend", "type", "network, s/Mpx", "denoise --tile 1024, 12 megapixels, s", "peak MiB"]
     return markdown([*head, "CBSD68, noise 25, PSNR in dB"], body)
 
 
-def other_engines() -> str:
+def side_by_side() -> str:
+    """Engines and networks of other shapes, by the processor's time."""
+    found = rows("speed-ways")
+    first = next(row["seconds_per_megapixel"] for row in found if (row["what"], row["dtype"]) == ("torch", "fp32"))
+    body = []
+    for row in found:
+        seconds = row["seconds_per_megapixel"]
+        body.append([row["what"], row["dtype"], f"{seconds:.2f}", f"{seconds / first:.2f}"])
+    return markdown(["", "type", "s/Mpx", "of torch fp32"], body)
+
+
+def other_backends() -> str:
     """Those that did not become one."""
-    head = ["engine", "network, s/Mpx", "noise 25, PSNR in dB"]
-    found = rows("speed-other-engines")
-    return markdown(head, ([r["engine"], f"{r['seconds_per_megapixel']:.2f}", f"{r['psnr']:.3f}"] for r in found))
+    head = ["backend", "network, s/Mpx", "noise 25, PSNR in dB"]
+    found = rows("speed-other-backends")
+    return markdown(head, ([r["backend"], f"{r['seconds_per_megapixel']:.2f}", f"{r['psnr']:.3f}"] for r in found))
 
 
 def batches() -> str:
@@ -405,6 +418,33 @@ def large() -> str:
         size = f"{row['megapixels']:g}" if row["megapixels"] >= 1 else "64x64 pixels"
         body.append([row["command"], size, f"{row['cpu_seconds']:.0f}", per, f"{row['peak_mib']:.0f}"])
     return markdown(["command", "megapixels", "s", "s/Mpx more than 64x64", "peak MiB"], body)
+
+
+def machines() -> str:
+    """What a batch on two nodes, or from a store, outlived."""
+    return markdown(
+        ["what", "pictures", "outcome"], ([r["what"], r["pictures"], r["outcome"]] for r in rows("cluster"))
+    )
+
+
+ARCHIVE = 10_000_000
+"""Pictures of the archive whose cost is told."""
+
+
+def archive() -> str:
+    """What ten million pictures of 12 megapixels cost, by the time that one core takes for one of them."""
+    found = next(row for row in rows("speed-large") if row["megapixels"] == 12)
+    each = 12 * found["cpu_seconds_per_megapixel"]
+    hours = ARCHIVE * each / 3600
+    told = [
+        ["seconds of one core a picture", "measured", f"{each:.0f}"],
+        ["peak MiB of a process", "measured", f"{found['peak_mib']:.0f}"],
+        ["pictures a core and hour", "computed", f"{3600 / each:.0f}"],
+        [f"core hours for {ARCHIVE:,} pictures", "extrapolated", f"{hours:,.0f}"],
+        ["days on 64 cores", "extrapolated", f"{hours / 24 / 64:.0f}"],
+        ["days on 1,000 cores", "extrapolated", f"{hours / 24 / 1000:.1f}"],
+    ]
+    return markdown([f"{found['command']}, 12 megapixels, files included", "", ""], told)
 
 
 def memory() -> str:
@@ -685,6 +725,15 @@ def composed() -> str:
     return markdown([*head, "pixels changed beyond the band"], body)
 
 
+FUSED = (("best", "best copy"), ("naive", "mean"), ("fused", "fused"), ("result", "result"), ("alone", "best alone"))
+
+
+def fused() -> str:
+    """Copies of photographs."""
+    body = [[row["case"], *(f"{row[key]:.2f}" for key, _ in FUSED)] for row in report("fuse")["rows"]]
+    return markdown(["PSNR in dB", *(title for _, title in FUSED)], body)
+
+
 def _styled(style: str | None, method: str, strength: float, measure: str) -> float:
     """The mean over photographs, and over styles where none is named."""
     own = rows("stylize", method=method, strength=strength)
@@ -831,12 +880,15 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "networks": networks,
     "where-the-time-goes": where_the_time_goes,
-    "engines": engines,
-    "other-engines": other_engines,
+    "backends": backends,
+    "side-by-side": side_by_side,
+    "other-backends": other_backends,
     "batches": batches,
     "compiled": compiled,
     "large": large,
     "memory": memory,
+    "archive": archive,
+    "machines": machines,
     "fills": fills,
     "scans": scans,
     "raw": raw,
@@ -844,6 +896,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "enhance": enhanced,
     "untouched": untouched,
     "compose": composed,
+    "fused": fused,
     "styles": styled,
     "fine-tuned": fine_tuned,
     "bettered": bettered,

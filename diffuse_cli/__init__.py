@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .tasks.denoise import Denoise
     from .tasks.enhance import Enhance
     from .tasks.extend import Extend
+    from .tasks.fuse import Fuse
     from .tasks.inpaint import Inpaint
     from .tasks.repair import Repair
     from .tasks.restore import Restore
@@ -43,16 +44,16 @@ if TYPE_CHECKING:
     from .tasks.super_resolve import SuperResolve
 
 __all__ = [
-    "Compose", "Deblur", "Denoise", "Enhance", "Extend", "Inpaint", "Model", "Picture", "PosteriorSamples", "Repair",
-    "Restore", "Stylize", "SuperResolve", "__version__", "compare", "errors", "estimate_degradation", "generate",
-    "read_picture", "restore", "sample", "write_picture",
+    "Compose", "Deblur", "Denoise", "Enhance", "Extend", "Fuse", "Inpaint", "Model", "Picture", "PosteriorSamples",
+    "Repair", "Restore", "Stylize", "SuperResolve", "__version__", "compare", "errors", "estimate_degradation",
+    "generate", "read_picture", "restore", "sample", "write_picture",
 ]  # fmt: skip
 
 _PLACES = {
     "Compose": "tasks.compose", "Deblur": "tasks.deblur", "Denoise": "tasks.denoise", "Enhance": "tasks.enhance",
-    "Extend": "tasks.extend", "Inpaint": "tasks.inpaint", "Repair": "tasks.repair", "Restore": "tasks.restore",
-    "Stylize": "tasks.stylize", "SuperResolve": "tasks.super_resolve", "Model": "diffusion.model",
-    "Picture": "images.picture",
+    "Extend": "tasks.extend", "Fuse": "tasks.fuse", "Inpaint": "tasks.inpaint", "Repair": "tasks.repair",
+    "Restore": "tasks.restore", "Stylize": "tasks.stylize", "SuperResolve": "tasks.super_resolve",
+    "Model": "diffusion.model", "Picture": "images.picture",
 }  # fmt: skip
 """Modules of the names that are not in `api`."""
 

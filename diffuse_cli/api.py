@@ -18,7 +18,7 @@ from PIL import Image
 
 from .diffusion.checkpoint import DEFAULT_MODEL
 from .diffusion.model import Model
-from .diffusion.settings import GENERATE_STEPS, Device, Dtype, Engine, Settings, Solver, Tile, engine_of
+from .diffusion.settings import GENERATE_STEPS, Backend, Device, Dtype, Settings, Solver, Tile
 from .errors import UsageError
 from .images import image_io
 from .images.comparison import comparison
@@ -51,7 +51,7 @@ class Options(TypedDict, total=False):
     device: Device
     dtype: Dtype
     compiled: bool
-    engine: Engine
+    backend: Backend
     threads: int | None
     steps: int | None
     fidelity: float | None
@@ -64,7 +64,7 @@ class Options(TypedDict, total=False):
     ensemble: bool
 
 
-_LOADING: Final = ("device", "dtype", "compiled", "engine")
+_LOADING: Final = ("device", "dtype", "compiled", "backend")
 _SETTINGS: Final = ("seed", "sample", "solver", "tile", "memory", "rounds", "ensemble")
 
 
@@ -179,6 +179,7 @@ def generate(
     _check(options, without=("fidelity",))
     settings = _settings(options, steps=options.get("steps") or GENERATE_STEPS)
     model = drawing_model(_model(options))
+    settings = _on(model, settings)
     shape = model.natural_size if size is None else (size[1], size[0])
     with _threads(options.get("threads")):
         x = draw(shape, settings, model, label=label, guidance=guidance)
@@ -262,7 +263,7 @@ def _prepared(
     else:
         settings = replace(request.drawing(base), fidelity=fidelity or 0.0)
     before = to_picture(picture)
-    task = _fitting(task, model, drawn=request.are_drawn)
+    settings, task = _on(model, settings), _fitting(task, model, drawn=request.are_drawn)
     problem = task.problem(before, noise_reader(model))
     for note in (told(before), *before.source.notes, *problem.findings.notes):
         if note:
@@ -281,11 +282,13 @@ def _check(options: Mapping[str, Any], without: Collection[str] = ()) -> None:
 
 
 def _settings(options: Options, steps: int = 1) -> Settings:
-    model = options.get("model")
-    given = engine_of(options.get("device", "auto"), options.get("engine", "torch"))
-    engine = given if model is None or isinstance(model, str | Path) else model.engine
     values: dict[str, Any] = {name: value for name, value in options.items() if name in _SETTINGS}
-    return Settings(**values, steps=steps, engine=engine)
+    return Settings(**values, steps=steps)
+
+
+def _on(model: "AnyModel", settings: Settings) -> Settings:
+    """Return the settings with the tiles of what computes the model."""
+    return replace(settings, backend=model.backend, heap=model.heap if isinstance(model, Model) else None)
 
 
 def _fitting(task: Task, model: "AnyModel", *, drawn: bool) -> Task:

@@ -1,4 +1,4 @@
-"""The lowest versions that pyproject.toml allows, of all but torch and torchvision, which are large.
+"""The lowest versions that pyproject.toml allows, of all but torch, torchvision, ray and gcsfs, which are large.
 
 `python -m tools.lowest_versions` prints them as pip's requirements. With `--check` it compares them with what is
 installed.
@@ -15,7 +15,7 @@ from pathlib import Path
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-LEFT_OUT = ("torch", "torchvision")
+LEFT_OUT = ("torch", "torchvision", "ray", "gcsfs")
 
 
 def lowest() -> dict[str, str]:

@@ -20,9 +20,9 @@ from .run.display import one_line
 from .run.stopping import Terminated, on_sigterm
 
 GROUPS: Final = {
-    "Restore": ("denoise", "super-resolve", "restore", "deblur", "dejpeg", "repair", "inpaint"),
+    "Restore": ("denoise", "super-resolve", "restore", "deblur", "dejpeg", "repair", "inpaint", "fuse"),
     "Create": ("enhance", "compose", "extend", "stylize", "generate"),
-    "Check": ("estimate", "info", "verify", "replay", "doctor", "config"),
+    "Check": ("estimate", "info", "batch", "verify", "replay", "doctor", "config"),
     "Measure and train": ("evaluate", "bench", "degrade", "train", "models"),
     "Serve": ("serve",),
 }
@@ -230,9 +230,10 @@ def _root(
 
 
 COMMANDS = (
-    "denoise", "super_resolve", "restore", "repair", "inpaint", "enhance", "compose", "extend", "stylize", "generate",
-    "estimate", "info", "verify", "replay", "doctor", "config", "evaluate", "bench", "degrade", "train", "models",
-    "serve",
+    "denoise", "super_resolve", "restore", "repair", "inpaint", "fuse", "enhance", "compose", "extend", "stylize",
+    "generate", "estimate", "info", "batch", "verify", "replay", "doctor", "config", "evaluate", "bench", "degrade",
+    "train",
+    "models", "serve",
 )  # fmt: skip
 for _name in COMMANDS:
     importlib.import_module(f".commands.{_name}", __package__).add_to(app)

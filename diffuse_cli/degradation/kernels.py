@@ -9,7 +9,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from ..errors import PictureError, UsageError
@@ -143,6 +142,8 @@ def blur_by(x: Tensor, kernel: Kernel) -> Tensor:
 
 def fast_size(h: int, w: int) -> tuple[int, int]:
     """Return the next larger size whose transform is fast."""
+    from scipy.fft import next_fast_len
+
     return next_fast_len(h, real=True), next_fast_len(w, real=True)
 
 

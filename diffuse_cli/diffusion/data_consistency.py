@@ -12,7 +12,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve_banded, cholesky_banded
 from torch import Tensor
 
 from ..degradation.resampling import Shrinker, shrinker, taps
@@ -47,11 +46,15 @@ def _factor(small: int, large: int) -> NDArray[np.float32] | None:
     """Return the Cholesky factor of R R^T, as LAPACK stores a band. None if nothing is shrunk."""
     if small == large:
         return None
+    from scipy.linalg import cholesky_banded  # late, as all of scipy but ndimage: it would delay every start
+
     return np.asarray(cholesky_banded(_gram(*taps(small, large)), lower=True), np.float32)
 
 
 def _solve(factor: NDArray[np.float32], b: NDArray[np.float32]) -> None:
     """Replace b (n, columns) by (R R^T)^-1 b, in blocks: a large picture lies in a mapped file."""
+    from scipy.linalg import cho_solve_banded
+
     for columns in row_blocks(b.T):
         b[:, columns] = cho_solve_banded((factor, True), b[:, columns], check_finite=False)
 

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..degradation.operators import Degradation
-from .engines.gpu_copies import fetch, send
+from .backends.gpu_copies import fetch, send
 from .fusion import fuse
 from .network import NetworkConfig, UNet
 

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from ..errors import CheckpointError, UsageError
 from ..system.files import write_bytes
 from . import checkpoint
+from .backends.ncnn_graph import COND, INPUT, NOISE, OUTPUT, whole_graph
 from .denoiser import SIGMA_DATA, Observation, c_noise, precondition
-from .engines.ncnn_graph import COND, INPUT, NOISE, OUTPUT, whole_graph
 from .network import NetworkConfig, UNet
 
 if TYPE_CHECKING:

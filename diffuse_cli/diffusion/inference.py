@@ -15,12 +15,16 @@ from .conditioning import Conditioning
 from .data_consistency import consistent, projection
 from .data_step import FIRST_SIGMA_OF_KERNEL, DataStep, data_step, explained, guided_by_data, rounds_of
 from .denoiser import DenoiserFn, sigma_start
+from .devices import ACCELERATORS, is_there
 from .foreign.model import AnyModel, Prior, prior_of
 from .sampling import SOLVERS, karras_sigmas
 from .settings import MIN_TILE, Settings
 from .tiling import BATCH_PIXELS, empty_picture, plan_tiles, tiled
 
 log = logging.getLogger("diffuse_cli")
+
+_OUT_OF_MEMORY = ("out of memory", "not enough memory", "out of device memory", "out of host memory")
+"""What torch and drivers say."""
 
 Progress = Callable[[int, int], None]
 """(tiles done, tiles in all)."""
@@ -201,8 +205,9 @@ def halved(side: int) -> int:
     """
     if side // 2 < MIN_TILE:
         raise OutOfMemoryError("out of memory, even with the smallest tiles; free some, or give a smaller picture")
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    for name in ACCELERATORS:
+        if is_there(name):
+            getattr(torch, name).empty_cache()
     return side // 2
 
 
@@ -213,8 +218,8 @@ def _is_finite(x: Tensor) -> bool:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that memory ran out."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "not enough memory" in text
+    text = str(error).lower().replace("_", " ")
+    return isinstance(error, MemoryError) or any(words in text for words in _OUT_OF_MEMORY)
 
 
 def calls(settings: Settings) -> int:

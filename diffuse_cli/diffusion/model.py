@@ -1,16 +1,15 @@
-"""The weights of a checkpoint, made ready to compute: on which device, in which type, by which engine."""
+"""The weights of a checkpoint, made ready to compute: on which device, in which type, by which backend."""
 
 import copy
-import importlib.util
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from . import checkpoint
-from .engines.compilation import check_compiler, compile_network
-from .engines.vulkan import chosen_gpu
-from .settings import Device, Dtype, Engine, Settings, engine_of, natural_size, tile_side
+from .backends.compilation import check_compiler, compile_network
+from .devices import check_ncnn, chosen_dtype, device_of, layout_of, placed
+from .settings import Backend, Device, Dtype, Settings, natural_size, tile_side
 
 if TYPE_CHECKING:
     import torch
@@ -28,16 +27,18 @@ class Model:
         network: what computes.
         exact: the same weights in fp32 on torch. None: `network` is that.
         compiled: `network` went through torch.compile.
-        engine: what computes `network`.
+        backend: what computes `network`.
         gpu: number of the GPU that Vulkan computes on; None = none.
+        heap: MiB of memory that this GPU offers.
         path: the checkpoint's file; None = the weights came from no file.
     """
 
     network: "UNet"
     exact: "UNet | None"
     compiled: bool = False
-    engine: Engine = "torch"
+    backend: Backend = "torch"
     gpu: int | None = None
+    heap: int | None = None
     path: Path | None = None
 
     @classmethod
@@ -49,43 +50,42 @@ class Model:
         dtype: Dtype = "auto",
         threads: int | None = None,
         compiled: bool = False,
-        engine: Engine = "torch",
+        backend: Backend = "torch",
     ) -> "Model":
         """Load a checkpoint onto a device.
 
         Args:
             model: its name, such as "photo", or its file.
-            device: "auto" = the first of cuda, mps and cpu that is there; "vulkan" or "vulkan:N" = a GPU through ncnn.
+            device: "auto" = what torch reaches, else a GPU through Vulkan, else the CPU; "vulkan[:N]" = through ncnn.
             dtype: "auto" = bf16 where the hardware gains by it, else fp32; "fp16" is for Vulkan.
             threads: CPU threads to compute with from now on; None = as torch has it.
             compiled: compile the network now with torch.compile, for windows of any size.
-            engine: "torch", "ncnn" on the CPU, or "vulkan", which is ncnn on a GPU.
+            backend: "torch", "ncnn" on the CPU, or "vulkan", which is ncnn on a GPU.
 
         Returns:
             The model, ready to compute.
 
         Raises:
             CheckpointError: as `checkpoint.load`.
-            UsageError: the device or the engine is not there, there is no compiler, or options exclude each other.
+            UsageError: the device or the backend is not there, there is no compiler, or options exclude each other.
         """
         import torch
 
         if threads is not None:
             torch.set_num_threads(threads)
-        path, engine = checkpoint.find(model), engine_of(device, engine)
-        place = device_of(device, engine)
-        if engine != "torch" and compiled:
-            raise UsageError("--compile is for --engine torch; leave one of them out")
-        if engine == "ncnn":
+        path, place = checkpoint.find(model), placed(device, backend, dtype=dtype, compiled=compiled)
+        there = device_of(place.device, place.backend)
+        if place.backend != "torch" and compiled:
+            raise UsageError("--compile is for --backend torch; leave one of them out")
+        if place.backend == "ncnn":
             check_ncnn()
-        gpu = chosen_gpu("vulkan" if device == "auto" else device).number if engine == "vulkan" else None
         if compiled:
-            check_compiler(place)
-        exact = checkpoint.load(path).to(place).channels_last_()
+            check_compiler(there)
+        chosen = chosen_dtype(place.device, dtype, place.backend)
+        exact = checkpoint.load(path).to(there).laid_out_(layout_of(there, chosen))
         types = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-        chosen = types[chosen_dtype(device, dtype, engine)]
-        made = from_weights(exact, chosen, compiled=compiled, engine=engine, gpu=gpu)
-        return replace(made, path=path)
+        made = from_weights(exact, types[chosen], compiled=compiled, backend=place.backend, gpu=place.gpu)
+        return replace(made, path=path, heap=place.heap)
 
     @property
     def device(self) -> "torch.device":
@@ -145,7 +145,7 @@ class Model:
 
 
 def from_weights(
-    exact: "UNet", dtype: "torch.dtype", *, compiled: bool, engine: Engine = "torch", gpu: int | None = None
+    exact: "UNet", dtype: "torch.dtype", *, compiled: bool, backend: Backend = "torch", gpu: int | None = None
 ) -> Model:
     """Make a model of a folded network.
 
@@ -153,78 +153,19 @@ def from_weights(
         exact: the network in fp32, on its device.
         dtype: type of the model's convolutions.
         compiled: compile the network now.
-        engine: what computes the network.
-        gpu: number of the GPU, with the engine "vulkan".
+        backend: what computes the network.
+        gpu: number of the GPU, with the backend "vulkan".
 
     Raises:
         UsageError: half precision is not exact enough on the GPU.
     """
-    if engine != "torch":
-        from .engines.ncnn import NcnnNetwork, half_on_gpu
+    if backend != "torch":
+        from .backends.ncnn import NcnnNetwork, half_on_gpu
 
         made = NcnnNetwork(exact, dtype, gpu) if gpu is None or dtype.itemsize == 4 else half_on_gpu(exact, gpu)
-        return Model(network=made, exact=exact, engine=engine, gpu=gpu)
+        return Model(network=made, exact=exact, backend=backend, gpu=gpu)
     half = dtype != exact.dtype
     network = copy.deepcopy(exact).half_(dtype) if half else exact
     if compiled:
         compile_network(network)
     return Model(network=network, exact=exact if half else None, compiled=compiled)
-
-
-def chosen_dtype(device: Device, dtype: Dtype, engine: Engine = "torch") -> Dtype:
-    """Return the type that "auto" means on this machine. With ncnn it is fp32, which is hardly slower than bf16.
-
-    Raises:
-        UsageError: the device is not there, or does not compute in this type.
-    """
-    engine = engine_of(device, engine)
-    place = device_of(device, engine)
-    if dtype == ("bf16" if engine == "vulkan" else "fp16"):
-        raise UsageError(f"--dtype {dtype}: half precision is bf16 on CPUs and with torch, fp16 with --device vulkan")
-    return ("bf16" if engine == "torch" and gains_by_bf16(place) else "fp32") if dtype == "auto" else dtype
-
-
-def check_ncnn() -> None:
-    """Check that ncnn is installed.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if importlib.util.find_spec("ncnn") is None:
-        raise UsageError("--engine ncnn: it is not installed; pip install 'diffuse-cli[ncnn]', or leave the option out")
-
-
-def device_of(wanted: Device, engine: Engine = "torch") -> "torch.device":
-    """Return the device that is meant.
-
-    Raises:
-        UsageError: it is not there, or the engine does not compute on it.
-    """
-    import torch
-
-    if engine == "ncnn" and wanted not in ("auto", "cpu"):
-        raise UsageError(f"--engine ncnn computes on the CPU; leave --device {wanted} out")
-    if engine == "vulkan" and wanted.split(":")[0] not in ("auto", "vulkan"):
-        raise UsageError(f"--engine vulkan computes on a GPU; leave --device {wanted} out, or take --device vulkan:N")
-    if engine != "torch":  # torch computes what is beside the network
-        return torch.device("cpu")
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
-        return torch.device(next(name for name in ("cuda", "mps", "cpu") if present[name]))
-    if wanted not in present:
-        raise UsageError(f"--device {wanted}: no such device here; give auto, {', '.join(present)} or vulkan[:N]")
-    if not present[wanted]:
-        raise UsageError(f"--device {wanted}: there is none here; leave the option out, or take --device cpu")
-    return torch.device(wanted)
-
-
-def gains_by_bf16(device: "torch.device") -> bool:
-    """Return whether 3x3 convolutions run faster in bf16: by AVX-512 BF16 or AMX on a CPU, tensor cores on a GPU."""
-    import torch
-
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == "cpu":
-        probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-        return any(probe() for probe in probes if probe is not None)
-    return False

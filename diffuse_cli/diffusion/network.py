@@ -231,6 +231,7 @@ class UNet(nn.Module):
         """Make a network with the checkpoint's config; its weights are uninitialised until they are loaded."""
         super().__init__()
         self.config = config
+        self.layout = torch.channels_last
         c = config.channels
         self.fourier = Fourier(FOURIER_FEATURES)
         self.emb_noise = Linear(FOURIER_FEATURES, config.emb)
@@ -274,12 +275,17 @@ class UNet(nn.Module):
         folded = {name: (layer, layer.trained(gain)) for name, layer, gain in self.layers()}
         return {f"{name}.weight": w.to(dtype) if layer.kernel else w for name, (layer, w) in folded.items()}
 
-    def channels_last_(self) -> "UNet":
-        """Lay out every kernel as the activations are laid out."""
+    def laid_out_(self, layout: torch.memory_format) -> "UNet":
+        """Lay out every kernel, and all that is computed, in this way."""
+        self.layout = layout
         for parameter in self.parameters():
             if parameter.ndim == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+                parameter.data = parameter.data.contiguous(memory_format=layout)
         return self
+
+    def channels_last_(self) -> "UNet":
+        """Lay out every kernel, and all that is computed, with the channels last."""
+        return self.laid_out_(torch.channels_last)
 
     def half_(self, dtype: torch.dtype) -> "UNet":
         """Convert the convolutions to `dtype`; the Fourier features and the embeddings stay fp32."""
@@ -316,7 +322,7 @@ class UNet(nn.Module):
         """
         e = self.embed(noise, cond)
         x = F.pixel_unshuffle(x.to(self.dtype), self.config.patch)
-        x = torch.cat([x, torch.ones_like(x[:, :1])], 1).contiguous(memory_format=torch.channels_last)
+        x = torch.cat([x, torch.ones_like(x[:, :1])], 1).contiguous(memory_format=self.layout)
         x = self.stem(x)
         skips = []
         for i, level in enumerate(self.enc):

@@ -7,9 +7,9 @@ from typing import Literal
 from ..errors import UsageError
 
 Device = str
-"""auto, cpu, cuda, mps, or vulkan[:N]."""
+"""auto, cpu, cuda, mps, xpu, or vulkan[:N]."""
 Dtype = Literal["auto", "fp32", "bf16", "fp16"]
-Engine = Literal["torch", "ncnn", "vulkan"]
+Backend = Literal["torch", "ncnn", "vulkan"]
 Solver = Literal["dpmpp-2m", "heun", "euler"]
 Tile = int | Literal["auto", "off"]
 MIN_TILE = 64
@@ -19,11 +19,14 @@ NCNN_TILE = 512
 """The same with ncnn, whose transforms take several times the memory, and more time per pixel if they are large."""
 MAX_AUTO_TILE = 2048
 """The largest side under `auto`; larger tiles are not faster."""
+GPU_TILES = (1024, 512, 256, 128, 64)
+"""Sides of a tile on a GPU that Vulkan reaches: the largest that its memory allows. They are few, so that what the
+driver offers at the moment hardly decides."""
 LEAST_MEMORY = 768 << 20
 _PROGRAM_BYTES = 448 << 20
 """Memory that the program takes by itself and for reading and writing."""
-_BYTES_PER_PIXEL: dict[Engine, int] = {"torch": 1300, "ncnn": 3600, "vulkan": 3600}
-"""Memory that each pixel of a tile with margins takes, in fp32."""
+_BYTES_PER_PIXEL: dict[Backend, int] = {"torch": 1300, "ncnn": 3600, "vulkan": 1500}
+"""Memory that each pixel of a tile with margins takes, in fp32; through Vulkan, the GPU's."""
 _MARGINS, _STEP = 160, 64
 GENERATE_STEPS = 24
 """Solver steps of `generate`, if nothing is said."""
@@ -34,11 +37,6 @@ ROUNDS, MOST_ROUNDS = 3, 100
 """Rounds of a data step and a denoiser call, if nothing is said, and the most."""
 SAMPLE_STEPS = 6
 """Solver steps of a sample, if nothing is said. With fewer the samples differ too little (docs/samples.md)."""
-
-
-def engine_of(device: Device, engine: Engine) -> Engine:
-    """Return the engine that computes on a device. On a GPU that Vulkan reaches, it is ncnn."""
-    return "vulkan" if device.split(":")[0] == "vulkan" else engine
 
 
 def natural_size(crop: int) -> tuple[int, int]:
@@ -61,7 +59,8 @@ class Settings:
         solver: of the probability-flow ODE.
         tile: side of a tile in pixels; "auto" depends on `memory` alone; "off" = in one piece.
         memory: bytes that the program may take while it computes, as far as tiles decide it. None: as usual.
-        engine: what computes the network; it decides how large an "auto" tile is.
+        backend: what computes the network; it decides how large an "auto" tile is.
+        heap: MiB of memory that a GPU offers through Vulkan; likewise. None: it is not used.
 
     Raises:
         UsageError: a value is out of range, or two do not go together.
@@ -77,7 +76,8 @@ class Settings:
     solver: Solver = "dpmpp-2m"
     tile: Tile = "auto"
     memory: int | None = None
-    engine: Engine = "torch"
+    backend: Backend = "torch"
+    heap: int | None = None
 
     def __post_init__(self) -> None:
         """Check the values, and that they go together."""
@@ -110,9 +110,18 @@ def tile_side(settings: Settings) -> int | None:
         return None
     if settings.tile != "auto":
         return settings.tile
-    if settings.memory is None:
-        return AUTO_TILE if settings.engine == "torch" else NCNN_TILE
-    return side_within(settings.memory, _BYTES_PER_PIXEL[settings.engine], _MARGINS)
+    if settings.memory is not None:
+        return side_within(settings.memory, _BYTES_PER_PIXEL[settings.backend], _MARGINS)
+    if settings.heap is not None:
+        return _side_on_gpu(settings.heap)
+    return AUTO_TILE if settings.backend == "torch" else NCNN_TILE
+
+
+def _side_on_gpu(heap: int) -> int:
+    """Return the side of a tile whose network takes at most half of a GPU's memory, in MiB."""
+    most = (heap << 20) // 2
+    fitting = (side for side in GPU_TILES if (side + _MARGINS) ** 2 * _BYTES_PER_PIXEL["vulkan"] <= most)
+    return next(fitting, MIN_TILE)
 
 
 def side_within(memory: int, bytes_per_pixel: int, margins: int) -> int:

@@ -12,7 +12,9 @@ from ..diffusion.foreign.model import MEMORY, ForeignModel
 from ..diffusion.model import Model
 from ..diffusion.network import UNet
 from ..version import __version__
+from .backend_speed import time_backends
 from .command_speed import commands_of, startup, time_commands
+from .device_speed import found_devices
 from .hardware import cpu_name
 from .network_speed import (
     DTYPES,
@@ -26,10 +28,12 @@ from .network_speed import (
     time_reference,
 )
 from .region_speed import time_regions
+from .stages import time_stages
 
 FORMAT = "diffuse-benchmark/1"
 SIZES, FULL_SIZES = (0.25, 1.0, 12.0), (0.25, 1.0, 12.0, 100.0)
 REGION_SIZE, FULL_REGION_SIZE = 6.0, 24.0
+STAGES_SIZE = 12.0
 FOREIGN_SIZES, FULL_FOREIGN_SIZES, FOREIGN_TILES = (0.25,), (0.25, 1.0), (128, 256, 512)
 """The same for imported models, of which some take a hundred times as long, and the sides of their tiles."""
 
@@ -66,14 +70,18 @@ def benchmark(
     started = startup()
     used = "bf16" if model.exact is not None else "fp32"
     options = ["--model", str(info.path), "--dtype", used, "--threads", str(torch.get_num_threads())]
-    regions = []
+    regions, stages, backends = [], [], []
     if isinstance(model, Model):
         say("regions of a picture")
         regions = time_regions(model, FULL_REGION_SIZE if full else REGION_SIZE)
+        stages = time_stages(model, STAGES_SIZE, say)
         commands = time_commands(FULL_SIZES if full else SIZES, options, say)
+        backends = time_backends(model.exact or model.network, info, list(peaks), say)
     else:
         sizes = FULL_FOREIGN_SIZES if full else FOREIGN_SIZES
         commands = time_commands(sizes, options, say, commands=commands_of(model.header))
+    say("the devices")
+    devices = [device.to_json() for device in found_devices(timed=True)]
     return {
         "format": FORMAT,
         "version": __version__,
@@ -85,7 +93,10 @@ def benchmark(
         "profile": shares,
         "startup": started,
         "regions": regions,
+        "stages": stages,
         "commands": commands,
+        "backends": backends,
+        "devices": devices,
     }
 
 
@@ -133,7 +144,10 @@ def timed_foreign(model: ForeignModel, peaks: Collection[str]) -> dict[str, Time
 
 
 def tables(report: dict[str, Any]) -> list[list[list[str]]]:
-    """Return a report as tables of cells: convolutions, networks, shares of the time, start-up, regions, commands."""
+    """Return a report as tables of cells.
+
+    Convolutions, networks, shares of the time, start-up, regions, stages, commands, backends, devices.
+    """
     peaks = [["3x3 convolution, best", "TFLOPS", "channels", "side", "layout"]]
     for dtype, peak in report["convolution_peak"].items():
         peaks.append([dtype, f"{peak['tflops']:.3f}", str(peak["channels"]), str(peak["side"]), peak["layout"]])
@@ -155,4 +169,32 @@ def tables(report: dict[str, Any]) -> list[list[list[str]]]:
     for row in report["regions"]:
         share = f"{100 * row['of_the_whole']:.1f} %"
         regions.append([row["task"], f"{row['megapixels']:.1f}", f"{row['seconds']:.2f}", share])
-    return [peaks, networks, kinds, started, *([regions] if report["regions"] else []), commands]
+    of_core = [regions, _stages(report)] if report["regions"] else []
+    backends = [_backends(report)] if report["backends"] else []
+    return [peaks, networks, kinds, started, *of_core, commands, *backends, _devices(report)]
+
+
+def _stages(report: dict[str, Any]) -> list[list[str]]:
+    names = ("reading", "finding", "network", "beside", "writing")
+    cells = [["one after the other, s", "Mpx", *names]]
+    for row in report["stages"]:
+        cells.append([row["command"], f"{row['megapixels']:g}", *(f"{row[name]:.2f}" for name in names)])
+    return cells
+
+
+def _backends(report: dict[str, Any]) -> list[list[str]]:
+    cells = [["backend", "dtype", "network, s/Mpx", "denoise, Mpx", "s", "peak MiB"]]
+    for row in report["backends"]:
+        is_whole = "seconds" in row
+        whole = [f"{row['megapixels']:g}", f"{row['seconds']:.1f}", f"{row['peak_mib']:.0f}"] if is_whole else [""] * 3
+        cells.append([row["backend"], row["dtype"], f"{row['seconds_per_megapixel']:.3g}", *whole])
+    return cells
+
+
+def _devices(report: dict[str, Any]) -> list[list[str]]:
+    cells = [["--device", "name", "MiB", "dtype", "network, s/Mpx", "probed"]]
+    for row in report["devices"]:
+        memory = "" if row["memory_mib"] is None else str(row["memory_mib"])
+        speed = "" if row["seconds_per_megapixel"] is None else f"{row['seconds_per_megapixel']:.3g}"
+        cells.append([row["device"], row["name"], memory, row["dtype"], speed, row["probed"]])
+    return cells

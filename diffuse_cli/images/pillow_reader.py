@@ -21,7 +21,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from ..errors import DEFECTS, PictureError
 from ..system.arrays import copied, empty_array, row_blocks
 from ..system.files import reason
-from ..system.streams import is_stream
+from ..system.streams import is_stream, opened
+from ..system.urls import Url, head
 from . import cmyk
 from .jpeg_damage import damage, mended
 from .jpeg_data import coded_picture
@@ -68,16 +69,19 @@ def quiet_pillow() -> Iterator[None]:
                 _quiet_undo.close()
 
 
-def quick_size(path: Path) -> tuple[int, int] | None:
+def quick_size(path: Path, data: bytes | None = None) -> tuple[int, int] | None:
     """Return (width, height) from the header alone; None where Pillow cannot tell, or the file is a pipe.
 
     Args:
         path: the file.
+        data: its content, where that is known.
     """
-    if is_stream(path):
+    if data is None and is_stream(path):
         return None
     try:
-        with quiet_pillow(), Image.open(path) as image:
+        if data is None and isinstance(path, Url):
+            data = head(path)
+        with quiet_pillow(), Image.open(path if data is None else io.BytesIO(data)) as image:
             return image.size
     except DEFECTS:
         raise
@@ -103,7 +107,7 @@ def may_be_animation(path: Path) -> bool:
     if path == Path("-") or is_stream(path):
         return True
     try:
-        with quiet_pillow(), Image.open(path, formats=ANIMATED) as image:
+        with quiet_pillow(), opened(path) as file, Image.open(file, formats=ANIMATED) as image:
             return is_animation(image)
     except DEFECTS:
         raise

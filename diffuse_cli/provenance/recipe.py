@@ -19,7 +19,7 @@ from ..images.containers import content, jpeg_segments, png_chunks, riff_chunks
 from ..images.source_type import VOCABULARY, combined
 from ..images.video.head import is_clip
 from ..images.xmp import IPTC_NAMESPACE, RECIPE_NAMESPACE
-from ..system.streams import opened
+from ..system.streams import skimmed
 from ..version import __version__
 from .source_type import fitting
 
@@ -62,7 +62,7 @@ def of_computing(
         "checkpoint": checkpoint,
         "dtype": dtype,
         "compile": compiled,
-        "engine": settings.engine,
+        "backend": settings.backend,
         "tile": tile_side(settings) or "off",
         "steps": settings.steps,
         **({"rounds": settings.rounds} if op in IN_ROUNDS else {}),
@@ -157,7 +157,7 @@ def is_old(path: Path) -> bool:
 
 def _embedded(path: Path) -> dict[str, Any] | None:
     try:
-        with opened(path) as file:
+        with skimmed(path) as file:
             head = file.read(12)
             file.seek(0)
             text = _of_clip(file) if is_clip(head) else _of_picture(file)
@@ -190,8 +190,9 @@ _ESTIMATED_IN_0_1_0: Final = {
 def current(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe in the form of this version. One of 0.1.0 lists phrases under "estimated".
 
-    That version also told how wide holes are filled where none were. It knew no rounds.
+    That version also told how wide holes are filled where none were. It knew no rounds, and called the backend engine.
     """
+    recipe = {"backend" if key == "engine" else key: value for key, value in recipe.items()}
     before = {"rounds": 0} if recipe.get("operation") in IN_ROUNDS else {}
     if not isinstance(recipe.get("estimated"), list):
         return {**before, **recipe}
@@ -226,4 +227,9 @@ def _whole(file: BinaryIO) -> bytes | mmap.mmap:
     """Return the content of a file, which is not read before it is needed."""
     if isinstance(file, io.BytesIO):  # a pipe's
         return file.getvalue()
-    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    try:
+        descriptor = file.fileno()
+    except io.UnsupportedOperation:  # a file in a store
+        file.seek(0)
+        return file.read()
+    return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)

@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from ..degradation.estimation.screen import Frequency, Screen, amplitude_in
@@ -91,6 +90,8 @@ def _waves(plane: Floats, frequencies: Iterable[Frequency], width: float) -> Flo
         frequencies: and their negatives.
         width: std of the notches, in cycles a pixel.
     """
+    from scipy import fft
+
     reach = 1 / (2 * math.pi * width)
     smooth = reach * 2 * math.pi * _WIDTH
     detail = plane - gaussian_filter(plane, smooth, mode="constant") / _inside(plane.shape, smooth)

@@ -23,8 +23,8 @@ from ..degradation.estimation.marks import torn
 from ..degradation.mask_shapes import grown
 from ..diffusion import checkpoint
 from ..diffusion.denoiser import pad_to_multiple
+from ..diffusion.devices import gains_by_bf16
 from ..diffusion.mark_detector import CLASSES, MULTIPLE, MarkDetector, evidence, load_detector
-from ..diffusion.model import gains_by_bf16
 from ..diffusion.tiling import plan_tiles, widened
 from ..images.picture import Picture
 from ..images.tensors import to_tensor

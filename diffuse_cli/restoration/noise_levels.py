@@ -1,4 +1,4 @@
-"""A guide whose noise varies: the core is told one noise level, so the estimate lies between those for several."""
+"""Noise that varies: the core is told one noise level, so the estimate lies between those for several."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..diffusion.inference import Run, infer
 from .observe import observe
-from .problem import Problem
+from .problem import GuidePicture, NoisyPicture, Problem
 
 _LEVELS = 3
 
@@ -18,30 +18,37 @@ def between_levels(y: Tensor, problem: Problem, run: Run, *, gray: bool) -> Tens
     """Interpolate, pixel by pixel, between the estimates for three noise levels.
 
     For noise of 8 to 36 levels by place that was stored as JPEG 90 it measured 0.6 dB better than one level, and 0.7 dB
-    better than taking the noise as white.
+    better than taking the noise as white. For white noise of fused copies it measured 0.3 to 0.7 dB better than the map
+    as an observation of its own.
 
     Args:
         y: (1, 3, H, W), the picture.
-        problem: of a guide with a map of its noise.
+        problem: of a picture with a map of its noise.
         run: how to compute.
         gray: the picture's channels are equal.
 
     Returns:
         (1, 3, H, W), of the result's size.
     """
-    guide = problem.guide
-    assert guide is not None
-    assert guide.sigma_y is not None
-    low, high = np.quantile(guide.sigma_y, [0.05, 0.95])
+    seen = problem.observation
+    assert isinstance(seen, GuidePicture | NoisyPicture)
+    assert seen.sigma_y is not None
+    low, high = np.quantile(seen.sigma_y, [0.05, 0.95])
     levels = np.unique(np.linspace(low, high, _LEVELS)).tolist()
     nothing, sampling = run.prior.nothing_known(1, y.device), run.settings.steps > 1
     parts: list[Tensor] = []
     for i, level in enumerate(levels):
-        even = replace(guide, degradation=replace(guide.degradation, noise=level), sigma_y=None)
-        known = observe(y, replace(problem, observation=even), nothing, gray=gray, sampling=sampling)
+        known = observe(y, replace(problem, observation=_even(seen, level)), nothing, gray=gray, sampling=sampling)
         part = infer(known, run.part(i / len(levels), (i + 1) / len(levels)))
-        share = torch.from_numpy(np.interp(guide.sigma_y, levels, np.eye(len(levels))[i]).astype(np.float32))
+        share = torch.from_numpy(np.interp(seen.sigma_y, levels, np.eye(len(levels))[i]).astype(np.float32))
         if share.shape != part.shape[-2:]:  # the result is larger
             share = F.interpolate(share[None, None], size=part.shape[-2:], mode="bilinear")[0, 0]
         parts.append(share * part)
     return torch.stack(parts).sum(0)
+
+
+def _even(seen: GuidePicture | NoisyPicture, level: float) -> GuidePicture | NoisyPicture:
+    """Return an observation with the same noise everywhere."""
+    if isinstance(seen, GuidePicture):
+        return replace(seen, degradation=replace(seen.degradation, noise=level), sigma_y=None)
+    return NoisyPicture(noise=level)

@@ -23,10 +23,12 @@ class NoisyPicture:
     Attributes:
         noise: std of the noise, [-1, 1] units. If it varies: the root of its mean square.
         sigma_y: (H, W), std of the noise at each pixel, 0 = exact, inf = missing. None: it is the same everywhere.
+        by_levels: the mean lies between those for several levels of noise, pixel by pixel; no pixel is missing.
     """
 
     noise: float = 0.0
     sigma_y: NDArray[np.float32] | None = None
+    by_levels: bool = False
 
     @property
     def is_exact(self) -> bool:
@@ -154,6 +156,7 @@ class Problem:
         sources: (H, W), where wide holes take pieces of the picture from. None: anywhere.
         finish: what is made of the estimate.
         findings: what was found out.
+        weights: (H, W) each, the weights of the copies that the picture was fused from. (): it is no such picture.
     """
 
     picture: Picture | None = None
@@ -165,6 +168,7 @@ class Problem:
     sources: NDArray[np.bool_] | None = None
     finish: Finish = Finish()
     findings: Findings = Findings()
+    weights: tuple[NDArray[np.float32], ...] = ()
 
     @property
     def guide(self) -> GuidePicture | None:

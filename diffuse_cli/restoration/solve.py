@@ -21,7 +21,7 @@ from .jpeg_blocks.finishing import within_intervals
 from .noise_levels import between_levels
 from .observe import observe
 from .on_grid import on_grid
-from .problem import Problem, Repainting
+from .problem import GuidePicture, NoisyPicture, Problem, Repainting
 from .reach import in_reach
 from .repainting import repaint
 from .wide_holes.filling import fill_wide
@@ -69,9 +69,9 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     if wide is not None:
         restored = _solve(replace(problem, at_once=None), picture, run.part(0, 0.5))
         return fill_wide(restored, replace(wide, missing=wide.part), run.part(0.5, 1), gray=gray)
-    if problem.guide is not None and problem.guide.sigma_y is not None:
-        return between_levels(y, problem, run, gray=gray)
     nothing, sampling = run.prior.nothing_known(1, y.device), run.settings.steps > 1
+    if _is_between_levels(problem, sampling=sampling):
+        return between_levels(y, problem, run, gray=gray)
     placed = on_grid(y, problem, picture)
     known = observe(placed.y, placed.problem, nothing, gray=gray, sampling=sampling)
     estimate = placed.undone(infer(known, placed.run(run)))
@@ -79,6 +79,14 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     if blocks is None:
         return estimate
     return within_intervals(estimate, picture, blocks.quality, blocks.origin, smooth=not sampling)
+
+
+def _is_between_levels(problem: Problem, *, sampling: bool) -> bool:
+    """Return whether an estimate lies between those for several levels of noise."""
+    seen = problem.observation
+    if isinstance(seen, NoisyPicture):
+        return seen.by_levels and seen.sigma_y is not None and not sampling and not problem.has_hole
+    return isinstance(seen, GuidePicture) and seen.sigma_y is not None
 
 
 def _by_other_rules(y: Tensor, problem: Problem, picture: Picture, run: Run, *, gray: bool) -> Tensor | None:

@@ -6,7 +6,8 @@ import io
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -14,10 +15,14 @@ from typing import BinaryIO, Final
 from ..errors import DiffuseError, PictureError
 from .locks import lock
 from .streams import is_stream, opened, write_into
+from .urls import StoreError, Url, replaced
 
 _ON_WINDOWS = os.name == "nt"
 TEMPORARY_SUFFIX: Final = ".diffuse-tmp"
 """Ends the name of a file that is being written: `.{process id}-{random}.diffuse-tmp`."""
+
+_ASKED_AT_ONCE: Final = 16
+"""Files of a store that are asked about at once."""
 
 _REMEDY = {
     errno.ENOENT: "there is no such file or folder (any more); check the name",
@@ -62,6 +67,8 @@ def disk_trouble(error: OSError) -> str:
     Args:
         error: of reading or writing.
     """
+    if isinstance(error, StoreError):
+        return f"{error.strerror}; check the URL and your access to it, and try again"
     return _REMEDY.get(error.errno or 0, f"{error.strerror or reason(error)}; check the disk and try again")
 
 
@@ -71,7 +78,8 @@ def replaced_whole(path: Path, *, like: Path | None = None, keep_times: bool = F
 
     The file gets the permissions of the one that it replaces, else those of `like`, else those of any new file. The
     writer holds a lock on the temporary file, by which `remove_stale` knows that it lives. A link stays, and the file
-    that it leads to is replaced. Folders that are missing are made. A pipe or a device is written into.
+    that it leads to is replaced. Folders that are missing are made. A pipe or a device is written into. What a URL
+    names is sent when it is whole.
 
     Args:
         path: the file.
@@ -81,6 +89,10 @@ def replaced_whole(path: Path, *, like: Path | None = None, keep_times: bool = F
     Raises:
         OSError: the disk fails. Nothing is left behind. Or nobody reads the pipe.
     """
+    if isinstance(path, Url):
+        with replaced(path) as stream:
+            yield stream
+        return
     if is_stream(path):
         whole = io.BytesIO()
         yield whole
@@ -137,7 +149,24 @@ def in_the_way(path: Path) -> bool:
     Args:
         path: any.
     """
-    return os.path.exists(path) and not is_stream(path)
+    return path.exists() if isinstance(path, Url) else os.path.exists(path) and not is_stream(path)
+
+
+def all_in_the_way(paths: Collection[Path]) -> set[Path]:
+    """Return those of many files that are in the way. Stores are asked about several at once.
+
+    Args:
+        paths: any.
+
+    Raises:
+        OSError: a store cannot be asked.
+    """
+    urls = [path for path in paths if isinstance(path, Url)]
+    found = {path for path in paths if not isinstance(path, Url) and in_the_way(path)}
+    if urls:
+        with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
+            found |= {url for url, is_there in zip(urls, threads.map(in_the_way, urls), strict=True) if is_there}
+    return found
 
 
 def _copy_facts(temporary: Path, path: Path, like: Path | None, keep_times: bool) -> None:
@@ -155,13 +184,13 @@ def remove_stale(folders: Iterable[Path]) -> list[Path]:
     """Remove the temporary files of runs that were killed while they wrote.
 
     Args:
-        folders: where to look.
+        folders: where to look. Stores have no such files.
 
     Returns:
         The removed files. A file whose writer may live is left alone, and so is one that cannot be removed.
     """
     removed = []
-    for folder in set(folders):
+    for folder in {one for one in folders if not isinstance(one, Url)}:
         for path in folder.glob(f".*-*{TEMPORARY_SUFFIX}"):
             with suppress(OSError, ValueError):
                 if _is_stale(path):

@@ -66,6 +66,23 @@ def own_stderr() -> None:
 
 
 @contextmanager
+def without_lines_of_libraries() -> Iterator[None]:
+    """Drop what libraries write to the descriptor of stderr while it is entered, where the program has not done so."""
+    if sys.stderr is None:
+        yield
+        return
+    sys.stderr.flush()
+    own, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(own, 2)
+        os.close(own)
+        os.close(nothing)
+
+
+@contextmanager
 def one_thread() -> Iterator[None]:
     """Compute with one thread. Small operators lose more by waking threads than they gain."""
     import torch

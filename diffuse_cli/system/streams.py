@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from .urls import Url, content, opened_in_parts
+
 _PATIENCE: Final = 0.2
 """Seconds between looks at whether a signal has come."""
 
@@ -33,6 +35,8 @@ def stop_waiting(wanted: bool = True) -> None:
 
 def is_stream(path: Path) -> bool:
     """Return whether there is something that is neither a file nor a folder, such as a pipe. Links are followed."""
+    if isinstance(path, Url):
+        return False
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -68,14 +72,16 @@ def reading_once() -> Iterator[None]:
 
 
 def opened(path: Path) -> io.BufferedReader | io.BytesIO:
-    """Open a file for reading. A pipe is read to its end first.
+    """Open a file for reading. A pipe, and a file that a URL names, is read to its end first.
 
     Args:
-        path: a file or a pipe.
+        path: a file, a URL or a pipe.
 
     Raises:
         OSError: there is no such file; it is a device or a socket; or a signal came before the pipe's end.
     """
+    if isinstance(path, Url):
+        return io.BytesIO(content(path))
     if not is_stream(path):
         return path.open("rb")
     if not is_pipe(path):
@@ -89,6 +95,15 @@ def opened(path: Path) -> io.BufferedReader | io.BytesIO:
         if str(path) not in kept:
             kept[str(path)] = _content(path)
         return io.BytesIO(kept[str(path)])
+
+
+def skimmed(path: Path) -> io.BufferedReader | io.BytesIO:
+    """Open a file of which little is read. A file that a URL names has no descriptor then.
+
+    Raises:
+        OSError: as `opened`.
+    """
+    return opened_in_parts(path) if isinstance(path, Url) else opened(path)
 
 
 def _content(path: Path) -> bytes:

@@ -15,6 +15,7 @@ from .compose import Compose
 from .denoise import Denoise
 from .enhance import Enhance
 from .extend import Extend
+from .fuse import Fuse
 from .inpaint import Inpaint
 from .repair import Repair
 from .restore import UNDONE, Restore, restore_only
@@ -25,6 +26,7 @@ from .task import Task
 TASKS: Final[Mapping[str, type[Task]]] = {
     "denoise": Denoise, "inpaint": Inpaint, "super-resolve": SuperResolve, "restore": Restore, "deblur": Restore,
     "dejpeg": Restore, "enhance": Enhance, "repair": Repair, "compose": Compose, "extend": Extend, "stylize": Stylize,
+    "fuse": Fuse,
 }  # fmt: skip
 """The task of each command."""
 

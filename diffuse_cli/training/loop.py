@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from ..diffusion.model import gains_by_bf16
+from ..diffusion.devices import gains_by_bf16
 from ..diffusion.network import NetworkConfig
 from ..errors import PictureError, UsageError
 from . import run_folder, state

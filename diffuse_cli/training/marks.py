@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.utils.data import DataLoader, Dataset
 
+from ..diffusion.devices import gains_by_bf16
 from ..diffusion.mark_detector import CLASSES, MarkDetector, evidence, load_detector, save_detector
-from ..diffusion.model import gains_by_bf16
 from ..diffusion.network import normalised
 from ..errors import CheckpointError, PictureError
 from ..images.units import LEVEL

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from diffuse_cli.diffusion import checkpoint, export
+from diffuse_cli.diffusion.backends.ncnn_graph import whole_graph
 from diffuse_cli.diffusion.denoiser import Denoiser, nothing_known
-from diffuse_cli.diffusion.engines.ncnn_graph import whole_graph
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.errors import CheckpointError
 from tests.helpers.program import Program

@@ -23,5 +23,5 @@ def test_more_memory_means_larger_tiles() -> None:
     assert sides[0] is not None
     assert 64 <= sides[0] < 512
     assert sides[-1] == settings.MAX_AUTO_TILE
-    usual, little = Settings(engine="ncnn"), Settings(engine="ncnn", memory=768 << 20)
+    usual, little = Settings(backend="ncnn"), Settings(backend="ncnn", memory=768 << 20)
     assert settings.MIN_TILE <= (tile_side(little) or 0) < (tile_side(usual) or 0) < settings.AUTO_TILE

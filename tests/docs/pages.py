@@ -16,7 +16,17 @@ DOCS = sorted((ROOT / "docs").glob("*.md"))
 CARD = ROOT / "checkpoints" / "README.md"
 TOOLS = ("convert", "parallel", "ffmpeg", "find")
 OPERATORS = set("|&;<>()")
-TELLING = ("config", "doctor", "estimate", "info", "verify", "models", "evaluate --compare", "--dry-run")
+TELLING = (
+    "batch status",
+    "config",
+    "doctor",
+    "estimate",
+    "info",
+    "verify",
+    "models",
+    "evaluate --compare",
+    "--dry-run",
+)
 """Commands of `diffuse` that write no file."""
 ELSEWHERE = {
     "--paint": "tests/cli/paint, tests/program/test_painting.py",

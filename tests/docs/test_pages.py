@@ -64,6 +64,9 @@ def place(tmp_path: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     for k, move in enumerate(moves):
         move.save(tmp_path / "frames" / f"f{k}.png")
     shutil.copy(EXAMPLES / "camera_scratched.png", tmp_path / "scans")
+    (tmp_path / "copies").mkdir()
+    for k, name in enumerate(("a.jpg", "b.png", "c.jpg")):
+        part("cat_noisy.png", (150 + 3 * k, 60 + k, 278 + 3 * k, 188 + k)).save(tmp_path / "copies" / name, quality=80)
     if importlib.util.find_spec("pydicom") is not None:
         save(dataset([scene(-1000, 2000, (64, 64))], stored=16, signed=True), tmp_path / "scan.dcm")
     if HAS_FORMATS:
@@ -76,15 +79,16 @@ def place(tmp_path: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path
 
 
+NEEDED = {"dicom": "pydicom", "raw": "rawpy", "fusing": "cv2"}
+"""Modules that a page's commands need."""
+
+
 @pytest.mark.program
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.stem)
 def test_every_command_runs(place: Path, run: Program, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if page.stem not in REAL:
         monkeypatch.setenv("DIFFUSE_MODEL", "toy.safetensors")
-    if page.stem == "dicom":
-        pytest.importorskip("pydicom")
-    if page.stem == "raw":
-        pytest.importorskip("rawpy")
+    pytest.importorskip(NEEDED.get(page.stem, "diffuse_cli"))
     before, skipped = snapshot(place), set()
     for block in blocks(page.read_text(), "sh"):
         if missing(block):

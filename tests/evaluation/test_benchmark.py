@@ -7,8 +7,8 @@ import pytest
 
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.model import Model
+from diffuse_cli.evaluation import backend_speed, command_speed, device_speed, network_speed
 from diffuse_cli.evaluation import benchmark as benchmark_module
-from diffuse_cli.evaluation import command_speed, network_speed
 from diffuse_cli.evaluation.benchmark import benchmark, tables
 from tests.helpers.foreign import enlarger, imported
 
@@ -24,6 +24,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark_module, "FOREIGN_SIZES", (0.01,))
     monkeypatch.setattr(benchmark_module, "FOREIGN_TILES", (32, 64))
     monkeypatch.setattr(benchmark_module, "REGION_SIZE", 0.05)
+    monkeypatch.setattr(benchmark_module, "STAGES_SIZE", 0.04)
+    monkeypatch.setattr(backend_speed, "MEGAPIXELS", 0.01)
+    monkeypatch.setattr(backend_speed, "SIDE", 64)
+    monkeypatch.setattr(backend_speed, "gpus", list)
+    monkeypatch.setattr(device_speed, "SIDE", 64)
     monkeypatch.setattr(command_speed.startup, "__defaults__", (1,))
 
 
@@ -34,14 +39,20 @@ def test_a_whole_run_in_small(toy: Model) -> None:
     info = checkpoint.read_info(checkpoint.find())
     report = benchmark(toy, info, full=False, say=said.append)
     assert json.loads(json.dumps(report)) == report
-    assert {row["network"] for row in report["networks"]} == {"core", "FFDNet-shaped", "DnCNN-shaped"}
+    assert {row["network"] for row in report["networks"]} == {"core", *network_speed.REFERENCES}
     assert all(row["fraction_of_peak"] > 0 for row in report["networks"])
     assert [row["command"] for row in report["commands"] if row["megapixels"]] == list(command_speed.COMMANDS)
     assert all(row["peak_mib"] > 50 for row in report["commands"])
     assert report["startup"]["python -c pass"] < report["startup"]["python -c 'import torch'"]
     heads = [cells[0][0] for cells in tables(report)]
     first = ["3x3 convolution, best", "network", "the core's time", "start-up"]
-    assert heads == [*first, "without files", "command, fp32"]
+    last = ["one after the other, s", "command, fp32", "backend", "--device"]
+    assert heads == [*first, "without files", *last]
+    assert all(row["network"] > 0 and row["reading"] > 0 for row in report["stages"])
+    assert {row["dtype"] for row in report["backends"] if row["backend"] == "torch"} == set(report["convolution_peak"])
+    assert all(row["seconds"] > 0 for row in report["backends"])
+    assert report["devices"][0]["device"] == "cpu"
+    assert report["devices"][0]["seconds_per_megapixel"] > 0
     assert report["regions"][0]["of_the_whole"] == 1
     assert all(len(row) == len(cells[0]) for cells in tables(report) for row in cells)
 

@@ -14,6 +14,8 @@ def test_multiply_accumulates_are_counted() -> None:
     assert macs_per_pixel(nn.Conv2d(3, 8, 3, padding=1, stride=2), x) == 3 * 8 * 9 / 4
     half = (15 * 96 + 10 * 96 * 96 + 96 * 12) * 9 / 4
     assert macs_per_pixel(REFERENCES["FFDNet-shaped"](), x) == half
+    span = (3 * 48 + 19 * 48 * 48 + 48 * 12) * 9 + 4 * 48 * 48
+    assert macs_per_pixel(REFERENCES["SPAN-shaped, x2"](), x) == span / 4
     assert macs_per_pixel(REFERENCES["DnCNN-shaped"](), x) == (3 * 64 + 15 * 64 * 64 + 64 * 3) * 9
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from ...errors import UsageError
-from ...system.files import shown
+from ...system.files import disk_trouble, shown
+from ...system.urls import Url, absolute, matching, path_of
+from ...system.urls import below as files_below
 
 PIPE: Final = Path("-")
 """stdin among the inputs, stdout as an output."""
@@ -59,7 +61,7 @@ def find(
     """Find the pictures that are meant.
 
     Args:
-        names: files, folders, globs (a path that exists is not a glob), or `-` alone.
+        names: files, folders, globs (a path that exists is not a glob), URLs of these, or `-` alone.
         suffixes: the suffixes of pictures in folders, in lower case.
         recursive: take all pictures below a folder, and keep the tree. Else only those in it.
         listed: further files, from a list. Relative names keep their folders.
@@ -67,7 +69,7 @@ def find(
     Raises:
         UsageError: what is named does not exist, or holds no picture, or `-` is not alone.
     """
-    names = [PIPE if name in _STDIN else name for name in names]
+    names = [PIPE if name in _STDIN else path_of(name) for name in names]
     if PIPE in names and (len(names) > 1 or listed):
         raise UsageError("-: one picture from stdin cannot be mixed with other inputs; leave one of them out")
     search = _Search(suffixes=frozenset(suffixes), recursive=recursive)
@@ -92,11 +94,16 @@ def read_list(data: bytes, *, null: bool) -> list[Path]:
     if not null and b"\0" in data:
         raise UsageError("--files-from: the names in the list end with NUL; add -0")
     parts = data.split(b"\0") if null else [line.rstrip(b"\r") for line in data.split(b"\n")]
-    return [Path(os.fsdecode(part)) for part in parts if part]
+    return [path_of(os.fsdecode(part)) for part in parts if part]
 
 
 def _kept(path: Path) -> Path:
-    """Return a listed file's name below an output folder: as it is, or from the root if it leads upwards."""
+    """Return a listed file's name below an output folder: as it is, or from the root if it leads upwards.
+
+    That of a URL is the bucket, or server, and what follows it.
+    """
+    if isinstance(path, Url):
+        return Path(*path.parts[1:])
     if path.is_absolute() or ".." in path.parts:
         path = Path(os.path.abspath(path))
         return path.relative_to(path.anchor)
@@ -109,6 +116,8 @@ def check_length(path: Path) -> None:
     Raises:
         UsageError: the name is too long for the file system.
     """
+    if isinstance(path, Url):
+        return
     try:
         path.lstat()
     except OSError as error:
@@ -127,7 +136,12 @@ class _Search:
     def named(self, name: Path) -> None:
         """Add what a name of the command line means."""
         check_length(name)
-        if name == PIPE:
+        if isinstance(name, Url):
+            try:
+                self.url(name)
+            except OSError as error:
+                raise UsageError(f"{name}: {disk_trouble(error)}") from None
+        elif name == PIPE:
             self.add(Found(path=name, below=name, root=Path()))
         elif name.is_dir():
             self.folder(name)
@@ -138,10 +152,26 @@ class _Search:
 
     def add(self, found: Found) -> None:
         """Add a picture. A scan leaves out what was found before; the plan refuses files that are named twice."""
-        key = os.path.abspath(found.path)
+        key = str(absolute(found.path))
         if not (found.scanned and key in self.seen):
             self.seen.add(key)
             self.findings.found.append(found)
+
+    def url(self, url: Url) -> None:
+        """Add what a URL means: a file, a folder or a glob.
+
+        Raises:
+            OSError: the store cannot be asked.
+            UsageError: no picture is meant.
+        """
+        if _MAGIC.search(str(url)) and not url.exists():
+            fixed = Url(*_fixed_parts(url))
+            if not sum([self.candidate(one, fixed) for one in matching(url)]):
+                raise UsageError(f"{url}: no picture matches this pattern; check it")
+        elif url.is_dir():
+            self.folder(url)
+        else:
+            self.add(Found(path=url, below=Path(url.name), root=url.parent))
 
     def folder(self, folder: Path) -> None:
         before = len(self.findings.found)
@@ -167,6 +197,8 @@ class _Search:
 
     def scan(self, folder: Path, root: Path, above: frozenset[tuple[int, int]] = frozenset()) -> int:
         """Add the pictures in a folder, and return how many there are."""
+        if isinstance(folder, Url):
+            return sum([self.candidate(url, root) for url in files_below(folder, recursive=self.recursive)])
         try:
             info = folder.stat()
             names = sorted(os.listdir(folder))
@@ -203,10 +235,10 @@ class _Search:
             self.findings.skipped["hidden"].append(path)
         elif path.suffix.lower() not in self.suffixes:
             self.findings.skipped["not pictures"].append(path)
-        elif not os.path.isfile(path):
+        elif not isinstance(path, Url) and not os.path.isfile(path):
             self.findings.skipped["not files"].append(path)
         else:
-            below = path.relative_to(root) if self.recursive else Path(path.name)
+            below = Path(*path.relative_to(root).parts) if self.recursive else Path(path.name)
             self.add(Found(path=path, below=below, root=root, scanned=True))
             return True
         return False
@@ -222,6 +254,7 @@ def _fixed_parts(pattern: Path) -> Iterator[str]:
 
 _SKIPPED: Final = {
     "not pictures": ("file that is not a picture", "files that are not pictures"),
+    "alone": ("picture without another copy", "pictures without another copy"),
     "hidden": ("hidden file", "hidden files"),
     "circular links": ("link that leads in a circle", "links that lead in a circle"),
     "own results": ("result of this command", "results of this command"),

@@ -1,4 +1,4 @@
-"""The journal of a batch: lines of JSON, one for each picture that was made or failed, only ever added.
+"""The journal of a batch: lines of JSON, one for each picture that is planned, made or failed, only ever added.
 
 Journals of several machines are merged by joining their lines, in any order. A process that works on an output locks a
 byte of the journal, which depends on the output's name. Other processes leave that output alone.
@@ -10,15 +10,21 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from io import BytesIO, FileIO
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from ...errors import UsageError
 from ...system import locks
 from ...system.streams import is_stream, opened_for_writing, write_all
+from ...system.urls import Url, absolute, path_of
+
+T = TypeVar("T")
+_LINES: Final = 256
+"""Lines that are written at once."""
 
 
 class Journal:
@@ -33,8 +39,11 @@ class Journal:
         Raises:
             UsageError: it cannot be written.
         """
+        if isinstance(path_of(path), Url):
+            raise UsageError(f"{path_of(path)}: stores add nothing to a file; name a --journal on a disk")
         self.path = path
         self._done: dict[str, tuple[float, bytes]] = {}
+        self._planned: set[str] = set()
         self.news: set[str] = set()
         self._rest = b""
         self._guard = threading.Lock()
@@ -67,7 +76,9 @@ class Journal:
             output, event = record["output"], record["event"]
         except (ValueError, KeyError, TypeError):
             return  # torn, or none of ours
-        if event == "done":
+        if event == "planned":
+            self._planned.add(output)
+        elif event in ("done", "found"):
             at = float(record.get("at", 0))
             if output not in self._done or self._done[output][0] <= at:
                 self._done[output] = at, line
@@ -85,17 +96,39 @@ class Journal:
         return self.made(output) if _name(output) in self.news else None
 
     def add(self, event: str, output: Path, **facts: object) -> None:
-        """Write one line: "done" or "failed".
+        """Write one line: "done", "failed", or "found": it is there, and no line told who made it.
 
         Raises: OSError: the disk fails.
         """
-        record: Mapping[str, object] = {"event": event, "at": time.time(), "output": _name(output), **facts}
-        line = (json.dumps(record, sort_keys=True) + "\n").encode()
+        self._write([{"event": event, "at": time.time(), "output": _name(output), **facts}])
+
+    def add_plan(self, op: str, place: Path, part: tuple[int, int], pictures: Iterable[tuple[Path, Path]]) -> None:
+        """Write down what is to be made, each output once, and which part of the batch that is.
+
+        Args:
+            op: the command's name.
+            place: what the batch writes to.
+            part: (i, n): the i-th of n parts.
+            pictures: inputs and outputs.
+
+        Raises:
+            OSError: the disk fails.
+        """
+        at = time.time()
+        self._write([{"event": "part", "at": at, "operation": op, "place": str(place), "part": list(part)}])
+        for some in batched((one for one in pictures if _name(one[1]) not in self._planned), _LINES):
+            self._write(
+                [{"event": "planned", "at": at, "input": str(found), "output": _name(to)} for found, to in some]
+            )
+            self._planned.update(_name(to) for _, to in some)
+
+    def _write(self, records: Iterable[Mapping[str, object]]) -> None:
+        text = "".join(json.dumps(record, sort_keys=True) + "\n" for record in records).encode()
         if self._is_stream:
             with self._guard:
-                write_all(self._file.fileno(), line)
+                write_all(self._file.fileno(), text)
         else:
-            self._file.write(line)
+            self._file.write(text)
 
     def claim(self, output: Path) -> bool:
         """Return whether this process may work on an output now: no other does."""
@@ -114,13 +147,20 @@ class Journal:
         self._closing()
 
 
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield items in lists of a size, the last perhaps shorter."""
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some
+
+
 def _close(*files: FileIO | BytesIO) -> None:
     for file in files:
         file.close()
 
 
 def _name(output: Path) -> str:
-    return os.path.abspath(output)
+    return str(absolute(output))
 
 
 def _byte(output: Path) -> int:

@@ -14,8 +14,9 @@ from types import MappingProxyType
 from typing import ClassVar, Final, Literal
 
 from ...errors import UsageError
-from ...system.files import disk_trouble, in_the_way, landing
+from ...system.files import all_in_the_way, disk_trouble, landing
 from ...system.streams import is_pipe, is_stream, is_writable_stream
+from ...system.urls import Url, absolute, path_of
 from .inputs import PIPE, Found, check_length
 
 OnExists = Literal["fail", "skip", "overwrite", "rename"]
@@ -58,14 +59,14 @@ class Naming:
     @property
     def is_template(self) -> bool:
         """Whether -o is a template: it holds a brace, and is not an existing folder."""
-        return self.output is not None and "{" in self.output and not Path(self.output).is_dir()
+        return self.output is not None and "{" in self.output and not path_of(self.output).is_dir()
 
     @property
     def is_folder(self) -> bool:
         """Whether -o is a folder: it exists as one, or ends with a slash."""
         if self.output is None or self.is_template:
             return False
-        return self.output.endswith(("/", os.sep, os.altsep or os.sep)) or Path(self.output).is_dir()
+        return self.output.endswith(("/", os.sep, os.altsep or os.sep)) or path_of(self.output).is_dir()
 
 
 class Product:
@@ -92,6 +93,8 @@ class Product:
 
 
 PICTURE: Final = Product()
+MADE_BEFORE: Final = "made before by the same recipe from the same input"
+"""Why a job is skipped under --resume."""
 Problem = Callable[[Path, Path, Product], str]
 """Returns why a product of an input cannot be written to an output; "" = it can."""
 _STDOUT: Final = (str(PIPE), "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
@@ -274,7 +277,7 @@ def targets(found: Sequence[Found], naming: Naming) -> list[list[Path]]:
         if len(found) * naming.samples > 1:
             many = f"{len(found)} inputs" if len(found) > 1 else f"{naming.samples} pictures"
             raise UsageError(f"{output}: one output file for {many}; give a folder ({output}/) or a template")
-        return [[Path(output)]]
+        return [[path_of(output)]]
     if any(one.path == PIPE for one in found) and not naming.is_template:
         raise UsageError(f"{output}: a picture from stdin has no name; name the output file")
     named = [[_target(one, naming, k) for k in range(naming.samples)] for one in found]
@@ -304,13 +307,13 @@ def _target(found: Found, naming: Naming, k: int, *, whole_name: bool = False) -
         return found.path.with_name(f"{stem}.{naming.op}{number}{suffix}")
     if naming.is_folder:
         stem = found.below.name if whole_name else found.below.stem
-        return Path(naming.output) / found.below.with_name(f"{stem}{number}{suffix}")
+        return path_of(naming.output) / found.below.with_name(f"{stem}{number}{suffix}")
     values = {
         "dir": str(found.path.parent), "stem": found.path.stem, "ext": suffix, "op": naming.op, "seed": naming.seed,
         "k": k,
     }  # fmt: skip
     template = naming.output + ("{stem}{ext}" if naming.output.endswith(("/", os.sep)) else "")
-    path = Path(filled(template, values, "-o"))
+    path = path_of(filled(template, values, "-o"))
     return path if "{k}" in template else path.with_name(f"{path.stem}{number}{path.suffix}")
 
 
@@ -413,11 +416,18 @@ def check_free(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     refuse(line for _, line in _not_free(outputs, inputs))
 
 
+_OVERWRITTEN: Final = "{}: is an input, which is never overwritten; choose another output"
+
+
 def _not_free(outputs: Sequence[Path], inputs: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """Yield the outputs that `check_free` refuses, and why."""
     sources = {identity for path in inputs if (identity := _identity(path)) is not None}
     names = {_key(path) for path in inputs}
     for path in outputs:
+        if isinstance(path, Url):  # a store has no links, and may hold a file and a folder of one name
+            if _key(path) in names:
+                yield path, _OVERWRITTEN.format(path)
+            continue
         try:
             check_length(path)
             landing(path)
@@ -433,7 +443,7 @@ def _not_free(outputs: Sequence[Path], inputs: Sequence[Path]) -> Iterator[tuple
             yield path, f"{path}: is a disk or a socket, not a file; choose another output"
         # The same name in another case is the same file where the picture may be copied to, if not here.
         elif _key(path) in names or ((identity := _identity(path)) is not None and identity in sources):
-            yield path, f"{path}: is an input, which is never overwritten; choose another output"
+            yield path, _OVERWRITTEN.format(path)
 
 
 def check_outputs(outputs: Sequence[Path], *, force: bool, inputs: Sequence[Path] = ()) -> None:
@@ -448,7 +458,7 @@ def check_outputs(outputs: Sequence[Path], *, force: bool, inputs: Sequence[Path
         UsageError: there is such an output.
     """
     check_free(outputs, inputs)
-    refuse_existing([path for path in outputs if in_the_way(path)] if not force else [], "use -f to overwrite it")
+    refuse_existing(_existing(outputs) if not force else [], "use -f to overwrite it")
     check_folders(outputs)
 
 
@@ -474,11 +484,12 @@ def _settle(jobs: Sequence[Job], on_exists: OnExists, is_made: Callable[[Job], b
     settled: list[Job] = []
     existing: list[Path] = []
     taken = {_key(job.output) for job in jobs}
+    there = _existing([job.output for job in jobs if not job.problem])
     for job in jobs:
-        if job.problem or not in_the_way(job.output):
+        if job.output not in there:
             settled.append(job)
         elif is_made is not None and is_made(job):
-            settled.append(replace(job, action="skip", why="made before by the same recipe from the same input"))
+            settled.append(replace(job, action="skip", why=MADE_BEFORE))
         elif on_exists == "fail":
             existing.append(job.output)
         elif on_exists == "skip":
@@ -491,12 +502,24 @@ def _settle(jobs: Sequence[Job], on_exists: OnExists, is_made: Callable[[Job], b
     return settled
 
 
+def _existing(outputs: Sequence[Path]) -> set[Path]:
+    """Return the outputs that exist.
+
+    Raises:
+        UsageError: a store cannot be asked.
+    """
+    try:
+        return all_in_the_way(outputs)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {disk_trouble(error)}") from None
+
+
 def _free_name(path: Path, taken: set[str]) -> Path:
     """Return the first of name.1.png, name.2.png, ... that is free."""
     number = 1
     while True:
         free = path.with_name(f"{path.stem}.{number}{path.suffix}")
-        if _key(free) not in taken and not os.path.lexists(free):
+        if _key(free) not in taken and not (free.exists() if isinstance(free, Url) else os.path.lexists(free)):
             taken.add(_key(free))
             return free
         number += 1
@@ -511,7 +534,7 @@ def check_folders(outputs: Iterable[Path]) -> None:
     Raises:
         UsageError: there is one.
     """
-    refuse(filter(None, map(_unwritable, sorted(places(outputs)))))
+    refuse(filter(None, map(_unwritable, sorted(one for one in places(outputs) if not isinstance(one, Url)))))
 
 
 def places(outputs: Iterable[Path]) -> set[Path]:
@@ -551,6 +574,8 @@ def _resolved(folder: Path) -> Path:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
+    if isinstance(path, Url):  # which has one name
+        return None
     try:
         info = path.stat()
     except OSError:
@@ -595,8 +620,9 @@ def is_in_part(found: Found, i: int, n: int) -> bool:
 def place(found: Sequence[Found], naming: Naming) -> Path:
     """Return the folder that a batch writes to, or below. It is the same for two runs of one command line."""
     if naming.output is not None and naming.is_folder:
-        return Path(os.path.abspath(naming.output))
+        return absolute(path_of(naming.output))
     if naming.output is not None:
         before = naming.output.split("{")[0]
-        return Path(os.path.abspath(os.path.dirname(before) or "."))
-    return Path(os.path.commonpath([os.path.abspath(one.root) for one in found] or [os.getcwd()]))
+        return absolute(path_of(os.path.dirname(before) or "."))
+    roots = {absolute(one.root) for one in found} or {Path.cwd()}
+    return Path(os.path.commonpath([f"/{root}" if isinstance(root, Url) else str(root) for root in roots]))

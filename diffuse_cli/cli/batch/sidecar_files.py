@@ -4,11 +4,12 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ...errors import PictureError, UsageError
 from ...images.encoding import PICTURE_SUFFIXES
 from ...system.files import file_sha256, shown
+from ...system.urls import path_of
 from .plan import filled
 
 T = TypeVar("T")
@@ -48,17 +49,26 @@ class SidecarFiles(Generic[T]):
             PictureError: the file for all pictures cannot be read.
         """
         self.name, self.option, self.what, self.read = name, option, what, read
-        self.is_folder = Path(name).is_dir()
-        self.is_template = not self.is_folder and "{" in name and not Path(name).exists()
+        self.is_folder = path_of(name).is_dir()
+        self.is_template = not self.is_folder and "{" in name and not path_of(name).exists()
         self._read = functools.lru_cache(maxsize=4)(self._read_file)
         self.files: tuple[Path, ...] = ()
         if self.is_template:
             self._templated(Path("x.png"))
         elif not self.is_folder:
-            if not Path(name).exists():
+            if not path_of(name).exists():
                 raise UsageError(f"{name}: no such {what} {'folder' if name.endswith('/') else 'file'}; check the name")
-            self.files = (Path(name),)
-            self._read(Path(name))
+            self.files = (path_of(name),)
+            self._read(path_of(name))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another machine is told: all but the files that were read."""
+        return {key: value for key, value in vars(self).items() if key != "_read"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin anew to read files."""
+        vars(self).update(state)
+        self._read = functools.lru_cache(maxsize=4)(self._read_file)
 
     def of(self, picture: Path) -> Sidecar[T]:
         """Return a picture's own file.
@@ -76,15 +86,15 @@ class SidecarFiles(Generic[T]):
         """
         if self.is_folder:
             return self._in_folder(picture)
-        return self._templated(picture) if self.is_template else Path(self.name)
+        return self._templated(picture) if self.is_template else path_of(self.name)
 
     def _templated(self, picture: Path) -> Path:
         values: dict[str, object] = {"dir": str(picture.parent), "stem": picture.stem, "ext": picture.suffix}
-        return Path(filled(self.name, values, self.option))
+        return path_of(filled(self.name, values, self.option))
 
     def _in_folder(self, picture: Path) -> Path:
         """Return the file with the picture's name, or its stem and another suffix."""
-        same = Path(self.name) / picture.name
+        same = path_of(self.name) / picture.name
         if same.is_file():
             return same
         others = [same.with_suffix(suffix) for suffix in PICTURE_SUFFIXES if same.with_suffix(suffix).is_file()]

@@ -30,13 +30,14 @@ def bench(
         bool, typer.Option("-q", "--quiet", help="Show no progress. Tables and errors still show.")
     ] = False,
 ) -> None:
-    """Measure speed and memory on this machine's CPU. Takes at most ten minutes on two cores.
+    """Measure speed and memory on this machine. Takes at most fifteen minutes on two cores.
 
     The first table is about the program: start-up, and the commands on synthetic pictures of 0.25, 1 and 12 megapixels.
     Times per megapixel of the result include files, but not start-up. The next tables are about the bare core: its
     multiply-accumulates per pixel, and its speed as a fraction of the fastest 3x3 convolution in the same run. Networks
-    of FFDNet's and DnCNN's shape, with random weights and at their best tile, layout and dtype, are measured beside it.
-    The last table shows where the core's time goes. Of an imported model, its network and its commands are measured.
+    of FFDNet's, SPAN's and DnCNN's shape, with random weights and at their best tile, layout and dtype, are measured
+    beside it. Further tables show where the time of the core and of whole commands goes, the backends that are
+    installed beside each other, and the devices. Of an imported model, its network and its commands are measured.
     """
     check_measured(json_file, plot, force=force)
     from ...diffusion.checkpoint import find, read_info

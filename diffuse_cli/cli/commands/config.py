@@ -14,7 +14,7 @@ def _options(group: Any) -> tuple[dict[str, list[Any]], set[tuple[str, str]]]:  
     found = {
         name: [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
         for name, command in group.commands.items()
-        if name not in ("config", "models")
+        if name not in ("batch", "config", "models")
     }
     return found, {(command, p.name) for command, params in found.items() for p in params if p.multiple}
 

@@ -15,6 +15,7 @@ from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from ..options.options import Files, shared
+from ..run.cluster import check_engine
 from ..run.damaged import check, told
 from ..run.display import Display
 from ..run.planning import Wanted, plan_files, sha256_of, show_plan
@@ -92,6 +93,7 @@ def degrade(
         poisson=poisson, noise=noise, camera=camera, film=film, grain=grain,
         mask=kind_of(mask_random), mask_share=mask_share, worn=worn, jpeg=jpeg, subsampling=subsampling, seed=seed,
     )  # fmt: skip
+    check_engine(files, "degrade")
     if files.damaged == "inpaint":
         raise UsageError("--damaged inpaint: degrade fills nothing; give keep or refuse")
     encoding = Encoding()

@@ -14,7 +14,11 @@ _WIDTH = 22
 
 def doctor(
     self_test: Annotated[
-        bool, typer.Option("--self-test/--no-self-test", help="Restore three small pictures, and compare their pixels.")
+        bool,
+        typer.Option(
+            "--self-test/--no-self-test",
+            help="Time the devices, and restore and compare three pictures.",
+        ),
     ] = True,
     json_lines: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each finding.")] = False,
 ) -> None:

@@ -114,7 +114,8 @@ def generate(
     def wanted(job: Job) -> dict[str, Any]:
         from ...diffusion.foreign.model import dtype_of
 
-        dtype = dtype_of(info.path, compute.device, compute.dtype, compute.engine)
+        place = compute.place()
+        dtype = dtype_of(info.path, place.device, compute.dtype, place.backend)
         digest = checkpoint.file_sha256(checkpoint.find(compute.model))
         coded = encoding.to_recipe(job.output) if job.output != PIPE else {"format": "PNG"}
         computing = recipe.of_computing("generate", settings[job.sample], digest, dtype, compute.compile)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...system.urls import path_of
 from ..batch import pipeline
 from ..batch.inputs import PIPE, Found
 from ..batch.plan import Job
@@ -27,7 +28,7 @@ def info(
     are found, but their signatures are not checked. Of DICOM it shows modality, range, window and spacing, and nothing
     about the patient.
     """
-    jobs = [Job(found=Found(path=path, below=path, root=path.parent), output=PIPE) for path in files]
+    jobs = [Job(found=Found(path=path, below=path, root=path.parent), output=PIPE) for path in map(path_of, files)]
     batch = Batch(op="info", jobs=jobs)
     with (
         Display(quiet=True, total=len(jobs)) as display,

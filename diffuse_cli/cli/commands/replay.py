@@ -34,6 +34,7 @@ class Given:
     insert: Annotated[Path | None, typer.Option(metavar="FILE", help="Cut-out of compose.")] = None
     join: Annotated[Path | None, typer.Option(metavar="FILE", help="Joined picture of compose.")] = None
     style: Annotated[Path | None, typer.Option(metavar="FILE", help="Style of stylize.")] = None
+    copy: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Other copy of fuse. Repeat for each.")] = None
     recipe: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON file with the recipe, if the result holds none.")
     ] = None
@@ -64,7 +65,9 @@ def replay(
     force: Annotated[
         bool, typer.Option("-f", "--force", help="Overwrite an output that exists, but never an input.")
     ] = False,
-    device: Annotated[Device, typer.Option(metavar="auto|cpu|cuda|mps|vulkan[:N]", help="Where to compute.")] = "auto",
+    device: Annotated[
+        Device, typer.Option(metavar="auto|cpu|cuda|mps|xpu|vulkan[:N]", help="Where to compute.")
+    ] = "auto",
     dtype: Annotated[Dtype | None, typer.Option(help="Number type.", show_default="the recipe's")] = None,
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
     quiet: Annotated[
@@ -89,7 +92,8 @@ def replay(
         words += ["--threads", str(threads)]
     words += ["--device", device] if "device" in options else []
     words += [] if recipes.read(made) is not None else ["--no-provenance"]
-    again = _run(ctx, command, words, given.input, target, _sample(recipe, options), recipe.get("part"))
+    sources = [*([] if given.input is None else [given.input]), *_copies(made, given.copy or [], recipe)]
+    again = _run(ctx, command, words, sources, target, _sample(recipe, options), recipe.get("part"))
     _compare(made, again, recipe, quiet=quiet)
 
 
@@ -113,7 +117,7 @@ def _nothing_told(path: Path) -> str:
 
 def _target(made: Path, output: Path | None, given: Given, *, force: bool) -> Path:
     target = output or made.with_name(f"{made.stem}.replay{made.suffix}")
-    for path in (made, given.input, given.recipe, *given.files.values()):
+    for path in (made, given.input, given.recipe, *given.files.values(), *(given.copy or [])):
         if path is not None and target.exists() and path.exists() and target.samefile(path):
             raise UsageError(f"{target}: is read as an input; name another file with -o FILE")
     if target.is_dir():
@@ -136,6 +140,17 @@ def _check_input(made: Path, source: Path | None, recipe: "Mapping[str, Any]") -
         raise UsageError(f"{made}: needs the picture that it was made from; give --input FILE with sha256 {wanted}")
     if (found := file_sha256(source, UsageError)) != wanted:
         raise UsageError(f"{source}: {made} was not made from it: sha256 {found}, not {wanted}; give the right file")
+
+
+def _copies(made: Path, given: list[Path], recipe: "Mapping[str, Any]") -> list[Path]:
+    """Return the other copies that were fused, in the order of the recipe."""
+    by_hash = {file_sha256(path, UsageError): path for path in given}
+    wanted: list[str] = recipe.get("copies", [])
+    if missing := [sha256 for sha256 in wanted if sha256 not in by_hash]:
+        raise UsageError(f"{made}: needs the copies that were fused; give --copy FILE with sha256 {', '.join(missing)}")
+    if len(given) > len(wanted):
+        raise UsageError(f"{made}: was made of {len(wanted)} other copies, not of {len(given)}; leave the others out")
+    return [by_hash[sha256] for sha256 in wanted]
 
 
 def _command(ctx: typer.Context, name: str, made: Path) -> "tuple[Any, dict[str, Option]]":
@@ -195,7 +210,7 @@ def _run(
     ctx: typer.Context,
     command: Any,  # noqa: ANN401 - the parser's, not exported by typer
     words: list[str],
-    source: Path | None,
+    sources: list[Path],
     target: Path,
     sample: tuple[str, int] | None,
     part: str | None,
@@ -206,7 +221,7 @@ def _run(
         ctx: the program's context.
         command: the command that the recipe names.
         words: its arguments.
-        source: its input.
+        sources: its inputs.
         target: where the file belongs.
         sample: what `_sample` returned.
         part: what the file shows beside the restored picture. None = that picture.
@@ -222,7 +237,7 @@ def _run(
             os.path.join(folder, "journal"),
             *([] if sample is None else [sample[0], str(sample[1] + 1)]),
         ]
-        words += [] if source is None else ["--", str(source)]
+        words += ["--", *map(str, sources)] if sources else []
         with command.make_context(command.name, words, parent=ctx.parent, default_map={}) as context:
             command.invoke(context)
         made = Path(folder) / f"{0 if sample is None else sample[1]}{target.suffix}"

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ...errors import UsageError
 from ..options.clips import ClipOptions
 from ..options.options import Compute, Files, Label, MetadataOptions, SamplingOptions, shared, two_numbers
 from ..options.server import ServerOptions
@@ -32,6 +33,12 @@ def super_resolve(
         bool,
         typer.Option("--plain", help="Do not look for noise and JPEG compression. Enlarge the picture as it is."),
     ] = False,
+    from_burst: Annotated[
+        bool,
+        typer.Option(
+            "--from-burst", help="The inputs are copies of one picture: diffuse fuse with this --scale, by groups."
+        ),
+    ] = False,
     label: Label = None,
     *,
     which: SamplingOptions,
@@ -50,9 +57,27 @@ def super_resolve(
     from ..run.restorer import restore_files
     from ..run.task_source import SameTask
 
+    if from_burst:
+        _fuse(files, scale, to_size, long_edge, consistent or plain or label is not None, keeping, compute, which)
+        return
     size = None if to_size is None else two_numbers("to-size", to_size)
     task = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent, plain=plain)
     restore_files("super-resolve", SameTask(task=task), files, keeping, compute, which, clips, server, label=label)
+
+
+def _fuse(
+    files: Files, scale: float | None, to_size: str | None, long_edge: int | None, other: bool,
+    keeping: MetadataOptions, compute: Compute, which: SamplingOptions,
+) -> None:  # fmt: skip
+    """--from-burst: fuse the inputs, and enlarge the result."""
+    from ...tasks.super_resolve import DEFAULT_SCALE
+    from ..run.copies import fuse_files
+
+    if to_size is not None or long_edge is not None or other:
+        raise UsageError(
+            "--from-burst takes --scale; leave --to-size, --long-edge, --consistent, --plain and --label out"
+        )
+    fuse_files(files, keeping, compute, which, scale=DEFAULT_SCALE if scale is None else scale)
 
 
 def add_to(app: typer.Typer) -> None:

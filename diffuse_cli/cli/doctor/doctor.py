@@ -13,10 +13,10 @@ def examine(*, testing: bool = True) -> Iterator[Finding]:
     """Yield the findings as they are made.
 
     Args:
-        testing: also run the self-test, which takes some seconds.
+        testing: also time the devices and run the self-test, which takes some seconds.
     """
     yield from machine.program()
-    yield from machine.hardware()
+    yield from machine.hardware(timed=testing)
     yield from machine.folders()
     yield from installed.formats()
     yield from installed.extras()

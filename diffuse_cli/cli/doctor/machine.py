@@ -6,8 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...diffusion.engines.vulkan import gpus
-from ...diffusion.model import chosen_dtype, gains_by_bf16
+from ...diffusion.devices import chosen_dtype, device_of, gains_by_bf16, placed
 from ...evaluation.hardware import cpu_name
 from ...version import __version__
 from .finding import Finding
@@ -24,36 +23,28 @@ def program() -> Iterator[Finding]:
     yield Finding(topic="program", name="torch", says=torch.__version__)
 
 
-def hardware() -> Iterator[Finding]:
-    """Yield processor, memory, accelerators, and which number types are quick."""
+def hardware(*, timed: bool) -> Iterator[Finding]:
+    """Yield processor, devices, and what `auto` means.
+
+    Args:
+        timed: also time the network on each device.
+    """
     import torch
 
+    from ...evaluation.device_speed import found_devices
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    yield Finding(
-        topic="hardware", name="processor", says=f"{cpu_name()}, {cores} cores, {torch.get_num_threads()} threads"
-    )
-    if (memory := _memory()) is not None:
-        yield Finding(topic="hardware", name="memory", says=f"{memory / 2**30:.1f} GiB")
-    for k in range(torch.cuda.device_count()):
-        facts = torch.cuda.get_device_properties(k)
-        yield Finding(topic="hardware", name=f"cuda:{k}", says=f"{facts.name}, {facts.total_memory / 2**30:.1f} GiB")
-    if torch.backends.mps.is_available():
-        yield Finding(topic="hardware", name="mps", says="Apple's GPU")
-    for gpu in gpus():
-        says = f"{gpu.name}, {gpu.what}, {gpu.memory / 1024:.1f} GiB"
-        yield Finding(topic="hardware", name=f"vulkan:{gpu.number}", says=says)
-    if not (torch.cuda.is_available() or torch.backends.mps.is_available()):
-        yield Finding(topic="hardware", name="accelerator", says="none; the processor computes")
+    says = f"{cpu_name()}, {cores} cores, {torch.get_num_threads()} threads"
+    yield Finding(topic="hardware", name="processor", says=says)
+    for device in found_devices(timed=timed):
+        yield Finding(topic="hardware", name=device.device, says=device.words)
     quick = "fast here" if gains_by_bf16(torch.device("cpu")) else "not faster on this processor"
     yield Finding(topic="hardware", name="bf16", says=quick)
-    yield Finding(topic="hardware", name="--dtype auto", says=f"means {chosen_dtype('auto', 'auto')}")
-
-
-def _memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
+    place = placed()
+    meant = place.device if place.backend == "vulkan" else device_of(place.device).type
+    yield Finding(topic="hardware", name="--device auto", says=f"means {meant}")
+    dtype = chosen_dtype(place.device, "auto", place.backend)
+    yield Finding(topic="hardware", name="--dtype auto", says=f"means {dtype}")
 
 
 def folders() -> Iterator[Finding]:

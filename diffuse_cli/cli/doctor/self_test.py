@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...diffusion.checkpoint import DEFAULT_MODEL, file_sha256, find
-from ...diffusion.model import Model, chosen_dtype
+from ...diffusion.devices import chosen_dtype, device_of, placed
+from ...diffusion.model import Model
 from ...diffusion.settings import Settings
 from ...errors import DiffuseError
 from ...images.image_io import read_picture, to_levels, write_picture
@@ -59,15 +60,10 @@ def self_test() -> Iterator[Finding]:
         )  # fmt: skip
         return
     yield from _compare("cpu", "fp32")
-    dtype = chosen_dtype("auto", "auto")
-    if dtype != "fp32" or _has_accelerator():
-        yield from _compare("auto", dtype)
-
-
-def _has_accelerator() -> bool:
-    import torch
-
-    return torch.cuda.is_available() or torch.backends.mps.is_available()
+    place = placed()
+    dtype = chosen_dtype(place.device, "auto", place.backend)
+    if dtype != "fp32" or place.backend != "torch" or device_of(place.device).type != "cpu":
+        yield from _compare(place.device, dtype)
 
 
 def _compare(device: "Device", dtype: "Dtype") -> Iterator[Finding]:

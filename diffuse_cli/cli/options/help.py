@@ -20,6 +20,7 @@ EXAMPLES: Final = {
     "repair": "diffuse repair old_print.jpg -o repaired.png",
     "enhance": "diffuse enhance dark.jpg -o bright.jpg",
     "compose": "diffuse compose room.jpg --insert cat.png --at 160,48 -o both.png",
+    "fuse": "diffuse fuse a.jpg b.png c.jpg -o best.png",
     "extend": "diffuse extend photo.jpg --aspect 16:9 -o wide.png",
     "stylize": "diffuse stylize photo.jpg --style painting.jpg -o painted.png",
     "generate": "diffuse generate --size 128x128 -n 4 -o drawn/",

@@ -14,17 +14,20 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast, get_a
 
 import typer
 
-from ...diffusion.settings import Device, Dtype, Engine, Solver, engine_of
+from ...diffusion.settings import Backend, Device, Dtype, Solver
 from ...errors import UsageError
 from ...images.choices import Damaged, Depth, Policy
 from ..batch.plan import OnExists
 
 if TYPE_CHECKING:
+    from ...diffusion.devices import Place
     from ...diffusion.foreign.model import AnyModel
     from ...diffusion.settings import Settings, Tile
     from ...images.encoding import Encoding
     from ...restoration.sampling_request import SamplingRequest
 
+
+Engine = Literal["local", "ray"]
 
 Grain = Annotated[
     str,
@@ -133,7 +136,9 @@ class Sources(LogOptions):
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="INPUTS...", help="Pictures, folders or globs. - reads one picture from stdin.", show_default=False
+            metavar="INPUTS...",
+            help="Pictures, folders, globs, or URLs. - reads one picture from stdin.",
+            show_default=False,
         ),
     ] = None
     recursive: Annotated[
@@ -155,7 +160,35 @@ class Sources(LogOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Files(Sources, Output):
+class Machines(LogOptions):
+    """Options for which machines carry out a batch."""
+
+    title: ClassVar[str] = "Batches"
+
+    engine: Annotated[
+        Engine,
+        typer.Option(help="What carries out the batch: local is this machine, ray a Ray cluster (an extra)."),
+    ] = "local"
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|HOST:PORT",
+            help="Ray's cluster. auto is the one that this machine belongs to.",
+            show_default="this machine alone",
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Ray's workers, each with a model.", show_default="as many as fit"),
+    ] = None
+    worker_cpus: Annotated[float, typer.Option(metavar="C", min=0.01, help="CPUs of each worker.")] = 1.0
+    worker_gpus: Annotated[
+        float, typer.Option(metavar="G", min=0, help="GPUs of each worker. With 0.5, two share one.")
+    ] = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files(Machines, Sources, Output):
     """Options for which pictures are read, and where results go."""
 
     title: ClassVar[str] = "Results"
@@ -262,8 +295,9 @@ class Computing:
     device: Annotated[
         Device,
         typer.Option(
-            metavar="auto|cpu|cuda|mps|vulkan[:N]",
-            help="Where to compute. vulkan is any GPU with a Vulkan driver, through ncnn (an extra).",
+            metavar="auto|cpu|cuda|mps|xpu|vulkan[:N]",
+            help="Where to compute. vulkan is any GPU with a Vulkan driver, through ncnn (an extra). auto is the "
+            "first GPU that torch or Vulkan reaches, else the CPU.",
         ),
     ] = "auto"
     dtype: Annotated[
@@ -275,8 +309,8 @@ class Computing:
     compile: Annotated[
         bool, typer.Option("--compile", help="Compile the network first (torch.compile). Rarely pays on a CPU.")
     ] = False
-    engine: Annotated[
-        Engine,
+    backend: Annotated[
+        Backend,
         typer.Option(
             help="What computes the network. ncnn (an extra) is faster in fp32, so on CPUs without bf16. vulkan is "
             "ncnn on a GPU."
@@ -313,10 +347,21 @@ class Computing:
 
         tile: Tile = whole_number("tile", self.tile) if self.tile not in ("auto", "off") else cast("Tile", self.tile)
         memory = None if self.memory is None else byte_count("memory", self.memory)
+        place = self.place()
         return Settings(
             steps=steps, seed=self.seed, sample=sample, solver=self.solver, tile=tile, memory=memory,
-            engine=engine_of(self.device, self.engine), ensemble=self.ensemble,
+            backend=place.backend, heap=place.heap, ensemble=self.ensemble,
         )  # fmt: skip
+
+    def place(self) -> "Place":
+        """Return where to compute.
+
+        Raises:
+            UsageError: Vulkan is asked for, and it does not reach the GPU.
+        """
+        from ...diffusion.devices import placed
+
+        return placed(self.device, self.backend, dtype=self.dtype, compiled=self.compile)
 
     def load_model(self, model: str) -> "AnyModel":
         """Return a model, ready to compute.
@@ -326,7 +371,7 @@ class Computing:
 
         Raises:
             CheckpointError: the checkpoint is missing or cannot be used.
-            UsageError: the device, the number type or the engine cannot be used here.
+            UsageError: the device, the number type or the backend cannot be used here.
         """
         from ...diffusion.foreign.model import load_any
         from ...system.process import keep_buffers
@@ -338,7 +383,7 @@ class Computing:
             dtype=self.dtype,
             threads=self.threads,
             compiled=self.compile,
-            engine=self.engine,
+            backend=self.backend,
         )
 
 
@@ -350,12 +395,28 @@ class Compute(Computing):
         str, typer.Option(metavar="NAME|FILE", help="Checkpoint or imported model (see diffuse models).")
     ] = "photo"
 
+    def place(self) -> "Place":
+        """Return where to compute. Imported models need torch, so that `auto` is what torch reaches.
+
+        Raises:
+            UsageError: Vulkan is asked for, and it does not reach the GPU.
+            CheckpointError: the model is missing or cannot be used.
+        """
+        from ...diffusion.checkpoint import find, read_info
+        from ...diffusion.devices import Place
+
+        place = Computing.place(self)
+        is_found = place.backend == "vulkan" and self.device == "auto" and self.backend == "torch"
+        if is_found and read_info(find(self.model)).foreign is not None:
+            return Place(device=self.device, backend=self.backend)
+        return place
+
     def load(self) -> "AnyModel":
         """Return the model, ready to compute.
 
         Raises:
             CheckpointError: the model is missing or cannot be used.
-            UsageError: the device, the number type or the engine cannot be used here.
+            UsageError: the device, the number type or the backend cannot be used here.
         """
         return self.load_model(self.model)
 
@@ -401,6 +462,18 @@ class ComputeSeveral(Computing):
         ),
     ] = None
     rounds: Rounds = 3
+
+    def place(self) -> "Place":
+        """Return where to compute. `auto` is what torch reaches, for any model.
+
+        Raises:
+            UsageError: Vulkan is asked for, and it does not reach the GPU.
+        """
+        from ...diffusion.devices import Place
+
+        if self.device == "auto" and self.backend == "torch":
+            return Place(device="auto", backend="torch")
+        return Computing.place(self)
 
     def settings(self, steps: int, sample: int = 0) -> "Settings":
         """Return the settings that decide pixels.

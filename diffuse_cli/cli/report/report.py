@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...errors import PictureError
 from ...images.rendering import rendered
 from ...system.files import disk_trouble, replaced_whole
+from ...system.urls import Url
 from ...version import __version__
 from ..batch.inputs import PIPE
 from ..batch.pipeline import End
@@ -201,7 +202,9 @@ class Report:
         """Return where both lie, seen from the report."""
         links = {}
         for name, path in (("from", job.source), ("to", job.output)):
-            if path != PIPE and path.exists():
+            if isinstance(path, Url) or isinstance(self.target, Url):
+                links[name] = str(path)
+            elif path != PIPE and path.exists():
                 links[name] = Path(os.path.relpath(path, self.target.parent)).as_posix()
         return links
 

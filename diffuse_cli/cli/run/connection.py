@@ -93,7 +93,7 @@ class Connection:
             about = json.loads(body)
             self._seconds = float(about["limits"]["seconds"]) + _MORE_SECONDS
             checkpoint = about["checkpoint"]
-            _ = about["diffuse"], about["model"], about["engine"], about["tile"], about["limits"]["body"]
+            _ = about["diffuse"], about["model"], about["backend"], about["tile"], about["limits"]["body"]
             _ = checkpoint["sha256"], checkpoint["dtype"], checkpoint["compile"]
         except (ValueError, KeyError, TypeError):
             raise self._other() from None

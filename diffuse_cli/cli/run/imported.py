@@ -1,12 +1,13 @@
 """Imported models on the command line: checked against the command, and told in recipes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import CheckpointError, UsageError
+from ..batch.inputs import Found
 from ..batch.plan import Job
 from ..options.options import Compute, PromptOptions
 from .display import Display
@@ -211,9 +212,17 @@ class _OfModel(TaskSource):
         """Where it is shown what is filled, or None."""
         return self.tasks.show_fill
 
+    def chosen(self, found: Sequence[Found], skipped: dict[str, list[Path]]) -> list[Found]:
+        """Return the inputs that have results of their own."""
+        return self.tasks.chosen(found, skipped)
+
     def notes(self, job: Job) -> tuple[str, ...]:
         """Return what is said of a job's files."""
         return self.tasks.notes(job)
+
+    def answered(self, job: Job) -> Mapping[str, Any]:
+        """Return what the answer about a result says."""
+        return self.tasks.answered(job)
 
     def saved(self, job: Job) -> Path | None:
         """Return the file that the picture's mask is written to, or None."""

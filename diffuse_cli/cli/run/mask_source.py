@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from ...errors import PictureError, UsageError
 from ...system.files import shown
 from ...system.streams import is_stream
+from ...system.urls import path_of
 from ..options.masking import MaskOptions, box_of, polygon_of
 from .task_source import TaskSource
 
@@ -159,12 +160,12 @@ class MaskSource(TaskSource):
         name = self.masking.save_mask
         if name is None:
             return None
-        if is_stream(Path(name)):
+        if is_stream(path_of(name)):
             return Path(name)
-        if name.endswith("/") or Path(name).is_dir() or ("{" not in name and not Path(name).suffix):
-            return Path(name) / job.found.below.with_suffix(".png")
+        if name.endswith("/") or path_of(name).is_dir() or ("{" not in name and not Path(name).suffix):
+            return path_of(name) / job.found.below.with_suffix(".png")
         values: dict[str, object] = {"dir": str(job.source.parent), "stem": job.source.stem, "ext": job.source.suffix}
-        path = Path(filled(name, values, "--save-mask"))
+        path = path_of(filled(name, values, "--save-mask"))
         if path.suffix.lower() != ".png":
             raise UsageError(f"--save-mask {name}: a mask is a PNG; end its name in .png")
         return path

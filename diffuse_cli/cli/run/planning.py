@@ -14,6 +14,7 @@ import typer
 from ...errors import PictureError, UsageError
 from ...system.files import disk_trouble, file_sha256
 from ...system.streams import is_stream, opened, read_stdin
+from ...system.urls import path_of
 from ..batch import inputs, plan
 from ..batch.inputs import PIPE, Found
 from ..batch.journal import Journal, usual
@@ -25,6 +26,8 @@ from .showing import Showing, showing
 if TYPE_CHECKING:
     from ...images.encoding import Encoding
 
+Chosen = Callable[[Sequence[Found], dict[str, list[Path]]], list[Found]]
+"""Returns the pictures that have results of their own, and puts those that are left out where the reason says."""
 Wanted = Callable[[Job], Mapping[str, Any]]
 """Returns what a job's recipe will say, as far as it is known before the input is read."""
 
@@ -35,7 +38,9 @@ class Batch:
 
     Attributes:
         op: the command's name.
-        jobs: one for each result.
+        jobs: one for each result. This is the plan that the local engine and Ray carry out.
+        place: what it writes to, or below.
+        part: (i, n): this is the i-th of n parts.
         journal: None = nothing is written down.
         ignored: the files that scans left out, by reason.
         notes: what the user is told before it begins.
@@ -44,6 +49,8 @@ class Batch:
 
     op: str
     jobs: list[Job]
+    place: Path = Path()
+    part: tuple[int, int] = (1, 1)
     journal: Journal | None = None
     ignored: dict[str, list[Path]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -62,6 +69,7 @@ def plan_files(
     product: Product = PICTURE,
     beside: Mapping[Product, str] = MappingProxyType({}),
     others: Sequence[Path] = (),
+    chosen: Chosen | None = None,
 ) -> Batch:
     """Return the plan for pictures that are named, listed or found.
 
@@ -76,6 +84,7 @@ def plan_files(
         product: what those are.
         beside: what it becomes besides, such as a map, and the file, folder or template that this is written to.
         others: further files that must not be overwritten.
+        chosen: tells which pictures have results of their own. None: all.
 
     Raises:
         UsageError: the plan cannot be carried out.
@@ -85,13 +94,21 @@ def plan_files(
     exists = files.exists
     part = plan.shard_of(files.shard) if files.shard is not None else (1, 1)
     findings = find_sources(files)
-    naming = Naming(
-        output=plan.folder_for(files.output, findings.found, samples), op=op, suffix=suffix or encoding.suffix,
-        seed=seed, samples=samples, written_as={**WRITTEN_AS, **_dicom_without_suffix(findings.found)},
-        kept=_animations(findings.found),
-    )  # fmt: skip
-    journal, note = _journal(files, op, findings.found, naming)
+
+    def named(found: Sequence[Found]) -> Naming:
+        return Naming(
+            output=plan.folder_for(files.output, found, samples), op=op, suffix=suffix or encoding.suffix, seed=seed,
+            samples=samples, written_as={**WRITTEN_AS, **_dicom_without_suffix(found)}, kept=_animations(found),
+        )  # fmt: skip
+
+    naming = named(findings.found)
+    place = plan.place(findings.found, naming)
+    journal, note = _journal(files, op, findings.found, naming, place)
     found = _without_own_results(op, findings, journal)
+    if chosen is not None:
+        everything = found
+        found = chosen(everything, findings.skipped)
+        naming, others = named(found), [*others, *(one.path for one in everything)]
     _check_pipes(found, naming, files)
     jobs = plan.plan(
         found,
@@ -110,7 +127,10 @@ def plan_files(
     _check_quality(jobs, encoding)
     notes = (*note, *_notes(files, jobs, encoding), *_written_otherwise(jobs, naming))
     shows = showing(op, files, jobs, others)
-    return Batch(op=op, jobs=jobs, journal=journal, ignored=dict(findings.skipped), notes=notes, showing=shows)
+    return Batch(
+        op=op, jobs=jobs, place=place, part=part, journal=journal, ignored=dict(findings.skipped), notes=notes,
+        showing=shows,
+    )  # fmt: skip
 
 
 def _dicom_without_suffix(found: Sequence[Found]) -> dict[str, str]:
@@ -148,7 +168,8 @@ def plan_drawing(
         output = os.path.join(folder, name)
     naming = Naming(output=output, op=op, suffix=suffix, seed=seed, samples=count)
     found = [Found(path=nothing, below=nothing, root=Path(), listed=True)]
-    journal, note = _journal(files, op, found, naming)
+    place = plan.place(found, naming)
+    journal, note = _journal(files, op, found, naming, place)
     _check_pipes((), naming, files)
     jobs = plan.plan(
         found, naming, on_exists=files.exists, is_made=_Made(wanted, journal, encoding) if files.resume else None,
@@ -159,7 +180,7 @@ def plan_drawing(
             raise UsageError(job.problem)
     _check_quality(jobs, encoding)
     notes = (*note, *_notes(files, jobs, encoding))
-    return Batch(op=op, jobs=jobs, journal=journal, notes=notes, showing=showing(op, files, jobs))
+    return Batch(op=op, jobs=jobs, place=place, journal=journal, notes=notes, showing=showing(op, files, jobs))
 
 
 def show_plan(batch: Batch, files: Output) -> None:
@@ -206,7 +227,7 @@ def _listed(files: Sources) -> list[Path]:
             raise UsageError("-: stdin is either a picture or the list of names; give one of them as a file")
         return inputs.read_list(read_stdin(), null=files.null)
     try:
-        with opened(Path(files.files_from)) as file:
+        with opened(path_of(files.files_from)) as file:
             return inputs.read_list(file.read(), null=files.null)
     except OSError as error:
         raise UsageError(f"{files.files_from}: the list cannot be read: {disk_trouble(error)}") from None
@@ -351,14 +372,16 @@ def holds_recipe(output: Path, files: Output, encoding: "Encoding") -> bool:
         return False
 
 
-def _journal(files: Output, op: str, found: Sequence[Found], naming: Naming) -> tuple[Journal | None, tuple[str, ...]]:
+def _journal(
+    files: Output, op: str, found: Sequence[Found], naming: Naming, place: Path
+) -> tuple[Journal | None, tuple[str, ...]]:
     """Return the journal, or None and what to say about that. Results in a pipe need none."""
     if files.journal is not None:
         return Journal(files.journal), ()
     if naming.is_pipe or any(one.path == PIPE for one in found) or (files.dry_run and not files.resume):
         return None, ()
     try:
-        return Journal(usual(op, plan.place(found, naming))), ()
+        return Journal(usual(op, place)), ()
     except UsageError as error:
         return None, (f"{error}; without a journal, other processes on the same pictures go unnoticed",)
 
@@ -382,7 +405,8 @@ class _Made:
         found = recipe.read(job.output)
         if found is None and self.journal is not None:
             record = self.journal.made(job.output) or {}
-            found = record.get("recipe") if record.get("output_sha256") == sha256_of(job.output) else None
+            digest = record.get("output_sha256")
+            found = record.get("recipe") if digest and digest == sha256_of(job.output) else None
         return recipe.agrees(found, wanted | source)
 
 

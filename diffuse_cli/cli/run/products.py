@@ -156,10 +156,32 @@ class TraceSheet(Answer):
         return recipe.of_part(self.name, self._computing(self.drawing, checkpoint), None)
 
 
-def products_beside(picture: RestoredPicture, which: SamplingOptions, show_fill: str | None) -> dict[Product, str]:
+class WeightMaps(Answer):
+    """The weight of each copy that was fused, one map below the other."""
+
+    name: ClassVar[str] = "weights"
+    suffix: ClassVar[str | None] = ".png"
+    depth: ClassVar[int | None] = 16
+    formats: ClassVar[tuple[str, ...]] = ("PNG", "TIFF")
+
+    def make(self, samples: "Samples", job: Job, display: Display) -> "Picture":
+        """Return the maps. Nothing is computed by the network."""
+        from ...restoration.copies.weight_maps import weight_maps
+
+        return weight_maps(samples.problem.weights)
+
+    def to_recipe(self, job: Job, checkpoint: Checkpoint) -> Mapping[str, Any]:
+        """Return that this is a part of the picture's recipe."""
+        return recipe.of_part(self.name, self._computing(self.base, checkpoint), None)
+
+
+def products_beside(
+    picture: RestoredPicture, which: SamplingOptions, show_fill: str | None, show_weights: str | None = None
+) -> dict[Product, str]:
     """Return what is written beside the restored picture, and where."""
     named: dict[type[Answer], str | None] = {
         FillLayer: show_fill,
+        WeightMaps: show_weights,
         UncertaintyMap: which.uncertainty,
         UncertaintyView: which.uncertainty_view,
         TraceSheet: which.trace,

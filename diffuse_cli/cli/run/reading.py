@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from ...errors import PictureError
 from ...system.streams import is_stream, stdin_parts
+from ...system.urls import Url, content
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from .planning import sha256_of
@@ -61,7 +62,7 @@ class Input:
             part: what is read of a clip; None = clips are refused.
             sequence: the frames that it is one of.
             as_light: camera RAW is read as the light of its sensor.
-            data: content of the file, if it comes from elsewhere. Nothing of that name is opened then.
+            data: content of the file; None = it is still to be read.
         """
         self.sequence = sequence
         self.path, self.task, self.max_pixels, self.read_noise = path, task, max_pixels, read_noise
@@ -80,11 +81,13 @@ class Input:
     def sha256(self) -> str:
         """The hash of the file."""
         if not self._digest:
-            self._state = self._now()
+            if self._data is None and isinstance(self.path, Url):
+                self._data = content(self.path)
             if self._data is not None:
                 self._digest = hashlib.sha256(self._data).hexdigest()
-            else:
-                self._digest = self._take_stdin() if self.path == PIPE else sha256_of(self.path)
+                return self._digest
+            self._state = _state(self.path)
+            self._digest = self._take_stdin() if self.path == PIPE else sha256_of(self.path)
         return self._digest
 
     def _take_stdin(self) -> str:
@@ -176,11 +179,8 @@ class Input:
         return pages if self.mend is None else (self.mend(self.path, page) for page in pages)
 
     def _check_unchanged(self) -> None:
-        if self._state != self._now():
+        if self._data is None and self._state != _state(self.path):
             raise PictureError(f"{self.path}: changed while it was read; wait until it is written, and try again")
-
-    def _now(self) -> tuple[int, int] | None:
-        return _state(self.path) if self._data is None else None
 
 
 def _state(path: Path) -> tuple[int, int] | None:
@@ -207,7 +207,7 @@ class Inputs:
         part: "ClipPart | None" = None,
         sequences: "Mapping[Path, FrameSequence]" = MappingProxyType({}),
         as_light: "Callable[[Job], bool]" = lambda job: False,
-        data: bytes | None = None,
+        given: Callable[[Path], bytes | None] = lambda _path: None,
     ) -> None:
         """Prepare.
 
@@ -220,11 +220,11 @@ class Inputs:
             part: what is read of clips; None = they are refused.
             sequences: by the files of their frames.
             as_light: returns whether camera RAW is read as the light of its sensor.
-            data: content of the only input, if it comes from elsewhere.
+            given: returns the content of an input's file; None = it is to be read.
         """
         self.sequences = sequences
         self.of, self.max_pixels, self.shared, self.read_noise = of, max_pixels, shared, read_noise
-        self.mend, self.part, self.as_light, self.data = mend, part, as_light, data
+        self.mend, self.part, self.as_light, self.given = mend, part, as_light, given
         self._kept: OrderedDict[tuple[Path, bool], Input] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -243,5 +243,5 @@ class Inputs:
     def _input(self, job: Job) -> Input:
         return Input(
             job.source, self.of(job), self.max_pixels, self.read_noise, self.mend, self.part,
-            self.sequences.get(job.source), as_light=self.as_light(job), data=self.data,
+            self.sequences.get(job.source), as_light=self.as_light(job), data=self.given(job.source),
         )  # fmt: skip

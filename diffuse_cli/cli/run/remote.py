@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from ...errors import CheckpointError, PictureError, ServerError, UsageError
 from ...system.files import disk_trouble, file_sha256
 from ...system.streams import opened, read_stdin
+from ...system.urls import Url, content
 from ...tasks.as_options import OPERATIONS, to_options
 from ...version import __version__
 from ..batch import pipeline
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from ...images.encoding import Encoding
     from ...restoration.sampling_request import SamplingRequest
 
-_DECIDED_THERE: Final = ("device", "dtype", "compile", "engine", "tile", "memory", "threads")
+_DECIDED_THERE: Final = ("device", "dtype", "compile", "backend", "tile", "memory", "threads")
 _ONLY_HERE: Final = ("uncertainty", "uncertainty_view", "trace")
 _SHOWN_HERE: Final = ("compare", "report")
 
@@ -72,7 +73,7 @@ def _restore(
 ) -> None:  # fmt: skip
     """Plan, and have the pictures restored. Exits with the batch's code."""
     about = connection.about
-    base = replace(compute.settings(1), engine=about["engine"], tile=about["tile"], memory=about["memory"])
+    base = replace(compute.settings(1), backend=about["backend"], tile=about["tile"], memory=about["memory"])
     picture = RestoredPicture(op=op, request=request, base=base, fills_holes=tasks.fills_holes)
     there = about["checkpoint"]
     wanted = Wanted(
@@ -113,6 +114,8 @@ def _check(op: str, tasks: TaskSource, files: Files, compute: Compute, which: Sa
     if asked:
         option = asked[0].replace("_", "-")
         raise UsageError(f"--{option}: a server gives the restored picture alone; leave out --server or --{option}")
+    if files.engine != "local":
+        raise UsageError(f"--engine {files.engine}: a server is one machine; leave --server or --engine out")
     refused = tasks.refused_by_servers(OPERATIONS[op].kind)
     if refused:
         raise UsageError(f"{refused}: a server does not do this; leave --server out")
@@ -237,6 +240,8 @@ def _content(path: Path) -> bytes:
         PictureError: it cannot be read.
     """
     try:
+        if isinstance(path, Url):
+            return content(path)
         with opened(path) as file:
             return file.read()
     except OSError as error:

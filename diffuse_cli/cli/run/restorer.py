@@ -20,6 +20,7 @@ from ..batch.plan import Job
 from ..options.clips import ClipOptions
 from ..options.options import Compute, Files, MetadataOptions, PromptOptions, SamplingOptions
 from ..options.server import ServerOptions
+from . import cluster
 from .clip_parts import FRAMES, ClipParts
 from .clips import (
     Pace,
@@ -33,6 +34,7 @@ from .clips import (
     sequence_facts,
     standing,
 )
+from .cluster import check_engine
 from .damaged import mender, told
 from .display import Display
 from .imported import NOTHING, for_model, header_of
@@ -41,7 +43,7 @@ from .products import Answer, Checkpoint, RestoredPicture, answer_of, products_b
 from .reading import Input, Inputs
 from .results import Results
 from .sequences import FrameSequence, sequences_of
-from .steps import Made, PictureSteps, Shown
+from .steps import Made, PictureSteps, Shown, header_pixels
 from .task_source import TaskSource
 from .working import PictureWork, begin, working
 
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from ...images.choices import Damaged
     from ...images.encoding import Encoding
     from ...images.picture import Picture
+    from ...images.video.clip import ClipPart
     from ...restoration.earlier_frames import EarlierFrames
     from ...restoration.problem import Problem
     from ...restoration.samples import Samples
@@ -90,8 +93,8 @@ def restore_files(
         restore_on_server(op, tasks, files, keeping, compute, which, clips, server)
         return
     from ...diffusion.model import Model
-    from ...restoration.noise_reading import noise_reader
 
+    check_engine(files, op)
     found = header_of(compute)
     steps, fidelity = as_drawn(None if found is None else found[1], which.steps, which.fidelity)
     which = replace(which, steps=steps, fidelity=fidelity)
@@ -101,11 +104,11 @@ def restore_files(
     if clips is not None:
         encoding = replace(encoding, clip=clips.coding())
     picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
-    beside = products_beside(picture, which, tasks.show_fill)
+    beside = products_beside(picture, which, tasks.show_fill, tasks.show_weights)
     wanted = Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged, clips=clips)
     batch = plan_files(
         op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,
-        others=tasks.reads,
+        others=tasks.reads, chosen=tasks.chosen,
     )  # fmt: skip
     sequences: dict[Path, FrameSequence] = {}
     if clips is not None:
@@ -120,29 +123,22 @@ def restore_files(
         return
     tasks.prepare(batch)
     batch = replace(batch, jobs=[tasks.settled(job) for job in batch.jobs])
+    restoring = _Restoring(
+        wanted=wanted, files=files, encoding=encoding, shared=request.pictures > 1 or len(beside) > 0,
+        traces=which.trace is not None, part=part, op=op, sequences=sequences,
+    )  # fmt: skip
     with Display(quiet=files.quiet, total=len(batch.jobs)) as display:
         begin(batch, files, display, masks)
+        if files.engine == "ray":
+            with working(PictureWork(batch, files, display, finishing="the results that have arrived")) as work:
+                cluster.run(batch, restoring, files, display, work.end, work.is_stopped)
+            return
         due = any(job.action != "skip" for job in batch.jobs)
         display.prepare("loading the model")
-        model = tasks.adapt(compute.load(), display) if due else None
         work = PictureWork(batch, files, display)
-        restorer = Restorer(
-            results=Results(batch=batch, files=files, encoding=encoding, display=display),
-            wanted=wanted,
-            model=model,
-            inputs=Inputs(
-                lambda job: tasks.of(job)[0],
-                files.max_pixels,
-                shared=request.pictures > 1 or len(beside) > 0,
-                read_noise=None if model is None else noise_reader(model),
-                mend=mender(files.damaged, compute, model),
-                part=part,
-                sequences=sequences,
-                as_light=lambda job: op == "denoise" and job.product.is_picture and encoding.is_dng(job.output),
-            ),
-            traces=which.trace is not None,
-            is_stopped=work.is_stopped,
-        )
+        results = Results(batch=batch, files=files, encoding=encoding, display=display)
+        model = restoring.load(display) if due else None
+        restorer = restoring.restorer(results, model, is_stopped=work.is_stopped)
         with working(work):
             pipeline.run(batch.jobs, restorer, work.end, work.is_stopped)
         wrong = model.recomputed if isinstance(model, Model) else 0
@@ -200,6 +196,10 @@ class Wanted:
         """
         return checkpoint_of(self.compute) if self.known is None else self.known
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another machine is told, which has numbers of its own."""
+        return {key: value for key, value in vars(self).items() if key != "checkpoint"}
+
     def __call__(self, job: Job) -> dict[str, Any]:
         """Return the recipe. The input's hash is still empty."""
         from ...images.encoding import is_clip_name
@@ -227,8 +227,8 @@ def checkpoint_of(how: Compute) -> Checkpoint:
     from ...diffusion.checkpoint import file_sha256, find
     from ...diffusion.foreign.model import dtype_of
 
-    path = find(how.model)
-    return file_sha256(path), dtype_of(path, how.device, how.dtype, how.engine), how.compile
+    path, place = find(how.model), how.place()
+    return file_sha256(path), dtype_of(path, place.device, how.dtype, place.backend), how.compile
 
 
 def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
@@ -294,7 +294,7 @@ class _Read:
 _DOING: Final = {
     "denoise": "denoising", "inpaint": "filling", "super-resolve": "enlarging", "restore": "restoring",
     "deblur": "deblurring", "dejpeg": "removing blocks", "repair": "repairing", "enhance": "enhancing",
-    "compose": "composing", "extend": "extending", "stylize": "painting",
+    "compose": "composing", "fuse": "fusing", "extend": "extending", "stylize": "painting",
 }  # fmt: skip
 """What commands do, as the progress says."""
 COMPARISON: Final = "compare"
@@ -319,6 +319,10 @@ class Restorer(PictureSteps[_Read]):
     inputs: Inputs
     traces: bool
     is_stopped: Callable[[], bool]
+
+    def weight(self, job: Job) -> int:
+        """Return the picture's number of pixels, by its header."""
+        return header_pixels(job.source, self.inputs.given(job.source))
 
     def read(self, job: Job) -> _Read:
         """Claim, hash and decode the picture, and find out what is to be found out."""
@@ -517,6 +521,10 @@ class Restorer(PictureSteps[_Read]):
             source.samples = made
         return made
 
+    def write(self, job: Job, restored: Made) -> dict[str, Any]:
+        """Write the result, and return what --json says of it."""
+        return {**super().write(job, restored), **self.wanted.tasks.answered(job)}
+
     def write_beside(self, job: Job, made: Made) -> None:
         """Write the mask of what was filled, where it is asked for."""
         mask = self.wanted.tasks.saved(job)
@@ -574,3 +582,72 @@ class Restorer(PictureSteps[_Read]):
         )
         for part in () if is_copied else read.first.source.left_behind:
             say(f"{job.output_name}: without the input's {part}, which is about the picture as it was")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Restoring:
+    """What pictures are restored with, on this machine or on another one.
+
+    Attributes:
+        wanted: what recipes say.
+        files: the options.
+        encoding: how results are coded.
+        shared: inputs have several results.
+        traces: the steps of the first sample are kept.
+        part: what is read of clips; None = they are refused.
+        op: the command's name.
+        sequences: of numbered frames, by the files of their frames.
+    """
+
+    wanted: Wanted
+    files: Files
+    encoding: "Encoding"
+    shared: bool
+    traces: bool
+    part: "ClipPart | None"
+    op: str
+    sequences: Mapping[Path, FrameSequence]
+
+    def load(self, display: Display) -> "AnyModel":
+        """Return the model that the pictures are restored with."""
+        return self.wanted.tasks.adapt(self.wanted.compute.load(), display)
+
+    def restorer(
+        self,
+        results: Results,
+        model: "AnyModel | None",
+        given: Callable[[Path], bytes | None] = lambda _path: None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> Restorer:
+        """Return how each picture is read, restored and written.
+
+        Args:
+            results: where they go.
+            model: what restores them; None = no picture is due.
+            given: returns the content of an input's file; None = it is to be read.
+            is_stopped: tells whether a signal came.
+        """
+        from ...restoration.noise_reading import noise_reader
+
+        tasks = self.wanted.tasks
+        inputs = Inputs(
+            lambda job: tasks.of(job)[0],
+            self.files.max_pixels,
+            shared=self.shared,
+            read_noise=None if model is None else noise_reader(model),
+            mend=mender(self.files.damaged, self.wanted.compute, model),
+            part=self.part,
+            sequences=self.sequences,
+            as_light=self._as_light,
+            given=given,
+        )
+        return Restorer(
+            results=results, wanted=self.wanted, model=model, inputs=inputs, traces=self.traces, is_stopped=is_stopped
+        )  # fmt: skip
+
+    def _as_light(self, job: Job) -> bool:
+        return self.op == "denoise" and job.product.is_picture and self.encoding.is_dng(job.output)
+
+    def steps(self, results: Results, given: Callable[[Path], bytes | None]) -> Restorer:
+        """Load the model, and return the same, on another machine."""
+        return self.restorer(results, self.load(results.display), given)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UsageError
 from ...system.files import in_the_way
 from ...system.streams import is_stream
+from ...system.urls import path_of
 from ..batch import plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job, Naming
@@ -134,7 +135,7 @@ def showing(op: str, files: Output, jobs: Sequence[Job], others: Sequence[Path] 
     jobs = [job for job in jobs if job.product.is_picture]
     comparisons = {} if compare is None else _comparisons(compare, op, files, jobs, taken)
     taken += comparisons.values()
-    report = None if files.report is None else _report(op, files, files.report, jobs, taken, overlaid=overlaid)
+    report = None if files.report is None else _report(op, files, path_of(files.report), jobs, taken, overlaid=overlaid)
     return Showing(report=report, comparisons=comparisons, provenance=files.provenance)
 
 
@@ -182,7 +183,7 @@ def _check_name(compare: str, naming: Naming, count: int) -> None:
         raise UsageError("--compare -: a comparison needs a file; name one")
     if naming.is_template or naming.is_folder:
         return
-    is_png = compare.lower().endswith(".png") or is_stream(Path(compare))
+    is_png = compare.lower().endswith(".png") or is_stream(path_of(compare))
     if naming.suffix != ".png" and not is_coded_clip_name(Path(compare)):
         raise UsageError(f"--compare {compare}: the comparison of a clip is one; name it {compare}{naming.suffix}")
     if naming.suffix == ".png" and not is_png:

@@ -122,9 +122,14 @@ class PictureSteps(ABC, Generic[Read]):
         self.results.let_go(job)
 
 
-def header_pixels(path: Path) -> int:
-    """Return how many pixels a file has. If the header does not tell, it counts as the most."""
+def header_pixels(path: Path, data: bytes | None = None) -> int:
+    """Return how many pixels a file has. If the header does not tell, it counts as the most.
+
+    Args:
+        path: the file.
+        data: its content, where that is known.
+    """
     from ...images.pillow_reader import quick_size
 
-    width, height = quick_size(path) or (MOST_WEIGHT, 1)
+    width, height = quick_size(path, data) or (MOST_WEIGHT, 1)
     return width * height

@@ -1,11 +1,12 @@
 """What a command asks for: one task for all pictures, or one for each."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..batch.inputs import Found
 from ..batch.plan import Job
 from .display import Display
 from .planning import Batch
@@ -18,6 +19,18 @@ if TYPE_CHECKING:
 
 class TaskSource(ABC):
     """Where a batch's tasks come from."""
+
+    def chosen(self, found: Sequence[Found], skipped: dict[str, list[Path]]) -> list[Found]:
+        """Return the inputs that have results of their own; others are read with them.
+
+        Args:
+            found: all inputs.
+            skipped: takes what is left out, by reason.
+
+        Raises:
+            UsageError: the inputs do not fit the command.
+        """
+        return list(found)
 
     @abstractmethod
     def of(self, job: Job) -> "tuple[Task, Mapping[str, Any]]":
@@ -58,6 +71,15 @@ class TaskSource(ABC):
     def saves_masks(self) -> bool:
         """Whether masks of what is filled are written."""
         return False
+
+    @property
+    def show_weights(self) -> str | None:
+        """The file, folder or template that the weights of fused copies are written to, or None."""
+        return None
+
+    def answered(self, job: Job) -> Mapping[str, Any]:
+        """Return what --json says of a result beside its recipe."""
+        return {}
 
     def notes(self, job: Job) -> tuple[str, ...]:
         """Return what is said of the files that one picture's task needs, one line each."""

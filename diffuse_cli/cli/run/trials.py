@@ -16,7 +16,7 @@ from ..batch.plan import check_outputs
 USUAL: Final = {
     "denoise": "noise", "restore": "noise", "deblur": "blur", "dejpeg": "jpeg", "super-resolve": "fidelity",
     "inpaint": "seed", "repair": "saturation", "enhance": "exposure", "compose": "seed", "extend": "seed",
-    "stylize": "strength",
+    "stylize": "strength", "fuse": "fidelity",
 }  # fmt: skip
 """The option whose values are tried, by command, where --try does not name one."""
 MOST: Final = 12

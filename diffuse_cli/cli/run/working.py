@@ -10,8 +10,10 @@ from typing import Any
 import typer
 
 from ...errors import DiffuseError
+from ...provenance import recipe
 from ..batch import inputs, plan
 from ..batch.inputs import PIPE
+from ..batch.journal import Journal
 from ..batch.pipeline import End, Outcome
 from ..batch.plan import Job
 from ..options.options import LogOptions, Output
@@ -34,6 +36,11 @@ def begin(batch: Batch, options: LogOptions, display: Display, beside: Iterable[
     outputs = [job.output for job in batch.jobs if job.output != PIPE and job.action != "skip"]
     shown = () if batch.showing is None else batch.showing.targets
     remove_stale(plan.places([*outputs, *shown, *beside]))
+    if batch.journal is not None:
+        try:
+            _write_plan(batch, batch.journal)
+        except OSError as error:
+            display.say(f"{batch.journal.path}: cannot be written ({error.strerror})")
     if options.quiet:
         return
     if batch.ignored:
@@ -42,6 +49,21 @@ def begin(batch: Batch, options: LogOptions, display: Display, beside: Iterable[
         display.say(note)
     if options.verbose and batch.journal is not None:
         display.say(f"journal: {batch.journal.path}")
+
+
+def _write_plan(batch: Batch, journal: Journal) -> None:
+    """Write the plan into the journal, and what a run has made that was killed before it could say so.
+
+    Raises:
+        OSError: the disk fails.
+    """
+    due = [(job.source, job.output) for job in batch.jobs if job.output != PIPE and job.action != "skip"]
+    journal.add_plan(batch.op, batch.place, batch.part, due)
+    for job in batch.jobs:
+        if job.why == plan.MADE_BEFORE and journal.made(job.output) is None:
+            told = recipe.read(job.output)
+            if told is not None:
+                journal.add("found", job.output, recipe=told)
 
 
 class Work:
@@ -55,11 +77,20 @@ class Work:
         stop: listens for signals.
     """
 
-    def __init__(self, batch: Batch, options: LogOptions, display: Display) -> None:
-        """Begin to count."""
+    def __init__(
+        self, batch: Batch, options: LogOptions, display: Display, finishing: str = "the pictures in hand"
+    ) -> None:
+        """Begin to count.
+
+        Args:
+            batch: what is to be done.
+            options: how much is said.
+            display: where it is said.
+            finishing: what is finished after a signal.
+        """
         self.batch, self.options, self.display = batch, options, display
         self.outcome = Outcome()
-        self.stop = Stop("the pictures in hand")
+        self.stop = Stop(finishing)
         self._start = time.monotonic()
 
     def is_stopped(self) -> bool:

@@ -154,7 +154,7 @@ class Service:
             "diffuse": __version__,
             "model": Path(self.restoring.compute.model).name.removesuffix(".safetensors"),
             "checkpoint": {"sha256": sha256, "dtype": dtype, "compile": compiled},
-            "engine": base.engine,
+            "backend": base.backend,
             "tile": base.tile,
             "memory": base.memory,
             "operations": list(OPERATIONS),

@@ -184,7 +184,7 @@ class Restoring:
                 shared=False,
                 read_noise=self.read_noise,
                 mend=self._checked(tasks.task, mender(wish.damaged, compute, self.model)),
-                data=sent.picture,
+                given=lambda _: sent.picture,
             ),
             traces=False,
             is_stopped=lambda: False,

@@ -5,7 +5,6 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.fft import dct
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """BT.601, as JPEG's Y."""
@@ -23,6 +22,8 @@ def luma_weights(channels: int) -> NDArray[np.float32]:
 
 def dct_matrix() -> NDArray[np.float64]:
     """Return the orthonormal 2-D cosine transform of a flattened 8x8 block, (64, 64)."""
+    from scipy.fft import dct  # a late import: it takes a fifth of torch's time
+
     one = dct(np.eye(8), axis=0, norm="ortho")
     return np.asarray(np.kron(one, one), dtype=np.float64)
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from . import channels
 from .blocks import dct_matrix, luma_weights
 from .jpeg_tables import ijg_table
 
@@ -124,7 +125,7 @@ def unclipped_luma(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     Args:
         levels: (H, W, C), 0..255, C = 3 or 1.
     """
-    clipped = (levels.min(2) < 0.5) | (levels.max(2) > 254.5)
+    clipped = (channels.lowest(levels) < 0.5) | (channels.highest(levels) > 254.5)
     return np.asarray(np.where(clipped, np.float32(np.nan), levels @ luma_weights(levels.shape[2])))
 
 

@@ -5,6 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from . import channels
+
 _SIDE: Final = 8
 _LEAST_SHARE: Final = 0.1
 _FEW_LEVELS: Final = 32
@@ -32,7 +34,8 @@ def is_drawn(levels: NDArray[np.float32]) -> bool:
         return False
     whole = levels[: rows * _SIDE, : columns * _SIDE]
     blocks = whole.reshape(rows, _SIDE, columns, _SIDE, -1)
-    flat = (blocks.max((1, 3)) == blocks.min((1, 3))).all(-1)
+    lowest, highest = blocks.min(1).min(2), blocks.max(1).max(2)
+    flat = (highest == lowest).all(-1)
     return bool(flat.mean() >= _LEAST_SHARE) or has_few_levels(levels)
 
 
@@ -42,7 +45,7 @@ def has_few_levels(levels: NDArray[np.float32]) -> bool:
     Args:
         levels: (H, W, C), 0..255.
     """
-    luma = levels.mean(2)
+    luma = channels.mean(levels)
     return bool(np.ptp(luma) > _WIDE) and len(np.unique(luma.round())) <= _FEW_LEVELS
 
 
@@ -54,7 +57,7 @@ def is_hard(levels: NDArray[np.float32]) -> bool:
     Args:
         levels: (H, W, C), 0..255.
     """
-    luma = levels.mean(2, dtype=np.float64)
+    luma = channels.mean(levels, np.float64)
     if min(luma.shape) < 2 or np.ptp(luma) <= _WIDE:
         return False
     apart = sum(float((np.diff(luma, axis=axis) ** 2).mean()) for axis in (0, 1)) / 4

@@ -283,6 +283,13 @@ def _suspects(x: Floats, opaque: Mask | None, height: float, flat: float) -> _Su
     )
 
 
+def _moved(x: Floats, rows: slice, down: int, across: int) -> Floats:
+    """Return the neighbours of some rows inside the rim of a plane."""
+    r = _REACH
+    inside = slice(rows.start + r + down, min(rows.stop, x.shape[0] - 2 * r) + r + down)
+    return x[inside, r + across : x.shape[1] - r + across]
+
+
 def _outstanding(x: Floats, opaque: Mask | None, height: float) -> Mask:
     found = np.zeros(x.shape, bool)
     r = _REACH
@@ -290,12 +297,18 @@ def _outstanding(x: Floats, opaque: Mask | None, height: float) -> Mask:
     steps = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
     for rows in row_blocks(inner):
         mine = inner[rows]
-        above, below = np.zeros(mine.shape, np.uint8), np.zeros(mine.shape, np.uint8)
+        sides = [_moved(x, rows, i, j) for i, j in steps[:3]]  # of eight, six are exceeded, so one of any three
+        lowest = np.minimum(np.minimum(sides[0], sides[1]), sides[2])
+        highest = np.maximum(np.maximum(sides[0], sides[1]), sides[2])
+        row, column = np.nonzero((mine - lowest >= height) | (highest - mine >= height))
+        value = mine[row, column]
+        above, below = np.zeros(len(row), np.uint8), np.zeros(len(row), np.uint8)
         for i, j in steps:
-            other = x[rows.start + r + i : rows.start + r + i + len(mine), r + j : x.shape[1] - r + j]
-            above += mine - other >= height
-            below += other - mine >= height
-        found[rows.start + r : rows.start + r + len(mine), r:-r] = (above >= 6) | (below >= 6)
+            other = _moved(x, rows, i, j)[row, column]
+            above += value - other >= height
+            below += other - value >= height
+        stands_out = (above >= 6) | (below >= 6)
+        found[row[stands_out] + rows.start + r, column[stands_out] + r] = True
     return np.asarray(found if opaque is None else found & opaque)
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..mask_shapes import grown
 from ..operators import box_mean, dilated, opened
+from . import channels
 from .blocks import luma_weights
 
 Floats = NDArray[np.float64]
@@ -94,7 +95,7 @@ def find_marks(levels: NDArray[np.float32], logits: NDArray[np.float32], strengt
 
 
 def _is_coloured(levels: NDArray[np.float32]) -> bool:
-    return levels.shape[2] == 3 and float((levels.max(2) - levels.min(2)).mean()) > _LEAST_COLOUR
+    return levels.shape[2] == 3 and float((channels.highest(levels) - channels.lowest(levels)).mean()) > _LEAST_COLOUR
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -119,7 +120,11 @@ def candidates(levels: NDArray[np.float32], logits: NDArray[np.float32]) -> list
     """
     luma = torch.from_numpy((levels @ luma_weights(levels.shape[2])).astype(np.float32))[None, None]
     grow = max(math.sqrt(luma.numel() / 2**20), 1.0)
-    chroma = levels.max(2) - levels.min(2) if levels.shape[2] == 3 else np.zeros(levels.shape[:2], np.float32)
+    chroma = (
+        channels.highest(levels) - channels.lowest(levels)
+        if levels.shape[2] == 3
+        else np.zeros(levels.shape[:2], np.float32)
+    )
     radii = [round(r * grow) for r in _RADII]
     return [_parts(x, chroma, logits, radii) for x in (luma, 255 - luma)]
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from . import channels
 from .chen import noise_eigenvalue
 
 Floats = NDArray[np.float64]
@@ -141,7 +142,7 @@ def whiteness(levels: NDArray[np.float32]) -> float:
     Returns:
         The median over the flattest fiftieth of 16x16 blocks; NaN where none has noise.
     """
-    luma = levels.astype(np.float64).mean(2)
+    luma = channels.mean(levels, np.float64)
     down, across = luma.shape[0] // 16, luma.shape[1] // 16
     blocks = luma[: down * 16, : across * 16].reshape(down, 16, across, 16).transpose(0, 2, 1, 3).reshape(-1, 16, 16)
     t = np.arange(16) - 7.5

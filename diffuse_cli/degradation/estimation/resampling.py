@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
+
+from . import channels
 
 Floats = NDArray[np.float64]
 
@@ -43,7 +44,7 @@ def estimate_resampling(levels: NDArray[np.float32]) -> Resampling:
     Args:
         levels: (H, W, C), 0..255.
     """
-    luma = levels.astype(np.float64).mean(2)
+    luma = channels.mean(levels, np.float64)
     if min(luma.shape) < _SMALLEST:
         return Resampling(factor=None, source=None, evidence=0.0)
     width, across = _source_length(luma)
@@ -59,14 +60,17 @@ def estimate_resampling(levels: NDArray[np.float32]) -> Resampling:
 
 def _source_length(rows: Floats) -> tuple[int, float]:
     """Return the length that rows (N, L) were enlarged from, and by how many stds it stands out."""
+    from scipy.fft import dct
+
     rows = rows[:: max(len(rows) // _MOST_LINES, 1)]
     coefficients = dct(rows, axis=1)
     signs = np.where(np.abs(coefficients) > _ROUNDING, np.sign(coefficients), 0.0)
     length = rows.shape[1]
     lengths = np.arange(_REACH + 1, length - _REACH)
     scores = np.zeros(len(lengths))
+    first, last = _REACH + 1, length - _REACH
     for j in range(1, _REACH + 1):
-        scores -= (signs[:, lengths - j] * signs[:, lengths + j]).sum(0)
+        scores -= (signs[:, first - j : last - j] * signs[:, first + j : last + j]).sum(0)
     scores /= np.sqrt(_REACH * len(rows))
     best = int(np.argmax(scores))
     return int(lengths[best]), float(scores[best])

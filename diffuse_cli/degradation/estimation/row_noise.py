@@ -7,11 +7,10 @@ parts. Column noise is the same of the picture turned.
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 from scipy.ndimage import median_filter, uniform_filter1d
 
 from .blocks import WHITE, at_ends
@@ -128,6 +127,27 @@ def without(levels: Levels, noise: RowNoise) -> Levels:
     return np.where(high, np.clip(near, WHITE - offset, WHITE), clean).astype(np.float32)
 
 
+class _Plane(NamedTuple):
+    """One channel.
+
+    Attributes:
+        levels: (H, W).
+        opaque: (H, W), True where the picture is seen. None: everywhere.
+    """
+
+    levels: Levels
+    opaque: NDArray[np.bool_] | None
+
+    def known(self, columns: NDArray[np.intp]) -> Levels:
+        """Return some columns, (H, *columns.shape).
+
+        NaN is where an offset does not show: at the ends of the range, and under transparency.
+        """
+        values = self.levels[:, columns]
+        unknown = at_ends(values) if self.opaque is None else at_ends(values) | ~self.opaque[:, columns]
+        return np.where(unknown, np.float32(np.nan), values)
+
+
 # Random offsets ------------------------------------------------------------------------------------------------------
 
 
@@ -136,7 +156,7 @@ def _random(levels: Levels, opaque: NDArray[np.bool_] | None, *, by_columns: boo
     if min(h, w) < _LEAST_SIDE:
         return None
     equal = channels == 3 and bool((levels == levels[..., :1]).all())
-    planes = [_known(levels[..., c], opaque) for c in range(1 if equal else channels)]
+    planes = [_Plane(levels[..., c], opaque) for c in range(1 if equal else channels)]
     read = [_agreement(plane) for plane in planes]
     if not any(level >= _LEAST_LEVEL and agreement >= _AGREEMENT for level, agreement in read):
         return None
@@ -149,13 +169,7 @@ def _random(levels: Levels, opaque: NDArray[np.bool_] | None, *, by_columns: boo
     return RowNoise(offsets=offsets, level=max(level for level, _ in read), by_columns=by_columns)
 
 
-def _known(plane: Levels, opaque: NDArray[np.bool_] | None) -> Levels:
-    """Return a plane with NaN where an offset does not show: at the ends of the range, and under transparency."""
-    unknown = at_ends(plane) if opaque is None else at_ends(plane) | ~opaque
-    return np.where(unknown, np.float32(np.nan), plane)
-
-
-def _agreement(plane: Levels) -> tuple[float, float]:
+def _agreement(plane: _Plane) -> tuple[float, float]:
     """Return the std of the offsets of rows, and how far the parts agree on them.
 
     Both are 0 if the offsets are not random.
@@ -188,13 +202,15 @@ def _autocorrelation(x: Floats) -> Floats:
     return np.asarray(sums / max(sums[0], 1e-12))
 
 
-def _offsets(plane: Levels, level: float) -> Floats:
+def _offsets(plane: _Plane, level: float) -> Floats:
     """Return the offset of each row, (H,): their posterior mean, given the differences between rows of each distance.
 
     The offsets are independent and normal. A difference is as certain as the parts agree on it. Differences that do
     not fit, as at a horizon, are left out.
     """
-    parts, h = _parts(plane, _MORE_COLUMNS), len(plane)
+    from scipy.linalg import solveh_banded
+
+    parts, h = _parts(plane, _MORE_COLUMNS), len(plane.levels)
     links = [_link(parts, lag, level) for lag in range(1, min(_LAGS, h // 4) + 1)]
     offsets = np.zeros(h)
     for _ in range(3):
@@ -234,21 +250,19 @@ def _hum(levels: Levels, opaque: NDArray[np.bool_] | None, *, by_columns: bool) 
     if min(h, w) < _LEAST_SIDE:
         return None
     equal = channels == 3 and bool((levels == levels[..., :1]).all())
-    steps = [_steps(_known(levels[..., c], opaque)) for c in range(1 if equal else channels)]
+    planes = [_Plane(levels[..., c], opaque) for c in range(1 if equal else channels)]
+    steps = [_steps(plane) for plane in planes]
     waves = [_wave(step) for step in steps]
     best = max(waves, key=lambda wave: wave[1])
-    if (
-        best[1] == 0
-        or not _is_pure(_known(levels[..., waves.index(best)], opaque), best[0])
-        or not _is_in_strips(_known(levels[..., waves.index(best)], opaque), best[0])
-    ):
+    clearest = planes[waves.index(best)]
+    if best[1] == 0 or not _is_pure(clearest, best[0]) or not _is_in_strips(clearest, best[0]):
         return None
     offsets = np.stack([_sine(step, best[0]) for step in steps], 1).astype(np.float32)
     offsets = np.broadcast_to(offsets, (h, channels)).copy()
     return RowNoise(offsets=offsets, level=float(offsets.std(0).max()), by_columns=by_columns, period=1 / best[0])
 
 
-def _steps(plane: Levels) -> Floats:
+def _steps(plane: _Plane) -> Floats:
     """Return the differences of neighbouring rows in each part, (H - 1, parts). Edges are cut down."""
     parts = _parts(plane, _COLUMNS)
     return _cut_steps(_middle(parts[1:] - parts[:-1]))
@@ -266,10 +280,23 @@ def _cut_steps(each: Floats) -> Floats:
 def _spectrum(steps: Floats, frequencies: Floats) -> NDArray[np.complex128]:
     """Return the sines' complex amplitudes (F, parts) of offsets with these differences; the phase is of row 0."""
     n = len(steps)
-    window = np.hanning(n + 2)[1:-1]
+    windowed, scale = _windowed(steps)
     waves = np.exp(-2j * np.pi * np.outer(frequencies, np.arange(n)))
-    found = waves @ (window[:, None] * (steps - steps.mean(0))) * 2 / window.sum()
-    return np.asarray(found / (np.exp(2j * np.pi * frequencies) - 1)[:, None])
+    return np.asarray(waves @ windowed * scale / (np.exp(2j * np.pi * frequencies) - 1)[:, None])
+
+
+def _windowed(steps: Floats) -> tuple[Floats, float]:
+    """Return differences under a window, and the factor that makes sums of them amplitudes."""
+    window = np.hanning(len(steps) + 2)[1:-1]
+    return window[:, None] * (steps - steps.mean(0)), 2 / float(window.sum())
+
+
+def _spectrum_on_grid(steps: Floats, numbers: NDArray[np.intp]) -> NDArray[np.complex128]:
+    """Return what `_spectrum` does at the frequencies number / 2n, by a Fourier transform."""
+    n = len(steps)
+    windowed, scale = _windowed(steps)
+    found = np.fft.rfft(windowed, 2 * n, axis=0)[numbers] * scale
+    return np.asarray(found / (np.exp(1j * np.pi * numbers / n) - 1)[:, None])
 
 
 def _wave(steps: Floats) -> tuple[float, float]:
@@ -278,8 +305,9 @@ def _wave(steps: Floats) -> tuple[float, float]:
     if steps.shape[1] < _PARTS_OF_HUM:
         return 0.0, 0.0
     first = max(2 * _LEAST_CYCLES, 2 * n // _MOST_PERIOD)
-    frequencies = np.arange(first, 2 * n // _LEAST_PERIOD) / (2 * n)
-    parts = _spectrum(steps, frequencies)
+    numbers = np.arange(first, 2 * n // _LEAST_PERIOD)
+    frequencies = numbers / (2 * n)
+    parts = _spectrum_on_grid(steps, numbers)
     common = parts.mean(1)
     scatter = (np.abs(parts - common[:, None]) ** 2).mean(1) / (parts.shape[1] - 1)
     coherence = np.abs(common) ** 2 / (scatter + 1e-4)
@@ -299,7 +327,7 @@ def _wave(steps: Floats) -> tuple[float, float]:
     return (float(exact), amplitude) if told else (0.0, 0.0)
 
 
-def _is_pure(plane: Levels, frequency: float) -> bool:
+def _is_pure(plane: _Plane, frequency: float) -> bool:
     """Return whether a sine has no harmonics, the jumps of a repeated picture included."""
     parts = _parts(plane, _COLUMNS)
     steps = np.nan_to_num(_middle(parts[1:] - parts[:-1]))
@@ -308,10 +336,10 @@ def _is_pure(plane: Levels, frequency: float) -> bool:
     return bool((found[1:] <= _HARMONIC * found[0]).all())
 
 
-def _is_in_strips(plane: Levels, frequency: float) -> bool:
+def _is_in_strips(plane: _Plane, frequency: float) -> bool:
     """Return whether nearly all narrow strips of a plane have the sine that all have together."""
-    width = plane.shape[1] // _STRIP * _STRIP
-    strips = plane[:, :width].reshape(len(plane), -1, _STRIP)
+    width = plane.levels.shape[1] // _STRIP * _STRIP
+    strips = plane.known(np.arange(width)).reshape(len(plane.levels), -1, _STRIP)
     strips = strips[:, np.isfinite(strips).mean((0, 2)) >= _KNOWN]
     if strips.shape[1] < _PARTS_OF_HUM:
         return False
@@ -330,12 +358,13 @@ def _sine(steps: Floats, frequency: float) -> Floats:
 # Rows in parts -------------------------------------------------------------------------------------------------------
 
 
-def _parts(x: Levels, columns: int) -> Levels:
-    """Return some columns of a plane (H, W), in parts: (H, parts, n). Parts that are mostly not known are left out."""
-    parts = int(np.clip(x.shape[1] // 24, 3, _PARTS))
-    width = x.shape[1] // parts
+def _parts(plane: _Plane, columns: int) -> Levels:
+    """Return some columns of a plane, in parts: (H, parts, n). Parts that are mostly not known are left out."""
+    across = plane.levels.shape[1]
+    parts = int(np.clip(across // 24, 3, _PARTS))
+    width = across // parts
     step = max(width // columns, 1)
-    used = x[:, np.arange(parts)[:, None] * width + np.arange(0, width, step)[None]]
+    used = plane.known(np.arange(parts)[:, None] * width + np.arange(0, width, step)[None])
     return used[:, np.isfinite(used).mean((0, 2)) >= _KNOWN]
 
 

@@ -25,7 +25,7 @@ from ..denoiser import (
 )
 from ..fusion import fuse
 from ..network import NetworkConfig
-from ..settings import Engine, Settings
+from ..settings import Backend, Settings
 from ..tiling import GRID, Grid
 from .header import ForeignHeader
 
@@ -46,7 +46,7 @@ class GenerativeModel:
         label: what is drawn. None: the network is told nothing.
         path: its file.
         exact: always None: it computes in fp32.
-        engine: always torch.
+        backend: always torch.
     """
 
     header: ForeignHeader
@@ -55,7 +55,7 @@ class GenerativeModel:
     label: int | None = None
     path: Path | None = None
     exact: None = None
-    engine: Engine = "torch"
+    backend: Backend = "torch"
 
     @property
     def device(self) -> torch.device:

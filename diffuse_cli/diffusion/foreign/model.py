@@ -14,9 +14,10 @@ from torch import Tensor
 from ...errors import CheckpointError, UsageError
 from .. import checkpoint
 from ..denoiser import Observation, WindowedObservation, nothing_known
-from ..model import Model, chosen_dtype, device_of
+from ..devices import chosen_dtype, device_of
+from ..model import Model
 from ..network import NetworkConfig
-from ..settings import Device, Dtype, Engine, Settings, side_within, tile_side
+from ..settings import Backend, Device, Dtype, Settings, side_within, tile_side
 from ..tiling import GRID, Grid
 from .gaussian import ForeignDenoiser
 from .generative import GenerativeModel, sigmas_of
@@ -70,14 +71,16 @@ class ForeignModel:
         network: what computes, in its type.
         exact: the same in fp32. None: `network` is that.
         path: its file.
-        engine: always torch.
+        backend: always torch.
+        heap: nothing, as Vulkan is not used.
     """
 
     header: ForeignHeader
     network: "ModelDescriptor"
     exact: "ModelDescriptor | None" = None
     path: Path | None = None
-    engine: Engine = "torch"
+    backend: Backend = "torch"
+    heap: int | None = None
 
     @classmethod
     def load(cls, path: Path, *, device: Device = "auto", dtype: Dtype = "auto") -> "ForeignModel":
@@ -266,7 +269,7 @@ def drawing_model(model: AnyModel) -> Model | GenerativeModel | TextModel:
     return model if isinstance(model, GenerativeModel | TextModel) else core_of(model)
 
 
-def dtype_of(path: Path, device: Device, dtype: Dtype, engine: Engine = "torch") -> Dtype:
+def dtype_of(path: Path, device: Device, dtype: Dtype, backend: Backend = "torch") -> Dtype:
     """Return the type of numbers that a model computes in; the arguments are those of `Model.load`.
 
     Raises:
@@ -274,7 +277,7 @@ def dtype_of(path: Path, device: Device, dtype: Dtype, engine: Engine = "torch")
         UsageError: the device is not there.
     """
     header = checkpoint.read_info(path).foreign
-    chosen = chosen_dtype(device, dtype, engine)
+    chosen = chosen_dtype(device, dtype, backend)
     if header is not None and header.reads_text:  # on CPUs half precision is slow in most layers
         return chosen if dtype != "auto" or device_of(device).type == "cuda" else "fp32"
     return chosen if header is None or header.bf16 else "fp32"
@@ -287,7 +290,7 @@ def load_any(
     dtype: Dtype = "auto",
     threads: int | None = None,
     compiled: bool = False,
-    engine: Engine = "torch",
+    backend: Backend = "torch",
 ) -> AnyModel:
     """Load a checkpoint or an imported model onto a device. The arguments are those of `Model.load`.
 
@@ -298,9 +301,10 @@ def load_any(
     path = checkpoint.find(model)
     header = checkpoint.read_info(path).foreign
     if header is None:
-        return Model.load(path, device=device, dtype=dtype, threads=threads, compiled=compiled, engine=engine)
-    if engine != "torch" or compiled:
-        option = "--compile" if compiled else f"--engine {engine}"
+        return Model.load(path, device=device, dtype=dtype, threads=threads, compiled=compiled, backend=backend)
+    named = device if device.startswith("vulkan") else ""
+    if backend != "torch" or compiled or named:
+        option = "--compile" if compiled else f"--device {named}" if named else f"--backend {backend}"
         raise UsageError(f"{option} is for checkpoints of diffuse, not for imported models; leave it out")
     if threads is not None:
         torch.set_num_threads(threads)

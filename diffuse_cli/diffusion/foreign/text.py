@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ...degradation.operators import resize
 from ...errors import CheckpointError, OutOfMemoryError, PictureError, UsageError
-from ..settings import Engine, Settings
+from ..settings import Backend, Settings
 from .header import ForeignHeader
 from .unet_folder import check_diffusers
 
@@ -58,7 +58,7 @@ class TextModel:
         path: its folder.
         prompt: what it is told.
         exact: always None.
-        engine: always torch.
+        backend: always torch.
     """
 
     header: ForeignHeader
@@ -66,7 +66,7 @@ class TextModel:
     path: Path
     prompt: Prompt = field(default_factory=Prompt)
     exact: None = None
-    engine: Engine = "torch"
+    backend: Backend = "torch"
 
     @property
     def device(self) -> torch.device:

@@ -96,4 +96,4 @@ def with_style(model: Model, style: Style, name: str) -> Model:
     with torch.no_grad():
         for layer, change in style.delta.items():
             weights[layer].add_(change.to(weights[layer]))
-    return from_weights(exact, model.network.dtype, compiled=model.compiled, engine=model.engine, gpu=model.gpu)
+    return from_weights(exact, model.network.dtype, compiled=model.compiled, backend=model.backend, gpu=model.gpu)

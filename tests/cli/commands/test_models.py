@@ -68,7 +68,7 @@ def test_a_file_that_is_damaged_later_is_found(given: Program) -> None:
         "inpaint in.png --box 1,1,5,5 --model minus", "generate --model twice",
         "denoise in.png --model minus --noise 9",
         "denoise in.png --model minus --samples 3", "restore in.png --model minus --box 1,1,5,5",
-        "super-resolve in.png --model twice --engine ncnn", "denoise in.png --model prior.pth",
+        "super-resolve in.png --model twice --backend ncnn", "denoise in.png --model prior.pth",
         "evaluate --task denoise --data . --model twice", "super-resolve in.png --model twice --damaged inpaint",
         "evaluate --task denoise --data . --model prior --model prior",
     ],

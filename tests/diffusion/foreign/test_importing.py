@@ -144,7 +144,7 @@ def test_a_header_that_was_changed_is_refused(tmp_path: Path) -> None:
 def test_options_for_checkpoints_alone_are_refused(tmp_path: Path) -> None:
     path = imported(enlarger(), tmp_path).path
     assert path is not None
-    for how in ({"engine": "ncnn"}, {"compiled": True}):
+    for how in ({"backend": "ncnn"}, {"compiled": True}):
         with pytest.raises(UsageError, match="not for imported models"):
             load_any(path, **how)
     with pytest.raises(CheckpointError, match="imported model"):

@@ -170,7 +170,7 @@ def test_a_safety_checker_is_obeyed(drawer: TextModel, monkeypatch: pytest.Monke
         "inpaint in.png --box 3,3,4,4", "inpaint in.png --box 3,3,4,4 --prompt x --steps 1",
         "inpaint in.png --box 3,3,4,4 --prompt x --tile 64", "inpaint in.png --box 3,3,4,4 --prompt x --solver heun",
         "denoise in.png", "super-resolve in.png", "stylize in.png --prompt x --style in.png",
-        "generate --prompt x --engine ncnn",
+        "generate --prompt x --backend ncnn",
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_in_one_line(

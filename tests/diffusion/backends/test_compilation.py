@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from diffuse_cli.diffusion import inference
-from diffuse_cli.diffusion.engines import compilation
+from diffuse_cli.diffusion.backends import compilation
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from diffuse_cli.diffusion.engines.gpu_copies import fetch, send
+from diffuse_cli.diffusion.backends.gpu_copies import fetch, send
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

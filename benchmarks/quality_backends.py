@@ -1,9 +1,9 @@
-"""Engines that did not become one: python -m benchmarks.quality_engines PICTURES OUT.json
+"""Backends that did not become one: python -m benchmarks.quality_backends PICTURES OUT.json
 
 Needs `pip install openvino onnxruntime onnx onnxscript`. The network as ONNX, with ONNX Runtime and OpenVINO, in fp32,
 bf16 and int8 (every convolution but the outermost SKIPPED, statically, by channel, calibrated on six pictures): seconds
 of one core for a megapixel in tiles of 512, the shortest of three, and PSNR at noise 25 on the middles of twelve other
-pictures of the folder, unclipped and in float. An engine earns its place by 1.3 times torch's pace at 0.05 dB.
+pictures of the folder, unclipped and in float. A backend earns its place by 1.3 times torch's pace at 0.05 dB.
 """
 
 import json
@@ -125,7 +125,7 @@ def main() -> None:
             ways |= {f"ONNX Runtime int8{but}": onnx_runtime(small), f"OpenVINO int8{but}": openvino(small, "f32")}
         rows = []
         for way, call in ways.items():
-            row = {"engine": way, "psnr": psnr(call, tested)}
+            row = {"backend": way, "psnr": psnr(call, tested)}
             best = float("inf")
             for _ in range(3):
                 begin = time.process_time()

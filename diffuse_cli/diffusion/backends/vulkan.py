@@ -1,10 +1,13 @@
 """GPUs that Vulkan reaches, through ncnn: which there are, which one is meant, and how exact its half precision is."""
 
 import importlib.util
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...errors import UsageError
+from ...system.process import without_lines_of_libraries
 
 if TYPE_CHECKING:
     from ..network import UNet
@@ -14,6 +17,8 @@ MOST_APART: Final = 0.25
 """8-bit levels by which half precision may differ from fp32."""
 _SOFTWARE: Final = 3
 """ncnn's number for a GPU that is computed by the CPU."""
+_DEVICE_FILES: Final = (("/dev/dri", "renderD*"), ("/dev", "nvidia[0-9]*"), ("/dev", "dxg"), ("/dev", "mali*"))
+"""Folders, and names in them."""
 _KINDS: Final = ("a discrete GPU", "an integrated GPU", "a virtual GPU", "a GPU computed by the CPU")
 _PROBE_SIDE, _PROBE_SIGMA, _SIGMA_DATA = 64, 0.2, 0.5
 """Side of the probed window, and the noise that it is told, [-1, 1] units."""
@@ -53,15 +58,28 @@ def gpus() -> list[Gpu]:
     import ncnn
 
     found = []
-    for number in range(ncnn.get_gpu_count()):
-        info = ncnn.get_gpu_info(number)
-        memory = int(ncnn.get_gpu_device(number).get_heap_budget())
-        found.append(Gpu(number=number, name=str(info.device_name()), kind=int(info.type()), memory=memory))
+    with without_lines_of_libraries():  # ncnn describes each GPU there
+        for number in range(ncnn.get_gpu_count()):
+            info = ncnn.get_gpu_info(number)
+            memory = int(ncnn.get_gpu_device(number).get_heap_budget())
+            found.append(Gpu(number=number, name=str(info.device_name()), kind=int(info.type()), memory=memory))
     return found
 
 
+def _may_have_a_gpu() -> bool:
+    """Return whether the system may have a GPU. Linux has a file for each: of DRM, NVIDIA, WSL or Mali."""
+    if sys.platform != "linux":
+        return True
+    return any(any(Path(folder).glob(name)) for folder, name in _DEVICE_FILES)
+
+
 def real_gpu() -> Gpu | None:
-    """Return the first GPU that is not computed by the CPU. None: there is none."""
+    """Return the first GPU that is not computed by the CPU. None: there is none.
+
+    Drivers take half a second to load, so they are not asked where the system knows of no GPU.
+    """
+    if not _may_have_a_gpu():
+        return None
     return next((gpu for gpu in gpus() if not gpu.is_software), None)
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import UsageError
-from ..network import UNet
+from ..network import NetworkConfig, UNet
 from .ncnn_graph import INPUT, OUTPUT, blocks_of, folded_graph
 from .vulkan import half_is_exact
 
@@ -61,7 +61,7 @@ class NcnnNetwork(UNet):
             text.write_text(graph.text())
             weights.write_bytes(graph.data())
             if self._net.load_param(str(text)) != 0 or self._net.load_model(str(weights)) != 0:
-                raise UsageError("--engine ncnn: this version of it does not take the network; leave the option out")
+                raise UsageError("--backend ncnn: this version of it does not take the network; leave the option out")
 
     @property
     def dtype(self) -> torch.dtype:
@@ -113,6 +113,23 @@ def half_on_gpu(network: UNet, gpu: int) -> NcnnNetwork:
         if half_is_exact(network, half):
             return half
     raise UsageError("--dtype fp16: this GPU is off by more than a quarter of a level in it; leave the option out")
+
+
+def is_right_on_gpu(gpu: int) -> bool:
+    """Return whether a GPU gives what the CPU gives, on a small network of all kinds of layers.
+
+    Args:
+        gpu: its number, as Vulkan counts them.
+    """
+    small = UNet(NetworkConfig(channels=(16, 24), blocks=(1, 1), emb=16))
+    generator = torch.Generator().manual_seed(0)
+    for tensor in small.state_dict().values():
+        tensor.copy_(torch.randn(tensor.shape, generator=generator) if tensor.ndim else torch.ones(()))
+    small.fold()
+    try:
+        return half_is_exact(small, NcnnNetwork(small, torch.float32, gpu))
+    except (MemoryError, UsageError):
+        return False
 
 
 def _is_sound(outputs: Tensor) -> bool:

@@ -8,7 +8,8 @@ import torch
 
 from diffuse_cli import Denoise, restore
 from diffuse_cli.diffusion import inference
-from diffuse_cli.diffusion.model import Model, chosen_dtype
+from diffuse_cli.diffusion.devices import chosen_dtype
+from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import UsageError
 from diffuse_cli.provenance import recipe
@@ -22,7 +23,7 @@ pytest.importorskip("ncnn")
 @pytest.fixture(scope="module")
 def by_ncnn() -> Model:
     """The shipped weights."""
-    return Model.load("photo", device="cpu", engine="ncnn")
+    return Model.load("photo", device="cpu", backend="ncnn")
 
 
 @pytest.mark.parametrize("size", [(64, 64), (96, 208), (16, 16)])
@@ -34,7 +35,7 @@ def test_it_gives_what_torch_gives(by_ncnn: Model, model: Model, size: tuple[int
 
 
 def test_it_is_near_in_bf16(model: Model) -> None:
-    half = Model.load("photo", device="cpu", engine="ncnn", dtype="bf16")
+    half = Model.load("photo", device="cpu", backend="ncnn", dtype="bf16")
     assert half.network.dtype == torch.bfloat16
     torch.manual_seed(0)
     x, noise, cond = torch.randn(1, 8, 64, 96), torch.tensor([0.1]), torch.zeros(1, model.network.config.cond)
@@ -45,8 +46,8 @@ def test_it_is_near_in_bf16(model: Model) -> None:
 
 @pytest.mark.parametrize("noise", [0.0, 0.2])
 def test_pictures_agree_within_one_level(toy: Model, toy_file: Path, noise: float) -> None:
-    other = Model.load(toy_file, device="cpu", engine="ncnn")
-    assert (other.engine, other.network.dtype) == ("ncnn", torch.float32)
+    other = Model.load(toy_file, device="cpu", backend="ncnn")
+    assert (other.backend, other.network.dtype) == ("ncnn", torch.float32)
     known = dusty(noise=noise, steps=1)
     runs = [inference.Run(model=model, settings=Settings(tile=160)) for model in (other, toy)]
     made, plain = (inference.infer(known, run) for run in runs)
@@ -56,31 +57,31 @@ def test_pictures_agree_within_one_level(toy: Model, toy_file: Path, noise: floa
 
 def test_a_result_tells_it_and_is_replayed(run: Program, cat: Path, toy_file: Path, tmp_path: Path) -> None:
     how = ["--noise", "20", "--model", str(toy_file)]
-    ended = run("denoise", cat, *how, "--engine", "ncnn", "-o", "a.png")
+    ended = run("denoise", cat, *how, "--backend", "ncnn", "-o", "a.png")
     assert ended.exit_code == 0, ended.stderr
     assert run("denoise", cat, *how, "--dtype", "fp32", "-o", "plain.png").exit_code == 0
     told = recipe.read(tmp_path / "a.png") or {}
-    assert (told["engine"], told["dtype"]) == ("ncnn", "fp32")
+    assert (told["backend"], told["dtype"]) == ("ncnn", "fp32")
     assert abs(pixels(tmp_path / "a.png").astype(int) - pixels(tmp_path / "plain.png")).max() <= 1
     again = run("replay", "a.png", "--input", cat, "--model", toy_file)
     assert again.exit_code == 0, again.stderr
 
 
-def test_python_has_the_engine_too(toy_file: Path) -> None:
+def test_python_has_the_backend_too(toy_file: Path) -> None:
     noisy = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     by_torch = restore(noisy, Denoise(noise=20), model=toy_file, dtype="fp32")
-    by_ncnn = restore(noisy, Denoise(noise=20), model=toy_file, engine="ncnn")
+    by_ncnn = restore(noisy, Denoise(noise=20), model=toy_file, backend="ncnn")
     assert np.abs(by_ncnn.astype(int) - by_torch).max() <= 1
     with pytest.raises(UsageError, match="computes on the CPU"):
-        restore(noisy, Denoise(noise=20), model=toy_file, engine="ncnn", device="cuda")
+        restore(noisy, Denoise(noise=20), model=toy_file, backend="ncnn", device="cuda")
 
 
 def test_what_does_not_go_together_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="--compile is for --engine torch"):
-        Model.load("photo", engine="ncnn", compiled=True)
+    with pytest.raises(UsageError, match="--compile is for --backend torch"):
+        Model.load("photo", backend="ncnn", compiled=True)
     with pytest.raises(UsageError, match="computes on the CPU"):
-        Model.load("photo", device="cuda", engine="ncnn")
+        Model.load("photo", device="cuda", backend="ncnn")
     assert chosen_dtype("auto", "auto", "ncnn") == "fp32"
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'diffuse-cli\[ncnn\]'"):
-        Model.load("photo", engine="ncnn")
+        Model.load("photo", backend="ncnn")

@@ -1,0 +1,1 @@
+"""Several copies of one picture: registered, matched in light, weighed, and fused into one observation."""

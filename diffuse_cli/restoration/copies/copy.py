@@ -1,0 +1,120 @@
+"""A copy on the reference's pixels, in its light."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import PictureError
+from ...images.picture import Picture
+from ...images.units import LEVEL
+from ..noise_reading import NoiseReader
+from ..visible import unseen
+from .describing import Described, describe
+from .lighting import match_light
+from .placing import NoiseKept, noise_kept, place, shown
+from .registration import Map, Matrix, register, scale_of
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Copy:
+    """A copy on the reference's pixels.
+
+    Attributes:
+        name: as messages call it.
+        pixels: (H, W, C), in the reference's light, [-1, 1] units.
+        known: (H, W), where it shows anything.
+        what: what happened to it.
+        matrix: (3, 3), from the reference to the copy.
+        scale: its pixels per pixel of the reference.
+        kept: what became of its noise.
+        prior: the variance of its noise now, as the estimators tell, [-1, 1] units.
+        icc: its colour profile.
+    """
+
+    name: str
+    pixels: Map
+    known: Mask
+    what: Described
+    matrix: Matrix
+    scale: float
+    kept: NoiseKept
+    prior: float
+    icc: bytes = b""
+
+
+def reference(name: str, picture: Picture, read_noise: NoiseReader | None) -> Copy:
+    """Return the copy that the others are registered to.
+
+    Args:
+        name: as messages call it.
+        picture: as it was read.
+        read_noise: reads the noise of photographs.
+    """
+    hidden = unseen(picture)
+    what = describe(picture, read_noise)
+    size = (picture.pixels.shape[0], picture.pixels.shape[1])
+    return Copy(
+        name=name, pixels=picture.pixels, known=np.ones(size, bool) if hidden is None else ~hidden, what=what,
+        matrix=np.eye(3), scale=1.0, kept=noise_kept(np.eye(3), size, what.noise.grain or 0.0, 0),
+        prior=(what.noise.level / LEVEL) ** 2, icc=picture.source.icc,
+    )  # fmt: skip
+
+
+def placed(name: str, picture: Picture, first: Copy, number: int, read_noise: NoiseReader | None) -> Copy | None:
+    """Return a copy on the reference's pixels. None: it shows something else.
+
+    Args:
+        name: as messages call it.
+        picture: as it was read.
+        first: the reference.
+        number: of the copy; its noise is drawn by it.
+        read_noise: reads the noise of photographs.
+
+    Raises:
+        PictureError: it is gray, and the reference is not.
+    """
+    pixels = _in_channels(name, picture.pixels, first)
+    size = (first.pixels.shape[0], first.pixels.shape[1])
+    of_copy = (pixels.shape[0], pixels.shape[1])
+    found = register(_luma(first.pixels), _luma(pixels))
+    if found is None:
+        return None
+    moved = place(pixels, found.matrix, size)
+    known = shown(found.matrix, size, of_copy)
+    hidden = unseen(picture)
+    if hidden is not None:
+        known &= place(hidden.astype(np.float32), found.matrix, size) < 0.01
+    light = match_light(first.pixels, moved, known & first.known)
+    known &= ~light.clipped(moved)
+    what = describe(picture, read_noise)
+    kept = noise_kept(found.matrix, size, what.noise.grain or 0.0, number)
+    return Copy(
+        name=name, pixels=light.matched(moved), known=known, what=what, matrix=found.matrix,
+        scale=scale_of(found.matrix, size), kept=kept,
+        prior=(what.noise.level / LEVEL) ** 2 * kept.variance * light.square, icc=picture.source.icc,
+    )  # fmt: skip
+
+
+def _in_channels(name: str, pixels: Map, first: Copy) -> Map:
+    """Return a copy's pixels with as many channels as the reference has."""
+    channels = first.pixels.shape[2]
+    if pixels.shape[2] == channels:
+        return pixels
+    if channels == 1:
+        return _luma_of(pixels)[..., None]
+    raise PictureError(f"{name}: is gray, and {first.name} has colours; give one that has them too, or leave it out")
+
+
+def _luma_of(pixels: Map) -> Map:
+    if pixels.shape[2] == 1:
+        return pixels[..., 0]
+    luma: Map = pixels @ np.array([0.299, 0.587, 0.114], np.float32)
+    return luma
+
+
+def _luma(pixels: Map) -> Map:
+    """Return luma (H, W) in 8-bit levels."""
+    return (_luma_of(pixels) + 1) * np.float32(LEVEL)
