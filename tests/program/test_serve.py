@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROGRAM, Run
+from tests.conftest import PROGRAM
+from tests.helpers.program import Program
 
 pytest.importorskip("starlette", reason="needs the extra [serve]")
 pytest.importorskip("uvicorn", reason="needs the extra [serve]")
@@ -62,20 +63,20 @@ def test_sigterm_finishes_what_is_in_hand(toy_file: Path, cat: Path) -> None:
             socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
-def test_what_is_wrong_is_one_line(diffuse: Run, tmp_path: Path) -> None:
+def test_what_is_wrong_is_one_line(run: Program, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("short\n")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         for options, said in (
-            (["--host", "0.0.0.0"], b"other machines reach it, so it needs a token; give --token-file FILE"),
-            (["--token-file", "token"], b"token: a token has at least 16 characters"),
-            (["--token-file", "none"], b"none: the token cannot be read"),
-            (["--token", SECRET, "--token-file", "token"], b"give one of them"),
-            (["--port", port], b"Address already in use; give another, or --port 0"),
-            (["--max-body", "1K"], b"no picture fits"),
+            (["--host", "0.0.0.0"], "other machines reach it, so it needs a token; give --token-file FILE"),
+            (["--token-file", "token"], "token: a token has at least 16 characters"),
+            (["--token-file", "none"], "none: the token cannot be read"),
+            (["--token", SECRET, "--token-file", "token"], "give one of them"),
+            (["--port", port], "Address already in use; give another, or --port 0"),
+            (["--max-body", "1K"], "no picture fits"),
         ):
-            ended = diffuse("serve", *options)
-            assert (ended.returncode, ended.stderr.count(b"\n")) == (2, 1), ended.stderr
+            ended = run("serve", *options)
+            assert (ended.exit_code, ended.stderr.count("\n")) == (2, 1), ended.stderr
             assert said in ended.stderr
 
 
