@@ -664,7 +664,7 @@ def estimated() -> str:
 
 
 def server() -> str:
-    """How much quicker a small picture is with a server: ratios, because the machine was busy."""
+    """How much quicker a small picture is with a server."""
     found = report("server")["ways"]
     first = next(iter(found.values()))
     body = [

@@ -251,6 +251,7 @@ def _prepared(
     from .restoration.noise_reading import noise_reader
 
     _check(options)
+    _settings(options)  # refuses wrong ones before the model is loaded
     model = _model(options)
     header = None if isinstance(model, Model) else model.header
     steps, fidelity = as_drawn(header, options.get("steps"), options.get("fidelity"))
