@@ -251,7 +251,10 @@ def _prepared(
     from .restoration.noise_reading import noise_reader
 
     _check(options)
-    _settings(options)  # refuses wrong ones before the model is loaded
+    _settings(options)  # both refuse what is wrong before the model is loaded
+    SamplingRequest(
+        fidelity=options.get("fidelity"), steps=options.get("steps"), samples=count, uncertainty=count is not None
+    )  # fmt: skip
     model = _model(options)
     header = None if isinstance(model, Model) else model.header
     steps, fidelity = as_drawn(header, options.get("steps"), options.get("fidelity"))

@@ -13,7 +13,7 @@ from diffuse_cli.training.config import Length
 from diffuse_cli.training.lookalikes import lookalike
 from diffuse_cli.training.marks import DETECTOR, MarksRun, loss_of, oldest, train_detector
 from diffuse_cli.training.sample_spec import keyed
-from diffuse_cli.training.wear import KINDS, MARK, MISSING, NONE, ROOM, SIDE, UNSURE, worn, worn_by
+from diffuse_cli.training.wear import KINDS, MARK, MISSING, NONE, ROOM, SIDE, UNSURE, hardest, worn, worn_by
 from tests.conftest import EXAMPLES
 
 
@@ -41,13 +41,21 @@ def test_every_kind_is_drawn_and_told(kind: str) -> None:
 
 def test_a_crop_follows_from_its_generator_and_some_are_clean() -> None:
     clean = ramp(SIDE + ROOM)
-    crops = [worn(clean, keyed(0, k, 1)) for k in range(24)]
+    crops = [worn(clean, keyed(0, k, 1), clean=k % 4 == 0) for k in range(24)]
     again = worn(clean, keyed(0, 3, 1))
     assert np.array_equal(again.levels, crops[3].levels)
     assert np.array_equal(again.shown, crops[3].shown)
     assert crops[0].levels.shape == (SIDE, SIDE, 3)
-    bare = sum(not (crop.shown > NONE).any() for crop in crops)
-    assert 1 <= bare <= 12
+    bare = [k for k, crop in enumerate(crops) if not (crop.shown > NONE).any()]
+    assert set(range(0, 24, 4)) <= set(bare)
+    assert len(bare) <= 12
+
+
+def test_the_crop_with_the_strongest_narrow_things_is_the_hardest() -> None:
+    smooth = ramp(SIDE + ROOM)
+    lined = smooth.copy()
+    lined[::9] = 255
+    assert hardest([smooth, lined, smooth]) is lined
 
 
 def test_what_cannot_be_seen_does_not_count() -> None:

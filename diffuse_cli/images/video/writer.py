@@ -247,8 +247,7 @@ def _video(target: Container, form: _Form, kind: str = "") -> Stream:
     if coding.chosen == "h264":
         options["bf"] = "0"  # with B-frames, x264's macroblock tree reads memory that nobody wrote: the bytes vary
     if coding.chosen == "hevc":
-        # with psychovisual optimisation or several threads, the bytes of equal runs vary
-        options["x265-params"] = "log-level=none:pools=none:frame-threads=1:psy-rd=0:psy-rdoq=0"
+        options["x265-params"] = "log-level=none"
     if coding.chosen == "ffv1":
         options = {"level": "3", "slicecrc": "1"}
     video = target.add_stream(_ENCODERS[coding.chosen], rate=clip.rate, options=options)

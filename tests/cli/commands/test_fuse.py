@@ -86,7 +86,7 @@ def test_folders_are_grouped(run: Program, copies: Path, toy_file: Path) -> None
     (copies / "shots").mkdir()
     for name, second in (("a.png", 1), ("c.png", 2), ("other.png", 50)):
         exif = Image.Exif()
-        exif.get_ifd(0x8769)[0x9003] = f"2026:03:02 14:59:{second:02d}"
+        exif[0x8769] = {0x9003: f"2026:03:02 14:59:{second:02d}"}
         with Image.open(copies / name) as image:
             image.save(copies / "shots" / name, exif=exif)
     done = run("fuse", "shots", "-o", "fused/", "--model", toy_file)
