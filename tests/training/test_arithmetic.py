@@ -127,9 +127,9 @@ def test_loss_and_gradients_are_the_reference_trainers() -> None:
     grads = dict(theirs.named_parameters())
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None
-        scale = float(grads[name].grad.abs().max()) + 1e-6
+        wanted = grads[name].grad
         # processors with AMX differ by up to 2 %
-        torch.testing.assert_close(parameter.grad / scale, grads[name].grad / scale, rtol=3e-2, atol=5e-3)
+        assert float((parameter.grad - wanted).norm()) <= 0.03 * float(wanted.norm()) + 1e-6, name
 
 
 @pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16), (1, 9)])
