@@ -21,10 +21,10 @@ from .connection import Connection, Reply
 from .display import Display
 from .planning import plan_files, show_plan
 from .products import RestoredPicture
-from .restorer import Wanted
 from .results import Results
 from .steps import header_pixels
 from .task_source import TaskSource
+from .wanted import Wanted
 from .working import PictureWork, begin, working
 
 if TYPE_CHECKING:

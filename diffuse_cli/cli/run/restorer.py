@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -31,7 +30,6 @@ from .clips import (
     earlier_frames,
     may_be_clip,
     not_held,
-    sequence_facts,
     standing,
 )
 from .cluster import check_engine
@@ -39,12 +37,13 @@ from .damaged import mender, told
 from .display import Display
 from .imported import NOTHING, for_model, header_of
 from .planning import coding_of, plan_files, show_plan
-from .products import Answer, Checkpoint, RestoredPicture, answer_of, products_beside
+from .products import Answer, RestoredPicture, answer_of, products_beside
 from .reading import Input, Inputs
 from .results import Results
 from .sequences import FrameSequence, sequences_of
 from .steps import Made, PictureSteps, Shown, header_pixels
 from .task_source import TaskSource
+from .wanted import Wanted
 from .working import PictureWork, begin, working
 
 if TYPE_CHECKING:
@@ -52,7 +51,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...diffusion.foreign.model import AnyModel
-    from ...images.choices import Damaged
     from ...images.encoding import Encoding
     from ...images.picture import Picture
     from ...images.video.clip import ClipPart
@@ -164,71 +162,6 @@ def _masks(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> list[Path]:
         plan.refuse_existing([path for path in masks if in_the_way(path)])
     plan.check_folders(masks)
     return masks
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What a job's recipe says before its picture is read.
-
-    Attributes:
-        tasks: what is asked for.
-        compute: how to compute.
-        encoding: how results are coded.
-        damaged: what becomes of damaged pictures.
-        clips: how clips are restored; None = they are refused.
-        known: what recipes say of the checkpoint, if that is known already.
-    """
-
-    tasks: TaskSource
-    compute: Compute
-    encoding: "Encoding"
-    damaged: "Damaged"
-    clips: ClipOptions | None = None
-    known: Checkpoint | None = None
-
-    @cached_property
-    def checkpoint(self) -> Checkpoint:
-        """What recipes say of the checkpoint. If it is not known already, the file is read.
-
-        Raises:
-            CheckpointError: there is no such checkpoint.
-            UsageError: the device or the type of numbers cannot be used.
-        """
-        return checkpoint_of(self.compute) if self.known is None else self.known
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what another machine is told, which has numbers of its own."""
-        return {key: value for key, value in vars(self).items() if key != "checkpoint"}
-
-    def __call__(self, job: Job) -> dict[str, Any]:
-        """Return the recipe. The input's hash is still empty."""
-        from ...images.encoding import is_clip_name
-
-        task, facts = self.tasks.of(job)
-        coding = coding_of(job.product, self.encoding).to_recipe(job.output) if job.output != PIPE else {}
-        computing = answer_of(job).to_recipe(job, self.checkpoint)
-        damaged = {"damaged": self.damaged} if self.damaged == "inpaint" else {}
-        clip = sequence_facts(self.clips)
-        if self.clips is not None and is_clip_name(job.source):
-            clip = clip_facts(self.clips)
-        return {**computing, **task.to_recipe(), **facts, **damaged, **clip, **coding, "input": ""}
-
-
-def checkpoint_of(how: Compute) -> Checkpoint:
-    """Return what recipes say of a checkpoint.
-
-    Args:
-        how: names it.
-
-    Raises:
-        CheckpointError: there is no such checkpoint.
-        UsageError: the device or the type of numbers cannot be used.
-    """
-    from ...diffusion.checkpoint import file_sha256, find
-    from ...diffusion.foreign.model import dtype_of
-
-    path, place = find(how.model), how.place()
-    return file_sha256(path), dtype_of(path, place.device, how.dtype, place.backend), how.compile
 
 
 def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:

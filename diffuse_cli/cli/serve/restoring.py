@@ -22,9 +22,10 @@ from ..run.display import Display
 from ..run.planning import Batch
 from ..run.products import Checkpoint, RestoredPicture
 from ..run.reading import Inputs
-from ..run.restorer import Restorer, Wanted, checkpoint_of
+from ..run.restorer import Restorer
 from ..run.results import Results
 from ..run.task_source import SameTask
+from ..run.wanted import Wanted, checkpoint_of
 from .line import Ticket
 from .request import Wish
 
