@@ -10,7 +10,7 @@ from ..batch import plan
 
 ImportedRole = Literal["denoise", "dejpeg", "deblur", "restore"]
 
-app = typer.Typer(help="List, check and import models.", rich_markup_mode=None, invoke_without_command=True)
+app = typer.Typer(help="List, check, import and export models.", rich_markup_mode=None, invoke_without_command=True)
 
 Which = Annotated[str, typer.Argument(metavar="[NAME|FILE]", help="Checkpoint.")]
 

@@ -358,7 +358,7 @@ viewer.addEventListener("keydown", (event) => {
   const moves = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
   const keys = {
     PageUp: () => step(-1), PageDown: () => step(1), 0: fit, 1: () => oneToOne(), f: nextFailure,
-    m: () => toggle("filled"), u: () => toggle("overlay"), b: () => split(view.split < 50 ? 100 : 0),
+    m: () => toggle("filled"), u: () => toggle("overlay"), b: () => split(view.split <= 50 ? 100 : 0),
     "+": () => zoomTo(view.zoom * 1.5), "=": () => zoomTo(view.zoom * 1.5), "-": () => zoomTo(view.zoom / 1.5),
   };
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
