@@ -1,4 +1,4 @@
-"""The lowest versions that pyproject.toml allows, of all but torch, torchvision, ray and gcsfs, which are large.
+"""The lowest versions that pyproject.toml allows, of all but what is large or agrees with no other lowest version.
 
 `python -m tools.lowest_versions` prints them as pip's requirements. With `--check` it compares them with what is
 installed.
@@ -15,7 +15,9 @@ from pathlib import Path
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-LEFT_OUT = ("torch", "torchvision", "ray", "gcsfs")
+LEFT_OUT = (
+    "torch", "torchvision", "ray", "gcsfs", "s3fs", "diffusers", "transformers", "onnx", "onnxscript", "onnxruntime",
+)  # fmt: skip
 
 
 def lowest() -> dict[str, str]:
