@@ -141,7 +141,8 @@ def _least_cut(take: Costs, first: Pixels, second: Pixels, apart: Costs) -> Mask
     """
     count = len(take)
     every, source, sink = np.arange(count), np.full(count, count), np.full(count, count + 1)
-    tails, heads = np.concatenate([source, every, first]), np.concatenate([every, sink, second])
+    tails = np.concatenate([source, every, first]).astype(np.int32)  # as maximum_flow takes them
+    heads = np.concatenate([every, sink, second]).astype(np.int32)
     room = np.concatenate([take.clip(0), (-take).clip(0), apart])
     back = np.zeros(len(room), np.int32)
     graph = csr_array(
