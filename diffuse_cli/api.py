@@ -251,8 +251,8 @@ def _prepared(
     from .restoration.noise_reading import noise_reader
 
     _check(options)
-    _settings(options)  # both refuse what is wrong before the model is loaded
-    SamplingRequest(
+    base = _settings(options)  # this and the request refuse what is wrong before the model is loaded
+    request = SamplingRequest(
         fidelity=options.get("fidelity"), steps=options.get("steps"), samples=count, uncertainty=count is not None
     )  # fmt: skip
     model = _model(options)
@@ -260,8 +260,7 @@ def _prepared(
     steps, fidelity = as_drawn(header, options.get("steps"), options.get("fidelity"))
     if isinstance(task, Stylize) and steps != 1 and fidelity is None:
         fidelity = 0.0  # the mean would be its colours alone
-    request = SamplingRequest(fidelity=fidelity, steps=steps, samples=count, uncertainty=count is not None)
-    base = _settings(options)
+    request = replace(request, fidelity=fidelity, steps=steps)
     if count is None:
         settings = request.settings(base, fills_holes=task.fills_holes)
     else:

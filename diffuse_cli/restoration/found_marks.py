@@ -30,8 +30,7 @@ from ..images.picture import Picture
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL, luma
 from .visible import visible
-from .wear_evidence import counted
-from .wear_evidence import evidence as evidence_of_wear
+from .wear_evidence import counted, evidence_of_wear
 
 Mask = NDArray[np.bool_]
 _TILE: Final = 1024

@@ -64,7 +64,7 @@ def _unrest(luma: NDArray[np.float32], marks: NDArray[np.bool_]) -> NDArray[np.f
     return np.asarray((square - mean * mean).clamp_min(0).sqrt()[0, 0].numpy())
 
 
-def evidence(counts: Counts, pixels: int) -> float:
+def evidence_of_wear(counts: Counts, pixels: int) -> float:
     """Return how surely a picture is worn: from 0 on it is.
 
     Args:

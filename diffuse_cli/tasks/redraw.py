@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..images.mask_picture import check_size
 from ..images.source_type import EDITED
-from .stylize import in_colour
+from .stylize import in_colour, unchanged
 from .task import check_range, to_recipe
 
 if TYPE_CHECKING:
@@ -46,15 +45,11 @@ class Redraw:
         Raises:
             PictureError: the mask is of another size.
         """
-        from ..restoration.problem import AsTrained, Findings, Problem
+        from ..restoration.problem import AsTrained, Problem
 
-        if self.mask is not None:
-            check_size(self.mask, picture)
-        if self.strength == 0:
-            return Problem()
-        if self.mask is not None and not self.mask.any():
-            nothing = "the mask is empty, so nothing is changed (white = change)"
-            return Problem(findings=Findings(warnings=(nothing,)))
+        nothing = unchanged(self.strength, self.mask, picture)
+        if nothing is not None:
+            return nothing
         return Problem(picture=in_colour(picture), observation=AsTrained(), hole=self.mask)
 
     @staticmethod

@@ -71,15 +71,11 @@ class Stylize:
         Raises:
             PictureError: the mask is of another size.
         """
-        from ..restoration.problem import Findings, Problem, Repainting
+        from ..restoration.problem import Problem, Repainting
 
-        if self.mask is not None:
-            check_size(self.mask, picture)
-        if self.strength == 0:
-            return Problem()
-        if self.mask is not None and not self.mask.any():
-            nothing = "the mask is empty, so nothing is changed (white = change)"
-            return Problem(findings=Findings(warnings=(nothing,)))
+        nothing = unchanged(self.strength, self.mask, picture)
+        if nothing is not None:
+            return nothing
         how = Repainting(
             sigma=_SIGMA * self.strength, scale=2 ** (1 + _OCTAVES * self.strength), levels=LEVELS,
             keep_luma=self.keep_luma, where=self.mask,
@@ -119,6 +115,29 @@ class Stylize:
 
         where = np.ones(picture.pixels.shape[:2], bool) if self.mask is None else self.mask
         return where if picture.alpha is None else where & (picture.alpha > 0)
+
+
+def unchanged(strength: float, mask: "NDArray[np.bool_] | None", picture: "Picture") -> "Problem | None":
+    """Return the problem of a picture of which nothing is painted again; None: something is.
+
+    Args:
+        strength: of the painting.
+        mask: (H, W), True where it is painted again. None: everywhere.
+        picture: the file's.
+
+    Raises:
+        PictureError: the mask is of another size.
+    """
+    from ..restoration.problem import Findings, Problem
+
+    if mask is not None:
+        check_size(mask, picture)
+    if strength == 0:
+        return Problem()
+    if mask is not None and not mask.any():
+        nothing = "the mask is empty, so nothing is changed (white = change)"
+        return Problem(findings=Findings(warnings=(nothing,)))
+    return None
 
 
 def in_colour(picture: "Picture") -> "Picture":

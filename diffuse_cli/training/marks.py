@@ -207,13 +207,12 @@ def _begun(folder: Path, seed: int, init: Path | None) -> _State:
     Raises:
         CheckpointError: the folder's or the first weights cannot be read.
     """
-    net = fresh(seed)
-    if init is not None:
+    net, path = fresh(seed), folder / STATE
+    if init is not None and not path.exists():
         net.load_state_dict(load_detector(init).state_dict())
     muon = Muon([layer.weight for _, layer, _ in net.layers()], lr=0.0)
     adam = torch.optim.Adam([net.gain], lr=0.0, betas=(0.9, 0.99))
     state = _State(net=net, average=ema.copy_of(net), muon=muon, adam=adam)
-    path = folder / STATE
     if not path.exists():
         return state
     try:

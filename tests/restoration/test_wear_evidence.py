@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diffuse_cli.restoration.wear_evidence import Counts, counted, evidence
+from diffuse_cli.restoration.wear_evidence import Counts, counted, evidence_of_wear
 
 SIZE = (120, 160)
 
@@ -29,11 +29,11 @@ def test_marks_in_calm_surroundings_are_counted_apart() -> None:
 
 def test_more_marks_tell_more_and_larger_pictures_need_more() -> None:
     few, many = Counts(2, 1), Counts(40, 25)
-    assert evidence(few, 384**2) < 0 < evidence(many, 384**2)
-    assert evidence(many, 384**2) == evidence(many, 1000)
-    assert evidence(many, 12_000_000) < evidence(many, 384**2)
+    assert evidence_of_wear(few, 384**2) < 0 < evidence_of_wear(many, 384**2)
+    assert evidence_of_wear(many, 384**2) == evidence_of_wear(many, 1000)
+    assert evidence_of_wear(many, 12_000_000) < evidence_of_wear(many, 384**2)
 
 
 @pytest.mark.parametrize("pixels", [100, 384**2, 50_000_000])
 def test_nothing_is_no_evidence(pixels: int) -> None:
-    assert evidence(Counts(0, 0), pixels) < 0
+    assert evidence_of_wear(Counts(0, 0), pixels) < 0

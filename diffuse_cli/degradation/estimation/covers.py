@@ -75,17 +75,22 @@ def find_cover(pixels: NDArray[np.float32], mask: Mask) -> Cover | None:
         pixels: (H, W, C), [-1, 1] units.
         mask: (H, W), the cover and little beside it.
     """
+    free = ~ndimage.binary_dilation(mask, iterations=2)
+    if not free.any():
+        return None
     inside = ndimage.distance_transform_edt(mask)
-    found = [_measured(pixels, mask, inside, inset) for inset in _INSETS]
+    _, nearest = ndimage.distance_transform_edt(~free, return_indices=True)
+    found = [_measured(pixels, free, nearest, inside, inset) for inset in _INSETS]
     sure = [each for each in found if each is not None]
     return min(sure, key=lambda each: each[0])[1] if sure else None
 
 
-def _measured(pixels: NDArray[np.float32], mask: Mask, inside: Floats, inset: int) -> tuple[float, Cover] | None:
+def _measured(
+    pixels: NDArray[np.float32], free: Mask, nearest: Indices, inside: Floats, inset: int
+) -> tuple[float, Cover] | None:
     """Return a cover with a rim of `inset` pixels, and what it leaves of the differences across its border."""
-    free = ~ndimage.binary_dilation(mask, iterations=2)
     core = inside > inset
-    rows, columns, beside = _across(core & (inside <= inset + _BAND), free, 2 * (inset + _BAND + 3))
+    rows, columns, beside = _across(core & (inside <= inset + _BAND), nearest, 2 * (inset + _BAND + 3))
     if len(rows) < _FEWEST:
         return None
     q, p = pixels[rows, columns].astype(np.float64), pixels[beside[0], beside[1]].astype(np.float64)
@@ -101,12 +106,9 @@ def _measured(pixels: NDArray[np.float32], mask: Mask, inside: Floats, inset: in
     return left, Cover(opacity=1 - share, tint=tint, core=core)
 
 
-def _across(band: Mask, free: Mask, farthest: float) -> tuple[Indices, Indices, Indices]:
+def _across(band: Mask, nearest: Indices, farthest: float) -> tuple[Indices, Indices, Indices]:
     """Return the pixels of a band, their rows and columns (N,), and the nearest free pixels (2, N), near enough."""
     rows, columns = np.nonzero(band)
-    if not free.any():
-        return rows[:0], columns[:0], np.zeros((2, 0), np.int64)
-    _, nearest = ndimage.distance_transform_edt(~free, return_indices=True)
     beside = nearest[:, rows, columns]
     near = np.hypot(rows - beside[0], columns - beside[1]) < farthest
     return rows[near], columns[near], beside[:, near]
