@@ -11,11 +11,13 @@ python -m benchmarks.quality_marks thresholds --data DIR ... [--limit N]
             --data must be photographs that the detector was not trained on, and none of the test sets
 
 Prints JSON, as checkpoints/measured/marks-PART.json holds it. Pixels that a mark of `degrade --worn` changes by
-fewer levels than `VISIBLE` are not asked for, nor those of other marks that training calls unsure (training/wear.py)
+fewer levels than `VISIBLE` are not asked for (`SEEN` for a dirty sensor), nor those of other marks that training calls
+unsure (training/wear.py)
 """
 
 import argparse
 import json
+import math
 import sys
 import zlib
 from collections.abc import Iterator
@@ -42,6 +44,7 @@ Mask = NDArray[np.bool_]
 PRINTS: dict[MaskKind, float] = {"dust": 0.005, "scratches": 0.01, "tears": 0.02}
 VISIBLE = 20.0
 REACH = 2
+CALM, SEEN = 5.0, 5.0
 
 
 def found(levels: Levels, strength: float = 0.5) -> Mask:
@@ -70,8 +73,26 @@ def others(levels: Levels, name: str) -> Iterator[tuple[str, Levels, Mask, Mask]
             yield kind, worn, (shown > 0), (shown > 0) & (shown < UNSURE)
 
 
+def dusty(levels: Levels, name: str) -> Iterator[tuple[str, Levels, Mask, Mask]]:
+    """Yield the same of soft spots of a dirty sensor in calm places, where they are seen; as PNG and as JPEG."""
+    rng = keyed(zlib.crc32(name.encode()), 0, 4)
+    rows, columns = np.indices(levels.shape[:2])
+    light, shade = levels.mean(2), np.zeros(levels.shape[:2])
+    for _ in range(100):
+        radius, y, x = math.exp(rng.uniform(1, 2.7)), rng.integers(levels.shape[0]), rng.integers(levels.shape[1])
+        reach, soft = np.hypot(rows - y, columns - x) / radius, rng.uniform(0.3, 1)
+        around = light[reach < 4]
+        if around.std() < CALM and around.mean() > 50 and not shade[reach < 6].any():
+            rise = np.clip((1 + soft / 2 - reach) / soft, 0, 1)
+            shade = np.maximum(shade, rng.uniform(0.05, 0.25) * rise**2 * (3 - 2 * rise))
+    spotted = (levels * (1 - shade[..., None])).round().astype(np.uint8)
+    seen = levels.mean(2) - spotted.mean(2) > SEEN
+    yield "sensor dust", spotted, shade > 0, seen
+    yield "sensor dust, JPEG", through_jpeg(spotted, 85, "4:2:0"), shade > 0, seen
+
+
 def worn_rows(name: str, levels: Levels) -> Iterator[Row]:
-    for draw in (prints, others):
+    for draw in (prints, others, dusty):
         for kind, worn, truth, seen in draw(levels, name):
             yield {"kind": kind, **dict(zip(COUNTS, judged(found(worn), truth, seen).tolist(), strict=True))}
 

@@ -61,3 +61,16 @@ def test_infrared_is_evidence() -> None:
     assert found.infrared == pytest.approx(3 * 90 / (96 * 128), rel=0.1)
     assert found.marks[40:43, 10:100].mean() > 0.95
     assert find_marks(Picture(pixels=pixels)).infrared is None
+
+
+def test_two_spots_of_a_dirty_sensor_are_sure_and_one_is_not() -> None:
+    rng = np.random.default_rng(0)
+    rows, columns = np.indices((128, 128))
+    sky = 120 + rows[..., None] * np.array([0.2, 0.3, 0.4]) + rng.normal(0, 2, (128, 128, 3))
+    for places in (((40, 40), (80, 90)), ((60, 60),)):
+        levels = sky.copy()
+        for y, x in places:
+            levels *= 1 - 0.15 * np.exp(-((np.hypot(rows - y, columns - x) / 5) ** 4))[..., None]
+        found = find_marks(Picture(pixels=to_unit(levels.round().astype(np.uint8), 8)))
+        assert all(found.marks[place] for place in places)
+        assert all(found.sure[place] for place in places) == (len(places) > 1)
