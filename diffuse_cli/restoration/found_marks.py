@@ -2,8 +2,8 @@
 
 A network tells how likely each pixel is part of a mark (diffusion/mark_detector.py). What is likely enough begins a
 mark. It is followed through less likely pixels to its ends, as edges are by hysteresis (Canny 1986). That finds lines.
-Specks are few pixels: each narrow thing is judged by its looks and by what the network says of it
-(degradation/estimation/marks.py).
+Specks are few pixels: each narrow thing is measured (degradation/estimation/marks.py), and a second network judges it
+by these measures (diffusion/speck_judge.py).
 """
 
 import functools
@@ -18,14 +18,14 @@ from scipy import ndimage
 from torch import Tensor
 
 from ..degradation.estimation.infrared import infrared_marks, infrared_of
-from ..degradation.estimation.marks import find_marks as find_parts
-from ..degradation.estimation.marks import torn
+from ..degradation.estimation.marks import candidates, torn
 from ..degradation.estimation.sensor_dust import dust_mask, find_sensor_dust
 from ..degradation.mask_shapes import grown
 from ..diffusion import checkpoint
 from ..diffusion.denoiser import pad_to_multiple
 from ..diffusion.devices import gains_by_bf16
 from ..diffusion.mark_detector import CLASSES, MULTIPLE, MarkDetector, evidence, load_detector
+from ..diffusion.speck_judge import SpeckJudge, load_judge
 from ..diffusion.tiling import plan_tiles, widened
 from ..images.picture import Picture
 from ..images.tensors import to_tensor
@@ -41,6 +41,8 @@ _BEGINS: Final = (0.95, 0.9)
 """Chances from which a mark, and a missing part, begins at strength 0.5."""
 _FOLLOWED: Final = (0.8, 0.5)
 """Chances down to which they are followed."""
+_SPECK: Final = 0.6
+"""Chance from which a narrow thing is a speck or a scratch, at strength 0.5."""
 _SPAN: Final = 5.0
 """How far --mask-strength moves the logits of these, from 0 to 1."""
 _FEWEST: Final = 3
@@ -93,7 +95,7 @@ def find_marks(picture: Picture, strength: float = 0.5) -> FoundMarks:
     followed_parts = [
         followed(logits[k], logit(_BEGINS[k]) + shift, logit(_FOLLOWED[k]) + shift) for k in range(len(CLASSES))
     ]
-    judged = find_parts(levels, logits[0], strength), torn(levels)
+    judged = _specks(levels, logits[0], logit(_SPECK) + shift), torn(levels)
     parts = [followed_parts[k] | judged[k] for k in range(len(CLASSES))]
     light = luma(x)[0, 0].numpy()
     worn = evidence_of_wear(counted((light + 1) * np.float32(LEVEL), parts[0], logits[0]), light.size) > 0
@@ -114,6 +116,22 @@ def find_marks(picture: Picture, strength: float = 0.5) -> FoundMarks:
     return FoundMarks(
         marks=found[0] | seen_grown, missing=found[1], sure=sure | seen_grown, infrared=float(seen.mean())
     )  # fmt: skip
+
+
+@torch.no_grad()
+def _specks(levels: NDArray[np.float32], logits: NDArray[np.float32], least: float) -> Mask:
+    """Return the narrow things that the judge takes for specks or scratches, (H, W).
+
+    Args:
+        levels: (H, W, C), 0..255.
+        logits: (H, W), the detector's.
+        least: logit of the judge, at least.
+    """
+    found = np.zeros(logits.shape, bool)
+    for parts in candidates(levels, logits):
+        said = judge()(torch.from_numpy(parts.measures).float()).numpy()
+        found |= np.concatenate([[False], said > least])[parts.labels]
+    return found
 
 
 def followed(logits: NDArray[np.float32], begins: float, ends: float) -> Mask:
@@ -168,3 +186,13 @@ def detector() -> MarkDetector:
     """
     dtype = torch.bfloat16 if gains_by_bf16(torch.device("cpu")) else torch.float32
     return load_detector(checkpoint.estimator("marks")).fold(dtype)
+
+
+@functools.cache
+def judge() -> SpeckJudge:
+    """Return the judge of specks that comes with the checkpoints.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    return load_judge(checkpoint.estimator("specks"))

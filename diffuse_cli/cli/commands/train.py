@@ -1,6 +1,7 @@
-"""`diffuse train`, `diffuse train plot`, `diffuse train export`, `diffuse train noise` and `diffuse train marks`."""
+"""`diffuse train`, `diffuse train plot` and `export`, and of small networks: `noise`, `marks` and `specks`."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -216,12 +217,7 @@ def noise(
     from ..batch import plan
 
     plan.check_outputs([output], force=force)
-
-    def tick(done: int) -> None:
-        if done % 100 == 0 or done == crops:
-            typer.echo(f"{done} of {crops} crops", err=True)
-
-    typer.echo(train_regressor(data, output, model, crops, seed, tick))
+    typer.echo(train_regressor(data, output, model, crops, seed, _every_hundred(crops)))
 
 
 @app.command()
@@ -259,6 +255,30 @@ def marks(
         typer.echo(f"diffuse: stopped; the state is saved in {out}, and the same command goes on", err=True)
         raise typer.Exit(CODES[stop.signal])
     typer.echo(str(out / "marks.safetensors"))
+
+
+@app.command()
+def specks(
+    data: Annotated[list[Path], typer.Option(metavar="DIR", help="Clean photographs. Repeat for more.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The judge (.safetensors).")],
+    crops: Annotated[int, typer.Option(metavar="N", help="Crops to learn from; an eighth is held out.", min=16)] = 2400,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the crops.")] = 0,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite a file that exists.")] = False,
+) -> None:
+    """Train the judge of specks for --mask auto. It sees what the detector says of crops that are worn on purpose."""
+    from ...training.specks import train_judge
+    from ..batch import plan
+
+    plan.check_outputs([output], force=force)
+    typer.echo(train_judge(data, output, crops, seed, _every_hundred(crops)))
+
+
+def _every_hundred(crops: int) -> Callable[[int], None]:
+    def tick(done: int) -> None:
+        if done % 100 == 0 or done == crops:
+            typer.echo(f"{done} of {crops} crops", err=True)
+
+    return tick
 
 
 def add_to(parent: typer.Typer) -> None:

@@ -2,9 +2,9 @@
 
 Candidates are what an opening or a closing removes (top-hats: Giakoumis, Nikolaidis, Pitas 2006): things narrower than
 the filter that are lighter or darker than their surroundings, by more than the texture there. Each candidate is then
-measured: how far it stands out, whether it has one tone, how thin it is, how much around it looks like a mark. A line
-through these measures decides, unless a network denies it. It was fitted on photographs with and without painted marks.
-Tears and missing corners are flat areas of paper white or scanner black at the border.
+measured: how far it stands out, whether it has one tone, how thin it is, how much around it looks like a mark, what the
+detector says of it. diffusion/speck_judge.py goes by these measures. Tears and missing corners are flat areas of paper
+white or scanner black at the border.
 """
 
 import math
@@ -40,23 +40,9 @@ _LEAST_COLOUR: Final = 2.0
 """Mean difference of the channels, in levels, of a picture in colour."""
 FEATURES: Final = (
     "height", "outstanding", "one tone", "thinness", "size", "crowd", "extreme", "steepness", "less colour", "colour",
-    "largest logit",
+    "largest logit", "logit", "logit around", "light", "gray",
 )  # fmt: skip
-"""What `features` measures of each part; the last one is what a network says of it."""
-_DENIED: Final = -2.0
-"""Logit up to which the network denies that a part is a mark, if no pixel of it has more."""
-
-
-_GRAY: Final = (-0.088, 1.861, -0.429, -0.246, 0.781, -1.217, -0.195, 2.644, -9.05)
-_COLOUR: Final = (0.341, 1.504, -0.266, -0.325, 0.874, -1.156, 0.456, 2.755, -1.624, -0.768, -10.62)
-"""Weights of the measures, and an offset: above 0 is a mark. Gray pictures go by the first eight.
-
-Logistic regressions on the parts of 44 training photographs, at 420 to 800 pixels a side, with and without dust and
-scratches painted on them, worn and white, and noise; the offset is where, on six other training photographs, about
-0.25 % of the area of clean ones is taken for marks, before the network has its say.
-"""
-_SPAN: Final = 6.0
-"""How far --mask-strength moves it."""
+"""What is measured of each part. The last two are 1 for light parts, and for gray pictures."""
 _FLAT: Final = 2.0
 """Std of levels, in 5x5 pixels and in all, up to which an area is paper or a scanner's lid."""
 _PAPER, _BLACK = 170.0, 25.0
@@ -71,29 +57,6 @@ _RARE: Final = 0.01
 """Share of the picture elsewhere that has a tear's tone."""
 
 
-def find_marks(levels: NDArray[np.float32], logits: NDArray[np.float32], strength: float = 0.5) -> NDArray[np.bool_]:
-    """Return which narrow things seem to be dust or scratches.
-
-    Args:
-        levels: (H, W, C), 0..255.
-        logits: (H, W), what a network says of each pixel, see diffusion/mark_detector.py.
-        strength: 0 = only what is surely damage .. 1 = whatever may be.
-
-    Returns:
-        (H, W).
-    """
-    found = np.zeros(levels.shape[:2], bool)
-    line = np.array(_COLOUR if _is_coloured(levels) else _GRAY)
-    for parts in candidates(levels, logits):
-        scores = parts.measures[:, : len(line) - 1] @ line[:-1] + line[-1]
-        large = parts.measures[:, FEATURES.index("size")] >= math.log(_FEWEST)
-        shift = _SPAN * (0.5 - strength)
-        denied = parts.measures[:, FEATURES.index("largest logit")] <= _DENIED + shift
-        kept = np.concatenate([[False], large & ~denied & (scores > shift)])
-        found |= kept[parts.labels]
-    return found
-
-
 def _is_coloured(levels: NDArray[np.float32]) -> bool:
     return levels.shape[2] == 3 and float((channels.highest(levels) - channels.lowest(levels)).mean()) > _LEAST_COLOUR
 
@@ -104,7 +67,7 @@ class Parts:
 
     Attributes:
         labels: (H, W), 0 = none, else the number of a part, from 1.
-        measures: (N, len(FEATURES)), the features of each part.
+        measures: (N, len(FEATURES)), of each part.
     """
 
     labels: NDArray[np.int32]
@@ -119,6 +82,7 @@ def candidates(levels: NDArray[np.float32], logits: NDArray[np.float32]) -> list
         logits: (H, W), of a network.
     """
     luma = torch.from_numpy((levels @ luma_weights(levels.shape[2])).astype(np.float32))[None, None]
+    gray = 0.0 if _is_coloured(levels) else 1.0
     grow = max(math.sqrt(luma.numel() / 2**20), 1.0)
     chroma = (
         channels.highest(levels) - channels.lowest(levels)
@@ -126,28 +90,35 @@ def candidates(levels: NDArray[np.float32], logits: NDArray[np.float32]) -> list
         else np.zeros(levels.shape[:2], np.float32)
     )
     radii = [round(r * grow) for r in _RADII]
-    return [_parts(x, chroma, logits, radii) for x in (luma, 255 - luma)]
+    return [
+        _parts(tones, chroma, logits, radii, (is_light, gray)) for tones, is_light in ((luma, 1.0), (255 - luma, 0.0))
+    ]  # fmt: skip
 
 
-def _parts(luma: Tensor, chroma: NDArray[np.float32], logits: NDArray[np.float32], radii: list[int]) -> Parts:
+def _parts(
+    luma: Tensor, chroma: NDArray[np.float32], logits: NDArray[np.float32], radii: list[int],
+    of_all: tuple[float, float],
+) -> Parts:  # fmt: skip
     rise = torch.stack([luma - opened(luma, r) for r in radii]).amax(0)
     usual = box_mean(rise, _NEIGHBOURHOOD // 2)
     seen = rise > torch.clamp(_RISE * usual, min=_LEAST_RISE)
     labels, count = ndimage.label(seen[0, 0].numpy(), _TOUCHING)
-    return Parts(labels=labels, measures=_features(luma, chroma, logits, seen, labels, count))
+    measures = _features(luma, chroma, logits, seen, labels, count)
+    return Parts(labels=labels, measures=np.concatenate([measures, np.broadcast_to(of_all, (count, 2))], 1))
 
 
 def _features(
     luma: Tensor, chroma: NDArray[np.float32], logits: NDArray[np.float32], seen: Tensor, labels: NDArray[np.int32],
     count: int,
 ) -> Floats:  # fmt: skip
-    """Return the `FEATURES` of each part, (N, len(FEATURES))."""
+    """Return what is measured of each part alone: all `FEATURES` but the last two."""
     # What is around a mark is told from pixels that are none, nor a mark's soft rim.
     free = 1 - dilated(seen.float(), 1)
     weight = box_mean(free, 6).clamp_min(1e-3)
     mean = box_mean(free * luma, 6) / weight
     spread = (box_mean(free * (luma - mean) ** 2, 6) / weight).clamp_min(0).sqrt()
     crowd = box_mean(seen.float(), 32)
+    said = torch.from_numpy(logits)[None, None]
     inside = labels > 0
     index = labels[inside] - 1
 
@@ -173,6 +144,8 @@ def _features(
         np.log((average(chroma) + 4) / (average(box_mean(torch.from_numpy(chroma)[None, None], 6)[0, 0].numpy()) + 4)),
         np.log(average(chroma) + 4),
         np.asarray(ndimage.maximum(logits, labels, np.arange(1, count + 1)), np.float64).reshape(-1),
+        average(logits),
+        average((box_mean(free * said, 6) / weight)[0, 0].numpy()),
     ]
     return np.stack(measures, 1)
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from diffuse_cli.degradation.estimation.marks import find_marks, torn
+from diffuse_cli.degradation.estimation.marks import FEATURES, candidates, torn
 from tests.conftest import EXAMPLES, pixels
 
 Mask = NDArray[np.bool_]
@@ -15,14 +15,19 @@ def near(mask: Mask, reach: int = 2) -> Mask:
     return np.asarray(ndimage.binary_dilation(mask, iterations=reach))
 
 
-def test_what_the_network_says_counts() -> None:
+def test_scratches_are_among_the_candidates_and_are_measured() -> None:
     levels = pixels(EXAMPLES / "camera_scratched.png")[..., None].astype(np.float32)
     truth = pixels(EXAMPLES / "camera_mask.png") > 0
     said = np.where(truth, 4, -6).astype(np.float32)
-    found = find_marks(levels, said)
-    assert (found & truth).sum() > 0.3 * truth.sum()
-    assert (found & near(truth, 4)).sum() > 0.8 * found.sum()
-    assert find_marks(levels, np.full(truth.shape, -6, np.float32)).sum() < 0.5 * found.sum()
+    light, dark = candidates(levels, said)
+    assert ((light.labels > 0) & truth).sum() > 0.8 * truth.sum()
+    for parts, is_light in ((light, 1), (dark, 0)):
+        assert parts.measures.shape == (parts.labels.max(), len(FEATURES))
+        assert np.isfinite(parts.measures).all()
+        assert (parts.measures[:, FEATURES.index("light")] == is_light).all()
+        assert (parts.measures[:, FEATURES.index("gray")] == 1).all()
+    inside = np.unique(light.labels[truth & (light.labels > 0)]) - 1
+    assert (light.measures[inside, FEATURES.index("largest logit")] == 4).all()
 
 
 @pytest.mark.parametrize("tone", [235, 8])
@@ -41,5 +46,6 @@ def test_a_missing_corner_and_not_the_sky(tone: int) -> None:
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 200, 3), (40, 40, 1)])
 def test_nothing_in_nothing(shape: tuple[int, int, int]) -> None:
     said = np.zeros(shape[:2], np.float32)
-    assert not find_marks(np.full(shape, 90, np.float32), said).any()
-    assert not find_marks(np.zeros(shape, np.float32), said, 1.0).any()
+    for parts in candidates(np.full(shape, 90, np.float32), said):
+        assert not parts.labels.any()
+        assert parts.measures.shape == (0, len(FEATURES))
