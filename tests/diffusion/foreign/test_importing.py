@@ -132,7 +132,7 @@ def test_wrappings_of_trainers_are_taken_off(tmp_path: Path, wrapped: dict[str, 
 @pytest.mark.parametrize(
     ("name", "data", "word"),
     [
-        ("a.onnx", b"\x08\x07\x12\x04", "ONNX"), ("a.param", b"7767517\n2 2\n", "ncnn"), ("a.bin", bytes(40), "a.param"),
+        ("a.onnx", b"\x08\x07\x12\x04", "ONNX"), ("a.param", b"7767517\n", "ncnn"), ("a.bin", bytes(40), "a.param"),
         ("a.h5", b"\x89HDF\r\n", "Keras"), ("a.tflite", b"\x1c\0\0\0TFL3", "Lite"), ("a.pth", b"<!DOCTYPE", "web page"),
         ("a.safetensors", b"version https://git-lfs.github.com/", "lfs pull"), ("a.pt", "archive", "unpack it"),
         ("b.pth", "cut", "ends early"),
