@@ -255,8 +255,8 @@ def load(path: Path) -> "UNet":
 
     info = read_info(path)
     if info.foreign is not None:
-        commands = " and ".join(info.foreign.commands)
-        raise CheckpointError(f"{path}: is an imported model ({info.foreign.words}); it is for {commands}")
+        words, fits = info.foreign.words, info.foreign.fits
+        raise CheckpointError(f"{path}: is an imported model ({words}); it is for {fits}")
     try:
         network = UNet(NetworkConfig.from_json(info.config))
     except CheckpointError as error:

@@ -37,6 +37,12 @@ def header_of(compute: Compute) -> "tuple[str, ForeignHeader] | None":
     return None if header is None else (path.stem, header)
 
 
+def own_scale(compute: Compute) -> float | None:
+    """Return the factor by which an imported model enlarges. None: it is another kind of model."""
+    found = header_of(compute)
+    return None if found is None or found[1].scale == 1 else float(found[1].scale)
+
+
 def for_model(
     tasks: TaskSource, compute: Compute, op: str, *, drawn: bool, damaged: "Damaged", told: PromptOptions = NOTHING,
     label: str | None = None,
