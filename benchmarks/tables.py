@@ -822,21 +822,36 @@ def models_published() -> str:
     return markdown(["set", "condition", "model", "PSNR", "95 %", "published"], body)
 
 
+MODELS_REAL = (
+    ("DnCNN", "denoise"), ("DnCNN", "prior"), ("DnCNN", "dejpeg"), ("DCTLSA", "super-resolve x4"),
+    ("Compact", "super-resolve x4"), ("CRAFT", "super-resolve x4"), ("DITN", "super-resolve x4"),
+)  # fmt: skip
+"""Architectures and roles that published weights were tried of."""
+_OF_FOLDERS = [
+    ["UNet2DModel", "folder", "generate", "1 or 3", "", "whole", "", "✓", "own tiny"],
+    ["pipelines", "folder", "text", "3", "", "whole", "yes", "✓", "random"],
+]
+"""Rows of folders of diffusers, whose options tests/diffusion/foreign try."""
+
+
 def models() -> str:
-    """Architectures of imported models, with random weights."""
+    """Architectures of imported models, and what they were tried with."""
     body = []
     for row in report("models")["models"]:
         if "failed" in row:
-            body.append([row["architecture"], row["class"], "fails", "", "", "", "", row["failed"].split(": ", 1)[1]])
+            said = row["failed"].split(": ", 1)[1]
+            body.append([row["architecture"], row["class"], "fails", "", "", "", "", said, ""])
             continue
         scale = f" x{row['scale']}" if row["scale"] > 1 else ""
         tiles = f"{row['tiled']:.2g}" if "tiled" in row and not row["whole"] else "whole"
         works = all(row.get(key, True) for key in ("gray", "depth_and_alpha", "ensemble", "other_scale", "kept"))
         body.append(
             [row["architecture"], row["class"], f"{row['role']}{scale}", str(row["channels"]),
-             "" if row["whole"] else str(row["margin"]), tiles, "yes" if row["bf16"] else "", "✓" if works else "no"]
+             "" if row["whole"] else str(row["margin"]), tiles, "yes" if row["bf16"] else "", "✓" if works else "no",
+             "published" if (row["architecture"], f"{row['role']}{scale}") in MODELS_REAL else "random"]
         )  # fmt: skip
-    return markdown(["architecture", "class", "role", "channels", "margin", "tiles", "bf16", "options"], body)
+    head = ["architecture", "class", "role", "channels", "margin", "tiles", "bf16", "options", "weights"]
+    return markdown(head, body + _OF_FOLDERS)
 
 
 def _changes(of: str, task: str) -> list[list[str]]:

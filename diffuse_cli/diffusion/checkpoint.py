@@ -133,7 +133,8 @@ def find(model: str | Path = DEFAULT_MODEL) -> Path:
     if path.is_dir():
         if (path / INDEX).is_file():
             return path
-        raise CheckpointError(f"{path}: is a folder; --model takes a {SUFFIX} file, a name, or a pipeline of diffusers")
+        raise CheckpointError(f"{path}: is a folder; --model takes a {SUFFIX} file, a name, or a pipeline of "
+                              "diffusers; a UNet2DModel is imported first: diffuse models import DIR")  # fmt: skip
     names = ", ".join(known) or "none"
     raise CheckpointError(f"{model}: no such model; the names known here are {names}, and --model takes a file too")
 
