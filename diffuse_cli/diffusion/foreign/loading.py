@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,11 +24,21 @@ _AVERAGED: Final = ("params_ema", "params-ema", "model_ema", "net_g_ema", "g_ema
 """Where trainers keep the running average of the weights, which is taken before the weights themselves."""
 _DEEPEST: Final = 2
 """Wrappings of a network whose names are taken off to find its architecture."""
-_NUMBERS: Final[list[Any]] = [
-    *((np.float64(0).__reduce__()[0], f"{module}.multiarray.scalar") for module in ("numpy.core", "numpy._core")),
-    np.dtype, *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool")),
-]  # fmt: skip
-"""Numbers of numpy, which trainers write beside the weights. They are data."""
+
+
+class _Left:
+    """Stands for a number of numpy that trainers write beside weights. A forged one could harm, so none is made."""
+
+    def __init__(self, *parts: object) -> None:
+        """Forget the parts."""
+
+    def __setstate__(self, state: object) -> None:
+        """Forget the state."""
+
+
+_LEFT: Final[list[Any]] = [
+    (_Left, name) for name in ("numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+]
 
 
 def check_spandrel() -> None:
@@ -80,8 +89,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _unpickled(path: Path) -> object:
-    """Return what `torch.save` wrote, if it is tensors and numbers in containers."""
-    with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMBERS):
+    """Return what `torch.save` wrote, if it is tensors and numbers in containers. Numbers of numpy are left out."""
+    with warnings.catch_warnings(), torch.serialization.safe_globals(_LEFT):
         warnings.simplefilter("ignore")  # of pickles of a later protocol
         return torch.load(path, map_location="cpu", weights_only=True)
 
