@@ -828,7 +828,7 @@ MODELS_REAL = (
 )  # fmt: skip
 """Architectures and roles that published weights were tried of."""
 _OF_FOLDERS = [
-    ["UNet2DModel", "folder", "generate", "1 or 3", "", "whole", "", "✓", "own tiny"],
+    ["UNet2DModel", "folder", "generate", "1 or 3", "", "whole", "", "✓", "random"],
     ["pipelines", "folder", "text", "3", "", "whole", "yes", "✓", "random"],
 ]
 """Rows of folders of diffusers, whose options tests/diffusion/foreign try."""

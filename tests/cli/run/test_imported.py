@@ -32,7 +32,7 @@ def test_an_enlarger_has_a_factor_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_network_for_holes_makes_no_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     task = SameTask(task=Inpaint(boxes=[(1, 1, 5, 5)]))
     with pytest.raises(UsageError, match="leave --tile out"):
-        imported.for_model(task, known(monkeypatch, LAMA), "inpaint", drawn=False, damaged="restore")
+        imported.for_model(task, known(monkeypatch, LAMA), "inpaint", drawn=False, damaged="keep")
 
 
 def test_commands_are_told_in_words() -> None:
