@@ -797,15 +797,25 @@ def bettered() -> str:
 
 
 MODELS_PUBLISHED = {
-    ("set12", "dncnn_25"): "30.43", ("CBSD68", "dncnn_25"): "29.23", ("CBSD68", "fdncnn_gray"): "29.22",
+    ("set12", "noise 25", "dncnn_25"): "30.43", ("CBSD68", "noise 25", "dncnn_25"): "29.23",
+    ("CBSD68", "noise 25", "fdncnn_gray"): "29.22", ("Classic5_gray", "JPEG 10", "dncnn3"): "29.40",
+    ("Classic5_gray", "JPEG 40", "dncnn3"): "33.77",
 }  # fmt: skip
-"""PSNR as Zhang et al. 2017 and their repository publish it (noise 25, Set12 and BSD68), by test set and model."""
+"""PSNR as Zhang et al. 2017 and their repository publish it, by test set, condition and model."""
 
 
 def models_published() -> str:
     """Published weights of other people beside the core."""
     body = []
-    for name in ("models-x2", "models-x3", "models-x4", "models-noise", "models-fdncnn", "models-noise12"):
+    for name in (
+        "models-x2",
+        "models-x3",
+        "models-x4",
+        "models-noise",
+        "models-fdncnn",
+        "models-noise12",
+        "models-jpeg",
+    ):
         for row in rows(name):
             if row["method"] not in ("the input", "bicubic"):
                 low, high = row["interval"]["psnr"]
@@ -816,27 +826,42 @@ def models_published() -> str:
                         row["method"],
                         figure("psnr", row["mean"]["psnr"]),
                         f"{low:.2f} .. {high:.2f}",
-                        MODELS_PUBLISHED.get((row["set"], row["method"]), ""),
+                        MODELS_PUBLISHED.get((row["set"], row["condition"], row["method"]), ""),
                     ]
                 )
     return markdown(["set", "condition", "model", "PSNR", "95 %", "published"], body)
 
 
+MODELS_REAL = (
+    ("DnCNN", "denoise"), ("DnCNN", "prior"), ("DnCNN", "dejpeg"), ("DCTLSA", "super-resolve x4"),
+    ("Compact", "super-resolve x4"), ("CRAFT", "super-resolve x4"), ("DITN", "super-resolve x4"),
+)  # fmt: skip
+"""Architectures and roles that published weights were tried of."""
+_OF_FOLDERS = [
+    ["UNet2DModel", "folder", "generate", "1 or 3", "", "whole", "", "✓", "random"],
+    ["pipelines", "folder", "text", "3", "", "whole", "yes", "✓", "random"],
+]
+"""Rows of folders of diffusers, whose options tests/diffusion/foreign try."""
+
+
 def models() -> str:
-    """Architectures of imported models, with random weights."""
+    """Architectures of imported models, and what they were tried with."""
     body = []
     for row in report("models")["models"]:
         if "failed" in row:
-            body.append([row["architecture"], row["class"], "fails", "", "", "", "", row["failed"].split(": ", 1)[1]])
+            said = row["failed"].split(": ", 1)[1]
+            body.append([row["architecture"], row["class"], "fails", "", "", "", "", said, ""])
             continue
         scale = f" x{row['scale']}" if row["scale"] > 1 else ""
         tiles = f"{row['tiled']:.2g}" if "tiled" in row and not row["whole"] else "whole"
         works = all(row.get(key, True) for key in ("gray", "depth_and_alpha", "ensemble", "other_scale", "kept"))
         body.append(
             [row["architecture"], row["class"], f"{row['role']}{scale}", str(row["channels"]),
-             "" if row["whole"] else str(row["margin"]), tiles, "yes" if row["bf16"] else "", "✓" if works else "no"]
+             "" if row["whole"] else str(row["margin"]), tiles, "yes" if row["bf16"] else "", "✓" if works else "no",
+             "published" if (row["architecture"], f"{row['role']}{scale}") in MODELS_REAL else "random"]
         )  # fmt: skip
-    return markdown(["architecture", "class", "role", "channels", "margin", "tiles", "bf16", "options"], body)
+    head = ["architecture", "class", "role", "channels", "margin", "tiles", "bf16", "options", "weights"]
+    return markdown(head, body + _OF_FOLDERS)
 
 
 def _changes(of: str, task: str) -> list[list[str]]:

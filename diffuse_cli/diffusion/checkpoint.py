@@ -133,7 +133,8 @@ def find(model: str | Path = DEFAULT_MODEL) -> Path:
     if path.is_dir():
         if (path / INDEX).is_file():
             return path
-        raise CheckpointError(f"{path}: is a folder; --model takes a {SUFFIX} file, a name, or a pipeline of diffusers")
+        raise CheckpointError(f"{path}: is a folder; --model takes a {SUFFIX} file, a name, or a pipeline of "
+                              "diffusers; a UNet2DModel is imported first: diffuse models import DIR")  # fmt: skip
     names = ", ".join(known) or "none"
     raise CheckpointError(f"{model}: no such model; the names known here are {names}, and --model takes a file too")
 
@@ -255,8 +256,8 @@ def load(path: Path) -> "UNet":
 
     info = read_info(path)
     if info.foreign is not None:
-        commands = " and ".join(info.foreign.commands)
-        raise CheckpointError(f"{path}: is an imported model ({info.foreign.words}); it is for {commands}")
+        words, fits = info.foreign.words, info.foreign.fits
+        raise CheckpointError(f"{path}: is an imported model ({words}); it is for {fits}")
     try:
         network = UNet(NetworkConfig.from_json(info.config))
     except CheckpointError as error:

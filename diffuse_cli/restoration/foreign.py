@@ -110,7 +110,8 @@ def _filled(y: Tensor, hole: NDArray[np.bool_], model: ForeignModel, run: Run, *
     left = hole.copy()
     for window in windows:
         part = torch.from_numpy(left[window])
-        made, _ = filled(model, x[..., window[0], window[1]], part, memory, gray=gray)
+        y_window, ensemble = x[..., window[0], window[1]], run.settings.ensemble
+        made, _ = filled(model, y_window, part, memory, gray=gray, ensemble=ensemble)
         x[..., window[0], window[1]] = made
         left[window] = False
         tick()

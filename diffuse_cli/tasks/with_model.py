@@ -44,7 +44,7 @@ def check_model(header: "ForeignHeader", name: str, op: str, *, drawn: bool) -> 
         UsageError: the model does something else, or makes no samples.
     """
     if op not in header.commands:
-        raise UsageError(f"--model {name}: is for {' and '.join(header.commands)} ({header.words}), not for {op}")
+        raise UsageError(f"--model {name}: is for {header.fits} ({header.words}), not for {op}")
     check_samples(header, name, drawn=drawn)
 
 
@@ -94,7 +94,7 @@ def with_model(task: Task, header: "ForeignHeader") -> "WithModel":
         UsageError: the task or one of its options is nothing that the model knows.
     """
     if not set(_TASKS.get(type(task), ())) & set(header.commands):
-        raise UsageError(f"a model for {' and '.join(header.commands)} ({header.words}) does not fit this task")
+        raise UsageError(f"a model for {header.fits} ({header.words}) does not fit this task")
     if isinstance(task, SuperResolve):
         task = replace(task, plain=not task.consistent)
     if isinstance(task, Denoise) and header.role == "denoise":

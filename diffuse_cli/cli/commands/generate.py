@@ -128,13 +128,14 @@ def generate(
         show_plan(what, files)
         return
     from ...diffusion.foreign.model import drawing_model
+    from ...diffusion.foreign.text import TextModel
 
     with Display(quiet=files.quiet, total=jobs) as display:
         begin(what, files, display)
         display.prepare("loading the model")
         model = drawing_model(compute.load())
-        if header is not None and header.reads_text:
-            say_of_folder(info.path, header, display)
+        if header is not None and isinstance(model, TextModel):
+            say_of_folder(model, header, display)
         drawer = _Drawer(
             columns=_columns(count, labels) if grid else None, settings=settings, size=(height, width),
             labels=labels, guidance=guidance, wanted=wanted, model=_told(model, text),

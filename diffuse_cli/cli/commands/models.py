@@ -116,7 +116,7 @@ def import_(
         file, name=name, role=role, noise=noise, regression=regression, licence=licence, force=force
     )
     context = "all of a picture" if header.whole else f"margin {header.margin}"
-    typer.echo(f"{path}: {header.words}, {context}; for {', '.join(header.commands)} with --model {path.stem}")
+    typer.echo(f"{path}: {header.words}, {context}; for {header.fits} with --model {path.stem}")
 
 
 @app.command()

@@ -16,7 +16,9 @@ def super_resolve(
     scale: Annotated[
         float | None,
         typer.Option(
-            metavar="S", help="Factor: 2 is twice as wide and high. Any number above 1, up to 8.", show_default="2"
+            metavar="S",
+            help="Factor: 2 is twice as wide and high. Any number above 1, up to 8.",
+            show_default="2; an imported model's own",
         ),
     ] = None,
     to_size: Annotated[
@@ -54,6 +56,7 @@ def super_resolve(
     diagnosis.
     """
     from ...tasks.super_resolve import SuperResolve
+    from ..run.imported import own_scale
     from ..run.restorer import restore_files
     from ..run.task_source import SameTask
 
@@ -61,6 +64,8 @@ def super_resolve(
         _fuse(files, scale, to_size, long_edge, consistent or plain or label is not None, keeping, compute, which)
         return
     size = None if to_size is None else two_numbers("to-size", to_size)
+    if scale is None and to_size is None and long_edge is None:
+        scale = own_scale(compute)
     task = SuperResolve(scale=scale, to_size=size, long_edge=long_edge, consistent=consistent, plain=plain)
     restore_files("super-resolve", SameTask(task=task), files, keeping, compute, which, clips, server, label=label)
 

@@ -16,11 +16,13 @@ from .task_source import SameTask, TaskSource
 
 NOTHING: Final = PromptOptions()
 """No prompt."""
+_LARGE: Final = 256
+"""Side of pictures that a CPU draws so slowly that it is said before."""
 
 if TYPE_CHECKING:
     from ...diffusion.foreign.header import ForeignHeader
     from ...diffusion.foreign.model import AnyModel
-    from ...diffusion.foreign.text import Prompt
+    from ...diffusion.foreign.text import Prompt, TextModel
     from ...images.choices import Damaged
     from ...tasks.task import Task
 
@@ -35,6 +37,12 @@ def header_of(compute: Compute) -> "tuple[str, ForeignHeader] | None":
     except CheckpointError:  # that is said when the model is loaded
         return None
     return None if header is None else (path.stem, header)
+
+
+def own_scale(compute: Compute) -> float | None:
+    """Return the factor by which an imported model enlarges. None: it is another kind of model."""
+    found = header_of(compute)
+    return None if found is None or found[1].scale == 1 else float(found[1].scale)
 
 
 def for_model(
@@ -75,6 +83,8 @@ def for_model(
     settings = compute.settings(1)
     if header.generates and (settings.tile != "auto" or settings.memory is not None):
         raise UsageError(f"--model {name}: draws in one piece; leave --tile and --memory out")
+    if header.role == "inpaint" and settings.tile != "auto":
+        raise UsageError(f"--model {name}: fills each hole in one window; leave --tile out, --memory limits windows")
     auto = header.whole and settings.tile == "auto"
     tile: int | str = "auto" if auto else side_of(header, settings) or "off"
     return _OfModel(tasks=tasks, header=header, name=name, tile=tile, model=compute.model, told=told, label=label)
@@ -129,12 +139,15 @@ def scheduler_of(folder: Path) -> dict[str, str]:
     return {"scheduler": check_folder(folder).get("scheduler", ("", "none"))[1]}
 
 
-def say_of_folder(folder: Path, header: "ForeignHeader", display: Display) -> None:
-    """Tell the licence of a pipeline's folder, and whether it looks at what it drew."""
+def say_of_folder(model: "TextModel", header: "ForeignHeader", display: Display) -> None:
+    """Tell the licence of a pipeline's folder, whether it looks at what it drew, and that a CPU takes long."""
     from ...diffusion.foreign.pipeline_folder import has_safety_checker
 
+    folder = model.path
     looks = "its safety checker looks at results" if has_safety_checker(folder) else "it has no safety checker"
     display.say(f"{folder}: {header.architecture}; licence: {header.licence or 'not stated'}; {looks}")
+    if model.device.type == "cpu" and header.side >= _LARGE:
+        display.say(f"no GPU: pictures of {header.side}x{header.side} take long; the first step tells how long")
 
 
 def prompt_of(told: PromptOptions, tasks: TaskSource | None = None) -> "Prompt":
@@ -193,7 +206,7 @@ class _OfModel(TaskSource):
         from ...diffusion.foreign.text import TextModel
 
         if isinstance(model, TextModel):
-            say_of_folder(model.path, self.header, display)
+            say_of_folder(model, self.header, display)
             return model.told(prompt_of(self.told, self.tasks))
         return model.told(self.label) if isinstance(model, GenerativeModel) else model
 

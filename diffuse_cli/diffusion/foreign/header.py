@@ -88,6 +88,12 @@ class ForeignHeader:
         return COMMANDS[self.role]
 
     @property
+    def fits(self) -> str:
+        """The commands that the model fits, in words."""
+        *others, last = self.commands
+        return f"{', '.join(others)} and {last}" if others else last
+
+    @property
     def is_prior(self) -> bool:
         """Whether it is a denoiser that is told the level of the noise."""
         return self.role == "prior"

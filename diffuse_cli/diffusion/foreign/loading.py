@@ -1,10 +1,10 @@
 """Other people's files -> tensors -> a network. Nothing that a file holds is run."""
 
+import errno
 import importlib.util
 import pickle
 import re
 import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,12 +13,32 @@ import torch
 from torch import Tensor
 
 from ...errors import DEFECTS, CheckpointError, OutOfMemoryError, UsageError
+from .formats import refuse_others
 
 if TYPE_CHECKING:
     from spandrel import ModelDescriptor
 
 _FORBIDDEN: Final = re.compile(r"GLOBAL ([\w.]+)|[Gg]lobal '?([\w.]+)")
 _DIGITS: Final = re.compile(r"\d+")
+_AVERAGED: Final = ("params_ema", "params-ema", "model_ema", "net_g_ema", "g_ema", "ema")
+"""Where trainers keep the running average of the weights, which is taken before the weights themselves."""
+_DEEPEST: Final = 2
+"""Wrappings of a network whose names are taken off to find its architecture."""
+
+
+class _Left:
+    """Stands for a number of numpy that trainers write beside weights. A forged one could harm, so none is made."""
+
+    def __init__(self, *parts: object) -> None:
+        """Forget the parts."""
+
+    def __setstate__(self, state: object) -> None:
+        """Forget the state."""
+
+
+_LEFT: Final[list[Any]] = [
+    (_Left, name) for name in ("numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+]
 
 
 def check_spandrel() -> None:
@@ -43,14 +63,15 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         CheckpointError: the file is missing, damaged, TorchScript, or holds something else than tensors.
     """
-    from spandrel import canonicalize_state_dict
-
     try:
-        if _is_safetensors(path):
+        if not _has_header(path):
+            refuse_others(path)
+        if _has_header(path) or path.suffix.lower() == ".safetensors":
             return _safetensors(path)
-        _refuse_programs(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        found = _unpickled(path)
     except (OSError, MemoryError) as error:
+        if getattr(error, "errno", None) == errno.EINVAL:  # as torch has it where an archive ends early
+            raise CheckpointError(f"{path}: ends early; download it again") from None
         raise CheckpointError(
             f"{path}: cannot be read: {getattr(error, 'strerror', None) or _first_line(error)}"
         ) from None
@@ -62,17 +83,33 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise CheckpointError(f"{path}: not a file of weights, or damaged ({_first_line(error)})") from None
     if not isinstance(found, dict):
         raise CheckpointError(f"{path}: holds no weights by name, but a {type(found).__name__}")
-    named = canonicalize_state_dict({str(name): value for name, value in found.items()})
-    tensors = {str(name): value for name, value in named.items() if isinstance(value, Tensor)}
+    tensors = {name: value for name, value in _unwrapped(found).items() if isinstance(value, Tensor)}
     _check_sizes(path, tensors)
     return tensors, {}
 
 
-def _is_safetensors(path: Path) -> bool:
-    """Return whether a file is safetensors, whatever it is called: a length, then a JSON object."""
+def _unpickled(path: Path) -> object:
+    """Return what `torch.save` wrote, if it is tensors and numbers in containers. Numbers of numpy are left out."""
+    with warnings.catch_warnings(), torch.serialization.safe_globals(_LEFT):
+        warnings.simplefilter("ignore")  # of pickles of a later protocol
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _unwrapped(found: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the weights of a trainer's file: the averaged ones if there are some."""
+    from spandrel import canonicalize_state_dict
+
+    named = {str(name): value for name, value in found.items()}
+    for name in _AVERAGED:
+        if isinstance(named.get(name), dict):
+            return {str(key): value for key, value in canonicalize_state_dict(named[name]).items()}
+    return {str(key): value for key, value in canonicalize_state_dict(named).items()}
+
+
+def _has_header(path: Path) -> bool:
+    """Return whether a file begins as safetensors do, whatever it is called: a length, then a JSON object."""
     with path.open("rb") as file:
-        head = file.read(9)
-    return head[8:] == b"{" or path.suffix.lower() == ".safetensors"
+        return file.read(9)[8:] == b"{"
 
 
 def _safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -90,20 +127,6 @@ def _safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     return dict(canonicalize_state_dict(tensors)), metadata
 
 
-def _refuse_programs(path: Path) -> None:
-    """Refuse TorchScript, which is a program.
-
-    Raises:
-        CheckpointError: the file is TorchScript.
-    """
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-    if any(name.endswith("constants.pkl") or "/code/" in f"/{name}" for name in names):
-        raise CheckpointError(f"{path}: is TorchScript, which is a program and could do anything; ask for its weights")
-
-
 def _forbidden(text: str) -> str:
     found = _FORBIDDEN.search(text)
     what = next((part for part in found.groups() if part), "code") if found else ""
@@ -113,7 +136,8 @@ def _forbidden(text: str) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:100]
+    first, *more = str(error).splitlines() or [type(error).__name__]
+    return f"{first} {more[0].strip()}"[:150] if more and first.endswith(":") else first[:100]
 
 
 def _check_sizes(path: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -141,14 +165,12 @@ def describe(tensors: Mapping[str, Tensor], name: str) -> "ModelDescriptor":
         CheckpointError: the architecture is unknown, the tensors do not fit it, or they are not finite.
         OutOfMemoryError: memory is not enough for it.
     """
-    from spandrel import ModelLoader, UnsupportedModelError
+    from spandrel import UnsupportedModelError
 
     _check_names(tensors, name)
     copies: dict[str, Any] = {key: value.detach().clone() for key, value in tensors.items()}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of architectures that call torch in older ways
-            found = ModelLoader().load_from_state_dict(copies)
+        found = _built(copies)
     except UnsupportedModelError:
         raise CheckpointError(f"{name}: of an architecture that spandrel does not know (docs/models.md)") from None
     except MemoryError:
@@ -159,6 +181,21 @@ def describe(tensors: Mapping[str, Tensor], name: str) -> "ModelDescriptor":
         raise CheckpointError(f"{name}: its tensors fit no architecture ({_first_line(error)})") from None
     found.model.eval().requires_grad_(False)
     return found
+
+
+def _built(tensors: dict[str, Any], deep: int = 0) -> "ModelDescriptor":
+    """Return spandrel's network; where all names begin alike, as `net_g.` or `_orig_mod.`, also without that."""
+    from spandrel import ModelLoader, UnsupportedModelError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of architectures that call torch in older ways
+            return ModelLoader().load_from_state_dict(tensors)
+    except UnsupportedModelError:
+        first = {key.partition(".")[0] for key in tensors}
+        if len(first) != 1 or deep == _DEEPEST:
+            raise
+    return _built({key.partition(".")[2]: value for key, value in tensors.items()}, deep + 1)
 
 
 def _check_names(tensors: Mapping[str, Tensor], name: str) -> None:

@@ -118,7 +118,9 @@ def _computed(model: ForeignModel, y: Tensor, call: Call) -> Tensor:
     return 2 * made.expand(-1, 3, -1, -1) - 1
 
 
-def filled(model: ForeignModel, y: Tensor, hole: Tensor, memory: int, *, gray: bool) -> tuple[Tensor, int]:
+def filled(
+    model: ForeignModel, y: Tensor, hole: Tensor, memory: int, *, gray: bool, ensemble: bool = False
+) -> tuple[Tensor, int]:
     """Fill a hole by a network that is told the mask.
 
     Args:
@@ -127,6 +129,7 @@ def filled(model: ForeignModel, y: Tensor, hole: Tensor, memory: int, *, gray: b
         hole: (h, w), True where the picture is missing; of some pixels, but not of all.
         memory: that the network may take, in bytes; for more the picture is shrunk.
         gray: the picture's channels are equal.
+        ensemble: average the network over the eight symmetries of the square.
 
     Returns:
         (1, 3, h, w), y where there is no hole; and by what factor the picture was shrunk for the network.
@@ -141,7 +144,12 @@ def filled(model: ForeignModel, y: Tensor, hole: Tensor, memory: int, *, gray: b
         known = (resize(known, small) / share.clamp_min(0.05)).clamp(0, 1)
         mask = (share < 0.999).float()
         known = known * (1 - mask)
-    found = model.computed(known.clamp(0, 1), mask)
+    told = torch.cat([known.clamp(0, 1), mask], 1)
+
+    def compute(x: Tensor) -> Tensor:
+        return model.computed(x[:, :3], x[:, 3:])
+
+    found = symmetric(compute, told) if ensemble else compute(told)
     if shrunk > 1:
         found = resize(found, (h, w))
     if gray:

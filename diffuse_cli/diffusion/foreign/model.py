@@ -245,8 +245,8 @@ def core_of(model: AnyModel) -> Model:
     """
     if isinstance(model, Model):
         return model
-    commands = " and ".join(model.header.commands)
-    raise CheckpointError(f"{model.path}: is an imported model ({model.header.words}); it is for {commands}")
+    words, fits = model.header.words, model.header.fits
+    raise CheckpointError(f"{model.path}: is an imported model ({words}); it is for {fits}")
 
 
 def prior_of(model: AnyModel) -> Prior:

@@ -68,6 +68,9 @@ def read_unet_folder(folder: Path) -> UnetFolder:
     network = folder / "unet" if (folder / "unet").is_dir() else folder
     config_file = network / "config.json"
     config = read_json(config_file)
+    if config.get("_class_name") == "UNet2DConditionModel":
+        raise CheckpointError(f"{folder}: is told by text what to draw, and needs no import; give --model {folder} "
+                              "--prompt TEXT")  # fmt: skip
     if config.get("_class_name") != "UNet2DModel":
         kind = str(config.get("_class_name", "something else"))[:60]
         raise CheckpointError(f"{folder}: holds {kind}; a UNet2DModel can be imported")

@@ -2,6 +2,7 @@ import pickle
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -110,6 +111,42 @@ def test_pickles_that_call_anything_are_refused(tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match=f"{name}: "):
             import_model(tmp_path / name)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"g": enlarger(4), "g_ema": enlarger(), "iter": 5}, {"ema": enlarger(), "model": enlarger(4)},
+        {"state_dict": {f"net_g.{name}": value for name, value in enlarger().items()}},
+        {f"_orig_mod.module.{name}": value for name, value in enlarger().items()},
+        {"params": enlarger(), "best_psnr": np.float64(31.2)},
+    ],
+)  # fmt: skip
+def test_wrappings_of_trainers_are_taken_off(tmp_path: Path, wrapped: dict[str, object]) -> None:
+    torch.save(wrapped, tmp_path / "a.pth")
+    path, header = import_model(tmp_path / "a.pth")
+    assert (header.architecture, header.scale) == ("Compact", 2)
+    assert ForeignModel.load(path, device="cpu").header == header
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "word"),
+    [
+        ("a.onnx", b"\x08\x07\x12\x04", "ONNX"), ("a.param", b"7767517\n", "ncnn"), ("a.bin", bytes(40), "a.param"),
+        ("a.h5", b"\x89HDF\r\n", "Keras"), ("a.tflite", b"\x1c\0\0\0TFL3", "Lite"), ("a.pth", b"<!DOCTYPE", "web page"),
+        ("a.safetensors", b"version https://git-lfs.github.com/", "lfs pull"), ("a.pt", "archive", "unpack it"),
+        ("b.pth", "cut", "ends early"),
+    ],
+)  # fmt: skip
+def test_other_formats_are_named(tmp_path: Path, name: str, data: bytes | str, word: str) -> None:
+    (tmp_path / "a.param").write_bytes(b"7767517\n2 2\n")
+    torch.save(enlarger(), tmp_path / "whole.pth")
+    with zipfile.ZipFile(tmp_path / "archive", "w") as archive:
+        archive.write(tmp_path / "whole.pth", "whole.pth")
+    (tmp_path / "cut").write_bytes((tmp_path / "whole.pth").read_bytes()[:-900])
+    (tmp_path / name).write_bytes(data if isinstance(data, bytes) else (tmp_path / data).read_bytes())
+    with pytest.raises(CheckpointError, match=f"{name}: .*{word}"):
+        import_model(tmp_path / name)
 
 
 def test_tensors_larger_than_their_file_are_refused(tmp_path: Path) -> None:

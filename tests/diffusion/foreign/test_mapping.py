@@ -1,9 +1,12 @@
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from diffuse_cli import Denoise, Inpaint, Restore, SuperResolve, restore
 from diffuse_cli.degradation.operators import resize
@@ -133,6 +136,18 @@ def test_holes_are_filled_and_all_else_keeps_its_bits(lama: ForeignModel) -> Non
     assert (after.pixels[hole] != before.pixels[hole]).mean() > 0.9
     with pytest.raises(PictureError, match="nothing is left to fill it from"):
         restore(before, Inpaint(boxes=[(0, 0, 350, 120)]), model=lama)
+
+
+def test_holes_are_filled_by_all_symmetries_of_the_square() -> None:
+    def ramp(x: Tensor, mask: Tensor) -> Tensor:
+        return torch.linspace(0, 1, x.shape[-1]).expand_as(x)
+
+    model: Any = SimpleNamespace(computed=ramp, bytes_per_pixel=1)
+    y, hole = torch.zeros(1, 3, 8, 8), torch.zeros(8, 8, dtype=torch.bool)
+    hole[2:5, 1:4] = True
+    once, every = (filled(model, y, hole, 1 << 20, gray=False, ensemble=ensemble)[0] for ensemble in (False, True))
+    assert float(once[..., hole].std()) > 0.1
+    assert torch.allclose(every, y, atol=1e-6)
 
 
 @pytest.mark.slow
