@@ -98,8 +98,8 @@ def estimated_map(picture: "Picture", *, by_place: bool, least: float | None = N
             noise is estimated by brightness, too. None: the level is estimated here.
     """
     from ...images.units import LEVEL
-    from .picture_noise import is_white, measured_noise
     from .noise_model import FAINTEST
+    from .picture_noise import is_white, measured_noise
     from .varying_noise import estimate_varying_noise
 
     level = measured_noise(picture).level if least is None else least

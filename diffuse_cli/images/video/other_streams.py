@@ -1,6 +1,7 @@
 """What a clip holds beside its video: sound, subtitles, chapters, attachments, texts. It is copied, not coded again."""
 
 import io
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Final
@@ -20,6 +21,8 @@ NAMES: Final = {
 }
 _COVERS: Final = {"mjpeg": "image/jpeg", "png": "image/png"}
 """MIME types of cover pictures, by their coding."""
+LONGEST_SUBTITLE: Final = 30
+"""Seconds. Of subtitles that are seen when a part begins, those that came earlier are not found."""
 _CONTAINERS: Final = {"MP4": "mp4", "MKV": "matroska", "Y4M": "yuv4mpegpipe"}
 
 
@@ -177,16 +180,19 @@ class OtherStreams:
         part, survey = self.clip.part, self.clip.survey
         if not self.copies:
             return
-        if part.start:
-            self.source.seek(int(survey.start * 1_000_000), backward=True)
         streams = [self.source.streams[index] for index in self.copies]
-        cut = part.end is not None or part.frames is not None
+        if part.start:
+            early = LONGEST_SUBTITLE if any(one.type == "subtitle" for one in streams) else 0
+            self.source.seek(int(max(survey.start - early, 0) * 1_000_000), backward=True)
+        until = None if part.is_to_end else survey.end
         try:
             for packet in self.source.demux(streams):
                 if packet.dts is None or packet.pts is None:
                     continue
+                if packet.stream.type == "subtitle":
+                    _shorten(packet, survey.start if part.start else None, until)
                 time = packet.pts * packet.time_base
-                if (part.start and time < survey.start) or (cut and time >= survey.end):
+                if (part.start and time < survey.start) or (until is not None and time >= until):
                     continue
                 shift = round(self.offset / packet.time_base)
                 packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
@@ -207,6 +213,25 @@ class OtherStreams:
             begin = max(one["start"] - shift, 0)
             chapters.append({**one, "start": begin, "end": max(one["end"] - shift, begin + 1)})
         return chapters
+
+
+def _shorten(packet: Packet, start: Fraction | None, end: Fraction | None) -> None:
+    """Let a subtitle that is seen at the beginning or the end of a part be seen there.
+
+    Args:
+        packet: the subtitle.
+        start: second at which the part begins; None = it is that of the clip.
+        end: second at which the part ends; None = it is that of the clip.
+    """
+    base = packet.time_base
+    first, last = packet.pts, packet.pts + (packet.duration or 0)
+    if start is not None and first < start / base < last:
+        first = math.ceil(start / base)
+    if end is not None:
+        last = min(last, math.floor(end / base))
+    if first != packet.pts or last < packet.pts + (packet.duration or 0):
+        packet.pts = packet.dts = first
+        packet.duration = max(last - first, 0)
 
 
 def offset(clip: Clip) -> Fraction:

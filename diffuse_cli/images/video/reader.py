@@ -202,12 +202,8 @@ def _survey(file: BinaryIO, part: ClipPart, max_pixels: int) -> Survey:
         raise PictureError(_nothing(part, said - origin, lost))
     return Survey(
         frames=frames, start=times[0], end=times[1],
-        damage=_damage(frames, max(len(lost), declared - frames), corrupt, times[1], said if _to_end(part) else None),
+        damage=_damage(frames, max(len(lost), declared - frames), corrupt, times[1], said if part.is_to_end else None),
     )  # fmt: skip
-
-
-def _to_end(part: ClipPart) -> bool:
-    return part.end is None and part.frames is None
 
 
 def _length(frame: AvFrame, stream: Stream) -> Fraction:

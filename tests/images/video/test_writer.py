@@ -37,6 +37,14 @@ def test_sound_subtitles_chapters_rotation_and_tags_are_kept(tmp_path: Path, suf
     assert before["times"] == [0.0, 0.04, 0.2, 0.21, 0.4, 0.59]
 
 
+def test_a_subtitle_that_is_seen_when_a_part_begins_stays(tmp_path: Path) -> None:
+    path = clips.save(tmp_path / "a.mkv", subtitles=True)  # seen from 0.1 to 0.5 s
+    rewritten(path, tmp_path / "b.mkv", ClipPart(start=0.2, end=0.4))
+    with clips.av().open(str(tmp_path / "b.mkv")) as source:
+        (packet,) = (packet for packet in source.demux(subtitles=0) if packet.size)
+        assert (packet.pts, packet.duration, bytes(packet)) == (0, 200, b"Hello")
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_cover_picture_is_kept(tmp_path: Path, suffix: str) -> None:
     with io.BytesIO() as stream:
