@@ -46,6 +46,11 @@ DRIFT: Final = 4.0
 """Std in pixels of the window in which a frame and what is predicted are compared in their means."""
 DRIFTED: Final = 4.0
 """Factor of the squared difference of the means that noise explains."""
+REGION: Final = 10.0
+"""Std in pixels of the region over which squared differences of the means are averaged."""
+REGION_DRIFTED: Final = 1.5
+"""The same factor for a region, and `REGION_SLACK` for what is beyond it."""
+REGION_SLACK: Final = 4.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -226,10 +231,13 @@ def _drifted(difference: Map, explained: Map) -> Map:
         difference: (H, W, C), of the frame and what is predicted.
         explained: (H, W), the variance that it should have.
     """
-    mean = opencv().GaussianBlur(difference, (0, 0), DRIFT).reshape(difference.shape)
+    cv2 = opencv()
+    mean = cv2.GaussianBlur(difference, (0, 0), DRIFT).reshape(difference.shape)
     share = 1 / (4 * np.pi * DRIFT**2)  # of the variance of white noise, which is left in such a mean
-    missing: Map = np.maximum((mean**2).mean(2) / np.float32(share) - DRIFTED * _near(explained), 0)
-    return missing
+    found = (mean**2).mean(2) / np.float32(share)
+    region, expected = (cv2.GaussianBlur(values, (0, 0), REGION) for values in (found, explained))
+    missing: Map = np.maximum(found - DRIFTED * _near(explained), REGION_SLACK * (region - REGION_DRIFTED * expected))
+    return np.maximum(missing, 0)
 
 
 def _apart(difference: Map) -> Map:
