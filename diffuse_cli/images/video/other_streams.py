@@ -183,7 +183,7 @@ class OtherStreams:
         streams = [self.source.streams[index] for index in self.copies]
         if part.start:
             early = LONGEST_SUBTITLE if any(one.type == "subtitle" for one in streams) else 0
-            self.source.seek(int(max(survey.start - early, 0) * 1_000_000), backward=True)
+            self.source.seek(max(int((survey.start - early) * 1_000_000), 0), backward=True)
         until = None if part.is_to_end else survey.end
         try:
             for packet in self.source.demux(streams):
