@@ -100,9 +100,8 @@ def results(scan: Scan, values: NDArray[np.int32], model: Model) -> Iterator[tup
     low, span = dicom.low, dicom.high - dicom.low
     unit, std = (values - low) / span, float((values - scan.clean).std()) / span
     yield "noisy", values.astype(np.float64)
-    for how in ("auto", "poisson"):
-        restored: Any = restore(picture, Denoise(noise=how), model=model)
-        yield f"diffuse, {how}", stored_values(restored, dicom).astype(np.float64)
+    restored: Any = restore(picture, Denoise(), model=model)
+    yield "diffuse", stored_values(restored, dicom).astype(np.float64)
     levels = np.rint(unit * 65535).astype(np.uint16)
     means = cv2.fastNlMeansDenoising(
         levels, h=[std * 65535], templateWindowSize=7, searchWindowSize=21, normType=cv2.NORM_L1

@@ -304,6 +304,7 @@ def generated() -> str:
 def video() -> str:
     """What earlier frames of a clip bring."""
     names = {"pan": "pan", "zoom": "zoom", "still": "still camera"}
+    names |= {f"{kind} x2": f"{name}, enlarged" for kind, name in names.items()}
     body = []
     for kind, name in names.items():
         row = report("video")["kinds"][kind]

@@ -150,6 +150,10 @@ class _Frames:
     def _values(self) -> Iterator[NDArray[np.int32]]:
         """Yield the stored values of each frame (H, W)."""
         plugin = "pydicom" if self.syntax == _RLE else ""  # pylibjpeg's panics on damaged data, which is no exception
+        if {"gdcm", "pylibjpeg"} <= set(self.decoder.available_plugins):
+            plugin = (
+                plugin or "pylibjpeg"
+            )  # gdcm's bytes cannot be written to, on which pydicom's correction of signs fails
         how = {"raw": True, "allow_excess_frames": False, "decoding_plugin": plugin}
         for array, _ in self.decoder.iter_array(self._with_pixels, **how):
             yield np.asarray(array, np.int32)

@@ -185,6 +185,8 @@ def _unknown(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in RAW_SUFFIXES:
         return "of camera RAW only DNG is written; name a file like -o out.dng (denoise alone), or give --format tiff"
+    if suffix in _CLIPS_ONLY_READ:
+        return f"{_CLIPS_ONLY_READ[suffix]} is read and not written; name the clip like -o out.mkv, or -o out.mp4"
     what = f"the suffix {path.suffix!a}" if suffix else "a name without a suffix"
     return f"{what} is no picture format; use one of {' '.join(FORMAT_OF_SUFFIX)}, or give --format"
 

@@ -118,7 +118,7 @@ def may_be_animation(path: Path) -> bool:
 NOT_A_PICTURE = (
     "not a picture that diffuse reads (PNG, JPEG, WebP, TIFF, BMP, PPM, AVIF, GIF, .npy; HEIC, JPEG XL and camera RAW "
     "with the extra [formats], DICOM with [dicom]), an unusual kind of one, or a damaged one; open it in an image "
-    "editor and save it as PNG"
+    "editor and save it as PNG, and a clip of another kind as MP4 or MKV"
 )
 
 

@@ -143,9 +143,10 @@ def _noise(recipe: Mapping[str, Any], before: "Picture", noise_map: "NDArray[np.
     if noise_map is not None:
         return given_map(noise_map, before)
     level, how = _number(recipe, "noise", 0.0), recipe.get("estimated", {}).get("noise")
-    if how not in ("poisson", "auto-map"):
+    if how not in ("poisson", "auto-map") and "noise_gain" not in recipe:
         return KnownNoise(level=level)
-    found = estimated_map(before, by_place=how == "auto-map")
+    least = None if before.source.dicom is None else level
+    found = estimated_map(before, by_place=how == "auto-map", least=least)
     if found.std is None or found.level == 0:
         return KnownNoise(level=level)
     return KnownNoise(level=level, std=found.std * np.float32(level / found.level))

@@ -42,6 +42,17 @@ SLACK: Final = 4.0
 """Times the square that noise does not explain is added to the variance of what is predicted."""
 
 
+DRIFT: Final = 4.0
+"""Std in pixels of the window in which a frame and what is predicted are compared in their means."""
+DRIFTED: Final = 4.0
+"""Factor of the squared difference of the means that noise explains."""
+REGION: Final = 10.0
+"""Std in pixels of the region over which squared differences of the means are averaged."""
+REGION_DRIFTED: Final = 1.5
+"""The same factor for a region, and `REGION_SLACK` for what is beyond it."""
+REGION_SLACK: Final = 4.0
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
     """What the frames so far tell of the last one.
@@ -204,9 +215,29 @@ def _predicted(before: Known, frame: Map, sigma: Map) -> tuple[Map, Map] | None:
     unmoved = lost & (_apart(frame - before.pixels) <= DOUBT * _near(before.sigma**2 + sigma**2))
     pixels = np.where(unmoved[..., None], before.pixels, pixels)
     variance = np.where(unmoved, before.sigma**2, variance)
+    variance = variance + _drifted(frame - pixels, np.minimum(variance, NOTHING**2) + sigma**2)
     if (lost & ~unmoved).mean() > 1 - LEAST_SHARE:
         return None
     return pixels, np.sqrt(variance).astype(np.float32)
+
+
+def _drifted(difference: Map, explained: Map) -> Map:
+    """Return the variance that is missing where the means of what is predicted and of the frame differ.
+
+    Where the contrast is below the noise, flow follows the noise, and each pixel's difference looks like noise. Their
+    mean does not, and a denoiser cannot tell it from the picture. It counts as noise whose mean would be as large.
+
+    Args:
+        difference: (H, W, C), of the frame and what is predicted.
+        explained: (H, W), the variance that it should have.
+    """
+    cv2 = opencv()
+    mean = cv2.GaussianBlur(difference, (0, 0), DRIFT).reshape(difference.shape)
+    share = 1 / (4 * np.pi * DRIFT**2)  # of the variance of white noise, which is left in such a mean
+    found = (mean**2).mean(2) / np.float32(share)
+    region, expected = (cv2.GaussianBlur(values, (0, 0), REGION) for values in (found, explained))
+    missing: Map = np.maximum(found - DRIFTED * _near(explained), REGION_SLACK * (region - REGION_DRIFTED * expected))
+    return np.maximum(missing, 0)
 
 
 def _apart(difference: Map) -> Map:

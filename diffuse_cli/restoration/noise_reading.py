@@ -151,7 +151,14 @@ def find_noise(picture: Picture, read: NoiseReader | None, white: float | None =
     white = measured_noise(picture).level if white is None else white
     if photo is not None and white > _most(photo):
         white = 0.0  # fur, or the edges of text and drawings, taken for noise
+    if photo is not None and white and is_scan(picture) and photo.chance >= LEAST_CHANCE:
+        white = max(white, photo.level * LEVEL)  # flat blocks are dark or air, where there is less noise
     return FoundNoise(level=white, suspected=0.0 if photo is None or white else _suspected(photo))
+
+
+def is_scan(picture: Picture) -> bool:
+    """Return whether a picture is measured, so that its noise depends on brightness."""
+    return picture.source.dicom is not None
 
 
 def given_noise(level: float, grain: float | None, picture: Picture, read: NoiseReader | None) -> FoundNoise:

@@ -80,7 +80,7 @@ class Denoise:
         Raises:
             PictureError: the map is of another size.
         """
-        from ..restoration.noise_reading import find_noise, given_noise
+        from ..restoration.noise_reading import find_noise, given_noise, is_scan
         from ..restoration.preparation import joined, nothing_prepared, prepare
         from ..restoration.problem import Findings, Finish, NoisyPicture, Problem
         from ..restoration.sensor_light import refuse_given, sensor_problem
@@ -91,24 +91,25 @@ class Denoise:
             refuse_given(self.noise, self.noise_map)
             return sensor_problem(picture, picture.source.sensor, self.strength, chroma_strength)
         prepared = nothing_prepared(picture)
+        if self.noise == "auto" and self.noise_map is None and (self.strength, chroma_strength) != (0, 0):
+            prepared = prepare(picture)
         if self.noise_map is None and not isinstance(self.noise, str):
             span = span_of(picture, self.noise)
             view = prepared.seen if span is None else span.seen(prepared.seen)
             noise = given_noise(self.noise, None if self.grain == "auto" else self.grain, view, read_noise)
             seen, findings = noise.observation(picture), Findings(facts=noise.facts())
-        elif self.noise == "auto" and self.noise_map is None:
-            if (self.strength, chroma_strength) != (0, 0):
-                prepared = prepare(picture)
+        elif self.noise == "auto" and self.noise_map is None and not is_scan(picture):
             span = span_of(prepared.picture)
             noise = find_noise(prepared.seen if span is None else span.seen(prepared.seen), read_noise)
             noise = noise if span is None else noise.of_span(span)
             note = _noise_note(noise, is_all=not prepared.facts) + _in_units(picture, noise.level)
             seen, findings = noise.observation(picture), Findings(notes=(note,), facts=noise.facts())
         else:
-            span = None if self.noise_map is not None else span_of(picture)
-            known = self._known(prepared.seen, span, read_noise)
+            span = None if self.noise_map is not None else span_of(prepared.picture)
+            known = self._known(prepared.seen, span, read_noise, is_all=not prepared.facts)
             seen = _observation(picture, known)
-            findings = Findings(notes=known.notes, warnings=known.warnings, facts=known.facts)
+            notes = tuple(note + _in_units(picture, known.level) for note in known.notes)
+            findings = Findings(notes=notes, warnings=known.warnings, facts=known.facts)
         if span is not None and not (isinstance(seen, NoisyPicture) and seen.is_exact):
             findings = replace(findings, notes=(*findings.notes, span.words(picture)))
         finish = Finish(strength=self.strength, chroma_strength=chroma_strength)
@@ -134,15 +135,21 @@ class Denoise:
                 given["estimated"] = {"noise": self.noise}
         return given
 
-    def _known(self, picture: "Picture", span: "Span | None", read_noise: "NoiseReader | None") -> KnownNoise:
+    def _known(
+        self, picture: "Picture", span: "Span | None", read_noise: "NoiseReader | None", *, is_all: bool
+    ) -> KnownNoise:
         """Return noise by brightness or place: as it is given, or as it is estimated in a span."""
         from ..images.units import LEVEL
-        from ..restoration.noise_reading import find_noise
+        from ..restoration.noise_reading import find_noise, is_scan
 
         if self.noise_map is not None:
             return given_map(self.noise_map, picture)
         view = picture if span is None else span.seen(picture)
-        found, whole = estimated_map(view, by_place=self.noise == "auto-map"), find_noise(view, read_noise)
+        whole = find_noise(view, read_noise)
+        if is_scan(picture) and whole.level == 0:
+            return KnownNoise(level=0.0, notes=(_noise_note(whole, is_all=is_all),), facts=whole.facts())
+        least = whole.level if is_scan(picture) else None
+        found = estimated_map(view, by_place=self.noise == "auto-map", least=least)
         if whole.grain is not None:
             found = of_photograph(found, whole.level, whole.grain)
         return found if span is None else of_span(found, span.scale, (span.low + 1) * LEVEL)

@@ -46,6 +46,8 @@ def save(
     tags: tuple[int, int, int, int] = (1, 1, 1, 1),
     noise: float = 0.0,
     options: dict[str, str] | None = None,
+    texts: dict[str, str] | None = None,
+    cover: bytes = b"",
 ) -> Path:
     """Write a clip of 10 frames a second, or one with frames at given milliseconds."""
     lossless = {"qp": "0"} if codec == "libx264" and not pixel_format.endswith("10le") else {}
@@ -56,11 +58,13 @@ def save(
         video.time_base = video.codec_context.time_base = base
         video.codec_context.color_range, video.codec_context.color_primaries = tags[:2]
         video.codec_context.color_trc, video.codec_context.colorspace = tags[2:]
+        video.metadata.update(texts or {})
         if rotation:
             video.set_display_rotation(rotation)
         coding = "pcm_s16le" if path.suffix in (".mkv", ".avi") else "aac"
         sounding = target.add_stream(coding, rate=8000, layout="mono") if sound else None
         words = _subtitles(target) if subtitles else []
+        words += [_cover(target, cover)] if cover else []
         if path.suffix in (".mkv", ".mp4"):
             target.metadata["title"] = "My film"
         if sound:
@@ -107,6 +111,14 @@ def _subtitles(target: Container) -> list[Packet]:
     return packets
 
 
+def _cover(target: Container, png: bytes) -> Packet:
+    stream = target.add_mux_stream("png", width=4, height=3)
+    stream.disposition = av().stream.Disposition.attached_pic
+    packet = av().Packet(png)
+    packet.stream, packet.pts, packet.dts = stream, 0, 0
+    return packet
+
+
 def told(path: Path) -> dict[str, Any]:
     """What a clip holds: each stream's kind, coding, language and packets, chapters, title, and the frames' times."""
     with av().open(str(path)) as source:
@@ -122,6 +134,7 @@ def told(path: Path) -> dict[str, Any]:
         )
     with av().open(str(path)) as source:
         found["rotation"] = next(source.decode(video=0)).rotation
+        found["seconds"] = float(source.duration / 1_000_000)
     with av().open(str(path)) as source:
         others = [one for one in source.streams if one.type in ("audio", "subtitle")]
         found["others"] = {

@@ -82,6 +82,18 @@ def test_what_moves_otherwise_is_not_smeared() -> None:
     assert np.sqrt((off[28:56, 4:70] ** 2).mean()) < 1.1 * NOISE
 
 
+def test_what_is_fainter_than_its_noise_is_not_averaged_with_something_else() -> None:
+    rng = np.random.default_rng(1)
+    faint = np.asarray(ndimage.gaussian_filter(rng.normal(0, 1, (96, 96, 3)), (5, 5, 0)), np.float32) * 1.5 - 0.5
+    frames = [np.roll(faint, 17 * k, 1) for k in range(8)]
+    _, made = joined(frames, Problem(observation=NoisyPicture(noise=NOISE)))
+    picture = made[-1].picture
+    assert picture is not None
+    wrong = ndimage.gaussian_filter(picture.pixels - frames[-1], (4, 4, 0)).std()
+    alone = ndimage.gaussian_filter(seen(frames[-1], 7).pixels - frames[-1], (4, 4, 0)).std()
+    assert wrong < 1.2 * alone
+
+
 def test_a_cut_begins_anew() -> None:
     one, other = scene(1), -scene(2)
     earlier, made = joined([one, one, other, other], Problem(observation=NoisyPicture(noise=NOISE)))

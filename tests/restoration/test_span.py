@@ -103,6 +103,26 @@ def test_correlated_noise_by_brightness_has_the_level_that_the_core_reads(
     assert problem.findings.facts["grain"] == 0.5
 
 
+def test_faint_noise_of_photons_is_found_by_default(tmp_path: Path) -> None:
+    clean = np.repeat(np.linspace(200, 970, 160)[None], 160, 0)
+    noisy = np.random.default_rng(0).poisson(clean)
+    tags = dataset([noisy.astype(np.int32)], stored=16)
+    tags.Modality = "CR"
+    picture = read_picture(save(tags, tmp_path / "x.dcm"))
+    dicom = picture.source.dicom
+    assert dicom is not None
+    (note,) = (problem := Denoise().problem(picture)).findings.notes
+    assert "x level +" in note
+    level = 255 / (dicom.high - dicom.low)
+    assert problem.findings.facts["noise_gain"] == pytest.approx(level, rel=0.3)
+    found = problem.observation
+    assert isinstance(found, NoisyPicture)
+    assert found.sigma_y is not None
+    std = found.sigma_y * LEVEL / level
+    assert std[:, 150].mean() == pytest.approx(np.sqrt(clean[0, 150]), rel=0.2)
+    assert std[:, 10].mean() < 0.7 * std[:, 150].mean()
+
+
 def test_a_span_counts_in_levels_of_the_whole_range() -> None:
     from diffuse_cli.degradation.estimation.noise_map import KnownNoise, of_photograph, of_span
 

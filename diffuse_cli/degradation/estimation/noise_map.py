@@ -88,27 +88,31 @@ def given_map(std: NDArray[np.float32], picture: "Picture") -> KnownNoise:
     return KnownNoise(level=level, std=std, warnings=beyond if most > _TRAINED else ())
 
 
-def estimated_map(picture: "Picture", *, by_place: bool) -> KnownNoise:
+def estimated_map(picture: "Picture", *, by_place: bool, least: float | None = None) -> KnownNoise:
     """Estimate the noise of a picture by brightness; one level where it does not vary.
 
     Args:
         picture: as it was read.
         by_place: by the place, too.
+        least: its level in 8-bit levels, as it is known already. The map has this root mean square or more, and faint
+            noise is estimated by brightness, too. None: the level is estimated here.
     """
     from ...images.units import LEVEL
+    from .noise_model import FAINTEST
     from .picture_noise import is_white, measured_noise
     from .varying_noise import estimate_varying_noise
 
-    found = measured_noise(picture)
-    one = KnownNoise(level=found.level, facts={"noise": found.level})
-    how = f"noise: about {found.level:.1f} levels (estimated)"
-    if found.level == 0:
+    level = measured_noise(picture).level if least is None else least
+    one = KnownNoise(level=level, facts={"noise": level})
+    how = f"noise: about {level:.1f} levels (estimated)"
+    if level == 0:
         return _told(one, "no noise found, so nothing is removed; --noise LEVEL removes it anyway")
-    if not is_white(picture, found.level):
+    if not is_white(picture, level):
         return _told(one, f"{how}, taken as the same everywhere, because a JPEG hides where it varies")
     levels = (picture.pixels + 1) * np.float32(LEVEL)
     clips = bool(levels.min() >= 0 and levels.max() <= 2 * LEVEL)
-    varying = estimate_varying_noise(levels, found.level, by_place=by_place, clips=clips)
+    faintest = FAINTEST if least is None else 0.0
+    varying = estimate_varying_noise(levels, level, by_place=by_place, clips=clips, faintest=faintest)
     if varying is None:
         return _told(one, f"{how}, the same everywhere")
     facts = {
@@ -117,7 +121,8 @@ def estimated_map(picture: "Picture", *, by_place: bool) -> KnownNoise:
         "noise_offset": varying.offset,
         "noise_shading": varying.shading,
     }
-    return KnownNoise(level=facts["noise"], std=varying.std, facts=facts, notes=(_by_brightness(facts),))
+    found = KnownNoise(level=facts["noise"], std=varying.std, facts=facts, notes=(_by_brightness(facts),))
+    return found if least is None or found.level >= least else of_photograph(found, least, None)
 
 
 def _by_brightness(facts: Mapping[str, float], grain: float | None = None) -> str:
@@ -129,7 +134,7 @@ def _by_brightness(facts: Mapping[str, float], grain: float | None = None) -> st
     return f"noise: about {facts['noise']:.1f} levels on average{coarse} (estimated), {line}"
 
 
-def of_photograph(noise: KnownNoise, level: float, grain: float) -> KnownNoise:
+def of_photograph(noise: KnownNoise, level: float, grain: float | None) -> KnownNoise:
     """Return noise that was estimated as if it were white, with the level and the grain of correlated noise.
 
     Estimators of white noise look at neighbours, between which correlated noise differs less. How it depends on
@@ -138,14 +143,16 @@ def of_photograph(noise: KnownNoise, level: float, grain: float) -> KnownNoise:
     Args:
         noise: as `estimated_map` returns it.
         level: in 8-bit levels.
-        grain: in pixels.
+        grain: in pixels; None = the noise is white.
     """
+    grained = {} if grain is None else {"grain": grain}
     if "noise_gain" not in noise.facts or noise.std is None:
-        note = f"noise: about {level:.1f} levels, grain of {grain:.1f} pixels (estimated), the same everywhere"
-        return KnownNoise(level=level, facts={"noise": level, "grain": grain}, notes=(note,))
+        coarse = "" if grain is None else f", grain of {grain:.1f} pixels"
+        note = f"noise: about {level:.1f} levels{coarse} (estimated), the same everywhere"
+        return KnownNoise(level=level, facts={"noise": level, **grained}, notes=(note,))
     factor, said = level / noise.level, noise.facts
     facts = {
-        **said, "noise": level, "grain": grain, "noise_gain": said["noise_gain"] * factor**2,
+        **said, "noise": level, **grained, "noise_gain": said["noise_gain"] * factor**2,
         "noise_offset": said["noise_offset"] * factor**2,
     }  # fmt: skip
     return KnownNoise(

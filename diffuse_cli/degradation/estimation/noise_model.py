@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -20,7 +21,7 @@ _FEWEST = 400
 _MOST_PATCHES = 120_000
 _TAU = 0.1
 """Texture only adds to a bin's variance, so the line runs along the lower edge."""
-_FAINTEST = 5.0
+FAINTEST: Final = 5.0
 """Below this std the fit of a slope is worth nothing."""
 _FLATTEST = 0.02
 _ROUNDS = 4
@@ -45,7 +46,7 @@ def estimate_noise_model(
     levels: NDArray[np.float32],
     level: float,
     *,
-    faintest: float = _FAINTEST,
+    faintest: float = FAINTEST,
     ends: tuple[float, float] = (1.0, 254.0),
 ) -> NoiseModel:
     """Fit a line to the noise variance of bins of brightness.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..operators import blur
 from .blocks import WHITE
 from .clipping import left_of_clipped
-from .noise_model import estimate_noise_model
+from .noise_model import FAINTEST, estimate_noise_model
 from .shading import estimate_shading
 
 _SMOOTHING = 2.0
@@ -35,7 +35,7 @@ class VaryingNoise:
 
 
 def estimate_varying_noise(
-    levels: NDArray[np.float32], level: float, *, by_place: bool, clips: bool
+    levels: NDArray[np.float32], level: float, *, by_place: bool, clips: bool, faintest: float = FAINTEST
 ) -> VaryingNoise | None:
     """Estimate the noise of each pixel of a picture that was not stored as JPEG.
 
@@ -44,11 +44,12 @@ def estimate_varying_noise(
         level: std of the noise, taken as one for the whole picture.
         by_place: look for a dependence on the place, too.
         clips: the file stores integers, so noise beyond 0 and 255 was cut off.
+        faintest: level below which no dependence on brightness is looked for.
 
     Returns:
         None where neither brightness nor place makes a sure difference.
     """
-    model = estimate_noise_model(levels, level)
+    model = estimate_noise_model(levels, level, faintest=faintest)
     shading = estimate_shading(levels, model, level) if by_place else None
     if model.gain == 0 and shading is None:
         return None

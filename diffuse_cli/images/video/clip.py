@@ -75,6 +75,11 @@ class ClipPart:
         """Whether nothing is left out."""
         return self.start == 0 and self.end is None and self.frames is None
 
+    @property
+    def is_to_end(self) -> bool:
+        """Whether nothing is left out at the end."""
+        return self.end is None and self.frames is None
+
     def to_recipe(self) -> dict[str, object]:
         """Return the options as a recipe tells them."""
         said = {"start": self.start or None, "end": self.end, "first_frames": self.frames}

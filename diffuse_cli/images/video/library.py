@@ -30,6 +30,16 @@ def pyav() -> ModuleType:
         raise PictureError(f"clips need the extra [video]: {INSTALL}") from None
 
 
+def first_video(container: Container) -> Stream | None:
+    """Return the first video stream that is no cover picture; None = there is none."""
+    return next((one for one in container.streams.video if not is_cover(one)), None)
+
+
+def is_cover(stream: Stream) -> bool:
+    """Return whether a stream is a single picture, which players show beside a title."""
+    return bool(stream.disposition & pyav().stream.Disposition.attached_pic)
+
+
 def opened_clip(file: object, mode: str = "r", **options: object) -> Container:
     """Open a container that skips what is wrong with texts in it.
 

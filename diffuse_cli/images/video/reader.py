@@ -12,7 +12,7 @@ from ...system.files import reason
 from ..picture import Frame, Picture, Source, check_size
 from .clip import Clip, ClipFrame, ClipPart, Survey
 from .colour import pixels_of
-from .library import AvFrame, Container, Stream, opened_clip, pyav
+from .library import AvFrame, Container, Stream, first_video, opened_clip, pyav
 
 HDR: Final = {16: "PQ", 18: "HLG"}
 """Transfer characteristics of ITU-T H.273 that are not those of a screen."""
@@ -84,8 +84,7 @@ def video_of(container: Container, max_pixels: int) -> Stream:
     Raises:
         PictureError: there is none, its coding is unknown, or its frames are too large.
     """
-    attached = pyav().stream.Disposition.attached_pic
-    stream = next((one for one in container.streams.video if not one.disposition & attached), None)
+    stream = first_video(container)
     if stream is None:
         raise PictureError("there is no video in it")
     if stream.codec_context is None or not stream.codec_context.width:
@@ -203,12 +202,8 @@ def _survey(file: BinaryIO, part: ClipPart, max_pixels: int) -> Survey:
         raise PictureError(_nothing(part, said - origin, lost))
     return Survey(
         frames=frames, start=times[0], end=times[1],
-        damage=_damage(frames, max(len(lost), declared - frames), corrupt, times[1], said if _to_end(part) else None),
+        damage=_damage(frames, max(len(lost), declared - frames), corrupt, times[1], said if part.is_to_end else None),
     )  # fmt: skip
-
-
-def _to_end(part: ClipPart) -> bool:
-    return part.end is None and part.frames is None
 
 
 def _length(frame: AvFrame, stream: Stream) -> Fraction:
@@ -261,7 +256,9 @@ def _clip(frame: AvFrame, stream: Stream, path: Path, data: bytes | None, part: 
         raise PictureError(f"it is HDR ({HDR[int(frame.color_trc)]}), which is not restored; make it SDR first")
     if frame.interlaced_frame:
         raise PictureError("it is interlaced; deinterlace it first, as with: ffmpeg -i in.mp4 -vf bwdif out.mp4")
-    if kind.name.startswith(("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya", "pal8")):
+    names = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya", "pal8")
+    texts = {key.lower(): text for key, text in stream.metadata.items()}
+    if kind.name.startswith(names) or texts.get("alpha_mode", "0") != "0":  # FFmpeg's VP8 and VP9 do not decode it
         raise PictureError("it is transparent or has a palette, which is not restored; remove the alpha channel first")
     if bits not in (8, 10) or kind.name.endswith(("be", "f32le", "f16le")):
         raise PictureError(f"it has {bits} bits per channel ({kind.name}); clips of 8 and 10 bits are restored")

@@ -1,13 +1,13 @@
 """Segments: files with a few coded frames each, which are joined to one clip without coding them again."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Final
 
 from .clip import Clip
 from .library import Packet, opened_clip
+from .other_streams import offset
 
 SEGMENT: Final = "nut"
 """FFmpeg's name of their container, which keeps every time base."""
@@ -17,31 +17,33 @@ def packets_of(paths: Sequence[Path], clip: Clip) -> Iterator[Packet]:
     """Yield the coded frames of segments in the order of decoding, with times of decoding that rise throughout.
 
     An encoder counts the times of decoding from each segment's own beginning. So they are set anew: the n-th frame is
-    decoded when the n-th frame is shown, but for a delay by as many frames as the coding reorders.
+    decoded when the n-th frame is shown, but for a delay by as many frames as the coding reorders. A frame is shown
+    until the next, and the last one for as long as the input shows it.
 
     Args:
         paths: of the segments, in order. Each begins with a frame that needs no other.
         clip: what they were made from.
     """
-    delay = max(_delay(path, clip) for path in paths)
+    pts = [[packet.pts for packet in _packets(path, clip)] for path in paths]
+    delay, times = max(map(_delay, pts)), sorted(chain.from_iterable(pts))
     step = max(1, round(1 / (clip.rate * clip.time_base)))
-    shown: deque[int] = deque()
+    decoded = chain((times[0] - step * early for early in range(delay, 0, -1)), times)
+    end = max(round((clip.survey.end - offset(clip)) / clip.time_base), times[-1] + 1)
+    lengths = {time: later - time for time, later in pairwise([*times, end])}
     for path in paths:
-        packets = _packets(path, clip)
-        times = sorted(packet.pts for packet in packets)
-        if not shown:
-            shown.extend(times[0] - step * early for early in range(delay, 0, -1))
-        shown.extend(times)
-        for packet in packets:
-            packet.dts = shown.popleft()
+        for packet in _packets(path, clip):
+            packet.dts, packet.duration = next(decoded), lengths[packet.pts]
             yield packet
 
 
-def _delay(path: Path, clip: Clip) -> int:
-    """Return by how many frames a segment's frames are decoded before their turn."""
-    times = [packet.pts for packet in _packets(path, clip)]
-    rank = {time: place for place, time in enumerate(sorted(times))}
-    return max(chain([0], (decoded - rank[time] for decoded, time in enumerate(times))))
+def _delay(pts: Sequence[int]) -> int:
+    """Return by how many frames a segment's frames are decoded before their turn.
+
+    Args:
+        pts: when its frames are shown, in the order of decoding.
+    """
+    rank = {time: place for place, time in enumerate(sorted(pts))}
+    return max(chain([0], (decoded - rank[time] for decoded, time in enumerate(pts))))
 
 
 def _packets(path: Path, clip: Clip) -> list[Packet]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -13,7 +13,7 @@ from ..choices import Depth, Policy
 from ..picture import Picture
 from .clip import Clip, ClipCoding
 from .colour import frame_of
-from .library import AvFrame, Container, Stream, opened_clip
+from .library import AvFrame, Container, Packet, Stream, opened_clip
 from .other_streams import OtherStreams, can_copy_video, container_name, offset
 from .segments import SEGMENT, packets_of
 
@@ -49,20 +49,30 @@ def write_clip(
     if first.source.clip.is_copied:
         return _copy(stream, first, kind, policy)
     if first.source.clip.segments:
-        return _join(stream, first, kind, coding, policy)
-    form = _form(first, coding, depth, kind)
+        return _join(stream, first, kind, coding=coding, depth=depth, policy=policy)
+    form = _form(first.source.clip.clip, first.pixels.shape, coding, depth, kind)
     frames = (form.frame(picture) for picture in chain([first], pages))
     if kind == "Y4M":
         return _write_y4m(stream, form, frames)
     with _container(stream, kind) as target:
         video = _video(target, form, kind)
         with _beside(target, form.clip, kind, policy, first) as others:
-            for frame in frames:
-                others.write_until(frame.pts * frame.time_base)
-                target.mux(video.encode(frame))
-            target.mux(video.encode(None))
+            for packet in _coded(video, frames):
+                others.write_until(packet.pts * packet.time_base)
+                target.mux_one(packet)
             others.write_until(None)
     return _note(form.clip, form.pixel_format)
+
+
+def _coded(video: Stream, frames: Iterable[AvFrame]) -> Iterator[Packet]:
+    """Yield coded frames, each shown for as long as the frame. Encoders tell the usual length of all."""
+    lengths: dict[int, int] = {}
+    for frame in chain(frames, [None]):
+        if frame is not None:
+            lengths[frame.pts] = frame.duration
+        for packet in video.encode(frame):
+            packet.duration = lengths.pop(packet.pts, 0) or packet.duration
+            yield packet
 
 
 @contextmanager
@@ -89,7 +99,10 @@ def segment_writer(path: Path, coding: ClipCoding, depth: Depth) -> Iterator[Cal
 
         def added(picture: Picture) -> None:
             nonlocal add
-            add = add or opened.enter_context(_coder(stream, _form(picture, coding, depth, "MKV")))
+            if add is None:
+                assert picture.source.clip is not None
+                form = _form(picture.source.clip.clip, picture.pixels.shape, coding, depth)
+                add = opened.enter_context(_coder(stream, form))
             add(picture)
 
         yield added
@@ -104,11 +117,13 @@ def _coder(stream: BinaryIO, form: "_Form") -> Iterator[Callable[[Picture], None
         target.mux(video.encode(None))
 
 
-def _join(stream: BinaryIO, first: Picture, kind: str, coding: ClipCoding, policy: Policy) -> str:
+def _join(stream: BinaryIO, first: Picture, kind: str, *, coding: ClipCoding, depth: Depth, policy: Policy) -> str:
     """Write a clip whose frames are coded already."""
     at = first.source.clip
     assert at is not None
-    form = segment_form(at.segments[0], at.clip, coding)
+    with opened_clip(str(at.segments[0]), format=SEGMENT) as source:
+        coded = source.streams.video[0]
+        form = _form(at.clip, (coded.height, coded.width), coding, depth)
     with _container(stream, kind) as target:
         video = _video(target, form, kind)
         with _beside(target, at.clip, kind, policy, first) as others:
@@ -185,9 +200,9 @@ class _Form:
     """What all frames of a result have in common.
 
     Attributes:
-        clip: the input.
+        clip: the input, with the colours of the result.
         coding: how they are coded.
-        shape: (H, W, C) of the pixels.
+        shape: of the pixels, height and width first.
         pixel_format: FFmpeg's name.
         bits: per channel.
     """
@@ -208,34 +223,26 @@ class _Form:
         assert at is not None
         if picture.pixels.shape != self.shape:
             raise PictureError("the frames of the result differ in size; give a size that does not depend on the frame")
-        frame = frame_of(picture.pixels, at.clip, self.pixel_format, self.bits)
+        frame = frame_of(picture.pixels, self.clip, self.pixel_format, self.bits)
         frame.time_base = at.clip.time_base
         frame.pts, frame.duration = at.pts - round(offset(at.clip) / at.clip.time_base), at.duration
-        _tag(frame, at.clip)
+        _tag(frame, self.clip)
         return frame
 
 
-def _form(first: Picture, coding: ClipCoding, depth: Depth, kind: str) -> _Form:
-    """Return what all frames are like, by the first one.
+def _form(clip: Clip, shape: tuple[int, ...], coding: ClipCoding, depth: Depth, kind: str = "") -> _Form:
+    """Return what all frames are like.
 
     Raises:
         PictureError: they are too small for the codec.
     """
-    assert first.source.clip is not None
-    clip, shape = first.source.clip.clip, first.pixels.shape
     bits = 8 if depth == "8" else clip.bits
-    codec = "y4m" if kind == "Y4M" else coding.chosen
-    pixel_format = _pixel_format(clip, codec, (shape[1], shape[0]), bits)
+    pixel_format = _pixel_format(clip, "y4m" if kind == "Y4M" else coding.chosen, (shape[1], shape[0]), bits)
     _check_size(coding, (shape[1], shape[0]))
+    if clip.is_rgb and pixel_format.startswith("yuv"):
+        primaries, transfer = clip.tags[1:3]  # the matrix becomes that of BT.709, and black becomes 16
+        clip = replace(clip, matrix=1, full_range=False, tags=(1, primaries, transfer, 1))
     return _Form(clip=clip, coding=coding, shape=shape, pixel_format=pixel_format, bits=bits)
-
-
-def segment_form(path: Path, clip: Clip, coding: ClipCoding) -> _Form:
-    """Return what all frames of a segment are like."""
-    with opened_clip(str(path), format=SEGMENT) as source:
-        video = source.streams.video[0].codec_context
-        shape, pixel_format = (video.height, video.width), str(video.pix_fmt)
-    return _Form(clip=clip, coding=coding, shape=shape, pixel_format=pixel_format, bits=clip.bits)
 
 
 def _video(target: Container, form: _Form, kind: str = "") -> Stream:

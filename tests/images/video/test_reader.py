@@ -108,6 +108,7 @@ def test_broken_frames_are_told(tmp_path: Path) -> None:
         ({"tags": (1, 9, 16, 9), "codec": "ffv1", "pixel_format": "yuv420p10le"}, "it is HDR .PQ."),
         ({"pixel_format": "yuv420p12le", "codec": "ffv1"}, "it has 12 bits per channel"),
         ({"pixel_format": "yuva420p", "codec": "ffv1"}, "it is transparent"),
+        ({"texts": {"alpha_mode": "1"}}, "it is transparent"),
     ],
 )
 def test_what_cannot_be_kept_is_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:

@@ -52,8 +52,21 @@ def test_a_joined_clip_has_every_frame_at_its_time(
     before, after = clips.told(path), clips.told(tmp_path / f"x{suffix}")
     for key in ("times", "others", "chapters", "title", "tags"):
         assert after[key] == before[key]
+    assert after["seconds"] == pytest.approx(before["seconds"], abs=0.002)
     pairs = zip(read_pages(path, part=ClipPart()), read_pages(tmp_path / f"x{suffix}", part=ClipPart()), strict=True)
     assert max(float(np.abs(one.pixels - other.pixels).mean()) for one, other in pairs) < 0.05
+
+
+@pytest.mark.parametrize(("pixel_format", "tags"), [("gray", (2, 1, 1, 1)), ("bgr0", (2, 1, 13, 0))])
+def test_gray_and_rgb_are_joined_as_they_were_coded(
+    tmp_path: Path, pixel_format: str, tags: tuple[int, int, int, int]
+) -> None:
+    path = clips.save(tmp_path / "a.mkv", codec="ffv1", count=9, pixel_format=pixel_format, tags=tags)
+    joined(path, tmp_path / "b.mp4", ClipCoding(crf=2))
+    pairs = zip(read_pages(path, part=ClipPart()), read_pages(tmp_path / "b.mp4", part=ClipPart()), strict=True)
+    assert max(float(np.abs(one.pixels - other.pixels).mean()) for one, other in pairs) < 0.02
+    if pixel_format == "bgr0":
+        assert clips.told(tmp_path / "b.mp4")["tags"] == (1, 1, 13, 1)
 
 
 def test_nothing_is_left_of_a_segment_that_fails(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """What a written clip keeps."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from diffuse_cli.errors import PictureError, UsageError
 from diffuse_cli.images.encoding import Encoding
 from diffuse_cli.images.image_io import read_pages, write_pages
 from diffuse_cli.images.video.clip import ClipCoding, ClipPart
+from diffuse_cli.images.video.other_streams import left_out
 from tests.helpers import clips
 
 
@@ -32,6 +35,27 @@ def test_sound_subtitles_chapters_rotation_and_tags_are_kept(tmp_path: Path, suf
     assert len(before["others"]) == 1 + (suffix == ".mkv")
     assert all(len(data) >= 5 for data in before["others"].values())
     assert before["times"] == [0.0, 0.04, 0.2, 0.21, 0.4, 0.59]
+
+
+def test_a_subtitle_that_is_seen_when_a_part_begins_stays(tmp_path: Path) -> None:
+    path = clips.save(tmp_path / "a.mkv", subtitles=True)  # seen from 0.1 to 0.5 s
+    rewritten(path, tmp_path / "b.mkv", ClipPart(start=0.2, end=0.4))
+    with clips.av().open(str(tmp_path / "b.mkv")) as source:
+        (packet,) = (packet for packet in source.demux(subtitles=0) if packet.size)
+        assert (packet.pts, packet.duration, bytes(packet)) == (0, 200, b"Hello")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_cover_picture_is_kept(tmp_path: Path, suffix: str) -> None:
+    with io.BytesIO() as stream:
+        Image.new("RGB", (4, 3), "red").save(stream, "PNG")
+        cover = stream.getvalue()
+    path = clips.save(tmp_path / "a.mp4", cover=cover, count=2, sound=True)
+    rewritten(path, tmp_path / f"b{suffix}", ClipPart(start=0.1))
+    assert not left_out(next(read_pages(path, part=ClipPart())).source.clip.clip, suffix[1:].upper())  # type: ignore[union-attr]
+    with clips.av().open(str(tmp_path / f"b{suffix}")) as source:
+        shown = [one for one in source.streams.video if one.disposition & clips.av().stream.Disposition.attached_pic]
+        assert [bytes(packet) for packet in source.demux(shown) if packet.size] == [cover]
 
 
 def test_a_part_keeps_its_sound_and_chapters(tmp_path: Path) -> None:
