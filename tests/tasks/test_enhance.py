@@ -62,7 +62,14 @@ def test_correlated_noise_is_read_in_the_new_light() -> None:
     def read(lit: Picture) -> PhotoNoise:
         seen.append(float(lit.pixels.mean()))
         return PhotoNoise(
-            level=12 / 127.5, grain=0.7, luma=0.08, chroma=0.05, bright_over_dark=1.0, doubt=0.4, chance=1.0
+            level=12 / 127.5,
+            grain=0.7,
+            luma=0.08,
+            chroma=0.05,
+            bright_over_dark=1.0,
+            doubt=0.4,
+            chance=1.0,
+            by_texture=-1.0,
         )
 
     dark = Picture(pixels=flat((128, 128), noise=6).pixels * 0.2 - 0.7)
