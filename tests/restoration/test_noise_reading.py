@@ -1,5 +1,6 @@
 """The noise of pictures: who reads it, what is told, and what is left alone."""
 
+import functools
 import math
 from pathlib import Path
 
@@ -29,6 +30,10 @@ def reads(level: float, grain: float, doubt: float = 0.2, chance: float = 1.0, b
     )  # fmt: skip
 
 
+def returned(photo: PhotoNoise, _picture: Picture) -> PhotoNoise:
+    return photo
+
+
 def white(level: float) -> Picture:
     noise = np.random.default_rng(0).standard_normal((256, 256, 3), dtype=np.float32)
     return Picture(pixels=(noise * np.float32(level / LEVEL)).clip(-1, 1))
@@ -45,7 +50,8 @@ def test_a_photographs_noise_is_told_with_its_grain_and_doubt() -> None:
     unsure = Denoise().problem(FLAT, lambda _: reads(5, 0.6, doubt=3)).degradation
     assert unsure.doubt == 0.75, "half of the most"
     for grain, caution in ((0.25, 1.1), (0.6, 0.2), (0.8, 0)):
-        unsure = Denoise().problem(FLAT, lambda _, grain=grain: reads(5, grain, doubt=3)).degradation
+        photo = reads(5, grain, doubt=3)
+        unsure = Denoise().problem(FLAT, functools.partial(returned, photo)).degradation
         assert unsure.noise == pytest.approx(5 * math.exp(-1.5 * caution) / LEVEL), "less of what may be fine texture"
 
 
