@@ -28,6 +28,8 @@ INPUTS: Final = 109
 """How many statistics there are."""
 _OF_A_CALL: Final = 47
 """How many of them come from each call of the core; the last is the slope by texture."""
+_CORRELATION: Final = 29
+"""Which of a call's is the correlation across of luma's residual in blocks of middling texture."""
 WIDTH: Final = 192
 MEMBERS: Final = 4
 OUTPUTS: Final = 5
@@ -51,6 +53,8 @@ class PhotoNoise(NamedTuple):
         chance: how likely it is that there is noise at all, 0..1; the rest says what it is if there is.
         by_texture: slope of the logarithm of what the core takes away, told little noise, over that of the texture
             there. Below 0 the core spares texture, as it does where texture is fine.
+        correlation: of neighbours across, in what the core takes from the luma of places of middling texture, told much
+            noise. Fine texture that it takes for noise has little.
     """
 
     level: float
@@ -61,6 +65,7 @@ class PhotoNoise(NamedTuple):
     doubt: float
     chance: float
     by_texture: float
+    correlation: float
 
 
 class Regressor(nn.Module):
@@ -156,6 +161,7 @@ def read_noise(crops: Sequence[Tensor], network: UNet, regressor: Regressor) -> 
         doubt=math.sqrt(float(variances[0, 0])),
         chance=float(chances[0]),
         by_texture=float(told[_OF_A_CALL - 1]),
+        correlation=float(told[_OF_A_CALL + _CORRELATION]),
     )
 
 

@@ -22,11 +22,14 @@ from diffuse_cli.tasks.restore import Restore
 FLAT = Picture(pixels=np.zeros((96, 96, 3), np.float32))
 
 
-def reads(level: float, grain: float, doubt: float = 0.2, chance: float = 1.0, by_texture: float = -1.0) -> PhotoNoise:
+def reads(
+    level: float, grain: float, doubt: float = 0.2, chance: float = 1.0, by_texture: float = -1.0,
+    correlation: float = 0.6,
+) -> PhotoNoise:  # fmt: skip
     part = level / LEVEL
     return PhotoNoise(
         level=part, grain=grain, luma=part, chroma=part, bright_over_dark=1.0, doubt=doubt, chance=chance,
-        by_texture=by_texture,
+        by_texture=by_texture, correlation=correlation,
     )  # fmt: skip
 
 
@@ -53,6 +56,18 @@ def test_a_photographs_noise_is_told_with_its_grain_and_doubt() -> None:
         photo = reads(5, grain, doubt=3)
         unsure = Denoise().problem(FLAT, functools.partial(returned, photo)).degradation
         assert unsure.noise == pytest.approx(5 * math.exp(-1.5 * caution) / LEVEL), "less of what may be fine texture"
+
+
+@pytest.mark.parametrize(
+    ("by_texture", "correlation", "noise", "doubt"),
+    [(-0.2, 0.6, 5 * math.exp(-0.08), 0.2), (-0.1, 0.5, 6, 0), (0.4, 0.9, 6, 0), (0.4, 0.4, 5 * math.exp(-0.08), 0.2)],
+)
+def test_more_is_told_without_doubt_where_no_fine_texture_is_spared_or_taken(
+    by_texture: float, correlation: float, noise: float, doubt: float
+) -> None:
+    photo = reads(5, 0.6, doubt=0.4, by_texture=by_texture, correlation=correlation)
+    told = Denoise().problem(FLAT, lambda _: photo).degradation
+    assert (told.noise * LEVEL, told.doubt) == (pytest.approx(noise), pytest.approx(doubt))
 
 
 @pytest.mark.parametrize(("quality", "level"), [(100, 5), (90, 5), (75, 5.75), (60, 5.75)])

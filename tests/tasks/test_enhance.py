@@ -70,6 +70,7 @@ def test_correlated_noise_is_read_in_the_new_light() -> None:
             doubt=0.4,
             chance=1.0,
             by_texture=-1.0,
+            correlation=0.6,
         )
 
     dark = Picture(pixels=flat((128, 128), noise=6).pixels * 0.2 - 0.7)

@@ -227,6 +227,7 @@ def test_faint_grain_as_coarse_as_the_blur_is_texture(
             doubt=0.3,
             chance=chance,
             by_texture=-1.0,
+            correlation=0.6,
         )
 
     guide = Restore(blur=0.8).problem(blurred, read).guide

@@ -122,6 +122,7 @@ def test_doubtful_grain_is_not_told() -> None:
             doubt=doubt,
             chance=1.0,
             by_texture=-1.0,
+            correlation=0.6,
         )
         return SuperResolve().problem(photo(), lambda _: noise).degradation.grain
 
