@@ -26,6 +26,10 @@ PROBED_GRAIN: Final = 0.6
 BLOCK: Final = 16
 INPUTS: Final = 109
 """How many statistics there are."""
+_OF_A_CALL: Final = 47
+"""How many of them come from each call of the core; the last is the slope by texture."""
+_CORRELATION: Final = 29
+"""Which of a call's is the correlation across of luma's residual in blocks of middling texture."""
 WIDTH: Final = 192
 MEMBERS: Final = 4
 OUTPUTS: Final = 5
@@ -47,6 +51,10 @@ class PhotoNoise(NamedTuple):
         bright_over_dark: the level in the brighter half of the pixels over that in the darker half.
         doubt: std of the logarithm of the level.
         chance: how likely it is that there is noise at all, 0..1; the rest says what it is if there is.
+        by_texture: slope of the logarithm of what the core takes away, told little noise, over that of the texture
+            there. Below 0 the core spares texture, as it does where texture is fine.
+        correlation: of neighbours across, in what the core takes from the luma of places of middling texture, told much
+            noise. Fine texture that it takes for noise has little.
     """
 
     level: float
@@ -56,6 +64,8 @@ class PhotoNoise(NamedTuple):
     bright_over_dark: float
     doubt: float
     chance: float
+    by_texture: float
+    correlation: float
 
 
 class Regressor(nn.Module):
@@ -138,8 +148,9 @@ def read_noise(crops: Sequence[Tensor], network: UNet, regressor: Regressor) -> 
         network: folded; it must know grain.
         regressor: trained on this network's statistics.
     """
+    told = statistics(crops, network)
     with torch.no_grad():
-        means, variances, chances = regressor(statistics(crops, network)[None])
+        means, variances, chances = regressor(told[None])
     level, grain, light, colour, slope = means[0].tolist()
     return PhotoNoise(
         level=math.exp(level),
@@ -149,6 +160,8 @@ def read_noise(crops: Sequence[Tensor], network: UNet, regressor: Regressor) -> 
         bright_over_dark=math.exp(slope),
         doubt=math.sqrt(float(variances[0, 0])),
         chance=float(chances[0]),
+        by_texture=float(told[_OF_A_CALL - 1]),
+        correlation=float(told[_OF_A_CALL + _CORRELATION]),
     )
 
 

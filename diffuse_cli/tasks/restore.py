@@ -330,14 +330,15 @@ def _resolved(
 def _spoils(quality: float, picture: "Picture", found: "Estimate", photo: "FoundNoise | None") -> bool:
     """Return whether undoing a JPEG may cost more than it gains.
 
-    That is one of fine quality, one that may hold noise unseen, and one of dots or hard edges.
+    That is one of fine quality, one that may hold noise unseen, and one of dots, hard edges or thin lines.
     """
-    from ..degradation.estimation.drawings import is_hard
+    from ..degradation.estimation.drawings import has_thin_lines, is_hard
     from ..images.units import LEVEL
 
     if quality > (FINE_DRAWING if found.is_drawn else FINE_JPEG) or (photo is not None and photo.suspected > 0):
         return True
-    return is_hard((picture.pixels + 1) * LEVEL)
+    levels = (picture.pixels + 1) * LEVEL
+    return is_hard(levels) or (found.is_drawn and has_thin_lines(levels))
 
 
 def _may_be_sharpened(found: "Estimate", *, asked: bool) -> bool:

@@ -1,5 +1,6 @@
 """The noise of pictures: who reads it, what is told, and what is left alone."""
 
+import functools
 import math
 from pathlib import Path
 
@@ -21,9 +22,19 @@ from diffuse_cli.tasks.restore import Restore
 FLAT = Picture(pixels=np.zeros((96, 96, 3), np.float32))
 
 
-def reads(level: float, grain: float, doubt: float = 0.2, chance: float = 1.0) -> PhotoNoise:
+def reads(
+    level: float, grain: float, doubt: float = 0.2, chance: float = 1.0, by_texture: float = -1.0,
+    correlation: float = 0.6,
+) -> PhotoNoise:  # fmt: skip
     part = level / LEVEL
-    return PhotoNoise(level=part, grain=grain, luma=part, chroma=part, bright_over_dark=1.0, doubt=doubt, chance=chance)
+    return PhotoNoise(
+        level=part, grain=grain, luma=part, chroma=part, bright_over_dark=1.0, doubt=doubt, chance=chance,
+        by_texture=by_texture, correlation=correlation,
+    )  # fmt: skip
+
+
+def returned(photo: PhotoNoise, _picture: Picture) -> PhotoNoise:
+    return photo
 
 
 def white(level: float) -> Picture:
@@ -35,13 +46,34 @@ def test_a_photographs_noise_is_told_with_its_grain_and_doubt() -> None:
     problem = Denoise().problem(FLAT, lambda _: reads(5, 0.6, doubt=0.3))
     assert isinstance(problem.observation, GuidePicture)
     told = problem.observation.degradation
-    assert told.noise == pytest.approx(5 * math.exp(-0.15) / LEVEL)
+    assert told.noise == pytest.approx(5 * math.exp(-0.2 * 0.3) / LEVEL)
     assert (told.grain, told.doubt, told.quality) == (0.6, 0.15, 100)
     assert problem.findings.facts["noise"] == pytest.approx(5)
     assert "5.0 levels, grain of 0.6" in problem.findings.notes[0]
     unsure = Denoise().problem(FLAT, lambda _: reads(5, 0.6, doubt=3)).degradation
     assert unsure.doubt == 0.75, "half of the most"
-    assert unsure.noise == pytest.approx(5 * math.exp(-0.75) / LEVEL), "less of what may be texture"
+    for grain, caution in ((0.25, 1.1), (0.6, 0.2), (0.8, 0)):
+        photo = reads(5, grain, doubt=3)
+        unsure = Denoise().problem(FLAT, functools.partial(returned, photo)).degradation
+        assert unsure.noise == pytest.approx(5 * math.exp(-1.5 * caution) / LEVEL), "less of what may be fine texture"
+
+
+@pytest.mark.parametrize(
+    ("by_texture", "correlation", "noise", "doubt"),
+    [(-0.2, 0.6, 5 * math.exp(-0.08), 0.2), (-0.1, 0.5, 6, 0), (0.4, 0.9, 6, 0), (0.4, 0.4, 5 * math.exp(-0.08), 0.2)],
+)
+def test_more_is_told_without_doubt_where_no_fine_texture_is_spared_or_taken(
+    by_texture: float, correlation: float, noise: float, doubt: float
+) -> None:
+    photo = reads(5, 0.6, doubt=0.4, by_texture=by_texture, correlation=correlation)
+    told = Denoise().problem(FLAT, lambda _: photo).degradation
+    assert (told.noise * LEVEL, told.doubt) == (pytest.approx(noise), pytest.approx(doubt))
+
+
+@pytest.mark.parametrize(("quality", "level"), [(100, 5), (90, 5), (75, 5.75), (60, 5.75)])
+def test_noise_of_a_coarse_jpeg_had_more_before_the_coder(quality: int, level: float) -> None:
+    stored = Picture(pixels=FLAT.pixels, source=Source(jpeg=jpeg_coding(quality, "4:2:0")))
+    assert find_noise(stored, lambda _: reads(5, 0.6)).level == pytest.approx(level)
 
 
 def test_a_given_level_has_the_grain_that_is_read_or_given() -> None:

@@ -219,7 +219,15 @@ def test_faint_grain_as_coarse_as_the_blur_is_texture(
     def read(_picture: Picture) -> PhotoNoise:
         part = level / 127.5
         return PhotoNoise(
-            level=part, grain=grain, luma=part, chroma=part, bright_over_dark=1.0, doubt=0.3, chance=chance
+            level=part,
+            grain=grain,
+            luma=part,
+            chroma=part,
+            bright_over_dark=1.0,
+            doubt=0.3,
+            chance=chance,
+            by_texture=-1.0,
+            correlation=0.6,
         )
 
     guide = Restore(blur=0.8).problem(blurred, read).guide

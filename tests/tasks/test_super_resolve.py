@@ -114,7 +114,15 @@ def test_doubtful_grain_is_not_told() -> None:
 
     def grain(doubt: float) -> float:
         noise = PhotoNoise(
-            level=8 / 127.5, grain=0.6, luma=0.06, chroma=0.06, bright_over_dark=1.0, doubt=doubt, chance=1.0
+            level=8 / 127.5,
+            grain=0.6,
+            luma=0.06,
+            chroma=0.06,
+            bright_over_dark=1.0,
+            doubt=doubt,
+            chance=1.0,
+            by_texture=-1.0,
+            correlation=0.6,
         )
         return SuperResolve().problem(photo(), lambda _: noise).degradation.grain
 

@@ -19,6 +19,8 @@ Photographs reach 0.4.
 _TWO_TONES: Final = 0.9
 _NEAR: Final = 12
 """Levels from a tone that count as the tone, after a coder."""
+_LINED: Final = (0.28, 0.35)
+"""What thin lines are at least unlike their neighbours, and the share of the second tone."""
 
 
 def is_drawn(levels: NDArray[np.float32]) -> bool:
@@ -58,11 +60,26 @@ def is_hard(levels: NDArray[np.float32]) -> bool:
         levels: (H, W, C), 0..255.
     """
     luma = channels.mean(levels, np.float64)
-    if min(luma.shape) < 2 or np.ptp(luma) <= _WIDE:
-        return False
-    apart = sum(float((np.diff(luma, axis=axis) ** 2).mean()) for axis in (0, 1)) / 4
-    unlike = apart / float(luma.var())
+    unlike = _unlike(luma)
     return unlike > _UNLIKE[0] or (unlike > _UNLIKE[1] and _share_of_second_tone(luma) > _TWO_TONES)
+
+
+def has_thin_lines(levels: NDArray[np.float32]) -> bool:
+    """Return whether a drawing is of thin lines of one ink, which the network makes fainter where it undoes a JPEG.
+
+    Args:
+        levels: (H, W, C), 0..255, of a drawing.
+    """
+    luma = channels.mean(levels, np.float64)
+    return _unlike(luma) > _LINED[0] and _share_of_second_tone(luma) > _LINED[1]
+
+
+def _unlike(luma: NDArray[np.float64]) -> float:
+    """Return the mean square of neighbours' differences over that of pixels at random; 0 = of little contrast."""
+    if min(luma.shape) < 2 or np.ptp(luma) <= _WIDE:
+        return 0.0
+    apart = sum(float((np.diff(luma, axis=axis) ** 2).mean()) for axis in (0, 1)) / 4
+    return apart / float(luma.var())
 
 
 def _share_of_second_tone(luma: NDArray[np.float64]) -> float:

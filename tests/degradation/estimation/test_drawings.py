@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from diffuse_cli.degradation.estimation.drawings import is_drawn, is_hard
+from diffuse_cli.degradation.estimation.drawings import has_thin_lines, is_drawn, is_hard
 from diffuse_cli.degradation.estimation.estimate import estimate_degradation
-from diffuse_cli.images.image_io import read_picture, through_jpeg
-from diffuse_cli.images.picture import Picture
+from diffuse_cli.images.image_io import jpeg_coding, read_picture, through_jpeg, to_unit
+from diffuse_cli.images.picture import Picture, Source
+from diffuse_cli.tasks.restore import Restore
 from tests.conftest import EXAMPLES
 
 
@@ -54,3 +55,25 @@ def test_dots_and_hard_edges_are_told_from_photographs_and_soft_edges() -> None:
         }.items()}  # fmt: skip
         assert [name for name, levels in seen.items() if is_hard(levels)] == ["dithered", "hard"]
     assert not is_hard(np.zeros((1, 9, 3), np.float32))
+
+
+def hatching(width: int) -> np.ndarray:
+    """Slanted black lines on white, four widths apart, with soft edges, and a white margin."""
+    y, x = np.mgrid[:128, :128]
+    ink = (width / 2 + 0.5 - np.abs((x + y / 2) % (4 * width) - 2 * width)).clip(0, 1)
+    ink[:, 64:] = 0
+    return np.repeat(255 * (1 - ink[..., None]), 3, 2).astype(np.uint8)
+
+
+def test_thin_lines_are_told_from_thick_ones() -> None:
+    for quality in (100, 75):
+        seen = [through_jpeg(hatching(width), quality, "4:2:0").astype(np.float32) for width in (2, 6)]
+        assert [has_thin_lines(levels) for levels in seen] == [True, False]
+    assert not has_thin_lines(np.full((32, 32, 3), 255, np.float32))
+
+
+def test_the_jpeg_of_thin_lines_is_undone_only_if_asked() -> None:
+    coded = through_jpeg(hatching(2), 75, "4:2:0")
+    drawing = Picture(pixels=to_unit(coded, 8), source=Source(jpeg=jpeg_coding(75, "4:2:0")))
+    assert Restore(noise=None).problem(drawing).leaves_alone
+    assert Restore(only=("jpeg",)).problem(drawing).degradation.quality == 75
