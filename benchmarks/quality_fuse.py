@@ -26,6 +26,7 @@ from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.images.image_io import read_pages
 from diffuse_cli.images.picture import Picture, to_unit
+from diffuse_cli.restoration.copies.describing import describe
 from diffuse_cli.restoration.copies.fusing import Fused, fuse_copies
 from diffuse_cli.restoration.copies.registration import coordinates, register
 from diffuse_cli.restoration.copies.weighing import mean
@@ -170,7 +171,7 @@ def psnr(one: Pixels, clean: Pixels) -> float:
 def fused_of(pictures: list[Picture], read: NoiseReader | None) -> Fused:
     named = [(f"copy {k}", picture) for k, picture in enumerate(pictures)]
     left_out: list[str] = []
-    found = fuse_copies(named[0], named[1:], read, left_out.append)
+    found = fuse_copies(named[0], named[1:], lambda picture: describe(picture, read), left_out.append)
     if found is None or left_out:
         raise SystemExit(f"not registered: {left_out}")
     return found

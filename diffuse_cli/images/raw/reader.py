@@ -108,12 +108,28 @@ def _mosaic(raw: Any) -> tuple[Light, NDArray[np.uint8]]:  # noqa: ANN401
 
 
 def _planes(raw: Any, mosaic: Light) -> list[list[Light]]:  # noqa: ANN401
-    """Return, for red, green and blue, the numbers at each place of the pattern that repeats."""
-    period = 6 if raw.raw_pattern is None or raw.raw_pattern.shape[0] > 2 else 2
-    colours = raw.raw_colors_visible[:period, :period] % 3 if period == 6 else raw.raw_colors_visible[:2, :2]
-    colours = np.where(colours == 3, 1, colours)
-    places = [np.argwhere(colours == k) for k in range(3)]
-    return [[mosaic[row::period, column::period] for row, column in of_colour] for of_colour in places]
+    """Return, for red, green and blue, the numbers at each place of the pattern that repeats.
+
+    Of patterns larger than 2 x 2 (X-Trans), neighbours of one colour are wanted, or detail would pass for noise. There
+    are such of green alone, whose noise then counts for all.
+    """
+    colours = np.where(raw.raw_colors_visible[:12, :12] == 3, 1, raw.raw_colors_visible[:12, :12])
+    if raw.raw_pattern is None or raw.raw_pattern.shape[0] > 2:
+        return [_cells(mosaic, colours == 1)] * 3
+    places = [np.argwhere(colours[:2, :2] == k) for k in range(3)]
+    return [[mosaic[row::2, column::2] for row, column in of_colour] for of_colour in places]
+
+
+def _cells(mosaic: Light, green: NDArray[np.bool_]) -> list[Light]:
+    """Return the squares of four green numbers, which X-Trans has every three rows and columns, side by side."""
+    planes = []
+    for row, column in np.ndindex(3, 3):
+        at = [green[row + down :: 3, column + right :: 3] for down, right in np.ndindex(2, 2)]
+        if all(one.all() for one in at):
+            height, width = ((size - start) // 3 * 3 for size, start in zip(mosaic.shape, (row, column), strict=True))
+            inner = mosaic[row : row + height, column : column + width].reshape(height // 3, 3, width // 3, 3)
+            planes.append(inner[:, :2, :, :2].reshape(height // 3 * 2, width // 3 * 2))
+    return planes
 
 
 def _interpolated(

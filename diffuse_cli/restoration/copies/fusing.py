@@ -10,8 +10,8 @@ import torch
 from ...diffusion.fusion import fuse
 from ...images.picture import Picture
 from ...images.tensors import to_array, to_tensor
-from ..noise_reading import NoiseReader
-from .copy import Copy, placed, reference
+from .copy import Copy, Describe, placed, reference
+from .frequencies import Corrected, corrected
 from .placing import grain_of
 from .registration import Map
 from .weighing import Weighed, weigh
@@ -58,7 +58,7 @@ class Fused:
 def fuse_copies(
     first: tuple[str, Picture],
     others: Iterable[tuple[str, Picture]],
-    read_noise: NoiseReader | None,
+    describe_it: Describe,
     is_unlike: Unlike,
 ) -> Fused | None:
     """Register copies, match their light, weigh and fuse them. None: no other copy shows the same.
@@ -66,15 +66,15 @@ def fuse_copies(
     Args:
         first: the reference's name and its picture, on whose pixels the result lies.
         others: the other copies'.
-        read_noise: reads the noise of photographs.
+        describe_it: tells what happened to a copy.
         is_unlike: told the name of a copy that shows something else.
 
     Raises:
         PictureError: the copies cannot be compared, or OpenCV is not installed.
     """
-    copies = [reference(*first, read_noise)]
+    copies = [reference(*first, describe_it)]
     for number, (name, picture) in enumerate(others, start=1):
-        copy = placed(name, picture, copies[0], number, read_noise)
+        copy = placed(name, picture, copies[0], number, describe_it)
         if copy is None:
             is_unlike(name)
         else:
@@ -91,10 +91,14 @@ def _fused(copies: Sequence[Copy], weighed: Weighed) -> Fused:
     known = np.isfinite(sigma[0, 0].numpy())
     left = np.sum([w**2 * n for w, n in zip(weights, weighed.noise, strict=True)], axis=0)
     left = np.where(known, left, left.mean(where=known) if known.any() else 0)
+    pixels = np.where(known[..., None], to_array(x, copies[0].pixels.shape[2]), copies[0].pixels)
+    soft = [k for k, is_sharp in enumerate(weighed.sharp) if not is_sharp]
+    better = corrected(pixels, float(left.mean()), [(copies[k], weighed.sigma[k]) for k in soft])
+    weights = _with_shares(weights, soft, better)
     grain = min(_grain(copies, weights, weighed.noise), MOST_GRAIN)
     return Fused(
-        pixels=np.where(known[..., None], to_array(x, copies[0].pixels.shape[2]), copies[0].pixels),
-        sigma=np.sqrt(left).astype(np.float32),
+        pixels=better.pixels,
+        sigma=np.sqrt(left * better.variance).astype(np.float32),
         grain=grain if grain >= LEAST_GRAIN else 0.0,
         quality=_quality(copies, weights),
         copies=tuple(copies),
@@ -108,6 +112,15 @@ def _weights(sigmas: Sequence[Map]) -> tuple[Map, ...]:
     total = precision.sum(0)
     weights = np.divide(precision, total, out=np.zeros_like(precision), where=total > 0)
     return tuple(weights.astype(np.float32))
+
+
+def _with_shares(weights: Sequence[Map], soft: Sequence[int], better: Corrected) -> tuple[Map, ...]:
+    """Return the weights with the shares of the softer copies."""
+    found = list(weights)
+    for k, share in zip(soft, better.shares, strict=True):
+        found = [w * (1 - share) for w in found]
+        found[k] = found[k] + share
+    return tuple(found)
 
 
 def _grain(copies: Sequence[Copy], weights: Sequence[Map], noise: Sequence[Map]) -> float:
