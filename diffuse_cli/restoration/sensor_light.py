@@ -238,5 +238,6 @@ def refuse_given(noise: object, noise_map: object) -> None:
     """
     if noise not in ("auto", "poisson") or noise_map is not None:
         raise PictureError(
-            "the noise of camera RAW is read from its file or measured on its sensor; leave --noise and --noise-map out"
+            "the noise of camera RAW depends on its light: variance = gain x light + offset, stated in the file or measured; "
+            "leave --noise and --noise-map out, and give --strength if too much or too little is removed"
         )

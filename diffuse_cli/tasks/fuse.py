@@ -104,7 +104,7 @@ class Fuse:
         from ..restoration.copies.fusing import fuse_copies
 
         _check_single(self.name, picture)
-        fused = fuse_copies((self.name, picture), others, describe_it, lambda name: self._tell(name, left_out))
+        fused = fuse_copies((self.name, picture), others, describe_it, lambda name: self._tell(name, left_out), self.scale)
         if fused is None:
             raise PictureError(f"{self.name}: no other picture shows the same, so there is nothing to fuse")
         return fused
@@ -165,6 +165,7 @@ class Fuse:
 
         from ..degradation.operators import Degradation, scaled_size
         from ..images.units import LEVEL
+        from ..restoration.linear_part import LinearPart
         from ..restoration.problem import GuidePicture, NoisyPicture
 
         level = float(np.sqrt(np.mean(fused.sigma**2)))
@@ -177,7 +178,11 @@ class Fuse:
         grain = fused.grain if level > 0 and (fused.is_coarse or quality < 100) else 0.0
         told = Degradation(scale=self.scale, noise=level, grain=grain, quality=quality)
         size = scaled_size((picture.pixels.shape[0], picture.pixels.shape[1]), self.scale)
-        return GuidePicture(degradation=told, sigma_y=sigma_y, size=size if self.scale > 1 else None)
+        if self.scale == 1:
+            return GuidePicture(degradation=told, sigma_y=sigma_y)
+        several = len(fused.shots) > 1 and quality == 100  # a coder's errors are no white noise
+        linear = LinearPart(blur=0.0, noise=fused.trusted, shots=fused.shots) if several else None
+        return GuidePicture(degradation=told, sigma_y=sigma_y, size=size, linear=linear)
 
 
 def _check_single(name: str, picture: "Picture") -> None:

@@ -38,8 +38,7 @@ def read_light(rawpy: Any, data: bytes, max_pixels: int, exif: bytes, camera: st
     found = dng_tags.dng_tags(data)
     with rawpy.imread(io.BytesIO(data)) as raw:
         check_size(raw.sizes.width, raw.sizes.height, max_pixels)
-        if raw.num_colors != 3 or raw.color_desc[:3] != b"RGB":
-            raise PictureError("no sensor of red, green and blue; develop it with another program first")
+        _check_colours(raw)
         gains, orientation = _gains(raw), _ORIENTATION.get(raw.sizes.flip, 1)
         tags = dng_tags.carried(found) or _camera(raw, camera, gains)
         is_mosaic = raw.raw_type == rawpy.RawType.Flat
@@ -68,6 +67,19 @@ def read_light(rawpy: Any, data: bytes, max_pixels: int, exif: bytes, camera: st
     pixels = np.ascontiguousarray(upright(light, orientation)) * np.float32(2) - np.float32(1)
     source = Source(format="RAW", exif=exif, sensor=sensor, left_behind=left)
     return Picture(pixels=pixels, depth=16, floating=True, source=source)
+
+
+def _check_colours(raw: Any) -> None:  # noqa: ANN401
+    """Refuse sensors of other colours than red, green and blue.
+
+    Raises:
+        PictureError: it is one.
+    """
+    if raw.num_colors == 1:
+        raise PictureError("a monochrome sensor, of which no DNG is made; write -o out.tif instead")
+    if raw.num_colors != 3 or raw.color_desc[:3] != b"RGB":
+        colours = raw.color_desc.decode("ascii", "replace").strip("\0")
+        raise PictureError(f"a sensor of the colours {colours}, of which no DNG is made; write -o out.tif instead")
 
 
 def laws_of(light: Light, gains: NDArray[np.float64]) -> tuple[NoiseLaw, NoiseLaw, NoiseLaw]:

@@ -36,6 +36,7 @@ class Copy:
         kept: what became of its noise.
         prior: the variance of its noise now, as the estimators tell, [-1, 1] units.
         icc: its colour profile.
+        own: (h, w, C), its own pixels in the reference's light. None: nobody asked for them.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Copy:
     prior: float
     icc: bytes = b""
     flow: Map | None = None
+    own: Map | None = None
 
     @property
     def is_interpolated(self) -> bool:
@@ -55,13 +57,14 @@ class Copy:
         return self.flow is not None or not is_shift(self.matrix)
 
 
-def reference(name: str, picture: Picture, describe_it: Describe) -> Copy:
+def reference(name: str, picture: Picture, describe_it: Describe, *, keep_own: bool = False) -> Copy:
     """Return the copy that the others are registered to.
 
     Args:
         name: as messages call it.
         picture: as it was read.
         describe_it: tells what happened to it.
+        keep_own: its own pixels are wanted, too.
     """
     hidden = unseen(picture)
     what = describe_it(picture)
@@ -69,11 +72,13 @@ def reference(name: str, picture: Picture, describe_it: Describe) -> Copy:
     return Copy(
         name=name, pixels=picture.pixels, known=np.ones(size, bool) if hidden is None else ~hidden, what=what,
         matrix=np.eye(3), scale=1.0, kept=noise_kept(np.eye(3), size, what.noise.grain or 0.0, 0),
-        prior=(what.noise.level / LEVEL) ** 2, icc=picture.source.icc,
+        prior=(what.noise.level / LEVEL) ** 2, icc=picture.source.icc, own=picture.pixels if keep_own else None,
     )  # fmt: skip
 
 
-def placed(name: str, picture: Picture, first: Copy, number: int, describe_it: Describe) -> Copy | None:
+def placed(
+    name: str, picture: Picture, first: Copy, number: int, describe_it: Describe, *, keep_own: bool = False
+) -> Copy | None:
     """Return a copy on the reference's pixels. None: it shows something else.
 
     Args:
@@ -82,6 +87,7 @@ def placed(name: str, picture: Picture, first: Copy, number: int, describe_it: D
         first: the reference.
         number: of the copy; its noise is drawn by it.
         describe_it: tells what happened to it.
+        keep_own: its own pixels are wanted, too.
 
     Raises:
         PictureError: it is gray, and the reference is not.
@@ -109,6 +115,7 @@ def placed(name: str, picture: Picture, first: Copy, number: int, describe_it: D
         name=name, pixels=light.matched(moved), known=known, what=what, matrix=found.matrix,
         scale=scale_of(found.matrix, size), kept=kept,
         prior=(what.noise.level / LEVEL) ** 2 * kept.variance * light.square, icc=picture.source.icc, flow=flow,
+        own=light.matched(pixels) if keep_own else None,
     )  # fmt: skip
 
 

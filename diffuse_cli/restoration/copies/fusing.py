@@ -8,17 +8,22 @@ import numpy as np
 import torch
 
 from ...diffusion.fusion import fuse
+from ...diffusion.shots_step import Shot
 from ...images.picture import Picture
 from ...images.tensors import to_array, to_tensor
 from .copy import Copy, Describe, placed, reference
 from .frequencies import Corrected, corrected
 from .placing import grain_of
 from .registration import Map
-from .weighing import Weighed, weigh
+from .shots import shots_of, trusted
+from .weighing import OFF, Weighed, weigh
 
 LEAST_GRAIN: Final = 0.25
 """Noise of less grain counts as white."""
 MOST_GRAIN: Final = 3.0
+
+BETWEEN: Final = 0.5
+"""Pixels by which copies differ that are not smoothed, where their pixels lie elsewhere."""
 
 Unlike = Callable[[str], None]
 """Told the name of a copy that shows something else. It may raise."""
@@ -35,6 +40,8 @@ class Fused:
         quality: of the JPEG of which so much is left, 100 = none.
         copies: what was fused, the reference first.
         weights: (H, W) of each copy, in the same order. Their sum is 1.
+        shots: the sharp copies as shots of the enlarged result. (): it is not enlarged.
+        trusted: the std of their pixels, [-1, 1] units.
     """
 
     pixels: Map
@@ -43,6 +50,8 @@ class Fused:
     quality: float
     copies: tuple[Copy, ...]
     weights: tuple[Map, ...]
+    shots: tuple[Shot, ...] = ()
+    trusted: float = 0.0
 
     @property
     def is_coarse(self) -> bool:
@@ -60,6 +69,7 @@ def fuse_copies(
     others: Iterable[tuple[str, Picture]],
     describe_it: Describe,
     is_unlike: Unlike,
+    scale: float = 1.0,
 ) -> Fused | None:
     """Register copies, match their light, weigh and fuse them. None: no other copy shows the same.
 
@@ -68,21 +78,22 @@ def fuse_copies(
         others: the other copies'.
         describe_it: tells what happened to a copy.
         is_unlike: told the name of a copy that shows something else.
+        scale: the result's pixels per pixel of the reference.
 
     Raises:
         PictureError: the copies cannot be compared, or OpenCV is not installed.
     """
-    copies = [reference(*first, describe_it)]
+    copies = [reference(*first, describe_it, keep_own=scale > 1)]
     for number, (name, picture) in enumerate(others, start=1):
-        copy = placed(name, picture, copies[0], number, describe_it)
+        copy = placed(name, picture, copies[0], number, describe_it, keep_own=scale > 1)
         if copy is None:
             is_unlike(name)
         else:
             copies.append(copy)
-    return None if len(copies) == 1 else _fused(copies, weigh(copies))
+    return None if len(copies) == 1 else _fused(copies, weigh(copies, OFF if scale == 1 else BETWEEN), scale)
 
 
-def _fused(copies: Sequence[Copy], weighed: Weighed) -> Fused:
+def _fused(copies: Sequence[Copy], weighed: Weighed, scale: float) -> Fused:
     """Fuse the copies one after the other; the order does not matter."""
     x, sigma = to_tensor(copies[0].pixels), torch.from_numpy(weighed.sigma[0])[None, None]
     for copy, other in zip(copies[1:], weighed.sigma[1:], strict=True):
@@ -103,6 +114,8 @@ def _fused(copies: Sequence[Copy], weighed: Weighed) -> Fused:
         quality=_quality(copies, weights),
         copies=tuple(copies),
         weights=weights,
+        shots=shots_of(copies, weighed, scale) if scale > 1 else (),
+        trusted=trusted(weighed),
     )
 
 

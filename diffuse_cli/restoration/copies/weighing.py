@@ -45,7 +45,7 @@ class Weighed:
     sharp: tuple[bool, ...]
 
 
-def weigh(copies: Sequence[Copy]) -> Weighed:
+def weigh(copies: Sequence[Copy], off: float = OFF) -> Weighed:
     """Find each copy's error at each pixel: its noise, the detail that it has lost, and where it shows something else.
 
     The estimators tell what happened to each copy. The differences of copies tell how much noise there is, and how it
@@ -53,6 +53,7 @@ def weigh(copies: Sequence[Copy]) -> Weighed:
 
     Args:
         copies: the reference first.
+        off: pixels by which copies may differ: a registration misses by as much, or what lies between the pixels shows.
     """
     rough, lost = _lost(copies)
     pairs = {
@@ -63,7 +64,7 @@ def weigh(copies: Sequence[Copy]) -> Weighed:
     lost = [np.float32(more) * e for e in lost]
     noise = _noise(copies, pairs, more, rough)
     coarse = [n * np.float32(c.kept.coarse / c.kept.variance) for n, c in zip(noise, copies, strict=True)]
-    missed = np.float32(OFF**2 / 2) * _slope(rough)
+    missed = np.float32(off**2 / 2) * _slope(rough)
     sigmas = []
     for k, copy in enumerate(copies):
         variance = coarse[k] + lost[k] + (missed if copy.is_interpolated else 0)
