@@ -98,7 +98,9 @@ def _solved(x: Tensor, shots: Sequence[Shot], rho: float) -> Tensor:
         """Return the sum of A^T W."""
         with torch.enable_grad():
             anywhere = torch.zeros_like(x, requires_grad=True)
-            told = [(_seen(anywhere, shot) * (shot.weight * part)).sum() for shot, part in zip(shots, parts, strict=True)]
+            told = [
+                (_seen(anywhere, shot) * (shot.weight * part)).sum() for shot, part in zip(shots, parts, strict=True)
+            ]
             return torch.autograd.grad(torch.stack(told).sum(), anywhere)[0]
 
     u = torch.zeros_like(x)

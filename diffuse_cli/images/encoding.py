@@ -184,7 +184,9 @@ def only_read(path: Path) -> str:
 def _unknown(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in RAW_SUFFIXES:
-        return "of camera RAW only DNG is written; name a file like -o out.dng (denoise and fuse), or give --format tiff"
+        return (
+            "of camera RAW only DNG is written; name a file like -o out.dng (denoise and fuse), or give --format tiff"
+        )
     what = f"the suffix {path.suffix!a}" if suffix else "a name without a suffix"
     return f"{what} is no picture format; use one of {' '.join(FORMAT_OF_SUFFIX)}, or give --format"
 

@@ -179,7 +179,9 @@ class SensorBurst:
         """
         sensor = numbers.source.sensor
         assert sensor is not None
-        noise = self.stabiliser.noise(_balanced(sensor, self.sensor.gains), self.stabiliser.seen(numbers.pixels[::5, ::5]))
+        noise = self.stabiliser.noise(
+            _balanced(sensor, self.sensor.gains), self.stabiliser.seen(numbers.pixels[::5, ::5])
+        )
         return Described(noise=FoundNoise(level=noise * LEVEL, grain=GRAIN if sensor.is_mosaic else None))
 
     def light(self, x: Tensor) -> Tensor:

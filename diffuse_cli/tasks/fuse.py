@@ -104,7 +104,9 @@ class Fuse:
         from ..restoration.copies.fusing import fuse_copies
 
         _check_single(self.name, picture)
-        fused = fuse_copies((self.name, picture), others, describe_it, lambda name: self._tell(name, left_out), self.scale)
+        fused = fuse_copies(
+            (self.name, picture), others, describe_it, lambda name: self._tell(name, left_out), self.scale
+        )
         if fused is None:
             raise PictureError(f"{self.name}: no other picture shows the same, so there is nothing to fuse")
         return fused

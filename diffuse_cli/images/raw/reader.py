@@ -127,13 +127,18 @@ def _planes(raw: Any, mosaic: Light) -> list[list[Light]]:  # noqa: ANN401
     """
     colours = np.where(raw.raw_colors_visible[:12, :12] == 3, 1, raw.raw_colors_visible[:12, :12])
     if raw.raw_pattern is None or raw.raw_pattern.shape[0] > 2:
-        return [_cells(mosaic, colours == 1)] * 3
+        return [green_cells(mosaic, colours == 1)] * 3
     places = [np.argwhere(colours[:2, :2] == k) for k in range(3)]
     return [[mosaic[row::2, column::2] for row, column in of_colour] for of_colour in places]
 
 
-def _cells(mosaic: Light, green: NDArray[np.bool_]) -> list[Light]:
-    """Return the squares of four green numbers, which X-Trans has every three rows and columns, side by side."""
+def green_cells(mosaic: Light, green: NDArray[np.bool_]) -> list[Light]:
+    """Return the squares of four green numbers, which X-Trans has every three rows and columns, side by side.
+
+    Args:
+        mosaic: (H, W).
+        green: (12, 12), which numbers are green.
+    """
     planes = []
     for row, column in np.ndindex(3, 3):
         at = [green[row + down :: 3, column + right :: 3] for down, right in np.ndindex(2, 2)]
