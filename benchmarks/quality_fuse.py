@@ -4,8 +4,10 @@ PHOTOS is a folder of clean pictures that the weights were not trained on. Of th
 shifted by up to 4 pixels and turned by up to a degree, each with its own noise, coder, size or blur (`CASES`). Told are
 PSNRs against the clean picture, 8 pixels from its edge: of the best copy alone, on the reference's pixels; of the plain
 mean of the registered copies; of their fusion; of `diffuse fuse`, which also removes the noise that is left; and of the
-best copy restored alone. FRAMES is a folder of folders, each of neighbouring frames of a clip. There noise is added,
-and the first frame is what is compared with. Of shots whose pixels are means of 2 x 2, `fuse --scale 2` is told. How far registration misses is told in pixels.
+best copy restored alone.
+FRAMES is a folder of folders, each of neighbouring frames of a clip. There noise is added, and the first frame is what
+is compared with. Of shots whose pixels are means of 2 x 2, `fuse --scale 2` is told. How far registration misses is
+told in pixels.
 """
 
 import argparse
@@ -215,7 +217,7 @@ def missed(pictures: list[Picture], places: list[NDArray[np.float64]], clean: Pi
 def enlarged(
     photo: Pixels, count: int, noise: float, model: Model, read: NoiseReader | None, seed: int
 ) -> dict[str, float]:
-    """Return the PSNRs of `fuse --scale 2` of shots whose pixels are means of 2 x 2: all it knows, and the fusion alone."""
+    """Return the PSNRs of one shot enlarged, of the fusion enlarged, and of `fuse --scale 2`."""
     rng = np.random.default_rng([seed, count])
     height, width = photo.shape[:2]
     pictures = []

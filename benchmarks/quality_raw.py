@@ -5,8 +5,9 @@ which then is developed by LibRaw and, where they are installed, by RawTherapee 
 So is the input; of simulated sensors, so is the file without noise, which both are compared with. Compared are the
 means of blocks, which noise hardly changes. Writes checkpoints/measured/raw.json.
 
-LibRaw is told not to stretch light to the brightest number, which noise decides. darktable 4.2 develops with its display-referred workflow. In the scene-referred one it switches filmic RGB on for
-mosaics alone, so each LinearRaw DNG becomes about 8 percent brighter until the user switches it on, too.
+LibRaw is told not to stretch light to the brightest number, which noise decides. darktable 4.2 develops with its
+display-referred workflow. In the scene-referred one it switches filmic RGB on for mosaics alone, so each LinearRaw DNG
+becomes about 8 percent brighter until the user switches it on, too.
 """
 
 import argparse

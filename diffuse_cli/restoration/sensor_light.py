@@ -240,6 +240,6 @@ def refuse_given(noise: object, noise_map: object) -> None:
     """
     if noise not in ("auto", "poisson") or noise_map is not None:
         raise PictureError(
-            "the noise of camera RAW depends on its light: variance = gain x light + offset, stated in the file or measured; "
-            "leave --noise and --noise-map out, and give --strength if too much or too little is removed"
+            "the noise of camera RAW depends on its light (variance = gain x light + offset, stated in the file or "
+            "measured); leave --noise and --noise-map out, and give --strength if too much or too little is removed"
         )

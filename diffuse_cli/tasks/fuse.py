@@ -24,7 +24,7 @@ LEAST_NOISE: Final = 0.5
 EVEN: Final = 1.2
 """Noise that varies by no more than this factor counts as the same everywhere."""
 MOST_QUALITY: Final = 88.0
-"""The coder's errors that a better JPEG leaves are left: told 91 of one that was moved, the core made it 0.1 dB worse."""
+"""A better JPEG is left as it is: told 91 of one that was moved, the core made it 0.1 dB worse."""
 LARGER: Final = 1.3
 """A copy that is finer than the reference by this factor is worth a word."""
 

@@ -12,8 +12,8 @@ from ...images.picture import Picture
 from ...images.units import LEVEL
 from ..visible import unseen
 from .describing import Described
-from .lighting import match_light
 from .following import follow
+from .lighting import match_light
 from .placing import NoiseKept, is_shift, noise_kept, place, shown
 from .registration import Map, Matrix, register, scale_of
 

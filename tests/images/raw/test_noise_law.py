@@ -5,8 +5,7 @@ import pytest
 
 from diffuse_cli.images.raw.noise_law import NoiseLaw, measured_law
 from diffuse_cli.images.raw.reader import green_cells
-from tests.helpers.raw_files import X_TRANS
-from tests.helpers.raw_files import scene, sensor_law
+from tests.helpers.raw_files import X_TRANS, scene, sensor_law
 
 
 @pytest.mark.parametrize("iso", [200, 1600, 12800])
