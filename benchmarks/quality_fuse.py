@@ -4,8 +4,10 @@ PHOTOS is a folder of clean pictures that the weights were not trained on. Of th
 shifted by up to 4 pixels and turned by up to a degree, each with its own noise, coder, size or blur (`CASES`). Told are
 PSNRs against the clean picture, 8 pixels from its edge: of the best copy alone, on the reference's pixels; of the plain
 mean of the registered copies; of their fusion; of `diffuse fuse`, which also removes the noise that is left; and of the
-best copy restored alone. FRAMES is a folder of folders, each of neighbouring frames of a clip. There noise is added,
-and the first frame is what is compared with. How far registration misses is told in pixels.
+best copy restored alone.
+FRAMES is a folder of folders, each of neighbouring frames of a clip. There noise is added, and the first frame is what
+is compared with. Of shots whose pixels are means of 2 x 2, `fuse --scale 2` is told. How far registration misses is
+told in pixels.
 """
 
 import argparse
@@ -26,13 +28,16 @@ from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.images.image_io import read_pages
 from diffuse_cli.images.picture import Picture, to_unit
+from diffuse_cli.restoration.copies.describing import describe
 from diffuse_cli.restoration.copies.fusing import Fused, fuse_copies
 from diffuse_cli.restoration.copies.registration import coordinates, register
 from diffuse_cli.restoration.copies.weighing import mean
 from diffuse_cli.restoration.noise_reading import NoiseReader, noise_reader
+from diffuse_cli.restoration.problem import GuidePicture
 from diffuse_cli.restoration.restore import restore
 from diffuse_cli.tasks.denoise import Denoise
 from diffuse_cli.tasks.fuse import Fuse
+from diffuse_cli.tasks.super_resolve import SuperResolve
 
 Pixels = NDArray[np.float32]
 MARGIN, EDGE = 12, 8
@@ -167,10 +172,10 @@ def psnr(one: Pixels, clean: Pixels) -> float:
     return float(10 * np.log10(4 / np.mean((np.clip(one, -1, 1)[inner] - clean[inner]) ** 2)))
 
 
-def fused_of(pictures: list[Picture], read: NoiseReader | None) -> Fused:
+def fused_of(pictures: list[Picture], read: NoiseReader | None, scale: float = 1.0) -> Fused:
     named = [(f"copy {k}", picture) for k, picture in enumerate(pictures)]
     left_out: list[str] = []
-    found = fuse_copies(named[0], named[1:], read, left_out.append)
+    found = fuse_copies(named[0], named[1:], lambda picture: describe(picture, read), left_out.append, scale)
     if found is None or left_out:
         raise SystemExit(f"not registered: {left_out}")
     return found
@@ -209,6 +214,34 @@ def missed(pictures: list[Picture], places: list[NDArray[np.float64]], clean: Pi
         yield float(np.sqrt(np.mean((x - columns) ** 2 + (y - rows) ** 2)))
 
 
+def enlarged(
+    photo: Pixels, count: int, noise: float, model: Model, read: NoiseReader | None, seed: int
+) -> dict[str, float]:
+    """Return the PSNRs of one shot enlarged, of the fusion enlarged, and of `fuse --scale 2`."""
+    rng = np.random.default_rng([seed, count])
+    height, width = photo.shape[:2]
+    pictures = []
+    for k in range(count):
+        angle, shift = (0.0, np.zeros(2)) if k == 0 else (rng.uniform(-0.5, 0.5), rng.uniform(-4, 4, 2))
+        turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1)
+        turn[:, 2] += shift
+        shown = cv2.warpAffine(photo, turn, (width, height), flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
+        cut = shown[EDGE:-EDGE, EDGE:-EDGE]
+        small = cut.reshape(cut.shape[0] // 2, 2, cut.shape[1] // 2, 2, 3).mean((1, 3))
+        pictures.append(stored(small, Made(noise=noise), rng))
+    clean = to_unit(np.round(photo[EDGE:-EDGE, EDGE:-EDGE]).astype(np.uint8), 8)
+    found, settings, first = fused_of(pictures, read, 2.0), Settings(steps=1), pictures[0]
+    problem = Fuse(copies=pictures[1:], scale=2).problem_of(first, found)
+    assert isinstance(problem.observation, GuidePicture)
+    plain = replace(problem, observation=replace(problem.observation, linear=None))
+    one = SuperResolve(scale=2).problem(first, read)
+    return {
+        "one": psnr(restore(first, one, settings, model).pixels, clean),
+        "fused": psnr(restore(first, plain, settings, model).pixels, clean),
+        "result": psnr(restore(first, problem, settings, model).pixels, clean),
+    }  # fmt: skip
+
+
 def bursts(folder: Path, side: int, noise: float) -> Iterator[tuple[str, Pixels, list[Picture]]]:
     """Yield the middle of the neighbouring frames of clips, with noise. The first is what counts."""
     for one in sorted(folder.iterdir()):
@@ -220,13 +253,14 @@ def bursts(folder: Path, side: int, noise: float) -> Iterator[tuple[str, Pixels,
 
 
 def write(
-    arguments: argparse.Namespace, photos: int, rows: list[Any], of_bursts: list[Any], off: list[float]
+    arguments: argparse.Namespace, photos: int, rows: list[Any], of_bursts: list[Any], off: list[float],
+    large: list[Any],
 ) -> None:  # fmt: skip
     """Write what is known so far."""
     missed_by = {"median": float(np.nanmedian(off)), "most": float(np.nanmax(off)), "count": len(off)} if off else {}
     told = {
         "checkpoint": to_recipe(find("photo")), "photos": photos, "side": arguments.side, "rows": rows,
-        "noise": arguments.noise, "bursts": of_bursts, "missed": missed_by,
+        "noise": arguments.noise, "bursts": of_bursts, "enlarged": large, "missed": missed_by,
     }  # fmt: skip
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
@@ -249,6 +283,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     of_bursts: list[dict[str, Any]] = []
     off: list[float] = []
+    large: list[dict[str, Any]] = []
     for name, case in CASES.items():
         found = []
         for seed, path in enumerate(paths):
@@ -259,11 +294,22 @@ def main() -> None:
             off += [] if case.moves or any(m.wobble for m in case.copies) else missed(pictures, places, clean)
         rows.append({"case": name, **{key: float(np.mean([one[key] for one in found])) for key in found[0]}})
         print(rows[-1], flush=True)
-        write(arguments, len(paths), rows, of_bursts, off)
+        write(arguments, len(paths), rows, of_bursts, off, large)
+    for count, noise in ((6, 2), (4, 8)):
+        found = []
+        for seed, path in enumerate(paths):
+            photo, side = np.asarray(Image.open(path).convert("RGB"), np.float32), 208
+            top, left = ((n - side) // 2 for n in photo.shape[:2])
+            found.append(enlarged(photo[top : top + side, left : left + side], count, noise, model, read, seed))
+        large.append(
+            {"shots": count, "noise": noise, **{k: float(np.mean([one[k] for one in found])) for k in found[0]}}
+        )
+        print(large[-1], flush=True)
+        write(arguments, len(paths), rows, of_bursts, off, large)
     for name, clean, pictures in () if arguments.bursts is None else bursts(arguments.bursts, 160, arguments.noise):
         of_bursts.append({"clip": name, "frames": len(pictures), **measured(clean, pictures, model, read)})
         print(of_bursts[-1], flush=True)
-        write(arguments, len(paths), rows, of_bursts, off)
+        write(arguments, len(paths), rows, of_bursts, off, large)
 
 
 if __name__ == "__main__":

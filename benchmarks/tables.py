@@ -473,10 +473,12 @@ def raw() -> str:
     """Camera RAW that became a denoised DNG: its noise, and how programs develop it."""
     body = []
     for row in rows("raw"):
-        told = [f"{row['psnr_before']:.1f} -> {row['psnr']:.1f}", f"{row['law']:.1f} %"] if "law" in row else ["", ""]
+        told = (
+            [f"{row['psnr_before']:.1f} -> {row['psnr']:.1f}", f"{row['law_most']:.1f} %"] if "law" in row else ["", ""]
+        )
         programs = [f"{row[name][1]:.1f} %" if name in row else "" for name in ("libraw", "rawtherapee", "darktable")]
         body.append([row["file"], *told, f"{row['light'][1]:.2f} %", *programs])
-    head = ["sensor", "PSNR", "noise law off by", "light off by", "LibRaw", "RawTherapee", "darktable"]
+    head = ["sensor", "PSNR", "noise law off by at most", "light off by", "LibRaw", "RawTherapee", "darktable"]
     return markdown(head, body)
 
 
@@ -735,6 +737,22 @@ def fused() -> str:
     return markdown(["PSNR in dB", *(title for _, title in FUSED)], body)
 
 
+def fused_larger() -> str:
+    """Shots of photographs that are enlarged by two."""
+    keys = (("one", "one shot"), ("fused", "fused, then enlarged"), ("result", "fuse --scale 2"))
+    body = [
+        [f"{row['shots']} of noise {row['noise']:g}", *(f"{row[key]:.2f}" for key, _ in keys)]
+        for row in report("fuse")["enlarged"]
+    ]
+    return markdown(["PSNR in dB", *(title for _, title in keys)], body)
+
+
+def fused_frames() -> str:
+    """Neighbouring frames of clips."""
+    body = [[row["clip"], *(f"{row[key]:.2f}" for key, _ in FUSED)] for row in report("fuse")["bursts"]]
+    return markdown(["PSNR in dB", *(title for _, title in FUSED)], body)
+
+
 def _styled(style: str | None, method: str, strength: float, measure: str) -> float:
     """The mean over photographs, and over styles where none is named."""
     own = rows("stylize", method=method, strength=strength)
@@ -923,6 +941,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "untouched": untouched,
     "compose": composed,
     "fused": fused,
+    "fused-larger": fused_larger,
+    "fused-frames": fused_frames,
     "styles": styled,
     "fine-tuned": fine_tuned,
     "bettered": bettered,

@@ -184,7 +184,9 @@ def only_read(path: Path) -> str:
 def _unknown(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in RAW_SUFFIXES:
-        return "of camera RAW only DNG is written; name a file like -o out.dng (denoise alone), or give --format tiff"
+        return (
+            "of camera RAW only DNG is written; name a file like -o out.dng (denoise and fuse), or give --format tiff"
+        )
     if suffix in _CLIPS_ONLY_READ:
         return f"{_CLIPS_ONLY_READ[suffix]} is read and not written; name the clip like -o out.mkv, or -o out.mp4"
     what = f"the suffix {path.suffix!a}" if suffix else "a name without a suffix"
@@ -372,7 +374,7 @@ def _not_dicom(picture: Picture, encoding: Encoding) -> str:
 def _not_dng(picture: Picture, encoding: Encoding) -> str:
     """Return why a picture cannot be written as DNG; "" = it can."""
     if picture.source.sensor is None:
-        return "DNG is written of camera RAW, by denoise alone; use -o out.tif"
+        return "DNG is written of camera RAW, by denoise and fuse; use -o out.tif"
     return "DNG is written with 16 bits; leave --depth out" if encoding.depth == "8" else ""
 
 

@@ -45,7 +45,9 @@ MAX_PIXELS: Final = 500_000_000
 # Reading -------------------------------------------------------------------------------------------------------------
 
 
-def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | None = None) -> Picture:
+def read_picture(
+    path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO | None = None, as_light: bool = False
+) -> Picture:
     """Read an image file. Its content tells the format, not its name.
 
     Args:
@@ -53,12 +55,13 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS, data: io.BytesIO |
             HEIC, JPEG XL, camera RAW, AVIF of more than 8 bits, and rare codings of TIFF; with [dicom] gray DICOM.
         max_pixels: refuse larger pictures before decoding. A small file can hold a picture that fills the memory.
         data: as for `read_pages`.
+        as_light: as for `read_pages`.
 
     Raises:
         PictureError: the file is no picture, damaged, too large, animated, or has several pages; it is of a kind that
             would lose something (LAB, signed integers, ...); it changed while it was read; or the disk fails.
     """
-    pages = read_pages(path, max_pixels=max_pixels, data=data)
+    pages = read_pages(path, max_pixels=max_pixels, data=data, as_light=as_light)
     picture = next(pages)
     pages.close()
     if picture.source.frame is not None:

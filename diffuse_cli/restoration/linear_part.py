@@ -6,6 +6,7 @@ from typing import Final
 
 from ..degradation.kernels import Kernel
 from ..degradation.operators import Degradation
+from ..diffusion.shots_step import Shot
 from ..images.units import LEVEL
 
 LEAST_NOISE, LEAST_NOISE_ESTIMATED = 0.5, 1.0
@@ -30,11 +31,13 @@ class LinearPart:
         blur: std of the Gaussian in pixels of the result.
         noise: std of what it leaves unexplained, [-1, 1] units.
         kernel: a blur that is no Gaussian, in its place.
+        shots: of one scene, in the place of a blur.
     """
 
     blur: float
     noise: float
     kernel: Kernel | None = None
+    shots: tuple[Shot, ...] = ()
 
 
 def linear_part(what: Degradation, blur: float, least_noise: float = LEAST_NOISE) -> LinearPart | None:

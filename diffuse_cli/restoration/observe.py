@@ -45,7 +45,7 @@ def _guide(y: Tensor, seen: GuidePicture, base: Observation, hole: Tensor | None
     damage = None
     if seen.linear is not None:
         part = seen.linear
-        damage = LinearDamage(y=y, blur=part.blur, noise=part.noise, hole=hole, kernel=part.kernel)
+        damage = LinearDamage(y=y, blur=part.blur, noise=part.noise, hole=hole, kernel=part.kernel, shots=part.shots)
     if damage is not None and damage.kernel is not None:  # of which the network knows nothing
         return Conditioning(observation=base, x_t=no_state(size), sigma_t=math.inf, damage=damage, start=y)
     observation = guided(base, y, seen.degradation, size, hole)

@@ -6,7 +6,7 @@ This is the generalised Anscombe transform (Starck, Murtagh, Bijaoui 1998), with
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ from ..images.raw.sensor import SensorData
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL
 from ..system.arrays import row_blocks
+from .copies.describing import Described
+from .noise_reading import FoundNoise
 from .problem import Findings, Finish, GuidePicture, NoisyPicture, Problem
 
 GRAIN: Final = 0.4
@@ -57,6 +59,26 @@ class Stabiliser:
         """
         return np.asarray((_root(self.law, light) - self.low) * self.step - 1, np.float32)
 
+    def seen(self, numbers: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the light of numbers, 0 = black, noise and all.
+
+        Args:
+            numbers: in [-1, 1], of any shape.
+        """
+        a, b = self.law.gain, self.law.offset
+        square = np.maximum((numbers.astype(np.float64) + 1) / self.step + self.low, 0) ** 2
+        return np.asarray((square * a * a / 4 - b) / a - 3 * a / 8)
+
+    def noise(self, laws: tuple[NoiseLaw, ...], light: NDArray[np.floating[Any]]) -> float:
+        """Return the std of the noise in the numbers, [-1, 1] units.
+
+        Args:
+            laws: of each colour, balanced.
+            light: (h, w, 3), where it is looked at.
+        """
+        ratio = [np.median(law.at(light[..., k]) / self.law.at(light[..., k])) for k, law in enumerate(laws)]
+        return self.step * math.sqrt(float(np.mean(ratio)))
+
     def light(self, x: Tensor, laws: tuple[NoiseLaw, ...], removed: float) -> Tensor:
         """Return the light of a restored picture. Its noise is gone, whose square the transform counts as light.
 
@@ -70,7 +92,7 @@ class Stabiliser:
         rest = (square * a * a / 4).clamp_min(1e-30)  # a * light + b + 3 / 8 a * a
         seen = ((rest - b) / a - 3 * a / 8).clamp_min(0)
         variances = torch.stack([law.gain * seen[:, k] + law.offset for k, law in enumerate(laws)], 1)
-        rest = rest + removed * a * a / 4 * variances / (rest - a * a * 3 / 8).clamp_min(b)
+        rest = rest + removed * a * a / 4 * variances / (rest - a * a * 3 / 8).clamp_min(b + a * a / 4)
         return ((rest - b) / a - 3 * a / 8).float()
 
 
@@ -88,12 +110,9 @@ def sensor_problem(picture: Picture, sensor: SensorData, strength: float, chroma
         strength: how much is removed, 0 .. 1.
         chroma_strength: the same for colour noise.
     """
-    laws = tuple(law.scaled(gain) for law, gain in zip(sensor.laws, sensor.gains, strict=True))
-    green = NoiseLaw(gain=max(laws[1].gain, 1e-9), offset=max(laws[1].offset, 1e-12))
-    some = (picture.pixels[::5, ::5] + np.float32(1)) / np.float32(2)
-    stabiliser = _stabiliser(green, some)
-    ratio = [law.at(some[..., k]) / green.at(some[..., k]) for k, law in enumerate(laws)]
-    noise = stabiliser.step * math.sqrt(float(np.mean(ratio)))
+    laws, some = _balanced(sensor, sensor.gains), _some(picture)
+    stabiliser = _stabiliser(_usable(laws[1]), some)
+    noise = stabiliser.noise(laws, some)
     how = "stated in the file" if sensor.is_stated else "measured on the sensor"
     raw = sensor.laws[1]
     note = f"noise of the sensor ({how}): variance {raw.gain:.2g} x light + {raw.offset:.2g} in green"
@@ -113,6 +132,75 @@ def sensor_problem(picture: Picture, sensor: SensorData, strength: float, chroma
         picture=_stabilised(picture, stabiliser), observation=seen, finish=finish,
         findings=Findings(notes=(f"{note}; about {noise * LEVEL:.1f} levels",), facts=facts),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SensorBurst:
+    """Shots of camera RAW in the numbers in which the first one's green has noise of one std.
+
+    Attributes:
+        first: its light, as `images.raw.reader` reads it.
+        sensor: what its file says.
+        stabiliser: made of it.
+    """
+
+    first: Picture
+    sensor: SensorData
+    stabiliser: Stabiliser
+
+    @classmethod
+    def of(cls, first: Picture, sensor: SensorData) -> "SensorBurst":
+        """Return the burst of a first shot."""
+        green = _usable(_balanced(sensor, sensor.gains)[1])
+        return cls(first=first, sensor=sensor, stabiliser=_stabiliser(green, _some(first)))
+
+    def numbers(self, name: str, shot: Picture) -> Picture:
+        """Return a shot with the first one's white balance, stabilised.
+
+        Args:
+            name: as messages call it.
+            shot: its light.
+
+        Raises:
+            PictureError: it is no camera RAW.
+        """
+        if shot.source.sensor is None:
+            raise PictureError(f"{name}: is no camera RAW, and the first picture is; give shots of one kind")
+        ratio = np.array(self.sensor.gains, np.float32) / np.array(shot.source.sensor.gains, np.float32)
+        if (ratio == 1).all():
+            return _stabilised(shot, self.stabiliser)
+        return _stabilised(replace(shot, pixels=(shot.pixels + np.float32(1)) * ratio - np.float32(1)), self.stabiliser)
+
+    def described(self, numbers: Picture) -> Described:
+        """Return what happened to a shot: its sensor's noise.
+
+        Args:
+            numbers: the shot, stabilised.
+        """
+        sensor = numbers.source.sensor
+        assert sensor is not None
+        noise = self.stabiliser.noise(
+            _balanced(sensor, self.sensor.gains), self.stabiliser.seen(numbers.pixels[::5, ::5])
+        )
+        return Described(noise=FoundNoise(level=noise * LEVEL, grain=GRAIN if sensor.is_mosaic else None))
+
+    def light(self, x: Tensor) -> Tensor:
+        """Return the light of what was fused and restored."""
+        laws = _balanced(self.sensor, self.sensor.gains)
+        return _as_light(self.first, self.sensor, self.stabiliser, laws, 1.0)(x)
+
+
+def _balanced(sensor: SensorData, gains: tuple[float, float, float]) -> tuple[NoiseLaw, ...]:
+    return tuple(law.scaled(gain) for law, gain in zip(sensor.laws, gains, strict=True))
+
+
+def _usable(law: NoiseLaw) -> NoiseLaw:
+    return NoiseLaw(gain=max(law.gain, 1e-9), offset=max(law.offset, 1e-12))
+
+
+def _some(picture: Picture) -> NDArray[np.float32]:
+    some: NDArray[np.float32] = (picture.pixels[::5, ::5] + np.float32(1)) / np.float32(2)
+    return some
 
 
 def _stabiliser(green: NoiseLaw, light: NDArray[np.float32]) -> Stabiliser:
@@ -152,5 +240,6 @@ def refuse_given(noise: object, noise_map: object) -> None:
     """
     if noise not in ("auto", "poisson") or noise_map is not None:
         raise PictureError(
-            "the noise of camera RAW is read from its file or measured on its sensor; leave --noise and --noise-map out"
+            "the noise of camera RAW depends on its light (variance = gain x light + offset, stated in the file or "
+            "measured); leave --noise and --noise-map out, and give --strength if too much or too little is removed"
         )

@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 GAINS = np.array([2.0, 1.0, 1.7])
 MATRIX = np.array([[0.6461, -0.1164, -0.0857], [-0.3825, 1.1597, 0.2534], [-0.0416, 0.154, 0.6039]])
 BAYER = np.array([[0, 1], [1, 2]])
+X_TRANS = np.array([[1, 0, 2, 1, 2, 0], [2, 1, 1, 0, 1, 1], [0, 1, 1, 2, 1, 1],
+                    [1, 2, 0, 1, 0, 2], [0, 1, 1, 2, 1, 1], [2, 1, 1, 0, 1, 1]])  # fmt: skip
 
 
 def sensor_law(iso: float) -> tuple[float, float]:
@@ -36,12 +38,13 @@ def scene(height: int, width: int, seed: int = 1) -> Floats:
 def write_raw(
     path: Path, light: Floats, law: tuple[float, float] | None = None, *,
     stated: bool = False, orientation: int = 1, black: int = 1024, white: int = 16383, seed: int = 1,
-    make: str = "Maker",
+    make: str = "Maker", pattern: NDArray[np.int_] = BAYER,
 ) -> Floats:  # fmt: skip
     """Write a DNG with a mosaic, and return its numbers, 0 = black .. 1 = white."""
     height, width = light.shape[:2]
     rows, columns = np.indices((height, width))
-    clean = light[rows, columns, BAYER[rows % 2, columns % 2]]
+    period = len(pattern)
+    clean = light[rows, columns, pattern[rows % period, columns % period]]
     noisy = clean
     if law is not None:
         drawn = np.random.default_rng(seed).standard_normal(clean.shape)
@@ -51,7 +54,7 @@ def write_raw(
     neutral = [int(part) for gain in GAINS for part in (round(10**6 / gain), 10**6)]
     tags: list[tuple[int, str | int, int, Any, bool]] = [
         (271, "s", 0, make, True), (272, "s", 0, "Model 1", True), (274, "H", 1, orientation, True),
-        (33421, "H", 2, (2, 2), True), (33422, "B", 4, bytes(BAYER.ravel().tolist()), True),
+        (33421, "H", 2, (period, period), True), (33422, "B", period**2, bytes(pattern.ravel().tolist()), True),
         (50706, "B", 4, bytes((1, 4, 0, 0)), True), (50708, "s", 0, f"{make} Model 1", True),
         (50714, "H", 1, black, True), (50717, "H", 1, white, True), (50721, "2i", 9, tuple(ratios), True),
         (50728, "2I", 3, tuple(neutral), True), (50778, "H", 1, 21, True),

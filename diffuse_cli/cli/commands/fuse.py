@@ -56,6 +56,7 @@ def fuse(
 
     Noise, JPEG, size and blur of each copy are estimated. The copies are registered, their light is matched, and they
     are fused by inverse variance. What moved is taken from one copy alone. Then the noise that is left is removed.
+    Camera RAW becomes a DNG where the result is named so.
     Needs the extra [fuse].
     """
     from ..run.copies import fuse_files

@@ -579,7 +579,7 @@ class _Restoring:
         )  # fmt: skip
 
     def _as_light(self, job: Job) -> bool:
-        return self.op == "denoise" and job.product.is_picture and self.encoding.is_dng(job.output)
+        return self.op in ("denoise", "fuse") and job.product.is_picture and self.encoding.is_dng(job.output)
 
     def steps(self, results: Results, given: Callable[[Path], bytes | None]) -> Restorer:
         """Load the model, and return the same, on another machine."""

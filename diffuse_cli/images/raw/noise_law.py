@@ -15,17 +15,19 @@ _SIDE: Final = 8
 _DIAGONAL: Final = np.add.outer(np.arange(_SIDE), np.arange(_SIDE))
 _COARSE: Final = (_DIAGONAL >= 1) & (_DIAGONAL <= 4)
 """Where texture shows. It picks the flat blocks, and white noise in it tells nothing of the noise in the rest."""
-_FINE: Final = _DIAGONAL >= 9
+_FINE: Final = _DIAGONAL >= 8
 _MOST_BLOCKS: Final = 60_000
 _BINS: Final = 16
 _FLATTEST: Final = 0.05
-_FEWEST: Final = 12
+_FEWEST: Final = 20
 _RARE: Final = 1e-4
 """Share of numbers that are brighter than the picture."""
 _FULL: Final = 0.9
 """Share of the brightest light beyond which a sensor may be full, so that its noise is cut off."""
-_ALIKE: Final = 0.15
-"""Bins whose variance lies this near the lower line have no texture."""
+_ALIKE: Final = 0.2
+"""Bins whose variance lies this near the line have no texture."""
+_FITS: Final = 4
+"""The lower line runs some percent below those bins. Each fit moves it towards their middle."""
 _MEDIAN: Final = (1 - 2 / (9 * int(_FINE.sum()))) ** 3
 """Median over mean of a chi-squared variance (Wilson and Hilferty 1931)."""
 _LEAST: Final = 1e-14
@@ -101,19 +103,22 @@ def _blocks(plane: NDArray[np.float32]) -> Floats:
 
 def _fitted(light: Floats, variance: Floats) -> NoiseLaw:
     gain, offset = _lower_line(light, variance)
-    line = np.maximum(gain * light + offset, _LEAST)
-    near = np.abs(variance / line - 1) < _ALIKE
-    if near.sum() > 2:
+    for _ in range(_FITS):
+        line = np.maximum(gain * light + offset, _LEAST)
+        near = np.abs(variance / line - 1) < _ALIKE
+        if near.sum() <= 2:
+            break
         weights = 1 / line[near]
         terms = np.stack([light[near], np.ones(int(near.sum()))], 1) * weights[:, None]
         again = np.linalg.lstsq(terms, variance[near] * weights, rcond=None)[0]
-        if again.min() >= 0:
-            gain, offset = (float(value) for value in again)
+        if again.min() < 0:
+            break
+        gain, offset = (float(value) for value in again)
     return NoiseLaw(gain=gain, offset=offset)
 
 
 def _lower_line(x: Floats, y: Floats) -> tuple[float, float]:
-    """Return slope and offset >= 0 with a tenth of the bins below the line: it passes through two of them, or one."""
+    """Return slope and offset >= 0 with a quarter of the bins below the line: it passes through two of them, or one."""
     lines = [(0.0, float(v)) for v in y] + [(float(v / u), 0.0) for u, v in zip(x, y, strict=True) if u > 0]
     for i in range(len(x)):
         for j in range(i):
@@ -124,6 +129,6 @@ def _lower_line(x: Floats, y: Floats) -> tuple[float, float]:
     def loss(line: tuple[float, float]) -> float:
         fitted = np.maximum(line[0] * x + line[1], _LEAST)
         residual = (y - fitted) / fitted
-        return float(np.maximum(0.1 * residual, -0.9 * residual).sum())
+        return float(np.maximum(0.25 * residual, -0.75 * residual).sum())
 
     return min((line for line in lines if min(line) >= 0), key=loss)

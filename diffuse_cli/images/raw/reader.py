@@ -38,8 +38,7 @@ def read_light(rawpy: Any, data: bytes, max_pixels: int, exif: bytes, camera: st
     found = dng_tags.dng_tags(data)
     with rawpy.imread(io.BytesIO(data)) as raw:
         check_size(raw.sizes.width, raw.sizes.height, max_pixels)
-        if raw.num_colors != 3 or raw.color_desc[:3] != b"RGB":
-            raise PictureError("no sensor of red, green and blue; develop it with another program first")
+        _check_colours(raw)
         gains, orientation = _gains(raw), _ORIENTATION.get(raw.sizes.flip, 1)
         tags = dng_tags.carried(found) or _camera(raw, camera, gains)
         is_mosaic = raw.raw_type == rawpy.RawType.Flat
@@ -68,6 +67,19 @@ def read_light(rawpy: Any, data: bytes, max_pixels: int, exif: bytes, camera: st
     pixels = np.ascontiguousarray(upright(light, orientation)) * np.float32(2) - np.float32(1)
     source = Source(format="RAW", exif=exif, sensor=sensor, left_behind=left)
     return Picture(pixels=pixels, depth=16, floating=True, source=source)
+
+
+def _check_colours(raw: Any) -> None:  # noqa: ANN401
+    """Refuse sensors of other colours than red, green and blue.
+
+    Raises:
+        PictureError: it is one.
+    """
+    if raw.num_colors == 1:
+        raise PictureError("a monochrome sensor, of which no DNG is made; write -o out.tif instead")
+    if raw.num_colors != 3 or raw.color_desc[:3] != b"RGB":
+        colours = raw.color_desc.decode("ascii", "replace").strip("\0")
+        raise PictureError(f"a sensor of the colours {colours}, of which no DNG is made; write -o out.tif instead")
 
 
 def laws_of(light: Light, gains: NDArray[np.float64]) -> tuple[NoiseLaw, NoiseLaw, NoiseLaw]:
@@ -108,12 +120,33 @@ def _mosaic(raw: Any) -> tuple[Light, NDArray[np.uint8]]:  # noqa: ANN401
 
 
 def _planes(raw: Any, mosaic: Light) -> list[list[Light]]:  # noqa: ANN401
-    """Return, for red, green and blue, the numbers at each place of the pattern that repeats."""
-    period = 6 if raw.raw_pattern is None or raw.raw_pattern.shape[0] > 2 else 2
-    colours = raw.raw_colors_visible[:period, :period] % 3 if period == 6 else raw.raw_colors_visible[:2, :2]
-    colours = np.where(colours == 3, 1, colours)
-    places = [np.argwhere(colours == k) for k in range(3)]
-    return [[mosaic[row::period, column::period] for row, column in of_colour] for of_colour in places]
+    """Return, for red, green and blue, the numbers at each place of the pattern that repeats.
+
+    Of patterns larger than 2 x 2 (X-Trans), neighbours of one colour are wanted, or detail would pass for noise. There
+    are such of green alone, whose noise then counts for all.
+    """
+    colours = np.where(raw.raw_colors_visible[:12, :12] == 3, 1, raw.raw_colors_visible[:12, :12])
+    if raw.raw_pattern is None or raw.raw_pattern.shape[0] > 2:
+        return [green_cells(mosaic, colours == 1)] * 3
+    places = [np.argwhere(colours[:2, :2] == k) for k in range(3)]
+    return [[mosaic[row::2, column::2] for row, column in of_colour] for of_colour in places]
+
+
+def green_cells(mosaic: Light, green: NDArray[np.bool_]) -> list[Light]:
+    """Return the squares of four green numbers, which X-Trans has every three rows and columns, side by side.
+
+    Args:
+        mosaic: (H, W).
+        green: (12, 12), which numbers are green.
+    """
+    planes = []
+    for row, column in np.ndindex(3, 3):
+        at = [green[row + down :: 3, column + right :: 3] for down, right in np.ndindex(2, 2)]
+        if all(one.all() for one in at):
+            height, width = ((size - start) // 3 * 3 for size, start in zip(mosaic.shape, (row, column), strict=True))
+            inner = mosaic[row : row + height, column : column + width].reshape(height // 3, 3, width // 3, 3)
+            planes.append(inner[:, :2, :, :2].reshape(height // 3 * 2, width // 3 * 2))
+    return planes
 
 
 def _interpolated(

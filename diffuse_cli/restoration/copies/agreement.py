@@ -134,6 +134,8 @@ def by_light(measured: Sequence[tuple[Map, Map]], picture: Map) -> Map | None:
         measured: the noise and the light of pairs of copies, in blocks.
         picture: (H, W), the light of the picture, without noise.
     """
+    if not measured:
+        return None
     light = np.concatenate([at for _, at in measured])
     energy = np.concatenate([e / max(typical(e), LEAST) for e, _ in measured])
     if len(light) < BINS * LEAST_BLOCKS:

@@ -1,5 +1,7 @@
 """A copy on the reference's pixels, in its light."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,14 +10,15 @@ from numpy.typing import NDArray
 from ...errors import PictureError
 from ...images.picture import Picture
 from ...images.units import LEVEL
-from ..noise_reading import NoiseReader
 from ..visible import unseen
-from .describing import Described, describe
+from .describing import Described
+from .following import follow
 from .lighting import match_light
-from .placing import NoiseKept, noise_kept, place, shown
+from .placing import NoiseKept, is_shift, noise_kept, place, shown
 from .registration import Map, Matrix, register, scale_of
 
 Mask = NDArray[np.bool_]
+Describe = Callable[[Picture], Described]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,10 +31,12 @@ class Copy:
         known: (H, W), where it shows anything.
         what: what happened to it.
         matrix: (3, 3), from the reference to the copy.
+        flow: (H, W, 2), by how much the reference's pixels moved before. None: not at all.
         scale: its pixels per pixel of the reference.
         kept: what became of its noise.
         prior: the variance of its noise now, as the estimators tell, [-1, 1] units.
         icc: its colour profile.
+        own: (h, w, C), its own pixels in the reference's light. None: nobody asked for them.
     """
 
     name: str
@@ -43,27 +48,37 @@ class Copy:
     kept: NoiseKept
     prior: float
     icc: bytes = b""
+    flow: Map | None = None
+    own: Map | None = None
+
+    @property
+    def is_interpolated(self) -> bool:
+        """Whether its pixels lie between its file's."""
+        return self.flow is not None or not is_shift(self.matrix)
 
 
-def reference(name: str, picture: Picture, read_noise: NoiseReader | None) -> Copy:
+def reference(name: str, picture: Picture, describe_it: Describe, *, keep_own: bool = False) -> Copy:
     """Return the copy that the others are registered to.
 
     Args:
         name: as messages call it.
         picture: as it was read.
-        read_noise: reads the noise of photographs.
+        describe_it: tells what happened to it.
+        keep_own: its own pixels are wanted, too.
     """
     hidden = unseen(picture)
-    what = describe(picture, read_noise)
+    what = describe_it(picture)
     size = (picture.pixels.shape[0], picture.pixels.shape[1])
     return Copy(
         name=name, pixels=picture.pixels, known=np.ones(size, bool) if hidden is None else ~hidden, what=what,
         matrix=np.eye(3), scale=1.0, kept=noise_kept(np.eye(3), size, what.noise.grain or 0.0, 0),
-        prior=(what.noise.level / LEVEL) ** 2, icc=picture.source.icc,
+        prior=(what.noise.level / LEVEL) ** 2, icc=picture.source.icc, own=picture.pixels if keep_own else None,
     )  # fmt: skip
 
 
-def placed(name: str, picture: Picture, first: Copy, number: int, read_noise: NoiseReader | None) -> Copy | None:
+def placed(
+    name: str, picture: Picture, first: Copy, number: int, describe_it: Describe, *, keep_own: bool = False
+) -> Copy | None:
     """Return a copy on the reference's pixels. None: it shows something else.
 
     Args:
@@ -71,7 +86,8 @@ def placed(name: str, picture: Picture, first: Copy, number: int, read_noise: No
         picture: as it was read.
         first: the reference.
         number: of the copy; its noise is drawn by it.
-        read_noise: reads the noise of photographs.
+        describe_it: tells what happened to it.
+        keep_own: its own pixels are wanted, too.
 
     Raises:
         PictureError: it is gray, and the reference is not.
@@ -84,17 +100,22 @@ def placed(name: str, picture: Picture, first: Copy, number: int, read_noise: No
         return None
     moved = place(pixels, found.matrix, size)
     known = shown(found.matrix, size, of_copy)
+    light = match_light(first.pixels, moved, known & first.known)
+    what = describe_it(picture)
+    noise = math.hypot(first.what.noise.level, what.noise.level * math.sqrt(light.square))
+    flow = follow(_luma(first.pixels), _luma(light.matched(moved)), known & first.known, noise)
+    moved = moved if flow is None else place(pixels, found.matrix, size, flow)
     hidden = unseen(picture)
     if hidden is not None:
-        known &= place(hidden.astype(np.float32), found.matrix, size) < 0.01
-    light = match_light(first.pixels, moved, known & first.known)
+        known &= place(hidden.astype(np.float32), found.matrix, size, flow) < 0.01
+    light = light if flow is None else match_light(first.pixels, moved, known & first.known)
     known &= ~light.clipped(moved)
-    what = describe(picture, read_noise)
     kept = noise_kept(found.matrix, size, what.noise.grain or 0.0, number)
     return Copy(
         name=name, pixels=light.matched(moved), known=known, what=what, matrix=found.matrix,
         scale=scale_of(found.matrix, size), kept=kept,
-        prior=(what.noise.level / LEVEL) ** 2 * kept.variance * light.square, icc=picture.source.icc,
+        prior=(what.noise.level / LEVEL) ** 2 * kept.variance * light.square, icc=picture.source.icc, flow=flow,
+        own=light.matched(pixels) if keep_own else None,
     )  # fmt: skip
 
 

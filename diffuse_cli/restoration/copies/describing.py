@@ -23,6 +23,8 @@ WINDOW: Final = 7
 """Side in pixels of the window in which errors are averaged."""
 SHIFT: Final = 4
 """Pixels by which a coder's blocks are moved when its errors are simulated: those of the copy are in the picture."""
+UNSURE: Final = 0.25
+"""Spread of a blur from which on it tells nothing."""
 LEAST_BLUR: Final = 0.3
 """Std in pixels of a difference in blur that counts."""
 _SUBSAMPLINGS: Final = {0: "4:4:4", 1: "4:2:2"}
@@ -37,12 +39,14 @@ class Described:
         quality: of its JPEG, 100 = none.
         subsampling: of the JPEG's chroma.
         blur: std of a Gaussian in pixels of the copy, 0 = none that shows.
+        spread: std of the logarithm of that, as far as it is known.
     """
 
     noise: FoundNoise
     quality: float = 100.0
     subsampling: str = "4:2:0"
     blur: float = 0.0
+    spread: float = 0.0
 
 
 def describe(picture: Picture, read_noise: NoiseReader | None) -> Described:
@@ -61,19 +65,23 @@ def describe(picture: Picture, read_noise: NoiseReader | None) -> Described:
         quality=100.0 if jpeg is None else jpeg,
         subsampling="4:2:0" if coding is None else _SUBSAMPLINGS.get(coding.subsampling, "4:2:0"),
         blur=0.0 if found.value is None or found.confidence == "low" else found.value,
+        spread=found.spread or 0.0,
     )
 
 
 def sharper_by(all_of_them: Sequence[Described], scales: Sequence[float]) -> list[float]:
     """Return by how much each copy is more blurred than the sharpest, in pixels of the reference.
 
+    The sharpest is one whose blur is known well. In much noise a copy may only seem to be sharp.
+
     Args:
         all_of_them: the copies.
         scales: pixels of each copy per pixel of the reference.
     """
     stds = [one.blur / min(scale, 1.0) for one, scale in zip(all_of_them, scales, strict=True)]
-    least = min(stds)
-    more = [math.sqrt(std**2 - least**2) for std in stds]
+    surely = [(one.spread >= UNSURE, std * (1 + 2 * one.spread)) for one, std in zip(all_of_them, stds, strict=True)]
+    least = min(surely)[1]
+    more = [math.sqrt(max(std**2 - least**2, 0)) for std in stds]
     return [0.0 if std < LEAST_BLUR else std for std in more]
 
 

@@ -19,21 +19,22 @@ COARSE: Final = 1.0
 """Std in pixels of the Gaussian that leaves the noise which a denoiser cannot easily remove."""
 
 
-def place(values: Map, matrix: Matrix, size: tuple[int, int]) -> Map:
+def place(values: Map, matrix: Matrix, size: tuple[int, int], flow: Map | None = None) -> Map:
     """Return a copy's values (h, w, ...) at the reference's pixels. A shift by whole pixels changes none of them.
 
     Args:
         values: of the copy.
         matrix: (3, 3), from the reference to the copy.
         size: (height, width) of the reference.
+        flow: (H, W, 2), by how much the reference's pixels moved before. None: not at all.
     """
     cv2 = opencv()
     channels = values.shape[2:]
-    if is_shift(matrix):
+    if flow is None and is_shift(matrix):
         moved = warped(values, matrix, size, cv2.INTER_NEAREST)
         return moved.reshape(*size, *channels)
     values, matrix = shrunk(values, matrix, size)
-    return warped(values, matrix, size, cv2.INTER_LANCZOS4).reshape(*size, *channels)
+    return warped(values, matrix, size, cv2.INTER_LANCZOS4, flow).reshape(*size, *channels)
 
 
 def shrunk(values: Map, matrix: Matrix, size: tuple[int, int]) -> tuple[Map, Matrix]:

@@ -263,21 +263,31 @@ def within(matrix: Matrix, size: tuple[int, int], of_copy: tuple[int, int], marg
     return inside
 
 
-def coordinates(matrix: Matrix, size: tuple[int, int]) -> tuple[Map, Map]:
+def coordinates(matrix: Matrix, size: tuple[int, int], flow: Map | None = None) -> tuple[Map, Map]:
     """Return where the reference's pixels lie in a copy: x and y, (H, W) each.
 
     Args:
         matrix: (3, 3), from the reference to the copy.
         size: (height, width) of the reference.
+        flow: (H, W, 2), by how much they moved before, to the right and down. None: not at all.
     """
-    rows, columns = np.arange(size[0])[:, None], np.arange(size[1])[None]
+    rows: NDArray[np.floating[Any]] = np.arange(size[0], dtype=np.float64)[:, None]
+    columns: NDArray[np.floating[Any]] = np.arange(size[1], dtype=np.float64)[None]
+    if flow is not None:
+        rows, columns = rows + flow[..., 1], columns + flow[..., 0]
     depth = matrix[2, 0] * columns + matrix[2, 1] * rows + matrix[2, 2]
     x = (matrix[0, 0] * columns + matrix[0, 1] * rows + matrix[0, 2]) / depth
     y = (matrix[1, 0] * columns + matrix[1, 1] * rows + matrix[1, 2]) / depth
     return x.astype(np.float32), y.astype(np.float32)
 
 
-def warped(values: Map, matrix: Matrix, size: tuple[int, int], how: Any = None) -> Map:  # noqa: ANN401 - OpenCV's
+def warped(
+    values: Map,
+    matrix: Matrix,
+    size: tuple[int, int],
+    how: Any = None,  # noqa: ANN401 - OpenCV's
+    flow: Map | None = None,
+) -> Map:
     """Return a copy's values (h, w, ...) at the reference's pixels.
 
     Args:
@@ -285,9 +295,10 @@ def warped(values: Map, matrix: Matrix, size: tuple[int, int], how: Any = None) 
         matrix: (3, 3), from the reference to the copy.
         size: (height, width) of the reference.
         how: OpenCV's interpolation. None: bilinear.
+        flow: (H, W, 2), as `coordinates` takes it.
     """
     cv2 = opencv()
-    x, y = coordinates(matrix, size)
+    x, y = coordinates(matrix, size, flow)
     how = cv2.INTER_LINEAR if how is None else how
     moved: Map = cv2.remap(values, x, y, how, borderMode=cv2.BORDER_REPLICATE)
     return moved

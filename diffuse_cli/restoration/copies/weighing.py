@@ -12,7 +12,6 @@ from .agreement import LEAST, Difference, by_light, difference, doubted, more_lo
 from .copy import Copy
 from .describing import lost_detail, sharper_by
 from .opencv import opencv
-from .placing import is_shift
 from .registration import Map
 
 OFF: Final = 0.1
@@ -26,7 +25,7 @@ LEAST_OF_PRIOR: Final = 0.25
 KEPT_BY_CORE: Final = 0.3
 """Share of the noise's variance that the core leaves in a picture: 10 levels become 5.5, in texture."""
 ASIDE: Final = 30.0
-"""Factor of the std of copies that are set aside: they count where no other copy shows anything."""
+"""Factor of the std of softer copies: pixel by pixel, they count where no other copy shows anything."""
 MOST_PAIRS: Final = 24
 """Pairs of copies whose differences are measured."""
 
@@ -38,13 +37,15 @@ class Weighed:
     Attributes:
         sigma: (H, W) each, std by which a copy is weighed, [-1, 1] units; inf where it tells nothing.
         noise: (H, W) each, variance of its noise.
+        sharp: whether it shows as much detail as others do. What it shows less of counts by its frequencies.
     """
 
     sigma: tuple[Map, ...]
     noise: tuple[Map, ...]
+    sharp: tuple[bool, ...]
 
 
-def weigh(copies: Sequence[Copy]) -> Weighed:
+def weigh(copies: Sequence[Copy], off: float = OFF) -> Weighed:
     """Find each copy's error at each pixel: its noise, the detail that it has lost, and where it shows something else.
 
     The estimators tell what happened to each copy. The differences of copies tell how much noise there is, and how it
@@ -52,6 +53,7 @@ def weigh(copies: Sequence[Copy]) -> Weighed:
 
     Args:
         copies: the reference first.
+        off: pixels by which copies may differ: a registration misses by as much, or what lies between the pixels shows.
     """
     rough, lost = _lost(copies)
     pairs = {
@@ -62,18 +64,21 @@ def weigh(copies: Sequence[Copy]) -> Weighed:
     lost = [np.float32(more) * e for e in lost]
     noise = _noise(copies, pairs, more, rough)
     coarse = [n * np.float32(c.kept.coarse / c.kept.variance) for n, c in zip(noise, copies, strict=True)]
-    missed = np.float32(OFF**2 / 2) * _slope(rough)
+    missed = np.float32(off**2 / 2) * _slope(rough)
     sigmas = []
     for k, copy in enumerate(copies):
-        variance = coarse[k] + lost[k] + (0 if is_shift(copy.matrix) else missed)
+        variance = coarse[k] + lost[k] + (missed if copy.is_interpolated else 0)
         if k > 0:
             may_lose = widened(lost[0] + lost[k]) + missed
             off, both = copy.pixels - copies[0].pixels, noise[0] + noise[k] + may_lose
             variance = variance + doubted(off, both, coarse[0] + coarse[k] + may_lose)
         sigmas.append(np.where(copy.known, np.sqrt(variance), np.float32(np.inf)).astype(np.float32))
-    worth = worth_fusing([float(e.mean()) for e in lost], [float(n.mean()) for n in noise])
-    sigmas = [s if kept else s * np.float32(ASIDE) for s, kept in zip(sigmas, worth, strict=True)]
-    return Weighed(sigma=tuple(sigmas), noise=tuple(noise))
+    sharp = worth_fusing([float(e.mean()) for e in lost], [float(n.mean()) for n in noise])
+    if not all(sharp):
+        among = {pair: one for pair, one in pairs.items() if sharp[pair[0]] and sharp[pair[1]]}
+        noise = _noise(copies, among, more, rough)
+        sigmas = [s if kept else s * np.float32(ASIDE) for s, kept in zip(sigmas, sharp, strict=True)]
+    return Weighed(sigma=tuple(sigmas), noise=tuple(noise), sharp=tuple(sharp))
 
 
 def worth_fusing(lost: Sequence[float], noise: Sequence[float]) -> list[bool]:
@@ -124,7 +129,8 @@ def _noise(copies: Sequence[Copy], pairs: dict[tuple[int, int], Difference], mor
     """Return the variance of each copy's noise at each pixel."""
     least = {(i, j): LEAST_OF_PRIOR * (copies[i].prior + copies[j].prior) for i, j in pairs}
     own = variances([c.prior for c in copies], {p: max(typical(d.noise(more)), least[p]) for p, d in pairs.items()})
-    factor = by_light([(d.noise(more), d.light) for (i, _), d in pairs.items() if i == 0], _smooth(rough))
+    first = min((i for i, _ in pairs), default=0)
+    factor = by_light([(d.noise(more), d.light) for (i, _), d in pairs.items() if i == first], _smooth(rough))
     even = np.ones(rough.shape[:2], np.float32) if factor is None else factor
     return [np.float32(v) * even for v in own]
 

@@ -102,8 +102,16 @@ def test_development_stays_as_it_was(tmp_path: Path) -> None:
     assert picture.source.sensor is None
     assert not picture.floating
     write_picture(picture, tmp_path / "a.png")
-    with pytest.raises(PictureError, match="DNG is written of camera RAW, by denoise alone"):
+    with pytest.raises(PictureError, match="DNG is written of camera RAW, by denoise and fuse"):
         write_picture(picture, tmp_path / "b.dng")
+
+
+def test_a_monochrome_sensor_is_told_so(tmp_path: Path) -> None:
+    write_raw(tmp_path / "a.dng", scene(64, 96))
+    with tifffile.TiffFile(tmp_path / "a.dng", mode="r+b") as file:
+        file.pages[0].tags[262].overwrite(34892)
+    with pytest.raises(PictureError, match=r"a monochrome sensor.*write -o out\.tif"):
+        as_light(tmp_path / "a.dng")
 
 
 def test_a_file_that_is_cut_short_is_told_in_one_line(tmp_path: Path) -> None:

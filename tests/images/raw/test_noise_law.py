@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from diffuse_cli.images.raw.noise_law import NoiseLaw, measured_law
-from tests.helpers.raw_files import scene, sensor_law
+from diffuse_cli.images.raw.reader import green_cells
+from tests.helpers.raw_files import X_TRANS, scene, sensor_law
 
 
 @pytest.mark.parametrize("iso", [200, 1600, 12800])
@@ -39,3 +40,15 @@ def test_a_small_plane_has_no_law() -> None:
 def test_a_law_scales_with_its_light() -> None:
     law = NoiseLaw(gain=0.01, offset=0.001)
     assert law.scaled(2.0).at(0.6) == pytest.approx(4 * law.at(0.3))
+
+
+def test_on_x_trans_neighbours_of_green_tell_the_noise() -> None:
+    side, rng = 384, np.random.default_rng(1)
+    colours = np.tile(X_TRANS, (side // 6, side // 6))
+    texture = 0.1 * np.sin(np.indices((side, side)).sum(0) / 2.5)  # which every sixth pixel would show as noise
+    clean = np.linspace(0.1, 0.7, side)[None] + texture
+    mosaic = clean + np.sqrt(0.002 * clean + 1e-5) * rng.standard_normal((side, side))
+    planes = green_cells(mosaic.astype(np.float32), colours[:12, :12] == 1)
+    assert sum(plane.size for plane in planes) > 3.9 * (side // 3) ** 2
+    law = measured_law(planes)
+    assert float(law.at(0.4)) == pytest.approx(0.002 * 0.4 + 1e-5, rel=0.15)

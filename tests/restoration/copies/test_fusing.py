@@ -7,6 +7,7 @@ import pytest
 
 from diffuse_cli.images.picture import Picture
 from diffuse_cli.images.units import LEVEL
+from diffuse_cli.restoration.copies.describing import Described, describe
 from diffuse_cli.restoration.copies.fusing import Fused, fuse_copies
 from tests.helpers.copies import EDGE, moved, psnr, scene, stored
 
@@ -15,9 +16,13 @@ pytest.importorskip("cv2")
 SHIFTS = ((0.0, 0.0), (0.5, 0.5), (-1.3, 0.4), (2.0, -1.7))
 
 
+def plain(picture: Picture) -> Described:
+    return describe(picture, None)
+
+
 def fused(*pictures: Picture) -> Fused:
     named = [(f"copy {k}", picture) for k, picture in enumerate(pictures)]
-    found = fuse_copies(named[0], named[1:], None, lambda name: pytest.fail(f"{name} is refused"))
+    found = fuse_copies(named[0], named[1:], plain, lambda name: pytest.fail(f"{name} is refused"))
     assert found is not None
     return found
 
@@ -93,6 +98,6 @@ def test_transparent_pixels_are_taken_from_others() -> None:
 
 def test_other_pictures_are_named() -> None:
     told: list[str] = []
-    found = fuse_copies(("a", stored(scene(0))), [("b", stored(scene(1)))], None, told.append)
+    found = fuse_copies(("a", stored(scene(0))), [("b", stored(scene(1)))], plain, told.append)
     assert found is None
     assert told == ["b"]
