@@ -169,7 +169,8 @@ class SensorBurst:
         ratio = np.array(self.sensor.gains, np.float32) / np.array(shot.source.sensor.gains, np.float32)
         if (ratio == 1).all():
             return _stabilised(shot, self.stabiliser)
-        return _stabilised(replace(shot, pixels=(shot.pixels + np.float32(1)) * ratio - np.float32(1)), self.stabiliser)
+        balanced = np.asarray((shot.pixels + 1) * ratio - 1, dtype=np.float32)
+        return _stabilised(replace(shot, pixels=balanced), self.stabiliser)
 
     def described(self, numbers: Picture) -> Described:
         """Return what happened to a shot: its sensor's noise.

@@ -55,7 +55,7 @@ def _stds(weighed: Weighed) -> list[float]:
 
 def _shot(copy: Copy, own: Map, precision: Map, scale: float) -> Shot:
     cv2 = opencv()
-    x, y = coordinates(np.linalg.inv(copy.matrix), (own.shape[0], own.shape[1]))
+    x, y = coordinates(np.linalg.inv(copy.matrix).astype(np.float64), (own.shape[0], own.shape[1]))
     if copy.flow is not None:
         precision = precision.copy()
         precision[np.abs(copy.flow).max(2) > STILL] = 0

@@ -70,8 +70,8 @@ def weigh(copies: Sequence[Copy], off: float = OFF) -> Weighed:
         variance = coarse[k] + lost[k] + (missed if copy.is_interpolated else 0)
         if k > 0:
             may_lose = widened(lost[0] + lost[k]) + missed
-            off, both = copy.pixels - copies[0].pixels, noise[0] + noise[k] + may_lose
-            variance = variance + doubted(off, both, coarse[0] + coarse[k] + may_lose)
+            apart, both = copy.pixels - copies[0].pixels, noise[0] + noise[k] + may_lose
+            variance = variance + doubted(apart, both, coarse[0] + coarse[k] + may_lose)
         sigmas.append(np.where(copy.known, np.sqrt(variance), np.float32(np.inf)).astype(np.float32))
     sharp = worth_fusing([float(e.mean()) for e in lost], [float(n.mean()) for n in noise])
     if not all(sharp):
