@@ -28,7 +28,7 @@ FORMAT = "diffuse-1"
 READABLE_FORMATS = (FORMAT, "diffuse-reference-1", FOREIGN_FORMAT)
 DEFAULT_MODEL = "photo"
 FAST_MODEL = "photo-fast"
-"""A network of the same family at a quarter of the cost."""
+"""A network of the same family, of a quarter of the arithmetic."""
 SHIPPED = (DEFAULT_MODEL, FAST_MODEL, "fashion")
 """Names of the checkpoints that come with the program."""
 SUFFIX = ".safetensors"
