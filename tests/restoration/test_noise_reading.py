@@ -123,7 +123,12 @@ def test_noise_is_read_by_the_network_that_the_regressor_knows(
     toy: Model, toy_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo, asked = replace(toy), list[tuple[str, ...]]()
-    monkeypatch.setattr(noise_reading, "_loaded", lambda *how: asked.append(how) or photo)
+
+    def loaded(*how: str) -> Model:
+        asked.append(how)
+        return photo
+
+    monkeypatch.setattr(noise_reading, "_loaded", loaded)
     for own in (toy, replace(toy, path=checkpoint.find("photo"))):
         assert noise_reading._reading_network(own) is own.network
     assert not asked
