@@ -117,7 +117,7 @@ def named() -> dict[str, Path]:
     """Return every checkpoint that `--model NAME` can mean, by name; the first folder wins."""
     found: dict[str, Path] = {}
     for folder in folders():
-        for path in sorted(folder.glob(f"*{SUFFIX}")):
+        for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stem):
             found.setdefault(path.stem, path)
     return found
 
