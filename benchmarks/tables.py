@@ -21,7 +21,7 @@ from diffuse_cli.evaluation.report import HIGHER_IS_BETTER, differences, figure,
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "checkpoints" / "measured"
-CHECKPOINT = ROOT / "checkpoints" / "photo.safetensors"
+CHECKPOINTS = ROOT / "checkpoints"
 PAGES = (
     ROOT / "README.md",
     *(
@@ -44,6 +44,7 @@ PAGES = (
     ROOT / "checkpoints" / "README.md",
 )
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+RELEASED = ("photo", "photo-fast")
 MEASURES = ("psnr", "ssim", "haarpsi", "lpips")
 
 Row = dict[str, Any]
@@ -80,6 +81,16 @@ def _row(name: str, method: str, folder: str, condition: str) -> Row:
     return row
 
 
+def _ours(name: str, folder: str, condition: str) -> Row:
+    """The row of diffuse. Beside the baselines of denoising: of the newest weights, on the same pictures."""
+    found = _row(name, "diffuse", folder, condition)
+    if name != "denoise-baselines":
+        return found
+    newest = {image["name"]: image for image in _row("denoise", "diffuse", folder, condition)["images"]}
+    same = [newest[image["name"]] for image in found["images"]]
+    return {**found, "images": same, "mean": {"psnr": sum(image["psnr"] for image in same) / len(same)}}
+
+
 SUMMARY = (
     ("remove noise of std 25", "denoise-baselines", "CBSD68", "noise 25", "BM3D"),
     ("remove noise of std 50", "denoise-baselines", "CBSD68", "noise 50", "BM3D"),
@@ -94,25 +105,28 @@ def summary() -> str:
     """Six tasks beside the classical method that is best known for each."""
     body = []
     for what, name, folder, condition, method in SUMMARY:
-        ours, theirs = (_row(name, which, folder, condition) for which in ("diffuse", method))
+        ours, theirs = _ours(name, folder, condition), _row(name, method, folder, condition)
         classic = f"{theirs['mean']['psnr']:.2f} ({method})"
         body.append([what, f"{folder} ({ours['pictures']})", f"{ours['mean']['psnr']:.2f}", classic])
     return markdown(["mean PSNR in dB", "test set (pictures)", "diffuse", "classical method"], body)
 
 
 def beside_classics() -> str:
-    """Every damage: diffuse, and the classical method of the highest PSNR, or the input where none was measured."""
+    """Every damage: diffuse, --fast, and the best classical method, or the input where none was measured."""
     body = []
     for name in ("denoise-baselines", "super-resolve", "jpeg-gray", "jpeg", "deblur", "inpaint", "restore"):
-        for ours in rows(name, method="diffuse"):
-            where = {"set": ours["set"], "condition": ours["condition"]}
+        for row in rows(name, method="diffuse"):
+            where = {"set": row["set"], "condition": row["condition"]}
+            ours = _ours(name, row["set"], row["condition"])
+            fast = _row(f"fast-{name.removesuffix('-baselines')}", "diffuse", row["set"], row["condition"])
             others = [row for row in rows(name, **where) if not row["method"].startswith("diffuse")]
             best = max(others, key=lambda row: row["mean"]["psnr"])
             values = [row["mean"]["psnr"] for row in (ours, best)]
             mine, theirs = (f"**{value:.2f}**" if value == max(values) else f"{value:.2f}" for value in values)
+            quick = f"{fast['mean']['psnr']:.2f}"
             what = f"{ours['condition']}, gray" if ours["gray"] else ours["condition"]
-            body.append([f"{ours['set']} ({ours['pictures']})", what, mine, f"{theirs} ({best['method']})"])
-    return markdown(["test set (pictures)", "damage", "diffuse, PSNR in dB", "best other"], body)
+            body.append([f"{ours['set']} ({ours['pictures']})", what, mine, quick, f"{theirs} ({best['method']})"])
+    return markdown(["test set (pictures)", "damage", "diffuse, PSNR in dB", "`--fast`", "best other"], body)
 
 
 PUBLISHED = (
@@ -144,24 +158,25 @@ def _told(text: str, key: str) -> str:
 
 
 def weights() -> str:
-    return _weights(CHECKPOINT)
+    return _weights("photo", "photo-fast")
 
 
 def fashion_weights() -> str:
-    return _weights(CHECKPOINT.with_name("fashion.safetensors"))
+    return _weights("fashion")
 
 
-def _weights(path: Path) -> str:
-    """What a checkpoint's header says."""
-    info = read_info(path)
+def _weights(*names: str) -> str:
+    """What the checkpoints' headers say."""
+    paths = [CHECKPOINTS / f"{name}.safetensors" for name in names]
+    infos = [read_info(path) for path in paths]
     body = [
-        ["parameters", f"{info.parameters / 1e6:.1f} million"],
-        ["file", f"{path.stat().st_size / 1e6:.1f} MB"],
-        ["channels, blocks a level", f"{info.config['channels']}, {info.config['blocks']}"],
-        *([key, _told(info.metadata[key], key)] for key in ("training", "data")),
-        ["sha256 of the tensors", f"`{info.metadata['sha256']}`"],
+        ["parameters", *(f"{info.parameters / 1e6:.1f} million" for info in infos)],
+        ["file", *(f"{path.stat().st_size / 1e6:.1f} MB" for path in paths)],
+        ["channels, blocks a level", *(f"{info.config['channels']}, {info.config['blocks']}" for info in infos)],
+        *([key, *(_told(info.metadata[key], key) for info in infos)] for key in ("training", "data")),
+        ["sha256 of the tensors", *(f"`{info.metadata['sha256']}`" for info in infos)],
     ]
-    return markdown(["", path.stem], body)
+    return markdown(["", *names], body)
 
 
 def denoise() -> str:
@@ -374,8 +389,9 @@ def side_by_side() -> str:
     body = []
     for row in found:
         seconds = row["seconds_per_megapixel"]
-        body.append([row["what"], row["dtype"], f"{seconds:.2f}", f"{seconds / first:.2f}"])
-    return markdown(["", "type", "s/Mpx", "of torch fp32"], body)
+        photo = [f"{row['cpu_seconds']:.0f}", f"{row['peak_mib']:.0f}"] if "cpu_seconds" in row else ["", ""]
+        body.append([row["what"], row["dtype"], f"{seconds:.2f}", f"{seconds / first:.2f}", *photo])
+    return markdown(["", "type", "network, s/Mpx", "of torch fp32", "denoise, 12 megapixels, s", "peak MiB"], body)
 
 
 def other_backends() -> str:
@@ -960,6 +976,10 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
+BASELINES_ALONE = {"summary": "denoise-baselines", "beside-classics": "denoise-baselines"}
+"""Tables, and a report of which they take the baselines alone, so that its weights do not count."""
+
+
 def filled(text: str) -> str:
     """A page with every table made anew."""
     return BLOCK.sub(lambda m: f"{m[1]}{_table(m[2])}{m[3]}", text)
@@ -969,11 +989,12 @@ def _table(name: str) -> str:
     """A table, and what of it was measured with other weights than the released ones."""
     _read.clear()
     table = TABLES[name]()
-    told = {k: found.get("checkpoint") for k, found in _read.items() if not k.startswith("heldout-before")}
-    released = read_info(CHECKPOINT).metadata["steps"]
+    passed = BASELINES_ALONE.get(name)
+    told = {k: v.get("checkpoint") for k, v in _read.items() if not k.startswith("heldout-before") and k != passed}
+    released = {name: read_info(CHECKPOINTS / f"{name}.safetensors").metadata["steps"] for name in RELEASED}
     older: dict[str, list[str]] = {}
     for k, weights in told.items():
-        if isinstance(weights, dict) and weights["name"] == "photo" and weights["steps"] != released:
+        if isinstance(weights, dict) and released.get(weights["name"], weights["steps"]) != weights["steps"]:
             older.setdefault(weights["steps"], []).append(k)
     for steps, names in older.items():
         which = "" if len(names) == len(told) else f" ({', '.join(f'`{k}`' for k in names)})"

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 FORMAT = "diffuse-1"
 READABLE_FORMATS = (FORMAT, "diffuse-reference-1", FOREIGN_FORMAT)
 DEFAULT_MODEL = "photo"
+FAST_MODEL = "photo-fast"
+"""A network of the same family, of a quarter of the arithmetic."""
+SHIPPED = (DEFAULT_MODEL, FAST_MODEL, "fashion")
+"""Names of the checkpoints that come with the program."""
 SUFFIX = ".safetensors"
 _HEADER_LIMIT = 100_000_000
 
@@ -113,7 +117,7 @@ def named() -> dict[str, Path]:
     """Return every checkpoint that `--model NAME` can mean, by name; the first folder wins."""
     found: dict[str, Path] = {}
     for folder in folders():
-        for path in sorted(folder.glob(f"*{SUFFIX}")):
+        for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stem):
             found.setdefault(path.stem, path)
     return found
 
@@ -135,6 +139,8 @@ def find(model: str | Path = DEFAULT_MODEL) -> Path:
             return path
         raise CheckpointError(f"{path}: is a folder; --model takes a {SUFFIX} file, a name, or a pipeline of "
                               "diffusers; a UNet2DModel is imported first: diffuse models import DIR")  # fmt: skip
+    if str(model) in SHIPPED:
+        raise CheckpointError(f"{model}: comes with diffuse, but is not among the checkpoints; install diffuse again")
     names = ", ".join(known) or "none"
     raise CheckpointError(f"{model}: no such model; the names known here are {names}, and --model takes a file too")
 

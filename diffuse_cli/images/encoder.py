@@ -30,6 +30,9 @@ from .tiff_writer import write_tiff
 from .video.writer import write_clip
 from .webp_writer import write_animated_webp
 
+_LARGE = 1_000_000
+"""PNGs of more pixels are deflated at level 4: in half of the time, and 0 to 4 % larger if they are photographs."""
+
 
 def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Encoding) -> str:
     """Write pages to a stream.
@@ -156,7 +159,10 @@ def _ancillary_chunks(source: Source, encoding: Encoding, *, gray: bool) -> list
 
 
 def _write_with_pillow(stream: BinaryIO, levels: Levels, kind: str, source: Source, encoding: Encoding) -> None:
-    _save(stream, levels, kind, _options(kind, source, encoding, gray=levels.shape[2] < 3))
+    options = _options(kind, source, encoding, gray=levels.shape[2] < 3)
+    if kind == "PNG" and levels.shape[0] * levels.shape[1] > _LARGE:
+        options["compress_level"] = 4
+    _save(stream, levels, kind, options)
 
 
 def _save(stream: BinaryIO, levels: Levels, kind: str, options: dict[str, Any]) -> None:

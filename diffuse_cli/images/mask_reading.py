@@ -5,7 +5,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import laplace, minimum_filter
 
 from ..errors import PictureError
 from .picture import Picture
@@ -212,6 +211,8 @@ def _is_photograph(rgb: Share, where: NDArray[np.bool_]) -> bool:
     """Return whether these pixels are a picture, and not two flat colours with soft rims between them."""
     if not where.any():
         return False
+    from scipy.ndimage import minimum_filter  # late: every start would wait for it
+
     gray, rgb = rgb.mean(2), rgb / max(float(rgb[where].max()), 1 / 255)  # a dark one, too
     colours = rgb[where]
     if _is_gray(colours):
@@ -242,6 +243,8 @@ def _strays(colours: Share, one: Share, other: Share) -> float:
 
 def _roughness(gray: Share, where: NDArray[np.bool_]) -> float:
     """Return how much gradients change from pixel to pixel: about 0.8 / s for what a Gaussian of std s has blurred."""
+    from scipy.ndimage import laplace
+
     down, across = np.gradient(gray)
     steepness = float(np.hypot(down, across)[where].mean())
     change = float(np.abs(laplace(gray, mode="nearest"))[where].mean())

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, minimum_filter
 
 from ..degradation.operators import Degradation
 from ..diffusion.inference import Run
@@ -24,6 +23,8 @@ def near_range(alpha: NDArray[Any], size: tuple[int, int]) -> tuple[NDArray[Any]
         alpha: (h, w).
         size: (height, width) of the result.
     """
+    from scipy.ndimage import maximum_filter, minimum_filter  # late: every start would wait for it
+
     rows, columns = (np.arange(new) * old // new for new, old in zip(size, alpha.shape, strict=True))
     low, high = (found(alpha, _REACH, mode="nearest")[rows][:, columns] for found in (minimum_filter, maximum_filter))
     return low, high

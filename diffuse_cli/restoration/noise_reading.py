@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -16,7 +17,9 @@ from ..degradation.operators import Degradation
 from ..diffusion import checkpoint
 from ..diffusion.foreign.model import AnyModel
 from ..diffusion.model import Model
+from ..diffusion.network import UNet
 from ..diffusion.photo_noise import BLOCK, PhotoNoise, Regressor, load_regressor, read_noise
+from ..diffusion.settings import Device, Dtype
 from ..images.picture import Picture
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL
@@ -241,8 +244,8 @@ def _is_correlated(photo: PhotoNoise) -> bool:
 def noise_reader(model: AnyModel) -> NoiseReader | None:
     """Return what reads noise with a model. None: its weights do not know grain, as those of imported models.
 
-    The regressor is loaded when a picture's noise is read for the first time. Then a missing or damaged file raises
-    CheckpointError.
+    The network and the regressor are loaded when a picture's noise is read for the first time. Then a missing or
+    damaged file raises CheckpointError.
     """
     if not isinstance(model, Model) or model.network.config.described < 5:
         return None
@@ -252,10 +255,26 @@ def noise_reader(model: AnyModel) -> NoiseReader | None:
         crops = crops_of(to_tensor(seen.pixels))
         if not crops:
             return None
-        found = read_noise(crops, model.network, _regressor())
+        found = read_noise(crops, _reading_network(model), _regressor())
         return found._replace(level=found.level * scale, luma=found.luma * scale, chroma=found.chroma * scale)
 
     return read
+
+
+def _reading_network(model: Model) -> UNet:
+    """Return the network that reads noise: `photo`, on whose statistics the regressor was trained.
+
+    With its regressor, another network takes texture for noise. Weights of no file read by themselves.
+    """
+    core = checkpoint.DEFAULT_MODEL
+    if model.path is None or model.path == checkpoint.find(core):
+        return model.network
+    return _loaded(core, model.device.type, "bf16" if model.dtype == torch.bfloat16 else "fp32").network
+
+
+@functools.cache
+def _loaded(name: str, device: Device, dtype: Dtype) -> Model:
+    return Model.load(name, device=device, dtype=dtype)
 
 
 @functools.cache

@@ -11,20 +11,17 @@ from ..diffusion.foreign.generative import GenerativeModel
 from ..diffusion.foreign.model import ForeignModel
 from ..diffusion.foreign.text import TextModel
 from ..diffusion.inference import OnStep, Run, infer
+from ..diffusion.model import Model
 from ..diffusion.tiling import copied_picture
 from ..images.picture import Picture
 from ..images.tensors import to_array, to_tensor
-from . import generative, text
 from .finishing import extend_colour_under_alpha, feather
-from .foreign import mapped
-from .jpeg_blocks.finishing import within_intervals
 from .noise_levels import between_levels
 from .observe import observe
 from .on_grid import on_grid
 from .problem import GuidePicture, NoisyPicture, Problem, Repainting
 from .reach import in_reach
 from .repainting import repaint
-from .wide_holes.filling import fill_wide
 from .wide_holes.widths import REACH, TEXTURED, WideHole, widest
 
 
@@ -64,11 +61,8 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     if problem.strips:
         return _strip_by_strip(y, problem, picture, run)
     wide = _wide_hole(problem, textured=run.settings.has_texture)
-    if wide is not None and problem.is_exact:
-        return _filled_in_exact(y, problem, wide, run, gray=gray)
     if wide is not None:
-        restored = _solve(replace(problem, at_once=None), picture, run.part(0, 0.5))
-        return fill_wide(restored, replace(wide, missing=wide.part), run.part(0.5, 1), gray=gray)
+        return _filled(y, problem, wide, picture, run, gray=gray)
     nothing, sampling = run.prior.nothing_known(1, y.device), run.settings.steps > 1
     if _is_between_levels(problem, sampling=sampling):
         return between_levels(y, problem, run, gray=gray)
@@ -78,6 +72,8 @@ def _solve(problem: Problem, picture: Picture, run: Run) -> Tensor:
     blocks = problem.finish.blocks
     if blocks is None:
         return estimate
+    from .jpeg_blocks.finishing import within_intervals  # late, as fillings: every start would wait for scipy
+
     return within_intervals(estimate, picture, blocks.quality, blocks.origin, smooth=not sampling)
 
 
@@ -92,6 +88,11 @@ def _is_between_levels(problem: Problem, *, sampling: bool) -> bool:
 def _by_other_rules(y: Tensor, problem: Problem, picture: Picture, run: Run, *, gray: bool) -> Tensor | None:
     """Return what an imported model makes of a picture that is no denoiser told a level. None: the model is one."""
     model = run.model
+    if isinstance(model, Model):
+        return None
+    from . import generative, text
+    from .foreign import mapped
+
     if isinstance(model, GenerativeModel):
         return generative.drawn_by(model, y, problem, run, gray=gray)
     if isinstance(model, TextModel):
@@ -156,11 +157,17 @@ def _wide_hole(problem: Problem, *, textured: bool) -> WideHole | None:
     return widest(hole, min(problem.at_once, TEXTURED) if textured else problem.at_once)
 
 
-def _filled_in_exact(y: Tensor, problem: Problem, wide: WideHole, run: Run, *, gray: bool) -> Tensor:
-    """Fill the wide part of a hole in an exact picture, and the rest of the hole at once.
+def _filled(y: Tensor, problem: Problem, wide: WideHole, picture: Picture, run: Run, *, gray: bool) -> Tensor:
+    """Fill a hole that has a wide part.
 
-    The rest comes first where the network sees across the wide part, and last where it does not.
+    In an exact picture, the rest of the hole is filled at once. It comes first where the network sees across the wide
+    part, and last where it does not.
     """
+    from .wide_holes.filling import fill_wide  # late: every start would wait for scipy
+
+    if not problem.is_exact:
+        restored = _solve(replace(problem, at_once=None), picture, run.part(0, 0.5))
+        return fill_wide(restored, replace(wide, missing=wide.part), run.part(0.5, 1), gray=gray)
     nothing, sampling = run.prior.nothing_known(1, y.device), run.settings.steps > 1
     sources = None if problem.sources is None else torch.from_numpy(np.ascontiguousarray(problem.sources))
     rest = replace(problem, hole=wide.missing & ~wide.part)

@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
 from diffuse_cli.errors import PictureError
+from diffuse_cli.images import encoder
 from diffuse_cli.images.image_io import (
     JpegCoding,
     Picture,
@@ -68,6 +69,17 @@ def test_webp_stays_lossy_or_lossless(alpha: bool, tmp_path: Path) -> None:
         assert is_lossless(tmp_path / "b.webp", read) == lossless
         write_picture(read, tmp_path / "b.webp")
         assert read_picture(tmp_path / "b.webp").source.lossy != lossless
+
+
+def test_large_pngs_are_deflated_more_quickly_and_hold_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Picture(pixels=to_unit(np.asarray(smooth(), np.uint8), 8))
+    for name, most in (("small.png", 10**6), ("large.png", 0)):
+        monkeypatch.setattr(encoder, "_LARGE", most)
+        write_picture(seen, tmp_path / name)
+    assert (tmp_path / "small.png").read_bytes() != (tmp_path / "large.png").read_bytes()
+    assert (read_picture(tmp_path / "large.png").pixels == seen.pixels).all()
 
 
 def test_what_an_encoder_refuses_is_a_picture_error(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,19 @@ def test_version_and_module_entry(diffuse: Run) -> None:
     module = subprocess.run([sys.executable, "-m", "diffuse_cli", "--version"], capture_output=True, check=True)
     assert module.stdout == version
     assert PROGRAM.with_name("diffuse-cli").exists()
+
+
+def test_a_small_picture_waits_for_torch_but_not_for_scipy(cat: Path) -> None:
+    words = ["diffuse", "denoise", str(cat), "--noise", "15", "-o", str(cat.with_name("out.png"))]
+    program = f"""
+import atexit, sys
+from diffuse_cli.cli.app import main
+atexit.register(lambda: print(*sys.modules))
+sys.argv = {words}
+main()"""
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    assert "torch" in loaded
+    assert not {"scipy", "torchvision", "skimage", "cv2", "matplotlib"} & set(loaded)
 
 
 def test_help_imports_nothing_that_computes() -> None:

@@ -2,18 +2,21 @@
 
 import functools
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.photo_noise import INPUTS, PhotoNoise, Regressor, load_regressor, save_regressor, statistics
 from diffuse_cli.errors import CheckpointError, UsageError
 from diffuse_cli.images.image_io import Picture, jpeg_coding
 from diffuse_cli.images.picture import Source
 from diffuse_cli.images.units import LEVEL
+from diffuse_cli.restoration import noise_reading
 from diffuse_cli.restoration.noise_reading import FoundNoise, crops_of, find_noise, noise_reader
 from diffuse_cli.restoration.problem import GuidePicture, NoisyPicture
 from diffuse_cli.tasks.denoise import Denoise
@@ -147,6 +150,23 @@ def test_crops_are_few_whatever_the_size(size: tuple[int, int], count: int) -> N
 def test_weights_that_do_not_know_grain_read_nothing(toy: Model) -> None:
     assert toy.network.config.described == 4
     assert noise_reader(toy) is None
+
+
+def test_noise_is_read_by_the_network_that_the_regressor_knows(
+    toy: Model, toy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, asked = replace(toy), list[tuple[str, ...]]()
+
+    def loaded(*how: str) -> Model:
+        asked.append(how)
+        return photo
+
+    monkeypatch.setattr(noise_reading, "_loaded", loaded)
+    for own in (toy, replace(toy, path=checkpoint.find("photo"))):
+        assert noise_reading._reading_network(own) is own.network
+    assert not asked
+    assert noise_reading._reading_network(replace(toy, path=toy_file)) is photo.network
+    assert asked == [("photo", "cpu", "fp32")]
 
 
 def test_statistics_are_finite_on_anything(toy: Model) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from ...diffusion.settings import Dtype
 from ...errors import UsageError
+from ..options.options import Fast
 from ..run.display import Display
 from ..run.planning import check_measured
 
@@ -24,6 +25,7 @@ def bench(
     model: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="Checkpoint or imported model (see diffuse models).")
     ] = "photo",
+    fast: Fast = False,
     dtype: Annotated[Dtype, typer.Option(help="Number type of the commands. The core is timed in each.")] = "auto",
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
     quiet: Annotated[

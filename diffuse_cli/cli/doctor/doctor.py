@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ...diffusion.checkpoint import find, named, verify
+from ...diffusion.checkpoint import SHIPPED, find, named, verify
 from ...errors import CheckpointError
 from . import installed, machine
 from .finding import Finding
@@ -30,11 +30,9 @@ def examine(*, testing: bool = True) -> Iterator[Finding]:
 
 def _checkpoints() -> Iterator[Finding]:
     remedy = "install diffuse-cli again"
-    if not named():
-        yield Finding(topic="checkpoints", name="all", says="none is installed", verdict="wrong", remedy=remedy)
-    for name in named():
-        path = find(name)
+    for name in dict.fromkeys((*SHIPPED, *named())):
         try:
+            path = find(name)
             _, agrees = verify(path)
         except CheckpointError as error:
             yield Finding(topic="checkpoints", name=name, says=str(error), verdict="wrong", remedy=remedy)

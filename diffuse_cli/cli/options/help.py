@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from typer.core import TyperCommand, TyperGroup
 
+from .fast import settle
+
 OWN: Final = "Options"
 """Title of the options that only this command has."""
 TITLES: Final = (OWN, "Pipelines", "Clips", "Samples", "Results", "Batches", "Machine", "Messages")
@@ -50,6 +52,12 @@ _PLAINLY: Final = (
 
 class Command(TyperCommand):
     """A command whose help has an example and titled groups of options."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as below
+        """Parse the arguments, and name the model that --fast means."""
+        rest: list[str] = super().parse_args(ctx, args)
+        settle(ctx)
+        return rest
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - the parser's, which typer does not export
         """Return what follows the command's name, with one pair of brackets at most."""

@@ -39,6 +39,9 @@ Grain = Annotated[
 ]
 """How coarse noise is."""
 
+Fast = Annotated[bool, typer.Option("--fast", help="Same as --model photo-fast: quicker, and a little less exact.")]
+"""Whether the small network computes. `fast.settle` has put its name into the model by then."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LogOptions:
@@ -394,6 +397,7 @@ class Compute(Computing):
     model: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="Checkpoint or imported model (see diffuse models).")
     ] = "photo"
+    fast: Fast = False
 
     def place(self) -> "Place":
         """Return where to compute. Imported models need torch, so that `auto` is what torch reaches.
@@ -461,6 +465,7 @@ class ComputeSeveral(Computing):
             show_default="photo",
         ),
     ] = None
+    fast: Fast = False
     rounds: Rounds = 3
 
     def place(self) -> "Place":

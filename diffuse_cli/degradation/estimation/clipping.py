@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from .blocks import WHITE, at_ends
 
@@ -35,10 +34,17 @@ def histogram(means: NDArray[np.float32]) -> Means:
     return Means(value=(edges[:-1] + edges[1:]) / 2, share=counts / max(int(counts.sum()), 1))
 
 
+def normal_cdf(x: Floats) -> Floats:
+    """Return the chance that a standard normal number is below each x."""
+    from scipy.special import ndtr  # late: every start would wait for it
+
+    return np.asarray(ndtr(x), np.float64)
+
+
 def _clipped_moments(mu: Floats, std: float) -> tuple[Floats, Floats]:
     """Return mean and variance of clip(N(mu, std), 0, 255)."""
     a, b = -mu / std, (WHITE - mu) / std
-    below, above = ndtr(a), 1 - ndtr(b)
+    below, above = normal_cdf(a), 1 - normal_cdf(b)
     inside = 1 - below - above
     pdf_a, pdf_b = _normal_pdf(a), _normal_pdf(b)
     first = mu * inside + std * (pdf_a - pdf_b) + WHITE * above
@@ -69,8 +75,8 @@ def left_of_clipped(means: NDArray[np.floating], std: NDArray[np.floating]) -> N
         std: of the noise before clipping, of the same shape.
     """
     t = np.linspace(-4, 6, 512)
-    mean = t * ndtr(t) + _normal_pdf(t)
-    left = np.sqrt(np.maximum((t**2 + 1) * ndtr(t) + t * _normal_pdf(t) - mean**2, 0))
+    mean = t * normal_cdf(t) + _normal_pdf(t)
+    left = np.sqrt(np.maximum((t**2 + 1) * normal_cdf(t) + t * _normal_pdf(t) - mean**2, 0))
     unit = np.maximum(std, 1e-6)
     share = np.interp(means / unit, mean, left) * np.interp((WHITE - means) / unit, mean, left)
     return np.asarray(std * share, dtype=np.float32)
@@ -119,7 +125,7 @@ def shows_clipping(levels: NDArray[np.float32], means: Means, std: float) -> boo
     """
     mu = np.linspace(-4 * std, WHITE + 4 * std, 256)
     mean, _ = _clipped_moments(mu, std)
-    outside = ndtr(-mu / std) + ndtr((mu - WHITE) / std)
+    outside = normal_cdf(-mu / std) + normal_cdf((mu - WHITE) / std)
     expected = float(means.share @ np.interp(means.value, mean, outside))
     return float(np.mean(at_ends(levels))) >= expected / 2
 

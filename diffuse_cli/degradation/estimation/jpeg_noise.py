@@ -2,9 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from .blocks import WHITE, content, dct_matrix, frequencies
+from .clipping import normal_cdf
 from .noise_level import NoiseEstimate
 
 Floats = NDArray[np.float64]
@@ -96,5 +96,5 @@ def _std_of_rounded(values: Floats, steps: Floats) -> float:
 def _std_of_share(share: float, threshold: Floats) -> float:
     """Return the std at which the mean over thresholds of P(|x| > threshold) is `share`."""
     stds = np.geomspace(0.2, 128, 96)
-    shares = 2 * (1 - ndtr(threshold / stds[:, None])).mean(axis=1)
+    shares = 2 * (1 - normal_cdf(threshold / stds[:, None])).mean(axis=1)
     return 0.0 if share == 0 else float(np.interp(share, shares, stds))

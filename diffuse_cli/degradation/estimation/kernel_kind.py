@@ -10,8 +10,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import j1
 
 from .blocks import luma_weights
 
@@ -117,6 +115,8 @@ class _Plane:
 
     def disk(self, radius: float) -> Floats:
         """Return the square of a disk's transform."""
+        from scipy.special import j1
+
         z = 2 * math.pi * radius * self.radius
         return np.asarray((2 * j1(z) / z) ** 2 * self.gaussian(_SOFT))
 
@@ -148,6 +148,8 @@ class _Plane:
 
     def best_disk(self) -> tuple[Kind, tuple[float, ...], float]:
         """Return the disk that fits best."""
+        from scipy.optimize import minimize  # late, for it takes half a second, and few pictures need it
+
         misfits = self.misfit(np.stack([self.disk(radius) for radius in _RADII]))
         begin = [float(_RADII[misfits.argmin()])]
         found = minimize(lambda v: self.misfit(self.disk(max(v[0], 0.5))[None])[0], begin, method="Nelder-Mead",
@@ -156,6 +158,8 @@ class _Plane:
 
     def best_motion(self) -> tuple[Kind, tuple[float, ...], float]:
         """Return the motion that fits best."""
+        from scipy.optimize import minimize
+
         grid = [
             (float(length), float(angle))
             for length in _LENGTHS

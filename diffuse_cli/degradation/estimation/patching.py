@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 _STEP = 16
 """Shifts are multiples of it, so that a JPEG's blocks stay where they are."""
@@ -18,6 +17,8 @@ def patched(x: NDArray[np.float32], hole: NDArray[np.bool_]) -> NDArray[np.float
         x: (H, W, C).
         hole: (H, W), True = missing.
     """
+    from scipy.ndimage import distance_transform_edt  # late: every start would wait for it
+
     x, source = x.copy(), x
     for down in range(min(_STEP, hole.shape[0])):
         for across in range(min(_STEP, hole.shape[1])):

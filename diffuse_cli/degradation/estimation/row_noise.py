@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter, uniform_filter1d
 
 from .blocks import WHITE, at_ends
 
@@ -231,6 +230,8 @@ def _offsets(plane: _Plane, level: float) -> Floats:
 
 def _link(parts: Levels, lag: int, level: float) -> tuple[Floats, Floats]:
     """Return by how much rows differ from those `lag` before, and the variance of that; inf = not known."""
+    from scipy.ndimage import uniform_filter1d  # late: every start would wait for it
+
     each = _middle(parts[lag:] - parts[:-lag])
     seen = _median(each)
     most = _OUTLIER * level
@@ -301,6 +302,8 @@ def _spectrum_on_grid(steps: Floats, numbers: NDArray[np.intp]) -> NDArray[np.co
 
 def _wave(steps: Floats) -> tuple[float, float]:
     """Return the frequency of hum, in cycles a row, and its amplitude; 0 = there is none."""
+    from scipy.ndimage import median_filter
+
     n = len(steps)
     if steps.shape[1] < _PARTS_OF_HUM:
         return 0.0, 0.0

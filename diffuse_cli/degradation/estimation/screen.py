@@ -11,7 +11,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, uniform_filter
 
 from ...images.image_io import Picture
 from ...images.units import LEVEL
@@ -183,6 +182,8 @@ def _has_tones(tiles: list[Floats]) -> bool:
 
 def _pairs(log_power: Floats) -> Iterator[tuple[Frequency, Frequency]]:
     """Yield pairs of peaks of one frequency at a right angle, the highest first."""
+    from scipy.ndimage import maximum_filter, uniform_filter  # late: every start would wait for it
+
     side = len(log_power)
     height = log_power - uniform_filter(log_power, max(side // 12, 9), mode="wrap")
     is_peak = (maximum_filter(log_power, 5, mode="wrap") == log_power) & (height > _PEAK)

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dctn
 
 Floats = NDArray[np.float64]
 
@@ -73,6 +72,8 @@ def measured_law(planes: Iterable[NDArray[np.float32]]) -> NoiseLaw:
     Args:
         planes: (H, W) each, 0 = black .. 1 = white, of one colour and white noise.
     """
+    from scipy.fft import dctn  # late: every start would wait for it
+
     blocks = np.concatenate([_blocks(plane) for plane in planes])
     if len(blocks) < 2 * _FEWEST:
         return NoiseLaw(gain=0.0, offset=0.0)

@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_banded
 
 from ...degradation.estimation.blocks import dct_matrix
 
@@ -122,6 +121,8 @@ def samples_of(plane: Floats, cell: tuple[int, int]) -> Floats:
 
 
 def _unmixed(rows: Floats) -> Floats:
+    from scipy.linalg import solve_banded
+
     bands = np.full((3, len(rows)), 0.125)
     bands[1] = 0.75
     bands[1, [0, -1]] += 0.125

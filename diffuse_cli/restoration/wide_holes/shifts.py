@@ -10,8 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from .exemplars import Sources
 from .widths import Mask, dilated
@@ -139,6 +137,9 @@ def _least_cut(take: Costs, first: Pixels, second: Pixels, apart: Costs) -> Mask
         second: (M,), numbers of pixels beside them.
         apart: (M,), what it costs if the second takes part and the first does not, not negative.
     """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
     count = len(take)
     every, source, sink = np.arange(count), np.full(count, count), np.full(count, count + 1)
     tails = np.concatenate([source, every, first]).astype(np.int32)  # as maximum_flow takes them

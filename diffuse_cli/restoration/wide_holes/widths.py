@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from ...system.arrays import row_blocks
 
@@ -36,6 +35,8 @@ def eroded(hole: Mask, reach: int) -> Mask:
 
 def dilated(mask: Mask, reach: int) -> Mask:
     """Return the pixels within `reach` of the mask: of a square, along one axis and then the other, in blocks."""
+    from scipy.ndimage import maximum_filter1d  # late: every start would wait for it
+
     near, side = np.empty_like(mask), 2 * reach + 1
     across = near.T
     for rows in row_blocks(near):

@@ -52,14 +52,15 @@ def test_a_missing_format_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPat
     assert (finding.name, finding.remedy) == ("HEIC", INSTALL)
 
 
-def test_a_broken_checkpoint_is_a_failure_and_ends_the_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_broken_or_missing_checkpoint_is_a_failure_and_ends_the_test(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "photo.safetensors").write_bytes(b"not weights")
-    monkeypatch.setattr(doctor, "named", lambda: {"photo": tmp_path / "photo.safetensors"})
-    monkeypatch.setattr(doctor, "find", lambda _: tmp_path / "photo.safetensors")
+    monkeypatch.setattr(checkpoint, "folders", lambda: [tmp_path])
     with pytest.raises(CheckpointError):
         checkpoint.verify(tmp_path / "photo.safetensors")
     findings = list(doctor.examine())
-    assert [finding.name for finding in findings if finding.verdict == "wrong"] == ["photo"]
+    assert [finding.name for finding in findings if finding.verdict == "wrong"] == list(checkpoint.SHIPPED)
     assert "self-test" not in {finding.topic for finding in findings}
 
 

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
+from diffuse_cli.degradation.estimation import impulses
 from diffuse_cli.degradation.estimation.impulses import find_impulses
 
 Levels = NDArray[np.uint8]
@@ -59,6 +60,24 @@ def test_impulses_are_found(photo: Levels, name: str) -> None:
     where = found(damaged)
     assert where[far].mean() >= recall
     assert (change[where] > 0).mean() >= 0.9
+
+
+def test_a_quarter_of_a_large_picture_shows_that_there_are_none(photo: Levels, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, suspects = list[int](), impulses._suspects
+
+    def watched(x: NDArray[np.float32], *rest: Any) -> Any:  # noqa: ANN401 - as `_suspects` has it
+        rows.append(len(x))
+        return suspects(x, *rest)
+
+    damaged = hot(photo, np.random.default_rng(1), 0.003)
+    expected = found(damaged)
+    monkeypatch.setattr(impulses, "_suspects", watched)
+    monkeypatch.setattr(impulses, "_TELLING", 0.0)
+    assert (found(damaged) == expected).all()
+    assert max(rows) > len(photo)
+    rows.clear()
+    assert not found(noisy(photo, np.random.default_rng(2), 8)).any()
+    assert 0 < max(rows) < len(photo) / 2
 
 
 def test_the_share_is_told_and_the_border_looked_at(photo: Levels) -> None:
