@@ -117,7 +117,8 @@ class GenerativeModel:
             sigma: (B, 1, 1, 1), std of the noise.
 
         Returns:
-            (B, 3, H, W), [-1, 1] units.
+            (B, 3, H, W), clipped to [-1, 1]: a mean of pictures lies between them, and errors at large sigma would grow
+            from step to step (Ho et al. 2020).
         """
         gray = self.gray
         time = _time_of(sigma.flatten(), self.sigmas.to(sigma))
@@ -129,6 +130,7 @@ class GenerativeModel:
             out = (seen - sigma * signal * out) / signal
         elif self.header.prediction == "v_prediction":
             out = signal * seen - sigma * signal * out
+        out = out.clamp(-1, 1)
         return out.expand(-1, 3, -1, -1) if gray else out
 
 

@@ -33,7 +33,9 @@ def imported(folder: Path, name: str = "drawer") -> GenerativeModel:
 
 @pytest.fixture
 def drawer(tmp_path: Path) -> GenerativeModel:
-    return imported(unet_folder(tmp_path / "toy"))
+    model = imported(unet_folder(tmp_path / "toy", prediction="v_prediction"))
+    model.network.conv_out.weight.data *= 0.1  # a random network's estimates are far from pictures
+    return model
 
 
 def picture(side: int = 40, seed: int = 0) -> Picture:
@@ -43,18 +45,18 @@ def picture(side: int = 40, seed: int = 0) -> Picture:
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
 def test_a_sample_is_that_of_ddim(tmp_path: Path, prediction: str) -> None:
-    """Euler's method on the same noise levels is DDIM (Song et al. 2021, equation 14)."""
+    """Euler's method on the same noise levels is DDIM (Song et al. 2021, equation 14), of clipped estimates."""
     from diffusers import DDIMScheduler
 
     folder = unet_folder(tmp_path / "toy", prediction=prediction)
     model, network = imported(folder), network_of(folder)
-    scheduler = DDIMScheduler(prediction_type=prediction, clip_sample=False, timestep_spacing="trailing")
+    scheduler = DDIMScheduler(prediction_type=prediction, clip_sample=True, timestep_spacing="trailing")
     scheduler.set_timesteps(5)
     torch.manual_seed(1)
     noise = x = torch.randn(2, 3, 16, 16)
     with torch.no_grad():
         for step in scheduler.timesteps:
-            x = scheduler.step(network(x, step).sample, step, x).prev_sample
+            x = scheduler.step(network(x, step).sample, step, x, use_clipped_model_output=True).prev_sample
     sigmas = torch.cat([model.sigmas[scheduler.timesteps], torch.zeros(1)])
     nothing = model.nothing_known(2, torch.device("cpu"))
     ours, _ = sample_euler(model.posterior(nothing), noise * math.hypot(1, float(sigmas[0])), sigmas)
@@ -122,11 +124,11 @@ def test_a_picture_smaller_than_what_is_drawn(drawer: GenerativeModel) -> None:
 
 @pytest.mark.parametrize("consistent", [False, True])
 def test_a_larger_picture_explains_the_small_one(drawer: GenerativeModel, consistent: bool) -> None:
-    small = Picture(pixels=picture(8).pixels * 0.7)
+    small = Picture(pixels=picture(8).pixels * 0.3)
     made = restore(small, SuperResolve(scale=2, consistent=consistent), model=drawer, steps=8)
     back = resize(to_tensor(made.pixels), (8, 8))
     off = float((back - to_tensor(small.pixels)).abs().max()) * 127.5
-    assert off < (0.51 if consistent else 3)
+    assert off < (0.51 if consistent else 10)  # of 38
     with pytest.raises(PictureError, match="16x16 alone, and this result is 24x24"):
         restore(small, SuperResolve(scale=3), model=drawer)
 
