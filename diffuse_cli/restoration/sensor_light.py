@@ -22,7 +22,7 @@ from ..images.raw.sensor import SensorData
 from ..images.tensors import to_tensor
 from ..images.units import LEVEL
 from ..system.arrays import row_blocks
-from .copies.describing import Described
+from .copies.described import Described
 from .noise_reading import FoundNoise
 from .problem import Findings, Finish, GuidePicture, NoisyPicture, Problem
 

@@ -83,11 +83,12 @@ class Denoise:
         from ..restoration.noise_reading import find_noise, given_noise, is_scan
         from ..restoration.preparation import joined, nothing_prepared, prepare
         from ..restoration.problem import Findings, Finish, NoisyPicture, Problem
-        from ..restoration.sensor_light import refuse_given, sensor_problem
         from ..restoration.span import span_of
 
         chroma_strength = self.strength if self.chroma_strength is None else self.chroma_strength
         if picture.source.sensor is not None:
+            from ..restoration.sensor_light import refuse_given, sensor_problem
+
             refuse_given(self.noise, self.noise_map)
             return sensor_problem(picture, picture.source.sensor, self.strength, chroma_strength)
         prepared = nothing_prepared(picture)

@@ -70,7 +70,8 @@ def place(tmp_path: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     if importlib.util.find_spec("pydicom") is not None:
         save(dataset([scene(-1000, 2000, (64, 64))], stored=16, signed=True), tmp_path / "scan.dcm")
     if HAS_FORMATS:
-        write_raw(tmp_path / "shot.dng", raw_scene(96, 128), sensor_law(3200))
+        for name in ("shot", "shot1", "shot2", "shot3"):
+            write_raw(tmp_path / f"{name}.dng", raw_scene(96, 128), sensor_law(3200))
     labelled(tmp_path / "data" / "FashionMNIST" / "raw")
     if shutil.which("ffmpeg"):
         source = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=25:duration=0.12"]

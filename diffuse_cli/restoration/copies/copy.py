@@ -11,7 +11,7 @@ from ...errors import PictureError
 from ...images.picture import Picture
 from ...images.units import LEVEL
 from ..visible import unseen
-from .describing import Described
+from .described import Described
 from .following import follow
 from .lighting import match_light
 from .placing import NoiseKept, is_shift, noise_kept, place, shown

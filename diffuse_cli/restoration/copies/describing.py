@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,8 +12,9 @@ from ...degradation.operators import blur, resize, shrunk_size
 from ...images.jpeg_writer import through_jpeg
 from ...images.picture import Picture, to_levels, to_unit
 from ...images.tensors import to_array, to_tensor
-from ..noise_reading import FoundNoise, NoiseReader, find_noise
+from ..noise_reading import NoiseReader, find_noise
 from ..visible import visible
+from .described import Described
 from .opencv import opencv
 
 Map = NDArray[np.float32]
@@ -28,25 +28,6 @@ UNSURE: Final = 0.25
 LEAST_BLUR: Final = 0.3
 """Std in pixels of a difference in blur that counts."""
 _SUBSAMPLINGS: Final = {0: "4:4:4", 1: "4:2:2"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Described:
-    """What happened to a copy.
-
-    Attributes:
-        noise: its noise.
-        quality: of its JPEG, 100 = none.
-        subsampling: of the JPEG's chroma.
-        blur: std of a Gaussian in pixels of the copy, 0 = none that shows.
-        spread: std of the logarithm of that, as far as it is known.
-    """
-
-    noise: FoundNoise
-    quality: float = 100.0
-    subsampling: str = "4:2:0"
-    blur: float = 0.0
-    spread: float = 0.0
 
 
 def describe(picture: Picture, read_noise: NoiseReader | None) -> Described:

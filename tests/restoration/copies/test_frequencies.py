@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from diffuse_cli.images.units import LEVEL
 from diffuse_cli.restoration.copies.copy import Copy, reference
-from diffuse_cli.restoration.copies.describing import Described
+from diffuse_cli.restoration.copies.described import Described
 from diffuse_cli.restoration.copies.frequencies import corrected
 from diffuse_cli.restoration.noise_reading import FoundNoise
 from tests.helpers.copies import Pixels, psnr, scene, stored

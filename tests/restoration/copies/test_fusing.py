@@ -7,7 +7,8 @@ import pytest
 
 from diffuse_cli.images.picture import Picture
 from diffuse_cli.images.units import LEVEL
-from diffuse_cli.restoration.copies.describing import Described, describe
+from diffuse_cli.restoration.copies.described import Described
+from diffuse_cli.restoration.copies.describing import describe
 from diffuse_cli.restoration.copies.fusing import Fused, fuse_copies
 from tests.helpers.copies import EDGE, moved, psnr, scene, stored
 
