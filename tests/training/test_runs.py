@@ -318,7 +318,7 @@ def test_two_processes_train_as_one(photographs: Path, whole: Path, tmp_path: Pa
 @pytest.mark.program
 def test_a_killed_rank_starts_again_from_the_last_state(photographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    line = [*torchrun("--max-restarts", "1"), *command(photographs, out, "--save-every", "2", "--images", "960")[1:]]
+    line = [*torchrun("--max-restarts", "1"), *command(photographs, out, "--save-every", "2", "--images", "400")[1:]]
     said = tmp_path / "said"
     with said.open("wb") as stream:
         process = subprocess.Popen(line, env=ENVIRONMENT, stderr=stream)
@@ -327,7 +327,7 @@ def test_a_killed_rank_starts_again_from_the_last_state(photographs: Path, tmp_p
         os.kill(int(children[-1]), signal.SIGKILL)
         assert process.wait(timeout=200) == 0, said.read_text()
     log = list(records(out / "log.jsonl"))
-    assert (log[-1]["kind"], log[-1]["step"]) == ("end", 120)
+    assert (log[-1]["kind"], log[-1]["step"]) == ("end", 50)
     assert [r["step"] > 0 for r in log if r["kind"] == "start"] == [False, True]
 
 
