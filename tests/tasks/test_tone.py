@@ -14,6 +14,7 @@ from diffuse_cli.tasks.tone.enhancement import ToneOptions, enhance
 from diffuse_cli.tasks.tone.guided import guided_filter
 from diffuse_cli.tasks.tone.light_noise import light_noise
 from diffuse_cli.tasks.tone.saturation import chroma, chroma_growth, saturate
+from diffuse_cli.tasks.tone.statistics import black_level, look
 from diffuse_cli.tasks.tone.white_balance import gains
 
 CURVES = [
@@ -128,3 +129,13 @@ def test_saturation_keeps_luma_and_its_noise_grows_as_said(factor: float) -> Non
     assert float(changed.std(dim=(2, 3)).square().mean().sqrt() / v.std()) == pytest.approx(
         chroma_growth(factor), rel=0.02
     )
+
+
+def test_a_sky_alone_has_no_veil() -> None:
+    rows = torch.linspace(0.05, 0.4, 160)[:, None].expand(160, 200)
+    sky = torch.stack([0.6 * rows, 0.8 * rows, rows])[None]
+    tower = sky.clone()
+    tower[..., 40:120, 60:140] = 0.03  # in front of it, and as black as it gets
+    for light, is_veiled in ((sky, False), (tower, True)):
+        noise, _ = light_noise(light, 1.0)
+        assert any(black_level(look(light, noise, 1.0), noise)) == is_veiled

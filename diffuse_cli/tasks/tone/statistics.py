@@ -32,6 +32,8 @@ _MOST_MARKED = 0.02
 """Of a picture, which dark marks cover at most."""
 _MOST_TINT = 4.0
 """The most veil of a channel, as a multiple of the least."""
+_WINDOW, _SHAPE, _SHAPES = 16, 0.25, 0.03
+"""A picture shows things if, in a share of it, tones within a part of its shorter side differ by a share of all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,8 +130,10 @@ def black_level(seen: ToneStatistics, noise: LightNoise) -> tuple[float, float, 
 
     It is the light of the darkest thousandth, less the share of the noise. Whether there is a veil is told by the
     darkest channel. The others have more of it where dyes have faded, but not much more: a picture may have no dark
-    red at all.
+    red at all. A sky alone has none: its darkest tone is not that of black things.
     """
+    if not _shows_things(seen.light):
+        return 0.0, 0.0, 0.0
 
     def of(darkest: float) -> float:
         return max(darkest - 2 * seen.noise * float(noise.sigma(torch.tensor(darkest))), 0.0)
@@ -139,6 +143,15 @@ def black_level(seen: ToneStatistics, noise: LightNoise) -> tuple[float, float, 
     share = _ramp(least / seen.white, _VEIL, 3 * _VEIL)
     red, green, blue = (share * min(level, _MOST_TINT * least) for level in found)
     return red, green, blue
+
+
+def _shows_things(light: Tensor) -> bool:
+    """Return whether a picture is more than a smooth surface, like a sky or a wall."""
+    tones = luminance(light).clamp_min(0).sqrt()
+    side = max(min(tones.shape[-2:]) // _WINDOW, 2)
+    span = F.max_pool2d(tones, side, 1) + F.max_pool2d(-tones, side, 1)
+    most = _quantile(tones, 1 - _WHITE_SHARE) - _quantile(tones, _BLACK_SHARE)
+    return float((span > _SHAPE * most).float().mean()) > _SHAPES
 
 
 def _ramp(value: float, low: float, high: float) -> float:
