@@ -48,7 +48,7 @@ _SPAN: Final = 5.0
 _FEWEST: Final = 3
 """Pixels of a mark, at least."""
 _SURE_SPOTS: Final = 2
-"""Spots of a dirty sensor from which they are surely that: one may be a bird. 328 photographs had no two."""
+"""Spots of a dirty sensor from which they are surely that: one may be a bird. 318 photographs had no two."""
 _RIMS: Final = (1, 3)
 """Pixels around marks, and around missing parts, that are taken for their soft rims."""
 _TOUCHING: Final = np.ones((3, 3), bool)

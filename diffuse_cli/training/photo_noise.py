@@ -23,7 +23,7 @@ from ..images.tensors import to_tensor
 from ..images.units import LEVEL, luma
 from ..system.process import one_thread
 from .drawings import drawing
-from .pictures import SUFFIXES
+from .pictures import picture_files
 from .sample_spec import Rng
 
 SIDES = (128, 160, 208)
@@ -177,9 +177,7 @@ def train_regressor(
         CheckpointError: the weights cannot be read.
         PictureError: a picture cannot be read, or the disk fails.
     """
-    files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
-    if not files:
-        raise UsageError(f"--data {', '.join(map(str, folders))}: no pictures there")
+    files = picture_files(folders)
     path = checkpoint.find(model)
     network = Model.load(path, device="cpu").network
     if network.config.described < 5:

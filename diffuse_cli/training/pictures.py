@@ -72,6 +72,18 @@ def open_data(data: Sequence[Data]) -> list[Part]:
     return found
 
 
+def picture_files(folders: Sequence[Path]) -> list[Path]:
+    """Return the pictures below folders, by their suffixes.
+
+    Raises:
+        UsageError: there are none.
+    """
+    files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+    if not files:
+        raise UsageError(f"--data {', '.join(map(str, folders))}: no pictures there")
+    return files
+
+
 def _below(root: Path) -> Iterator[Path]:
     for folder, _, names in os.walk(root):
         for name in names:

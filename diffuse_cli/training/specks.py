@@ -16,11 +16,10 @@ from ..degradation.mask_shapes import grown
 from ..diffusion import checkpoint
 from ..diffusion.mark_detector import MarkDetector, evidence, load_detector
 from ..diffusion.speck_judge import SpeckJudge, save_judge
-from ..errors import UsageError
 from ..images.image_io import read_picture, to_levels
 from ..images.units import LEVEL
 from ..system.process import one_thread
-from .pictures import SUFFIXES
+from .pictures import picture_files
 from .sample_spec import Rng, keyed
 from .wear import CLEAN, MARK, ROOM, SIDE, UNSURE, Worn, worn
 
@@ -70,9 +69,7 @@ def train_judge(
         CheckpointError: the detector cannot be read.
         PictureError: a picture cannot be read, or the disk fails.
     """
-    files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
-    if not files:
-        raise UsageError(f"--data {', '.join(map(str, folders))}: no pictures there")
+    files = picture_files(folders)
     detector = load_detector(checkpoint.estimator("marks")).fold(torch.float32)
     with one_thread():
         made = make(files, crops, seed, detector, tick)

@@ -7,7 +7,7 @@ Each must stand out from the ring around it, where the picture must be smooth.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -61,14 +61,12 @@ class Spot:
         y: row of its middle.
         x: column of its middle.
         radius: in pixels.
-        shade: share of the light that its middle takes away.
-        clearness: shade in multiples of the largest thing around it.
+        clearness: the share of the light that its middle takes away, in multiples of the largest thing around it.
     """
 
     y: float
     x: float
     radius: float
-    shade: float
     clearness: float
 
 
@@ -113,9 +111,8 @@ def _spots(levels: Levels, clear: float) -> Iterator[Spot]:
                 return
             middle = (shrunk - 1) / 2
             for spot in _spots_of_octave(x, clear):
-                yield Spot(
-                    y=spot.y * shrunk + middle, x=spot.x * shrunk + middle, radius=spot.radius * shrunk,
-                    shade=spot.shade, clearness=spot.clearness,
+                yield replace(
+                    spot, y=spot.y * shrunk + middle, x=spot.x * shrunk + middle, radius=spot.radius * shrunk
                 )  # fmt: skip
         x, shrunk = _halved(x), 2 * shrunk
 
@@ -153,10 +150,8 @@ def _centred(levels: Levels, y: int, x: int, size: float, clear: float) -> Spot 
     if seen is None:
         return None
     down, across = (round(float(np.clip(shift, -size, size))) for shift in _weights(seen)[0])
-    if down or across:
-        seen = _seen(levels, y + down, x + across, size) or seen
-        y, x = y + down, x + across
-    return _judged(seen, y, x, clear)
+    moved = _seen(levels, y + down, x + across, size) if down or across else None
+    return _judged(seen, y, x, clear) if moved is None else _judged(moved, y + down, x + across, clear)
 
 
 class _Seen(NamedTuple):
@@ -222,7 +217,7 @@ def _judged(seen: _Seen, y: int, x: int, clear: float) -> Spot | None:
     if not (is_clear and falls and _is_neutral(seen) and round_and_even):
         return None
     within = int(np.argmax(profile < _RIM * profile[0])) or len(profile)
-    return Spot(y=y, x=x, radius=max(0.5 * seen.size * (within + 0.5), 2.0), shade=shade, clearness=clearness)
+    return Spot(y=y, x=x, radius=max(0.5 * seen.size * (within + 0.5), 2.0), clearness=clearness)
 
 
 def _profile(seen: _Seen) -> Floats:
