@@ -139,3 +139,11 @@ def test_a_sky_alone_has_no_veil() -> None:
     for light, is_veiled in ((sky, False), (tower, True)):
         noise, _ = light_noise(light, 1.0)
         assert any(black_level(look(light, noise, 1.0), noise)) == is_veiled
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 2), (1, 300)])
+def test_a_picture_of_a_few_pixels_is_looked_at(size: tuple[int, int]) -> None:
+    x = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(2))
+    for picture in (x, torch.full_like(x, -0.8)):
+        toned = enhance(picture, ToneOptions(), depth=8).x
+        assert toned.shape == x.shape and torch.isfinite(toned).all()

@@ -148,8 +148,10 @@ def black_level(seen: ToneStatistics, noise: LightNoise) -> tuple[float, float, 
 def _shows_things(light: Tensor) -> bool:
     """Return whether a picture is more than a smooth surface, like a sky or a wall."""
     tones = luminance(light).clamp_min(0).sqrt()
-    side = max(min(tones.shape[-2:]) // _WINDOW, 2)
-    span = F.max_pool2d(tones, side, 1) + F.max_pool2d(-tones, side, 1)
+    height, width = tones.shape[-2:]
+    side = max(min(height, width) // _WINDOW, 2)
+    window = min(side, height), min(side, width)
+    span = F.max_pool2d(tones, window, 1) + F.max_pool2d(-tones, window, 1)
     most = _quantile(tones, 1 - _WHITE_SHARE) - _quantile(tones, _BLACK_SHARE)
     return float((span > _SHAPE * most).float().mean()) > _SHAPES
 
