@@ -14,7 +14,8 @@ from ...version import __version__
 from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
-from ..options.options import Files, shared
+from ..options.files import Files
+from ..options.shared import shared
 from ..run.cluster import check_engine
 from ..run.damaged import check, told
 from ..run.display import Display

@@ -16,7 +16,8 @@ from ..batch import pipeline, plan
 from ..batch.inputs import PIPE
 from ..batch.pipeline import End
 from ..batch.plan import Job
-from ..options.options import Sources, shared
+from ..options.files import Sources
+from ..options.shared import shared
 from ..run.damaged import damage_words
 from ..run.damaged import told as told_damage
 from ..run.display import Display, one_line

@@ -14,7 +14,7 @@ from ...system.files import file_sha256, landing
 from ...system.streams import is_stream
 from ...version import __version__
 from ..batch import plan
-from ..options.options import shared
+from ..options.shared import shared
 from ..run.display import one_line
 
 if TYPE_CHECKING:

@@ -13,7 +13,12 @@ from ...system.files import file_sha256
 from ...system.streams import is_pipe, is_stream
 from ..batch import plan
 from ..batch.inputs import PIPE
-from ..options.options import Compute, Files, MetadataOptions, PromptOptions, SamplingOptions, shared
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute
+from ..options.files import Files
+from ..options.prompts import PromptOptions
+from ..options.sampling import SamplingOptions
+from ..options.shared import shared
 from ..run.mask_source import mask_files
 from ..run.task_source import TaskWithFile
 

@@ -10,7 +10,7 @@ import typer
 
 from ...errors import UsageError
 from ...training.config import TORCHVISION, Length, TrainConfig, TrainDtype, read_config
-from ..options.options import shared
+from ..options.shared import shared
 from ..run.stopping import CODES, Stop
 
 if TYPE_CHECKING:

@@ -15,8 +15,10 @@ from ...errors import PictureError, UsageError
 from ..batch import plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
+from ..options.compute import Compute
+from ..options.files import Files
 from ..options.masking import MaskOptions
-from ..options.options import Compute, Files, SamplingOptions
+from ..options.sampling import SamplingOptions
 from ..run.display import one_line
 from ..run.mask_source import MaskSource
 from ..run.planning import Batch

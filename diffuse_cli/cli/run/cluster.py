@@ -31,7 +31,7 @@ from ...version import __version__
 from ..batch import pipeline
 from ..batch.pipeline import End, SkippedError, Steps
 from ..batch.plan import PICTURE, Job, Product, places
-from ..options.options import Files
+from ..options.files import Files
 from .clips import may_be_clip
 from .display import Display
 from .planning import Batch, holds_recipe, sha256_of

@@ -10,7 +10,10 @@ from ...system.files import file_sha256
 from ..batch.groups import GroupBy, group_by, groups
 from ..batch.inputs import PIPE, Found
 from ..batch.plan import Job
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute
+from ..options.files import Files
+from ..options.sampling import SamplingOptions
 from .task_source import TaskSource
 
 if TYPE_CHECKING:

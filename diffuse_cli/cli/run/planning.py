@@ -19,7 +19,7 @@ from ..batch import inputs, plan
 from ..batch.inputs import PIPE, Found
 from ..batch.journal import Journal, usual
 from ..batch.plan import PICTURE, Job, Naming, Product
-from ..options.options import Files, Output, Sources
+from ..options.files import Files, Output, Sources
 from .display import one_line
 from .showing import Showing, showing
 

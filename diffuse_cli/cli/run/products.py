@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...provenance import recipe
 from ..batch.plan import Job, Product
-from ..options.options import SamplingOptions
+from ..options.sampling import SamplingOptions
 from .display import Display
 
 if TYPE_CHECKING:

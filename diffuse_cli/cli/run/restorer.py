@@ -17,7 +17,11 @@ from ..batch.inputs import PIPE
 from ..batch.pipeline import StoppedError
 from ..batch.plan import Job
 from ..options.clips import ClipOptions
-from ..options.options import Compute, Files, MetadataOptions, PromptOptions, SamplingOptions
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute
+from ..options.files import Files
+from ..options.prompts import PromptOptions
+from ..options.sampling import SamplingOptions
 from ..options.server import ServerOptions
 from . import cluster
 from .clip_parts import FRAMES, ClipParts

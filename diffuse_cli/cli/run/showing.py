@@ -12,7 +12,7 @@ from ...system.urls import path_of
 from ..batch import plan
 from ..batch.inputs import PIPE
 from ..batch.plan import Job, Naming
-from ..options.options import Files, Output
+from ..options.files import Files, Output
 
 if TYPE_CHECKING:
     from ...images.picture import Picture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..batch.inputs import PIPE
 from ..batch.plan import Job
 from ..options.clips import ClipOptions
-from ..options.options import Compute
+from ..options.compute import Compute
 from .clips import clip_facts, sequence_facts
 from .planning import coding_of
 from .products import Checkpoint, answer_of

@@ -16,7 +16,8 @@ from ..batch.inputs import PIPE
 from ..batch.journal import Journal
 from ..batch.pipeline import End, Outcome
 from ..batch.plan import Job
-from ..options.options import LogOptions, Output
+from ..options.files import Output
+from ..options.log import LogOptions
 from .display import Display, one_line
 from .planning import Batch
 from .stopping import CODES, NAMES, Stop, Terminated
