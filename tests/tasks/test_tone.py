@@ -146,4 +146,5 @@ def test_a_picture_of_a_few_pixels_is_looked_at(size: tuple[int, int]) -> None:
     x = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(2))
     for picture in (x, torch.full_like(x, -0.8)):
         toned = enhance(picture, ToneOptions(), depth=8).x
-        assert toned.shape == x.shape and torch.isfinite(toned).all()
+        assert toned.shape == x.shape
+        assert torch.isfinite(toned).all()

@@ -12,7 +12,7 @@ from ...errors import UsageError
 from ...provenance import recipe
 from ..batch import pipeline
 from ..batch.inputs import PIPE
-from ..batch.plan import Job
+from ..batch.job import Job
 from ..options.coding import Coding
 from ..options.compute import Compute
 from ..options.files import Output

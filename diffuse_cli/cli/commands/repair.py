@@ -20,7 +20,7 @@ from ..run.task_source import SameTask, TaskSource
 
 if TYPE_CHECKING:
     from ...tasks.repair import Repair
-    from ..batch.plan import Job
+    from ..batch.job import Job
 
 
 @shared

@@ -22,7 +22,7 @@ from ..run.task_source import SameTask, TaskSource, TaskWithFile
 
 if TYPE_CHECKING:
     from ...tasks.restore import Restore
-    from ..batch.plan import Job
+    from ..batch.job import Job
 
 
 @shared

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import CheckpointError, UsageError
 from ..batch.inputs import Found
-from ..batch.plan import Job
+from ..batch.job import Job
 from ..options.compute import Compute
 from ..options.prompts import PromptOptions
 from .display import Display

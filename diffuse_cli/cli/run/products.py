@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...provenance import recipe
-from ..batch.plan import Job, Product
+from ..batch.job import Job, Product
 from ..options.sampling import SamplingOptions
 from .display import Display
 

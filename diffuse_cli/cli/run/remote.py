@@ -13,7 +13,7 @@ from ...tasks.as_options import OPERATIONS, to_options
 from ...version import __version__
 from ..batch import pipeline
 from ..batch.inputs import PIPE
-from ..batch.plan import Job
+from ..batch.job import Job
 from ..options.clips import ClipOptions
 from ..options.coding import MetadataOptions
 from ..options.compute import Compute, Computing

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..batch.inputs import PIPE
-from ..batch.plan import Job
+from ..batch.job import Job
 from ..options.clips import ClipOptions
 from ..options.compute import Compute
 from .clips import clip_facts, sequence_facts
