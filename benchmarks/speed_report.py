@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from diffuse_cli.cli.batch.inputs import Found
+from diffuse_cli.cli.batch.job import Job
 from diffuse_cli.cli.batch.pipeline import End
-from diffuse_cli.cli.batch.plan import Job
 from diffuse_cli.cli.report.report import Report
 from diffuse_cli.images.picture import Picture, to_unit
 from tests.helpers.browser import CHROMIUM, until

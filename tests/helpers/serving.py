@@ -57,7 +57,7 @@ def served(model: Path, *, token: str | None = TOKEN, **limits: Any) -> Iterator
     """Serve this checkpoint while it is entered."""
     import uvicorn
 
-    from diffuse_cli.cli.options.options import ComputeInRounds
+    from diffuse_cli.cli.options.compute import ComputeInRounds
     from diffuse_cli.cli.serve.app import Limits, Service, application
     from diffuse_cli.cli.serve.line import Line
     from diffuse_cli.cli.serve.restoring import Restoring

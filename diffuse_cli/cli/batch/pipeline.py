@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 
 from ...errors import DiffuseError, OutOfMemoryError, PictureError
 from ...system.files import disk_trouble, reason
-from .plan import Job
+from .job import Job
 
 Read = TypeVar("Read")
 Restored = TypeVar("Restored")

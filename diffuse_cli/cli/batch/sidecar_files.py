@@ -10,7 +10,7 @@ from ...errors import PictureError, UsageError
 from ...images.encoding import PICTURE_SUFFIXES
 from ...system.files import file_sha256, shown
 from ...system.urls import path_of
-from .plan import filled
+from .naming import filled
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import typer
 
 from ...diffusion.settings import Dtype
 from ...errors import UsageError
-from ..options.options import Fast
+from ..options.compute import Fast
 from ..run.display import Display
 from ..run.planning import check_measured
 

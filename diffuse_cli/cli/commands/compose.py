@@ -9,7 +9,12 @@ from ...errors import PictureError, UsageError
 from ...system.files import file_sha256
 from ...system.streams import is_pipe
 from ...tasks.compose import Blend
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, number_or_auto, shared, whole_number
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute
+from ..options.files import Files
+from ..options.numbers import number_or_auto, whole_number
+from ..options.sampling import SamplingOptions
+from ..options.shared import shared
 
 if TYPE_CHECKING:
     from ...images.mask_reading import MaskReading

@@ -11,10 +11,11 @@ from ...errors import UsageError
 from ...system.files import in_the_way
 from ...system.streams import is_stream
 from ...version import __version__
-from ..batch import pipeline, plan
+from ..batch import pipeline, refusals
 from ..batch.inputs import PIPE
-from ..batch.plan import Job
-from ..options.options import Files, shared
+from ..batch.job import Job
+from ..options.files import Files
+from ..options.shared import shared
 from ..run.cluster import check_engine
 from ..run.damaged import check, told
 from ..run.display import Display
@@ -127,9 +128,9 @@ def _check_outputs(jobs: list[Job], files: Files, *, is_jpeg: bool) -> None:
             )
     due = [job for job in jobs if job.action != "skip"]
     beside = [path for job in due for path in (_sidecar(job.output), _mask_file(job.output))]
-    plan.check_free(beside, [job.source for job in jobs])
+    refusals.check_free(beside, [job.source for job in jobs])
     if files.exists != "overwrite":
-        plan.refuse_existing([path for path in beside if in_the_way(path)])
+        refusals.refuse_existing([path for path in beside if in_the_way(path)])
 
 
 def _sidecar(output: Path) -> Path:

@@ -6,8 +6,14 @@ import typer
 
 from ...errors import UsageError
 from ..options.clips import ClipOptions
-from ..options.options import Compute, Files, Grain, MetadataOptions, SamplingOptions, number_or_auto, shared
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute
+from ..options.files import Files
+from ..options.grain import Grain
+from ..options.numbers import number_or_auto
+from ..options.sampling import SamplingOptions
 from ..options.server import ServerOptions
+from ..options.shared import shared
 
 
 @shared

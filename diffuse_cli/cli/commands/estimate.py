@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ...system.streams import read_stdin
-from ..batch import pipeline, plan
+from ..batch import pipeline, refusals, shards
 from ..batch.inputs import PIPE
+from ..batch.job import Job
 from ..batch.pipeline import End
-from ..batch.plan import Job
-from ..options.options import Sources, shared
+from ..options.files import Sources
+from ..options.shared import shared
 from ..run.damaged import damage_words
 from ..run.damaged import told as told_damage
 from ..run.display import Display, one_line
@@ -51,9 +52,9 @@ def estimate(files: Sources) -> None:
     prints a line for each picture and a summary, as defined in json_lines.schema.json.
     """
     found = find_sources(files)
-    part = plan.shard_of(files.shard) if files.shard is not None else (1, 1)
-    plan.check_inputs(found.found)
-    jobs = plan.shard([Job(found=one, output=PIPE) for one in found.found], *part)
+    part = shards.shard_of(files.shard) if files.shard is not None else (1, 1)
+    refusals.check_inputs(found.found)
+    jobs = shards.shard([Job(found=one, output=PIPE) for one in found.found], *part)
     batch = Batch(op="estimate", jobs=jobs, ignored=dict(found.skipped))
     with Display(quiet=files.quiet, total=len(jobs)) as display:
         begin(batch, files, display)

@@ -8,7 +8,8 @@ import typer
 
 from ...errors import UsageError
 from ...evaluation.conditions import MeasuredTask
-from ..options.options import ComputeSeveral, shared
+from ..options.compute import ComputeSeveral
+from ..options.shared import shared
 from ..run.display import Display
 from ..run.planning import check_measured
 from ..run.working import report_failures

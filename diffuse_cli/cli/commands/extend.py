@@ -6,17 +6,14 @@ import typer
 
 from ...errors import UsageError
 from ...tasks.extend import Anchor
-from ..options.options import (
-    Compute,
-    Files,
-    MetadataOptions,
-    PromptOptions,
-    SamplingOptions,
-    shared,
-    two_numbers,
-    whole_number,
-)
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute
+from ..options.files import Files
+from ..options.numbers import two_numbers, whole_number
+from ..options.prompts import PromptOptions
+from ..options.sampling import SamplingOptions
 from ..options.server import ServerOptions
+from ..options.shared import shared
 
 
 @shared

@@ -6,7 +6,11 @@ from typing import Annotated
 import typer
 
 from ...tasks.fuse import Unlike
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions, shared
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute
+from ..options.files import Files
+from ..options.sampling import SamplingOptions
+from ..options.shared import shared
 
 
 @shared

@@ -12,8 +12,13 @@ from ...errors import UsageError
 from ...provenance import recipe
 from ..batch import pipeline
 from ..batch.inputs import PIPE
-from ..batch.plan import Job
-from ..options.options import Coding, Compute, NegativeText, Output, PromptOptions, Text, shared, two_numbers
+from ..batch.job import Job
+from ..options.coding import Coding
+from ..options.compute import Compute
+from ..options.files import Output
+from ..options.numbers import two_numbers
+from ..options.prompts import NegativeText, PromptOptions, Text
+from ..options.shared import shared
 from ..run.display import Display
 from ..run.imported import check_told, prompt_of, say_of_folder, scheduler_of, told_of
 from ..run.planning import Wanted, plan_drawing, show_plan

@@ -10,8 +10,8 @@ import typer
 from ...system.urls import path_of
 from ..batch import pipeline
 from ..batch.inputs import PIPE, Found
-from ..batch.plan import Job
-from ..options.options import LogOptions
+from ..batch.job import Job
+from ..options.log import LogOptions
 from ..run.display import Display, one_line
 from ..run.planning import Batch
 from ..run.steps import Looking

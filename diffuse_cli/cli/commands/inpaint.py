@@ -5,9 +5,14 @@ from typing import Annotated
 
 import typer
 
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute
+from ..options.files import Files
 from ..options.masking import MaskOptions, Paint
-from ..options.options import Compute, Files, Label, MetadataOptions, PromptOptions, SamplingOptions, shared
+from ..options.prompts import Label, PromptOptions
+from ..options.sampling import SamplingOptions
 from ..options.server import ServerOptions
+from ..options.shared import shared
 
 
 @shared

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from ...errors import CheckpointError, UsageError
-from ..batch import plan
+from ..batch import refusals
 
 ImportedRole = Literal["denoise", "dejpeg", "deblur", "restore"]
 
@@ -145,7 +145,7 @@ def export(
             raise UsageError(f"{option} {path}: end the name in {suffix}")
     found = checkpoint.find(model)
     named = [path for path in (onnx, ncnn, None if ncnn is None else weights_beside(ncnn)) if path is not None]
-    plan.check_outputs(named, force=force, inputs=[found])
+    refusals.check_outputs(named, force=force, inputs=[found])
     if onnx is not None:
         typer.echo(export_onnx(found, onnx))
     if ncnn is not None:

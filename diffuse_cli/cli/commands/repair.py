@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import UsageError
+from ..options.coding import MetadataOptions
+from ..options.compute import ComputeInRounds
+from ..options.files import Files
 from ..options.masking import MaskOptions, Paint
-from ..options.options import ComputeInRounds, Files, MetadataOptions, SamplingOptions, number_or_auto, shared
+from ..options.numbers import number_or_auto
+from ..options.sampling import SamplingOptions
 from ..options.server import ServerOptions
+from ..options.shared import shared
 from ..run.mask_source import MaskSource
 from ..run.task_source import SameTask, TaskSource
 
 if TYPE_CHECKING:
     from ...tasks.repair import Repair
-    from ..batch.plan import Job
+    from ..batch.job import Job
 
 
 @shared

@@ -13,8 +13,8 @@ from ...errors import CheckpointError, UsageError
 from ...system.files import file_sha256, landing
 from ...system.streams import is_stream
 from ...version import __version__
-from ..batch import plan
-from ..options.options import shared
+from ..batch import refusals
+from ..options.shared import shared
 from ..run.display import one_line
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _target(made: Path, output: Path | None, given: Given, *, force: bool) -> Pa
         raise UsageError(f"{target}: exists; use -f to overwrite it")
     if is_stream(target):
         raise UsageError(f"{target}: is no file, and its bytes are compared; name a file with -o FILE")
-    plan.check_folders([target])
+    refusals.check_folders([target])
     return landing(target)
 
 

@@ -8,24 +8,21 @@ import typer
 
 from ...errors import UsageError
 from ..options.clips import ClipOptions
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute, ComputeInRounds
+from ..options.files import Files
+from ..options.grain import Grain
 from ..options.masking import MaskOptions, Paint
-from ..options.options import (
-    Compute,
-    ComputeInRounds,
-    Files,
-    Grain,
-    MetadataOptions,
-    SamplingOptions,
-    number_or_auto,
-    shared,
-)
+from ..options.numbers import number_or_auto
+from ..options.sampling import SamplingOptions
 from ..options.server import ServerOptions
+from ..options.shared import shared
 from ..run.mask_source import MaskSource
 from ..run.task_source import SameTask, TaskSource, TaskWithFile
 
 if TYPE_CHECKING:
     from ...tasks.restore import Restore
-    from ..batch.plan import Job
+    from ..batch.job import Job
 
 
 @shared

@@ -6,8 +6,10 @@ from typing import Annotated, Final
 import typer
 
 from ...errors import UsageError
-from ..options.options import ComputeInRounds, byte_count, shared
+from ..options.compute import ComputeInRounds
+from ..options.numbers import byte_count
 from ..options.server import Token, TokenFile, secret_of
+from ..options.shared import shared
 
 _NEEDED: Final = ("starlette", "uvicorn", "pydantic", "python_multipart")
 _LEAST_BODY: Final = 1 << 16

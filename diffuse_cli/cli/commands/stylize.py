@@ -11,9 +11,14 @@ from ...diffusion.checkpoint import SUFFIX
 from ...errors import PictureError, UsageError
 from ...system.files import file_sha256
 from ...system.streams import is_pipe, is_stream
-from ..batch import plan
+from ..batch import refusals
 from ..batch.inputs import PIPE
-from ..options.options import Compute, Files, MetadataOptions, PromptOptions, SamplingOptions, shared
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute
+from ..options.files import Files
+from ..options.prompts import PromptOptions
+from ..options.sampling import SamplingOptions
+from ..options.shared import shared
 from ..run.mask_source import mask_files
 from ..run.task_source import TaskWithFile
 
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     from ...tasks.style.delta import Style
     from ...tasks.style.studio import StylePicture
     from ...tasks.task import Task
-    from ..batch.plan import Job
+    from ..batch.job import Job
     from ..run.display import Display
     from ..run.planning import Batch
 
@@ -165,7 +170,7 @@ class _Styling(_WhereMarked):
             raise UsageError(f"--save-style {self.save}: end the name in {SUFFIX}")
         taken = [path for job in batch.jobs for path in (job.source, job.output) if path != PIPE]
         replaced = self.files.exists == "overwrite" or self.files.resume
-        plan.check_outputs([self.save], force=replaced, inputs=[*taken, self.name])
+        refusals.check_outputs([self.save], force=replaced, inputs=[*taken, self.name])
 
     def adapt(self, model: "AnyModel", display: "Display") -> "AnyModel":
         """Return the model with the style.

@@ -6,8 +6,14 @@ import typer
 
 from ...errors import UsageError
 from ..options.clips import ClipOptions
-from ..options.options import Compute, Files, Label, MetadataOptions, SamplingOptions, shared, two_numbers
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute
+from ..options.files import Files
+from ..options.numbers import two_numbers
+from ..options.prompts import Label
+from ..options.sampling import SamplingOptions
 from ..options.server import ServerOptions
+from ..options.shared import shared
 
 
 @shared

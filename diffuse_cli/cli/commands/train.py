@@ -10,7 +10,7 @@ import typer
 
 from ...errors import UsageError
 from ...training.config import TORCHVISION, Length, TrainConfig, TrainDtype, read_config
-from ..options.options import shared
+from ..options.shared import shared
 from ..run.stopping import CODES, Stop
 
 if TYPE_CHECKING:
@@ -196,9 +196,9 @@ def export(
 ) -> None:
     """Write a run's averaged weights as a checkpoint for --model, with config, data summary and metrics."""
     from ...training.export import export as write
-    from ..batch import plan
+    from ..batch import refusals
 
-    plan.check_outputs([output], force=force)
+    refusals.check_outputs([output], force=force)
     write(run, output, length=ema, licence=licence)
     typer.echo(str(output))
 
@@ -214,9 +214,9 @@ def noise(
 ) -> None:
     """Train the regressor that reads the noise of photographs. The weights see crops whose noise is known."""
     from ...training.photo_noise import train_regressor
-    from ..batch import plan
+    from ..batch import refusals
 
-    plan.check_outputs([output], force=force)
+    refusals.check_outputs([output], force=force)
     typer.echo(train_regressor(data, output, model, crops, seed, _every_hundred(crops)))
 
 
@@ -267,9 +267,9 @@ def specks(
 ) -> None:
     """Train the judge of specks for --mask auto. It sees what the detector says of crops that are worn on purpose."""
     from ...training.specks import train_judge
-    from ..batch import plan
+    from ..batch import refusals
 
-    plan.check_outputs([output], force=force)
+    refusals.check_outputs([output], force=force)
     typer.echo(train_judge(data, output, crops, seed, _every_hundred(crops)))
 
 

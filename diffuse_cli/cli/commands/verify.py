@@ -10,7 +10,8 @@ import typer
 
 from ...errors import UsageError
 from ..options.masking import box_of
-from ..options.options import shared, two_numbers
+from ..options.numbers import two_numbers
+from ..options.shared import shared
 from ..run.display import one_line
 from ..run.mask_source import mask_at
 

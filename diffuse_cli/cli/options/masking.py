@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import UsageError
-from .options import whole_number
+from .numbers import whole_number
 
 if TYPE_CHECKING:
     from ...tasks.inpaint import Box, Polygon

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ...errors import PictureError, UsageError
-from ..batch import plan
+from ..batch import refusals
 from ..batch.inputs import PIPE
-from ..batch.plan import Job
+from ..batch.job import Job
+from ..options.compute import Compute
+from ..options.files import Files
 from ..options.masking import MaskOptions
-from ..options.options import Compute, Files, SamplingOptions
+from ..options.sampling import SamplingOptions
 from ..run.display import one_line
 from ..run.mask_source import MaskSource
 from ..run.planning import Batch
@@ -123,7 +125,7 @@ class Painting(TaskSource):
         job = self._only(batch)
         if self.save_mask is not None:
             taken = [job.source, *(one.output for one in batch.jobs), *self.reads]
-            plan.check_outputs([self.save_mask], force=self.files.exists == "overwrite", inputs=taken)
+            refusals.check_outputs([self.save_mask], force=self.files.exists == "overwrite", inputs=taken)
         session = self._session(job)
         with serving(session) as address:
             self._invite(address)

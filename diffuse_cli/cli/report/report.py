@@ -22,8 +22,8 @@ from ...system.files import disk_trouble, replaced_whole
 from ...system.urls import Url
 from ...version import __version__
 from ..batch.inputs import PIPE
+from ..batch.job import Job
 from ..batch.pipeline import End
-from ..batch.plan import Job
 from .previews import Previews, Side, mask_layer, previews, within
 
 if TYPE_CHECKING:

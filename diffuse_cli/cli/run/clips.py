@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import PictureError
 from ..batch.inputs import PIPE
-from ..batch.plan import Job
+from ..batch.job import Job
 from ..options.clips import ClipOptions
 
 if TYPE_CHECKING:

@@ -29,9 +29,10 @@ from ...system.streams import opened
 from ...system.urls import Url
 from ...version import __version__
 from ..batch import pipeline
+from ..batch.job import PICTURE, Job, Product
 from ..batch.pipeline import End, SkippedError, Steps
-from ..batch.plan import PICTURE, Job, Product, places
-from ..options.options import Files
+from ..batch.refusals import places
+from ..options.files import Files
 from .clips import may_be_clip
 from .display import Display
 from .planning import Batch, holds_recipe, sha256_of

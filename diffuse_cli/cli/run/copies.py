@@ -9,8 +9,11 @@ from ...errors import PictureError, UsageError
 from ...system.files import file_sha256
 from ..batch.groups import GroupBy, group_by, groups
 from ..batch.inputs import PIPE, Found
-from ..batch.plan import Job
-from ..options.options import Compute, Files, MetadataOptions, SamplingOptions
+from ..batch.job import Job
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute
+from ..options.files import Files
+from ..options.sampling import SamplingOptions
 from .task_source import TaskSource
 
 if TYPE_CHECKING:

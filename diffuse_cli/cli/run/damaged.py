@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import PictureError
-from ..options.options import Compute
+from ..options.compute import Compute
 
 if TYPE_CHECKING:
     from ...diffusion.foreign.model import AnyModel

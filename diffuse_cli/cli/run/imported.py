@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import CheckpointError, UsageError
 from ..batch.inputs import Found
-from ..batch.plan import Job
-from ..options.options import Compute, PromptOptions
+from ..batch.job import Job
+from ..options.compute import Compute
+from ..options.prompts import PromptOptions
 from .display import Display
 from .planning import Batch
 from .task_source import SameTask, TaskSource

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ...images.mask_reading import MaskReading
     from ...tasks.inpaint import Inpaint
     from ...tasks.task import Task
-    from ..batch.plan import Job
+    from ..batch.job import Job
     from ..batch.sidecar_files import SidecarFiles
 
 
@@ -155,7 +155,7 @@ class MaskSource(TaskSource):
         Raises:
             UsageError: the template has an unknown field, or the name is none of a PNG.
         """
-        from ..batch.plan import filled
+        from ..batch.naming import filled
 
         name = self.masking.save_mask
         if name is None:

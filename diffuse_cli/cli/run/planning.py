@@ -15,11 +15,12 @@ from ...errors import PictureError, UsageError
 from ...system.files import disk_trouble, file_sha256
 from ...system.streams import is_stream, opened, read_stdin
 from ...system.urls import path_of
-from ..batch import inputs, plan
+from ..batch import inputs, plan, refusals, shards
 from ..batch.inputs import PIPE, Found
+from ..batch.job import PICTURE, Job, Product
 from ..batch.journal import Journal, usual
-from ..batch.plan import PICTURE, Job, Naming, Product
-from ..options.options import Files, Output, Sources
+from ..batch.naming import Naming, common_folder, folder_for
+from ..options.files import Files, Output, Sources
 from .display import one_line
 from .showing import Showing, showing
 
@@ -92,17 +93,17 @@ def plan_files(
     from ...images.encoding import WRITTEN_AS
 
     exists = files.exists
-    part = plan.shard_of(files.shard) if files.shard is not None else (1, 1)
+    part = shards.shard_of(files.shard) if files.shard is not None else (1, 1)
     findings = find_sources(files)
 
     def named(found: Sequence[Found]) -> Naming:
         return Naming(
-            output=plan.folder_for(files.output, found, samples), op=op, suffix=suffix or encoding.suffix, seed=seed,
+            output=folder_for(files.output, found, samples), op=op, suffix=suffix or encoding.suffix, seed=seed,
             samples=samples, written_as={**WRITTEN_AS, **_dicom_without_suffix(found)}, kept=_animations(found),
         )  # fmt: skip
 
     naming = named(findings.found)
-    place = plan.place(findings.found, naming)
+    place = common_folder(findings.found, naming)
     journal, note = _journal(files, op, findings.found, naming, place)
     found = _without_own_results(op, findings, journal)
     if chosen is not None:
@@ -119,8 +120,7 @@ def plan_files(
         inputs=others,
         product=product,
         beside={
-            one: Naming(output=plan.folder_for(to, found), op=op, suffix=one.suffix, seed=seed)
-            for one, to in beside.items()
+            one: Naming(output=folder_for(to, found), op=op, suffix=one.suffix, seed=seed) for one, to in beside.items()
         },
         part=part,
     )
@@ -162,13 +162,13 @@ def plan_drawing(
     suffix = encoding.suffix or ".png"
     nothing = Path(op)
     nothing_found = [Found(path=nothing, below=nothing, root=Path())]
-    output = plan.folder_for(files.output, nothing_found, count)
+    output = folder_for(files.output, nothing_found, count)
     if output is None or Naming(output=output, op=op).is_folder:
         folder = (output or "").replace("{", "{{").replace("}", "}}")
         output = os.path.join(folder, name)
     naming = Naming(output=output, op=op, suffix=suffix, seed=seed, samples=count)
     found = [Found(path=nothing, below=nothing, root=Path(), listed=True)]
-    place = plan.place(found, naming)
+    place = common_folder(found, naming)
     journal, note = _journal(files, op, found, naming, place)
     _check_pipes((), naming, files)
     jobs = plan.plan(
@@ -428,4 +428,4 @@ def check_measured(json_file: str | None, plot: Path | None, *, force: bool) -> 
         check(plot)
         written.append(plot)
     if written:
-        plan.check_outputs(written, force=force)
+        refusals.check_outputs(written, force=force)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...provenance import recipe
-from ..batch.plan import Job, Product
-from ..options.options import SamplingOptions
+from ..batch.job import Job, Product
+from ..options.sampling import SamplingOptions
 from .display import Display
 
 if TYPE_CHECKING:

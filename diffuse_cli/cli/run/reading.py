@@ -16,7 +16,7 @@ from ...errors import PictureError
 from ...system.streams import is_stream, stdin_parts
 from ...system.urls import Url, content
 from ..batch.inputs import PIPE
-from ..batch.plan import Job
+from ..batch.job import Job
 from .planning import sha256_of
 
 if TYPE_CHECKING:

@@ -13,9 +13,12 @@ from ...tasks.as_options import OPERATIONS, to_options
 from ...version import __version__
 from ..batch import pipeline
 from ..batch.inputs import PIPE
-from ..batch.plan import Job
+from ..batch.job import Job
 from ..options.clips import ClipOptions
-from ..options.options import Compute, Computing, Files, MetadataOptions, SamplingOptions
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute, Computing
+from ..options.files import Files
+from ..options.sampling import SamplingOptions
 from ..options.server import ServerOptions
 from .connection import Connection, Reply
 from .display import Display

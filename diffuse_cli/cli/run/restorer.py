@@ -12,12 +12,16 @@ from ...system.files import in_the_way
 from ...system.process import give_back
 from ...system.streams import is_stream
 from ...tasks.with_model import as_drawn
-from ..batch import pipeline, plan
+from ..batch import pipeline, refusals
 from ..batch.inputs import PIPE
+from ..batch.job import Job
 from ..batch.pipeline import StoppedError
-from ..batch.plan import Job
 from ..options.clips import ClipOptions
-from ..options.options import Compute, Files, MetadataOptions, PromptOptions, SamplingOptions
+from ..options.coding import MetadataOptions
+from ..options.compute import Compute
+from ..options.files import Files
+from ..options.prompts import PromptOptions
+from ..options.sampling import SamplingOptions
 from ..options.server import ServerOptions
 from . import cluster
 from .clip_parts import FRAMES, ClipParts
@@ -157,10 +161,10 @@ def _masks(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> list[Path]:
     taken = [path for job in jobs for path in (job.source, job.output) if path != PIPE]
     if len({*masks}) < len(masks):
         raise UsageError("--save-mask: two pictures' masks have the same name; give a folder, or 'm/{stem}{ext}.png'")
-    plan.check_free(masks, [*taken, *tasks.reads])
+    refusals.check_free(masks, [*taken, *tasks.reads])
     if files.exists != "overwrite" and not files.resume:
-        plan.refuse_existing([path for path in masks if in_the_way(path)])
-    plan.check_folders(masks)
+        refusals.refuse_existing([path for path in masks if in_the_way(path)])
+    refusals.check_folders(masks)
     return masks
 
 

@@ -10,9 +10,9 @@ from ...provenance import recipe
 from ...system.files import disk_trouble, in_the_way, replaced_whole, shown
 from ...system.streams import Stdout, is_stream, write_stdout
 from ..batch.inputs import PIPE
+from ..batch.job import Job
 from ..batch.pipeline import BusyError, SkippedError
-from ..batch.plan import Job
-from ..options.options import Output
+from ..options.files import Output
 from .display import Display
 from .planning import Batch, holds_recipe, sha256_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...errors import PictureError, UsageError
-from ..batch.plan import Job
+from ..batch.job import Job
 
 if TYPE_CHECKING:
     from ...images.picture import Picture

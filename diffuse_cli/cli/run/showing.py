@@ -9,10 +9,11 @@ from ...errors import UsageError
 from ...system.files import in_the_way
 from ...system.streams import is_stream
 from ...system.urls import path_of
-from ..batch import plan
+from ..batch import refusals
 from ..batch.inputs import PIPE
-from ..batch.plan import Job, Naming
-from ..options.options import Files, Output
+from ..batch.job import Job
+from ..batch.naming import Naming, folder_for, targets
+from ..options.files import Files, Output
 
 if TYPE_CHECKING:
     from ...images.picture import Picture
@@ -143,19 +144,19 @@ def _comparisons(compare: str, op: str, files: Output, jobs: Sequence[Job], take
     """Name comparisons as -o names results. They are PNG, and those of clips are clips."""
     due = [job for job in jobs if job.action != "skip" and not job.problem]
     samples = 1 + max((job.sample for job in jobs), default=0)
-    output = plan.folder_for(compare, [job.found for job in jobs])
+    output = folder_for(compare, [job.found for job in jobs])
     named: list[tuple[Job, Path]] = []
     for suffix, alike in _by_suffix(compare, due).items():
         naming = Naming(output=output, op=op, suffix=suffix, samples=samples)
         _check_name(compare, naming, len(jobs))
-        names = plan.targets([job.found for job in alike], naming)
-        named += [(job, targets[job.sample]) for job, targets in zip(alike, names, strict=True)]
-    plan.check_collisions([replace(job, output=target) for job, target in named])
-    targets = [target for _, target in named]
-    plan.check_free(targets, taken)
+        names = targets([job.found for job in alike], naming)
+        named += [(job, outputs[job.sample]) for job, outputs in zip(alike, names, strict=True)]
+    refusals.check_collisions([replace(job, output=target) for job, target in named])
+    written = [target for _, target in named]
+    refusals.check_free(written, taken)
     if files.exists == "fail" and not files.resume:
-        plan.refuse_existing([path for path in targets if in_the_way(path)])
-    plan.check_folders(targets)
+        refusals.refuse_existing([path for path in written if in_the_way(path)])
+    refusals.check_folders(written)
     return {job.output: target for job, target in named}
 
 
@@ -199,11 +200,11 @@ def _report(
 
     if target.suffix.lower() not in (".html", ".htm") and not is_stream(target):
         raise UsageError(f"--report {target}: a report is HTML; name it {target}.html")
-    plan.check_free([target], taken)
+    refusals.check_free([target], taken)
     if in_the_way(target) and not files.force:
         again = files.exists != "fail" or files.resume
         if not (again and is_report(target)):
             what = "exists" if is_report(target) else "exists, and is not a report"
             raise UsageError(f"{target}: {what}; use -f to overwrite it")
-    plan.check_folders([target])
+    refusals.check_folders([target])
     return Report(target=target, op=op, count=len(jobs), megabytes=files.report_size, overlaid=overlaid)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from ..batch.job import Job
 from ..batch.pipeline import MOST_WEIGHT
-from ..batch.plan import Job
 from .results import Results
 
 if TYPE_CHECKING:

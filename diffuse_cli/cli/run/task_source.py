@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..batch.inputs import Found
-from ..batch.plan import Job
+from ..batch.job import Job
 from .display import Display
 from .planning import Batch
 

@@ -11,7 +11,7 @@ import typer
 from ...errors import UsageError
 from ...images.encoding import CLIP_SUFFIXES
 from ..batch.inputs import PIPE
-from ..batch.plan import check_outputs
+from ..batch.refusals import check_outputs
 
 USUAL: Final = {
     "denoise": "noise", "restore": "noise", "deblur": "blur", "dejpeg": "jpeg", "super-resolve": "fidelity",

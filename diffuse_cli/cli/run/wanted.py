@@ -5,9 +5,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..batch.inputs import PIPE
-from ..batch.plan import Job
+from ..batch.job import Job
 from ..options.clips import ClipOptions
-from ..options.options import Compute
+from ..options.compute import Compute
 from .clips import clip_facts, sequence_facts
 from .planning import coding_of
 from .products import Checkpoint, answer_of

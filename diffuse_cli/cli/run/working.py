@@ -11,12 +11,13 @@ import typer
 
 from ...errors import DiffuseError
 from ...provenance import recipe
-from ..batch import inputs, plan
+from ..batch import inputs, plan, refusals
 from ..batch.inputs import PIPE
+from ..batch.job import Job
 from ..batch.journal import Journal
 from ..batch.pipeline import End, Outcome
-from ..batch.plan import Job
-from ..options.options import LogOptions, Output
+from ..options.files import Output
+from ..options.log import LogOptions
 from .display import Display, one_line
 from .planning import Batch
 from .stopping import CODES, NAMES, Stop, Terminated
@@ -35,7 +36,7 @@ def begin(batch: Batch, options: LogOptions, display: Display, beside: Iterable[
 
     outputs = [job.output for job in batch.jobs if job.output != PIPE and job.action != "skip"]
     shown = () if batch.showing is None else batch.showing.targets
-    remove_stale(plan.places([*outputs, *shown, *beside]))
+    remove_stale(refusals.places([*outputs, *shown, *beside]))
     if batch.journal is not None:
         try:
             _write_plan(batch, batch.journal)

@@ -17,7 +17,7 @@ from ...restoration.sampling_request import SamplingRequest
 from ...tasks.as_options import OPERATIONS, PARTS, Operation
 
 if TYPE_CHECKING:
-    from ..options.options import ComputeInRounds
+    from ..options.compute import ComputeInRounds
 
 MOST_STEPS: Final = 1000
 MOST_SAMPLES: Final = 256

@@ -15,8 +15,9 @@ from ...images.mask_reading import read_mask
 from ...restoration.noise_reading import noise_reader
 from ...tasks.as_options import from_options, holes_of, result_size
 from ..batch.inputs import PIPE, Found
-from ..batch.plan import Job
-from ..options.options import ComputeInRounds, Files
+from ..batch.job import Job
+from ..options.compute import ComputeInRounds
+from ..options.files import Files
 from ..run.damaged import Mender, mender
 from ..run.display import Display
 from ..run.planning import Batch

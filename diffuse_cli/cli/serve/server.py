@@ -11,7 +11,7 @@ import typer
 import uvicorn
 
 from ...errors import UsageError
-from ..options.options import ComputeInRounds
+from ..options.compute import ComputeInRounds
 from ..run.stopping import Terminated
 from .app import Limits, Service, application
 from .line import Line, Ticket

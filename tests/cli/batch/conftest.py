@@ -7,7 +7,8 @@ import pytest
 
 from diffuse_cli.cli.batch import inputs, plan
 from diffuse_cli.cli.batch.inputs import Found
-from diffuse_cli.cli.batch.plan import Job, Naming
+from diffuse_cli.cli.batch.job import Job
+from diffuse_cli.cli.batch.naming import Naming
 
 SUFFIXES = (".png", ".jpg")
 

@@ -9,8 +9,8 @@ import pytest
 
 from diffuse_cli.cli.batch import pipeline as batch
 from diffuse_cli.cli.batch.inputs import Found
+from diffuse_cli.cli.batch.job import Job
 from diffuse_cli.cli.batch.pipeline import BusyError, End, SkippedError
-from diffuse_cli.cli.batch.plan import Job
 from diffuse_cli.errors import PictureError
 
 

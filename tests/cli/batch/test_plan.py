@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from diffuse_cli.cli.batch import plan
+from diffuse_cli.cli.batch import naming, plan, shards
 from diffuse_cli.cli.batch.inputs import Found
-from diffuse_cli.cli.batch.plan import Naming
+from diffuse_cli.cli.batch.naming import Naming
 from diffuse_cli.errors import UsageError
 
 from .conftest import found, outputs, planned
@@ -47,12 +47,12 @@ def test_a_dot_before_the_suffix_is_not_doubled(folder: Path) -> None:
 
 def test_a_name_without_suffix_for_several_is_a_folder(folder: Path) -> None:
     some = found("a.png", "b.jpg")
-    assert plan.folder_for("out", some) == "out/"
-    assert plan.folder_for("out", found("sub")) == "out/", "a folder with one picture"
-    assert plan.folder_for("out", some[:1], samples=2) == "out/"
+    assert naming.folder_for("out", some) == "out/"
+    assert naming.folder_for("out", found("sub")) == "out/", "a folder with one picture"
+    assert naming.folder_for("out", some[:1], samples=2) == "out/"
     for one in ("out.png", "out/", "-", "/dev/stdout", "{stem}", "sub", "sub/notes.txt", None):
-        assert plan.folder_for(one, some) == one
-    assert plan.folder_for("out", some[:1]) == "out"
+        assert naming.folder_for(one, some) == one
+    assert naming.folder_for("out", some[:1]) == "out"
 
 
 @pytest.mark.parametrize("template", ["{name}.png", "{stem.png", "{stem!r}.png", "{stem:>9}.png", "{}.png"])
@@ -119,10 +119,10 @@ def test_a_missing_name_stops_the_batch_unless_a_list_has_it(folder: Path) -> No
 def test_shards_are_a_partition_that_new_files_do_not_change(folder: Path) -> None:
     many = [Found(path=Path(f"/in/{k}.png"), below=Path(f"{k}.png"), root=Path("/in"), listed=True) for k in range(90)]
     jobs = planned(many, "out/")
-    parts = [plan.shard(jobs, i, 3) for i in (1, 2, 3)]
+    parts = [shards.shard(jobs, i, 3) for i in (1, 2, 3)]
     assert sorted(job.source for part in parts for job in part) == sorted(one.path for one in many)
     assert all(15 < len(part) < 45 for part in parts)
-    assert plan.shard(jobs[::-1][:40], 2, 3) == [job for job in jobs[::-1][:40] if job in parts[1]]
+    assert shards.shard(jobs[::-1][:40], 2, 3) == [job for job in jobs[::-1][:40] if job in parts[1]]
 
 
 def test_what_another_part_has_written_stops_nothing(folder: Path) -> None:

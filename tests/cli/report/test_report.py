@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from diffuse_cli.cli.batch.inputs import Found
+from diffuse_cli.cli.batch.job import Job
 from diffuse_cli.cli.batch.pipeline import End
-from diffuse_cli.cli.batch.plan import Job
 from diffuse_cli.cli.report.report import Report, is_report
 from diffuse_cli.errors import PictureError
 from diffuse_cli.images.picture import Picture

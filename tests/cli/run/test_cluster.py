@@ -228,7 +228,7 @@ def test_trouble_of_a_machine_is_told_with_each_picture(
 
 def test_a_machine_without_the_folder_says_so(tmp_path: Path) -> None:
     from diffuse_cli.cli.batch.inputs import Found
-    from diffuse_cli.cli.batch.plan import Job
+    from diffuse_cli.cli.batch.job import Job
 
     job = Job(found=Found(path=Path("a.png"), below=Path("a.png"), root=Path()), output=Path("b.png"))
     read = cluster._fetch(tmp_path / "none", {"jobs": pickle.dumps([(0, 0, job)])})

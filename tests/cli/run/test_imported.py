@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from diffuse_cli.cli.options.options import Compute
+from diffuse_cli.cli.options.compute import Compute
 from diffuse_cli.cli.run import imported
 from diffuse_cli.cli.run.task_source import SameTask
 from diffuse_cli.diffusion.foreign.header import ForeignHeader

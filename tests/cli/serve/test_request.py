@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("pydantic", reason="needs the extra [serve]")
 pytest.importorskip("starlette", reason="needs the extra [serve]")
 
-from diffuse_cli.cli.options.options import ComputeInRounds
+from diffuse_cli.cli.options.compute import ComputeInRounds
 from diffuse_cli.cli.serve.openapi import openapi
 from diffuse_cli.cli.serve.request import Models, OptionError, models, wish_of
 from diffuse_cli.tasks.as_options import OPERATIONS
