@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from diffuse_cli.cli.run.restorer import _resolved
+from diffuse_cli.cli.run.facts import problem_facts
 from diffuse_cli.degradation.damage import Damage
 from diffuse_cli.degradation.estimation.estimate import estimate_degradation
 from diffuse_cli.diffusion.photo_noise import PhotoNoise
@@ -120,22 +120,24 @@ class TestRecipe:
         ],
     )
     def test_another_request(self, made: Task, asked: Task) -> None:
-        told = recipe.plain({**made.to_recipe(), **_resolved(made.to_recipe(), made.problem(photo(64)))})
+        told = recipe.plain({**made.to_recipe(), **problem_facts(made.to_recipe(), made.problem(photo(64)))})
         assert recipe.agrees(told, recipe.plain(made.to_recipe()))
         assert not recipe.agrees(told, recipe.plain(asked.to_recipe()))
 
     def test_what_was_found_is_told(self) -> None:
         picture = blurred(4)
-        told = _resolved(Restore().to_recipe(), Restore().problem(picture))
+        told = problem_facts(Restore().to_recipe(), Restore().problem(picture))
         assert told["noise"] == pytest.approx(4, abs=1)
         assert told["blur"] == pytest.approx(1.6, abs=0.4)
         assert told["jpeg"] == 100
-        assert _resolved(Denoise().to_recipe(), Denoise().problem(picture))["noise"] == pytest.approx(4, abs=1)
+        assert problem_facts(Denoise().to_recipe(), Denoise().problem(picture))["noise"] == pytest.approx(4, abs=1)
 
     def test_a_picture_that_is_left_alone_is_not_called_altered(self) -> None:
         def kind(request: Restore, picture: Picture) -> str | None:
             told = request.to_recipe()
-            return fitting(recipe.plain({"operation": "restore", **told, **_resolved(told, request.problem(picture))}))
+            return fitting(
+                recipe.plain({"operation": "restore", **told, **problem_facts(told, request.problem(picture))})
+            )
 
         smooth = Picture(pixels=np.zeros((64, 64, 3), np.float32))
         assert kind(Restore(), smooth) is None

@@ -66,7 +66,7 @@ def compose(
     anew. Outside the cut-out, or the band along the seam, the picture's pixels are kept.
     """
     from ...tasks.compose import Compose
-    from ..run.restorer import restore_files
+    from ..run.restore_files import restore_files
     from ..run.task_source import SameTask
 
     if (insert is None) == (join is None):

@@ -61,7 +61,7 @@ def denoise(
     from ...images.image_io import read_picture
     from ...tasks.denoise import Denoise
     from ..batch.sidecar_files import SidecarFiles
-    from ..run.restorer import restore_files
+    from ..run.restore_files import restore_files
     from ..run.task_source import SameTask, TaskWithFile
 
     task = Denoise(

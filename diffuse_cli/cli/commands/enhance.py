@@ -62,7 +62,7 @@ def enhance(
     needs nothing stays as it is.
     """
     from ...tasks.enhance import Enhance
-    from ..run.restorer import restore_files
+    from ..run.restore_files import restore_files
     from ..run.task_source import SameTask
 
     task = Enhance(

@@ -45,7 +45,7 @@ def extend(
     --prompt, a pipeline of diffusers draws the margins.
     """
     from ...tasks.extend import Extend
-    from ..run.restorer import restore_files
+    from ..run.restore_files import restore_files
     from ..run.task_source import SameTask
 
     task = Extend(

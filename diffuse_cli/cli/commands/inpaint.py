@@ -41,7 +41,7 @@ def inpaint(
     Masks and boxes refer to the picture as displayed, with its EXIF orientation applied.
     """
     from ..run.mask_source import MaskSource
-    from ..run.restorer import restore_files
+    from ..run.restore_files import restore_files
 
     if paint:
         from ..paint.painting import Painting

@@ -52,7 +52,7 @@ def repair(
     """
     from ...tasks.repair import Repair
     from ..paint.painting import Painting
-    from ..run.restorer import restore_files
+    from ..run.restore_files import restore_files
 
     names = None if only is None else tuple(name.strip() for name in only.split(","))
     task = Repair(only=names, saturation=number_or_auto("saturation", saturation))

@@ -75,7 +75,7 @@ def restore(
     """
     from ...tasks.restore import Restore, restore_only
     from ..paint.painting import Painting
-    from ..run.restorer import restore_files
+    from ..run.restore_files import restore_files
 
     asked = {"noise": noise, "jpeg": jpeg, "blur": blur}
     given = {name: None if text is None else number_or_auto(name, text) for name, text in asked.items()}
@@ -136,7 +136,7 @@ def deblur(
     Undoing a blur amplifies noise. So noise is removed, too, if there is a blur to undo.
     """
     from ...tasks.restore import Restore, restore_only
-    from ..run.restorer import restore_files
+    from ..run.restore_files import restore_files
 
     given = [
         name for name, value in (("motion", motion), ("defocus", defocus), ("kernel", kernel)) if value is not None
@@ -187,7 +187,7 @@ def dejpeg(
 ) -> None:
     """Remove the traces of JPEG compression, also from a PNG. Short for `restore --only jpeg`."""
     from ...tasks.restore import Restore, restore_only
-    from ..run.restorer import restore_files
+    from ..run.restore_files import restore_files
 
     told = restore_only(("jpeg",), {"jpeg": number_or_auto("jpeg", jpeg)})
     restore_files("dejpeg", SameTask(task=Restore(**told)), files, keeping, compute, which, server=server)

@@ -71,7 +71,7 @@ def stylize(
     strokes. With --model DIR and --prompt in the place of --style, a pipeline of diffusers draws the photo again.
     """
     from ...tasks.stylize import Stylize
-    from ..run.restorer import restore_files
+    from ..run.restore_files import restore_files
 
     if told.prompt is not None:
         given_too = {"--style": style, "--save-style": save_style, "--keep-luma": keep_luma or None}
@@ -98,7 +98,7 @@ def _redraw(
 ) -> None:  # fmt: skip
     """Draw pictures again as a prompt says."""
     from ...tasks.redraw import Redraw
-    from ..run.restorer import restore_files
+    from ..run.restore_files import restore_files
 
     masks = None if mask is None else mask_files(mask, files.max_pixels)
     tasks = _WhereMarked(task=Redraw(strength=strength), option="mask", sidecars=masks)

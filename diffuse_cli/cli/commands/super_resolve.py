@@ -63,7 +63,7 @@ def super_resolve(
     """
     from ...tasks.super_resolve import SuperResolve
     from ..run.imported import own_scale
-    from ..run.restorer import restore_files
+    from ..run.restore_files import restore_files
     from ..run.task_source import SameTask
 
     if from_burst:

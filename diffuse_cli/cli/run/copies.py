@@ -43,7 +43,7 @@ def fuse_files(
         UsageError: the plan cannot be carried out.
         CheckpointError: the model cannot be used.
     """
-    from .restorer import restore_files
+    from .restore_files import restore_files
 
     tasks = Copies(scale=scale, to=to, by=group_by(by), unlike=unlike, max_pixels=files.max_pixels, weights_to=weights)
     restore_files("fuse", tasks, files, keeping, compute, which)

@@ -1,29 +1,18 @@
-"""How pictures are restored: planned, read, restored, written."""
+"""How each picture is read, restored and written."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from ...errors import PictureError, UsageError
+from ...errors import PictureError
 from ...provenance import recipe
-from ...system.files import in_the_way
 from ...system.process import give_back
 from ...system.streams import is_stream
-from ...tasks.with_model import as_drawn
-from ..batch import pipeline, refusals
 from ..batch.inputs import PIPE
 from ..batch.job import Job
 from ..batch.pipeline import StoppedError
-from ..options.clips import ClipOptions
-from ..options.coding import MetadataOptions
-from ..options.compute import Compute
-from ..options.files import Files
-from ..options.prompts import PromptOptions
-from ..options.sampling import SamplingOptions
-from ..options.server import ServerOptions
-from . import cluster
 from .clip_parts import FRAMES, ClipParts
 from .clips import (
     Pace,
@@ -32,23 +21,15 @@ from .clips import (
     clip_facts,
     copied,
     earlier_frames,
-    may_be_clip,
-    not_held,
     standing,
 )
-from .cluster import check_engine
-from .damaged import mender, told
-from .display import Display
-from .imported import NOTHING, for_model, header_of
-from .planning import coding_of, plan_files, show_plan
-from .products import Answer, RestoredPicture, answer_of, products_beside
+from .facts import file_facts, problem_facts
+from .planning import coding_of
+from .products import Answer, answer_of
 from .reading import Input, Inputs
-from .results import Results
-from .sequences import FrameSequence, sequences_of
 from .steps import Made, PictureSteps, Shown, header_pixels
-from .task_source import TaskSource
+from .telling import found_out, not_kept, of_frames
 from .wanted import Wanted
-from .working import PictureWork, begin, working
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,144 +38,9 @@ if TYPE_CHECKING:
     from ...diffusion.foreign.model import AnyModel
     from ...images.encoding import Encoding
     from ...images.picture import Picture
-    from ...images.video.clip import ClipPart
     from ...restoration.earlier_frames import EarlierFrames
     from ...restoration.problem import Problem
     from ...restoration.samples import Samples
-
-
-def restore_files(
-    op: str, tasks: TaskSource, files: Files, keeping: MetadataOptions, compute: Compute, which: SamplingOptions,
-    clips: ClipOptions | None = None, server: ServerOptions | None = None, *, told: PromptOptions = NOTHING,
-    label: str | None = None,
-) -> None:  # fmt: skip
-    """Carry out a task on every input, here or on a server. Exits with the batch's code.
-
-    Args:
-        op: the command's name.
-        tasks: what is asked for each picture.
-        files: which pictures, and where results go.
-        keeping: how results are coded, and what they keep of the inputs' metadata.
-        compute: how to compute.
-        which: which samples are the results.
-        clips: how clips are restored; None = they are refused.
-        server: the server that computes, if it names one.
-        told: what a pipeline is told to draw.
-        label: what a class-conditional model is told to draw.
-
-    Raises:
-        UsageError: the plan cannot be carried out.
-        CheckpointError: the model cannot be used.
-        ServerError: the server cannot be used.
-    """
-    if server is not None and server.server is not None:
-        from .remote import restore_on_server
-
-        if told != NOTHING or label is not None:
-            raise UsageError("--prompt, --guidance and --label: a server has no such model; leave --server out")
-        restore_on_server(op, tasks, files, keeping, compute, which, clips, server)
-        return
-    from ...diffusion.model import Model
-
-    check_engine(files, op)
-    found = header_of(compute)
-    steps, fidelity = as_drawn(None if found is None else found[1], which.steps, which.fidelity)
-    which = replace(which, steps=steps, fidelity=fidelity)
-    encoding, request = keeping.encoding(), which.answers()
-    tasks = for_model(tasks, compute, op, drawn=request.are_drawn, damaged=files.damaged, told=told, label=label)
-    part = None if clips is None else clips.part()
-    if clips is not None:
-        encoding = replace(encoding, clip=clips.coding())
-    picture = RestoredPicture(op=op, request=request, base=compute.settings(1), fills_holes=tasks.fills_holes)
-    beside = products_beside(picture, which, tasks.show_fill, tasks.show_weights)
-    wanted = Wanted(tasks=tasks, compute=compute, encoding=encoding, damaged=files.damaged, clips=clips)
-    batch = plan_files(
-        op, files, encoding, wanted, seed=compute.seed, samples=request.pictures, product=picture, beside=beside,
-        others=tasks.reads, chosen=tasks.chosen,
-    )  # fmt: skip
-    sequences: dict[Path, FrameSequence] = {}
-    if clips is not None:
-        clips.check_used(has_clips=any(may_be_clip(job.source) for job in batch.jobs))
-    if clips is not None and clips.sequence:
-        sequences = sequences_of(batch.jobs, temporal=clips.temporal == "on")
-        ordered = {id(one): one.jobs for one in sequences.values()}
-        batch = replace(batch, jobs=[job for jobs in ordered.values() for job in jobs])
-    masks = _masks(batch.jobs, files, tasks)
-    if files.dry_run:
-        show_plan(batch, files)
-        return
-    tasks.prepare(batch)
-    batch = replace(batch, jobs=[tasks.settled(job) for job in batch.jobs])
-    restoring = _Restoring(
-        wanted=wanted, files=files, encoding=encoding, shared=request.pictures > 1 or len(beside) > 0,
-        traces=which.trace is not None, part=part, op=op, sequences=sequences,
-    )  # fmt: skip
-    with Display(quiet=files.quiet, total=len(batch.jobs)) as display:
-        begin(batch, files, display, masks)
-        if files.engine == "ray":
-            with working(PictureWork(batch, files, display, finishing="the results that have arrived")) as work:
-                cluster.run(batch, restoring, files, display, work.end, work.is_stopped)
-            return
-        due = any(job.action != "skip" for job in batch.jobs)
-        display.prepare("loading the model")
-        work = PictureWork(batch, files, display)
-        results = Results(batch=batch, files=files, encoding=encoding, display=display)
-        model = restoring.load(display) if due else None
-        restorer = restoring.restorer(results, model, is_stopped=work.is_stopped)
-        with working(work):
-            pipeline.run(batch.jobs, restorer, work.end, work.is_stopped)
-        wrong = model.recomputed if isinstance(model, Model) else 0
-        if wrong:
-            display.say(f"the GPU got {wrong} tile{'s' if wrong > 1 else ''} wrong; the CPU computed them again")
-
-
-def _masks(jobs: Sequence[Job], files: Files, tasks: TaskSource) -> list[Path]:
-    """Return the masks that are written. Check that they overwrite nothing.
-
-    Raises:
-        UsageError: two have one name, or one is an input or a result, or it exists and is not to be replaced.
-    """
-    named = {job.source: tasks.saved(job) for job in jobs if job.action != "skip"}  # several results have one mask
-    masks = [path for path in named.values() if path is not None]
-    if not masks:
-        return []
-    taken = [path for job in jobs for path in (job.source, job.output) if path != PIPE]
-    if len({*masks}) < len(masks):
-        raise UsageError("--save-mask: two pictures' masks have the same name; give a folder, or 'm/{stem}{ext}.png'")
-    refusals.check_free(masks, [*taken, *tasks.reads])
-    if files.exists != "overwrite" and not files.resume:
-        refusals.refuse_existing([path for path in masks if in_the_way(path)])
-    refusals.check_folders(masks)
-    return masks
-
-
-def _resolved(wanted: Mapping[str, Any], problem: "Problem") -> dict[str, Any]:
-    """Return what is known once the picture is read: what was estimated, and what follows from its size."""
-    from ...images.units import LEVEL
-
-    found: dict[str, Any] = dict(problem.findings.facts)
-    what, estimated = problem.degradation, wanted.get("estimated", {})
-    if "noise" in estimated:
-        found["noise"] = what.noise * LEVEL
-    if "jpeg" in estimated:
-        found["jpeg"] = what.quality
-    if "blur" in estimated:
-        exact = None if problem.guide is None else problem.guide.linear
-        found["blur"] = (what.blur if exact is None else exact.blur) / what.scale
-    if problem.guide is not None:
-        found["scale"] = what.scale
-        found |= {"jpeg_quality": what.quality} if what.quality < 100 else {}
-    if problem.size is not None:
-        found["size"] = [problem.size[1], problem.size[0]]
-    return found
-
-
-def _of_file(picture: "Picture") -> dict[str, Any]:
-    """Return the number of frames, or the share of a damaged picture that was filled."""
-    damage, frame = picture.source.damage, picture.source.frame
-    if frame is not None:
-        return {"frames": picture.source.pages}
-    return {"missing": float(damage.fillable.mean())} if damage is not None and damage.is_filled else {}
 
 
 def _write_mask(path: Path, hole: "NDArray[np.bool_]") -> None:
@@ -234,8 +80,10 @@ _DOING: Final = {
     "compose": "composing", "fuse": "fusing", "extend": "extending", "stylize": "painting",
 }  # fmt: skip
 """What commands do, as the progress says."""
+
 COMPARISON: Final = "compare"
 """The series of segments that shows frames beside their results."""
+
 CODED_CLIPS: Final = frozenset({"MP4", "MKV"})
 """Formats of clips that segments are joined to."""
 
@@ -278,7 +126,7 @@ class Restorer(PictureSteps[_Read]):
         self._check_fits(job, picture, encoding)
         if picture.source.clip is not None and self.wanted.clips is not None:
             wanted |= clip_facts(self.wanted.clips)
-        made = recipe.plain({**wanted, **_of_file(picture), **_resolved(wanted, problem)})
+        made = recipe.plain({**wanted, **file_facts(picture), **problem_facts(wanted, problem)})
         return _Read(source, picture, problem, made, encoding)
 
     def _check_fits(self, job: Job, picture: "Picture", encoding: "Encoding") -> None:
@@ -303,8 +151,7 @@ class Restorer(PictureSteps[_Read]):
             )
         is_new, read.input.is_told = not read.input.is_told, True
         if is_new:
-            self._note(job)
-            self._warn(job, read)
+            self._tell_before(job, read)
         whole = copied(read.input, read.first, read.problem, read.encoding, read.encoding.kind(job.output))
         if whole is not None:
             self._tell_animation(job.source_name, read.first, read.problem)
@@ -435,6 +282,27 @@ class Restorer(PictureSteps[_Read]):
         if display.bar is None and not display.quiet and pace.is_due():
             display.say(words)
 
+    def _tell_before(self, job: Job, read: _Read) -> None:
+        """Say how the files beside the picture were understood, and what the result's file cannot keep."""
+        say, named = self.results.display.say, self.results.encoding.format is not None
+        for line in () if self.results.files.quiet else self.wanted.tasks.notes(job):
+            say(f"{job.source_name}: {line}")
+        for line in (
+            not_kept(job, read.first, read.problem, read.encoding, named=named) if job.product.is_picture else ()
+        ):
+            say(line)
+
+    def _tell_animation(self, name: str, first: "Picture", problem: "Problem") -> None:
+        """Say what was found out about all frames."""
+        if not self.results.files.quiet:
+            self.results.display.say(f"{name}: {of_frames(first)}")
+        self._tell(name, first, problem)
+
+    def _tell(self, name: str, picture: "Picture", problem: "Problem") -> None:
+        """Say what was found out about a page."""
+        for line in found_out(picture, problem, self.wanted.damaged, quiet=self.results.files.quiet):
+            self.results.display.say(f"{name}: {line}")
+
     def _tell_scenes(self, job: Job, earlier: "EarlierFrames | None", *, is_new: bool) -> None:
         if earlier is not None and earlier.scenes and is_new and not self.results.files.quiet:
             self.results.display.say(f"{job.source_name}: {earlier.words()}")
@@ -467,124 +335,3 @@ class Restorer(PictureSteps[_Read]):
         mask = self.wanted.tasks.saved(job)
         if mask is not None and made.hole is not None:
             _write_mask(mask, made.hole)
-
-    def _tell_animation(self, name: str, first: "Picture", problem: "Problem") -> None:
-        """Say what was found out about all frames."""
-        from ...images.picture import middle_frame
-
-        if not self.results.files.quiet:
-            count = first.source.pages
-            self.results.display.say(
-                f"{name}: {'an animation' if first.source.clip is None else 'a clip'} of {count} frames; "
-                f"what is estimated is estimated of frame {middle_frame(count)}"
-            )
-        self._tell(name, first, problem)
-
-    def _tell(self, name: str, picture: "Picture", problem: "Problem") -> None:
-        """Say what was found out about a page."""
-        from ...images.white_level import told as told_white
-
-        notes = [line for line in (told_white(picture), *picture.source.notes, *problem.findings.notes) if line]
-        warnings = [line for line in (told(picture, self.wanted.damaged), *problem.findings.warnings) if line]
-        for line in (*(() if self.results.files.quiet else notes), *warnings):
-            self.results.display.say(f"{name}: {line}")
-
-    def _note(self, job: Job) -> None:
-        """Say how the files beside the picture were understood."""
-        for line in () if self.results.files.quiet else self.wanted.tasks.notes(job):
-            self.results.display.say(f"{job.source_name}: {line}")
-
-    def _warn(self, job: Job, read: _Read) -> None:
-        """Say what the result's file cannot keep."""
-        from ...images.copied_file import may_copy_whole
-        from ...images.image_io import is_lossless
-
-        say = self.results.display.say
-        if not job.product.is_picture:
-            return
-        if job.output == PIPE and self.results.encoding.format is None:
-            written, before = read.encoding.kind(job.output), read.first.source.format
-            if written != before and read.first.source.clip is None:
-                say(f"stdin: {before} is read but not written, so the result is a {written}")
-        for line in () if read.first.source.clip is None else not_held(read.first, read.encoding.kind(job.output)):
-            say(f"{job.output_name}: {line}")
-        if read.problem.keeps_pixels and not is_lossless(job.output, read.first, read.encoding):
-            say(f"{job.output_name}: a lossy format changes kept pixels slightly; use a lossless one, like -o out.png")
-        extra = read.first.source.extra
-        if extra is not None and read.encoding.kind(job.output) != "TIFF":
-            count = len(extra.kinds)
-            say(f"{job.output_name}: without {count} extra channel{'s' if count > 1 else ''}, which only TIFF can hold")
-        is_copied = read.problem.leaves_alone and may_copy_whole(
-            read.first.source, read.encoding.kind(job.output), read.encoding
-        )
-        for part in () if is_copied else read.first.source.left_behind:
-            say(f"{job.output_name}: without the input's {part}, which is about the picture as it was")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Restoring:
-    """What pictures are restored with, on this machine or on another one.
-
-    Attributes:
-        wanted: what recipes say.
-        files: the options.
-        encoding: how results are coded.
-        shared: inputs have several results.
-        traces: the steps of the first sample are kept.
-        part: what is read of clips; None = they are refused.
-        op: the command's name.
-        sequences: of numbered frames, by the files of their frames.
-    """
-
-    wanted: Wanted
-    files: Files
-    encoding: "Encoding"
-    shared: bool
-    traces: bool
-    part: "ClipPart | None"
-    op: str
-    sequences: Mapping[Path, FrameSequence]
-
-    def load(self, display: Display) -> "AnyModel":
-        """Return the model that the pictures are restored with."""
-        return self.wanted.tasks.adapt(self.wanted.compute.load(), display)
-
-    def restorer(
-        self,
-        results: Results,
-        model: "AnyModel | None",
-        given: Callable[[Path], bytes | None] = lambda _path: None,
-        is_stopped: Callable[[], bool] = lambda: False,
-    ) -> Restorer:
-        """Return how each picture is read, restored and written.
-
-        Args:
-            results: where they go.
-            model: what restores them; None = no picture is due.
-            given: returns the content of an input's file; None = it is to be read.
-            is_stopped: tells whether a signal came.
-        """
-        from ...restoration.noise_reading import noise_reader
-
-        tasks = self.wanted.tasks
-        inputs = Inputs(
-            lambda job: tasks.of(job)[0],
-            self.files.max_pixels,
-            shared=self.shared,
-            read_noise=None if model is None else noise_reader(model),
-            mend=mender(self.files.damaged, self.wanted.compute, model),
-            part=self.part,
-            sequences=self.sequences,
-            as_light=self._as_light,
-            given=given,
-        )
-        return Restorer(
-            results=results, wanted=self.wanted, model=model, inputs=inputs, traces=self.traces, is_stopped=is_stopped
-        )  # fmt: skip
-
-    def _as_light(self, job: Job) -> bool:
-        return self.op in ("denoise", "fuse") and job.product.is_picture and self.encoding.is_dng(job.output)
-
-    def steps(self, results: Results, given: Callable[[Path], bytes | None]) -> Restorer:
-        """Load the model, and return the same, on another machine."""
-        return self.restorer(results, self.load(results.display), given)
