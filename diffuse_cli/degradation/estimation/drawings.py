@@ -10,6 +10,8 @@ from . import channels
 _SIDE: Final = 8
 _LEAST_SHARE: Final = 0.1
 _FEW_LEVELS: Final = 32
+_SOME_ROWS: Final = 64
+"""Rows of a picture that mostly have more levels already."""
 _WIDE: Final = 128
 _UNLIKE: Final = (0.55, 0.25)
 """Least mean square of neighbours' differences, as a share of that of pixels at random; the same where two tones rule.
@@ -47,6 +49,9 @@ def has_few_levels(levels: NDArray[np.float32]) -> bool:
     Args:
         levels: (H, W, C), 0..255.
     """
+    some = channels.mean(levels[:: max(len(levels) // _SOME_ROWS, 1)])
+    if len(np.unique(some.round())) > _FEW_LEVELS:
+        return False
     luma = channels.mean(levels)
     return bool(np.ptp(luma) > _WIDE) and len(np.unique(luma.round())) <= _FEW_LEVELS
 
