@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ...system.arrays import row_blocks
 from . import channels
 
 _SIDE: Final = 8
@@ -83,8 +84,15 @@ def _unlike(luma: NDArray[np.float64]) -> float:
     """Return the mean square of neighbours' differences over that of pixels at random; 0 = of little contrast."""
     if min(luma.shape) < 2 or np.ptp(luma) <= _WIDE:
         return 0.0
-    apart = sum(float((np.diff(luma, axis=axis) ** 2).mean()) for axis in (0, 1)) / 4
-    return apart / float(luma.var())
+    down = sum(_squares(luma[rows.start : rows.stop + 1], 0) for rows in row_blocks(luma)) / luma[1:].size
+    across = sum(_squares(luma[rows], 1) for rows in row_blocks(luma)) / luma[:, 1:].size
+    return (down + across) / 4 / float(luma.var())
+
+
+def _squares(luma: NDArray[np.float64], axis: int) -> float:
+    """Return the sum of the squares of neighbours' differences."""
+    apart = np.diff(luma, axis=axis)
+    return float(np.vdot(apart, apart))
 
 
 def _share_of_second_tone(luma: NDArray[np.float64]) -> float:
