@@ -7,7 +7,7 @@ solid ink, and their phase goes on from part to part. Bricks, windows, fabric an
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from .blocks import luma_weights
 from .channels import are_equal
 
 Floats = NDArray[np.float64]
+Number = TypeVar("Number", bound=np.generic)
 Frequency = tuple[float, float]
 """Down and across, in cycles a pixel."""
 Confidence = Literal["high", "medium"]
@@ -153,8 +154,8 @@ def _planes(tiles: list[NDArray[np.float32]], *, in_colour: bool) -> Iterator[li
         yield [tile[..., channel].astype(np.float64) for tile in tiles]
 
 
-def _tiles(levels: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """Yield tiles that are spread evenly, (N, N, C)."""
+def _tiles(levels: NDArray[Number]) -> Iterator[NDArray[Number]]:
+    """Yield tiles that are spread evenly, (N, N) or (N, N, C)."""
     side = min(TILE, *levels.shape[:2])
     for top in _starts(levels.shape[0], side):
         for left in _starts(levels.shape[1], side):
