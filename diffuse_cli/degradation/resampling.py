@@ -8,6 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+_WIDE = 256
+"""Columns at once: each needs few of a row's pixels, and a matrix for all would hold zeros."""
+
 
 def resize_window(x: Tensor, size: tuple[int, int], rows: slice, columns: slice) -> Tensor:
     """Return a window of `operators.resize(x, size)`, equal to it up to rounding, from the pixels that it needs.
@@ -20,9 +23,12 @@ def resize_window(x: Tensor, size: tuple[int, int], rows: slice, columns: slice)
     """
     if tuple(x.shape[-2:]) == size:
         return x[..., rows, columns]
-    row_weights, row_span = _bicubic(x.shape[-2], size[0], rows)
-    column_weights, column_span = _bicubic(x.shape[-1], size[1], columns)
-    return row_weights @ x[..., row_span, column_span] @ column_weights.T
+    weights, span = _bicubic(x.shape[-2], size[0], rows)
+    begins = range(columns.start, columns.stop, _WIDE)
+    parts = [_bicubic(x.shape[-1], size[1], slice(at, min(at + _WIDE, columns.stop))) for at in begins]
+    first, last = parts[0][1].start, parts[-1][1].stop
+    resized = weights @ x[..., span, first:last]
+    return torch.cat([resized[..., at.start - first : at.stop - first] @ across.T for across, at in parts], -1)
 
 
 def _bicubic(length: int, size: int, window: slice) -> tuple[Tensor, slice]:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -31,7 +32,10 @@ from .video.writer import write_clip
 from .webp_writer import write_animated_webp
 
 _LARGE = 1_000_000
-"""PNGs of more pixels are deflated at level 4: in half of the time, and 0 to 4 % larger if they are photographs."""
+"""PNGs of more pixels are deflated at level 4, or by runs alone, whichever suits them."""
+_TRIED_BANDS, _TRIED_ROWS = 8, 16
+_MOST_LARGER = 1.05
+"""Runs alone take half of the time. Photographs get 3 % smaller to 4 % larger by it, and drawings much larger."""
 
 
 def encode(stream: BinaryIO, pages: Iterable[Picture], kind: str, encoding: Encoding) -> str:
@@ -161,8 +165,21 @@ def _ancillary_chunks(source: Source, encoding: Encoding, *, gray: bool) -> list
 def _write_with_pillow(stream: BinaryIO, levels: Levels, kind: str, source: Source, encoding: Encoding) -> None:
     options = _options(kind, source, encoding, gray=levels.shape[2] < 3)
     if kind == "PNG" and levels.shape[0] * levels.shape[1] > _LARGE:
-        options["compress_level"] = 4
+        options |= _quick_deflation(levels)
     _save(stream, levels, kind, options)
+
+
+def _quick_deflation(levels: Levels) -> dict[str, int]:
+    """Return how a large PNG is deflated, as some of its rows tell."""
+    tops = np.linspace(0, max(len(levels) - _TRIED_ROWS, 0), _TRIED_BANDS).astype(int).tolist()
+    some = np.concatenate([levels[top : top + _TRIED_ROWS] for top in tops])
+    matches, runs = {"compress_level": 4}, {"compress_type": zlib.Z_RLE}
+    sizes = []
+    for options in (matches, runs):
+        stream = io.BytesIO()
+        _save(stream, some, "PNG", options)
+        sizes.append(stream.tell())
+    return runs if sizes[1] <= _MOST_LARGER * sizes[0] else matches
 
 
 def _save(stream: BinaryIO, levels: Levels, kind: str, options: dict[str, Any]) -> None:

@@ -82,6 +82,14 @@ def test_large_pngs_are_deflated_more_quickly_and_hold_the_same(
     assert (read_picture(tmp_path / "large.png").pixels == seen.pixels).all()
 
 
+def test_large_pngs_of_drawings_keep_their_matches() -> None:
+    """Runs alone suit photographs. A pattern that repeats would be many times as large."""
+    rng = np.random.default_rng(0)
+    dots = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    assert encoder._quick_deflation(np.tile(dots, (4, 8, 1))) == {"compress_level": 4}
+    assert "compress_type" in encoder._quick_deflation(rng.normal(128, 5, (256, 64, 3)).astype(np.uint8))
+
+
 def test_what_an_encoder_refuses_is_a_picture_error(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"a.jpg: cannot be written.*XMP data is too long"):
         write_picture(picture(source=Source(xmp=bytes(70000))), tmp_path / "a.jpg")

@@ -1,7 +1,11 @@
-"""--try: one picture made with several values of an option, and a sheet of the results to choose from."""
+"""--try: one picture made with several values of an option, and a sheet of the results to choose from.
+
+Of a clip that is the frame in the middle, computed with the fast network unless another one is named.
+"""
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -12,6 +16,7 @@ from ...errors import UsageError
 from ...images.encoding import CLIP_SUFFIXES
 from ..batch.inputs import PIPE
 from ..batch.refusals import check_outputs
+from ..options.clips import ClipOptions
 
 USUAL: Final = {
     "denoise": "noise", "restore": "noise", "deblur": "blur", "dejpeg": "jpeg", "super-resolve": "fidelity",
@@ -37,6 +42,10 @@ _ALONE: Final = (
 """Options that make no sense where results are only tried."""
 
 
+_OF_CLIPS: Final = {"start": None, "end": None, "frames": None, "codec": None, "crf": None, "preset": None}
+"""Options that a frame alone does not have."""
+
+
 def try_values(context: typer.Context, text: str, arguments: Sequence[str]) -> None:
     """Make a picture once for each value, lay the results out on one sheet, and print the command of each.
 
@@ -59,8 +68,11 @@ def try_values(context: typer.Context, text: str, arguments: Sequence[str]) -> N
     name, values = _asked(context, text)
     source, target = _files(context)
     with TemporaryDirectory(prefix="diffuse-try-") as folder:
-        made = [_made(context, name, value, Path(folder) / str(k)) for k, value in enumerate(values)]
-        before = read_picture(source, max_pixels=context.params["max_pixels"])
+        shown, params = source, context.params
+        if source.suffix.lower() in CLIP_SUFFIXES:
+            shown, params = _of_clip(context, source, Path(folder) / "frame.png")
+        made = [_made(context, params, name, value, Path(folder) / str(k)) for k, value in enumerate(values)]
+        before = read_picture(shown, max_pixels=context.params["max_pixels"])
         results = [rendered(read_picture(path)) for path in made]
     titles = [f"{name.replace('_', '-')} {value}" for value in values]
     sheet = choices(rendered(before), results, ["before", *titles])
@@ -97,7 +109,7 @@ def _files(context: typer.Context) -> tuple[Path, Path]:
         if given.get(name):
             raise UsageError(f"--try only shows results, so --{name.replace('_', '-')} has nothing to do; leave it out")
     single = len(inputs) == 1 and inputs[0] != PIPE and inputs[0].is_file() and not given["files_from"]
-    if not single or inputs[0].suffix.lower() in CLIP_SUFFIXES:
+    if not single or (inputs[0].suffix.lower() in CLIP_SUFFIXES and not given.keys() >= _OF_CLIPS.keys()):
         raise UsageError("--try takes one picture; name its file")
     named = given["output"]
     target = inputs[0].with_name(f"{inputs[0].stem}.try.png") if named is None else Path(named)
@@ -107,13 +119,37 @@ def _files(context: typer.Context) -> tuple[Path, Path]:
     return inputs[0], target
 
 
-def _made(context: typer.Context, name: str, value: str, folder: Path) -> Path:
+def _of_clip(context: typer.Context, clip: Path, target: Path) -> tuple[Path, dict[str, Any]]:
+    """Write the frame in the middle of a clip, or of its part. Return its file, and the options for it.
+
+    Raises:
+        UsageError: the part is empty, or a time is none.
+        PictureError: the clip cannot be read.
+    """
+    from ...diffusion.checkpoint import FAST_MODEL
+    from ...images.image_io import read_pages, write_picture
+    from ...images.picture import Source
+
+    given = context.params
+    part = ClipOptions(start=given["start"], end=given["end"], frames=given["frames"]).part()
+    first = next(read_pages(clip, max_pixels=given["max_pixels"], part=part))
+    assert first.source.clip is not None
+    frame = next(read_pages(clip, max_pixels=given["max_pixels"], part=first.source.clip.clip.middle))
+    write_picture(replace(frame, source=Source()), target)
+    source = context.get_parameter_source("model")
+    is_named = source is not None and source.name != "DEFAULT"
+    model = given["model"] if is_named else FAST_MODEL
+    typer.echo(f"{clip}: the frame in the middle, computed with {model}", err=True)
+    return target, {**given, **_OF_CLIPS, "inputs": [target], "model": model}
+
+
+def _made(context: typer.Context, params: Mapping[str, Any], name: str, value: str, folder: Path) -> Path:
     """Return the result of one value."""
     option: Any = next(p for p in context.command.params if p.name == name)
     folder.mkdir()
     target = folder / "result.png"
     changed: Mapping[str, Any] = {
-        **context.params, name: option.process_value(context, value), "output": str(target), "format": "png",
+        **params, name: option.process_value(context, value), "output": str(target), "format": "png",
         "quiet": True, "resume": False,
     }  # fmt: skip
     callback: Any = context.command.callback

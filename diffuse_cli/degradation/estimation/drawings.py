@@ -5,11 +5,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ...system.arrays import row_blocks
 from . import channels
 
 _SIDE: Final = 8
 _LEAST_SHARE: Final = 0.1
 _FEW_LEVELS: Final = 32
+_SOME_ROWS: Final = 64
+"""Rows of a picture that mostly have more levels already."""
 _WIDE: Final = 128
 _UNLIKE: Final = (0.55, 0.25)
 """Least mean square of neighbours' differences, as a share of that of pixels at random; the same where two tones rule.
@@ -47,6 +50,9 @@ def has_few_levels(levels: NDArray[np.float32]) -> bool:
     Args:
         levels: (H, W, C), 0..255.
     """
+    some = channels.mean(levels[:: max(len(levels) // _SOME_ROWS, 1)])
+    if len(np.unique(some.round())) > _FEW_LEVELS:
+        return False
     luma = channels.mean(levels)
     return bool(np.ptp(luma) > _WIDE) and len(np.unique(luma.round())) <= _FEW_LEVELS
 
@@ -78,8 +84,15 @@ def _unlike(luma: NDArray[np.float64]) -> float:
     """Return the mean square of neighbours' differences over that of pixels at random; 0 = of little contrast."""
     if min(luma.shape) < 2 or np.ptp(luma) <= _WIDE:
         return 0.0
-    apart = sum(float((np.diff(luma, axis=axis) ** 2).mean()) for axis in (0, 1)) / 4
-    return apart / float(luma.var())
+    down = sum(_squares(luma[rows.start : rows.stop + 1], 0) for rows in row_blocks(luma)) / luma[1:].size
+    across = sum(_squares(luma[rows], 1) for rows in row_blocks(luma)) / luma[:, 1:].size
+    return (down + across) / 4 / float(luma.var())
+
+
+def _squares(luma: NDArray[np.float64], axis: int) -> float:
+    """Return the sum of the squares of neighbours' differences."""
+    apart = np.diff(luma, axis=axis)
+    return float(np.vdot(apart, apart))
 
 
 def _share_of_second_tone(luma: NDArray[np.float64]) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...system.arrays import row_blocks
+from .channels import are_equal
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -126,7 +127,7 @@ def find_impulses(levels: Floats, opaque: Mask | None = None) -> Impulses:
     seen = max(int(opaque.sum()) if opaque is not None else h * w, 1)
     inside = opaque
     opaque = None if opaque is None else np.pad(opaque, _REACH)
-    equal = channels == 3 and bool((levels == levels[..., :1]).all())
+    equal = channels == 3 and are_equal(levels)
     for channel in range(1 if equal else channels):
         found, share = _in_plane(np.pad(levels[..., channel], _REACH, mode="reflect"), opaque)
         if found is None:
@@ -262,9 +263,11 @@ def _grid(shape: tuple[int, ...], opaque: Mask | None) -> tuple[Places, float]:
     return (row, column), every
 
 
-def _windows(x: Floats, row: NDArray[np.intp], column: NDArray[np.intp]) -> Iterator[tuple[slice, Floats]]:
+def _windows(
+    x: Floats, row: NDArray[np.intp], column: NDArray[np.intp], reach: int = _REACH
+) -> Iterator[tuple[slice, Floats]]:
     """Yield what is around pixels, (n, 48), in parts; the eight neighbours come first, then the rest of 5 x 5."""
-    side = range(-_REACH, _REACH + 1)
+    side = range(-reach, reach + 1)
     offsets = sorted(((i, j) for i in side for j in side if i or j), key=lambda o: max(abs(o[0]), abs(o[1])))
     down, across = np.array(offsets).T
     for start in range(0, len(row), _CHUNK):
@@ -275,8 +278,8 @@ def _windows(x: Floats, row: NDArray[np.intp], column: NDArray[np.intp]) -> Iter
 def _local_spread(x: Floats, row: NDArray[np.intp], column: NDArray[np.intp]) -> Floats:
     """Return the std around pixels, (N,), as `_trimmed` tells it."""
     spread = np.empty(len(row), np.float32)
-    for part, around in _windows(x, row, column):
-        spread[part] = _trimmed(np.sort(around[:, :24], 1))
+    for part, around in _windows(x, row, column, 2):
+        spread[part] = _trimmed(np.sort(around, 1))
     return spread
 
 

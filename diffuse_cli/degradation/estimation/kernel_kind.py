@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 Kind = Literal["Gaussian", "motion", "defocus"]
 _SIDE: Final = 128
 _LARGEST: Final = 1024
+_AT_ONCE: Final = 16
+"""Kernels whose numbers fit into a processor's cache together."""
 _SLOPES: Final = (2.0, 2.4, 2.8, 3.2)
 _FARTHEST: Final = 3.0
 """The most that one frequency may be off, as a logarithm of its power."""
@@ -79,7 +81,7 @@ def blur_kind(levels: NDArray[np.float32], noise: float) -> BlurKind | None:
     if min(levels.shape[:2]) < _SMALLEST:
         return None
     weights = luma_weights(levels.shape[2]).astype(np.float64)
-    plane = _Plane(levels.astype(np.float64) @ weights, float((weights**2).sum()) * noise**2 + _ROUNDING)
+    plane = _Plane(_middle(levels) @ weights, float((weights**2).sum()) * noise**2 + _ROUNDING)
     stds = np.arange(0, 6.01, 0.1)
     misfits = plane.misfit(np.stack([plane.gaussian(std) for std in stds]))
     gaussian, misfit = float(stds[misfits.argmin()]), float(misfits.min())
@@ -132,15 +134,17 @@ class _Plane:
         Args:
             kernels: (n, frequencies), squares of transforms.
         """
-        best: Floats = np.min([self._misfit(self.radius**-slope * kernels) for slope in _SLOPES], 0)
-        return best
+        falls = [self.radius**-slope for slope in _SLOPES]
+        parts = [kernels[begin : begin + _AT_ONCE] for begin in range(0, len(kernels), _AT_ONCE)]
+        return np.concatenate([np.min([self._misfit(fall * part) for fall in falls], 0) for part in parts])
 
     def _misfit(self, shape: Floats) -> Floats:
         least = 1e-6 * shape.max(1, keepdims=True)
         a = np.exp((np.log(self.power) - np.log(shape + least)).mean(1, keepdims=True))
         for _ in range(8):  # Gauss and Newton, for ln A
-            model = a * shape + self.floor
-            share = a * shape / model
+            share = a * shape
+            model = share + self.floor
+            share /= model
             step = (share * (self.power / model - 1)).sum(1, keepdims=True) / (share**2).sum(1, keepdims=True)
             a = a * np.exp(np.clip(step, -1, 1))
         off = np.abs(np.log(self.power / (a * shape + self.floor)))
@@ -175,14 +179,19 @@ class _Plane:
         return "motion", values, float(found.fun)
 
 
+def _middle(levels: NDArray[np.float32]) -> Floats:
+    """Return the middle of a picture, at most 1024 pixels a side."""
+    h, w = (min(n, _LARGEST) for n in levels.shape[:2])
+    top, left = (levels.shape[0] - h) // 2, (levels.shape[1] - w) // 2
+    return levels[top : top + h, left : left + w].astype(np.float64)
+
+
 def _mean_power(luma: Floats) -> Floats:
-    """Return the mean power of overlapping windows of the middle. White noise has its variance."""
-    h, w = (min(n, _LARGEST) for n in luma.shape)
-    top, left = (luma.shape[0] - h) // 2, (luma.shape[1] - w) // 2
+    """Return the mean power of overlapping windows. White noise has its variance."""
     window = np.outer(np.hanning(_SIDE), np.hanning(_SIDE))
     total, count = np.zeros((_SIDE, _SIDE // 2 + 1)), 0
-    for i in range(top, top + h - _SIDE + 1, _SIDE // 2):
-        for j in range(left, left + w - _SIDE + 1, _SIDE // 2):
+    for i in range(0, luma.shape[0] - _SIDE + 1, _SIDE // 2):
+        for j in range(0, luma.shape[1] - _SIDE + 1, _SIDE // 2):
             part = luma[i : i + _SIDE, j : j + _SIDE]
             part = (part - (part * window).sum() / window.sum()) * window
             total += np.abs(np.fft.rfft2(part)) ** 2 / (window**2).sum()

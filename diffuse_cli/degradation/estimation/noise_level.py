@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import content
+from .channels import are_equal
 from .chen import estimate_colour
 from .ponomarenko import FEWEST_BLOCKS, estimate_planes
 
@@ -59,7 +60,7 @@ def estimate_noise(levels: NDArray[np.float32], *, clips: bool) -> NoiseEstimate
         return NoiseEstimate(level=0.0, nominal=0.0, method="constant")
     if min(levels.shape[:2]) < 8 or (levels.shape[0] - 7) * (levels.shape[1] - 7) < FEWEST_BLOCKS:
         return NoiseEstimate(level=0.0, nominal=0.0, method="too small")
-    if levels.shape[2] == 1 or bool(np.all(levels == levels[:, :, :1])):
+    if are_equal(levels):
         return _floored(_by_planes(levels[:, :, :1], clips))
     found = estimate_colour(levels, clips)
     if found is None:

@@ -134,6 +134,22 @@ def _lower_line(x: Floats, y: Floats, weights: Floats) -> tuple[float, float]:
     return min((line for line in lines if min(line) >= 0), key=loss)
 
 
+def _level_blocks(levels: NDArray[np.float32]) -> tuple[Floats, Floats, Floats]:
+    """Return the blocks of 16 rows (N, 16, 16) without their slopes, their stds, and those of their means of 4x4.
+
+    Flatness is judged by what a mean of 4x4 leaves, where white noise is weak whatever its level.
+    """
+    luma = channels.mean(levels, np.float64)
+    across = luma.shape[1] // 16
+    blocks = np.ascontiguousarray(luma[:, : across * 16].reshape(16, across, 16).transpose(1, 0, 2))
+    t = np.arange(16) - 7.5
+    for axis in (t[:, None], t[None]):  # brightness that changes evenly is not noise
+        blocks -= (blocks * axis).mean((1, 2), keepdims=True) / (axis**2).mean() * axis
+    blocks -= blocks.mean((1, 2), keepdims=True)
+    coarse = blocks.reshape(-1, 4, 4, 4, 4).mean((2, 4)).std((1, 2))
+    return blocks, blocks.std((1, 2)), coarse
+
+
 def whiteness(levels: NDArray[np.float32]) -> float:
     """Return twice the std of 2x2 means over the std, in the flattest blocks: 1 for white noise, more for smooth noise.
 
@@ -143,16 +159,8 @@ def whiteness(levels: NDArray[np.float32]) -> float:
     Returns:
         The median over the flattest fiftieth of 16x16 blocks; NaN where none has noise.
     """
-    luma = channels.mean(levels, np.float64)
-    down, across = luma.shape[0] // 16, luma.shape[1] // 16
-    blocks = luma[: down * 16, : across * 16].reshape(down, 16, across, 16).transpose(0, 2, 1, 3).reshape(-1, 16, 16)
-    t = np.arange(16) - 7.5
-    for axis in (t[:, None], t[None]):  # brightness that changes evenly is not noise
-        blocks = blocks - (blocks * axis).mean((1, 2), keepdims=True) / (axis**2).mean() * axis
-    blocks = blocks - blocks.mean((1, 2), keepdims=True)
-    stds = blocks.std((1, 2))
-    # Flatness is judged by what a mean of 4x4 leaves, where white noise is weak whatever its level.
-    coarse = blocks.reshape(-1, 4, 4, 4, 4).mean((2, 4)).std((1, 2))
+    rows = [_level_blocks(levels[top : top + 16]) for top in range(0, levels.shape[0] - 15, 16)]
+    blocks, stds, coarse = (np.concatenate(part) for part in zip(*rows, strict=True))
     order = np.argsort(coarse)
     flat = order[stds[order] > 0.5][: max(int(_FLATTEST * len(order)), 8)]
     if len(flat) == 0:

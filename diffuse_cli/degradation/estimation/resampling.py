@@ -44,13 +44,13 @@ def estimate_resampling(levels: NDArray[np.float32]) -> Resampling:
     Args:
         levels: (H, W, C), 0..255.
     """
-    luma = channels.mean(levels, np.float64)
-    if min(luma.shape) < _SMALLEST:
+    h, w = levels.shape[:2]
+    if min(h, w) < _SMALLEST:
         return Resampling(factor=None, source=None, evidence=0.0)
-    width, across = _source_length(luma)
-    height, down = _source_length(luma.T)
+    width, across = _source_length(channels.mean(levels[:: _step(h)], np.float64))
+    height, down = _source_length(channels.mean(levels[:, :: _step(w)], np.float64).T)
     evidence = min(across, down)
-    factors = luma.shape[0] / height, luma.shape[1] / width
+    factors = h / height, w / width
     # Both directions must agree, or it is a texture's own period.
     same = abs(factors[0] - factors[1]) < 0.03 * max(factors)
     if evidence < _EVIDENCE or not same or min(factors) < _LEAST_FACTOR:
@@ -58,11 +58,14 @@ def estimate_resampling(levels: NDArray[np.float32]) -> Resampling:
     return Resampling(factor=(factors[0] * factors[1]) ** 0.5, source=(height, width), evidence=evidence)
 
 
+def _step(lines: int) -> int:
+    return max(lines // _MOST_LINES, 1)
+
+
 def _source_length(rows: Floats) -> tuple[int, float]:
     """Return the length that rows (N, L) were enlarged from, and by how many stds it stands out."""
     from scipy.fft import dct
 
-    rows = rows[:: max(len(rows) // _MOST_LINES, 1)]
     coefficients = dct(rows, axis=1)
     signs = np.where(np.abs(coefficients) > _ROUNDING, np.sign(coefficients), 0.0)
     length = rows.shape[1]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import WHITE, at_ends
+from .channels import are_equal
 
 Floats = NDArray[np.float64]
 Levels = NDArray[np.float32]
@@ -94,15 +95,25 @@ def find_row_noise(levels: Levels, opaque: NDArray[np.bool_] | None = None) -> t
         opaque: (H, W), True where the picture is seen. None: everywhere.
     """
     found: list[RowNoise] = []
+    if min(levels.shape[:2]) < _LEAST_SIDE:
+        return ()
     for by_columns in (False, True):
+        rows = _read(levels, opaque, by_columns=by_columns)
         for search in (_hum, _random):
-            turned = levels.transpose(1, 0, 2) if by_columns else levels
-            seen = opaque.T if by_columns and opaque is not None else opaque
-            one = search(turned, seen, by_columns=by_columns)
+            one = search(rows, by_columns=by_columns)
             if one is not None:
                 found.append(one)
                 levels = without(levels, one)
+                rows = _read(levels, opaque, by_columns=by_columns)
     return tuple(found)
+
+
+def _read(levels: Levels, opaque: NDArray[np.bool_] | None, *, by_columns: bool) -> "_Rows":
+    turned = levels.transpose(1, 0, 2) if by_columns else levels
+    seen = opaque.T if by_columns and opaque is not None else opaque
+    channels = levels.shape[2]
+    planes = [_Plane(turned[..., c], seen) for c in range(1 if are_equal(levels) else channels)]
+    return _Rows(planes, [_parts(plane, _COLUMNS) for plane in planes], channels)
 
 
 def without(levels: Levels, noise: RowNoise) -> Levels:
@@ -147,33 +158,41 @@ class _Plane(NamedTuple):
         return np.where(unknown, np.float32(np.nan), values)
 
 
+class _Rows(NamedTuple):
+    """The rows of a picture, as both searches read them.
+
+    Attributes:
+        planes: its channels; one if all are the same.
+        parts: some columns of each, as `_parts` returns them.
+        channels: of the picture.
+    """
+
+    planes: list[_Plane]
+    parts: list[Levels]
+    channels: int
+
+
 # Random offsets ------------------------------------------------------------------------------------------------------
 
 
-def _random(levels: Levels, opaque: NDArray[np.bool_] | None, *, by_columns: bool) -> RowNoise | None:
-    h, w, channels = levels.shape
-    if min(h, w) < _LEAST_SIDE:
-        return None
-    equal = channels == 3 and bool((levels == levels[..., :1]).all())
-    planes = [_Plane(levels[..., c], opaque) for c in range(1 if equal else channels)]
-    read = [_agreement(plane) for plane in planes]
+def _random(rows: _Rows, *, by_columns: bool) -> RowNoise | None:
+    read = [_agreement(parts) for parts in rows.parts]
     if not any(level >= _LEAST_LEVEL and agreement >= _AGREEMENT for level, agreement in read):
         return None
-    offsets = np.zeros((h, channels), np.float32)
-    for c, (plane, (level, agreement)) in enumerate(zip(planes, read, strict=True)):
+    offsets = np.zeros((len(rows.planes[0].levels), rows.channels), np.float32)
+    for c, (plane, (level, agreement)) in enumerate(zip(rows.planes, read, strict=True)):
         if level >= _LEAST_LEVEL / 2 and agreement >= _AGREEMENT / 2:
             offsets[:, c] = _offsets(plane, level)
-    if equal:
+    if len(rows.planes) == 1:
         offsets[:] = offsets[:, :1]
     return RowNoise(offsets=offsets, level=max(level for level, _ in read), by_columns=by_columns)
 
 
-def _agreement(plane: _Plane) -> tuple[float, float]:
+def _agreement(parts: Levels) -> tuple[float, float]:
     """Return the std of the offsets of rows, and how far the parts agree on them.
 
     Both are 0 if the offsets are not random.
     """
-    parts = _parts(plane, _COLUMNS)
     if parts.shape[1] < _FEWEST_PARTS:
         return 0.0, 0.0
     bent = _middle(parts[1:-1] - (parts[:-2] + parts[2:]) / 2)
@@ -246,26 +265,22 @@ def _link(parts: Levels, lag: int, level: float) -> tuple[Floats, Floats]:
 # Hum -----------------------------------------------------------------------------------------------------------------
 
 
-def _hum(levels: Levels, opaque: NDArray[np.bool_] | None, *, by_columns: bool) -> RowNoise | None:
-    h, w, channels = levels.shape
-    if min(h, w) < _LEAST_SIDE:
-        return None
-    equal = channels == 3 and bool((levels == levels[..., :1]).all())
-    planes = [_Plane(levels[..., c], opaque) for c in range(1 if equal else channels)]
-    steps = [_steps(plane) for plane in planes]
+def _hum(rows: _Rows, *, by_columns: bool) -> RowNoise | None:
+    steps = [_steps(parts) for parts in rows.parts]
     waves = [_wave(step) for step in steps]
     best = max(waves, key=lambda wave: wave[1])
-    clearest = planes[waves.index(best)]
-    if best[1] == 0 or not _is_pure(clearest, best[0]) or not _is_in_strips(clearest, best[0]):
+    clearest = waves.index(best)
+    if best[1] == 0 or not _is_pure(rows.parts[clearest], best[0]):
+        return None
+    if not _is_in_strips(rows.planes[clearest], best[0]):
         return None
     offsets = np.stack([_sine(step, best[0]) for step in steps], 1).astype(np.float32)
-    offsets = np.broadcast_to(offsets, (h, channels)).copy()
+    offsets = np.broadcast_to(offsets, (len(offsets), rows.channels)).copy()
     return RowNoise(offsets=offsets, level=float(offsets.std(0).max()), by_columns=by_columns, period=1 / best[0])
 
 
-def _steps(plane: _Plane) -> Floats:
+def _steps(parts: Levels) -> Floats:
     """Return the differences of neighbouring rows in each part, (H - 1, parts). Edges are cut down."""
-    parts = _parts(plane, _COLUMNS)
     return _cut_steps(_middle(parts[1:] - parts[:-1]))
 
 
@@ -330,9 +345,8 @@ def _wave(steps: Floats) -> tuple[float, float]:
     return (float(exact), amplitude) if told else (0.0, 0.0)
 
 
-def _is_pure(plane: _Plane, frequency: float) -> bool:
+def _is_pure(parts: Levels, frequency: float) -> bool:
     """Return whether a sine has no harmonics, the jumps of a repeated picture included."""
-    parts = _parts(plane, _COLUMNS)
     steps = np.nan_to_num(_middle(parts[1:] - parts[:-1]))
     several = np.array([k * frequency for k in (1, 2, 3) if k * frequency < 0.5])
     found = np.abs(_spectrum(steps, several).mean(1))
@@ -374,6 +388,9 @@ def _parts(plane: _Plane, columns: int) -> Levels:
 def _middle(values: NDArray[np.floating]) -> Floats:
     """Return the mean of the middle half of values along the last axis; NaN is left out, and comes of too few."""
     ordered = np.sort(values, -1)  # NaN last
+    if values.size and not np.isnan(ordered[..., -1]).any():  # nothing is missing
+        count = values.shape[-1]
+        return np.asarray(ordered[..., count // 4 : count - count // 4].mean(-1, dtype=np.float64))
     known = values.shape[-1] - np.isnan(values).sum(-1)
     place = np.arange(values.shape[-1])
     inside = (place >= (known // 4)[..., None]) & (place < (known - known // 4)[..., None])

@@ -7,7 +7,7 @@ solid ink, and their phase goes on from part to part. Bricks, windows, fabric an
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from ...images.image_io import Picture
 from ...images.units import LEVEL
 from .blocks import luma_weights
+from .channels import are_equal
 
 Floats = NDArray[np.float64]
+Number = TypeVar("Number", bound=np.generic)
 Frequency = tuple[float, float]
 """Down and across, in cycles a pixel."""
 Confidence = Literal["high", "medium"]
@@ -111,7 +113,8 @@ def find_screens(levels: NDArray[np.float32]) -> tuple[Screen, ...]:
     """
     if min(levels.shape[:2]) < _SMALLEST:
         return ()
-    planes = [tiles for plane in _planes(levels) if _has_tones(tiles := list(_tiles(plane)))]
+    in_colour = levels.shape[2] == 3 and not are_equal(levels)
+    planes = [tiles for tiles in _planes(list(_tiles(levels)), in_colour=in_colour) if _has_tones(tiles)]
     pairs = [(tiles, carriers) for tiles in planes for carriers in _pairs(_mean_log_power(tiles))]
     found = _different([screen for tiles, carriers in pairs if (screen := _judged(tiles, carriers)) is not None])
     if not found or len(planes) == 1:
@@ -143,20 +146,20 @@ def _ink(tiles: list[Floats], carriers: tuple[Frequency, Frequency], confidence:
     return _screen(carriers, amplitude, confidence)
 
 
-def _planes(levels: NDArray[np.float32]) -> Iterator[Floats]:
-    """Yield luma, and the channels of a colour picture."""
-    yield levels.astype(np.float64) @ luma_weights(levels.shape[2]).astype(np.float64)
-    if levels.shape[2] == 3 and bool((levels[..., :1] != levels[..., 1:]).any()):
-        for channel in range(3):
-            yield levels[..., channel].astype(np.float64)
+def _planes(tiles: list[NDArray[np.float32]], *, in_colour: bool) -> Iterator[list[Floats]]:
+    """Yield tiles of luma, and of the channels of a colour picture."""
+    weights = luma_weights(tiles[0].shape[2]).astype(np.float64)
+    yield [tile.astype(np.float64) @ weights for tile in tiles]
+    for channel in range(3 if in_colour else 0):
+        yield [tile[..., channel].astype(np.float64) for tile in tiles]
 
 
-def _tiles(plane: Floats) -> Iterator[Floats]:
-    """Yield tiles that are spread evenly."""
-    side = min(TILE, *plane.shape)
-    for top in _starts(plane.shape[0], side):
-        for left in _starts(plane.shape[1], side):
-            yield plane[top : top + side, left : left + side]
+def _tiles(levels: NDArray[Number]) -> Iterator[NDArray[Number]]:
+    """Yield tiles that are spread evenly, (N, N) or (N, N, C)."""
+    side = min(TILE, *levels.shape[:2])
+    for top in _starts(levels.shape[0], side):
+        for left in _starts(levels.shape[1], side):
+            yield levels[top : top + side, left : left + side]
 
 
 def _starts(length: int, side: int) -> list[int]:

@@ -56,7 +56,9 @@ def estimate_blur(levels: NDArray[np.float32], noise: float) -> Blur:
     if min(levels.shape[:2]) < _SMALLEST:
         return Blur(std=None, spread=math.inf, misfit=math.inf, slope=math.nan)
     weights = luma_weights(levels.shape[2]).astype(np.float64)
-    frequencies, power = radial_power(levels.astype(np.float64) @ weights)
+    h, w = (min(n, _LARGEST) for n in levels.shape[:2])
+    top, left = (levels.shape[0] - h) // 2, (levels.shape[1] - w) // 2
+    frequencies, power = radial_power(levels[top : top + h, left : left + w].astype(np.float64) @ weights)
     floor = float((weights**2).sum()) * noise**2 + _ROUNDING
     return _fit(frequencies, np.log(power), math.log(floor))
 
@@ -65,13 +67,11 @@ def radial_power(luma: Floats) -> tuple[Floats, Floats]:
     """Return frequencies in cycles a pixel and the mean power at each, without the axes. White noise has its variance.
 
     Args:
-        luma: (H, W); of a very large picture the middle is used.
+        luma: (H, W).
     """
-    h, w = (min(n, _LARGEST) for n in luma.shape)
-    top, left = (luma.shape[0] - h) // 2, (luma.shape[1] - w) // 2
+    h, w = luma.shape
     window = np.outer(np.hanning(h), np.hanning(w))
-    part = luma[top : top + h, left : left + w]
-    part = (part - (part * window).sum() / window.sum()) * window
+    part = (luma - (luma * window).sum() / window.sum()) * window
     power = np.abs(np.fft.rfft2(part)) ** 2 / (window**2).sum()
     down, across = np.fft.fftfreq(h)[:, None], np.fft.rfftfreq(w)[None]
     radius = np.hypot(down, across)

@@ -14,7 +14,7 @@ Floats = NDArray[np.float32]
 SIDE: Final = 8
 HALO: Final = 32
 """Rows beyond a band that its own rows depend on: the filters reach 16, the chroma of a block 16."""
-_BAND_NUMBERS: Final = 1 << 20
+_BAND_NUMBERS: Final = 1 << 22
 _CENTRE: Final = np.float32(128)
 _TO_YCC: Final = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 _TO_RGB: Final = np.linalg.inv(_TO_YCC.astype(np.float64)).astype(np.float32)
@@ -86,7 +86,7 @@ def planes_of(levels: Floats) -> list[Floats]:
     centred = levels - _CENTRE
     if levels.shape[2] == 1:
         return [centred[..., 0]]
-    return list(np.moveaxis(centred @ _TO_YCC.T, 2, 0))
+    return list((_TO_YCC @ centred.reshape(-1, 3).T).reshape(3, *levels.shape[:2]))
 
 
 def levels_of(planes: Sequence[Floats]) -> Floats:
@@ -99,8 +99,16 @@ def shrunk(plane: Floats, cell: tuple[int, int]) -> Floats:
     """Return a plane's means over cells, as the coder makes its chroma."""
     if cell == (1, 1):
         return plane
-    rows, columns = plane.shape[0] // cell[0], plane.shape[1] // cell[1]
-    return np.asarray(plane.reshape(rows, cell[0], columns, cell[1]).mean((1, 3)))
+    rows = _sum([plane[k :: cell[0]] for k in range(cell[0])])  # a mean over such short axes takes five times as long
+    total = _sum([rows[:, k :: cell[1]] for k in range(cell[1])])
+    return np.asarray(total / np.float32(cell[0] * cell[1]))
+
+
+def _sum(parts: Sequence[Floats]) -> Floats:
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total += part
+    return total
 
 
 def repeated(plane: Floats, cell: tuple[int, int]) -> Floats:

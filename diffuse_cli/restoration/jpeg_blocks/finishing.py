@@ -76,12 +76,13 @@ def within_intervals(
     work = _Work(x, picture, coding, channels=1 if gray else 3)
     out = empty_picture((x.shape[-2], x.shape[-1]))
     result = coding.as_coded(out[0].permute(1, 2, 0).numpy())
+    smooth = smooth and any(coded.step > _FINE for coded in coding.planes)
     surfaces = work.surfaces() if smooth else [None] * len(coding.planes)
     for rows, around in work.canvas.bands():
         band = work.band(around)
         planes = work.finished(band, surfaces, smooth=smooth)
         inner = slice(rows.start - around.start, rows.stop - around.start)
-        levels = levels_of(planes)[inner]
+        levels = levels_of([plane[inner] for plane in planes])
         work.canvas.paste(levels / np.float32(LEVEL) - np.float32(1), rows, result)
     return out
 
@@ -136,7 +137,7 @@ class _Work:
 
     def finished(self, band: _Band, surfaces: "Sequence[_Surface | None]", *, smooth: bool) -> list[Floats]:
         """Return the planes of a band, finished."""
-        if not smooth or all(coded.step <= _FINE for coded in self.planes):
+        if not smooth:
             return band.estimate
         planes = self._on_surfaces(band, surfaces)
         for number, coded in enumerate(self.planes[1:], start=1):
@@ -151,7 +152,7 @@ class _Work:
         for number, (surface, coded) in enumerate(zip(surfaces, self.planes, strict=True)):
             if surface is None:
                 continue
-            height, belief = (self._drawn(array, band.rows) for array in (surface.means, surface.belief))
+            height, belief = self._drawn(np.stack([surface.means, surface.belief]), band.rows)
             unlike += ((planes[number] - height) / np.float32(_LIKE * coded.step)) ** 2 / 2
             drawn.append((number, height, np.clip(belief, 0, 1)))
         like = np.exp(-unlike)
@@ -160,9 +161,9 @@ class _Work:
         return planes
 
     def _drawn(self, blocks: Floats, rows: slice) -> Floats:
-        """Return numbers of blocks (rows, columns) at each pixel of a band."""
-        x = torch.from_numpy(np.ascontiguousarray(blocks))[None, None]
-        return resize_window(x, self.canvas.size, rows, slice(0, self.canvas.size[1]))[0, 0].numpy()
+        """Return numbers of blocks (C, rows, columns) at each pixel of a band."""
+        x = torch.from_numpy(np.ascontiguousarray(blocks))[None]
+        return resize_window(x, self.canvas.size, rows, slice(0, self.canvas.size[1]))[0].numpy()
 
 
 def _surface(stored: Floats, estimate: Floats, flat: Flags, coded: Plane) -> "_Surface | None":

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import pixels
+from tests.helpers import clips
 from tests.helpers.program import Program
 
 
@@ -59,3 +60,15 @@ def test_what_cannot_be_tried_is_refused(run: Program, cat: Path, arguments: lis
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert sorted(path.name for path in cat.parent.iterdir()) == before
+
+
+def test_of_a_clip_the_frame_in_the_middle_is_tried(run: Program, toy_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    clips.save(tmp_path / "a.mp4", noise=8)
+    result = run("denoise", "a.mp4", "--try", "5,20", "--model", toy_file, "--end", "0.1", "--crf", "30")
+    assert result.exit_code == 0, result.stderr
+    assert f"a.mp4: the frame in the middle, computed with {toy_file}" in result.stderr
+    assert pixels(tmp_path / "a.try.png").shape[1] > 3 * 48
+    assert result.stdout.splitlines()[0].endswith("--end 0.1 --crf 30 --noise 5")
+    refused = run("inpaint", "a.mp4", "--box", "4,4,9,9", "--try", "grow=0,4", "--model", toy_file)
+    assert (refused.exit_code, "takes one picture" in refused.stderr) == (2, True)
