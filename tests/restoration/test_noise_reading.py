@@ -123,6 +123,28 @@ def test_too_little_too_unlikely_and_what_looks_white_is_left_to_the_estimators_
     assert isinstance(found.observation(white(15)), NoisyPicture)
 
 
+def test_less_likely_noise_is_removed_from_a_jpeg_without_fine_texture_alone() -> None:
+    stored = Picture(pixels=FLAT.pixels, source=Source(jpeg=jpeg_coding(75, "4:2:0")))
+    soft = reads(4, 0.6, chance=0.25, by_texture=0.1, correlation=0.6)
+    found = find_noise(stored, lambda _: soft)
+    assert (found.level > 4, found.chance) == (True, 0.25)
+    for picture, photo in (
+        (FLAT, soft),
+        (stored, soft._replace(chance=0.15)),
+        (stored, soft._replace(grain=0.3)),
+        (stored, soft._replace(by_texture=-0.15)),
+    ):
+        assert find_noise(picture, functools.partial(returned, photo)).level == 0
+
+
+def test_sand_is_no_noise() -> None:
+    """Texture of luma alone, which the core spares where there is more of it."""
+    sand = reads(9, 0.4, by_texture=-0.7)._replace(chroma=0.004)
+    assert find_noise(white(9), lambda _: sand) == FoundNoise(level=0.0)
+    for other in (sand._replace(chroma=sand.luma), sand._replace(by_texture=-0.5)):
+        assert find_noise(FLAT, functools.partial(returned, other)).level > 0
+
+
 def test_what_only_the_estimators_of_white_noise_see_is_not_removed() -> None:
     """Fur and the edges of text look like white noise to them, and not to the core."""
     assert find_noise(white(15), lambda _: reads(0.5, 0.5)) == FoundNoise(level=0.0)
@@ -171,7 +193,7 @@ def test_noise_is_read_by_the_network_that_the_regressor_knows(
 
 def test_statistics_are_finite_on_anything(toy: Model) -> None:
     for x in (torch.zeros(1, 3, 64, 64), torch.ones(1, 3, 32, 96), torch.rand(1, 3, 48, 48) * 2 - 1):
-        found = statistics([x, x], toy.network)
+        found = statistics([x, x], toy.network, quality=75)
         assert found.shape == (INPUTS,)
         assert bool(found.isfinite().all())
 
