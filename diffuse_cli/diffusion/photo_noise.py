@@ -1,8 +1,8 @@
 """The core as its own noise estimator: how strong and how coarse a photograph's noise is, and how sure that is.
 
-The core is called three times on a few crops, told little noise, much, and coarse noise. What it takes away is a clean view of what may be
-noise. Noise is everywhere and texture is not, so statistics over blocks tell them apart. A small regressor turns them
-into numbers. It is trained on crops whose noise is known (training/photo_noise.py).
+The core is called three times on a few crops, told little noise, much, and coarse noise. What it takes away is a clean
+view of what may be noise. Noise is everywhere and texture is not, so statistics over blocks tell them apart. A small
+regressor turns them into numbers. It is trained on crops whose noise is known (training/photo_noise.py).
 """
 
 import math
@@ -139,9 +139,7 @@ def save_regressor(regressor: Regressor, path: Path, summary: dict[str, str]) ->
     save_weights(regressor.state_dict(), path, form=FORMAT, summary=summary)
 
 
-def read_noise(
-    crops: Sequence[Tensor], network: UNet, regressor: Regressor, quality: float = 100.0
-) -> PhotoNoise:
+def read_noise(crops: Sequence[Tensor], network: UNet, regressor: Regressor, quality: float = 100.0) -> PhotoNoise:
     """Read the noise of a photograph from crops of it.
 
     Args:
