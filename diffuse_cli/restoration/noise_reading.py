@@ -74,10 +74,10 @@ Smoothing fine texture costs more than noise left, and fine grain looks like fin
 are not soft this gains 0.06 dB over half of the doubt at every grain.
 """
 CODED: Final = (90.0, 75.0, 1.15)
-"""A coder takes a part of the noise that it gets, and the core cannot read it: none above the first quality.
+"""A coder takes a part of the noise of a soft photograph that cannot be read: none above the first quality.
 
-From the second down, the noise had this many times the level that is read, as the median of 32 synthetic crops of
-quality 75 has it. The core is told noise before the coder.
+From the second down, the noise had this many times the level that is read. Elsewhere the regressor reads the level
+before the coder, since it knows the quality.
 """
 SOFT: Final = (-0.2, -0.1)
 COARSE: Final = (0.4, 0.5)
@@ -188,7 +188,7 @@ def find_noise(picture: Picture, read: NoiseReader | None, white: float | None =
         white = measured_noise(picture).level if white is None else white
         return FoundNoise(level=white if is_white(picture, white) else 0.0)
     if photo is not None and _is_correlated(photo, _least_chance(photo, coded_quality(picture))):
-        unit = LEVEL * _before_coder(coded_quality(picture))
+        unit = LEVEL * _before_coder(coded_quality(picture)) ** _softness(photo)
         return FoundNoise(
             level=photo.level * unit, grain=photo.grain, luma=photo.luma * unit, chroma=photo.chroma * unit,
             bright_over_dark=photo.bright_over_dark, doubt=photo.doubt, softness=_softness(photo), chance=photo.chance,

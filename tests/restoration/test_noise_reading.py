@@ -75,9 +75,10 @@ def test_more_is_told_without_doubt_where_no_fine_texture_is_spared_or_taken(
 
 
 @pytest.mark.parametrize(("quality", "level"), [(100, 5), (90, 5), (75, 5.75), (60, 5.75)])
-def test_noise_of_a_coarse_jpeg_had_more_before_the_coder(quality: int, level: float) -> None:
+def test_noise_of_a_soft_coarse_jpeg_had_more_before_the_coder(quality: int, level: float) -> None:
     stored = Picture(pixels=FLAT.pixels, source=Source(jpeg=jpeg_coding(quality, "4:2:0")))
-    assert find_noise(stored, lambda _: reads(5, 0.6)).level == pytest.approx(level)
+    assert find_noise(stored, lambda _: reads(5, 0.6, by_texture=0)).level == pytest.approx(level)
+    assert find_noise(stored, lambda _: reads(5, 0.6)).level == pytest.approx(5), "where there is texture it is read"
 
 
 def test_a_given_level_has_the_grain_that_is_read_or_given() -> None:
