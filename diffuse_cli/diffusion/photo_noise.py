@@ -1,8 +1,8 @@
 """The core as its own noise estimator: how strong and how coarse a photograph's noise is, and how sure that is.
 
-The core is called twice on a few crops, told little and much noise. What it takes away is a clean view of what may be
-noise. Noise is everywhere and texture is not, so statistics over blocks tell them apart. A small regressor turns them
-into numbers. It is trained on crops whose noise is known (training/photo_noise.py).
+The core is called three times on a few crops, told little noise, much, and coarse noise. What it takes away is a clean
+view of what may be noise. Noise is everywhere and texture is not, so statistics over blocks tell them apart. A small
+regressor turns them into numbers. It is trained on crops whose noise is known (training/photo_noise.py).
 """
 
 import math
@@ -20,11 +20,10 @@ from .denoiser import Denoiser, nothing_known
 from .estimator_file import load_weights, save_weights
 from .network import UNet
 
-PROBES: Final = (3 / 127.5, 12 / 127.5)
-"""What the core is told: 3 and 12 levels of 8 bits."""
-PROBED_GRAIN: Final = 0.6
+PROBES: Final = ((3 / 127.5, 0.6), (12 / 127.5, 0.6), (20 / 127.5, 1.2))
+"""What the core is told: 3, 12 and 20 levels of 8 bits, and their grain. The last takes coarse film away."""
 BLOCK: Final = 16
-INPUTS: Final = 109
+INPUTS: Final = 157
 """How many statistics there are."""
 _OF_A_CALL: Final = 47
 """How many of them come from each call of the core; the last is the slope by texture."""
@@ -112,7 +111,7 @@ def _member() -> nn.Module:
     )  # fmt: skip
 
 
-FORMAT: Final = "diffuse-noise-4"
+FORMAT: Final = "diffuse-noise-5"
 
 
 def load_regressor(path: Path) -> Regressor:
@@ -140,15 +139,16 @@ def save_regressor(regressor: Regressor, path: Path, summary: dict[str, str]) ->
     save_weights(regressor.state_dict(), path, form=FORMAT, summary=summary)
 
 
-def read_noise(crops: Sequence[Tensor], network: UNet, regressor: Regressor) -> PhotoNoise:
+def read_noise(crops: Sequence[Tensor], network: UNet, regressor: Regressor, quality: float = 100.0) -> PhotoNoise:
     """Read the noise of a photograph from crops of it.
 
     Args:
         crops: (1, 3, h, w) each, [-1, 1] units, sides multiples of 16.
         network: folded; it must know grain.
         regressor: trained on this network's statistics.
+        quality: of the JPEG that the photograph is; 100 = it is none.
     """
-    told = statistics(crops, network)
+    told = statistics(crops, network, quality)
     with torch.no_grad():
         means, variances, chances = regressor(told[None])
     level, grain, light, colour, slope = means[0].tolist()
@@ -166,19 +166,18 @@ def read_noise(crops: Sequence[Tensor], network: UNet, regressor: Regressor) -> 
 
 
 @torch.no_grad()
-def statistics(crops: Sequence[Tensor], network: UNet) -> Tensor:
-    """Return what is told of crops (1, 3, h, w) by two calls of the core: (INPUTS,)."""
+def statistics(crops: Sequence[Tensor], network: UNet, quality: float = 100.0) -> Tensor:
+    """Return what is told of crops (1, 3, h, w) by three calls of the core, and by their file: (INPUTS,)."""
     found = []
-    for level in PROBES:
-        maps = [_taken_away(x, _denoised(x, level, network)) for x in crops]
+    for level, grain in PROBES:
+        maps = [_taken_away(x, _denoised(x, Degradation(noise=level, grain=grain), network)) for x in crops]
         found.append(_summary(torch.cat(maps, 1)))
-    found.append(_of_pixels(crops))
+    found += [_of_pixels(crops), torch.tensor([(100 - quality) / 50])]
     return torch.cat(found)
 
 
-def _denoised(x: Tensor, level: float, network: UNet) -> Tensor:
-    """Return the posterior mean of a photograph with noise of this level."""
-    what = Degradation(noise=level, grain=PROBED_GRAIN)
+def _denoised(x: Tensor, what: Degradation, network: UNet) -> Tensor:
+    """Return the posterior mean of a photograph with this noise."""
     seen = replace(nothing_known(1, network.config, x.device).told(what), mu=x)
     return Denoiser(network, seen)(torch.zeros_like(x), torch.tensor(math.inf))
 

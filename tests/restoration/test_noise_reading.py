@@ -75,9 +75,10 @@ def test_more_is_told_without_doubt_where_no_fine_texture_is_spared_or_taken(
 
 
 @pytest.mark.parametrize(("quality", "level"), [(100, 5), (90, 5), (75, 5.75), (60, 5.75)])
-def test_noise_of_a_coarse_jpeg_had_more_before_the_coder(quality: int, level: float) -> None:
+def test_noise_of_a_soft_coarse_jpeg_had_more_before_the_coder(quality: int, level: float) -> None:
     stored = Picture(pixels=FLAT.pixels, source=Source(jpeg=jpeg_coding(quality, "4:2:0")))
-    assert find_noise(stored, lambda _: reads(5, 0.6)).level == pytest.approx(level)
+    assert find_noise(stored, lambda _: reads(5, 0.6, by_texture=0)).level == pytest.approx(level)
+    assert find_noise(stored, lambda _: reads(5, 0.6)).level == pytest.approx(5), "where there is texture it is read"
 
 
 def test_a_given_level_has_the_grain_that_is_read_or_given() -> None:
@@ -121,6 +122,31 @@ def test_too_little_too_unlikely_and_what_looks_white_is_left_to_the_estimators_
     assert found.level == pytest.approx(15, rel=0.1)
     assert found.grain is None
     assert isinstance(found.observation(white(15)), NoisyPicture)
+
+
+def test_less_likely_noise_is_removed_from_a_jpeg_without_fine_texture_alone() -> None:
+    stored = Picture(pixels=FLAT.pixels, source=Source(jpeg=jpeg_coding(75, "4:2:0")))
+    soft = reads(4, 0.6, chance=0.25, by_texture=0.1, correlation=0.6)
+    found = find_noise(stored, lambda _: soft)
+    assert (found.level > 4, found.chance) == (True, 0.25)
+    for picture, photo in (
+        (FLAT, soft),
+        (stored, soft._replace(chance=0.15)),
+        (stored, soft._replace(grain=0.3)),
+        (stored, soft._replace(by_texture=-0.15)),
+    ):
+        assert find_noise(picture, functools.partial(returned, photo)).level == 0
+
+
+def test_sand_is_no_noise() -> None:
+    """Texture of luma alone, less correlated than its grain says. White noise over it is still found in a PNG."""
+    colours = Picture(pixels=FLAT.pixels + np.float32([0, 0.1, 0.2]))
+    sand = reads(9, 0.45, correlation=0.3)._replace(chroma=0.004)
+    assert find_noise(colours, lambda _: sand) == FoundNoise(level=0.0)
+    assert find_noise(white(9), lambda _: sand).level == pytest.approx(9, rel=0.1)
+    assert find_noise(FLAT, lambda _: sand).level == 9, "a gray picture has no chroma"
+    for other in (sand._replace(chroma=sand.luma), sand._replace(correlation=0.5)):
+        assert find_noise(colours, functools.partial(returned, other)).level == pytest.approx(9)
 
 
 def test_what_only_the_estimators_of_white_noise_see_is_not_removed() -> None:
@@ -171,7 +197,7 @@ def test_noise_is_read_by_the_network_that_the_regressor_knows(
 
 def test_statistics_are_finite_on_anything(toy: Model) -> None:
     for x in (torch.zeros(1, 3, 64, 64), torch.ones(1, 3, 32, 96), torch.rand(1, 3, 48, 48) * 2 - 1):
-        found = statistics([x, x], toy.network)
+        found = statistics([x, x], toy.network, quality=75)
         assert found.shape == (INPUTS,)
         assert bool(found.isfinite().all())
 

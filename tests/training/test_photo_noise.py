@@ -24,6 +24,7 @@ def test_samples_are_seeded_and_of_every_kind() -> None:
     for one in drawn:
         assert one.crop.shape[-2] % 16 == one.crop.shape[-1] % 16 == 0
         assert float(one.crop.abs().max()) <= 1
+        assert 20 <= one.quality <= 95 or one.quality == 100
         assert np.isnan(one.truth[0]) == np.isnan(one.truth[1])
         assert np.isnan(one.truth[0]) or np.exp(one.truth[0]) * 127.5 > 0.29
     noisy = [one for one in drawn if not np.isnan(one.truth[1])]
@@ -44,11 +45,12 @@ def test_noise_that_is_stronger_in_the_dark_is_told_so() -> None:
 def test_a_fit_finds_a_linear_law_and_knows_where_it_cannot() -> None:
     g = torch.Generator().manual_seed(0)
     x = torch.randn(1500, INPUTS, generator=g)
+    x[:, 60:] = 0
     noise = torch.where(x[:, 1] > 0, 0.5, 0.02) * torch.randn(1500, generator=g)
     truth = torch.zeros(1500, OUTPUTS)
     truth[:, 0] = -3 + 0.5 * x[:, 0] + noise
     truth[x[:, 2] > 0.5] = torch.nan  # clean crops
-    regressor = fit(x[:1200], truth[:1200], epochs=30)
+    regressor = fit(x[:1200], truth[:1200], epochs=25)
     with torch.no_grad():
         means, variances, chances = regressor(x[1200:])
     off, sure = (means[:, 0] - truth[1200:, 0]).abs(), x[1200:, 1] < 0
@@ -57,6 +59,13 @@ def test_a_fit_finds_a_linear_law_and_knows_where_it_cannot() -> None:
     assert float((chances[clean] < 0.5).float().mean()) > 0.85
     assert float((chances[~clean] > 0.5).float().mean()) > 0.85
     assert float(variances[~sure, 0].median()) > 1.15 * float(variances[sure, 0].median())
+    more = truth.clone()
+    more[:, 0] += 0.5
+    later = fit(x[:1200], more[:1200], epochs=3, first=regressor)
+    with torch.no_grad():
+        moved = later(x[1200:])[0][:, 0] - means[:, 0]
+    assert float(moved.median()) == pytest.approx(0.5, abs=0.15), "it learns on"
+    assert torch.equal(later.mean, regressor.mean), "its statistics stay on one scale"
 
 
 @pytest.mark.slow

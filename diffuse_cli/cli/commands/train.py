@@ -210,6 +210,9 @@ def noise(
     model: Annotated[str, typer.Option(metavar="NAME|FILE", help="The weights that it reads noise with.")] = "photo",
     crops: Annotated[int, typer.Option(metavar="N", help="Crops to learn from; an eighth is held out.", min=16)] = 4000,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the crops.")] = 0,
+    init: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Begin with this regressor, at a third of the rate.")
+    ] = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite a file that exists.")] = False,
 ) -> None:
     """Train the regressor that reads the noise of photographs. The weights see crops whose noise is known."""
@@ -217,7 +220,7 @@ def noise(
     from ..batch import refusals
 
     refusals.check_outputs([output], force=force)
-    typer.echo(train_regressor(data, output, model, crops, seed, _every_hundred(crops)))
+    typer.echo(train_regressor(data, output, model, crops, seed, _every_hundred(crops), init))
 
 
 @app.command()
