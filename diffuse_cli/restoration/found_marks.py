@@ -41,7 +41,7 @@ _BEGINS: Final = 0.9
 """Chance from which a missing part begins, at strength 0.5."""
 _FOLLOWED: Final = 0.5
 """Chance down to which it is followed."""
-_MARK: Final = 0.5
+_MARK: Final = 0.55
 """Chance from which a candidate is a mark, at strength 0.5."""
 _SPAN: Final = 5.0
 """How far --mask-strength moves the logits of these, from 0 to 1."""
@@ -116,7 +116,7 @@ def _judged(levels: NDArray[np.float32], logits: NDArray[np.float32], strength: 
     parts = candidates(levels, logits)
     said = judge()(parts.measures, logits.size).numpy()
     taken = said > logit(_MARK) + _shift(strength)
-    mask: Mask = np.concatenate([[False], taken])[parts.labels].any(axis=0)
+    mask = np.any(np.concatenate([[False], taken])[parts.labels], axis=0)
     worn = evidence_of_wear(counted(parts.measures.numpy()[taken], said[taken]), logits.size) > 0
     return grown(mask, _RIMS[0]), worn
 
