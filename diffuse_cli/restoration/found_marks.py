@@ -2,8 +2,8 @@
 
 A network tells how likely each pixel is part of a mark (diffusion/mark_detector.py). What it sees, and what is narrow,
 is measured (degradation/estimation/marks.py), and a second network judges it by these measures
-(diffusion/speck_judge.py). Missing parts begin where the first network is sure. They are followed through less likely
-pixels to their ends, as edges are by hysteresis (Canny 1986).
+(diffusion/speck_judge.py). Where the first network is sure, marks and missing parts are followed through less likely
+pixels to their ends, as edges are by hysteresis (Canny 1986). Marks are if the judge knows a part of them.
 """
 
 import functools
@@ -37,10 +37,12 @@ Mask = NDArray[np.bool_]
 _TILE: Final = 1024
 _MARGIN: Final = 112
 """Pixels around a tile that are computed and thrown away: about the network's reach."""
-_BEGINS: Final = 0.9
-"""Chance from which a missing part begins, at strength 0.5."""
-_FOLLOWED: Final = 0.5
-"""Chance down to which it is followed."""
+_BEGINS: Final = (0.95, 0.9)
+"""Chances from which a mark, and a missing part, begins at strength 0.5."""
+_FOLLOWED: Final = (0.8, 0.5)
+"""Chances down to which they are followed."""
+_SHARE: Final = 0.2
+"""Share of a followed mark that the judge takes for one, from which all of it is."""
 _MARK: Final = 0.55
 """Chance from which a candidate is a mark, at strength 0.5."""
 _SPAN: Final = 5.0
@@ -116,9 +118,23 @@ def _judged(levels: NDArray[np.float32], logits: NDArray[np.float32], strength: 
     parts = candidates(levels, logits)
     said = judge()(parts.measures, logits.size).numpy()
     taken = said > logit(_MARK) + _shift(strength)
-    mask = np.any(np.concatenate([[False], taken])[parts.labels], axis=0)
+    mask = _to_its_ends(np.any(np.concatenate([[False], taken])[parts.labels], axis=0), _followed(logits, 0, strength))
     worn = evidence_of_wear(counted(parts.measures.numpy()[taken], said[taken]), logits.size) > 0
     return grown(mask, _RIMS[0]), worn
+
+
+def _to_its_ends(mask: Mask, lines: Mask) -> Mask:
+    """Return marks, and all of each line of which they are a large enough share.
+
+    Args:
+        mask: (H, W), what the judge takes for marks.
+        lines: (H, W), what is followed.
+    """
+    labels, count = ndimage.label(lines, _TOUCHING)
+    size, met = (np.bincount(each, minlength=count + 1) for each in (labels.ravel(), labels[mask]))
+    kept = met >= _SHARE * size
+    kept[0] = False
+    return np.asarray(mask | kept[labels])
 
 
 def _missing(levels: NDArray[np.float32], logits: NDArray[np.float32], strength: float) -> tuple[Mask, Mask]:
@@ -129,9 +145,8 @@ def _missing(levels: NDArray[np.float32], logits: NDArray[np.float32], strength:
         logits: (H, W), the detector's of missing parts.
         strength: as `find_marks` takes it.
     """
-    shift, flat = _shift(strength), torn(levels)
-    parts = followed(logits, logit(_BEGINS) + shift, logit(_FOLLOWED) + shift)
-    return grown(parts | flat, _RIMS[1]), grown(flat, _RIMS[1])
+    flat = torn(levels)
+    return grown(_followed(logits, 1, strength) | flat, _RIMS[1]), grown(flat, _RIMS[1])
 
 
 class _Infrared(NamedTuple):
@@ -153,6 +168,12 @@ def _infrared(picture: Picture, strength: float) -> _Infrared | None:
 def _shift(strength: float) -> float:
     """Return what --mask-strength adds to the least logits."""
     return _SPAN * (0.5 - strength)
+
+
+def _followed(logits: NDArray[np.float32], which: int, strength: float) -> Mask:
+    """Return what is followed of one of the CLASSES, (H, W)."""
+    shift = _shift(strength)
+    return followed(logits, logit(_BEGINS[which]) + shift, logit(_FOLLOWED[which]) + shift)
 
 
 def followed(logits: NDArray[np.float32], begins: float, ends: float) -> Mask:
