@@ -82,7 +82,8 @@ def train_judge(
     detector = load_detector(checkpoint.estimator("marks")).fold(torch.float32)
     with one_thread():
         made = make(files, crops, seed, detector, tick)
-        judge = fit([crop for crop in made if crop.source % _HELD_OUT], seed=seed, steps=steps)
+        learned = [crop for crop in made if crop.source % _HELD_OUT] or made  # one photograph cannot be held out
+        judge = fit(learned, seed=seed, steps=steps)
         line = _accuracy(judge, [crop for crop in made if crop.source % _HELD_OUT == 0])
     save_judge(judge, target, {"crops": str(crops), "held_out": line})
     return line

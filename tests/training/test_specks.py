@@ -21,10 +21,10 @@ def crop(worn: bool) -> Crop:
 
 def test_it_learns_what_marks_are_and_that_worn_pictures_have_more_of_them() -> None:
     torch.manual_seed(0)
-    crops = [crop(worn=bool(k % 2)) for k in range(120)]
-    judge = fit(crops[:100], steps=150)
-    right = torch.cat([(judge(c.made.measures, c.pixels) > 0) == (c.made.truth > 0) for c in crops[100:]])
-    alone = torch.cat([(judge.alone(c.made.measures) > 0) == (c.made.truth > 0) for c in crops[100:]])
+    crops = [crop(worn=bool(k % 2)) for k in range(70)]
+    judge = fit(crops[:50], steps=100)
+    right = torch.cat([(judge(c.made.measures, c.pixels) > 0) == (c.made.truth > 0) for c in crops[50:]])
+    alone = torch.cat([(judge.alone(c.made.measures) > 0) == (c.made.truth > 0) for c in crops[50:]])
     assert float(right.float().mean()) > max(0.85, 0.05 + float(alone.float().mean()))
 
 
@@ -34,6 +34,6 @@ def test_train_specks_writes_a_judge(tmp_path: Path) -> None:
     for name in ("auvers.jpg", "coffee_table.jpg", "mural.jpg"):
         (photos / name).write_bytes((EXAMPLES / name).read_bytes())
     done: list[int] = []
-    train_judge([photos], tmp_path / "specks.safetensors", 9, 0, done.append, steps=2)
-    assert done == list(range(1, 10))
+    train_judge([photos], tmp_path / "specks.safetensors", 4, 0, done.append, steps=2)
+    assert done == list(range(1, 5))
     load_judge(tmp_path / "specks.safetensors")
