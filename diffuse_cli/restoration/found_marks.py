@@ -61,7 +61,7 @@ class FoundMarks:
     """What seems to be damaged.
 
     Attributes:
-        marks: (H, W), dust, hairs, scratches, cracks, spots of a dirty sensor, and dates, with their soft rims.
+        marks: (H, W), dust, hairs, scratches, cracks and spots of a dirty sensor, with their soft rims.
         missing: (H, W), corners and strips that are torn off, with theirs.
         sure: (H, W), what is no thing in the picture: torn parts, several spots of a dirty sensor, and all of it if the
             picture is worn.
