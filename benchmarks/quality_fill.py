@@ -1,20 +1,25 @@
-"""What holes and margins are filled with: python -m benchmarks.quality_fill PICTURES OUT.json [COUNT]
+"""What holes and margins are filled with: python -m benchmarks.quality_fill PICTURES OUT.json [COUNT [WAY ...]]
 
 Every picture in turn (evenly taken from the folder) loses a margin of a tenth of its sides, or what text and strokes
 of 4, 12 and 24 pixels cover, or four boxes of 48 pixels, two of 96, or one of 192. Filled are they by the mean
-(`--steps 1`), with texture (what is done if nothing is said), and by OpenCV's methods of Telea and of Navier and
-Stokes. Measured are LPIPS of the whole, PSNR of what was missing alone, and the mean square of the step across the rim,
-in 8-bit levels, beside that of the picture itself.
+(`--steps 1`), with texture (what is done if nothing is said), by OpenCV's methods of Telea and of Navier and Stokes, by
+scikit-image's biharmonic functions, and by PatchMatch (the package pypatchmatch, where it is installed), or by the
+named ways alone. Measured are LPIPS of the whole, PSNR of what was missing alone, and the mean square of the step
+across the rim, in 8-bit levels, beside that of the picture itself.
 """
 
 import json
 import sys
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from skimage.restoration import inpaint_biharmonic
 
 from diffuse_cli.diffusion.checkpoint import find, to_recipe
 from diffuse_cli.diffusion.model import Model
@@ -27,11 +32,31 @@ from diffuse_cli.tasks.extend import Extend
 from diffuse_cli.tasks.inpaint import Inpaint
 
 Levels = NDArray[Any]
+Mask = NDArray[np.bool_]
 WAYS = {
     "mean": Settings(),
     "texture": Settings(textured=True),
 }
-OTHERS = {"Telea": cv2.INPAINT_TELEA, "Navier-Stokes": cv2.INPAINT_NS}
+
+
+def by_opencv(how: int) -> Callable[[Levels, Mask], Levels]:
+    return lambda damaged, hole: cv2.inpaint(damaged, hole.astype(np.uint8), 3, how)
+
+
+def biharmonic(damaged: Levels, hole: Mask) -> Levels:
+    filled = inpaint_biharmonic(damaged / 255, hole, channel_axis=2, split_into_regions=True)
+    return np.asarray((255 * filled.clip(0, 1)).round().astype(np.uint8))
+
+
+def patch_match(damaged: Levels, hole: Mask) -> Levels:
+    made = import_module("patchmatch.patch_match").inpaint(damaged, hole.astype(np.uint8) * 255, patch_size=5)
+    return np.where(hole[..., None], made, damaged)
+
+
+OTHERS: dict[str, Callable[[Levels, Mask], Levels]] = {
+    "Telea": by_opencv(cv2.INPAINT_TELEA), "Navier-Stokes": by_opencv(cv2.INPAINT_NS), "biharmonic": biharmonic,
+    "PatchMatch": patch_match,
+}  # fmt: skip
 STROKES = {4: 14, 12: 6, 24: 3}
 """Numbers of bent strokes, by their width."""
 BOXES = {
@@ -94,32 +119,33 @@ def measured(clean: Levels, made: Levels, hole: NDArray[np.bool_]) -> dict[str, 
     return values
 
 
-def rows_of(picture: Picture, model: Model) -> dict[tuple[str, str], dict[str, float]]:
+def rows_of(picture: Picture, model: Model, ways: list[str]) -> dict[tuple[str, str], dict[str, float]]:
     clean = to_levels(picture.pixels, 8)
     found = {}
     for name, task in tasks(picture).items():
         assert task.hole is not None
         hole = task.hole
-        for way, settings in WAYS.items():
+        for way, settings in ((way, WAYS[way]) for way in ways if way in WAYS):
             made = to_levels(restore(picture, task, settings, model).pixels, 8)
             assert np.array_equal(made[~hole], clean[~hole])
             found[name, way] = measured(clean, made, hole)
-        for way, how in OTHERS.items():
-            made = cv2.inpaint(np.where(hole[..., None], 0, clean), hole.astype(np.uint8), 3, how)
-            found[name, way] = measured(clean, made, hole)
+        for way in (way for way in ways if way in OTHERS):
+            found[name, way] = measured(clean, OTHERS[way](np.where(hole[..., None], 0, clean), hole), hole)
         found[name, "the picture"] = {"step": step_across(clean, hole)}
     return found
 
 
 def main() -> None:
     folder, out, count = Path(sys.argv[1]), Path(sys.argv[2]), int((*sys.argv[3:], "17")[0])
+    every_way = [way for way in (*WAYS, *OTHERS) if way != "PatchMatch" or find_spec("patchmatch") is not None]
+    ways = sys.argv[4:] or every_way
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
     model = Model.load("photo", device="cpu")
     every: dict[tuple[str, str], list[dict[str, float]]] = {}
     for path in paths[:: max(len(paths) // count, 1)][:count]:
         picture = read_picture(path)
         picture = Picture(pixels=to_unit(to_levels(picture.pixels, 8), 8), depth=8)
-        for key, values in rows_of(picture, model).items():
+        for key, values in rows_of(picture, model, ways).items():
             every.setdefault(key, []).append(values)
     rows = [
         {"missing": missing, "way": way, "pictures": len(values)}

@@ -2,13 +2,15 @@
 
 python -m benchmarks.quality_marks worn --data DIR ... [--limit N]
 python -m benchmarks.quality_marks clean --data DIR ... [--limit N]
+python -m benchmarks.quality_marks contrast --data DIR ... [--limit N]
 python -m benchmarks.quality_marks thresholds --data DIR ... [--limit N]
 
     worn    precision and recall by pixel of marks that `degrade --worn` and training draw, on clean pictures: a mark is
             right within 2 pixels of a true one, and a true pixel is met within 2 pixels of a found one
     clean   the share of clean pictures that is taken for damage
-    thresholds  the best F of both together, by the chances from which marks begin and down to which they are followed;
-            --data must be photographs that the detector was not trained on, and none of the test sets
+    contrast    recall of dust and scratches by pixel, by how far the mark stands out of the texture around it
+    thresholds  the best F of both together, by the chances from which missing parts begin and down to which they are
+            followed; --data must be photographs that the detector was not trained on, and none of the test sets
 
 Prints JSON, as checkpoints/measured/marks-PART.json holds it. Pixels that a mark of `degrade --worn` changes by
 fewer levels than `VISIBLE` are not asked for (`SEEN` for a dirty sensor), nor those of other marks that training calls
@@ -30,6 +32,7 @@ from numpy.typing import NDArray
 
 from diffuse_cli.degradation.damage import Damage
 from diffuse_cli.degradation.mask_shapes import grown
+from diffuse_cli.degradation.operators import box_mean
 from diffuse_cli.degradation.random_masks import MaskKind
 from diffuse_cli.evaluation.picture_sets import clean_levels, pictures
 from diffuse_cli.images.image_io import Picture, through_jpeg, to_levels, to_unit
@@ -108,13 +111,33 @@ COUNTS = ("right", "flagged", "met", "there")
 BEGINS, ENDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 
 
+STANDS_OUT = (0, 1, 2, 4, 8, 16)
+
+
+def contrast(name: str, levels: Levels) -> Iterator[Row]:
+    """Yield how many pixels of marks are there and are met, by their change over the std of what was there before.
+
+    The std is that of the clean picture's 13x13 pixels around, with the noise of 3 levels.
+    """
+    light = torch.from_numpy(levels.mean(2, dtype=np.float32))[None, None]
+    variance = (box_mean(light**2, 6) - box_mean(light, 6) ** 2).clamp_min(0)[0, 0].numpy()
+    for kind, worn, _, seen in prints(levels, name):
+        if "tears" not in kind:
+            ratio = np.abs(worn.mean(2) - levels.mean(2)) / np.sqrt(variance + 9)
+            met = grown(found(worn), REACH)
+            for least, most in zip(STANDS_OUT, (*STANDS_OUT[1:], math.inf), strict=True):
+                asked = seen & (ratio >= least) & (ratio < most)
+                yield {"kind": kind, "least": least, "met": int((asked & met).sum()), "there": int(asked.sum())}
+
+
 def thresholds(name: str, levels: Levels) -> Iterator[Row]:
-    """Yield the counts of every pair of thresholds, for one class after the other; clean pictures count, too."""
-    nothing = np.zeros(levels.shape[:2], bool)
+    """Yield the counts of missing parts of every pair of thresholds; clean pictures count, too."""
+    nothing, k = np.zeros(levels.shape[:2], bool), 1
     draws = [("clean", levels, nothing, nothing), *prints(levels, name), *others(levels, name)]
     for kind, worn, truth, seen in draws:
+        if kind not in ("clean", "missing") and not kind.startswith("print tears"):
+            continue
         logits = logits_of(to_tensor(to_unit(worn, 8)), detector())
-        k = int(kind.startswith("print tears") or kind == "missing")
         for begins, ends in ((b, e) for b in BEGINS for e in ENDS if e <= b):
             mask = grown(followed(logits[k], logit(begins), logit(ends)), 1)
             counts = dict(zip(COUNTS, judged(mask, truth, seen).tolist(), strict=True))
@@ -139,9 +162,12 @@ def scores(rows: list[Row]) -> list[Row]:
     return sorted(found, key=lambda row: (row["class"], -row["f"]))
 
 
+DRAWS = {"worn": worn_rows, "contrast": contrast, "thresholds": thresholds}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("worn", "clean", "thresholds"))
+    parser.add_argument("part", choices=("clean", *DRAWS))
     parser.add_argument("--data", type=Path, action="append", required=True)
     parser.add_argument("--limit", type=int)
     options = parser.parse_args()
@@ -155,8 +181,7 @@ def main() -> None:
             if options.part == "clean":
                 rows.append({**head, "found": float(found(levels).mean())})
             else:
-                draw = worn_rows if options.part == "worn" else thresholds
-                rows += [{**head, **row} for row in draw(path.name, levels)]
+                rows += [{**head, **row} for row in DRAWS[options.part](path.name, levels)]
         print(path.name, file=sys.stderr, flush=True)
     print(json.dumps({"rows": scores(rows) if options.part == "thresholds" else rows}, indent=1))
 

@@ -8,6 +8,7 @@ exit code says whether every table matches its files.
 """
 
 import functools
+import itertools
 import json
 import math
 import re
@@ -652,6 +653,26 @@ def _found(counts: list[Row]) -> str:
     return f"{right / max(flagged, 1):.2f}, {met / max(there, 1):.2f}"
 
 
+def marks_contrast() -> str:
+    """Recall by how far a mark stands out of the texture around it, and the share of pixels that do so."""
+    found = rows("marks-contrast")
+    least = sorted({row["least"] for row in found})
+    body = []
+    for kind in dict.fromkeys(row["kind"] for row in found):
+        for gray in (False, True):
+            mine = rows("marks-contrast", kind=kind, gray=gray)
+            every = sum(row["there"] for row in mine)
+            cells = [_met([row for row in mine if row["least"] == one], every) for one in least]
+            body.append([kind + ", gray" * gray, *cells])
+    heads = [f"{a} to {b}" for a, b in itertools.pairwise(least)]
+    return markdown(["marks", *heads, f"{least[-1]} and more"], body)
+
+
+def _met(counts: list[Row], every: int) -> str:
+    met, there = (sum(row[name] for row in counts) for name in ("met", "there"))
+    return f"{met / max(there, 1):.2f} ({100 * there / max(every, 1):.0f} %)"
+
+
 def marks_alarms() -> str:
     """The share of clean pictures that is taken for damage, in percent."""
     body = []
@@ -967,6 +988,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "restored-blindly": restored_blindly,
     "left-alone": left_alone,
     "marks-alarms": marks_alarms,
+    "marks-contrast": marks_contrast,
     "marks-found": marks_found,
     "estimated": estimated,
     "server": server,

@@ -1,15 +1,15 @@
 """Damage that is found by its looks: `--mask auto`.
 
-A network tells how likely each pixel is part of a mark (diffusion/mark_detector.py). What is likely enough begins a
-mark. It is followed through less likely pixels to its ends, as edges are by hysteresis (Canny 1986). That finds lines.
-Specks are few pixels: each narrow thing is measured (degradation/estimation/marks.py), and a second network judges it
-by these measures (diffusion/speck_judge.py).
+A network tells how likely each pixel is part of a mark (diffusion/mark_detector.py). What it sees, and what is narrow,
+is measured (degradation/estimation/marks.py), and a second network judges it by these measures
+(diffusion/speck_judge.py). Where the first network is sure, marks and missing parts are followed through less likely
+pixels to their ends, as edges are by hysteresis (Canny 1986). Marks are if the judge knows a part of them.
 """
 
 import functools
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -41,8 +41,10 @@ _BEGINS: Final = (0.95, 0.9)
 """Chances from which a mark, and a missing part, begins at strength 0.5."""
 _FOLLOWED: Final = (0.8, 0.5)
 """Chances down to which they are followed."""
-_SPECK: Final = 0.6
-"""Chance from which a narrow thing is a speck or a scratch, at strength 0.5."""
+_SHARE: Final = 0.2
+"""Share of a followed mark that the judge takes for one, from which all of it is."""
+_MARK: Final = 0.55
+"""Chance from which a candidate is a mark, at strength 0.5."""
 _SPAN: Final = 5.0
 """How far --mask-strength moves the logits of these, from 0 to 1."""
 _FEWEST: Final = 3
@@ -59,7 +61,7 @@ class FoundMarks:
     """What seems to be damaged.
 
     Attributes:
-        marks: (H, W), dust, hairs, scratches, cracks, spots of a dirty sensor, and dates, with their soft rims.
+        marks: (H, W), dust, hairs, scratches, cracks and spots of a dirty sensor, with their soft rims.
         missing: (H, W), corners and strips that are torn off, with theirs.
         sure: (H, W), what is no thing in the picture: torn parts, several spots of a dirty sensor, and all of it if the
             picture is worn.
@@ -87,51 +89,91 @@ def find_marks(picture: Picture, strength: float = 0.5) -> FoundMarks:
     Raises:
         CheckpointError: the detector cannot be read.
     """
-    picture_seen = visible(picture)
-    x = to_tensor(picture_seen.pixels)
-    shift = _SPAN * (0.5 - strength)
-    logits = logits_of(x, detector())
-    levels = ((picture_seen.pixels + 1) * LEVEL).astype(np.float32)
-    followed_parts = [
-        followed(logits[k], logit(_BEGINS[k]) + shift, logit(_FOLLOWED[k]) + shift) for k in range(len(CLASSES))
-    ]
-    judged = _specks(levels, logits[0], logit(_SPECK) + shift), torn(levels)
-    parts = [followed_parts[k] | judged[k] for k in range(len(CLASSES))]
-    light = luma(x)[0, 0].numpy()
-    worn = evidence_of_wear(counted((light + 1) * np.float32(LEVEL), parts[0], logits[0]), light.size) > 0
-    found = [grown(parts[k], _RIMS[k]) for k in range(len(CLASSES))]
-    sure = found[0] | found[1] if worn else grown(judged[1], _RIMS[1])
+    seen = visible(picture)
+    levels = ((seen.pixels + 1) * LEVEL).astype(np.float32)
+    logits = logits_of(to_tensor(seen.pixels), detector())
+    marks, is_worn = _judged(levels, logits[0], strength)
+    missing, torn_off = _missing(levels, logits[1], strength)
+    sure = marks | missing if is_worn else torn_off
     spots = find_sensor_dust(levels, strength)
-    dusty = dust_mask(light.shape, spots)
-    found[0] |= dusty
-    if len(spots) >= _SURE_SPOTS:
-        sure |= dusty
-    infrared = infrared_of(picture.source.extra)
-    seen = None
-    if infrared is not None and infrared.shape == found[0].shape:
-        seen = infrared_marks(infrared, light, strength)
-    if seen is None:
-        return FoundMarks(marks=found[0], missing=found[1], sure=sure)
-    seen_grown = grown(seen, _RIMS[0])
+    dusty = dust_mask(marks.shape, spots)
+    infrared = _infrared(picture, strength)
+    if infrared is not None:
+        marks, sure = marks | infrared.mask, sure | infrared.mask
     return FoundMarks(
-        marks=found[0] | seen_grown, missing=found[1], sure=sure | seen_grown, infrared=float(seen.mean())
+        marks=marks | dusty, missing=missing, sure=sure | dusty if len(spots) >= _SURE_SPOTS else sure,
+        infrared=None if infrared is None else infrared.share,
     )  # fmt: skip
 
 
 @torch.no_grad()
-def _specks(levels: NDArray[np.float32], logits: NDArray[np.float32], least: float) -> Mask:
-    """Return the narrow things that the judge takes for specks or scratches, (H, W).
+def _judged(levels: NDArray[np.float32], logits: NDArray[np.float32], strength: float) -> tuple[Mask, bool]:
+    """Return the candidates that the judge takes for marks, with their rims, and whether the picture is worn.
 
     Args:
         levels: (H, W, C), 0..255.
-        logits: (H, W), the detector's.
-        least: logit of the judge, at least.
+        logits: (H, W), the detector's of marks.
+        strength: as `find_marks` takes it.
     """
-    found = np.zeros(logits.shape, bool)
-    for parts in candidates(levels, logits):
-        said = judge()(torch.from_numpy(parts.measures).float()).numpy()
-        found |= np.concatenate([[False], said > least])[parts.labels]
-    return found
+    parts = candidates(levels, logits)
+    said = judge()(parts.measures, logits.size).numpy()
+    taken = said > logit(_MARK) + _shift(strength)
+    mask = _to_its_ends(np.any(np.concatenate([[False], taken])[parts.labels], axis=0), _followed(logits, 0, strength))
+    worn = evidence_of_wear(counted(parts.measures.numpy()[taken], said[taken]), logits.size) > 0
+    return grown(mask, _RIMS[0]), worn
+
+
+def _to_its_ends(mask: Mask, lines: Mask) -> Mask:
+    """Return marks, and all of each line of which they are a large enough share.
+
+    Args:
+        mask: (H, W), what the judge takes for marks.
+        lines: (H, W), what is followed.
+    """
+    labels, count = ndimage.label(lines, _TOUCHING)
+    size, met = (np.bincount(each, minlength=count + 1) for each in (labels.ravel(), labels[mask]))
+    kept = met >= _SHARE * size
+    kept[0] = False
+    return np.asarray(mask | kept[labels])
+
+
+def _missing(levels: NDArray[np.float32], logits: NDArray[np.float32], strength: float) -> tuple[Mask, Mask]:
+    """Return what is torn off, and what of it surely is: flat areas of paper or a scanner's lid.
+
+    Args:
+        levels: (H, W, C), 0..255.
+        logits: (H, W), the detector's of missing parts.
+        strength: as `find_marks` takes it.
+    """
+    flat = torn(levels)
+    return grown(_followed(logits, 1, strength) | flat, _RIMS[1]), grown(flat, _RIMS[1])
+
+
+class _Infrared(NamedTuple):
+    """Where an infrared channel shows marks, with their rims, (H, W), and their share of the picture without them."""
+
+    mask: Mask
+    share: float
+
+
+def _infrared(picture: Picture, strength: float) -> _Infrared | None:
+    """Return what an infrared channel shows; None: the picture has none of its size, or it tells nothing."""
+    channel = infrared_of(picture.source.extra)
+    if channel is None or channel.shape != picture.pixels.shape[:2]:
+        return None
+    marks = infrared_marks(channel, luma(to_tensor(visible(picture).pixels))[0, 0].numpy(), strength)
+    return None if marks is None else _Infrared(grown(marks, _RIMS[0]), float(marks.mean()))
+
+
+def _shift(strength: float) -> float:
+    """Return what --mask-strength adds to the least logits."""
+    return _SPAN * (0.5 - strength)
+
+
+def _followed(logits: NDArray[np.float32], which: int, strength: float) -> Mask:
+    """Return what is followed of one of the CLASSES, (H, W)."""
+    shift = _shift(strength)
+    return followed(logits, logit(_BEGINS[which]) + shift, logit(_FOLLOWED[which]) + shift)
 
 
 def followed(logits: NDArray[np.float32], begins: float, ends: float) -> Mask:

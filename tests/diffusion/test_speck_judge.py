@@ -12,10 +12,10 @@ from diffuse_cli.errors import CheckpointError
 
 def test_a_file_comes_back_and_others_are_refused(tmp_path: Path) -> None:
     path, made = tmp_path / "specks.safetensors", SpeckJudge()
-    made.mean.fill_(2)
+    made.alone.mean.fill_(2)
     save_judge(made, path, {"crops": "3"})
     measures = torch.randn(5, len(FEATURES))
-    assert torch.equal(load_judge(path)(measures), made(measures))
+    assert torch.equal(load_judge(path)(measures, 100), made(measures, 100))
     path.write_bytes(b"nothing")
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_judge(path)

@@ -3,28 +3,16 @@
 import numpy as np
 import pytest
 
+from diffuse_cli.degradation.estimation.marks import FEATURES
 from diffuse_cli.restoration.wear_evidence import Counts, counted, evidence_of_wear
 
-SIZE = (120, 160)
 
-
-def marked(rows: range) -> np.ndarray:
-    marks = np.zeros(SIZE, bool)
-    for row in rows:
-        marks[row, 20:24] = True
-    return marks
-
-
-def test_marks_in_calm_surroundings_are_counted_apart() -> None:
-    rng = np.random.default_rng(0)
-    luma = np.full(SIZE, 100, np.float32)
-    luma[:60] += rng.normal(0, 40, (60, 160)).astype(np.float32)
-    marks = marked(range(10, 120, 20))
-    luma[marks] = 255  # the marks themselves are no unrest
-    logits = np.where(marks, 5, -9).astype(np.float32)
-    assert counted(luma, marks, logits) == Counts(marks=6, calm=3)
-    assert counted(luma, marks, logits - 4) == Counts(marks=6, calm=0)
-    assert counted(luma, np.zeros(SIZE, bool), logits) == Counts(0, 0)
+def test_sure_marks_in_calm_surroundings_are_counted_apart() -> None:
+    measures = np.zeros((6, len(FEATURES)), np.float32)
+    measures[:3, FEATURES.index("height")] = 5  # above what is around them by as much as the texture there
+    assert counted(measures, np.full(6, 5, np.float32)) == Counts(marks=6, calm=3)
+    assert counted(measures, np.full(6, 1, np.float32)) == Counts(marks=6, calm=0)
+    assert counted(measures[:0], np.zeros(0, np.float32)) == Counts(0, 0)
 
 
 def test_more_marks_tell_more_and_larger_pictures_need_more() -> None:
