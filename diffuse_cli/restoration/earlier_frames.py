@@ -41,16 +41,14 @@ MOST_APART: Final = 3.0
 SLACK: Final = 4.0
 """Times the square that noise does not explain is added to the variance of what is predicted."""
 
-
-DRIFT: Final = 4.0
-"""Std in pixels of the window in which a frame and what is predicted are compared in their means."""
-DRIFTED: Final = 4.0
-"""Factor of the squared difference of the means that noise explains."""
-REGION: Final = 10.0
-"""Std in pixels of the region over which squared differences of the means are averaged."""
-REGION_DRIFTED: Final = 1.5
-"""The same factor for a region, and `REGION_SLACK` for what is beyond it."""
-REGION_SLACK: Final = 4.0
+WINDOWS: Final = (2.0, 5.0)
+"""Stds in pixels of the windows in which a frame and what is predicted are compared in their means."""
+REGION: Final = 4.0
+"""Std of the region over which squared differences of the means are averaged, as a multiple of the window's."""
+DRIFTED: Final = 1.35
+"""Factor of a region's squared differences of the means that noise explains."""
+LEAST_VARIANCE: Final = 1e-8
+"""Of what is exact, [-1, 1] units."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,7 +180,7 @@ def _with(problem: Problem, picture: Picture, pixels: Map, sigma: Map) -> Proble
     if isinstance(seen, GuidePicture):
         seen = replace(seen, degradation=replace(seen.degradation, noise=level), sigma_y=sigma)
     else:
-        seen = NoisyPicture(noise=level, sigma_y=sigma)
+        seen = NoisyPicture(noise=level, sigma_y=sigma, by_levels=True)
     finish = replace(problem.finish, beneath=problem.finish.beneath or own)
     left = hole if hole.any() else None
     return replace(problem, picture=replace(own, pixels=pixels), observation=seen, hole=left, finish=finish)
@@ -231,13 +229,44 @@ def _drifted(difference: Map, explained: Map) -> Map:
         difference: (H, W, C), of the frame and what is predicted.
         explained: (H, W), the variance that it should have.
     """
+    explained = np.maximum(explained, np.float32(LEAST_VARIANCE))
+    gray, expected = difference.mean(2), explained * _share_of_gray(difference, explained)
+    missing: Map = np.max([_bias(gray, expected, window) for window in WINDOWS], axis=0) * explained
+    return missing
+
+
+def _share_of_gray(difference: Map, explained: Map) -> float:
+    """Return the variance of the mean of the channels' noise, as a share of the channels'. It is 1 for gray noise.
+
+    Args:
+        difference: (H, W, C), of the frame and what is predicted.
+        explained: (H, W), the variance that it should have.
+    """
     cv2 = opencv()
-    mean = cv2.GaussianBlur(difference, (0, 0), DRIFT).reshape(difference.shape)
-    share = 1 / (4 * np.pi * DRIFT**2)  # of the variance of white noise, which is left in such a mean
-    found = (mean**2).mean(2) / np.float32(share)
-    region, expected = (cv2.GaussianBlur(values, (0, 0), REGION) for values in (found, explained))
-    missing: Map = np.maximum(found - DRIFTED * _near(explained), REGION_SLACK * (region - REGION_DRIFTED * expected))
-    return np.maximum(missing, 0)
+    fine = difference - cv2.GaussianBlur(difference, (0, 0), WINDOWS[0]).reshape(difference.shape)
+    of_gray = float(np.mean(fine.mean(2) ** 2 / explained))
+    of_all = float(np.mean((fine**2).mean(2) / explained))
+    return of_gray / of_all if of_gray > 0 else 1.0
+
+
+def _bias(gray: Map, expected: Map, window: float) -> Map:
+    """Return the expected square of what a mean is off by, as a multiple of what noise explains.
+
+    What a mean is off by is taken for Gaussian. Its variance is what the means around it have beyond their noise.
+
+    Args:
+        gray: (H, W), the difference of the frame and what is predicted.
+        expected: (H, W), the variance that it should have.
+        window: std in pixels of the window of the mean.
+    """
+    cv2 = opencv()
+    share = np.float32(1 / (4 * np.pi * window**2))  # of the variance of white noise, which is left in such a mean
+    of_noise = share * cv2.GaussianBlur(expected, (0, 0), window)
+    found = cv2.GaussianBlur(gray, (0, 0), window) ** 2 / of_noise
+    beyond = np.maximum(cv2.GaussianBlur(found, (0, 0), REGION * window) - DRIFTED, 0)
+    trust = beyond / (beyond + 1)
+    bias: Map = trust**2 * found + trust
+    return bias
 
 
 def _apart(difference: Map) -> Map:
