@@ -320,6 +320,7 @@ def generated() -> str:
 def video() -> str:
     """What earlier frames of a clip bring."""
     names = {"pan": "pan", "zoom": "zoom", "still": "still camera"}
+    names |= {clip: f"`{clip}.mp4`" for clip in ("bigbuckbunny", "bikes", "carphone_distorted", "carphone_pristine")}
     names |= {f"{kind} x2": f"{name}, enlarged" for kind, name in names.items()}
     body = []
     for kind, name in names.items():

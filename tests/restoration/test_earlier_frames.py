@@ -84,14 +84,14 @@ def test_what_moves_otherwise_is_not_smeared() -> None:
 
 def test_what_is_fainter_than_its_noise_is_not_averaged_with_something_else() -> None:
     rng = np.random.default_rng(1)
-    faint = np.asarray(ndimage.gaussian_filter(rng.normal(0, 1, (96, 96, 3)), (5, 5, 0)), np.float32) * 1.5 - 0.5
-    frames = [np.roll(faint, 17 * k, 1) for k in range(8)]
+    faint = np.asarray(ndimage.gaussian_filter(rng.normal(0, 1, (96, 96, 1)), (5, 5, 0)), np.float32) * 1.5 - 0.5
+    frames = [np.roll(faint, 17 * k, 1).repeat(3, 2) for k in range(8)]  # one tone, as most of a picture's contrast is
     _, made = joined(frames, Problem(observation=NoisyPicture(noise=NOISE)))
     picture = made[-1].picture
     assert picture is not None
     wrong = ndimage.gaussian_filter(picture.pixels - frames[-1], (4, 4, 0)).std()
     alone = ndimage.gaussian_filter(seen(frames[-1], 7).pixels - frames[-1], (4, 4, 0)).std()
-    assert wrong < 1.2 * alone
+    assert wrong < alone
 
 
 def test_a_cut_begins_anew() -> None:

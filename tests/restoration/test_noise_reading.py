@@ -140,7 +140,7 @@ def test_less_likely_noise_is_removed_from_a_jpeg_without_fine_texture_alone() -
 
 def test_sand_is_no_noise() -> None:
     """Texture of luma alone, less correlated than its grain says. White noise over it is still found in a PNG."""
-    colours = Picture(pixels=FLAT.pixels + np.float32([0, 0.1, 0.2]))
+    colours = Picture(pixels=FLAT.pixels + np.array([0, 0.1, 0.2], np.float32))
     sand = reads(9, 0.45, correlation=0.3)._replace(chroma=0.004)
     assert find_noise(colours, lambda _: sand) == FoundNoise(level=0.0)
     assert find_noise(white(9), lambda _: sand).level == pytest.approx(9, rel=0.1)
