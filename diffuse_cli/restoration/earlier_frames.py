@@ -230,8 +230,10 @@ def _drifted(difference: Map, explained: Map) -> Map:
         explained: (H, W), the variance that it should have.
     """
     explained = np.maximum(explained, np.float32(LEAST_VARIANCE))
-    gray, expected = difference.mean(2), explained * _share_of_gray(difference, explained)
-    missing: Map = np.max([_bias(gray, expected, window) for window in WINDOWS], axis=0) * explained
+    of_gray = explained * _share_of_gray(difference, explained)
+    kinds = ((difference, explained), (difference.mean(2, keepdims=True), of_gray))
+    biases = [_bias(of, expected, window) for of, expected in kinds for window in WINDOWS]
+    missing: Map = np.max(biases, axis=0) * explained
     return missing
 
 
@@ -249,20 +251,21 @@ def _share_of_gray(difference: Map, explained: Map) -> float:
     return of_gray / of_all if of_gray > 0 else 1.0
 
 
-def _bias(gray: Map, expected: Map, window: float) -> Map:
+def _bias(difference: Map, expected: Map, window: float) -> Map:
     """Return the expected square of what a mean is off by, as a multiple of what noise explains.
 
     What a mean is off by is taken for Gaussian. Its variance is what the means around it have beyond their noise.
 
     Args:
-        gray: (H, W), the difference of the frame and what is predicted.
+        difference: (H, W, C), of the frame and what is predicted.
         expected: (H, W), the variance that it should have.
         window: std in pixels of the window of the mean.
     """
     cv2 = opencv()
     share = np.float32(1 / (4 * np.pi * window**2))  # of the variance of white noise, which is left in such a mean
     of_noise = share * cv2.GaussianBlur(expected, (0, 0), window)
-    found = cv2.GaussianBlur(gray, (0, 0), window) ** 2 / of_noise
+    mean = cv2.GaussianBlur(difference, (0, 0), window).reshape(difference.shape)
+    found = (mean**2).mean(2) / of_noise
     beyond = np.maximum(cv2.GaussianBlur(found, (0, 0), REGION * window) - DRIFTED, 0)
     trust = beyond / (beyond + 1)
     bias: Map = trust**2 * found + trust
