@@ -218,7 +218,7 @@ def _cluster(files: Files) -> Iterator[None]:
     own = {} if address else {"object_store_memory": _STORE, "include_dashboard": False}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="error", **own)
+        ray.init(address=address or "local", log_to_driver=False, logging_level="error", **own)
     except Exception as error:  # Ray raises what it likes
         said = " ".join(str(error).split()) or type(error).__name__
         where = f"--address {address}: " if address else ""

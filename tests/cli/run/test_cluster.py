@@ -261,6 +261,7 @@ def test_clips_and_pipes_are_for_the_local_engine(run: Program, line: list[str],
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Ray warns of its own options
 def test_a_batch_on_a_cluster_of_this_machine(run: Program, photos: Path, line: list[str], tmp_path: Path) -> None:
     pytest.importorskip("ray.data", reason="needs the extra [ray]")
     local = run(*line, "-o", "local/", "--journal", "k")
