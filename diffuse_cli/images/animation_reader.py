@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import ImageFile
 
 from ..errors import PictureError
-from ..system.arrays import row_blocks
+from ..system.arrays import equal_channels
 from .containers import gif_boxes
 from .metadata import orientation, source_of
 from .picture import Frame, Picture, Source, to_unit, upright
@@ -134,7 +134,7 @@ def _shown(image: ImageFile.ImageFile, number: int, size: tuple[int, int]) -> ND
 
 def _equal(levels: NDArray[np.uint8]) -> bool:
     """Return whether the colours of a frame are grays."""
-    return all(bool((levels[rows, :, :3] == levels[rows, :, :1]).all()) for rows in row_blocks(levels))
+    return equal_channels(levels[..., :3])
 
 
 def _alike(levels: NDArray[np.uint8], found: _Survey, *, gray: bool) -> NDArray[np.uint8]:

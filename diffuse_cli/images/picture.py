@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PictureError
-from ..system.arrays import copied, empty_array, row_blocks
+from ..system.arrays import copied, empty_array, equal_channels, row_blocks
 from .jpeg_damage import JpegDamage
 from .raw.sensor import SensorData
 from .video.clip import ClipFrame
@@ -243,8 +243,7 @@ class Picture:
     @property
     def is_gray(self) -> bool:
         """Whether there is no colour: one channel, or three equal ones."""
-        pixels = self.pixels
-        return pixels.shape[2] == 1 or all(bool((pixels[r] == pixels[r, :, :1]).all()) for r in row_blocks(pixels))
+        return self.pixels.shape[2] == 1 or equal_channels(self.pixels)
 
 
 def to_unit(levels: Levels, depth: int, white: int | None = None) -> NDArray[np.float32]:

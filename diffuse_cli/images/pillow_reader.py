@@ -19,7 +19,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ..errors import DEFECTS, PictureError
-from ..system.arrays import copied, empty_array, row_blocks
+from ..system.arrays import copied, empty_array, equal_channels, row_blocks
 from ..system.files import reason
 from ..system.streams import is_stream, opened
 from ..system.urls import Url, head
@@ -206,7 +206,7 @@ class PillowReader:
                 levels, source = cmyk.converted(image, source)
         if depth == 32:
             return from_array(upright(levels, turn), source)
-        if image.mode == "P" and not source.icc and levels.shape[2] == 3 and _equal_channels(levels):
+        if image.mode == "P" and not source.icc and levels.shape[2] == 3 and equal_channels(levels):
             levels = levels[..., :1]  # a gray palette; with a profile for colour it must stay colour
         levels = upright(levels, turn)
         colours = 1 if levels.shape[2] < 3 else 3
@@ -430,10 +430,6 @@ def _with_transparency(levels: NDArray[np.uint16], image: ImageFile.ImageFile) -
         return levels
     opaque = (levels != np.array(transparent)).any(axis=2, keepdims=True)
     return np.concatenate([levels, opaque.astype(np.uint16) * np.uint16(65535)], axis=2)
-
-
-def _equal_channels(levels: NDArray[Any]) -> bool:
-    return bool((levels == levels[..., :1]).all())
 
 
 def is_deep_avif(file: BinaryIO) -> bool:

@@ -60,6 +60,15 @@ def row_blocks(array: NDArray[Any]) -> Iterator[slice]:
         yield slice(top, min(top + step, height))
 
 
+def equal_channels(array: NDArray[Any]) -> bool:
+    """Return whether the numbers along the last axis are the same everywhere. In colour, few rows are looked at.
+
+    Args:
+        array: (H, ..., C).
+    """
+    return all(bool((array[rows] == array[rows, ..., :1]).all()) for rows in row_blocks(array))
+
+
 def copied(array: NDArray[Number], dtype: DTypeLike | None = None) -> NDArray[Number]:
     """Return a contiguous copy in an `empty_array`.
 

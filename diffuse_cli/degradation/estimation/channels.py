@@ -6,8 +6,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ...system.arrays import row_blocks
-
 Number = TypeVar("Number", bound=np.number[Any])
 
 
@@ -19,15 +17,6 @@ def lowest(levels: NDArray[Number]) -> NDArray[Number]:
 def highest(levels: NDArray[Number]) -> NDArray[Number]:
     """Return the greatest channel of each pixel, (H, W), of (H, W, C)."""
     return np.asarray(reduce(np.maximum, _planes(levels)))
-
-
-def are_equal(levels: NDArray[Any]) -> bool:
-    """Return whether all channels of a picture are the same. Of one in colour, few rows are looked at.
-
-    Args:
-        levels: (H, W, C).
-    """
-    return all(bool((levels[rows] == levels[rows, :, :1]).all()) for rows in row_blocks(levels))
 
 
 def mean(levels: NDArray[Any], dtype: DTypeLike | None = None) -> NDArray[Any]:

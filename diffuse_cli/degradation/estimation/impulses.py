@@ -13,8 +13,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...system.arrays import row_blocks
-from .channels import are_equal
+from ...system.arrays import equal_channels, row_blocks
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -127,7 +126,7 @@ def find_impulses(levels: Floats, opaque: Mask | None = None) -> Impulses:
     seen = max(int(opaque.sum()) if opaque is not None else h * w, 1)
     inside = opaque
     opaque = None if opaque is None else np.pad(opaque, _REACH)
-    equal = channels == 3 and are_equal(levels)
+    equal = channels == 3 and equal_channels(levels)
     for channel in range(1 if equal else channels):
         found, share = _in_plane(np.pad(levels[..., channel], _REACH, mode="reflect"), opaque)
         if found is None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...system.arrays import equal_channels
 from .blocks import content
-from .channels import are_equal
 from .chen import estimate_colour
 from .ponomarenko import FEWEST_BLOCKS, estimate_planes
 
@@ -60,7 +60,7 @@ def estimate_noise(levels: NDArray[np.float32], *, clips: bool) -> NoiseEstimate
         return NoiseEstimate(level=0.0, nominal=0.0, method="constant")
     if min(levels.shape[:2]) < 8 or (levels.shape[0] - 7) * (levels.shape[1] - 7) < FEWEST_BLOCKS:
         return NoiseEstimate(level=0.0, nominal=0.0, method="too small")
-    if are_equal(levels):
+    if equal_channels(levels):
         return _floored(_by_planes(levels[:, :, :1], clips))
     found = estimate_colour(levels, clips)
     if found is None:

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from ...images.image_io import Picture, as_coded
 from ...images.units import LEVEL
+from ...system.arrays import equal_channels
 from .blocks import luma_weights
 from .jpeg_noise import estimate_noise_jpeg
 from .jpeg_tables import ijg_table, quality_of
@@ -70,6 +71,6 @@ def noise_before_jpeg(levels: NDArray[np.float32], quality: int, origin: tuple[i
         quality: of the JPEG.
         origin: (row, column) of its grid.
     """
-    gray = levels.shape[2] == 1 or bool((levels == levels[..., :1]).all())
+    gray = levels.shape[2] == 1 or equal_channels(levels)
     luma = levels @ luma_weights(levels.shape[2])
     return estimate_noise_jpeg(luma[origin[0] :, origin[1] :], ijg_table(quality), gray=gray)

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...system.arrays import equal_channels
 from .blocks import WHITE, at_ends
-from .channels import are_equal
 
 Floats = NDArray[np.float64]
 Levels = NDArray[np.float32]
@@ -112,7 +112,7 @@ def _read(levels: Levels, opaque: NDArray[np.bool_] | None, *, by_columns: bool)
     turned = levels.transpose(1, 0, 2) if by_columns else levels
     seen = opaque.T if by_columns and opaque is not None else opaque
     channels = levels.shape[2]
-    planes = [_Plane(turned[..., c], seen) for c in range(1 if are_equal(levels) else channels)]
+    planes = [_Plane(turned[..., c], seen) for c in range(1 if equal_channels(levels) else channels)]
     return _Rows(planes, [_parts(plane, _COLUMNS) for plane in planes], channels)
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ...images.image_io import Picture
 from ...images.units import LEVEL
+from ...system.arrays import equal_channels
 from .blocks import luma_weights
-from .channels import are_equal
 
 Floats = NDArray[np.float64]
 Number = TypeVar("Number", bound=np.generic)
@@ -113,7 +113,7 @@ def find_screens(levels: NDArray[np.float32]) -> tuple[Screen, ...]:
     """
     if min(levels.shape[:2]) < _SMALLEST:
         return ()
-    in_colour = levels.shape[2] == 3 and not are_equal(levels)
+    in_colour = levels.shape[2] == 3 and not equal_channels(levels)
     planes = [tiles for tiles in _planes(list(_tiles(levels)), in_colour=in_colour) if _has_tones(tiles)]
     pairs = [(tiles, carriers) for tiles in planes for carriers in _pairs(_mean_log_power(tiles))]
     found = _different([screen for tiles, carriers in pairs if (screen := _judged(tiles, carriers)) is not None])

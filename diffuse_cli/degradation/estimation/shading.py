@@ -6,6 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from ...system.arrays import equal_channels
 from .chen import noise_eigenvalue
 from .noise_model import NoiseModel, equalised
 from .ponomarenko import plane_blocks
@@ -60,7 +61,7 @@ def estimate_shading(levels: NDArray[np.float32], model: NoiseModel, level: floa
 
 def _cells(levels: NDArray[np.float32], model: NoiseModel, level: float) -> tuple[Floats, Floats]:
     """Return middles (N, 2), -1..1, of readable cells, and ln of their variance over what brightness explains (N,)."""
-    colour = levels.shape[2] == 3 and not bool((levels == levels[..., :1]).all())
+    colour = levels.shape[2] == 3 and not equal_channels(levels)
     found = _read_cells(levels, model, colour=colour)
     if colour and (len(found) == 0 or np.median(found[:, 3]) < level**2 / 4):
         # Dependent channels have directions without noise, and colour reads just these.
