@@ -1,6 +1,5 @@
 """The program: its commands, and the place where every error becomes one line and an exit code."""
 
-import importlib
 import os
 import signal
 import sys
@@ -15,18 +14,11 @@ from ..system.process import own_stderr, wait_passively
 from ..system.streams import reading_once
 from ..version import __version__
 from .commands.config import default_map
-from .options.help import Command, Group
+from .named_commands import GROUPS, NamedCommands
+from .options.help import Command
 from .run.display import one_line
 from .run.stopping import Terminated, on_sigterm
 
-GROUPS: Final = {
-    "Restore": ("denoise", "super-resolve", "restore", "deblur", "dejpeg", "repair", "inpaint", "fuse"),
-    "Create": ("enhance", "compose", "extend", "stylize", "generate"),
-    "Check": ("estimate", "info", "batch", "verify", "replay", "doctor", "config"),
-    "Measure and train": ("evaluate", "bench", "degrade", "train", "models"),
-    "Serve": ("serve",),
-}
-"""The commands, as help lists them."""
 FIRST: Final = {
     "diffuse photo.jpg": "say what is wrong with a picture",
     "diffuse denoise photo.jpg -o clean.jpg": "make one result",
@@ -66,6 +58,11 @@ def _fail(code: int, *lines: object) -> NoReturn:
 
 class Boundary(TyperGroup):
     """Turns every error into one line on stderr and a documented exit code."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as below
+        """Take the commands by their names."""
+        super().__init__(**options)
+        self.commands = cast(Any, NamedCommands(Entrance))
 
     def make_context(self, *args: object, **kwargs: object) -> typer.Context:
         """Parse the options before the command's name."""
@@ -227,23 +224,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-COMMANDS = (
-    "denoise", "super_resolve", "restore", "repair", "inpaint", "fuse", "enhance", "compose", "extend", "stylize",
-    "generate", "estimate", "info", "batch", "verify", "replay", "doctor", "config", "evaluate", "bench", "degrade",
-    "train",
-    "models", "serve",
-)  # fmt: skip
-for _name in COMMANDS:
-    importlib.import_module(f".commands.{_name}", __package__).add_to(app)
-for _info in app.registered_commands:
-    _info.cls = Entrance
-for _group in app.registered_groups:
-    assert _group.typer_instance is not None
-    _group.cls = Group
-    for _info in _group.typer_instance.registered_commands:
-        _info.cls = Command
 
 
 def main() -> None:

@@ -32,6 +32,11 @@ def files() -> list[Path]:
     return [Path("diffuse.toml"), user_config_path("diffuse") / "config.toml"]
 
 
+def are_there() -> bool:
+    """Return whether there is a settings file, or a variable that may hold a setting."""
+    return any(path.is_file() for path in files()) or any(name.startswith("DIFFUSE_") for name in os.environ)
+
+
 def load(
     options: Options, *, environment: Mapping[str, str], many: Collection[tuple[str, str]] = ()
 ) -> dict[str, dict[str, Setting]]:

@@ -11,7 +11,8 @@ from PIL import Image
 from typer.main import get_command
 from typer.testing import Result
 
-from diffuse_cli.cli.app import GROUPS, app
+from diffuse_cli.cli.app import app
+from diffuse_cli.cli.named_commands import GROUPS
 from diffuse_cli.cli.options.help import EXAMPLES, TITLES
 from tests.helpers.program import Program
 

@@ -30,6 +30,9 @@ main()"""
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
     assert "torch" in loaded
     assert not {"scipy", "torchvision", "skimage", "cv2", "matplotlib"} & set(loaded)
+    assert [name for name in loaded if name.startswith("diffuse_cli.cli.commands.")] == [
+        "diffuse_cli.cli.commands.config", "diffuse_cli.cli.commands.denoise",
+    ]  # fmt: skip
 
 
 def test_help_imports_nothing_that_computes() -> None:

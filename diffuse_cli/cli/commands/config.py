@@ -31,6 +31,8 @@ def default_map(group: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - as a
     Raises:
         UsageError: a settings file cannot be read, or names an unknown command or option.
     """
+    if not configuration.are_there():
+        return {}  # and the commands that are not used stay unbuilt
     return {
         command: {name: setting.value for name, setting in found.items()} for command, found in _settings(group).items()
     }
