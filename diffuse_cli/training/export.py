@@ -46,7 +46,7 @@ def export(run: Path, target: Path, *, length: float | None = None, licence: str
         raise UsageError(f"--ema {chosen:g}: the run keeps {', '.join(f'{e:g}' for e in config.ema)}")
     summary = {
         "steps": str(state.step),
-        "training": json.dumps(_training(state, config, chosen)),
+        "training": json.dumps(_training(state, config, chosen) | _teacher(about)),
         "data": json.dumps(data_summary(sources)),
         "metrics": json.dumps(_metrics(run, state.step)),
         "licence": licence or "not stated; the pictures' licences are for who trained on them to check",
@@ -60,6 +60,11 @@ def _training(state: State, config: TrainConfig, length: float) -> dict[str, Any
         "version": __version__, "steps": steps, "images": steps * config.batch, "seconds": round(state.seconds),
         "ema": length, "config": config.to_json(),
     }  # fmt: skip
+
+
+def _teacher(about: dict[str, Any]) -> dict[str, str]:
+    """Return the hash of the teacher, if there was one."""
+    return {"teacher": about["teacher"]} if about.get("teacher") else {}
 
 
 def data_summary(sources: Sources) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 from ..diffusion.devices import gains_by_bf16
 from ..diffusion.network import NetworkConfig
 from ..errors import PictureError, UsageError
-from . import run_folder, state
+from . import distillation, run_folder, state
 from .bank import SOURCES, Bank, Sources, pack, read_sources
 from .batch import Batch, Steps
 from .config import OBJECTIVES, Length, Objective, TrainConfig, TrainDtype
@@ -41,12 +41,13 @@ PIXELS_PER_SECOND = 400_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingRun:
-    """What to train on, where, and how to compute. Only the first four decide the result.
+    """What to train on, where, and how to compute. Only the first five decide the result.
 
     Attributes:
         data: files, folders and data sets to train on.
         validation: the same to validate on; empty = hold out some of the pictures.
         init: what to start from (see state.start).
+        teacher: a checkpoint whose estimates are the target; None = the pictures are.
         labels: folder names are labels.
         out: the run's folder.
         save_every: steps between saves; None = five minutes.
@@ -63,6 +64,7 @@ class TrainingRun:
     data: tuple[Data, ...]
     validation: tuple[Data, ...] = ()
     init: str | None = None
+    teacher: str | None = None
     labels: bool = False
     out: Path
     save_every: int | None = None
@@ -134,7 +136,8 @@ class _Run:
         sources = self._pack()
         labels = _labels(sources, config, request)
         if crew.leads:
-            run_folder.check_same(request.out, config, length, sources.sha256, labels)
+            taught_by = None if request.teacher is None else distillation.sha256_of(request.teacher)
+            run_folder.check_same(request.out, config, length, sources.sha256, labels, taught_by)
         crew.wait()
         self.bank = Bank(request.out, sources, config, held_out=False, labels=labels)
         self.validation = Validation(Bank(request.out, sources, config, held_out=True, labels=labels), config)
@@ -146,6 +149,7 @@ class _Run:
         kept = state.resume(request.out, config, network, crew.device)
         self.state: State = kept or state.start(request.init, config, network, crew.device)
         self.dtype = _dtype(request.dtype, crew.device)
+        self.target = self._target(network)
         self.journal = RunLog(request.out, from_step=self.state.step) if crew.leads else None
         self.board = _board(request) if crew.leads else None
         self.steps = Steps(self.bank, config, rank=crew.rank, world=crew.world)
@@ -211,10 +215,21 @@ class _Run:
         pixels = (self.length.images or 0) * self.config.crop**2
         return pixels / PIXELS_PER_SECOND if self.length.minutes is None else self.length.minutes * 60
 
+    @property
+    def _compiles(self) -> bool:
+        compiled = self.request.compiled
+        return _compiling_pays(self.crew.device, self._expected()) if compiled is None else compiled
+
+    def _target(self, pupil: NetworkConfig) -> distillation.Target | None:
+        """Return what computes the target of the loss; None = it is the pictures."""
+        name = self.request.teacher
+        if name is None:
+            return None
+        return distillation.target_of(name, pupil, self.crew.device, self.dtype, compiled=self._compiles)
+
     def _compiled(self) -> nn.Module:
         network: nn.Module = Trainable(self.state.net, self.dtype)
-        compiled = self.request.compiled
-        if compiled or (compiled is None and _compiling_pays(self.crew.device, self._expected())):
+        if self._compiles:
             logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # that a CPU has no CUDA
             network.compile(dynamic=False)
         if self.crew.world > 1:
@@ -238,7 +253,8 @@ class _Run:
         current = self.state
         current.set_rate(self.config.rate(current.step - current.first, progress))
         batch = batch.to(self.crew.device)
-        each = losses(network(batch.net_in, batch.noise, batch.cond), batch)
+        f = network(batch.net_in, batch.noise, batch.cond)
+        each = losses(f, batch, None if self.target is None else self.target(batch))
         loss = each.mean()
         if not math.isfinite(loss.item()):
             raise PictureError(self._not_finite(each, batch))

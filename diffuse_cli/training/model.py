@@ -63,18 +63,20 @@ def renormalise(net: UNet) -> None:
         layer.weight.copy_(normalised(layer.weight))
 
 
-def losses(f: Tensor, batch: Batch) -> Tensor:
+def losses(f: Tensor, batch: Batch, target: Tensor | None = None) -> Tensor:
     """Return each sample's loss (B,): the squared error of F over the pixels that are not known.
 
-    The target is (x0 - linear) / c_out. The error is averaged over all pixels and divided by the square root of the
-    share that counts. A small hole weighs less than a large one, but more than its area.
+    The target of the true pictures is (x0 - linear) / c_out. The error is averaged over all pixels and divided by the
+    square root of the share that counts. A small hole weighs less than a large one, but more than its area.
 
     Args:
         f: (B, 3, P, P), the network's output.
         batch: what it was computed from.
+        target: what F is to be; None = that of the true pictures.
     """
     counts = (batch.c_out > FAINTEST).float()
-    target = (batch.x0 - batch.linear) / batch.c_out.clamp_min(FAINTEST) * counts
+    if target is None:
+        target = (batch.x0 - batch.linear) / batch.c_out.clamp_min(FAINTEST) * counts
     share = counts.mean((1, 2, 3)).clamp_min(SMALLEST_SHARE)
     return ((f - target) ** 2 * counts).mean((1, 2, 3)) / share.sqrt()
 

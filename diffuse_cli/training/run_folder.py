@@ -35,7 +35,9 @@ def locked(folder: Path) -> Iterator[None]:
         raise UsageError(f"{folder}: cannot be used: {error.strerror}") from None
 
 
-def check_same(folder: Path, config: TrainConfig, length: Length, data: str, labels: tuple[str, ...]) -> None:
+def check_same(
+    folder: Path, config: TrainConfig, length: Length, data: str, labels: tuple[str, ...], teacher: str | None = None
+) -> None:
     """Refuse to go on with a run of another config or other pictures; a longer run may go on.
 
     Args:
@@ -44,11 +46,12 @@ def check_same(folder: Path, config: TrainConfig, length: Length, data: str, lab
         length: of this run; it is noted, and may differ.
         data: the hash of the pictures.
         labels: names of the labels.
+        teacher: the hash of its weights; None = there is none.
 
     Raises:
         UsageError: the run in the folder differs; the message says where.
     """
-    new: dict[str, Any] = {"config": config.to_json(), "data": data, "labels": labels}
+    new: dict[str, Any] = {"config": config.to_json(), "data": data, "labels": labels, "teacher": teacher}
     new = json.loads(json.dumps(new))
     old = read(folder)
     if old:
@@ -57,6 +60,8 @@ def check_same(folder: Path, config: TrainConfig, length: Length, data: str, lab
             changed.append("the pictures")
         if old["labels"] != list(labels):
             changed.append(f"labels ({len(old['labels'])} -> {len(labels)})")
+        if old.get("teacher") != teacher:
+            changed.append("--teacher")
         if changed:
             raise UsageError(f"{folder}: holds another run: {', '.join(changed)} differ; take a new --out")
     record = {"version": __version__, **new, "length": asdict(length)}

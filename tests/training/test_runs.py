@@ -468,6 +468,39 @@ def test_a_state_that_cannot_be_read_is_refused(photographs: Path, whole: Path, 
         train(CONFIG, LENGTH, request(photographs, out), Callbacks())
 
 
+def test_a_network_that_equals_its_teacher_has_nothing_to_learn(photographs: Path, whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "teacher.safetensors"
+    export(whole, path)
+    taught = replace(request(photographs, tmp_path / "run"), teacher=str(path), init=str(path))
+    assert train(CONFIG, Length(images=8), taught, Callbacks())
+    first = next(r for r in records(tmp_path / "run" / "log.jsonl") if r["kind"] == "train")
+    assert first["loss"] < 1e-4 * GOLDEN[4]
+    export(tmp_path / "run", tmp_path / "m.safetensors")
+    training = json.loads(checkpoint.read_info(tmp_path / "m.safetensors").metadata["training"])
+    assert training["teacher"] == checkpoint.verify(path)[0]
+
+
+def test_a_pupil_comes_nearer_to_its_teacher(photographs: Path, whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "teacher.safetensors"
+    export(whole, path)
+    taught = replace(request(photographs, tmp_path / "run"), teacher=str(path))
+    narrow = replace(CONFIG, channels=(8, 8), lr=0.05)
+    assert train(narrow, Length(images=8 * 24), taught, Callbacks())
+    found = [r["loss"] for r in records(tmp_path / "run" / "log.jsonl") if r["kind"] == "train"]
+    assert found[-1] < 0.8 * found[0]
+    with pytest.raises(UsageError, match="--teacher differ"):
+        train(narrow, Length(images=8 * 24), replace(taught, teacher=None), Callbacks())
+
+
+def test_a_teacher_of_other_inputs_is_refused(photographs: Path, whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "teacher.safetensors"
+    export(whole, path)
+    taught = replace(request(photographs, tmp_path / "run"), teacher=str(path))
+    with pytest.raises(CheckpointError, match="another described"):
+        train(replace(CONFIG, described=6), LENGTH, taught, Callbacks())
+    assert not (tmp_path / "run" / state.FILE).exists()
+
+
 def test_a_loss_that_is_not_finite_stops_before_the_step(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,10 @@ class TrainOptions:
     init: Annotated[
         str | None, typer.Option(metavar="NAME|FILE|RUN", help="Start from a checkpoint or from another run.")
     ] = None
+    teacher: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="Learn the estimates of this checkpoint, which may be larger."),
+    ] = None
     config: Annotated[Path | None, typer.Option(metavar="TOML", help="All other settings (see docs/training.md).")] = (
         None
     )
@@ -132,10 +136,10 @@ class TrainOptions:
         if self.download and not any(text.startswith(TORCHVISION) for text in (*self.data, *(self.val or ()))):
             raise UsageError(f"--download is for data sets of torchvision; give --data {TORCHVISION}NAME:ROOT")
         return TrainingRun(
-            data=self._parts(self.data), validation=self._parts(self.val), init=self.init, labels=self.labels,
-            out=self.out, save_every=self.save_every, validate_every=self.validate_every, log_every=self.log_every,
-            device=self.device, dtype=self.dtype, compiled=self.compiled, threads=self.threads, workers=self.workers,
-            tensorboard=self.tensorboard,
+            data=self._parts(self.data), validation=self._parts(self.val), init=self.init, teacher=self.teacher,
+            labels=self.labels, out=self.out, save_every=self.save_every, validate_every=self.validate_every,
+            log_every=self.log_every, device=self.device, dtype=self.dtype, compiled=self.compiled,
+            threads=self.threads, workers=self.workers, tensorboard=self.tensorboard,
         )  # fmt: skip
 
     def _parts(self, texts: list[str] | None) -> "tuple[Data, ...]":
