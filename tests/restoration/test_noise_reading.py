@@ -151,6 +151,14 @@ def test_sand_is_no_noise() -> None:
         assert find_noise(colours, functools.partial(returned, other)).level == pytest.approx(9)
 
 
+def test_gray_sand_is_no_noise() -> None:
+    gray = Picture(pixels=white(9).pixels[..., :1])
+    sand = reads(9, 0.45, doubt=0.5, correlation=0.3)
+    assert find_noise(gray, lambda _: sand) == FoundNoise(level=0.0)
+    for film in (sand._replace(grain=0.7), sand._replace(correlation=0.45), sand._replace(doubt=0.3)):
+        assert find_noise(gray, functools.partial(returned, film)).level == pytest.approx(9)
+
+
 def test_of_noise_with_little_chroma_that_hardly_correlates_less_is_told() -> None:
     """Stone under a camera's noise: what its chroma does not explain is texture."""
     stone = reads(12, 0.4, correlation=0.25)
@@ -160,7 +168,7 @@ def test_of_noise_with_little_chroma_that_hardly_correlates_less_is_told() -> No
     assert found.level == pytest.approx(12 * 0.5**0.3)
     assert found.degradation().noise < 0.55 * as_read.degradation().noise
     even = (stone._replace(correlation=0.5), stone._replace(chroma=stone.luma), stone._replace(grain=0.27))
-    for picture, photo in ((FLAT, stone), *((colours, other) for other in even)):
+    for picture, photo in ((FLAT, stone._replace(grain=0.7)), *((colours, other) for other in even)):
         assert find_noise(picture, functools.partial(returned, photo)).level == pytest.approx(12)
 
 
