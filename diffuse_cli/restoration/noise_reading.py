@@ -58,11 +58,12 @@ GRAY_SAND: Final = (0.4, 0.62, 0.36)
 Clean gray stone and leaves read as 7 to 13 levels. The estimators of white noise are mistaken, too. Film of 0.8 pixels
 reads as 0.7 and more, the noise of gray cameras as white, and finer film with less doubt.
 """
-LEAN: Final = ((0.37, 0.31), (0.28, 0.34))
+LEAN: Final = ((0.37, 0.31), (0.28, 0.34), 0.42)
 """Noise that correlates less than the first, and has more grain than the third, may be texture in part.
 
-What correlates less than the second, and has more grain than the fourth, surely is. Cameras' noise has as much chroma
-as luma there, so the share of chroma tells how much.
+What correlates less than the second surely is, if it has more grain than the fourth, or less than the last share of
+chroma: white noise in a JPEG correlates as little. Cameras' noise has as much chroma as luma there, so the share of
+chroma tells how much is noise.
 """
 LESS_LEVEL, LESS_TOLD = 0.3, 0.9
 """The powers of that share by which the level is lowered, and what is told of it besides.
@@ -258,9 +259,11 @@ def _is_sand(photo: PhotoNoise) -> bool:
 
 def _share_of_noise(photo: PhotoNoise) -> float:
     """Return the share of chroma where a part of the noise may be texture; 1 = none of it is."""
-    correlation, grain = LEAN
-    lean = (1 - _softness(photo)) * _part(photo.correlation, correlation) * _part(photo.grain, grain)
-    return float(min(photo.chroma / photo.luma, 1.0) ** lean)
+    correlation, grain, little = LEAN
+    chroma = photo.chroma / photo.luma
+    coarse = 1.0 if chroma < little else _part(photo.grain, grain)
+    lean = (1 - _softness(photo)) * _part(photo.correlation, correlation) * coarse
+    return float(min(chroma, 1.0) ** lean)
 
 
 def _least_chance(photo: PhotoNoise, quality: float) -> float:
