@@ -71,6 +71,12 @@ LESS_LEVEL, LESS_TOLD = 0.3, 0.9
 The core smooths such texture even where it is told the truth. On 63 crops of sand, stone and leaves of CBSD68 with
 noise of cameras and film this gains 0.16 dB on average, and the worst change is -0.2 dB instead of -4.1 dB.
 """
+COLOURLESS: Final = ((0.3, 0.2), 0.3, 2.0)
+"""Shares of chroma between which noise becomes luma alone, which may be texture: less is told, whatever the grain.
+
+What is told falls by the last number times the doubt above the other. Of 850 crops this makes the worst change -2 dB
+instead of -11 dB, and the mean is as it was.
+"""
 SUSPICION: Final = 0.4
 """Noise that is less likely than this is not told."""
 VAGUE: Final = 0.5
@@ -210,12 +216,12 @@ def find_noise(picture: Picture, read: NoiseReader | None, white: float | None =
         white = measured_noise(picture).level if white is None else white
         return FoundNoise(level=white if is_white(picture, white) else 0.0)
     if photo is not None and _is_correlated(photo, _least_chance(photo, coded_quality(picture))):
-        share = 1.0 if picture.is_gray else _share_of_noise(photo)
+        share, told = (1.0, 1.0) if picture.is_gray else (_share_of_noise(photo), _share_told(photo))
         unit = share**LESS_LEVEL * LEVEL * _before_coder(coded_quality(picture)) ** _softness(photo)
         return FoundNoise(
             level=photo.level * unit, grain=photo.grain, luma=photo.luma * unit, chroma=photo.chroma * unit,
             bright_over_dark=photo.bright_over_dark, doubt=photo.doubt, softness=_softness(photo),
-            share=share**LESS_TOLD, chance=photo.chance,
+            share=share**LESS_TOLD * told, chance=photo.chance,
         )  # fmt: skip
     white = measured_noise(picture).level if white is None else white
     if photo is not None and white > _most(photo):
@@ -264,6 +270,12 @@ def _share_of_noise(photo: PhotoNoise) -> float:
     coarse = 1.0 if chroma < little else _part(photo.grain, grain)
     lean = (1 - _softness(photo)) * _part(photo.correlation, correlation) * coarse
     return float(min(chroma, 1.0) ** lean)
+
+
+def _share_told(photo: PhotoNoise) -> float:
+    """Return how much is told of noise of luma alone."""
+    chroma, sure, fall = COLOURLESS
+    return math.exp(-fall * _part(photo.chroma / photo.luma, chroma) * max(photo.doubt - sure, 0.0))
 
 
 def _least_chance(photo: PhotoNoise, quality: float) -> float:

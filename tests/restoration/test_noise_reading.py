@@ -172,6 +172,22 @@ def test_of_noise_with_little_chroma_that_hardly_correlates_less_is_told() -> No
         assert find_noise(picture, functools.partial(returned, photo)).level == pytest.approx(12)
 
 
+def test_of_doubtful_noise_of_luma_alone_less_is_told_whatever_its_grain() -> None:
+    colours = Picture(pixels=FLAT.pixels + np.array([0, 0.1, 0.2], np.float32))
+    film = reads(10, 0.8, doubt=0.6)._replace(chroma=0.004)
+    told, sure, coloured, gray = (
+        find_noise(picture, functools.partial(returned, photo)).degradation().noise * LEVEL
+        for picture, photo in (
+            (colours, film),
+            (colours, film._replace(doubt=0.3)),
+            (colours, film._replace(chroma=film.luma)),
+            (FLAT, film),
+        )
+    )
+    assert told == pytest.approx(10 * math.exp(-0.6))
+    assert (sure, coloured, gray) == pytest.approx((10, 10, 10))
+
+
 def test_what_only_the_estimators_of_white_noise_see_is_not_removed() -> None:
     """Fur and the edges of text look like white noise to them, and not to the core."""
     assert find_noise(white(15), lambda _: reads(0.5, 0.5)) == FoundNoise(level=0.0)
