@@ -71,11 +71,11 @@ LESS_LEVEL, LESS_TOLD = 0.3, 0.9
 The core smooths such texture even where it is told the truth. On 63 crops of sand, stone and leaves of CBSD68 with
 noise of cameras and film this gains 0.16 dB on average, and the worst change is -0.2 dB instead of -4.1 dB.
 """
-COLOURLESS: Final = ((0.3, 0.2), 0.3, 2.0)
+COLOURLESS: Final = ((0.3, 0.2), 0.45, 4.0)
 """Shares of chroma between which noise becomes luma alone, which may be texture: less is told, whatever the grain.
 
-What is told falls by the last number times the doubt above the other. Of 850 crops this makes the worst change -2 dB
-instead of -11 dB, and the mean is as it was.
+What is told falls by the last number times the doubt above the other. On 560 crops of photographs, most of them with
+noise, the worst change is -1.1 dB instead of -10.8 dB, and the mean is 0.01 dB better.
 """
 SUSPICION: Final = 0.4
 """Noise that is less likely than this is not told."""

@@ -179,7 +179,7 @@ def test_of_doubtful_noise_of_luma_alone_less_is_told_whatever_its_grain() -> No
         find_noise(picture, functools.partial(returned, photo)).degradation().noise * LEVEL
         for picture, photo in (
             (colours, film),
-            (colours, film._replace(doubt=0.3)),
+            (colours, film._replace(doubt=0.45)),
             (colours, film._replace(chroma=film.luma)),
             (FLAT, film),
         )
