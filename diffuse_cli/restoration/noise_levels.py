@@ -18,8 +18,8 @@ def between_levels(y: Tensor, problem: Problem, run: Run, *, gray: bool) -> Tens
     """Interpolate, pixel by pixel, between the estimates for three noise levels.
 
     For noise of 8 to 36 levels by place that was stored as JPEG 90 it measured 0.6 dB better than one level, and 0.7 dB
-    better than taking the noise as white. For white noise of fused copies it measured 0.3 to 0.7 dB better than the map
-    as an observation of its own.
+    better than taking the noise as white. Than a map as an observation of its own it measured better by 0.3 to 0.7 dB
+    for fused copies, 0.2 to 0.4 dB for noise by brightness or place, and up to 1 dB for shadows made brighter.
 
     Args:
         y: (1, 3, H, W), the picture.

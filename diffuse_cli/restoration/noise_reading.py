@@ -42,16 +42,40 @@ SOFT_CHANCE: Final = 0.2
 Of 68 clean CBSD68 pictures as JPEGs of quality 50 to 92, 9 are denoised so. All come nearer to the picture before the
 coder, by 0.2 to 1.7 dB.
 """
-SOFT_GRAIN: Final = 0.4
-"""Grain from which that holds: finer grain may be texture."""
+SOFT_GRAIN: Final = (0.4, 0.3)
+"""Grain and share of chroma from which that holds: finer grain, and luma alone, may be texture."""
 LEAST_GRAIN: Final = 0.23
 """Noise of less grain is white, or texture that looks like white noise."""
-SAND: Final = ((0.3, 0.42, 0.35), (0.42, 0.33, LEAST_GRAIN))
-"""Noise of little chroma that correlates less than its grain says is texture: sand, stone, leaves.
+SAND: Final = (0.15, 0.4, 0.35)
+"""Noise of luma alone that correlates less than its grain says is texture: sand, stone, leaves.
 
-These are the share of chroma and the correlation that it is below, and the grain that it is above: one or the other.
-Of 12 pictures of CBSD68 with noise of cameras and film, two of stone and leaves are so. They read as 7 to 14 levels
-whatever was added.
+These are the share of chroma and the correlation that it is below, and the grain that it is above. It reads as 7 to 14
+levels whatever was added.
+"""
+GRAY_SAND: Final = (0.4, 0.62, 0.36)
+"""In a gray picture, where chroma tells nothing, so is what correlates less, has less grain and more doubt than this.
+
+Clean gray stone and leaves read as 7 to 13 levels. The estimators of white noise are mistaken, too. Film of 0.8 pixels
+reads as 0.7 and more, the noise of gray cameras as white, and finer film with less doubt.
+"""
+LEAN: Final = ((0.37, 0.31), (0.28, 0.34), 0.42)
+"""Noise that correlates less than the first, and has more grain than the third, may be texture in part.
+
+What correlates less than the second surely is, if it has more grain than the fourth, or less than the last share of
+chroma: white noise in a JPEG correlates as little. Cameras' noise has as much chroma as luma there, so the share of
+chroma tells how much is noise.
+"""
+LESS_LEVEL, LESS_TOLD = 0.3, 0.9
+"""The powers of that share by which the level is lowered, and what is told of it besides.
+
+The core smooths such texture even where it is told the truth. On 63 crops of sand, stone and leaves of CBSD68 with
+noise of cameras and film this gains 0.16 dB on average, and the worst change is -0.2 dB instead of -4.1 dB.
+"""
+COLOURLESS: Final = ((0.3, 0.2), 0.45, 4.0)
+"""Shares of chroma between which noise becomes luma alone, which may be texture: less is told, whatever the grain.
+
+What is told falls by the last number times the doubt above the other. On 560 crops of photographs, most of them with
+noise, the worst change is -1.1 dB instead of -10.8 dB, and the mean is 0.01 dB better.
 """
 SUSPICION: Final = 0.4
 """Noise that is less likely than this is not told."""
@@ -63,7 +87,7 @@ TOLD_STEPS: Final = 0.2
 """The share of a coder's steps that is told beside a photograph's noise, which dithers its rounding.
 
 All of the steps lose 0.3 dB on real pairs of quality 75, and spoil one in five. None of them lose 0.3 dB on synthetic
-ones.
+ones. Of noise that is told in part, more of the steps are told: that gains up to 0.8 dB on stone and sand.
 """
 TOLD_DOUBT: Final = 0.5
 """The share of the doubt that is told."""
@@ -108,6 +132,7 @@ class FoundNoise:
         bright_over_dark: the level in the brighter half of the pixels over that in the darker half, likewise.
         doubt: std of the logarithm of the level.
         softness: 1 = the photograph has no fine texture to lose, 0 = it may have.
+        share: of the level that is told; less than 1 = a part of it may be texture.
         chance: of there being noise, if it is a photograph's.
         suspected: a level in 8-bit levels that is too unlikely to act on; 0 = none.
     """
@@ -119,6 +144,7 @@ class FoundNoise:
     bright_over_dark: float | None = None
     doubt: float = 0.0
     softness: float = 0.0
+    share: float = 1.0
     chance: float = 1.0
     suspected: float = 0.0
 
@@ -130,9 +156,10 @@ class FoundNoise:
         """
         if self.grain is None:
             return Degradation(noise=self.level / LEVEL, quality=quality)
-        told = 100 - TOLD_STEPS * (100 - quality)
+        steps = TOLD_STEPS + (1 - TOLD_STEPS) * (1 - self.share)
+        told = 100 - steps * (100 - quality)
         doubt = (1 - self.softness) * min(self.doubt, MOST_DOUBT)
-        told_level = self.level * AMPLE**self.softness * math.exp(-_caution(self.grain) * doubt)
+        told_level = self.share * self.level * AMPLE**self.softness * math.exp(-_caution(self.grain) * doubt)
         return Degradation(
             noise=told_level / LEVEL, grain=self.grain, doubt=TOLD_DOUBT * doubt,
             quality=told if told <= MAX_JPEG_QUALITY else 100.0,
@@ -184,14 +211,18 @@ def find_noise(picture: Picture, read: NoiseReader | None, white: float | None =
     if has_few_levels((picture.pixels + 1) * np.float32(LEVEL)):
         return FoundNoise(level=0.0)
     photo = None if read is None else read(picture)
+    if photo is not None and picture.is_gray and _is_gray_sand(photo):
+        return FoundNoise(level=0.0)
     if photo is not None and not picture.is_gray and _is_sand(photo):
         white = measured_noise(picture).level if white is None else white
         return FoundNoise(level=white if is_white(picture, white) else 0.0)
     if photo is not None and _is_correlated(photo, _least_chance(photo, coded_quality(picture))):
-        unit = LEVEL * _before_coder(coded_quality(picture)) ** _softness(photo)
+        share, told = (1.0, 1.0) if picture.is_gray else (_share_of_noise(photo), _share_told(photo))
+        unit = share**LESS_LEVEL * LEVEL * _before_coder(coded_quality(picture)) ** _softness(photo)
         return FoundNoise(
             level=photo.level * unit, grain=photo.grain, luma=photo.luma * unit, chroma=photo.chroma * unit,
-            bright_over_dark=photo.bright_over_dark, doubt=photo.doubt, softness=_softness(photo), chance=photo.chance,
+            bright_over_dark=photo.bright_over_dark, doubt=photo.doubt, softness=_softness(photo),
+            share=share**LESS_TOLD * told, chance=photo.chance,
         )  # fmt: skip
     white = measured_noise(picture).level if white is None else white
     if photo is not None and white > _most(photo):
@@ -221,18 +252,38 @@ def given_noise(level: float, grain: float | None, picture: Picture, read: Noise
     return FoundNoise(level=level, grain=grain or None)
 
 
+def _is_gray_sand(photo: PhotoNoise) -> bool:
+    """Return whether what is read as noise of a gray picture is texture."""
+    correlation, grain, doubt = GRAY_SAND
+    return photo.correlation < correlation and LEAST_GRAIN <= photo.grain < grain and photo.doubt > doubt
+
+
 def _is_sand(photo: PhotoNoise) -> bool:
     """Return whether what is read as noise is texture."""
-    return any(
-        photo.chroma < chroma * photo.luma and photo.correlation < correlation and photo.grain > grain
-        for chroma, correlation, grain in SAND
-    )
+    colourless, correlation, grain = SAND
+    return photo.chroma < colourless * photo.luma and photo.correlation < correlation and photo.grain > grain
+
+
+def _share_of_noise(photo: PhotoNoise) -> float:
+    """Return the share of chroma where a part of the noise may be texture; 1 = none of it is."""
+    correlation, grain, little = LEAN
+    chroma = photo.chroma / photo.luma
+    coarse = 1.0 if chroma < little else _part(photo.grain, grain)
+    lean = (1 - _softness(photo)) * _part(photo.correlation, correlation) * coarse
+    return float(min(chroma, 1.0) ** lean)
+
+
+def _share_told(photo: PhotoNoise) -> float:
+    """Return how much is told of noise of luma alone."""
+    chroma, sure, fall = COLOURLESS
+    return math.exp(-fall * _part(photo.chroma / photo.luma, chroma) * max(photo.doubt - sure, 0.0))
 
 
 def _least_chance(photo: PhotoNoise, quality: float) -> float:
     """Return the chance from which a photograph's noise is removed."""
-    cannot_harm = quality < 100 and photo.grain >= SOFT_GRAIN and _softness(photo) == 1
-    return SOFT_CHANCE if cannot_harm else LEAST_CHANCE
+    grain, chroma = SOFT_GRAIN
+    cannot_harm = quality < 100 and photo.grain >= grain and photo.chroma >= chroma * photo.luma
+    return SOFT_CHANCE if cannot_harm and _softness(photo) == 1 else LEAST_CHANCE
 
 
 def _most(photo: PhotoNoise) -> float:
@@ -253,10 +304,10 @@ def _before_coder(quality: float) -> float:
 
 
 def _softness(photo: PhotoNoise) -> float:
-    return _share(photo.by_texture, SOFT) * _share(photo.correlation, COARSE)
+    return _part(photo.by_texture, SOFT) * _part(photo.correlation, COARSE)
 
 
-def _share(value: float, span: tuple[float, float]) -> float:
+def _part(value: float, span: tuple[float, float]) -> float:
     """Return how far a value is through a span, 0..1."""
     return min(max((value - span[0]) / (span[1] - span[0]), 0.0), 1.0)
 

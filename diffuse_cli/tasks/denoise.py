@@ -173,10 +173,13 @@ def _observation(picture: "Picture", noise: KnownNoise) -> "NoisyPicture | Guide
 
     from ..images.units import LEVEL
     from ..restoration.noise_reading import FoundNoise
+    from ..restoration.problem import NoisyPicture
 
-    return FoundNoise(level=noise.level, grain=noise.facts.get("grain")).observation(
-        picture, None if noise.std is None else noise.std / np.float32(LEVEL)
-    )
+    sigma_y = None if noise.std is None else noise.std / np.float32(LEVEL)
+    seen = FoundNoise(level=noise.level, grain=noise.facts.get("grain")).observation(picture, sigma_y)
+    if isinstance(seen, NoisyPicture) and sigma_y is not None:
+        return replace(seen, by_levels=noise.by_levels)
+    return seen
 
 
 def _in_units(picture: "Picture", level: float) -> str:

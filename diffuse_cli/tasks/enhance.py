@@ -200,7 +200,7 @@ def _white(picture: "Picture", toned: "ToneResult", *, stored: bool) -> "NoisyPi
     if stored and (toned.sigma is not None or toned.slope >= _LIFTED):
         noise = 0.0 if toned.sigma is None else float(toned.sigma.median())
         return GuidePicture(degradation=Degradation(noise=noise, quality=_quality(picture, toned)), sigma_y=sigma_y)
-    return NoisyPicture(noise=toned.level / LEVEL, sigma_y=sigma_y)
+    return NoisyPicture(noise=toned.level / LEVEL, sigma_y=sigma_y, by_levels=sigma_y is not None)
 
 
 def _guide(noise: "FoundNoise", picture: "Picture", toned: "ToneResult") -> "GuidePicture":

@@ -12,6 +12,7 @@ import torch
 from diffuse_cli.diffusion import checkpoint
 from diffuse_cli.diffusion.model import Model
 from diffuse_cli.diffusion.photo_noise import INPUTS, PhotoNoise, Regressor, load_regressor, save_regressor, statistics
+from diffuse_cli.diffusion.settings import Settings
 from diffuse_cli.errors import CheckpointError, UsageError
 from diffuse_cli.images.image_io import Picture, jpeg_coding
 from diffuse_cli.images.picture import Source
@@ -133,6 +134,7 @@ def test_less_likely_noise_is_removed_from_a_jpeg_without_fine_texture_alone() -
         (FLAT, soft),
         (stored, soft._replace(chance=0.15)),
         (stored, soft._replace(grain=0.3)),
+        (stored, soft._replace(chroma=0.1 * soft.luma)),
         (stored, soft._replace(by_texture=-0.15)),
     ):
         assert find_noise(picture, functools.partial(returned, photo)).level == 0
@@ -147,6 +149,44 @@ def test_sand_is_no_noise() -> None:
     assert find_noise(FLAT, lambda _: sand).level == 9, "a gray picture has no chroma"
     for other in (sand._replace(chroma=sand.luma), sand._replace(correlation=0.5)):
         assert find_noise(colours, functools.partial(returned, other)).level == pytest.approx(9)
+
+
+def test_gray_sand_is_no_noise() -> None:
+    gray = Picture(pixels=white(9).pixels[..., :1])
+    sand = reads(9, 0.45, doubt=0.5, correlation=0.3)
+    assert find_noise(gray, lambda _: sand) == FoundNoise(level=0.0)
+    for film in (sand._replace(grain=0.7), sand._replace(correlation=0.45), sand._replace(doubt=0.3)):
+        assert find_noise(gray, functools.partial(returned, film)).level == pytest.approx(9)
+
+
+def test_of_noise_with_little_chroma_that_hardly_correlates_less_is_told() -> None:
+    """Stone under a camera's noise: what its chroma does not explain is texture."""
+    stone = reads(12, 0.4, correlation=0.25)
+    stone = stone._replace(chroma=0.5 * stone.luma)
+    colours = Picture(pixels=FLAT.pixels + np.array([0, 0.1, 0.2], np.float32))
+    found, as_read = (find_noise(colours, functools.partial(returned, p)) for p in (stone, stone._replace(grain=0.27)))
+    assert found.level == pytest.approx(12 * 0.5**0.3)
+    assert found.degradation().noise < 0.55 * as_read.degradation().noise
+    assert 50 < found.degradation(quality=50).quality < as_read.degradation(quality=50).quality
+    even = (stone._replace(correlation=0.5), stone._replace(chroma=stone.luma), stone._replace(grain=0.27))
+    for picture, photo in ((FLAT, stone._replace(grain=0.7)), *((colours, other) for other in even)):
+        assert find_noise(picture, functools.partial(returned, photo)).level == pytest.approx(12)
+
+
+def test_of_doubtful_noise_of_luma_alone_less_is_told_whatever_its_grain() -> None:
+    colours = Picture(pixels=FLAT.pixels + np.array([0, 0.1, 0.2], np.float32))
+    film = reads(10, 0.8, doubt=0.6)._replace(chroma=0.004)
+    told, sure, coloured, gray = (
+        find_noise(picture, functools.partial(returned, photo)).degradation().noise * LEVEL
+        for picture, photo in (
+            (colours, film),
+            (colours, film._replace(doubt=0.45)),
+            (colours, film._replace(chroma=film.luma)),
+            (FLAT, film),
+        )
+    )
+    assert told == pytest.approx(10 * math.exp(-0.6))
+    assert (sure, coloured, gray) == pytest.approx((10, 10, 10))
 
 
 def test_what_only_the_estimators_of_white_noise_see_is_not_removed() -> None:
@@ -242,3 +282,22 @@ class TestReal:
         level, grain = describe_noise(noise)
         assert found.level == pytest.approx(level * LEVEL, rel=0.4)
         assert found.grain == pytest.approx(grain, abs=0.3)
+
+    def test_a_camera_s_noise_on_stone_does_not_take_the_stone_away(self, model: Model) -> None:
+        """A made texture of luma alone over all of the picture, as Gaussian and as even as noise is."""
+        from diffuse_cli.degradation.camera import sensor_noise, sensor_of_iso
+        from diffuse_cli.degradation.operators import blur
+        from diffuse_cli.restoration.restore import restore
+
+        drawn = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 1, 128, 128), dtype=np.float32))
+        grains, light = (blur(x[None], std) for x, std in zip(drawn, (0.5, 12.0), strict=True))
+        stone = (
+            14 / LEVEL * grains / grains.std()
+            + 0.15 * light / light.std()
+            + torch.tensor([0, -0.1, -0.2]).view(3, 1, 1)
+        )
+        noisy = stone + sensor_noise(stone, sensor_of_iso(1600, 0), np.random.default_rng(1))
+        clean, before = (x[0].permute(1, 2, 0).numpy().copy() for x in (stone, noisy))
+        picture = Picture(pixels=before)
+        after = restore(picture, Denoise().problem(picture, noise_reader(model)), Settings(), model).pixels
+        assert np.square(after - clean).mean() < np.square(before - clean).mean()

@@ -90,6 +90,14 @@ def test_refused() -> None:
     assert Denoise(noise_map=std * 0).problem(flat()).leaves_alone
 
 
+def test_a_map_that_is_even_enough_goes_by_levels_and_one_with_exact_pixels_does_not() -> None:
+    std = np.linspace(6, 30, 64, dtype=np.float32)[None].repeat(64, 0)
+    for given, by_levels in ((std, True), (std - 6, False), (std**2 / 6, False)):
+        seen = Denoise(noise_map=given).problem(flat()).observation
+        assert isinstance(seen, NoisyPicture)
+        assert seen.by_levels is by_levels
+
+
 def test_requests_say_what_was_found(tmp_path: Path) -> None:
     clean = photograph()
     picture = Picture(pixels=to_unit(stored(clean, np.sqrt(6 * clean + 60)).astype(np.uint8), 8))
@@ -97,6 +105,7 @@ def test_requests_say_what_was_found(tmp_path: Path) -> None:
     seen = task.observation
     assert isinstance(seen, NoisyPicture)
     assert seen.sigma_y is not None
+    assert seen.by_levels
     assert float(np.sqrt((seen.sigma_y**2).mean())) == pytest.approx(seen.noise, rel=0.01)
     assert task.findings.facts["noise_gain"] == pytest.approx(6, rel=0.4)
     assert "variance" in task.findings.notes[0]

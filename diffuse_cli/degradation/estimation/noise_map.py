@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _TRAINED = 128.0
 """The most noise, in 8-bit levels, that the weights have seen as an observation."""
+_EVEN_ENOUGH = 6.0
+"""How much larger the largest std of a given map may be than the least for `KnownNoise.by_levels`."""
 
 
 def map_of(picture: "Picture") -> NDArray[np.float32]:
@@ -56,6 +58,9 @@ class KnownNoise:
     Attributes:
         level: its std; of a map, the root mean square.
         std: (H, W); None = the same everywhere.
+        by_levels: the result lies between those for a few levels, which is better by 0.2 to 0.4 dB. A given map that
+            varies much more may have small parts far from all of them, or pixels without noise: each pixel is told its
+            own then.
         notes: lines for the user.
         warnings: warnings for the user, one line each.
         facts: what the recipe tells.
@@ -63,6 +68,7 @@ class KnownNoise:
 
     level: float
     std: NDArray[np.float32] | None = None
+    by_levels: bool = True
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     facts: Mapping[str, float] = field(default_factory=dict)
@@ -85,7 +91,8 @@ def given_map(std: NDArray[np.float32], picture: "Picture") -> KnownNoise:
     level = _rms(std)
     most = float(std.max())
     beyond = (f"noise of up to {most:.0f} levels is more than the weights were trained on ({_TRAINED:.0f})",)
-    return KnownNoise(level=level, std=std, warnings=beyond if most > _TRAINED else ())
+    even = most <= _EVEN_ENOUGH * float(std.min())
+    return KnownNoise(level=level, std=std, by_levels=even, warnings=beyond if most > _TRAINED else ())
 
 
 def estimated_map(picture: "Picture", *, by_place: bool, least: float | None = None) -> KnownNoise:
