@@ -17,8 +17,8 @@ Floats = NDArray[np.float64]
 _REACH: Final = 2.5
 """Stds of the blur on each side of a step that must be flat in the end."""
 _LEAST: Final = 50.0
-"""Levels of a step's contrast, or so many stds of the noise."""
-_STDS_OF_NOISE: Final = 40.0
+_STDS_OF_NOISE: Final = 35.0
+"""Levels of a step's contrast, and stds of the noise for each pixel of the blur's std: a wide step's slope is small."""
 _FLAT, _RISING = 0.05, 0.02
 """Shares of the steepest slope: the most that a step rises by at its ends, and that it falls by anywhere."""
 _SHARPEST: Final = 10.0
@@ -66,7 +66,7 @@ def _shares(lines: Floats, std: float, noise: float) -> Floats:
     slopes = np.diff(lines, axis=1)
     if slopes.shape[1] <= 2 * reach:
         return np.zeros(0)
-    least, faint = max(_LEAST, _STDS_OF_NOISE * noise), 1 + 2 * noise
+    least, faint = max(_LEAST, _STDS_OF_NOISE * noise * std), 1 + 2 * noise
     steep = np.abs(slopes)
     inner = steep[:, reach:-reach]
     is_top = (inner >= steep[:, reach - 1 : -reach - 1]) & (inner > steep[:, reach + 1 : steep.shape[1] - reach + 1])
