@@ -3,6 +3,7 @@
 Each photograph is blurred, some get noise, and all are rounded. `restore` is told the blur's std, or finds
 it. It computes the mean alone (`--rounds 0`), and the mean with data steps (its default). PSNR counts all channels
 together, of 8-bit results. A run that was stopped goes on from FILE, which checkpoints/measured/blurs.json is one of.
+`--again found` measures this way again, in the rows that FILE has.
 """
 
 import argparse
@@ -52,11 +53,12 @@ class Case:
 CASES = (Case(blur=0.8), Case(blur=1.6), Case(blur=2.4), Case(blur=1.6, noise=2))
 
 
-def measure(case: Case, clean: Levels, model: Model, read: NoiseReader | None) -> dict[str, Any]:
-    """PSNR in dB of each way, without and with data steps."""
+def measure(case: Case, clean: Levels, model: Model, read: NoiseReader | None, only: str | None) -> dict[str, Any]:
+    """PSNR in dB of the input and of each way, without and with data steps."""
     damaged = case.apply(clean)
     ways = {name: case.told(factor) for name, factor in FACTORS.items()} | {"found": Restore()}
-    row: dict[str, Any] = {}
+    ways = ways if only is None else {only: ways[only]}
+    row: dict[str, Any] = {"input": round(psnr(to_levels(damaged.pixels, 8), clean), 3)}
     for name, task in ways.items():
         problem = task.problem(damaged, read)
         for rounds in (0, Settings().rounds):
@@ -70,17 +72,21 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, action="append")
     parser.add_argument("--limit", type=int, default=14, help="pictures of each folder")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--again", choices=[*FACTORS, "found"], help="measure this way again")
     options = parser.parse_args()
     model = Model.load()
     read = noise_reader(model)
     rows = json.loads(options.out.read_text())["rows"] if options.out.is_file() else []
-    done = {(row["case"], row["picture"]) for row in rows}
+    known = {(row["case"], row["picture"]): row for row in rows}
     for path in [path for folder in options.data for path in pictures(folder, options.limit)]:
         for case in CASES:
-            if (case.name, path.name) in done:
+            row = known.get((case.name, path.name))
+            if row is not None and options.again is None:
                 continue
-            row = {"case": case.name, "picture": path.name}
-            rows.append(row | measure(case, clean_levels(path, gray=False, crop=None), model, read))
+            if row is None:
+                row = {"case": case.name, "picture": path.name}
+                rows.append(row)
+            row |= measure(case, clean_levels(path, gray=False, crop=None), model, read, options.again)
             report = {"checkpoint": to_recipe(find("photo")), "threads": torch.get_num_threads(), "rows": rows}
             options.out.write_text(json.dumps(report, indent=1) + "\n")
 

@@ -1,6 +1,6 @@
-"""Measure what `diffuse bench` does not: backends, compiled networks, batches of tiles, large pictures, and --memory.
+"""Measure what `diffuse bench` does not: backends, compiled networks, batches, large pictures, rounds, and --memory.
 
-    python -m benchmarks.speed_restoring compile|batches|large|memory FOLDER
+    python -m benchmarks.speed_restoring compile|batches|large|rounds|memory FOLDER
     python -m benchmarks.speed_restoring backends FOLDER PICTURES
 
 writes FOLDER/speed-PART.json. Seconds are those of one thread's core, so that other programs beside it count little.
@@ -157,6 +157,26 @@ def large() -> Rows:
     return rows
 
 
+DEBLURRED = (("deblur --blur 1.6 --noise 0", (1.0, 12.0)), ("deblur --motion 15,30 --noise 1", (1.0, 4.0)))
+
+
+def rounds() -> Rows:
+    """What a round of a data step and a denoiser call takes. A kernel has five more, also with --rounds 0."""
+    made: Rows = []
+    with tempfile.TemporaryDirectory() as name:
+        source = Path(name) / "in.png"
+        for how, sizes in DEBLURRED:
+            for megapixels in sizes:
+                picture(source, megapixels)
+                command, *options = how.split()
+                out = ("-q", "-f", "-o", str(source.with_stem("out")), "--threads", "1")
+                ways = [run(diffuse(command, str(source), *options, "--rounds", str(n), *out)) for n in (0, 3)]
+                per = (ways[1].cpu_seconds - ways[0].cpu_seconds) / 3 / megapixels
+                row = {"command": how, "megapixels": megapixels, "cpu_seconds_per_megapixel_and_round": per}
+                made.append(row | {f"rounds {n}": way._asdict() for n, way in zip((0, 3), ways, strict=True)})
+    return made
+
+
 def memory() -> Rows:
     """What --memory promises, and what is taken, on 12 megapixels."""
     rows: Rows = []
@@ -201,7 +221,9 @@ def backends(pictures: Path) -> Rows:
     return rows
 
 
-PARTS: dict[str, Callable[[], Rows]] = {"compile": compiled, "batches": batches, "large": large, "memory": memory}
+PARTS: dict[str, Callable[[], Rows]] = {
+    "compile": compiled, "batches": batches, "large": large, "rounds": rounds, "memory": memory,
+}  # fmt: skip
 
 
 def main() -> None:

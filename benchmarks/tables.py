@@ -466,6 +466,19 @@ def archive() -> str:
     return markdown([f"{found['command']}, 12 megapixels, files included", "", ""], told)
 
 
+def rounds() -> str:
+    """What a round of data steps takes, and whether it takes memory."""
+    body = []
+    for row in rows("speed-rounds"):
+        none, three = row["rounds 0"], row["rounds 3"]
+        body.append([
+            row["command"], f"{row['megapixels']:g}", f"{none['cpu_seconds']:.0f}", f"{three['cpu_seconds']:.0f}",
+            f"{row['cpu_seconds_per_megapixel_and_round']:.2f}", f"{none['peak_mib']:.0f}", f"{three['peak_mib']:.0f}",
+        ])  # fmt: skip
+    heads = ["command", "megapixels", "s, --rounds 0", "--rounds 3", "s/Mpx and round", "peak MiB, --rounds 0"]
+    return markdown([*heads, "--rounds 3"], body)
+
+
 def memory() -> str:
     """What --memory promises, and what is taken."""
     body = [
@@ -575,10 +588,11 @@ def blurs() -> str:
         for way in ways:
             mean, steps = (sum(row[f"{way}, {how}"] for row in some) / len(some) for how in ("mean", "data steps"))
             cells.append(f"{mean:.2f} -> {steps:.2f}")
-        worst = min(row["found, data steps"] - row["found, mean"] for row in some)
-        body.append([f"{case} ({len(some)})", *cells, f"{worst:+.2f}"])
+        worst = [min(row["found, data steps"] - row[to] for row in some) for to in ("input", "found, mean")]
+        body.append([f"{case} ({len(some)})", *cells, *(f"{value:+.2f}" for value in worst)])
     heads = [f"told {way}" if way.endswith("%") else way for way in ways]
-    return markdown(["damage (pictures); mean PSNR in dB", *heads, "found: the worst picture"], body)
+    worst_of = ["found: the worst picture, to its input", "to its one call"]
+    return markdown(["damage (pictures); mean PSNR in dB", *heads, *worst_of], body)
 
 
 def ensembles() -> str:
@@ -948,6 +962,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "finding": finding,
     "kernels": kernels,
     "blurs": blurs,
+    "rounds": rounds,
     "ensembles": ensembles,
     "camera": functools.partial(photographs, "camera"),
     "film": functools.partial(photographs, "film"),

@@ -40,6 +40,12 @@ class Kernel:
         """Pixels that a point spreads to each side."""
         return int(self.weights.shape[0]) // 2
 
+    @property
+    def spread(self) -> float:
+        """Std of a Gaussian that spreads a point as far, in pixels: the root mean square over both axes."""
+        along = np.arange(-self.reach, self.reach + 1, dtype=np.float64)
+        return math.sqrt(sum(float(self.weights.sum(axis) @ along**2) for axis in (0, 1)) / 2)
+
 
 def motion(length: float, angle: float) -> Kernel:
     """Return the blur of a straight motion.

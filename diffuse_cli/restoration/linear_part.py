@@ -68,6 +68,11 @@ def kernel_part(what: Degradation, kernel: Kernel) -> LinearPart:
     return LinearPart(blur=0.0, noise=max(math.hypot(alone, _CODED * coded), LEAST_NOISE / LEVEL), kernel=kernel)
 
 
+def looks_smaller(given: float, estimated: float | None) -> bool:
+    """Return whether a std was given that is clearly larger than the one that the picture shows."""
+    return estimated is not None and given > _APART * estimated
+
+
 def linear_part_given(what: Degradation, blur: float, estimated: float | None) -> LinearPart | None:
     """Return what can be undone exactly of a blur whose std was given, maybe not well.
 
@@ -81,7 +86,7 @@ def linear_part_given(what: Degradation, blur: float, estimated: float | None) -
     """
     if estimated is None:
         return linear_part(what, blur)
-    if blur > _APART * estimated:
+    if looks_smaller(blur, estimated):
         smaller = max(estimated, blur / _LARGEST_MISTAKE)  # much fine texture looks like less blur
         return linear_part(what, smaller, LEAST_NOISE_ESTIMATED)
     return linear_part(what, blur, 0.0 if estimated > _APART * blur else LEAST_NOISE)

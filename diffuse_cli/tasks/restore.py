@@ -188,17 +188,23 @@ class Restore:
         )
         return unblurred(kernel, noise, found.jpeg.value or 100.0, known)
 
-    def _linear(self, picture: "Picture", told: "Degradation", blur: float) -> "LinearPart | None":
-        """Return what is undone exactly."""
-        from ..degradation.estimation.estimate import blur_of
+    def _linear(
+        self, picture: "Picture", told: "Degradation", blur: float
+    ) -> "tuple[LinearPart | None, tuple[str, ...]]":
+        """Return what is undone exactly, and a warning if less blur shows than was given."""
+        from ..degradation.estimation.estimate import blur_of, blur_that_shows
         from ..images.units import LEVEL
-        from ..restoration.linear_part import LEAST_NOISE_ESTIMATED, linear_part, linear_part_given
+        from ..restoration.linear_part import LEAST_NOISE_ESTIMATED, linear_part, linear_part_given, looks_smaller
 
         if "blur" in self.estimated:
-            return linear_part(told, blur, LEAST_NOISE_ESTIMATED)
+            return linear_part(told, blur, LEAST_NOISE_ESTIMATED), ()
         if linear_part(told, blur) is None:  # and the picture need not be looked at
-            return None
-        return linear_part_given(told, blur, blur_of(picture, told.noise * LEVEL).value)
+            return None, ()
+        noise = told.noise * LEVEL
+        spectrum = blur_of(picture, noise).value
+        shown = blur_that_shows(picture, spectrum or blur, noise)
+        words = f"--blur {blur:.4g}: the picture looks blurred by {shown:.2f} pixels, so the result may ring"
+        return linear_part_given(told, blur, spectrum), (words,) if looks_smaller(blur, shown) else ()
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
@@ -278,10 +284,11 @@ class Restore:
         stored = white if correlated is None else correlated.degradation(quality)
         told = replace(stored, scale=self.scale, blur=min(blur, KNOWN_BLUR))
         origin = found.jpeg_origin if found is not None and (beneath or picture.source.jpeg is None) else None
+        linear, warnings = self._linear(picture, told, blur)
         guide = GuidePicture(
-            degradation=told, size=size if self.scale > 1 else None, origin=origin,
-            linear=self._linear(picture, told, blur),
+            degradation=told, size=size if self.scale > 1 else None, origin=origin, linear=linear
         )  # fmt: skip
+        findings = replace(findings, warnings=(*findings.warnings, *warnings))
         finish = replace(holes.finish, uncoded=quality < 100)
         if told == Degradation(quality=quality) and quality < 100 and holes.hole is None:
             finish = replace(finish, blocks=JpegBlocks(quality=quality, origin=origin))

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..degradation.kernels import Kernel, blur_by
 from ..degradation.operators import Degradation, degrade, resize, shrunk_size
 from ..diffusion.denoiser import SIGMA_DATA, Observation, c_noise, precondition
 from ..diffusion.fill import fill_guide, pull_push
@@ -165,7 +166,10 @@ def collate(
             y[k] += known * _noise(size, rng, gray=crop.gray)
         if recipe.guide is not None:
             told = recipe.guide.told(described)
-            y_k = shots[k].x0 + shots[k].noise if k in shots else _degraded(x0[k : k + 1], told, rng, gray=crop.gray)
+            if k in shots:
+                y_k = shots[k].x0 + shots[k].noise
+            else:
+                y_k = _degraded(x0[k : k + 1], told, recipe.kernel, rng, gray=crop.gray)
             mu[k], sigma_p[k] = _guide(y_k, size, recipe, told, rng)
             cond[k, :described] = torch.tensor(told.cond()[:described])
         if crop.label >= 0:
@@ -203,8 +207,10 @@ def _sigma_y(observed: Observed, x0: Tensor, rng: Rng) -> Tensor:
     return sigma
 
 
-def _degraded(x0: Tensor, what: Degradation, rng: Rng, *, gray: bool) -> Tensor:
-    """Return the degraded (1, 3, p, p) of a clean (1, 3, P, P), up to the coder."""
+def _degraded(x0: Tensor, what: Degradation, kernel: Kernel | None, rng: Rng, *, gray: bool) -> Tensor:
+    """Return the degraded (1, 3, p, p) of a clean (1, 3, P, P), up to the coder. A kernel blurs for the Gaussian."""
+    if kernel is not None:
+        x0, what = blur_by(x0, kernel), replace(what, blur=0.0)
     size = x0.shape[-1]
     small = shrunk_size((size, size), what.scale)
     return degrade(x0, what, noise=_noise(small[0], rng, gray=gray)[None] if what.noise else torch.zeros(()))

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from ..errors import UsageError
 
-Objective = Literal["denoise", "resize", "mixture", "inpaint", "jpeg", "camera", "generate"]
+Objective = Literal["denoise", "resize", "mixture", "inpaint", "jpeg", "camera", "kernel", "generate"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 TrainDtype = Literal["auto", "fp32", "bf16"]
 MIN_CROP = 16
@@ -26,6 +26,7 @@ class Mix:
         inpaint: boxes, strokes, lines, dropped pixels, half pictures missing.
         jpeg: JPEG alone.
         camera: noise as cameras and film leave it, as a JPEG most of the time.
+        kernel: motion and defocus, told as a Gaussian of the same spread, then noise and JPEG.
         generate: no observation, noise up to the sampler's largest; for class-conditional models.
     """
 
@@ -35,6 +36,7 @@ class Mix:
     inpaint: float = 0.14
     jpeg: float = 0.08
     camera: float = 0.12
+    kernel: float = 0.0
     generate: float = 0.0
 
     def __post_init__(self) -> None:

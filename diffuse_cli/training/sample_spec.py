@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from ..degradation.kernels import Kernel, defocus, motion
 from ..degradation.operators import Degradation
 from ..diffusion.denoiser import SIGMA_MAX, SIGMA_MIN
 from .config import Mix, Objective
@@ -46,6 +47,7 @@ class SampleSpec:
         task: whose sample it is.
         sigma_t: std of the diffusion state's noise; inf = no state.
         guide: what happened to the guide; None = no guide.
+        kernel: blurs the guide in the place of the Gaussian that the network is told. None: the Gaussian does.
         subsampling: of the guide's JPEG.
         guide_hole: pixels of the guide are missing.
         observed: y, if there is one.
@@ -55,6 +57,7 @@ class SampleSpec:
     task: Objective
     sigma_t: float = INF
     guide: Degradation | None = None
+    kernel: Kernel | None = None
     subsampling: str = "4:2:0"
     guide_hole: bool = False
     observed: Observed | None = None
@@ -79,12 +82,13 @@ def draw(task: Objective, place: float, crop: int, rng: Rng, means: float = 0.5)
         return SampleSpec(task=task, sigma_t=sigma_t, observed=observed, fill=True)
     if task == "generate":
         return SampleSpec(task=task, sigma_t=INF if rng.random() < 0.03 else _lognormal(rng, -0.2, 1.6))
-    what = {"resize": _resized, "mixture": _mixture, "jpeg": _compressed, "camera": _photographed}[task](
-        place, crop, rng
-    )
+    kernel = _kernel(place, rng) if task == "kernel" else None
+    kinds = {"resize": _resized, "mixture": _mixture, "jpeg": _compressed, "camera": _photographed}
+    what = kinds[task](place, crop, rng) if kernel is None else _blurred_by(kernel, rng)
     sigma_t = INF if rng.random() < means else _lognormal(rng, -0.6, 1.2, 0.01, 30.0) * what.sigma_p()
     return SampleSpec(
-        task=task, sigma_t=sigma_t, guide=what, subsampling="4:2:0" if rng.random() < 0.7 else "4:4:4",
+        task=task, sigma_t=sigma_t, guide=what, kernel=kernel,
+        subsampling="4:2:0" if rng.random() < 0.7 else "4:4:4",
         guide_hole=bool(rng.random() < 0.15), observed=_also(rng) if rng.random() < 0.2 else None,
     )  # fmt: skip
 
@@ -127,6 +131,21 @@ def _photographed(place: float, crop: int, rng: Rng) -> Degradation:
     return Degradation(quality=float(rng.integers(60, 99)) if rng.random() < 0.6 else 100.0)
 
 
+def _kernel(place: float, rng: Rng) -> Kernel:
+    """Draw a motion or a disk, one half each, whose Gaussian is one that the network knows."""
+    return motion(rng.uniform(3, 14), rng.uniform(0, 180)) if place < 0.5 else defocus(rng.uniform(1, 5))
+
+
+def _blurred_by(kernel: Kernel, rng: Rng) -> Degradation:
+    """Return what the network is told of a blur by a kernel, and what came after it."""
+    noisy, compressed = rng.random() < 0.7, rng.random() < 0.3
+    return Degradation(
+        blur=kernel.spread,
+        noise=rng.random() ** 2 * 0.1 if noisy else 0.0,
+        quality=float(rng.integers(60, 96)) if compressed else 100.0,
+    )
+
+
 def _also(rng: Rng) -> Observed:
     """Draw an observation beside a guide: noisy everywhere, or of some pixels only and exact half of the time."""
     level = _loguniform(rng, 0.02, 0.5)
@@ -155,6 +174,7 @@ def layout(mix: Mix, batch: int) -> list[tuple[Objective, float]]:
 
 def validation(task: Objective, crop: int) -> SampleSpec:
     """Return the degradation by which a task is validated: a moderate one, for the posterior mean."""
+    moved = motion(9, 30)
     fixed = {
         "denoise": SampleSpec(task="denoise", sigma_t=25 / 127.5),
         "resize": SampleSpec(task="resize", guide=Degradation(scale=_exact_scale(crop, 3.0))),
@@ -162,6 +182,7 @@ def validation(task: Objective, crop: int) -> SampleSpec:
         "inpaint": SampleSpec(task="inpaint", observed=Observed(level=0.0, hole=True), fill=True),
         "jpeg": SampleSpec(task="jpeg", guide=Degradation(quality=20.0)),
         "camera": SampleSpec(task="camera", guide=Degradation(quality=90.0)),
+        "kernel": SampleSpec(task="kernel", kernel=moved, guide=Degradation(blur=moved.spread, noise=2 / 127.5)),
         "generate": SampleSpec(task="generate", sigma_t=1.0),
     }
     return fixed[task]

@@ -208,6 +208,13 @@ def test_a_blur_is_undone_exactly_where_nothing_but_white_noise_came_after_it() 
     assert large.degradation.blur == 3
 
 
+def test_more_blur_than_shows_is_told() -> None:
+    seen = blurred(0)
+    right, wrong = (Restore(noise=None, jpeg=None, blur=std).problem(seen).findings.warnings for std in (1.6, 2.4))
+    assert right == ()
+    assert [line[:42] for line in wrong] == ["--blur 2.4: the picture looks blurred by 1"]
+
+
 @pytest.mark.parametrize(
     ("level", "grain", "chance", "is_exact"),
     [(2.5, 0.75, 0.83, True), (2.5, 0.75, 0.95, False), (5.0, 0.75, 0.83, False), (2.5, 0.4, 0.83, False)],

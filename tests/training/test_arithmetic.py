@@ -206,4 +206,6 @@ def test_the_rate_rises_stays_and_falls() -> None:
 
 def test_shares_are_the_ones_that_are_documented() -> None:
     counts = Mix().counts(32)
-    assert counts == {"denoise": 10, "resize": 6, "mixture": 5, "inpaint": 4, "jpeg": 3, "camera": 4, "generate": 0}
+    assert counts == {
+        "denoise": 10, "resize": 6, "mixture": 5, "inpaint": 4, "jpeg": 3, "camera": 4, "kernel": 0, "generate": 0,
+    }  # fmt: skip

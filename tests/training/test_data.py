@@ -12,14 +12,15 @@ import torch
 from PIL import Image
 
 from diffuse_cli.degradation.camera import describe_noise
+from diffuse_cli.degradation.kernels import blur_by, defocus, motion
 from diffuse_cli.degradation.operators import Degradation
 from diffuse_cli.errors import UsageError
 from diffuse_cli.training.bank import Bank, Sources, pack
-from diffuse_cli.training.batch import Steps
+from diffuse_cli.training.batch import Clean, Steps, collate
 from diffuse_cli.training.config import Length, Mix, TrainConfig, read_config
 from diffuse_cli.training.holes import hole
 from diffuse_cli.training.pictures import open_data, read_all
-from diffuse_cli.training.sample_spec import draw, keyed, layout
+from diffuse_cli.training.sample_spec import SampleSpec, draw, keyed, layout
 from diffuse_cli.training.shots import Shot, shot
 from tests.conftest import EXAMPLES
 
@@ -118,6 +119,32 @@ def test_recipes_keep_the_documented_shares() -> None:
     scales = {round(r.guide.scale, 2) for r in drawn if r.task == "resize" and r.guide is not None}
     assert {2.0, 3.0, 4.0} < scales
     assert all(1.2 < scale <= 96 / 8 for scale in scales)
+
+
+def test_motion_and_defocus_are_told_as_gaussians_of_their_spread(bank: Bank) -> None:
+    mix = Mix(denoise=0, resize=0, mixture=0, inpaint=0, jpeg=0, camera=0, kernel=1)
+    specs = [draw(task, place, 24, keyed(0, 1, k)) for k, (task, place) in enumerate(layout(mix, 16))]
+    assert [next(iter(spec.kernel.told)) for spec in specs if spec.kernel] == ["motion"] * 8 + ["defocus"] * 8
+    assert all(spec.guide and spec.kernel and spec.guide.blur == spec.kernel.spread for spec in specs)
+    assert (
+        {s.guide.noise > 0 for s in specs if s.guide}
+        == {s.guide.quality < 100 for s in specs if s.guide}
+        == {True, False}
+    )
+    batch = Steps(bank, replace(CONFIG, mix=mix))[1]
+    assert batch.cond[:, 3].min() > 0.2
+
+
+def test_a_kernel_blurs_in_the_place_of_the_gaussian() -> None:
+    kernel = motion(7, 0)
+    what = Degradation(blur=kernel.spread)
+    x0 = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    spec = SampleSpec(task="kernel", guide=what, kernel=kernel)
+    batch = collate([Clean(x0[0], -1, 0, False)], [spec], [keyed(0, 0, 0)], 6, 0)
+    mu = batch.net_in[0, 3:6] / 2
+    torch.testing.assert_close(mu, blur_by(x0, kernel)[0], atol=1 / 255, rtol=0)
+    assert kernel.spread == pytest.approx(7 / math.sqrt(24), rel=0.05)
+    assert defocus(4).spread == pytest.approx(2, rel=0.05)
 
 
 @pytest.mark.parametrize("size", [8, 12, 24, 33, 96])

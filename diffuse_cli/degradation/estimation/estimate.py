@@ -1,7 +1,7 @@
 """What happened to a picture, and how far each part of the answer can be trusted."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from .resampling import estimate_resampling
 from .resized_blocks import block_period
 from .screen import Screen, screens_of
 from .spectrum import estimate_blur
+from .steps import blur_by_steps
 
 Confidence = Literal["high", "medium", "low"]
 # Noise of which 2x2 means keep this much more than of white noise is smoothed; texture alone reaches 1.35.
@@ -112,6 +113,7 @@ def estimate_degradation(picture: Picture, screens: tuple[Screen, ...] | None = 
     drawn = is_drawn(levels)
     kernel = None if drawn else blur_kind(levels, noise.value or 0.0)
     blur = _blur(levels, noise.value or 0.0, drawn=drawn) if kernel is None else _gaussian(levels, noise, kernel)
+    blur = _bounded(blur, levels, noise.value or 0.0)
     enlarged = _enlarged(levels)
     return Estimate(
         noise=noise,
@@ -211,7 +213,7 @@ def _confidence(found: Compression) -> Confidence:
 
 
 def blur_of(picture: Picture, noise: float) -> Finding:
-    """Look for blur alone.
+    """Look for blur alone, in the spectrum.
 
     Args:
         picture: as it was read.
@@ -219,6 +221,17 @@ def blur_of(picture: Picture, noise: float) -> Finding:
     """
     levels = (picture.pixels + 1) * np.float32(LEVEL)
     return _blur(levels, noise, drawn=is_drawn(levels))
+
+
+def blur_that_shows(picture: Picture, std: float, noise: float) -> float:
+    """Return the std of a blur, or a smaller one that the picture's sharpest steps allow.
+
+    Args:
+        picture: as it was read.
+        std: of the blur that it is thought to have, in pixels.
+        noise: std of its noise in 8-bit levels.
+    """
+    return blur_by_steps((picture.pixels + 1) * np.float32(LEVEL), std, noise)
 
 
 def _blur(levels: NDArray[np.float32], noise: float, *, drawn: bool) -> Finding:
@@ -230,6 +243,15 @@ def _blur(levels: NDArray[np.float32], noise: float, *, drawn: bool) -> Finding:
     confidence: Confidence = "high" if noise < 3 and found.spread < 0.2 else "medium" if found.spread < 0.4 else "low"
     value = found.std if found.std >= _LEAST_BLUR else None
     return Finding(value=value, confidence=confidence, how="spectrum", spread=found.spread)
+
+
+def _bounded(found: Finding, levels: NDArray[np.float32], noise: float) -> Finding:
+    """Return a blur that is no wider than the picture's steps."""
+    if found.value is None:
+        return found
+    std = blur_by_steps(levels, found.value, noise)
+    how = found.how if std == found.value else "the sharpest steps"
+    return replace(found, value=std if std >= _LEAST_BLUR else None, how=how)
 
 
 def _gaussian(levels: NDArray[np.float32], noise: Finding, kernel: BlurKind) -> Finding:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data as samples
 
+from diffuse_cli.degradation.damage import Damage
+from diffuse_cli.degradation.estimation import estimate
 from diffuse_cli.degradation.estimation.estimate import estimate_degradation
 from diffuse_cli.images.image_io import Picture, read_picture, to_unit
 
@@ -25,6 +27,16 @@ def test_one_picture_all_findings(photo: NDArray[np.uint8]) -> None:
     saved = estimate_degradation(Picture(pixels=to_unit(through_jpeg(photo, 40).astype(np.uint8), 8)))
     assert (saved.jpeg.value, saved.jpeg.how) == (40, "pixels")
     assert json.loads(json.dumps(saved.to_json()))["jpeg"]["value"] == 40
+
+
+@pytest.mark.parametrize(("bound", "value"), [(0.9, 0.9), (0.3, None)])
+def test_a_blur_is_bounded_by_the_sharpest_steps(
+    photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch, bound: float, value: float | None
+) -> None:
+    monkeypatch.setattr(estimate, "blur_by_steps", lambda levels, std, noise: min(std, bound))
+    soft = Damage(blur=1.6).apply(Picture(pixels=to_unit(photo, 8)))[0]
+    found = estimate_degradation(soft)
+    assert (found.blur.value, found.blur.how) == (value, "the sharpest steps")
 
 
 def test_noise_under_a_coder_is_not_told_by_brightness(tmp_path: Path) -> None:
