@@ -43,7 +43,7 @@ def available(task: str) -> tuple[dict[str, Method], list[str]]:
 
 def untouched(case: Case) -> Levels:
     """Return the damaged picture itself; it is clipped only if the protocol clips it."""
-    unclipped = (case.damaged.pixels + 1) * np.float32(LEVEL)
+    unclipped = case.damaged.in_levels()
     return unclipped if case.damaged.depth == 16 else case.damaged_levels
 
 

@@ -10,6 +10,7 @@ from ..errors import PictureError
 from ..system.arrays import copied, empty_array, equal_channels, row_blocks
 from .jpeg_damage import JpegDamage
 from .raw.sensor import SensorData
+from .units import LEVEL
 from .video.clip import ClipFrame
 
 One = TypeVar("One", bound=np.generic)
@@ -239,6 +240,12 @@ class Picture:
     def white(self) -> int:
         """The level of white where the file holds integers."""
         return self.source.white if self.depth == 16 and self.source.white else int(2**self.depth - 1)
+
+    def in_levels(self) -> NDArray[np.float32]:
+        """Return the pixels in 8-bit levels, (H, W, C), 0 = black .. 255 = white, not rounded."""
+        levels = self.pixels + np.float32(1)
+        levels *= np.float32(LEVEL)
+        return levels
 
     @property
     def is_gray(self) -> bool:

@@ -208,7 +208,7 @@ def find_noise(picture: Picture, read: NoiseReader | None, white: float | None =
         read: reads the noise of photographs.
         white: what the estimators of white noise say, in 8-bit levels; None: they are asked here.
     """
-    if has_few_levels((picture.pixels + 1) * np.float32(LEVEL)):
+    if has_few_levels(picture.in_levels()):
         return FoundNoise(level=0.0)
     photo = None if read is None else read(picture)
     if photo is not None and picture.is_gray and _is_gray_sand(photo):

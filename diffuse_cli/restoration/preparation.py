@@ -62,7 +62,7 @@ def prepare(picture: Picture, missing: NDArray[np.bool_] | None = None) -> Prepa
         missing: (H, W), True at pixels that are not looked at.
     """
     known, shown = _known(picture, missing), visible(picture)
-    levels = (shown.pixels + 1) * np.float32(LEVEL)
+    levels = shown.in_levels()
     impulses = _sure(find_impulses(levels, known), picture)
     hole = impulses.where if impulses.where.any() else None
     if hole is not None:
@@ -82,7 +82,7 @@ def prepare(picture: Picture, missing: NDArray[np.bool_] | None = None) -> Prepa
 def _without(picture: Picture, rows: tuple[RowNoise, ...]) -> Picture:
     if not rows:
         return picture
-    levels = (picture.pixels + 1) * np.float32(LEVEL)
+    levels = picture.in_levels()
     for one in rows:
         levels = without(levels, one)
     return replace(picture, pixels=levels / np.float32(LEVEL) - 1)

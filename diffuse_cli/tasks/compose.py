@@ -192,8 +192,6 @@ def _with(picture: "Picture", x: "Tensor", insert: "Picture") -> "Picture":
 
 
 def _condition(picture: "Picture") -> "Condition":
-    import numpy as np
-
     from ..degradation.estimation.picture_noise import measured_noise
     from ..degradation.estimation.spectrum import estimate_blur
     from ..images.units import LEVEL
@@ -202,7 +200,7 @@ def _condition(picture: "Picture") -> "Condition":
 
     picture = visible(picture)
     level = measured_noise(picture).level
-    blur = estimate_blur((picture.pixels + 1) * np.float32(LEVEL), level)
+    blur = estimate_blur(picture.in_levels(), level)
     return Condition(noise=level / LEVEL, blur=blur.std if blur.spread < 0.4 else None)
 
 

@@ -117,15 +117,12 @@ class Enhance:
 
     def _level(self, picture: "Picture") -> tuple[float | None, bool]:
         """Return the noise of the file in 8-bit levels, None where its light is to tell, and whether it is white."""
-        import numpy as np
-
         from ..degradation.estimation.drawings import has_few_levels, is_hard
         from ..degradation.estimation.picture_noise import is_white, measured_noise
-        from ..images.units import LEVEL
 
         if not isinstance(self.noise, str):
             return self.noise, is_white(picture, self.noise)
-        levels = (picture.pixels + 1) * np.float32(LEVEL)
+        levels = picture.in_levels()
         if has_few_levels(levels) or is_hard(levels):
             return 0.0, True  # the dots and edges of drawings are no noise
         coded = measured_noise(picture).level if picture.source.jpeg is not None else None

@@ -340,11 +340,10 @@ def _spoils(quality: float, picture: "Picture", found: "Estimate", photo: "Found
     That is one of fine quality, one that may hold noise unseen, and one of dots, hard edges or thin lines.
     """
     from ..degradation.estimation.drawings import has_thin_lines, is_hard
-    from ..images.units import LEVEL
 
     if quality > (FINE_DRAWING if found.is_drawn else FINE_JPEG) or (photo is not None and photo.suspected > 0):
         return True
-    levels = (picture.pixels + 1) * LEVEL
+    levels = picture.in_levels()
     return is_hard(levels) or (found.is_drawn and has_thin_lines(levels))
 
 

@@ -92,7 +92,7 @@ def test_refused() -> None:
 
 def test_a_map_that_is_even_enough_goes_by_levels_and_one_with_exact_pixels_does_not() -> None:
     std = np.linspace(6, 30, 64, dtype=np.float32)[None].repeat(64, 0)
-    for given, by_levels in ((std, True), (std - 6, False), (std**2 / 6, False)):
+    for given, by_levels in ((std, True), (std - 6, False), (np.float32(1 / 6) * std**2, False)):
         seen = Denoise(noise_map=given).problem(flat()).observation
         assert isinstance(seen, NoisyPicture)
         assert seen.by_levels is by_levels

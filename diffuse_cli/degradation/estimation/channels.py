@@ -26,11 +26,11 @@ def mean(levels: NDArray[Any], dtype: DTypeLike | None = None) -> NDArray[Any]:
         levels: floats.
         dtype: to compute in; None = as they are.
     """
-    planes = [plane if dtype is None else plane.astype(dtype) for plane in _planes(levels)]
-    total = planes[0].copy() if dtype is None else planes[0]
-    for plane in planes[1:]:
+    first, *others = _planes(levels)
+    total = first.astype(levels.dtype if dtype is None else dtype)
+    for plane in others:
         total += plane
-    total /= len(planes)
+    total /= levels.shape[2]
     return total
 
 

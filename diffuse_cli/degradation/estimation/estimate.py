@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...images.image_io import Picture
-from ...images.units import LEVEL
 from .beneath import compression_beneath
 from .compression import Compression, estimate_compression
 from .drawings import is_drawn
@@ -106,7 +105,7 @@ def estimate_degradation(picture: Picture, screens: tuple[Screen, ...] | None = 
         picture: as it was read; a JPEG's tables count, too.
         screens: its halftone screens; None: they are looked for here.
     """
-    levels = (picture.pixels + 1) * np.float32(LEVEL)
+    levels = picture.in_levels()
     compression = estimate_compression(levels)
     noise = _noise(picture, levels, compression)
     jpeg = _jpeg(picture, levels, compression)
@@ -183,7 +182,7 @@ def find_jpeg(picture: Picture) -> FoundJpeg:
     Args:
         picture: as it was read; a JPEG's tables count, too.
     """
-    levels = (picture.pixels + 1) * np.float32(LEVEL)
+    levels = picture.in_levels()
     return _jpeg(picture, levels, estimate_compression(levels))
 
 
@@ -219,7 +218,7 @@ def blur_of(picture: Picture, noise: float) -> Finding:
         picture: as it was read.
         noise: std of its noise in 8-bit levels.
     """
-    levels = (picture.pixels + 1) * np.float32(LEVEL)
+    levels = picture.in_levels()
     return _blur(levels, noise, drawn=is_drawn(levels))
 
 
@@ -231,7 +230,7 @@ def blur_that_shows(picture: Picture, std: float, noise: float) -> float:
         std: of the blur that it is thought to have, in pixels.
         noise: std of its noise in 8-bit levels.
     """
-    return blur_by_steps((picture.pixels + 1) * np.float32(LEVEL), std, noise)
+    return blur_by_steps(picture.in_levels(), std, noise)
 
 
 def _blur(levels: NDArray[np.float32], noise: float, *, drawn: bool) -> Finding:

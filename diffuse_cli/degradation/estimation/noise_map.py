@@ -116,7 +116,7 @@ def estimated_map(picture: "Picture", *, by_place: bool, least: float | None = N
         return _told(one, "no noise found, so nothing is removed; --noise LEVEL removes it anyway")
     if not is_white(picture, level):
         return _told(one, f"{how}, taken as the same everywhere, because a JPEG hides where it varies")
-    levels = (picture.pixels + 1) * np.float32(LEVEL)
+    levels = picture.in_levels()
     clips = bool(levels.min() >= 0 and levels.max() <= 2 * LEVEL)
     faintest = FAINTEST if least is None else 0.0
     varying = estimate_varying_noise(levels, level, by_place=by_place, clips=clips, faintest=faintest)

@@ -53,7 +53,7 @@ def measured_noise(picture: Picture) -> NoiseEstimate:
     Args:
         picture: as it was read.
     """
-    levels, coding = (picture.pixels + 1) * np.float32(LEVEL), picture.source.jpeg
+    levels, coding = picture.in_levels(), picture.source.jpeg
     white = estimate_noise(levels, clips=bool(levels.min() >= 0 and levels.max() <= 2 * LEVEL))
     if coding is None or is_white(picture, white.level):
         return white

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...images.image_io import Picture
-from ...images.units import LEVEL
 from ...system.arrays import equal_channels
 from .blocks import luma_weights
 
@@ -99,7 +98,7 @@ def screens_of(picture: Picture) -> tuple[Screen, ...]:
     Args:
         picture: the file's.
     """
-    levels = (picture.pixels + 1) * np.float32(LEVEL)
+    levels = picture.in_levels()
     if picture.alpha is not None and (seen := picture.alpha > 0).any():
         levels[~seen] = levels[seen].mean(0)
     return find_screens(levels)
