@@ -47,6 +47,10 @@ _MARK: Final = 0.55
 """Chance from which a candidate is a mark, at strength 0.5."""
 _SPAN: Final = 5.0
 """How far --mask-strength moves the logits of these, from 0 to 1."""
+_SHORTEST: Final = 24
+"""Pixels from corner to corner of a line that is one without the judge."""
+_SURE_LINE: Final = 3.0
+"""Mean logit of such a line, at strength 0.5. The detector is sure of all of it, not of a place."""
 _FEWEST: Final = 3
 """Pixels of a mark, at least."""
 _SURE_SPOTS: Final = 2
@@ -118,9 +122,29 @@ def _judged(levels: NDArray[np.float32], logits: NDArray[np.float32], strength: 
     parts = candidates(levels, logits)
     said = judge()(parts.measures, logits.size).numpy()
     taken = said > logit(_MARK) + _shift(strength)
-    mask = _to_its_ends(np.any(np.concatenate([[False], taken])[parts.labels], axis=0), _followed(logits, 0, strength))
-    worn = evidence_of_wear(counted(parts.measures.numpy()[taken], said[taken]), logits.size) > 0
-    return grown(mask, _RIMS[0]), worn
+    followed_parts = _followed(logits, 0, strength)
+    lines = sure_lines(followed_parts, logits, _SURE_LINE + _shift(strength))
+    mask = _to_its_ends(np.any(np.concatenate([[False], taken])[parts.labels], axis=0), followed_parts) | lines
+    counts = counted(parts.measures.numpy()[taken], said[taken], int(lines.sum()))
+    return grown(mask, _RIMS[0]), evidence_of_wear(counts, logits.size) > 0
+
+
+def sure_lines(followed_parts: Mask, logits: NDArray[np.float32], least: float) -> Mask:
+    """Return the long parts that the detector is sure of all along.
+
+    Args:
+        followed_parts: (H, W), of the detector.
+        logits: (H, W), the detector's of marks.
+        least: mean logit of a part.
+
+    Returns:
+        (H, W).
+    """
+    labels, count = ndimage.label(followed_parts, _TOUCHING)
+    mean = np.bincount(labels.ravel(), logits.ravel(), count + 1) / np.maximum(np.bincount(labels.ravel()), 1)
+    length = [math.hypot(*(side.stop - side.start for side in box)) for box in ndimage.find_objects(labels)]
+    kept = (mean >= least) & (np.array([0.0, *length]) >= _SHORTEST)
+    return np.asarray(kept[labels])
 
 
 def _to_its_ends(mask: Mask, lines: Mask) -> Mask:

@@ -23,20 +23,22 @@ clean, and with dust on 0.1 to 1 % or scratches on 0.2 to 2 %. The offset spares
 
 
 class Counts(NamedTuple):
-    """How many marks there are, and how many of them are sure and lie in calm surroundings."""
+    """How many marks there are, how many of them are sure and lie in calm surroundings, and pixels of sure lines."""
 
     marks: int
     calm: int
+    lines: int
 
 
-def counted(measures: NDArray[np.float32], logits: NDArray[np.float32]) -> Counts:
+def counted(measures: NDArray[np.float32], logits: NDArray[np.float32], lines: int) -> Counts:
     """Count marks.
 
     Args:
         measures: (N, F), of the candidates that were taken for marks, see degradation/estimation/marks.py.
         logits: (N,), the judge's.
+        lines: pixels of long lines that the detector is sure of.
     """
-    return Counts(len(logits), int((is_calm(measures) & (logits >= _SURE)).sum()))
+    return Counts(len(logits), int((is_calm(measures) & (logits >= _SURE)).sum()), lines)
 
 
 def evidence_of_wear(counts: Counts, pixels: int) -> float:

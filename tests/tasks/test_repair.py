@@ -53,6 +53,18 @@ def test_fading_is_undone_in_each_channel() -> None:
     assert restored[black].max() < 0.08 < faded(before)[black].min()
 
 
+def test_a_veil_that_may_be_of_the_scene_is_told_and_left() -> None:
+    whole = Repair()
+    foggy = 0.35 + 0.3 * scene()  # nothing is as bright as paper
+    clipped = np.where(scene() == 1, 1, faded(scene()))
+    for v in (foggy, clipped):
+        problem = whole.problem(picture(v.astype(np.float32)))
+        assert problem.picture is None
+        assert problem.finish.tone is None
+        assert problem.findings.notes[-1].endswith("of a print or of the scene; --only fading undoes it")
+        assert FADING.problem(picture(v.astype(np.float32))).picture is not None
+
+
 def test_dark_marks_and_paper_do_not_hide_the_fading() -> None:
     v = faded(scene())
     seen = FADING.problem(picture(v)).findings.facts["tone"]["black"]
