@@ -3,7 +3,8 @@
 A network tells how likely each pixel is part of a mark (diffusion/mark_detector.py). What it sees, and what is narrow,
 is measured (degradation/estimation/marks.py), and a second network judges it by these measures
 (diffusion/speck_judge.py). Where the first network is sure, marks and missing parts are followed through less likely
-pixels to their ends, as edges are by hysteresis (Canny 1986). Marks are if the judge knows a part of them.
+pixels to their ends, as edges are by hysteresis (Canny 1986). Marks are if the judge knows a part of them, or if they
+are long lines that the first network is sure of all along.
 """
 
 import functools
