@@ -68,8 +68,8 @@ class FoundMarks:
     Attributes:
         marks: (H, W), dust, hairs, scratches, cracks and spots of a dirty sensor, with their soft rims.
         missing: (H, W), corners and strips that are torn off, with theirs.
-        sure: (H, W), what is no thing in the picture: torn parts, several spots of a dirty sensor, and all of it if the
-            picture is worn.
+        sure: (H, W), what is no thing in the picture: torn parts, several spots of a dirty sensor, and if the picture is
+            worn, all marks and what is missing from its borders on.
         infrared: share of the picture that an infrared channel shows to be marks; None = there is no such channel.
     """
 
@@ -99,7 +99,7 @@ def find_marks(picture: Picture, strength: float = 0.5) -> FoundMarks:
     logits = logits_of(to_tensor(seen.pixels), detector())
     marks, is_worn = _judged(levels, logits[0], strength)
     missing, torn_off = _missing(levels, logits[1], strength)
-    sure = marks | missing if is_worn else torn_off
+    sure = marks | torn_off | _from_borders(missing) if is_worn else torn_off
     spots = find_sensor_dust(levels, strength)
     dusty = dust_mask(marks.shape, spots)
     infrared = _infrared(picture, strength)
@@ -172,6 +172,16 @@ def _missing(levels: NDArray[np.float32], logits: NDArray[np.float32], strength:
     """
     flat = torn(levels)
     return grown(_followed(logits, 1, strength) | flat, _RIMS[1]), grown(flat, _RIMS[1])
+
+
+def _from_borders(mask: Mask) -> Mask:
+    """Return the parts of a mask that touch the picture's borders. White petals have none."""
+    labels, count = ndimage.label(mask, _TOUCHING)
+    kept = np.zeros(count + 1, bool)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        kept[edge] = True
+    kept[0] = False
+    return np.asarray(kept[labels])
 
 
 class _Infrared(NamedTuple):

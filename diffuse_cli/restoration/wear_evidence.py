@@ -19,9 +19,9 @@ _AREA: Final = 384**2
 """Pixels of the pictures that the line below was fitted on. Larger ones have more of both kinds: the root is taken."""
 _WEIGHTS: Final = (0.65, 2.31, 1.0)
 _OFFSET: Final = -5.0
-"""Of the three counts, as logarithms. The first two weights and the offset are a logistic regression on photographs held
-out from training, clean, and with dust on 0.1 to 1 % or scratches on 0.2 to 2 %. The third one is set so that no more of
-70 clean crops count as worn than without it, which is 2.
+"""Of the three counts, as logarithms. The first two weights and the offset are a logistic regression on photographs
+held out from training, clean, and with dust on 0.1 to 1 % or scratches on 0.2 to 2 %. The third one is set so that no
+more of 70 clean crops count as worn than without it, which is 2.
 """
 _LENGTH: Final = 40.0
 """Pixels of lines that count as one."""

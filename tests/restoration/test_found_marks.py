@@ -50,6 +50,19 @@ def test_a_line_is_sure_if_it_is_long_and_sure_all_along() -> None:
     assert not sure_lines(logits > 9, logits, 3.0).any()
 
 
+def test_what_is_missing_inside_of_a_worn_picture_is_not_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = np.zeros((30, 40), bool)
+    marks, missing, corner = nothing.copy(), nothing.copy(), nothing.copy()
+    marks[20, 5:30], corner[:5, :5], missing[10:15, 10:20] = True, True, True
+    monkeypatch.setattr(found_marks, "logits_of", lambda *_: np.zeros((2, 30, 40), np.float32))
+    for is_worn in (True, False):
+        monkeypatch.setattr(found_marks, "_judged", lambda *_, is_worn=is_worn: (marks, is_worn))
+        monkeypatch.setattr(found_marks, "_missing", lambda *_: (missing | corner, nothing))
+        found = find_marks(Picture(pixels=np.zeros((30, 40, 3), np.float32)))
+        assert np.array_equal(found.sure, (marks | corner) & is_worn)
+        assert np.array_equal(found.all, marks | missing | corner)
+
+
 def test_tiles_are_seamless(monkeypatch: pytest.MonkeyPatch) -> None:
     x = to_tensor(scratched().pixels)[..., :320, :400]
     whole = logits_of(x, detector())
