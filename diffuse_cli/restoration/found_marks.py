@@ -68,8 +68,8 @@ class FoundMarks:
     Attributes:
         marks: (H, W), dust, hairs, scratches, cracks and spots of a dirty sensor, with their soft rims.
         missing: (H, W), corners and strips that are torn off, with theirs.
-        sure: (H, W), what is no thing in the picture: torn parts, several spots of a dirty sensor, and if the picture is
-            worn, all marks and what is missing from its borders on.
+        sure: (H, W), what is no thing in the picture: torn parts, several spots of a dirty sensor, and if the picture
+            is worn, all marks and what is missing from its borders on.
         infrared: share of the picture that an infrared channel shows to be marks; None = there is no such channel.
     """
 
