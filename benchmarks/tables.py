@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from diffuse_cli.diffusion.checkpoint import read_info
 from diffuse_cli.evaluation.report import HIGHER_IS_BETTER, differences, figure, worse
 
@@ -694,9 +696,8 @@ def marks_alarms() -> str:
     for folder in dict.fromkeys(row["set"] for row in report("marks-clean")["rows"]):
         cells = []
         for name in ("marks-clean", "marks-clean-before"):
-            shares = sorted(100 * row["found"] for row in rows(name, set=folder))
-            middle = (shares[(len(shares) - 1) // 2] + shares[len(shares) // 2]) / 2
-            cells += [f"{middle:.2f} ({sum(shares) / len(shares):.2f}, {shares[-1]:.1f})"]
+            shares = np.array([100 * row["found"] for row in rows(name, set=folder)])
+            cells += [f"{np.median(shares):.2f} ({shares.mean():.2f}, {shares.max():.1f})" if len(shares) else ""]
         body.append([folder, str(len(rows("marks-clean", set=folder))), *cells])
     return markdown(["clean pictures", "of them", "% flagged: median (mean, most)", "before"], body)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..degradation.estimation.marks import CONTEXT, FEATURES, context
 from .estimator_file import load_weights, save_weights
 
-FORMAT = "diffuse-specks-2"
+FORMAT = "diffuse-specks-3"
 _WIDTH = 32
 
 

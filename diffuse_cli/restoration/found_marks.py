@@ -3,7 +3,8 @@
 A network tells how likely each pixel is part of a mark (diffusion/mark_detector.py). What it sees, and what is narrow,
 is measured (degradation/estimation/marks.py), and a second network judges it by these measures
 (diffusion/speck_judge.py). Where the first network is sure, marks and missing parts are followed through less likely
-pixels to their ends, as edges are by hysteresis (Canny 1986). Marks are if the judge knows a part of them.
+pixels to their ends, as edges are by hysteresis (Canny 1986). Marks are if the judge knows a part of them, or if they
+are long lines that the first network is sure of all along.
 """
 
 import functools
@@ -47,6 +48,10 @@ _MARK: Final = 0.55
 """Chance from which a candidate is a mark, at strength 0.5."""
 _SPAN: Final = 5.0
 """How far --mask-strength moves the logits of these, from 0 to 1."""
+_SHORTEST: Final = 24
+"""Pixels from corner to corner of a line that is one without the judge."""
+_SURE_LINE: Final = 3.0
+"""Mean logit of such a line, at strength 0.5. The detector is sure of all of it, not of a place."""
 _FEWEST: Final = 3
 """Pixels of a mark, at least."""
 _SURE_SPOTS: Final = 2
@@ -63,8 +68,8 @@ class FoundMarks:
     Attributes:
         marks: (H, W), dust, hairs, scratches, cracks and spots of a dirty sensor, with their soft rims.
         missing: (H, W), corners and strips that are torn off, with theirs.
-        sure: (H, W), what is no thing in the picture: torn parts, several spots of a dirty sensor, and all of it if the
-            picture is worn.
+        sure: (H, W), what is no thing in the picture: torn parts, several spots of a dirty sensor, and if the picture
+            is worn, all marks and what is missing from its borders on.
         infrared: share of the picture that an infrared channel shows to be marks; None = there is no such channel.
     """
 
@@ -94,7 +99,7 @@ def find_marks(picture: Picture, strength: float = 0.5) -> FoundMarks:
     logits = logits_of(to_tensor(seen.pixels), detector())
     marks, is_worn = _judged(levels, logits[0], strength)
     missing, torn_off = _missing(levels, logits[1], strength)
-    sure = marks | missing if is_worn else torn_off
+    sure = marks | torn_off | _from_borders(missing) if is_worn else torn_off
     spots = find_sensor_dust(levels, strength)
     dusty = dust_mask(marks.shape, spots)
     infrared = _infrared(picture, strength)
@@ -118,9 +123,29 @@ def _judged(levels: NDArray[np.float32], logits: NDArray[np.float32], strength: 
     parts = candidates(levels, logits)
     said = judge()(parts.measures, logits.size).numpy()
     taken = said > logit(_MARK) + _shift(strength)
-    mask = _to_its_ends(np.any(np.concatenate([[False], taken])[parts.labels], axis=0), _followed(logits, 0, strength))
-    worn = evidence_of_wear(counted(parts.measures.numpy()[taken], said[taken]), logits.size) > 0
-    return grown(mask, _RIMS[0]), worn
+    followed_parts = _followed(logits, 0, strength)
+    lines = sure_lines(followed_parts, logits, _SURE_LINE + _shift(strength))
+    mask = _to_its_ends(np.any(np.concatenate([[False], taken])[parts.labels], axis=0), followed_parts) | lines
+    counts = counted(parts.measures.numpy()[taken], said[taken], int(lines.sum()))
+    return grown(mask, _RIMS[0]), evidence_of_wear(counts, logits.size) > 0
+
+
+def sure_lines(followed_parts: Mask, logits: NDArray[np.float32], least: float) -> Mask:
+    """Return the long parts that the detector is sure of all along.
+
+    Args:
+        followed_parts: (H, W), of the detector.
+        logits: (H, W), the detector's of marks.
+        least: mean logit of a part.
+
+    Returns:
+        (H, W).
+    """
+    labels, count = ndimage.label(followed_parts, _TOUCHING)
+    mean = np.bincount(labels.ravel(), logits.ravel(), count + 1) / np.maximum(np.bincount(labels.ravel()), 1)
+    length = [math.hypot(*(side.stop - side.start for side in box)) for box in ndimage.find_objects(labels)]
+    kept = (mean >= least) & (np.array([0.0, *length]) >= _SHORTEST)
+    return np.asarray(kept[labels])
 
 
 def _to_its_ends(mask: Mask, lines: Mask) -> Mask:
@@ -147,6 +172,16 @@ def _missing(levels: NDArray[np.float32], logits: NDArray[np.float32], strength:
     """
     flat = torn(levels)
     return grown(_followed(logits, 1, strength) | flat, _RIMS[1]), grown(flat, _RIMS[1])
+
+
+def _from_borders(mask: Mask) -> Mask:
+    """Return the parts of a mask that touch the picture's borders. White petals have none."""
+    labels, count = ndimage.label(mask, _TOUCHING)
+    kept = np.zeros(count + 1, bool)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        kept[edge] = True
+    kept[0] = False
+    return np.asarray(kept[labels])
 
 
 class _Infrared(NamedTuple):

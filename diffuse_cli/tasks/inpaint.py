@@ -235,7 +235,7 @@ class Inpaint:
             "looks torn off, and is filled": missing,
             "may be marks or things in it, and stays; --mask auto fills it": left,
         }
-        notes = [f"{percent:.2f} % of the picture {what}" for what, percent in said.items() if percent]
+        notes = [f"{percent:.2f} % of the picture {what}" for what, percent in said.items() if percent >= 0.005]
         notes = notes or ["nothing looks like dust, scratches or tears"]
         notes += [f"the infrared channel shows {100 * found.infrared:.2f} % of it"] if found.infrared else []
         return filled, tuple(notes)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from ..errors import UsageError
 from ..images.source_type import EDITED
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 ONLY: Final = ("marks", *RESTORED, "fading")
 """What --only takes."""
+
+
+class _Fading(NamedTuple):
+    """The tone that a picture gets, and the light of a veil that stays, because the picture may be no print."""
+
+    toned: "ToneResult"
+    left: float = 0.0
 
 
 def _found_marks() -> Inpaint:
@@ -68,11 +75,12 @@ class Repair:
         restored = self._restored(picture, read_noise)
         if not self._is_wanted("fading"):
             return restored
-        toned = self._toned(picture, restored)
+        fading = self._fading(picture, restored)
+        toned = None if fading is None else fading.toned
         facts = {} if toned is None else {"tone": _facts(toned)}
         findings = replace(
             restored.findings,
-            notes=(*restored.findings.notes, _note(toned)),
+            notes=(*restored.findings.notes, _note(fading)),
             facts={**restored.findings.facts, **facts},
         )
         if toned is None or toned.is_untouched:
@@ -96,8 +104,12 @@ class Repair:
             warnings = (*found.findings.warnings, f"{error}; nothing is filled")
             return replace(found, findings=replace(found.findings, warnings=warnings))
 
-    def _toned(self, picture: "Picture", restored: "Problem") -> "ToneResult | None":
-        """Measure the fading inside the print, without its marks. None: it is text or a drawing."""
+    def _fading(self, picture: "Picture", restored: "Problem") -> "_Fading | None":
+        """Measure the fading inside the print, without its marks. None: it is text or a drawing.
+
+        It is undone if it is asked for, if marks or a margin show a print, or if the tones are those of one. A low-key
+        or foggy photograph keeps its veil.
+        """
         import numpy as np
 
         from ..degradation.estimation.drawings import is_drawn, is_hard
@@ -106,6 +118,7 @@ class Repair:
         from ..images.units import LEVEL
         from ..restoration.visible import visible
         from .tone.enhancement import ToneOptions, enhance
+        from .tone.faded import is_faded
         from .tone.print_area import print_area
 
         seen = visible(picture).pixels
@@ -114,8 +127,13 @@ class Repair:
         levels = (seen[rows, columns] + 1) * np.float32(LEVEL)
         if is_drawn(levels) or is_hard(levels):
             return None
+        x = to_tensor(seen[rows, columns])
         wish = ToneOptions(exposure=0.0, saturation=self.saturation, worn=True)
-        return enhance(to_tensor(seen[rows, columns]), wish, depth=picture.depth)
+        toned = enhance(x, wish, depth=picture.depth)
+        shown = self.only is not None or restored.has_hole or x.shape[-2:] != seen.shape[:2]
+        if shown or toned.is_untouched or is_faded(x, toned.black):
+            return _Fading(toned)
+        return _Fading(enhance(x, replace(wish, contrast=1.0), depth=picture.depth), toned.black)
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:
@@ -144,9 +162,12 @@ def _facts(toned: "ToneResult") -> dict[str, float]:
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def _note(toned: "ToneResult | None") -> str:
-    if toned is None or toned.is_untouched:
+def _note(fading: _Fading | None) -> str:
+    if fading is None or (fading.toned.is_untouched and not fading.left):
         return "fading: none found"
+    toned, left = fading
+    if left:
+        return f"fading: a veil of {100 * left:.1f} % of the light, of a print or of the scene; --only fading undoes it"
     words = [f"a veil of {100 * toned.black:.1f} % of the light"] if toned.black else []
     words += [f"a cast of {toned.cast:.0f} degrees"] if toned.cast else []
     words += [f"colours times {toned.tone.saturation:.2f}"] if toned.tone.saturation != 1 else []

@@ -35,8 +35,8 @@ _IN_TEXTURE: Final = 1.0
 _RIM: Final = 0.25
 """Share of a mark's greatest contrast that its soft rim has."""
 KINDS: Final = {
-    "print dust": 0.3, "print scratches": 0.35, "print tears": 0.06, "dust": 0.35, "hairs": 0.3, "scratches": 0.45,
-    "cracks": 0.12, "craquelure": 0.05, "missing": 0.12, "spots": 0.1, "date": 0.06,
+    "print dust": 0.35, "print scratches": 0.4, "print tears": 0.06, "dust": 0.35, "hairs": 0.45, "scratches": 0.55,
+    "cracks": 0.35, "craquelure": 0.08, "missing": 0.12, "spots": 0.1, "date": 0.25,
 }  # fmt: skip
 """Kinds of marks, and how often each is drawn."""
 _THIN: Final = {
@@ -197,16 +197,19 @@ def _over(y: Tensor, cover: Plane, tone: Plane, rng: Rng, *, gray: bool, soft: f
 
 
 def _dated(y: Tensor, rng: Rng) -> Tensor:
-    """Return a picture with a date in a lamp's colour, which glows."""
+    """Return a picture with a date in a lamp's colour, which glows. The cores of bright ones are paler."""
+    gray = bool((y[:, 0] == y[:, 1]).all())
     canvas = Canvas(y.shape[-1], rng)
-    wear_shapes.date(canvas)
+    wear_shapes.date(canvas, gray=gray)
     cover = torch.from_numpy(canvas.maps()[0])[None, None]
     colours = ((255, 120, 20), (255, 60, 20), (255, 190, 60), (255, 240, 160), (255, 150, 90))
     lamp = torch.tensor(colours[int(rng.integers(len(colours)))], dtype=torch.float32)[:, None, None] / LEVEL - 1
     glow = rng.uniform(0, 0.6) * blur(cover, rng.uniform(1.5, 4))
     shade = torch.maximum(rng.uniform(0.6, 1) * blur(cover, rng.uniform(0.3, 1)), glow)
-    lamp = luma(lamp[None]).expand(-1, 3, -1, -1) if bool((y[:, 0] == y[:, 1]).all()) else lamp
-    return y + shade * (lamp - y)
+    paler = rng.choice([0.0, rng.uniform(0.2, 0.8)]) * blur(cover, rng.uniform(0.6, 1.5)) ** 2
+    light = torch.lerp(lamp.expand_as(y), torch.ones_like(y), paler)
+    light = luma(light).expand(-1, 3, -1, -1) if gray else light
+    return y + shade * (light - y)
 
 
 def _shown(change: Tensor, missing: Tensor, clean: Tensor) -> NDArray[np.uint8]:

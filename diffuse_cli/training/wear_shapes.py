@@ -224,8 +224,11 @@ def spots(canvas: Canvas) -> Plane:
     return shade
 
 
-def date(canvas: Canvas) -> None:
-    """A camera's date: digits of seven bars, or of a font."""
+def date(canvas: Canvas, *, gray: bool) -> None:
+    """A camera's date: digits of seven bars, which may end before they meet, or in colour pictures of a font.
+
+    White letters of a gray picture cannot be told from other lettering.
+    """
     rng = canvas.rng
     tone = 255
     numbers = [f"{int(rng.integers(low, high)):02d}" for low, high in ((70, 100), (1, 13), (1, 32))]
@@ -233,16 +236,18 @@ def date(canvas: Canvas) -> None:
     text = ("'" if rng.random() < 0.6 else "") + text
     high = rng.uniform(7, 30)
     x, y = rng.uniform(-0.2, 0.6) * canvas.side, rng.uniform(0, canvas.side - high)
-    if rng.random() < 0.2:
+    if rng.random() < 0.2 and not gray:
         font = ImageFont.load_default(float(high * FINER))
         for pen, grown in zip(canvas.pens, (0, 2 * FINER), strict=True):
             pen.text((x * FINER, y * FINER), text, fill=tone, font=font, stroke_width=grown)
         return
     wide, slant, thick = high * rng.uniform(0.4, 0.6), rng.uniform(0, 0.15), max(high * rng.uniform(0.07, 0.16), 1)
+    gap = rng.choice([0.0, rng.uniform(0.03, 0.12)])
     for letter in text:
         for bar in _SEGMENTS.get(letter, ""):
             x0, y0, x1, y1 = _BARS[bar]
-            ends = [(x + u * wide - slant * v * high / 2, y + v * high / 2) for u, v in ((x0, y0), (x1, y1))]
+            corners = ((x0 + gap * (x1 - x0), y0 + gap * (y1 - y0)), (x1 - gap * (x1 - x0), y1 - gap * (y1 - y0)))
+            ends = [(x + u * wide - slant * v * high / 2, y + v * high / 2) for u, v in corners]
             canvas.line([(ends[0][0], ends[0][1]), (ends[1][0], ends[1][1])], thick, tone, 255)
         if letter == "'":
             canvas.line([(x + wide / 2, y), (x + wide / 2, y + high / 5)], thick, tone, 255)

@@ -9,7 +9,7 @@ from diffuse_cli.images.image_io import Picture, to_unit
 from diffuse_cli.images.picture import ExtraChannels, Source
 from diffuse_cli.images.tensors import to_tensor
 from diffuse_cli.restoration import found_marks
-from diffuse_cli.restoration.found_marks import detector, find_marks, followed, logits_of
+from diffuse_cli.restoration.found_marks import detector, find_marks, followed, logits_of, sure_lines
 from tests.conftest import EXAMPLES, pixels
 
 
@@ -39,6 +39,28 @@ def test_a_mark_is_followed_to_its_faint_ends() -> None:
     found = followed(logits, 3.0, 0.5)
     assert found[10, 5:50].all()
     assert found.sum() == 45
+
+
+def test_a_line_is_sure_if_it_is_long_and_sure_all_along() -> None:
+    logits = np.full((30, 60), -9.0, np.float32)
+    logits[5, 10:50] = 4.0
+    logits[15, 10:50], logits[15, 20] = 2.0, 9.0  # sure at one place
+    logits[25, 10:20] = 4.0  # short
+    assert np.array_equal(sure_lines(logits > 0, logits, 3.0), (logits == 4) & (np.arange(30) == 5)[:, None])
+    assert not sure_lines(logits > 9, logits, 3.0).any()
+
+
+def test_what_is_missing_inside_of_a_worn_picture_is_not_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = np.zeros((30, 40), bool)
+    marks, missing, corner = nothing.copy(), nothing.copy(), nothing.copy()
+    marks[20, 5:30], corner[:5, :5], missing[10:15, 10:20] = True, True, True
+    monkeypatch.setattr(found_marks, "logits_of", lambda *_: np.zeros((2, 30, 40), np.float32))
+    for is_worn in (True, False):
+        monkeypatch.setattr(found_marks, "_judged", lambda *_, is_worn=is_worn: (marks, is_worn))
+        monkeypatch.setattr(found_marks, "_missing", lambda *_: (missing | corner, nothing))
+        found = find_marks(Picture(pixels=np.zeros((30, 40, 3), np.float32)))
+        assert np.array_equal(found.sure, (marks | corner) & is_worn)
+        assert np.array_equal(found.all, marks | missing | corner)
 
 
 def test_tiles_are_seamless(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,10 @@ from diffuse_cli.images.image_io import Picture
 from diffuse_cli.images.srgb import encoded, linear
 from diffuse_cli.images.tensors import to_tensor
 from diffuse_cli.restoration.found_marks import FoundMarks
+from diffuse_cli.restoration.problem import Problem
 from diffuse_cli.tasks.inpaint import Inpaint
 from diffuse_cli.tasks.repair import Repair
+from diffuse_cli.tasks.tone.faded import is_faded
 from diffuse_cli.tasks.tone.print_area import print_area
 
 FADING = Repair(only=("fading",))
@@ -51,6 +53,30 @@ def test_fading_is_undone_in_each_channel() -> None:
     assert np.abs(restored - before).mean() < 0.6 * np.abs(faded(before) - before).mean()
     black = before.max(2) < 0.02
     assert restored[black].max() < 0.08 < faded(before)[black].min()
+
+
+def test_a_veil_that_may_be_of_the_scene_is_told_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Repair, "_restored", lambda *_: Problem())
+    foggy = picture(0.35 + 0.3 * scene(80, 100))
+    problem = Repair().problem(foggy)
+    assert problem.picture is None
+    assert problem.findings.notes[-1].endswith("of a print or of the scene; --only fading undoes it")
+    assert FADING.problem(foggy).picture is not None
+    framed = Picture(pixels=np.pad(foggy.pixels, ((12, 12), (12, 12), (0, 0)), constant_values=0.97))
+    assert Repair().problem(framed).picture is not None
+    stronger = Repair(saturation=1.5).problem(foggy)
+    assert stronger.findings.facts["tone"] == {"black": 0, "cast": 0, "clarity": 0, "saturation": 1.5}
+
+
+def test_prints_have_paper_and_hard_blacks() -> None:
+    x = to_tensor(picture(faded(scene())).pixels)
+    assert is_faded(x, 0.06)
+    assert not is_faded(x, 0.001)  # too thin
+    assert not is_faded(x * 0.5 - 0.4, 0.06)  # no paper
+    assert not is_faded(torch.where(x == x.max(), 1, x * 1.2), 0.06)  # clipped
+    soft = x.clone()
+    soft[..., :8, :] = torch.linspace(-1, -0.4, x.shape[-1])  # the blacks fade away
+    assert not is_faded(soft, 0.06)
 
 
 def test_dark_marks_and_paper_do_not_hide_the_fading() -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from diffuse_cli.degradation.estimation.marks import FEATURES
@@ -19,6 +20,7 @@ def crop(worn: bool) -> Crop:
     return Crop(0, 1000, Made(measures, truth.float(), torch.ones(40)))
 
 
+@pytest.mark.slow
 def test_it_learns_what_marks_are_and_that_worn_pictures_have_more_of_them() -> None:
     torch.manual_seed(0)
     crops = [crop(worn=bool(k % 2)) for k in range(50)]
@@ -28,6 +30,7 @@ def test_it_learns_what_marks_are_and_that_worn_pictures_have_more_of_them() -> 
     assert float(right.float().mean()) > max(0.85, 0.05 + float(alone.float().mean()))
 
 
+@pytest.mark.slow
 def test_train_specks_writes_a_judge(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()

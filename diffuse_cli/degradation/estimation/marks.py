@@ -22,6 +22,7 @@ from ..mask_shapes import grown
 from ..operators import closed, dilated, opened
 from . import channels
 from .blocks import luma_weights
+from .mark_lines import along
 
 Floats = NDArray[np.float64]
 
@@ -39,6 +40,7 @@ _LEAST_COLOUR: Final = 2.0
 FEATURES: Final = (
     "height", "outstanding", "one tone", "thinness", "size", "crowd", "extreme", "steepness", "less colour", "colour",
     "largest logit", "logit", "logit around", "ridge", "blob", "above others", "above shade", "length", "width",
+    "bent", "even width", "beside all", "weak logit", "along", "much around", "warm", "at borders",
     "light", "gray", "by network",
 )  # fmt: skip
 """What is measured of each part. The last three are 1 for light parts, gray pictures, and parts that a network saw."""
@@ -57,6 +59,9 @@ _AREA: Final = 384**2
 """Pixels of a picture up to which marks are counted. Larger ones have more of them: the root is taken."""
 _FLAT: Final = 2.0
 """Std of levels, in 5x5 pixels and in all, up to which an area is paper or a scanner's lid."""
+_ALONG: Final = -1.0
+"""Mean logit along a segment from which pixels are part of a line, if their own is not below -_FAINT."""
+_FAINT: Final = 3.0
 _PAPER, _BLACK = 170.0, 25.0
 """Levels from which paper, and up to which a scanner's lid, is told from the picture."""
 _UNCLIPPED: Final = (2.5, 252.5)
@@ -95,6 +100,8 @@ class _Seen:
         luma: in levels.
         chroma: difference of the highest and the lowest channel, in levels.
         logits: of a network.
+        along: the mean logit of the best straight segment.
+        warmth: how much redder than blue it is, in levels.
         rise: what openings remove, in levels.
         fall: what closings add.
     """
@@ -102,6 +109,8 @@ class _Seen:
     luma: Tensor
     chroma: Tensor
     logits: Tensor
+    along: Tensor
+    warmth: Tensor
     rise: Tensor
     fall: Tensor
 
@@ -123,7 +132,10 @@ def candidates(levels: NDArray[np.float32], logits: NDArray[np.float32]) -> Part
     for is_light in (1.0, 0.0):
         usual = _box_mean(seen.rise, _NEIGHBOURHOOD // 2)
         narrow = seen.rise > torch.clamp(_RISE * usual, min=_LEAST_RISE)
-        told = (seen.logits > 0) & (seen.rise >= seen.fall if is_light else seen.rise > seen.fall)
+        rises = _box_mean((seen.rise - seen.fall) * (seen.logits + _FAINT).clamp_min(0), 3)
+        told = ((seen.logits > 0) | (seen.along > _ALONG) & (seen.logits > -_FAINT)) & (
+            rises >= 0 if is_light else rises > 0
+        )
         for which, by_network in ((narrow, 0.0), (told, 1.0)):
             labels, more = ndimage.label(which[0, 0].numpy(), _TOUCHING)
             of_all = np.broadcast_to((is_light, gray, by_network), (more, 3))
@@ -136,12 +148,14 @@ def candidates(levels: NDArray[np.float32], logits: NDArray[np.float32]) -> Part
 
 def _seen(levels: NDArray[np.float32], logits: NDArray[np.float32]) -> _Seen:
     luma = torch.from_numpy((levels @ luma_weights(levels.shape[2])).astype(np.float32))[None, None]
-    chroma = torch.zeros_like(luma)
+    chroma = warmth = torch.zeros_like(luma)
     if levels.shape[2] == 3:
+        warmth = torch.from_numpy(levels[..., 0] - levels[..., 2])[None, None]
         chroma = torch.from_numpy(channels.highest(levels) - channels.lowest(levels))[None, None]
     radii = [round(r * max(math.sqrt(luma.numel() / 2**20), 1.0)) for r in _RADII]
     return _Seen(
         luma=luma, chroma=chroma, logits=torch.from_numpy(logits)[None, None],
+        along=torch.from_numpy(along(logits, -_FAINT))[None, None], warmth=warmth,
         rise=torch.stack([luma - opened(luma, r) for r in radii]).amax(0),
         fall=torch.stack([closed(luma, r) - luma for r in radii]).amax(0),
     )  # fmt: skip
@@ -163,7 +177,10 @@ def _features(seen: _Seen, which: Tensor, labels: NDArray[np.int32], count: int)
     def average(x: Tensor) -> Floats:
         return np.asarray(np.bincount(index, x[0, 0].numpy()[inside].astype(np.float64), count) / np.maximum(size, 1))
 
-    plane = luma[0, 0].numpy()
+    def largest(x: Tensor) -> Floats:
+        return np.asarray(ndimage.maximum(x[0, 0].numpy(), labels, np.arange(1, count + 1)), np.float64).reshape(-1)
+
+    plane, deep = luma[0, 0].numpy(), torch.from_numpy(ndimage.distance_transform_edt(inside))[None, None]
     half, upper, top = (_quantile(plane[inside], index, count, share) for share in (0.5, 0.75, 0.9))
     height = np.maximum(upper - average(mean), 1)
     boxes = ndimage.find_objects(labels)
@@ -182,7 +199,7 @@ def _features(seen: _Seen, which: Tensor, labels: NDArray[np.int32], count: int)
         np.log((average(_steepest(luma)) + 1) / height),
         np.log((average(seen.chroma) + 4) / (average(_box_mean(seen.chroma, 6)) + 4)),
         np.log(average(seen.chroma) + 4),
-        np.asarray(ndimage.maximum(logits, labels, np.arange(1, count + 1)), np.float64).reshape(-1),
+        largest(seen.logits),
         average(seen.logits),
         average(_box_mean(free * seen.logits, 6) / weight),
         np.clip(average(ridge) / height, -2, 2),
@@ -191,6 +208,14 @@ def _features(seen: _Seen, which: Tensor, labels: NDArray[np.int32], count: int)
         np.log(height / (average((_box_mean(free * seen.fall**2, 16) / wide).clamp_min(0).sqrt()) + 1)),
         np.log(major),
         np.log(minor),
+        np.log(12 * major * minor / np.maximum(size, 1)),
+        np.log((average(deep) + 0.1) / (largest(deep) + 0.1)),
+        np.clip(_quantile(ridge[0, 0].numpy()[inside], index, count, 0.25) / height, -2, 2),
+        _quantile(logits[inside], index, count, 0.25),
+        largest(seen.along),
+        np.log(average(_box_mean((seen.logits > 0).float(), 24)) + 0.003),
+        np.arcsinh((average(seen.warmth) - average(_box_mean(free * seen.warmth, 6) / weight)) / 8),
+        _borders(boxes, plane.shape),
     ]
     return np.stack(measures, 1)
 
@@ -198,9 +223,9 @@ def _features(seen: _Seen, which: Tensor, labels: NDArray[np.int32], count: int)
 def _box_mean(x: Tensor, radius: int) -> Tensor:
     """Return the mean over square windows, as operators.box_mean, in a time that does not grow with them."""
     side = 2 * radius + 1
-    planes = x[0, 0].numpy(), np.ones(x.shape[-2:], np.float32)
-    total, count = (ndimage.uniform_filter(plane, side, mode="constant") for plane in planes)
-    return torch.from_numpy(total / count)[None, None]
+    total = ndimage.uniform_filter(x[0, 0].numpy(), side, mode="constant")
+    there = (ndimage.uniform_filter1d(np.ones(n, np.float32), side, mode="constant") for n in total.shape)
+    return torch.from_numpy(total / np.outer(*there))[None, None]
 
 
 def _both_sides(luma: Tensor) -> tuple[Tensor, Tensor]:
@@ -235,6 +260,12 @@ def _axes(
     a, b, c = (np.bincount(index, off[i] * off[j], count) / n for i, j in ((0, 0), (0, 1), (1, 1)))
     middle, apart = (a + c) / 2, np.sqrt(((a - c) / 2) ** 2 + b**2)
     return np.sqrt(middle + apart + 1 / 12), np.sqrt(np.maximum(middle - apart, 0) + 1 / 12)
+
+
+def _borders(boxes: list[tuple[slice, slice]], shape: tuple[int, ...]) -> Floats:
+    """Return how many borders of the picture each part touches."""
+    ends = [[side.start == 0 for side in box] + [s.stop == n for s, n in zip(box, shape, strict=True)] for box in boxes]
+    return np.asarray(np.array(ends, np.float64).reshape(-1, 4).sum(1))
 
 
 def is_calm(measures: NDArray[np.float32]) -> NDArray[np.bool_]:
