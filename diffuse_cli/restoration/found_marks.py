@@ -30,7 +30,7 @@ from ..diffusion.speck_judge import SpeckJudge, load_judge
 from ..diffusion.tiling import plan_tiles, widened
 from ..images.picture import Picture
 from ..images.tensors import to_tensor
-from ..images.units import LEVEL, luma
+from ..images.units import luma
 from .visible import visible
 from .wear_evidence import counted, evidence_of_wear
 
@@ -95,7 +95,7 @@ def find_marks(picture: Picture, strength: float = 0.5) -> FoundMarks:
         CheckpointError: the detector cannot be read.
     """
     seen = visible(picture)
-    levels = ((seen.pixels + 1) * LEVEL).astype(np.float32)
+    levels = seen.in_levels()
     logits = logits_of(to_tensor(seen.pixels), detector())
     marks, is_worn = _judged(levels, logits[0], strength)
     missing, torn_off = _missing(levels, logits[1], strength)
