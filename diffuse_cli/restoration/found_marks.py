@@ -50,6 +50,8 @@ _SPAN: Final = 5.0
 """How far --mask-strength moves the logits of these, from 0 to 1."""
 _SHORTEST: Final = 24
 """Pixels from corner to corner of a line that is one without the judge."""
+_WIDEST: Final = 8.0
+"""Its pixels for each of its length, at most."""
 _SURE_LINE: Final = 3.0
 """Mean logit of such a line, at strength 0.5. The detector is sure of all of it, not of a place."""
 _FEWEST: Final = 3
@@ -131,7 +133,7 @@ def _judged(levels: NDArray[np.float32], logits: NDArray[np.float32], strength: 
 
 
 def sure_lines(followed_parts: Mask, logits: NDArray[np.float32], least: float) -> Mask:
-    """Return the long parts that the detector is sure of all along.
+    """Return the long parts that the detector is sure of all along. Rough walls have wide ones, which are no lines.
 
     Args:
         followed_parts: (H, W), of the detector.
@@ -144,7 +146,8 @@ def sure_lines(followed_parts: Mask, logits: NDArray[np.float32], least: float) 
     labels, count = ndimage.label(followed_parts, _TOUCHING)
     mean = np.bincount(labels.ravel(), logits.ravel(), count + 1) / np.maximum(np.bincount(labels.ravel()), 1)
     length = [math.hypot(*(side.stop - side.start for side in box)) for box in ndimage.find_objects(labels)]
-    kept = (mean >= least) & (np.array([0.0, *length]) >= _SHORTEST)
+    reach = np.array([0.0, *length])
+    kept = (mean >= least) & (reach >= _SHORTEST) & (np.bincount(labels.ravel()) <= _WIDEST * reach)
     return np.asarray(kept[labels])
 
 

@@ -48,6 +48,7 @@ def test_a_line_is_sure_if_it_is_long_and_sure_all_along() -> None:
     logits[25, 10:20] = 4.0  # short
     assert np.array_equal(sure_lines(logits > 0, logits, 3.0), (logits == 4) & (np.arange(30) == 5)[:, None])
     assert not sure_lines(logits > 9, logits, 3.0).any()
+    assert not sure_lines(np.ones((30, 30), bool), np.full((30, 30), 4, np.float32), 3.0).any(), "a wide part"
 
 
 def test_what_is_missing_inside_of_a_worn_picture_is_not_sure(monkeypatch: pytest.MonkeyPatch) -> None:
