@@ -468,19 +468,6 @@ def archive() -> str:
     return markdown([f"{found['command']}, 12 megapixels, files included", "", ""], told)
 
 
-def rounds() -> str:
-    """What a round of data steps takes, and whether it takes memory."""
-    body = []
-    for row in rows("speed-rounds"):
-        none, three = row["rounds 0"], row["rounds 3"]
-        body.append([
-            row["command"], f"{row['megapixels']:g}", f"{none['cpu_seconds']:.0f}", f"{three['cpu_seconds']:.0f}",
-            f"{row['cpu_seconds_per_megapixel_and_round']:.2f}", f"{none['peak_mib']:.0f}", f"{three['peak_mib']:.0f}",
-        ])  # fmt: skip
-    heads = ["command", "megapixels", "s, --rounds 0", "--rounds 3", "s/Mpx and round", "peak MiB, --rounds 0"]
-    return markdown([*heads, "--rounds 3"], body)
-
-
 def memory() -> str:
     """What --memory promises, and what is taken."""
     body = [
@@ -963,7 +950,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "finding": finding,
     "kernels": kernels,
     "blurs": blurs,
-    "rounds": rounds,
     "ensembles": ensembles,
     "camera": functools.partial(photographs, "camera"),
     "film": functools.partial(photographs, "film"),
