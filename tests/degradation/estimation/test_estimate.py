@@ -29,14 +29,14 @@ def test_one_picture_all_findings(photo: NDArray[np.uint8]) -> None:
     assert json.loads(json.dumps(saved.to_json()))["jpeg"]["value"] == 40
 
 
-@pytest.mark.parametrize(("bound", "value"), [(0.9, 0.9), (0.3, None)])
+@pytest.mark.parametrize(("bound", "value"), [(0.7, 0.7), (0.3, None)])
 def test_a_blur_is_bounded_by_the_sharpest_steps(
     photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch, bound: float, value: float | None
 ) -> None:
     monkeypatch.setattr(estimate, "blur_by_steps", lambda levels, std, noise: min(std, bound))
     monkeypatch.setattr(estimate, "is_drawn", lambda levels: False)
     monkeypatch.setattr(estimate, "blur_kind", lambda levels, noise: None)
-    soft = Damage(blur=1.6).apply(Picture(pixels=to_unit(photo, 8)))[0]
+    soft = Damage(blur=0.8).apply(Picture(pixels=to_unit(photo, 8)))[0]
     found = estimate_degradation(soft)
     assert (found.blur.value, found.blur.how) == (value, "the sharpest steps")
 
