@@ -504,7 +504,7 @@ def test_a_teacher_of_other_inputs_is_refused(photographs: Path, whole: Path, tm
 def test_a_loss_that_is_not_finite_stops_before_the_step(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(f: Tensor, batch: object) -> Tensor:
+    def broken(f: Tensor, batch: object, target: object) -> Tensor:
         each = f.square().mean((1, 2, 3))
         return each * torch.tensor([1.0, float("nan"), *[1.0] * (len(each) - 2)])
 
