@@ -441,6 +441,17 @@ def large() -> str:
     return markdown(["command", "megapixels", "s", "s/Mpx more than 64x64", "peak MiB"], body)
 
 
+def data_rounds() -> str:
+    """What a round of a data step and a denoiser call takes."""
+    body = []
+    for row in rows("speed-rounds"):
+        without, three = (row[f"rounds {n}"] for n in (0, 3))
+        cells = (f"{without['cpu_seconds']:.0f}", f"{three['cpu_seconds']:.0f}")
+        per = f"{row['cpu_seconds_per_megapixel_and_round']:.2f}"
+        body.append([row["command"], f"{row['megapixels']:g}", *cells, per, f"{three['peak_mib']:.0f}"])
+    return markdown(["command", "megapixels", "--rounds 0, s", "three rounds, s", "s/Mpx and round", "peak MiB"], body)
+
+
 def machines() -> str:
     """What a batch on two nodes, or from a store, outlived."""
     return markdown(
@@ -970,6 +981,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "batches": batches,
     "compiled": compiled,
     "large": large,
+    "rounds": data_rounds,
     "memory": memory,
     "archive": archive,
     "machines": machines,
