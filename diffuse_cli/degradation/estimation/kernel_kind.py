@@ -36,6 +36,8 @@ _ROUNDING: Final = 1 / 12
 _SMALLEST: Final = 192
 _RADII: Final = np.arange(1.5, 12.1, 0.25)
 _LENGTHS: Final = (*range(4, 12), *range(12, 41, 2))
+_SHORTEST: Final = 2.0
+"""Pixels of a motion, at least: fur has less power along one direction, too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +94,7 @@ def blur_kind(levels: NDArray[np.float32], noise: float) -> BlurKind | None:
         return plain
     others = [plane.best_disk(), *([plane.best_motion()] if misfit >= _NO_MORE else [])]
     kind, values, own = min(others, key=lambda found: found[2])
-    if own >= misfit:
+    if own >= misfit or (kind == "motion" and values[0] < _SHORTEST):
         return plain
     return BlurKind(
         kind=kind, values=values, is_sure=own * _BETTER < misfit and own < _UNLIKE, misfit=own,

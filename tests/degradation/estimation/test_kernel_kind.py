@@ -6,6 +6,7 @@ import torch
 from numpy.typing import NDArray
 from skimage import data
 
+from diffuse_cli.degradation.estimation import kernel_kind
 from diffuse_cli.degradation.estimation.kernel_kind import blur_kind
 from diffuse_cli.degradation.kernels import Kernel, blur_by, defocus, motion
 from diffuse_cli.degradation.operators import blur
@@ -51,6 +52,15 @@ def test_sharp_and_gaussian_pictures_are_no_others(name: str, std: float, qualit
     found = blur_kind(levels.astype(np.float32), 0.0)
     assert found is not None
     assert not found.is_sure
+
+
+def test_a_motion_is_not_shorter_than_the_shortest(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = blurred("cat", motion(2.5, 0.0)).astype(np.float32)
+    for shortest, kind in ((kernel_kind._SHORTEST, "motion"), (3.0, "Gaussian")):
+        monkeypatch.setattr(kernel_kind, "_SHORTEST", shortest)
+        found = blur_kind(levels, 1.0)
+        assert found is not None
+        assert found.kind == kind
 
 
 def test_noise_and_small_pictures_have_none() -> None:
