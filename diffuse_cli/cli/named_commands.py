@@ -23,7 +23,7 @@ _MODULES: Final = {"deblur": "restore", "dejpeg": "restore"}
 class NamedCommands(Mapping[str, Any]):
     """Maps names to the parser's commands.
 
-    To build all of them takes a quarter as long as to import torch. Most runs need one.
+    Building all of them takes a tenth of the time that importing torch takes. Most runs need one.
     """
 
     def __init__(self, entrance: type[Command]) -> None:
