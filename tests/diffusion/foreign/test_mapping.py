@@ -123,7 +123,10 @@ def test_a_fixed_denoiser_leaves_clean_pictures_alone_and_strength_counts(tmp_pa
 @pytest.fixture(scope="module")
 def lama(tmp_path_factory: pytest.TempPathFactory) -> ForeignModel:
     """An inpainting network with random weights."""
-    return imported(filler(), tmp_path_factory.mktemp("lama"))
+    folder = tmp_path_factory.mktemp("lama")
+    with pytest.MonkeyPatch.context() as patch:  # the folders of single tests are not there yet
+        patch.setenv("XDG_DATA_HOME", str(folder / "data"))
+        return imported(filler(), folder)
 
 
 @pytest.mark.slow
