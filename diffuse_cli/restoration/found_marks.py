@@ -144,10 +144,11 @@ def sure_lines(followed_parts: Mask, logits: NDArray[np.float32], least: float) 
         (H, W).
     """
     labels, count = ndimage.label(followed_parts, _TOUCHING)
-    mean = np.bincount(labels.ravel(), logits.ravel(), count + 1) / np.maximum(np.bincount(labels.ravel()), 1)
+    size = np.bincount(labels.ravel())
+    mean = np.bincount(labels.ravel(), logits.ravel(), count + 1) / np.maximum(size, 1)
     length = [math.hypot(*(side.stop - side.start for side in box)) for box in ndimage.find_objects(labels)]
     reach = np.array([0.0, *length])
-    kept = (mean >= least) & (reach >= _SHORTEST) & (np.bincount(labels.ravel()) <= _WIDEST * reach)
+    kept = (mean >= least) & (reach >= _SHORTEST) & (size <= _WIDEST * reach)
     return np.asarray(kept[labels])
 
 

@@ -118,7 +118,7 @@ class Repair:
         from ..images.units import LEVEL
         from ..restoration.visible import visible
         from .tone.enhancement import ToneOptions, enhance
-        from .tone.faded import is_faded
+        from .tone.faded import LEAST_VEIL, is_faded
         from .tone.print_area import print_area
 
         seen = visible(picture).pixels
@@ -133,7 +133,8 @@ class Repair:
         shown = self.only is not None or restored.has_hole or x.shape[-2:] != seen.shape[:2]
         if shown or toned.is_untouched or is_faded(x, toned.black):
             return _Fading(toned)
-        return _Fading(enhance(x, replace(wish, contrast=1.0), depth=picture.depth), toned.black)
+        left = toned.black if toned.black >= LEAST_VEIL else 0.0
+        return _Fading(enhance(x, replace(wish, contrast=1.0), depth=picture.depth), left)
 
     @staticmethod
     def source_type(recipe: "Mapping[str, Any]") -> str | None:

@@ -19,7 +19,7 @@ _BLACKS = 0.2
 _PAPER = 140.0
 """Least 8-bit level of paper."""
 _CLIPPED = 250.0
-_VEIL = 0.005
+LEAST_VEIL = 0.005
 """Least light of a veil."""
 
 
@@ -34,4 +34,4 @@ def is_faded(x: Tensor, veil: float) -> bool:
     places = torch.tensor([min(int(share * levels.numel()), levels.numel() - 1) for share in _TONES])
     black, dark, paper, lightest = levels.sort().values[places].tolist()
     is_print = dark - black <= _BLACKS * (lightest - black) and paper >= _PAPER and lightest <= _CLIPPED
-    return veil >= _VEIL and bool(is_print)
+    return veil >= LEAST_VEIL and bool(is_print)
