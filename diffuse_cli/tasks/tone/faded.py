@@ -4,11 +4,11 @@ Both have light blacks. A print's blacks were one black once, so its darkest ton
 those of paper: bright, and not clipped.
 """
 
-import torch
 from torch import Tensor
 
 from ...degradation.operators import blur
 from ...images.units import LEVEL
+from .statistics import quantile
 
 _SMOOTHING = 1.0
 """Std of the blur, in pixels, under which tones are read: grain must not spread them."""
@@ -30,8 +30,7 @@ def is_faded(x: Tensor, veil: float) -> bool:
         x: (1, 3, H, W), [-1, 1].
         veil: its light.
     """
-    levels = (blur(x, _SMOOTHING).mean(1) + 1).flatten() * LEVEL
-    places = torch.tensor([min(int(share * levels.numel()), levels.numel() - 1) for share in _TONES])
-    black, dark, paper, lightest = levels.sort().values[places].tolist()
+    levels = (blur(x, _SMOOTHING).mean(1) + 1) * LEVEL
+    black, dark, paper, lightest = (quantile(levels, share) for share in _TONES)
     is_print = dark - black <= _BLACKS * (lightest - black) and paper >= _PAPER and lightest <= _CLIPPED
     return veil >= LEAST_VEIL and bool(is_print)

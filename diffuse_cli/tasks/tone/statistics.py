@@ -81,9 +81,9 @@ def _black(light: Tensor, smooth: Tensor, noise: LightNoise) -> tuple[float, flo
     """Return the black point of each channel, as `_white` does. Smoothing makes small dark things lighter."""
 
     def of(channel: int) -> float:
-        sharp = _quantile(light[:, channel], _BLACK_SHARE)
+        sharp = quantile(light[:, channel], _BLACK_SHARE)
         sharp += 3 * float(noise.sigma(torch.tensor(max(sharp, 0.0))))
-        return min(_quantile(smooth[:, channel], _BLACK_SHARE), sharp)
+        return min(quantile(smooth[:, channel], _BLACK_SHARE), sharp)
 
     return of(0), of(1), of(2)
 
@@ -95,7 +95,7 @@ def _wide_black(smooth: Tensor, black: tuple[float, float, float]) -> tuple[floa
     """
     across = 2 * _MARK + 1
     wide = -F.max_pool2d(-F.max_pool2d(smooth, across, 1, _MARK), across, 1, _MARK)
-    red, green, blue = (_quantile(wide[:, channel], _BLACK_SHARE) for channel in range(3))
+    red, green, blue = (quantile(wide[:, channel], _BLACK_SHARE) for channel in range(3))
     darker = smooth.amin(1) < min(red, green, blue) / 2
     return black if float(darker.float().mean()) > _MOST_MARKED else (red, green, blue)
 
@@ -105,9 +105,9 @@ def _white(light: Tensor, smooth: Tensor, noise: LightNoise) -> float:
 
     Its brightest pixels have noise in them, of 3 stds at most.
     """
-    sharp = _quantile(light.amax(1), 1 - _WHITE_SHARE)
+    sharp = quantile(light.amax(1), 1 - _WHITE_SHARE)
     sharp -= 3 * float(noise.sigma(torch.tensor(max(sharp, 0.0))))
-    return max(_quantile(smooth.amax(1), 1 - _WHITE_SHARE), sharp, 1e-4)
+    return max(quantile(smooth.amax(1), 1 - _WHITE_SHARE), sharp, 1e-4)
 
 
 def exposure(seen: ToneStatistics) -> tuple[float, float]:
@@ -117,7 +117,7 @@ def exposure(seen: ToneStatistics) -> tuple[float, float]:
     leave room. Bright pictures stay as they are: snow is bright.
     """
     y = luminance(seen.light).flatten().clamp_min(1e-5)
-    low, high = _quantile(y, 0.05), _quantile(y, 0.95)
+    low, high = quantile(y, 0.05), quantile(y, 0.95)
     mean = float(y[(y >= low) & (y <= high)].log2().mean())
     wanted, room = math.log2(MIDDLE) - mean, max(-math.log2(seen.white), 0.0)
     gain = min(max(min(wanted + _BRIGHT, room), 0.0), MOST_EXPOSURE)
@@ -152,7 +152,7 @@ def _shows_things(light: Tensor) -> bool:
     side = max(min(height, width) // _WINDOW, 2)
     window = min(side, height), min(side, width)
     span = F.max_pool2d(tones, window, 1) + F.max_pool2d(-tones, window, 1)
-    most = _quantile(tones, 1 - _WHITE_SHARE) - _quantile(tones, _BLACK_SHARE)
+    most = quantile(tones, 1 - _WHITE_SHARE) - quantile(tones, _BLACK_SHARE)
     return float((span > _SHAPE * most).float().mean()) > _SHAPES
 
 
@@ -160,5 +160,6 @@ def _ramp(value: float, low: float, high: float) -> float:
     return min(max((value - low) / (high - low), 0.0), 1.0)
 
 
-def _quantile(x: Tensor, share: float) -> float:
+def quantile(x: Tensor, share: float) -> float:
+    """Return the number that a share of all numbers lies below."""
     return float(x.flatten().kthvalue(min(int(share * x.numel()) + 1, x.numel())).values)
